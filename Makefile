@@ -1,0 +1,49 @@
+# Every target sets up what it needs. `make help` lists them.
+.DEFAULT_GOAL := help
+.PHONY: help check test test-versions test-blender bench demo track package clean
+MAKEFLAGS += --no-builtin-rules
+python := .venv/bin/python
+
+help:  ## this list
+	@sed -n 's/^\([a-z-]*\):[^#]*## /\1#/p' Makefile | awk -F'#' '{printf "make %-14s %s\n", $$1, $$2}'
+
+demo: .venv/ready  ## track a clip, kill it in the middle, resume, compare bit by bit
+	$(python) tools/demo.py $(ARGS)
+
+track: .venv/ready  ## track your own footage: make track FOOTAGE=shot.mov [ARGS=...]
+	@test -n "$(FOOTAGE)" || { echo 'Name the footage: make track FOOTAGE=path/to/shot.mov' >&2; exit 2; }
+	$(python) . track "$(FOOTAGE)" --detect --resume $(ARGS)
+
+test: .venv/ready  ## everything without a real Blender: core, and the tracker of the bpy wheel [ARGS=...]
+	.venv/bin/pytest --ignore=tests/blender $(ARGS)
+
+test-versions: .venv/ready  ## the same on bpy 4.2, 4.5, 5.0 and 5.2 [ARGS=...]
+	tools/test-versions $(ARGS)
+
+test-blender: .venv/ready  ## the package in Debian's Blender 4.3 and 5.2, or in BLENDER=path/to/blender
+	@test -n "$(BLENDER)" || { tools/debian-root trixie && tools/debian-root sid; } >/dev/null
+	.venv/bin/pytest tests/blender $(ARGS)
+
+check: .venv/ready-check package  ## lint, format, types, manifest and contents of the package
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/pyright
+	.venv/bin/pytest --quiet tests/test_static.py
+
+bench: .venv/ready  ## figures against Blender's own tracker [ARGS=...]
+	$(python) tools/bench.py $(ARGS)
+
+package: .venv/ready  ## dist/tracking_sessions-<version>.zip, to install in Blender
+	$(python) tools/package.py
+
+clean:  ## remove all that make made here (the Debian roots in the cache stay)
+	rm -rf .venv .venvs dist wheels .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.venv/ready: tools/setup.py tools/requirements.txt
+	python3 tools/setup.py .venv
+	@touch $@
+
+.venv/ready-check: .venv/ready tools/requirements-check.txt
+	$(python) -m pip --disable-pip-version-check --no-input install --quiet -r tools/requirements-check.txt
+	@touch $@

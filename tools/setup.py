@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Make a virtual environment with a bpy that fits the Python at hand. Needs nothing but Python and its registry.
+
+    python3 tools/setup.py .venv                          whichever Blender fits a Python found here
+    python3 tools/setup.py .venvs/4.2 --blender 4.2       this one; exit code 3 if its Python is not here
+
+As root on Debian it installs system packages that are missing; otherwise it prints the command that does.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+# Each bpy runs on one Python only. The first whose Python is found is taken when none is asked for.
+PYTHON_OF_BLENDER = {"5.0": "3.11", "5.2": "3.13", "4.5": "3.11", "4.2": "3.11"}
+# The shared libraries that bpy expects from the system, and Debian's packages with them.
+PACKAGE_OF_LIBRARY = {
+    "libX11.so.6": "libx11-6",
+    "libXrender.so.1": "libxrender1",
+    "libXfixes.so.3": "libxfixes3",
+    "libXi.so.6": "libxi6",
+    "libxkbcommon.so.0": "libxkbcommon0",
+    "libSM.so.6": "libsm6",
+    "libICE.so.6": "libice6",
+    "libGL.so.1": "libgl1",
+    "libEGL.so.1": "libegl1",
+}
+
+
+class SetupError(Exception):
+    """What is missing, and the command that brings it."""
+
+
+def find_python(version: str) -> str | None:
+    """The path of a Python of this version (as "3.11"), or None."""
+    pyenv = sorted(Path.home().glob(f".pyenv/versions/{version}.*/bin/python3"), reverse=True)
+    for candidate in (os.environ.get("PYTHON"), "python3", f"python{version}", *map(str, pyenv)):
+        path = shutil.which(candidate) if candidate else None
+        if path is None:
+            continue
+        # Asked, not believed from its name: a pyenv shim exists for versions that are switched off.
+        code = "import sys; print('%d.%d' % sys.version_info[:2], sys.executable, sep='\\n')"
+        answer = subprocess.run([path, "-c", code], capture_output=True, text=True, check=False).stdout.splitlines()
+        if answer and answer[0] == version:
+            return answer[1]
+    return None
+
+
+def install_system_packages(packages: list[str], reason: str) -> None:
+    """Install Debian packages as root; say how to do it otherwise."""
+    command = ["apt-get", "install", "-y", "--no-install-recommends", *packages]
+    if not shutil.which("apt-get"):
+        raise SetupError(f"{reason}. On Debian these packages have it: {' '.join(packages)}")
+    if os.geteuid() != 0:
+        raise SetupError(f"{reason}. Run this, then try again:\n  sudo apt-get update && sudo {' '.join(command)}")
+    print(f"{reason}: installing {' '.join(packages)}", flush=True)
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    for step in (["apt-get", "update", "-qq"], [*command, "-qq"]):
+        subprocess.run(step, check=True, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+
+
+def fails(*command: str | Path) -> bool:
+    return subprocess.run(command, capture_output=True, check=False).returncode != 0
+
+
+def make_environment(folder: Path, python: str, blender: str) -> None:
+    # Debian leaves ensurepip out of its python3 package.
+    if fails(python, "-c", "import ensurepip, venv"):
+        install_system_packages(["python3-venv"], "Python cannot make virtual environments here")
+    inside = folder / "bin" / "python"
+    if not inside.exists() or fails(inside, "-m", "pip", "--version"):
+        subprocess.run([python, "-m", "venv", "--clear", folder], check=True)
+    pip = [inside, "-m", "pip", "--disable-pip-version-check", "--no-input", "install", "--quiet"]
+    print(f"{folder.name}: installing bpy {blender} (about 350 MB) and the test tools for {python}", flush=True)
+    subprocess.run([*pip, f"bpy=={blender}.*", "-r", ROOT / "tools" / "requirements.txt"], check=True)
+
+
+def missing_libraries(folder: Path) -> list[str]:
+    library = next(folder.glob("lib/python*/site-packages/bpy/__init__.so"), None)
+    if library is None or not shutil.which("ldd"):
+        return []
+    lines = subprocess.run(["ldd", library], capture_output=True, text=True, check=True).stdout.splitlines()
+    return [line.split()[0] for line in lines if line.endswith("not found")]
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="Make a virtual environment with a bpy that fits the Python at hand.")
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--blender", choices=sorted(PYTHON_OF_BLENDER))
+    arguments = parser.parse_args()
+    choices = [arguments.blender] if arguments.blender else list(PYTHON_OF_BLENDER)
+    found = ((blender, find_python(PYTHON_OF_BLENDER[blender])) for blender in choices)
+    blender, python = next((pair for pair in found if pair[1]), ("", None))
+    if python is None:
+        wanted = " or ".join(sorted({PYTHON_OF_BLENDER[blender] for blender in choices}))
+        print(f"bpy needs Python {wanted}, and there is none here. Set PYTHON to name one", file=sys.stderr)
+        return 3
+    try:
+        make_environment(arguments.folder, python, blender)
+        if missing := missing_libraries(arguments.folder):
+            packages = [PACKAGE_OF_LIBRARY[name] for name in missing if name in PACKAGE_OF_LIBRARY]
+            install_system_packages(packages or missing, f"bpy needs {', '.join(missing)}")
+            if missing := missing_libraries(arguments.folder):
+                raise SetupError(f"bpy still needs {', '.join(missing)}")
+    except SetupError as error:
+        print(error, file=sys.stderr)
+        return 1
+    except subprocess.CalledProcessError as error:
+        print(f"This failed: {' '.join(map(str, error.cmd))}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,155 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A whole Blender, in a root of tools/debian-root or of this machine, used from outside as a person would.
+
+Every `Blender` has a folder with a throw-away home; paths in that folder are the same inside a root and outside.
+"""
+
+import contextlib
+import os
+import shlex
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+SCREEN = (1600, 900)
+
+
+def debian_root(suite: str) -> Path:
+    """The root of a Debian suite; `make test-blender` has made it before the first test."""
+    made = subprocess.run([ROOT / "tools" / "debian-root", suite], capture_output=True, text=True, check=False)
+    assert made.returncode == 0, made.stderr
+    return Path(made.stdout.strip())
+
+
+class Blender:
+    """Blender of the Debian suite of that name, or the executable at that path."""
+
+    def __init__(self, name: str, folder: Path) -> None:
+        self.folder = folder
+        self._environment = {"HOME": str(folder / "home"), "LC_ALL": "C.UTF-8"}
+        for needed in (folder / "home", folder / ".X11-unix"):
+            needed.mkdir(parents=True, exist_ok=True)
+        if "/" in name:
+            self.executable = name
+            # Its user's folders stay untouched: only HOME says where they are.
+            kept = {key: value for key, value in os.environ.items() if not key.startswith(("XDG_", "BLENDER"))}
+            self._environment = {**kept, **self._environment}
+            self._enter: list[str | Path] = []
+        else:
+            self.executable = "/usr/bin/blender"
+            self._enter = [ROOT / "tools" / "in-root", debian_root(name), folder]
+
+    def command(self, *command: str | Path, **environment: str) -> list[str | Path]:
+        """What to start on this machine so that the command runs where this Blender is."""
+        variables = [f"{key}={value}" for key, value in {**self._environment, **environment}.items()]
+        return [*self._enter, "env", "-i", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", *variables, *command]
+
+    def call(self, *command: str | Path, timeout: float = 60, **environment: str) -> subprocess.CompletedProcess[str]:
+        """Run any command where this Blender is, to its end. One that takes longer than the timeout is killed."""
+        return subprocess.run(
+            self.command(*command, **environment),
+            cwd=self.folder,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=timeout,
+            check=False,
+        )
+
+    def run(self, *arguments: str | Path, timeout: float = 120) -> subprocess.CompletedProcess[str]:
+        """Run Blender without a window, with these arguments after `--background`."""
+        return self.call(self.executable, "--background", *arguments, timeout=timeout)
+
+    def install(self, package: Path) -> None:
+        """Install and enable an extension package, as `Install from Disk` does."""
+        copy = self.folder / package.name
+        copy.write_bytes(package.read_bytes())
+        done = self.run("--command", "extension", "install-file", "--repo=user_default", "--enable", copy)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    @contextlib.contextmanager
+    def window(self, *arguments: str | Path) -> Iterator["Window"]:
+        """Blender in a window that fills a screen of its own; both are ended afterwards."""
+        width, height = SCREEN
+        screen = ["-screen", "0", f"{width}x{height}x24", "-dpi", "96", "-nolisten", "tcp"]
+        with contextlib.ExitStack() as stack:
+            server = stack.enter_context(
+                _ended(self.command("Xvfb", "-displayfd", "1", *screen), stdout=subprocess.PIPE)
+            )
+            assert server.stdout is not None
+            display = f":{server.stdout.readline().decode().strip()}"
+            assert display != ":", "the X server did not start"
+            log = self.folder / "window.log"
+            command = self.command(
+                self.executable,
+                *("--window-geometry", "0", "0", str(width), str(height)),
+                *("--gpu-backend", "opengl", "-noaudio", *arguments),
+                DISPLAY=display,
+                LIBGL_ALWAYS_SOFTWARE="1",
+                GALLIUM_DRIVER="llvmpipe",
+            )
+            with log.open("wb") as output:
+                process = stack.enter_context(_ended(command, stdout=output, stderr=subprocess.STDOUT, cwd=self.folder))
+            yield Window(self, process, display, log)
+
+
+@contextlib.contextmanager
+def _ended(command: list[str | Path], **options: object) -> Iterator[subprocess.Popen[bytes]]:
+    """A process that does not outlive the block. In a root, all that it started goes with it."""
+    process: subprocess.Popen[bytes] = subprocess.Popen(command, stdin=subprocess.DEVNULL, **options)  # type: ignore[call-overload]
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait(30)
+        if process.stdout is not None:
+            process.stdout.close()
+
+
+class Window:
+    """Blender's window as a person sees it: a picture to look at, a mouse and keys. Y counts from the top."""
+
+    def __init__(self, blender: Blender, process: subprocess.Popen[bytes], display: str, log: Path) -> None:
+        self.blender = blender
+        self.process = process
+        self.log = log
+        self._display = display
+
+    def wait_for(self, text: str, timeout: float = 60) -> str:
+        """Wait until Blender has printed the text, and return all it printed (scripts have to flush what they print)."""
+        end = time.monotonic() + timeout
+        while True:
+            ended = self.process.poll() is not None
+            printed = self.log.read_text(encoding="utf-8", errors="replace")
+            if text in printed:
+                return printed
+            assert not ended, f"Blender ended with {self.process.returncode} before it printed {text!r}:\n{printed}"
+            assert time.monotonic() < end, f"Blender did not print {text!r} in {timeout} s:\n{printed}"
+            time.sleep(0.1)
+
+    def wait_until_closed(self, timeout: float = 60) -> int:
+        """Wait for Blender to end by itself, and return its exit code."""
+        return self.process.wait(timeout)
+
+    def screenshot(self, picture: Path) -> Path:
+        """Save the screen in a file in Blender's folder. (Blender's own screenshots are black on llvmpipe.)"""
+        self._on_screen("import", "-window", "root", picture)
+        return picture
+
+    def click(self, x: float, y: float, button: int = 1) -> None:
+        """Point at x, y in pixels from the upper left corner of the screen, wait for Blender to notice, and click."""
+        self._on_screen("bash", "-c", f"xdotool mousemove {x:.0f} {y:.0f}; sleep 0.3; xdotool click {button}")
+
+    def key(self, *keys: str) -> None:
+        """Press keys or combinations, one after the other, as xdotool spells them: "Escape", "ctrl+z"."""
+        self._on_screen("xdotool", "key", "--delay", "100", *keys)
+
+    def type(self, text: str) -> None:
+        self._on_screen("xdotool", "type", "--delay", "50", text)
+
+    def _on_screen(self, *command: str | Path) -> None:
+        done = self.blender.call(*command, DISPLAY=self._display)
+        assert done.returncode == 0, shlex.join(map(str, command)) + "\n" + done.stderr

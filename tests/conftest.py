@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Loads the checkout, in a folder of any name, as the package that its manifest names: tests import `tracking_sessions.core…`.
+"""Loads the checkout, in a folder of any name, as the package that its manifest names.
 
-Helpers beside the tests are reached the same way, as `tracking_sessions.tests.…`.
+Tests import `tracking_sessions.core…`, and helpers beside them as `tracking_sessions.tests.…`.
 """
 
 import importlib.util

@@ -7,5 +7,5 @@ import pytest
 
 @pytest.fixture(autouse=True)
 def fresh_blender() -> None:
-    """Factory settings with the default scene and its window, as Blender starts. What a test registered it unregisters itself."""
+    """Factory settings with the default scene and its window. What a test registered it has to unregister."""
     bpy.ops.wm.read_factory_settings(use_empty=False)

@@ -23,13 +23,13 @@ PYTHON_OF_BLENDER = {"5.0": "3.11", "5.2": "3.13", "4.5": "3.11", "4.2": "3.11"}
 PACKAGE_OF_LIBRARY = {
     "libX11.so.6": "libx11-6",
     "libXrender.so.1": "libxrender1",
+    "libXext.so.6": "libxext6",
     "libXfixes.so.3": "libxfixes3",
     "libXi.so.6": "libxi6",
     "libxkbcommon.so.0": "libxkbcommon0",
     "libSM.so.6": "libsm6",
     "libICE.so.6": "libice6",
     "libGL.so.1": "libgl1",
-    "libEGL.so.1": "libegl1",
 }
 
 
@@ -86,7 +86,7 @@ def missing_libraries(folder: Path) -> list[str]:
     if library is None or not shutil.which("ldd"):
         return []
     lines = subprocess.run(["ldd", library], capture_output=True, text=True, check=True).stdout.splitlines()
-    return [line.split()[0] for line in lines if line.endswith("not found")]
+    return sorted({line.split()[0] for line in lines if line.endswith("not found")})
 
 
 def main() -> int:

@@ -119,7 +119,7 @@ class Window:
         self._display = display
 
     def wait_for(self, text: str, timeout: float = 60) -> str:
-        """Wait until Blender has printed the text, and return all it printed (scripts have to flush what they print)."""
+        """Wait until Blender has printed the text, and return all it printed (scripts have to flush it)."""
         end = time.monotonic() + timeout
         while True:
             ended = self.process.poll() is not None

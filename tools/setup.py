@@ -24,12 +24,14 @@ PACKAGE_OF_LIBRARY = {
     "libX11.so.6": "libx11-6",
     "libXrender.so.1": "libxrender1",
     "libXext.so.6": "libxext6",
+    "libXxf86vm.so.1": "libxxf86vm1",
     "libXfixes.so.3": "libxfixes3",
     "libXi.so.6": "libxi6",
     "libxkbcommon.so.0": "libxkbcommon0",
     "libSM.so.6": "libsm6",
     "libICE.so.6": "libice6",
     "libGL.so.1": "libgl1",
+    "libgomp.so.1": "libgomp1",
 }
 
 

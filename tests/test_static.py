@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What must hold of the source as it stands: the layers, the package, and one home for each fact."""
+
+import ast
+import re
+import subprocess
+import sys
+import tomllib
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+LAYERS = ("core", "bridge", "operators", "panels")
+# What a module of each layer may import from the extension. Modules of the root may import anything.
+MAY_IMPORT = {
+    "core": {"core"},
+    "bridge": {"core", "bridge"},
+    "operators": {"core", "bridge", "operators"},
+    "panels": {"core", "bridge", "operators", "panels"},
+}
+
+
+def _sources() -> list[Path]:
+    """The modules that make up the extension."""
+    return sorted([*ROOT.glob("*.py"), *(path for layer in LAYERS for path in (ROOT / layer).rglob("*.py"))])
+
+
+def _all_sources() -> list[Path]:
+    return sorted([*_sources(), *(ROOT / "tests").rglob("*.py"), *(ROOT / "tools").rglob("*.py")])
+
+
+def _name(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def _imports(path: Path) -> Iterator[tuple[int, str]]:
+    """Line and target of each import; what is relative is given from the root of the extension, as `.core.model`."""
+    package = path.relative_to(ROOT).parent.parts
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from ((node.lineno, alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            yield node.lineno, node.module or ""
+        elif isinstance(node, ast.ImportFrom):
+            above = package[: len(package) - node.level + 1]
+            start = [*above, *(node.module or "").split(".")] if node.module else [*above]
+            yield from ((node.lineno, "." + ".".join([*start, alias.name])) for alias in node.names)
+
+
+@pytest.mark.parametrize("path", _sources(), ids=_name)
+def test_imports_go_one_way(path: Path, manifest: dict[str, Any]) -> None:
+    layer = path.relative_to(ROOT).parts[0]
+    for line, target in _imports(path):
+        where = f"{_name(path)}:{line} imports {target}"
+        top = target.lstrip(".").split(".")[0]
+        assert target.startswith(".") or top not in {manifest["id"], *LAYERS}, f"{where}: only relatively"
+        if target.startswith(".") and layer in MAY_IMPORT:
+            assert top in MAY_IMPORT[layer], f"{where}: a layer above it"
+
+
+def test_nothing_is_imported_with_the_extension() -> None:
+    """Blender imports every extension that is installed, and pytest the root of the checkout."""
+    body = ast.parse((ROOT / "__init__.py").read_text(encoding="utf-8")).body
+    imports = [node for node in body if isinstance(node, ast.Import | ast.ImportFrom)]
+    assert [ast.unparse(node) for node in imports if getattr(node, "module", "") != "__future__"] == []
+
+
+CORE_WITHOUT_BLENDER = """
+import importlib, importlib.abc, pkgutil, sys
+
+class Blocked(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in {"bpy", "mathutils", "numpy", "yaml"}:
+            raise ModuleNotFoundError(f"{name} is blocked", name=name)
+
+sys.meta_path.insert(0, Blocked())
+sys.path.insert(0, sys.argv[1])
+import core
+names = [module.name for module in pkgutil.walk_packages(core.__path__, "core.")]
+for name in names:
+    importlib.import_module(name)
+print(len(names))
+"""
+
+
+def test_core_runs_without_blender() -> None:
+    """Nor does it need numpy, or PyYAML, without which it writes JSON."""
+    command = [sys.executable, "-I", "-c", CORE_WITHOUT_BLENDER, ROOT]
+    run = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert run.returncode == 0, run.stderr
+    assert int(run.stdout) >= 5
+
+
+@pytest.mark.parametrize("path", _all_sources(), ids=_name)
+def test_every_file_names_its_license(path: Path) -> None:
+    lines = path.read_text(encoding="utf-8").splitlines() or [""]
+    first = lines[1] if lines[0].startswith("#!") else lines[0]
+    assert first == "# SPDX-License-Identifier: GPL-3.0-or-later"
+
+
+def test_the_version_stands_in_the_manifest_only(manifest: dict[str, Any]) -> None:
+    version = re.compile(rf"\b{re.escape(manifest['version'])}\b")
+    assert [_name(path) for path in _sources() if version.search(path.read_text(encoding="utf-8"))] == []
+
+
+def test_the_package_holds_what_belongs_and_nothing_else(package: Path) -> None:
+    with zipfile.ZipFile(package) as archive:
+        names = set(archive.namelist())
+        wheels = tomllib.loads(archive.read("blender_manifest.toml").decode())["wheels"]
+    expected = {"blender_manifest.toml", "LICENSE"} | {wheel.removeprefix("./") for wheel in wheels}
+    assert names == expected | {_name(path) for path in _sources()}

@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What can go wrong in a way that the user can act on.
+
+Each class carries its data as attributes and the exit code of the command line. The message says what happened and
+what to do. Anything that is not a `TrackingSessionError` is a bug and keeps its traceback.
+"""
+
+from __future__ import annotations
+
+import errno
+from pathlib import Path
+
+FAILED, USAGE, UNUSABLE, STOPPED = 1, 2, 3, 75
+
+
+class TrackingSessionError(Exception):
+    """The base of all errors that a user can act on."""
+
+    exit_code = FAILED
+
+
+class UsageError(TrackingSessionError):
+    """What was asked cannot be meant: a range outside the clip, an unknown session."""
+
+    exit_code = USAGE
+
+
+class UnfinishedSession(UsageError):
+    """The footage has an unfinished session, and nobody said whether to go on with it."""
+
+    def __init__(self, session_id: str, name: str) -> None:
+        self.session_id = session_id
+        super().__init__(
+            f"“{name}” ({session_id}) is an unfinished session of this footage: "
+            "go on with it with --resume, or set it aside with --fresh"
+        )
+
+
+class ShotUnusable(TrackingSessionError):
+    """The shot cannot be tracked as it is, and trying again will not help."""
+
+    exit_code = UNUSABLE
+
+
+class NothingToTrack(ShotUnusable):
+    """No selected, visible, unlocked track has a usable marker on the start frame."""
+
+
+class TracksFileInvalid(ShotUnusable):
+    """A file of start positions does not say what it should."""
+
+
+class FootageUnusable(ShotUnusable):
+    """The footage is missing, damaged, incomplete or has changed; `frame` is the clip frame, if one is to blame."""
+
+    def __init__(self, message: str, path: Path, frame: int | None = None) -> None:
+        self.path = path
+        self.frame = frame
+        super().__init__(message)
+
+
+class SessionUnreadable(TrackingSessionError):
+    """A session file cannot be read. It is left as it is."""
+
+    def __init__(self, path: Path, reason: str) -> None:
+        self.path = path
+        self.reason = reason
+        super().__init__(f"The session file {path} cannot be read: {reason}. It was left as it is")
+
+
+class JournalDamaged(TrackingSessionError):
+    """Bytes in the middle of a journal are wrong. `records` complete records stand before the damage."""
+
+    def __init__(self, path: Path, record: int, offset: int, reason: str, frame: int | None = None) -> None:
+        self.path = path
+        self.record = record
+        self.offset = offset
+        self.reason = reason
+        self.frame = frame
+        upto = f"everything up to frame {frame}" if frame is not None else f"the {record} records before it"
+        super().__init__(
+            f"{path} is damaged in record {record + 1} (byte {offset}): {reason}. "
+            f"Put back a good copy, or keep {upto} with: resume --salvage"
+        )
+
+
+class LeaseHeld(TrackingSessionError):
+    """Somebody else owns the session. `owner` says who."""
+
+    exit_code = STOPPED
+
+    def __init__(self, owner: str) -> None:
+        self.owner = owner
+        super().__init__(f"The session is in use by {owner}: wait until it ends, or stop it there")
+
+
+class LeaseLost(TrackingSessionError):
+    """Another process took the session over; nothing that this one writes counts any more."""
+
+    exit_code = STOPPED
+
+    def __init__(self) -> None:
+        super().__init__("Another process has taken this session over; this one stops. Nothing recorded is lost")
+
+
+class StorageFailed(TrackingSessionError):
+    """The session folder cannot be written. What was recorded before stays."""
+
+    exit_code = STOPPED
+
+    def __init__(self, path: Path, error: OSError) -> None:
+        self.path = path
+        self.error = error
+        what = {
+            errno.ENOSPC: "The disk is full",
+            errno.EDQUOT: "The disk quota is used up",
+            errno.EROFS: "The disk is read-only",
+            errno.EACCES: "There is no permission to write there",
+            errno.EPERM: "There is no permission to write there",
+            errno.ENOENT: "The session folder is gone",
+        }.get(error.errno or 0, error.strerror or str(error))
+        super().__init__(f"{path} cannot be written: {what}. Everything recorded so far is kept; mend it, then resume")
+
+
+class ClipChanged(TrackingSessionError):
+    """The clip in Blender is no longer what the session recorded, or is in use."""
+
+
+class Interrupted(TrackingSessionError):
+    """A signal or a key asked to stop; the frame in flight is recorded."""
+
+    exit_code = STOPPED

@@ -1,0 +1,170 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The words of a session as types.
+
+Frames are clip frames (1 is the first frame of the clip) unless a name says scene. Marker coordinates are 0..1 of the
+frame from its lower left corner.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from enum import Enum
+from typing import Any
+
+from .ranges import FrameRanges
+
+
+class SessionStatus(str, Enum):
+    """How far a session is. Interrupted is no status: it is TRACKING or SOLVING without a live lease."""
+
+    NOT_STARTED = "not_started"
+    TRACKING = "tracking"
+    TRACKING_COMPLETE = "tracking_complete"
+    SOLVING = "solving"
+    COMPLETE = "complete"
+    FAILED = "failed"
+
+
+class SessionState(str, Enum):
+    """What its user decided about a session."""
+
+    ACTIVE = "active"
+    COMMITTED = "committed"
+    DISCARDED = "discarded"
+
+
+class FrameStatus(str, Enum):
+    """The review state of a frame."""
+
+    PENDING = "pending"
+    TRACKED = "tracked"
+    AUDIT_FAIL = "audit_fail"
+    AUDIT_WARN = "audit_warn"
+    APPROVED = "approved"
+
+    def may_become(self, other: FrameStatus) -> bool:
+        """Whether a frame may go from this state to `other`; markers that change make any frame TRACKED again."""
+        return other in _TRANSITIONS[self]
+
+
+_TRANSITIONS: dict[FrameStatus, frozenset[FrameStatus]] = {
+    FrameStatus.PENDING: frozenset({FrameStatus.TRACKED}),
+    FrameStatus.TRACKED: frozenset(
+        {FrameStatus.TRACKED, FrameStatus.AUDIT_FAIL, FrameStatus.AUDIT_WARN, FrameStatus.APPROVED}
+    ),
+    FrameStatus.AUDIT_FAIL: frozenset({FrameStatus.TRACKED, FrameStatus.APPROVED}),
+    FrameStatus.AUDIT_WARN: frozenset({FrameStatus.TRACKED, FrameStatus.APPROVED}),
+    FrameStatus.APPROVED: frozenset({FrameStatus.TRACKED}),
+}
+
+
+class Outcome(str, Enum):
+    """How a pass ended, or why it paused."""
+
+    COMPLETE = "complete"  # it reached its last frame
+    LOST = "lost"  # no track was left
+    PAUSED = "paused"  # somebody asked for it
+    FAILED = "failed"  # an error stopped it
+
+    @property
+    def is_final(self) -> bool:
+        return self in (Outcome.COMPLETE, Outcome.LOST)
+
+
+@dataclass(frozen=True)
+class TrackData:
+    """One track: its number in the journal, the tracking object and name it has in Blender, and its settings.
+
+    `settings` holds what `bridge.markers.SETTINGS` names: everything that the tracker reads, under Blender's names.
+    """
+
+    id: int
+    object: str
+    name: str
+    settings: dict[str, Any] = field(default_factory=dict[str, Any])
+
+
+@dataclass(frozen=True)
+class Pass:
+    """One run of the tracker: from `start` to `end`, both clip frames, for the tracks with these numbers."""
+
+    number: int
+    start: int
+    end: int
+    tracks: tuple[int, ...]
+    object: str = "Camera"
+    blender: str = ""
+
+    @property
+    def backwards(self) -> bool:
+        return self.end < self.start
+
+    @property
+    def direction(self) -> int:
+        """What is added to a frame to get the next one: 1 or -1."""
+        return -1 if self.backwards else 1
+
+    @property
+    def operation(self) -> str:
+        return "track_backwards" if self.backwards else "track_forwards"
+
+
+@dataclass(frozen=True)
+class FootageMetadata:
+    """What identifies the footage of a session. `size` is in pixels; `fps` and `frame_count` are 0 if not known."""
+
+    path: str
+    source: str = "SEQUENCE"  # or MOVIE
+    size: tuple[int, int] = (0, 0)
+    fps: float = 0.0
+    start: int = 1
+    frame_count: int = 0
+    colour_space: str = ""
+    fingerprint: str = ""
+
+
+@dataclass(frozen=True)
+class SolveData:
+    """A camera solve: `average_error` in pixels, the share of frames with a camera, and when it was made."""
+
+    id: str
+    average_error: float = 0.0
+    camera_coverage: float = 0.0
+    bundles: int = 0
+    created: str = ""
+
+
+@dataclass(frozen=True)
+class TrackingSession:
+    """What a session file says, checked."""
+
+    id: str
+    name: str
+    created: str
+    modified: str
+    state: SessionState
+    status: SessionStatus
+    footage: FootageMetadata
+    total_frames: int
+    tracked_frames: FrameRanges
+    checkpoint_frame: int | None
+    checkpoint_operation: str
+    best_solve: str
+    blend: str = ""  # the .blend that the tracks came from, if one did
+    clip: str = ""  # the name of the clip in it
+
+    @property
+    def is_unfinished(self) -> bool:
+        """Whether tracking was begun and neither completed nor set aside."""
+        return self.state is SessionState.ACTIVE and self.status in (SessionStatus.NOT_STARTED, SessionStatus.TRACKING)
+
+
+SESSION_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,31}\Z")
+"""The form of a session's id: it becomes a file name, so nothing else is let through."""
+
+
+def timestamp() -> str:
+    """Now, in UTC, as ISO 8601."""
+    return datetime.now(timezone.utc).isoformat(timespec="seconds").replace("+00:00", "Z")

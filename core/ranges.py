@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Sets of frames, kept as ranges so that they stay small whatever the length of a shot."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator
+
+_PART = re.compile(r"\s*(-?\d{1,9})\s*(?:-\s*(-?\d{1,9})\s*)?$")
+
+
+class FrameRanges:
+    """A set of frames such as `1-137,140`. Adding the next frame of a run costs the same however long the run is."""
+
+    def __init__(self, ranges: Iterable[tuple[int, int]] = ()) -> None:
+        self._starts: list[int] = []
+        self._ends: list[int] = []
+        for start, end in ranges:
+            self.add(start, end)
+
+    @classmethod
+    def parse(cls, text: str) -> FrameRanges:
+        """Read `1-137,140`; raises ValueError for anything else."""
+        ranges: list[tuple[int, int]] = []
+        for part in text.split(",") if text.strip() else []:
+            match = _PART.match(part)
+            if match is None:
+                raise ValueError(f"“{part}” is not a range of frames")
+            start = int(match[1])
+            end = start if match[2] is None else int(match[2])
+            if end < start:
+                raise ValueError(f"the range “{part}” ends before it starts")
+            ranges.append((start, end))
+        return cls(ranges)
+
+    def add(self, start: int, end: int | None = None) -> None:
+        """Add the frames `start` to `end`, both included."""
+        end = start if end is None else end
+        first = bisect_right(self._ends, start - 2)  # the first range that touches or follows start - 1
+        last = bisect_right(self._starts, end + 1)  # past the last range that touches or precedes end + 1
+        if first < last:
+            start = min(start, self._starts[first])
+            end = max(end, self._ends[last - 1])
+        self._starts[first:last] = [start]
+        self._ends[first:last] = [end]
+
+    def update(self, other: FrameRanges) -> None:
+        for start, end in other.ranges():
+            self.add(start, end)
+
+    def ranges(self) -> Iterator[tuple[int, int]]:
+        yield from zip(self._starts, self._ends, strict=True)
+
+    def missing(self, start: int, end: int) -> FrameRanges:
+        """The frames of `start` to `end` that are not in this set."""
+        gaps = FrameRanges()
+        at = start
+        for low, high in self.ranges():
+            if high < at or low > end:
+                continue
+            if low > at:
+                gaps.add(at, low - 1)
+            at = high + 1
+        if at <= end:
+            gaps.add(at, end)
+        return gaps
+
+    def __contains__(self, frame: int) -> bool:
+        index = bisect_right(self._starts, frame) - 1
+        return index >= 0 and frame <= self._ends[index]
+
+    def __len__(self) -> int:
+        return sum(self._ends) - sum(self._starts) + len(self._starts)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, FrameRanges) and str(self) == str(other)
+
+    __hash__ = None  # type: ignore[assignment]  # it changes
+
+    def __str__(self) -> str:
+        return ",".join(f"{a}" if a == b else f"{a}-{b}" for a, b in self.ranges())
+
+    def __repr__(self) -> str:
+        return f"FrameRanges.parse({str(self)!r})"

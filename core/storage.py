@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Files that are there whole or not at all, and documents read without trusting them.
+
+Every operation goes through the functions of `os`, one system call each, so that a test can make any of them fail.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, cast
+
+from .errors import SessionUnreadable, StorageFailed
+
+try:
+    import yaml
+except ImportError:  # builds of Blender without PyYAML: the same content as JSON
+    yaml = None
+
+DOCUMENT_LIMIT = 16 << 20  # bytes; a session file is a few kilobytes whatever the length of the shot
+_DEPTH_LIMIT = 32
+_NODE_LIMIT = 200_000
+
+SUFFIXES = (".yaml", ".json")
+
+
+def document_suffix() -> str:
+    """The suffix of documents written here: `.yaml`, or `.json` where PyYAML is missing."""
+    return ".yaml" if yaml is not None else ".json"
+
+
+def replace_file(path: Path, data: bytes, *, durable: bool = True) -> None:
+    """Put `data` where `path` is: after a crash the old content is there or the new, never a part.
+
+    Raises StorageFailed; the old content is then untouched.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_BINARY", 0), 0o666)
+        try:
+            write_all(descriptor, data)
+            if durable:
+                os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        os.replace(temporary, path)
+        if durable:
+            sync_folder(path.parent)
+    except OSError as error:
+        try:
+            os.unlink(temporary)
+        except OSError:
+            pass  # it was never made, or the disk is gone; a leftover temporary file harms nothing
+        raise StorageFailed(path, error) from error
+
+
+def write_all(descriptor: int, data: bytes) -> None:
+    """Write all of `data`, whatever the system takes at a time. Raises OSError."""
+    view = memoryview(data)
+    while view:
+        view = view[os.write(descriptor, view) :]
+
+
+def sync_folder(folder: Path) -> None:
+    """Make a new name in `folder` survive a power cut, where the system has a way to say so. Raises OSError."""
+    if os.name != "posix":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def make_folder(folder: Path) -> None:
+    """Make `folder` and its parents. Raises StorageFailed."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StorageFailed(folder, error) from error
+
+
+def encode_document(content: Mapping[str, Any], suffix: str) -> bytes:
+    """`content`, plain mappings, lists, strings and numbers, as a YAML or JSON file."""
+    if suffix == ".json" or yaml is None:
+        return (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode("utf-8", "surrogatepass")
+    dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+    text = yaml.dump(content, Dumper=dumper, sort_keys=False, allow_unicode=True, width=110)
+    return cast("str", text).encode("utf-8", "surrogatepass")
+
+
+def read_document(path: Path) -> dict[str, Any]:
+    """The mapping in a YAML or JSON file that may come from anybody.
+
+    Raises SessionUnreadable if it is missing, too large, cut, not a mapping, too deep, or uses YAML aliases, tags or
+    anything else that plain data does not need.
+    """
+    try:
+        with open(path, "rb") as file:
+            data = file.read(DOCUMENT_LIMIT + 1)
+    except OSError as error:
+        raise SessionUnreadable(path, error.strerror or str(error)) from error
+    if len(data) > DOCUMENT_LIMIT:
+        raise SessionUnreadable(path, f"it is larger than {DOCUMENT_LIMIT >> 20} MiB")
+    try:
+        content = _parse_json(data) if path.suffix == ".json" else _parse_yaml(data)
+    except (ValueError, RecursionError, OverflowError) as error:
+        reason = " ".join(str(error).split())[:200] or type(error).__name__
+        raise SessionUnreadable(path, reason) from error
+    if not isinstance(content, dict):
+        raise SessionUnreadable(path, "it does not hold a mapping; it may have been cut")
+    return cast("dict[str, Any]", content)
+
+
+def _parse_json(data: bytes) -> object:
+    if data.count(b"[") + data.count(b"{") > _NODE_LIMIT:
+        raise ValueError("it has too many parts")
+    return json.loads(data.decode("utf-8", "surrogatepass"))
+
+
+def _parse_yaml(data: bytes) -> object:
+    if yaml is None:
+        raise ValueError("PyYAML is not installed here")
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    text = data.decode("utf-8", "surrogatepass")
+    depth = nodes = 0
+    try:
+        for event in yaml.parse(text, Loader=loader):
+            nodes += 1
+            if isinstance(event, yaml.AliasEvent):
+                raise ValueError("it uses YAML aliases, which session files never do")
+            if isinstance(event, yaml.CollectionStartEvent):
+                depth += 1
+            elif isinstance(event, yaml.CollectionEndEvent):
+                depth -= 1
+            if depth > _DEPTH_LIMIT or nodes > _NODE_LIMIT:
+                raise ValueError("it is nested too deeply or has too many parts")
+        return yaml.load(text, Loader=loader)  # noqa: S506  # a safe loader
+    except yaml.YAMLError as error:
+        raise ValueError(str(error)) from error

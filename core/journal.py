@@ -1,0 +1,356 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The journal: where checkpoints go. docs/format.md describes the bytes; this is the only writer of them.
+
+A journal is a chain of append-only files, one for each generation of the session's lease. The header of `journal.<n>`
+says which earlier file it goes on from and how many bytes of that file count, so what a process writes after it lost
+its lease is never read. Checksums are chained: each vouches for everything before it.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import IntEnum
+from pathlib import Path
+from typing import BinaryIO, NamedTuple
+
+from .errors import JournalDamaged, StorageFailed
+from .storage import sync_folder, write_all
+
+MAGIC = b"TSJOURNL"
+VERSION = 1
+HEADER = struct.Struct("<8sHHI32sQIIQI")  # without its checksum
+HEADER_SIZE = HEADER.size + 4
+RECORD = struct.Struct("<II")  # length of the payload, type; then the checksum of these 8 bytes
+_CHECKSUM = struct.Struct("<I")
+RECORD_OVERHEAD = RECORD.size + 2 * _CHECKSUM.size
+PAYLOAD_LIMIT = 1 << 30
+
+MARKER = struct.Struct("<IiI14f")
+"""One marker: track id, clip frame, flags, then float32 bits: co (2), pattern_corners (8), search_min (2),
+search_max (2), as Blender holds them: co in 0..1 of the frame from its lower left, the rest relative to co."""
+MARKER_SIZE = MARKER.size
+MUTED, KEYED, GUARDED = 1, 2, 4
+"""Flags of a marker. GUARDED only in frame records: a muted, keyed copy stands on the next frame of the pass."""
+MARKER_HEAD = struct.Struct("<IiI")
+FRAME_HEAD = struct.Struct("<IiII")  # pass, frame reached, tracks alive, markers that follow
+MARKERS_HEAD = struct.Struct("<II")  # track, markers that follow
+
+
+class RecordType(IntEnum):
+    TRACKS = 1  # JSON: tracks with their settings
+    MARKERS = 2  # all markers of one track, in place of what was known of it
+    PASS = 3  # JSON: a pass opened
+    FRAME = 4  # what one step of the tracker did
+    END = 5  # JSON: a pass closed or paused
+    EVENT = 6  # JSON: anything else that happened: a checkpoint from a script, a status, a review
+
+
+class Position(NamedTuple):
+    """How much of the journal is meant: everything up to byte `offset` of the file of `generation`."""
+
+    generation: int
+    offset: int
+
+
+class Record(NamedTuple):
+    type: int
+    payload: bytes
+    end: Position
+
+
+class _Damage(Exception):
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+
+
+@dataclass(frozen=True)
+class Header:
+    session: str
+    generation: int
+    salt: int
+    base_generation: int = 0  # 0: the journal begins here
+    base_offset: int = 0
+    base_checksum: int = 0
+
+    def encode(self) -> bytes:
+        body = HEADER.pack(
+            MAGIC,
+            VERSION,
+            HEADER_SIZE,
+            self.generation,
+            self.session.encode("ascii"),
+            self.salt,
+            self.base_generation,
+            0,
+            self.base_offset,
+            self.base_checksum,
+        )
+        return body + _CHECKSUM.pack(zlib.crc32(body))
+
+    def chain(self) -> int:
+        """The checksum that the first record builds on."""
+        return zlib.crc32(struct.pack("<Q", self.salt))
+
+
+def _decode_header(data: bytes, session: str, generation: int) -> Header:
+    body = data[: HEADER.size]
+    if _CHECKSUM.unpack(data[HEADER.size : HEADER_SIZE])[0] != zlib.crc32(body):
+        raise _Damage("the header's checksum is wrong")
+    magic, version, size, number, name, salt, base_generation, _, base_offset, base_checksum = HEADER.unpack(body)
+    if magic != MAGIC:
+        raise _Damage("it is not a journal")
+    if version != VERSION or size != HEADER_SIZE:
+        raise _Damage(f"it has version {version} of the format, this program reads {VERSION}: update the extension")
+    if name.rstrip(b"\0") != session.encode("ascii") or number != generation:
+        raise _Damage("it belongs to another session or generation")
+    if base_generation >= generation:
+        raise _Damage("it goes on from a later file")
+    return Header(session, generation, salt, base_generation, base_offset, base_checksum)
+
+
+def journal_path(folder: Path, generation: int) -> Path:
+    return folder / f"journal.{generation}"
+
+
+def numbered(folder: Path, kind: str) -> list[int]:
+    """The numbers n of the files `<kind>.<n>` in `folder`, ascending; nothing if the folder is missing."""
+    try:
+        names = os.listdir(folder)
+    except FileNotFoundError:
+        return []
+    found = (name.removeprefix(f"{kind}.") for name in names if name.startswith(f"{kind}."))
+    return sorted(int(n) for n in found if n.isascii() and n.isdigit() and len(n) < 10 and not n.startswith("0"))
+
+
+@dataclass(frozen=True)
+class _Segment:
+    header: Header
+    path: Path
+    limit: int | None  # bytes that count; None: to the last complete record
+    checksum: int  # the chained checksum that must stand at `limit`
+
+
+class JournalReader:
+    """Reads the records that count, oldest first. `end` and `checksum` tell where the complete records end.
+
+    An unfinished tail is dropped without complaint. Damage before it raises JournalDamaged, after the records before
+    the damage were yielded; with `salvage` iteration just ends there and `damage` holds the error.
+    """
+
+    def __init__(self, folder: Path, session: str, *, salvage: bool = False) -> None:
+        self.folder = folder
+        self.session = session
+        self.salvage = salvage
+        self.end: Position | None = None
+        self.checksum = 0
+        self.damage: JournalDamaged | None = None
+
+    def records(self, after: Position | None = None, checksum: int | None = None) -> Iterator[Record]:
+        """The records behind `after`, which must be the end of a record that counts, or all of them.
+
+        With the chained `checksum` at `after` nothing before it is read; without it the file of `after` is read from
+        its beginning. Raises JournalDamaged, and OSError if a file cannot be read.
+        """
+        self.end, self.checksum, self.damage = None, 0, None
+        number = 0  # of the record, for the message
+        try:
+            for segment in self._segments(after):
+                start = None
+                if after is not None and checksum is not None and segment.header.generation == after.generation:
+                    start = (after.offset, checksum)
+                for record in self._segment_records(segment, start):
+                    number += 1
+                    if after is None or record.end > after:
+                        yield record
+        except JournalDamaged as damage:
+            error = JournalDamaged(damage.path, number, damage.offset, damage.reason)
+            self.damage = error
+            if not self.salvage:
+                raise error from None
+
+    def counts(self, position: Position) -> bool:
+        """Whether `position` lies in the part of the journal that counts. Raises as `records` does."""
+        for segment in self._segments(position):
+            if segment.header.generation == position.generation:
+                limit = os.stat(segment.path).st_size if segment.limit is None else segment.limit
+                return HEADER_SIZE <= position.offset <= limit
+        return False
+
+    def _segments(self, after: Position | None) -> list[_Segment]:
+        """The files of the chain, oldest first."""
+        chain: list[_Segment] = []
+        generation, limit, checksum = 0, None, 0
+        for number in reversed(numbered(self.folder, "journal")):
+            if self._has_header(number):  # otherwise its maker died before the header was whole
+                generation = number
+                break
+        while generation:
+            path = journal_path(self.folder, generation)
+            try:
+                header = self._header(generation)
+            except JournalDamaged as damage:
+                if not self.salvage:
+                    raise
+                self.damage = damage
+                chain.clear()  # what stands on it cannot be trusted
+                generation, limit = generation - 1, None
+                continue
+            chain.append(_Segment(header, path, limit, checksum))
+            if after is not None and generation <= after.generation:
+                break
+            generation, limit, checksum = header.base_generation, header.base_offset, header.base_checksum
+        chain.reverse()
+        return chain
+
+    def _has_header(self, generation: int) -> bool:
+        data = self._head(generation)
+        return len(data) == HEADER_SIZE and any(data)
+
+    def _header(self, generation: int) -> Header:
+        path = journal_path(self.folder, generation)
+        try:
+            data = self._head(generation)
+        except FileNotFoundError:
+            raise JournalDamaged(path, 0, 0, "the file is missing, though a later one goes on from it") from None
+        try:
+            if len(data) < HEADER_SIZE:
+                raise _Damage("the file is cut, though a later one goes on from it")
+            return _decode_header(data, self.session, generation)
+        except _Damage as damage:
+            raise JournalDamaged(path, 0, 0, damage.reason) from None
+
+    def _head(self, generation: int) -> bytes:
+        with open(journal_path(self.folder, generation), "rb") as file:
+            return file.read(HEADER_SIZE)
+
+    def _segment_records(self, segment: _Segment, start: tuple[int, int] | None) -> Iterator[Record]:
+        header = segment.header
+        first, self.checksum = start or (HEADER_SIZE, header.chain())
+        self.end = Position(header.generation, first)
+        with open(segment.path, "rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            limit = size if segment.limit is None else segment.limit
+            offset = first
+            file.seek(offset)
+            try:
+                while offset < limit:
+                    found = _read_record(file, limit - offset, self.checksum)
+                    if found is None:
+                        break
+                    kind, payload, self.checksum = found
+                    offset += RECORD_OVERHEAD + len(payload)
+                    self.end = Position(header.generation, offset)
+                    yield Record(kind, payload, self.end)
+                if segment.limit is not None and (offset, self.checksum) != (segment.limit, segment.checksum):
+                    raise _Damage("it is shorter than, or differs from, what a later file goes on from")
+            except _Damage as damage:
+                raise JournalDamaged(segment.path, 0, offset, damage.reason) from None
+
+
+def _read_record(file: BinaryIO, remaining: int, chain: int) -> tuple[int, bytes, int] | None:
+    """The next record, or None for an unfinished tail: cut, or zeros as a power cut leaves them.
+
+    A whole record whose checksum is wrong is damage, unless the checksum was never written: the end of the file is
+    then all zeros from there on.
+    """
+    head_size = RECORD.size + _CHECKSUM.size
+    head = file.read(min(head_size, remaining))
+    if len(head) < head_size:
+        return None
+    length, kind = RECORD.unpack_from(head)
+    (stored,) = _CHECKSUM.unpack_from(head, RECORD.size)
+    checksum = zlib.crc32(head[: RECORD.size], chain)
+    if stored != checksum:
+        if stored == 0 and _only_zeros(file):
+            return None
+        raise _Damage("the checksum of a record's head is wrong")
+    if length > remaining - RECORD_OVERHEAD:
+        return None
+    if length > PAYLOAD_LIMIT:
+        raise _Damage("a record claims an impossible length")
+    payload = file.read(length)
+    tail = file.read(_CHECKSUM.size)
+    if len(payload) + len(tail) < length + _CHECKSUM.size:
+        return None
+    (stored,) = _CHECKSUM.unpack(tail)
+    checksum = zlib.crc32(payload, checksum)
+    if stored != checksum:
+        if stored == 0 and _only_zeros(file):
+            return None
+        raise _Damage("the checksum of a record is wrong")
+    return kind, payload, checksum
+
+
+def _only_zeros(file: BinaryIO) -> bool:
+    while chunk := file.read(1 << 16):
+        if chunk.count(0) != len(chunk):
+            return False
+    return True
+
+
+class JournalWriter:
+    """Appends records to the journal file of one generation, which it makes. After a failure it writes no more.
+
+    `position` and `checksum` tell where the records end.
+    """
+
+    def __init__(self, folder: Path, header: Header, *, durable: bool = True) -> None:
+        """Make `journal.<generation>`. `durable`: each append waits until the bytes would survive a power cut.
+
+        Raises StorageFailed.
+        """
+        self.path = journal_path(folder, header.generation)
+        self.durable = durable
+        self.position = Position(header.generation, HEADER_SIZE)
+        self.checksum = header.chain()
+        self._failed = False
+        try:
+            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | getattr(os, "O_BINARY", 0)
+            self._descriptor = os.open(self.path, flags, 0o666)
+        except OSError as error:
+            raise StorageFailed(self.path, error) from error
+        try:
+            write_all(self._descriptor, header.encode())
+            os.fsync(self._descriptor)
+            sync_folder(folder)
+        except OSError as error:
+            os.close(self._descriptor)
+            raise StorageFailed(self.path, error) from error
+
+    def append(self, *records: tuple[RecordType, bytes]) -> Position:
+        """Write the records in one go and return where they end. Raises StorageFailed; none of them then counts."""
+        if self._failed:
+            raise StorageFailed(self.path, OSError(0, "an earlier write to it failed"))
+        parts: list[bytes] = []
+        chain = self.checksum
+        for kind, payload in records:
+            head = RECORD.pack(len(payload), kind)
+            chain = zlib.crc32(head, chain)
+            parts += (head, _CHECKSUM.pack(chain))
+            chain = zlib.crc32(payload, chain)
+            parts += (payload, _CHECKSUM.pack(chain))
+        data = b"".join(parts)
+        try:
+            write_all(self._descriptor, data)
+            if self.durable:
+                os.fsync(self._descriptor)
+        except OSError as error:
+            self._failed = True
+            self._cut_back()
+            raise StorageFailed(self.path, error) from error
+        self.checksum = chain
+        self.position = Position(self.position.generation, self.position.offset + len(data))
+        return self.position
+
+    def _cut_back(self) -> None:
+        try:
+            os.ftruncate(self._descriptor, self.position.offset)
+        except OSError:
+            pass  # readers drop the unfinished tail; a whole but unsynced record is true as well
+
+    def close(self) -> None:
+        os.close(self._descriptor)

@@ -1,0 +1,262 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Who may write a session: the maker of the highest `lease.<n>`.
+
+Taking over means making the next number, which the file system grants to one process only. A lease says who holds it
+and carries a counter that its owner moves. An owner on this host is judged by its process, one elsewhere by whether
+the counter moves, on the clock of the process that waits: no clock of another machine is believed.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+from .errors import LeaseHeld, LeaseLost, StorageFailed
+from .journal import numbered
+from .storage import sync_folder, write_all
+
+LEASE_TIME = 60.0
+"""Seconds for which the counter of an owner on another host must stand still before it counts as dead."""
+
+_COUNTER_DIGITS = 20
+_SIZE_LIMIT = 4096
+
+
+@dataclass(frozen=True)
+class Owner:
+    """What a lease file says. `released` is True when its owner has ended in good order."""
+
+    host: str = ""
+    machine: str = ""
+    boot: str = ""
+    pid: int = 0
+    started: str = ""  # start time of the process in clock ticks since boot, so that a reused pid is told apart
+    since: str = ""
+    counter: int = 0
+    released: bool = False
+
+    def __str__(self) -> str:
+        if not self.pid:
+            return "a process that is just starting"
+        return f"process {self.pid} on {self.host} since {self.since}"
+
+
+def _read_text(path: str) -> str:
+    try:
+        with open(path, encoding="ascii", errors="replace") as file:
+            return file.read()
+    except OSError:
+        return ""
+
+
+def _machine() -> str:
+    return _read_text("/etc/machine-id").strip()
+
+
+def _boot() -> str:
+    """This boot of this machine and its process namespace: within one, process ids can be compared."""
+    try:
+        namespace = os.readlink("/proc/self/ns/pid")
+    except OSError:
+        namespace = ""
+    return f"{_read_text('/proc/sys/kernel/random/boot_id').strip()} {namespace}".strip()
+
+
+def _process_started(pid: int) -> str:
+    """The start time of a process in ticks since boot, where /proc tells; empty if it is gone or a zombie."""
+    fields = _read_text(f"/proc/{pid}/stat").rpartition(")")[2].split()
+    return fields[19] if len(fields) > 19 and fields[0] not in "ZX" else ""
+
+
+def _is_gone(owner: Owner) -> bool:
+    """Whether the owner is known to be dead: it ran on this machine and no longer does."""
+    if os.name != "posix" or not owner.pid or owner.host != platform.node():
+        return False
+    if owner.boot != _boot():  # a reboot ends every process; another machine of the same name is no reason
+        rebooted = owner.boot.partition(" ")[0] != _boot().partition(" ")[0]
+        return rebooted and bool(owner.machine) and owner.machine == _machine()
+    if owner.started:
+        return _process_started(owner.pid) != owner.started
+    try:
+        os.kill(owner.pid, 0)
+    except ProcessLookupError:
+        return True
+    except OSError:
+        pass  # it is there and belongs to somebody else
+    return False
+
+
+def read_owner(folder: Path, generation: int) -> Owner | None:
+    """The owner that `lease.<generation>` names; an empty Owner if it is being written; None if there is no such file."""
+    try:
+        with open(folder / f"lease.{generation}", "rb") as file:
+            data = file.read(_SIZE_LIMIT)
+    except FileNotFoundError:
+        return None
+    head, _, tail = data.partition(b"\n")
+    try:
+        content = json.loads(head)
+        counter = int(tail[:_COUNTER_DIGITS] or b"0")
+    except (ValueError, RecursionError):
+        return Owner()
+    if not isinstance(content, dict):
+        return Owner()
+    said = cast("dict[str, Any]", content)
+    pid = said.get("pid")
+    return Owner(
+        host=str(said.get("host", "")),
+        machine=str(said.get("machine", "")),
+        boot=str(said.get("boot", "")),
+        pid=pid if isinstance(pid, int) and 0 < pid < 1 << 31 else 0,
+        started=str(said.get("started", "")),
+        since=str(said.get("since", "")),
+        counter=counter,
+        released=tail[_COUNTER_DIGITS : _COUNTER_DIGITS + 1] == b"R",
+    )
+
+
+def live_owner(folder: Path) -> Owner | None:
+    """Who holds the session as far as one look can tell; None if nobody does.
+
+    An owner on another host is believed to live: only waiting can tell (see `Lease.take`).
+    """
+    generations = numbered(folder, "lease")
+    owner = read_owner(folder, generations[-1]) if generations else None
+    return None if owner is None or owner.released or _is_gone(owner) else owner
+
+
+class Lease:
+    """The right to write a session as generation `generation`, until `release` or until somebody takes it over."""
+
+    def __init__(self, folder: Path, generation: int, descriptor: int, size: int) -> None:
+        self.folder = folder
+        self.generation = generation
+        self._descriptor = descriptor
+        self._counter_at = size - _COUNTER_DIGITS - 1
+        self._counter = 0
+        self._own = os.fspath(folder / f"lease.{generation}")
+        self._next = os.fspath(folder / f"lease.{generation + 1}")
+
+    @classmethod
+    def take(
+        cls,
+        folder: Path,
+        since: str,
+        *,
+        wait: bool = False,
+        lease_time: float = LEASE_TIME,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> Lease:
+        """Become the owner. `since` is a UTC timestamp for people to read.
+
+        A released lease and one of a process of this host that is gone are taken over at once. Otherwise raises
+        LeaseHeld, or, with `wait`, watches an owner on another host for `lease_time` seconds and takes over if its
+        counter stands still. Also raises LeaseHeld when another process was quicker, and StorageFailed.
+        """
+        generations = numbered(folder, "lease")
+        highest = max([*generations, *numbered(folder, "journal")], default=0)
+        if generations:
+            owner = read_owner(folder, generations[-1])
+            if owner is not None and not owner.released and not _is_gone(owner):
+                here = bool(owner.started) and owner.host == platform.node() and owner.boot == _boot()
+                if here or not wait or not cls._stands_still(folder, generations[-1], lease_time, clock, sleep):
+                    raise LeaseHeld(str(owner))
+        return cls._make(folder, highest + 1, since)
+
+    @staticmethod
+    def _stands_still(
+        folder: Path,
+        generation: int,
+        lease_time: float,
+        clock: Callable[[], float],
+        sleep: Callable[[float], None],
+    ) -> bool:
+        seen = read_owner(folder, generation)
+        until = clock() + lease_time
+        while clock() < until:
+            sleep(min(1.0, lease_time / 10))
+            now = read_owner(folder, generation)
+            if now is None or now.released or _is_gone(now):
+                return True
+            if now != seen:
+                return False
+        return True
+
+    @classmethod
+    def _make(cls, folder: Path, generation: int, since: str) -> Lease:
+        path = folder / f"lease.{generation}"
+        said = {
+            "host": platform.node(),
+            "machine": _machine(),
+            "boot": _boot(),
+            "pid": os.getpid(),
+            "started": _process_started(os.getpid()),
+            "since": since,
+        }
+        data = json.dumps(said).encode() + b"\n" + b"0" * _COUNTER_DIGITS + b"\n"
+        temporary = folder / f".lease.{os.getpid()}.{os.urandom(4).hex()}.tmp"
+        binary = getattr(os, "O_BINARY", 0)
+        try:
+            descriptor = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | binary, 0o666)
+            try:
+                write_all(descriptor, data)
+                try:
+                    os.link(temporary, path)  # appears whole, and for one process only
+                except FileExistsError:
+                    raise
+                except (OSError, NotImplementedError):  # a file system without hard links
+                    os.close(descriptor)
+                    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | binary, 0o666)
+                    write_all(descriptor, data)
+            except BaseException:
+                os.close(descriptor)
+                raise
+            finally:
+                os.unlink(temporary)
+            sync_folder(folder)
+        except FileExistsError:
+            raise LeaseHeld(str(read_owner(folder, generation) or Owner())) from None
+        except OSError as error:
+            raise StorageFailed(path, error) from error
+        return cls(folder, generation, descriptor, len(data))
+
+    def check(self) -> None:
+        """Two looks at the file system. Raises LeaseLost if somebody took over, StorageFailed if the folder is gone."""
+        try:
+            os.stat(self._own)
+        except OSError as error:
+            raise StorageFailed(self.folder, error) from error
+        try:
+            os.stat(self._next)
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise StorageFailed(self.folder, error) from error
+        raise LeaseLost
+
+    def renew(self) -> None:
+        """Move the counter, so that other hosts see life. Raises StorageFailed."""
+        self._counter += 1
+        self._put(f"{self._counter:0{_COUNTER_DIGITS}d}\n")
+
+    def release(self) -> None:
+        """Give the session up, so that the next owner need not wait. Never fails: a lease can be found dead as well."""
+        try:
+            self._put(f"{self._counter:0{_COUNTER_DIGITS}d}R")
+        except StorageFailed:
+            pass  # the next owner finds this process gone
+        os.close(self._descriptor)
+
+    def _put(self, text: str) -> None:
+        try:
+            os.lseek(self._descriptor, self._counter_at, os.SEEK_SET)
+            write_all(self._descriptor, text.encode())
+        except OSError as error:
+            raise StorageFailed(self.folder / f"lease.{self.generation}", error) from error

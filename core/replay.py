@@ -1,0 +1,257 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the records of a journal add up to."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+from .journal import (
+    FRAME_HEAD,
+    GUARDED,
+    KEYED,
+    MARKER,
+    MARKER_HEAD,
+    MARKER_SIZE,
+    MARKERS_HEAD,
+    MUTED,
+    Position,
+    Record,
+    RecordType,
+)
+from .model import Outcome, Pass, TrackData
+from .ranges import FrameRanges
+
+FRAME_LIMIT = 1 << 24  # clip frames beyond this are no frames
+
+
+class RecordInvalid(ValueError):
+    """A record whose checksum is right says something impossible: it was written by a faulty or hostile program."""
+
+
+@dataclass
+class PassProgress:
+    """A pass and how far it came. `alive` are the tracks that the last step followed; all before the first step."""
+
+    plan: Pass
+    then: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])  # the passes that follow it by plan
+    frame: int = 0
+    steps: int = 0
+    alive: frozenset[int] = frozenset()
+    outcome: Outcome | None = None
+
+    @property
+    def is_open(self) -> bool:
+        return self.outcome is None or not self.outcome.is_final
+
+
+def frame_of(row: bytes) -> int:
+    """The clip frame of a packed marker."""
+    return int.from_bytes(row[4:8], "little", signed=True)
+
+
+def is_muted(row: bytes) -> bool:
+    return bool(row[8] & MUTED)
+
+
+def split_rows(rows: bytes) -> dict[int, bytes]:
+    """Packed markers of one track by frame."""
+    found = (rows[at : at + MARKER_SIZE] for at in range(0, len(rows), MARKER_SIZE))
+    return {frame_of(row): row for row in found}
+
+
+def spread_rows(rows: bytes, direction: int, markers: dict[int, dict[int, bytes]]) -> None:
+    """Put the packed markers of a step into `markers[track][frame]`.
+
+    A GUARDED one brings the muted, keyed copy on the next frame with which Blender ends a tracked segment.
+    """
+    for start in range(0, len(rows), MARKER_SIZE):
+        row = rows[start : start + MARKER_SIZE]
+        track, frame, flags = MARKER_HEAD.unpack_from(row)
+        mine = markers.setdefault(track, {})
+        if flags & GUARDED:
+            values = row[MARKER_HEAD.size :]
+            row = MARKER_HEAD.pack(track, frame, flags & ~GUARDED) + values
+            mine[frame + direction] = MARKER_HEAD.pack(track, frame + direction, MUTED | KEYED) + values
+        mine[frame] = row
+
+
+class Replay:
+    """The state after a number of records: tracks, markers, passes, tracked frames.
+
+    `markers[track][frame]` is a marker in the form of `journal.MARKER`, its flags without GUARDED. Without
+    `with_markers` they are not kept, and reading a long journal costs little memory.
+    """
+
+    def __init__(self, *, with_markers: bool = True, since: Position | None = None) -> None:
+        """`since`: `changed` collects the markers that the records behind this position bring.
+
+        For the tracks in `replaced` it holds all markers.
+        """
+        self.with_markers = with_markers
+        self.since = since
+        self.changed: dict[int, dict[int, bytes]] = {}
+        self.replaced: set[int] = set()
+        self._collecting = False
+        self.tracks: dict[int, TrackData] = {}
+        self.markers: dict[int, dict[int, bytes]] = {}
+        self.passes: dict[int, PassProgress] = {}
+        self.tracked = FrameRanges()
+        self.events: list[dict[str, Any]] = []
+        self.edited: set[int] = set()  # tracks whose markers were replaced after the last step
+
+    @property
+    def last_pass(self) -> PassProgress | None:
+        return self.passes[max(self.passes)] if self.passes else None
+
+    def rows(self, track: int) -> bytes:
+        """The packed markers of a track, by frame."""
+        return b"".join(row for _, row in sorted(self.markers.get(track, {}).items()))
+
+    def read(self, records: Iterable[Record]) -> None:
+        """Apply all records. Raises RecordInvalid, and what the iterable raises."""
+        for record in records:
+            self.apply(record)
+
+    def apply(self, record: Record) -> None:
+        """Apply one record; types that this version does not know are passed over. Raises RecordInvalid."""
+        kind, payload = record.type, record.payload
+        self._collecting = self.since is not None and record.end > self.since
+        try:
+            if kind == RecordType.FRAME:
+                self._frame(payload)
+            elif kind == RecordType.MARKERS:
+                self._markers(payload)
+            elif kind == RecordType.TRACKS:
+                self._tracks(decode_json(payload))
+            elif kind == RecordType.PASS:
+                self._pass(decode_json(payload))
+            elif kind == RecordType.END:
+                self._end(decode_json(payload))
+            elif kind == RecordType.EVENT:
+                self._event(decode_json(payload))
+        except (KeyError, TypeError, ValueError, RecursionError, OverflowError) as error:
+            if isinstance(error, RecordInvalid):
+                raise
+            raise RecordInvalid(f"a record of type {kind} cannot be understood: {error!r}") from error
+
+    def _tracks(self, said: dict[str, Any]) -> None:
+        for track in cast("list[dict[str, Any]]", said["tracks"]):
+            number = int(track["id"])
+            self.tracks[number] = TrackData(number, str(track["object"]), str(track["name"]), dict(track["settings"]))
+            self.markers.setdefault(number, {})
+
+    def _markers(self, payload: bytes) -> None:
+        track, count = MARKERS_HEAD.unpack_from(payload)
+        rows = self._rows(payload, MARKERS_HEAD.size, count)
+        self.edited.add(track)
+        if self.with_markers:
+            self.markers[track] = {frame: row for _, frame, _, row in rows}
+            if self._collecting:
+                self.changed[track] = dict(self.markers[track])
+                self.replaced.add(track)
+
+    def _pass(self, said: dict[str, Any]) -> None:
+        tracks = tuple(int(n) for n in said["tracks"])
+        unknown = [n for n in tracks if n not in self.tracks]
+        if unknown:
+            raise RecordInvalid(f"pass {said['number']} names track {unknown[0]}, which the journal does not have")
+        plan = Pass(
+            number=int(said["number"]),
+            start=_frame_number(said["start"]),
+            end=_frame_number(said["end"]),
+            tracks=tracks,
+            object=str(said["object"]),
+            blender=str(said.get("blender", "")),
+        )
+        then = [dict(p) for p in said.get("then", [])]
+        self.passes[plan.number] = PassProgress(plan, then, frame=plan.start, alive=frozenset(tracks))
+        self.tracked.add(plan.start)
+        self.edited.clear()
+
+    def _frame(self, payload: bytes) -> None:
+        number, frame, _, count = FRAME_HEAD.unpack_from(payload)
+        progress = self.passes.get(number)
+        if progress is None or abs(frame) > FRAME_LIMIT:
+            raise RecordInvalid(f"frame {frame} of pass {number}, which was never opened")
+        alive: set[int] = set()
+        for track, at, flags, _ in self._rows(payload, FRAME_HEAD.size, count):
+            if at == frame and not flags & MUTED:
+                alive.add(track)
+        if self.with_markers:
+            spread_rows(payload[FRAME_HEAD.size :], progress.plan.direction, self.markers)
+            if self._collecting:
+                spread_rows(payload[FRAME_HEAD.size :], progress.plan.direction, self.changed)
+        progress.frame = frame
+        progress.steps += 1
+        progress.outcome = None
+        progress.alive = frozenset(alive)
+        self.tracked.add(frame)
+        self.edited.clear()
+
+    def _rows(self, payload: bytes, offset: int, count: int) -> list[tuple[int, int, int, bytes]]:
+        if len(payload) != offset + count * MARKER_SIZE:
+            raise RecordInvalid("a record of markers has the wrong length")
+        rows: list[tuple[int, int, int, bytes]] = []
+        for at in range(offset, len(payload), MARKER_SIZE):
+            track, frame, flags = MARKER_HEAD.unpack_from(payload, at)
+            if track not in self.tracks or abs(frame) > FRAME_LIMIT:
+                raise RecordInvalid(f"a marker on frame {frame} of track {track}, which the journal does not have")
+            rows.append((track, frame, flags, payload[at : at + MARKER_SIZE]))
+        return rows
+
+    def _end(self, said: dict[str, Any]) -> None:
+        progress = self.passes.get(int(said["pass"]))
+        if progress is None:
+            raise RecordInvalid(f"the end of pass {said['pass']}, which was never opened")
+        progress.outcome = Outcome(said["outcome"])
+
+    def _event(self, said: dict[str, Any]) -> None:
+        if said.get("event") == "checkpoint":
+            self.tracked.add(_frame_number(said["frame"]))
+            return
+        if said.get("event") == "tracks_removed":
+            for number in said["tracks"]:
+                self.tracks.pop(number, None)
+                self.markers.pop(number, None)
+                self.changed.pop(number, None)
+        if said.get("event") == "tracked":
+            self.tracked.update(FrameRanges.parse(str(said["frames"])))
+        self.events.append(said)
+
+
+def decode_json(payload: bytes) -> dict[str, Any]:
+    """The mapping in a JSON record. Raises ValueError."""
+    content = json.loads(payload)
+    if not isinstance(content, dict):
+        raise RecordInvalid("a record does not hold a mapping")
+    return cast("dict[str, Any]", content)
+
+
+def _frame_number(value: object) -> int:
+    if not isinstance(value, int) or abs(value) > FRAME_LIMIT:
+        raise RecordInvalid(f"{value!r} is not a frame")
+    return value
+
+
+def encode_json(content: dict[str, Any]) -> bytes:
+    """The payload of a JSON record."""
+    return json.dumps(content, ensure_ascii=True, separators=(",", ":")).encode("ascii")
+
+
+def encode_markers(track: int, rows: bytes) -> bytes:
+    """The payload of a MARKERS record; `rows` are packed markers of `track`."""
+    return MARKERS_HEAD.pack(track, len(rows) // MARKER_SIZE) + rows
+
+
+def encode_frame(number: int, frame: int, alive: int, rows: bytes) -> bytes:
+    """The payload of a FRAME record of pass `number`; `rows` are the packed markers that the step touched."""
+    return FRAME_HEAD.pack(number, frame, alive, len(rows) // MARKER_SIZE) + rows
+
+
+def marker_position(row: bytes) -> tuple[float, float]:
+    """The position of a packed marker, 0..1 of the frame from its lower left."""
+    values = MARKER.unpack(row)
+    return values[3], values[4]

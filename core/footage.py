@@ -1,0 +1,299 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Footage on disk: finding it, checking that it is whole, and noticing that it has changed.
+
+Blender crashes on a missing or cut reference image and takes a missing frame for a lost track, so nothing is tracked
+before it was checked here. Frames are clip frames: 1 is the first file of an image sequence.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import os
+import re
+import struct
+import zlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from .errors import FootageUnusable, UsageError
+from .ranges import FrameRanges
+from .storage import document_suffix, encode_document, make_folder, read_document, replace_file
+
+IMAGE_SUFFIXES = frozenset(
+    ".png .jpg .jpeg .jp2 .j2c .exr .tif .tiff .dpx .cin .tga .bmp .sgi .rgb .bw .hdr .webp .psd".split()
+)
+MOVIE_SUFFIXES = frozenset(
+    ".mp4 .mov .avi .mkv .webm .mpg .mpeg .m4v .mxf .ogv .ogg .wmv .flv .dv .m2v .m2t .m2ts .mts .ts .3gp .mj2".split()
+)
+_SAMPLE = 4096  # bytes read at the beginning, in the middle and at the end of a file
+_MOVIE_SAMPLES = 64
+_DIGITS = re.compile(r"(.*?)(\d+)(\D*)\Z", re.DOTALL)  # the last group of digits of a name, as Blender takes it
+_ENTRY = struct.Struct("<QI")  # size in bytes, checksum of the samples
+
+
+@dataclass(frozen=True)
+class Footage:
+    """A movie, or an image sequence whose files are `head` + number + `tail`, numbered from `number`."""
+
+    first: Path
+    source: str  # MOVIE or SEQUENCE
+    head: str = ""
+    digits: int = 0
+    tail: str = ""
+    number: int = 1
+    count: int = 0  # files from the first to the last number, whether they are there or not; 0 for a movie
+
+    @property
+    def name(self) -> str:
+        """A name for people: that of the movie, or of the sequence without its number."""
+        return self.head.rstrip("_-. ") or self.first.parent.name if self.source == "SEQUENCE" else self.first.stem
+
+    def file(self, frame: int) -> Path:
+        """The file that holds clip frame `frame`."""
+        if self.source == "MOVIE":
+            return self.first
+        return self.first.with_name(f"{self.head}{self.number + frame - 1:0{self.digits}d}{self.tail}")
+
+    def shifted(self, offset: int) -> Footage:
+        """The same files with `offset` added to the number that clip frame 1 has (Blender's frame_offset)."""
+        return Footage(
+            self.first, self.source, self.head, self.digits, self.tail, self.number + offset, self.count - offset
+        )
+
+
+@dataclass(frozen=True)
+class FootageDetails:
+    """What was seen of the files: for each frame (for a movie: once) its size in bytes and a checksum of samples.
+
+    `size` is that of the pictures in pixels where the files' headers say it, else (0, 0).
+    """
+
+    entries: tuple[tuple[int, int], ...]
+    fingerprint: str
+    size: tuple[int, int] = (0, 0)
+    frame_count: int = 0
+
+
+def find_footage(path: str | os.PathLike[str]) -> Footage:
+    """The footage at `path`: a movie, any file of an image sequence, or the folder of one sequence.
+
+    Raises FootageUnusable.
+    """
+    path = Path(os.path.abspath(path))
+    try:
+        os.fsencode(path).decode("utf-8")
+    except UnicodeError:
+        raise FootageUnusable(f"The path {str(path)!r} is not valid text: rename it", path) from None
+    try:
+        if path.is_dir():
+            return _only_sequence(path)
+        if not path.exists():
+            raise FootageUnusable(f"There is no footage at {path}: check the path, or put the files back", path)
+        if path.suffix.lower() in IMAGE_SUFFIXES:
+            return _sequence(path, os.listdir(path.parent))
+    except OSError as error:
+        raise FootageUnusable(f"{path} cannot be read: {error.strerror or error}", path) from error
+    return Footage(path, "MOVIE")
+
+
+def _only_sequence(folder: Path) -> Footage:
+    names = sorted(os.listdir(folder))
+    images = [name for name in names if Path(name).suffix.lower() in IMAGE_SUFFIXES and not name.startswith(".")]
+    if not images:
+        raise FootageUnusable(f"There are no images in {folder}: name a movie, an image, or the folder of images", folder)
+    found: dict[tuple[str, str], Footage] = {}
+    for name in images:
+        one = _sequence_of(name)
+        if one is not None and (one[0], one[2]) not in found:
+            found[one[0], one[2]] = _sequence(folder / name, images)
+    if len(found) > 1:
+        named = ", ".join(sorted(footage.first.name for footage in found.values())[:5])
+        raise FootageUnusable(f"{folder} holds more than one sequence ({named}): name a file of the one you mean", folder)
+    return next(iter(found.values())) if found else _sequence(folder / images[0], images)
+
+
+def _sequence_of(name: str) -> tuple[str, str, str] | None:
+    stem, suffix = os.path.splitext(name)
+    match = _DIGITS.match(stem)
+    return (match[1], match[2], match[3] + suffix) if match and len(match[2]) < 10 else None
+
+
+def _sequence(path: Path, names: Iterable[str]) -> Footage:
+    """The sequence that the image `path` is part of, among the `names` of its folder."""
+    one = _sequence_of(path.name)
+    if one is None:
+        return Footage(path, "SEQUENCE", path.stem, 0, path.suffix, 0, 1)
+    head, digits, tail = one
+    numbers: list[int] = []
+    for name in names:
+        if name.startswith(head) and name.endswith(tail):
+            number = name[len(head) : len(name) - len(tail)]
+            if number.isascii() and number.isdigit() and (len(number) == len(digits) or _grown(number, digits)):
+                numbers.append(int(number))
+    low, high = min(numbers), max(numbers)
+    width = min(len(digits), len(str(low))) if not digits.startswith("0") and len(str(low)) < len(digits) else len(digits)
+    first = path.with_name(f"{head}{low:0{width}d}{tail}")
+    return Footage(first, "SEQUENCE", head, width, tail, low, high - low + 1)
+
+
+def _grown(number: str, digits: str) -> bool:
+    """Whether `number` counts on in a sequence of numbers without padding, such as 99 and 100."""
+    return number[0] != "0" and digits[0] != "0"
+
+
+def describe(footage: Footage) -> FootageDetails:
+    """Read a little of every file. Raises FootageUnusable for what is missing, empty, cut or of another size."""
+    if footage.source == "MOVIE":
+        entry = _sample(footage.first, 1, _MOVIE_SAMPLES)[0]
+        return _details((entry,), (0, 0), 0)
+    entries: list[tuple[int, int]] = []
+    size = (0, 0)
+    for frame in range(1, footage.count + 1):
+        path = footage.file(frame)
+        entry, head, tail = _sample(path, frame, 3)
+        entries.append(entry)
+        _check_end(path, frame, head, tail)
+        picture = _picture_size(head)
+        size = size if any(size) else picture
+        if picture != size:
+            raise FootageUnusable(
+                f"Frame {frame} ({path.name}) is {picture[0]}x{picture[1]} pixels, the first one {size[0]}x{size[1]}: "
+                "render it again in the size of the others",
+                path,
+                frame,
+            )
+    return _details(tuple(entries), size, footage.count)
+
+
+def _details(entries: tuple[tuple[int, int], ...], size: tuple[int, int], count: int) -> FootageDetails:
+    packed = b"".join(_ENTRY.pack(*entry) for entry in entries)
+    return FootageDetails(entries, hashlib.blake2b(packed, digest_size=16).hexdigest(), size, count)
+
+
+def _sample(path: Path, frame: int, pieces: int) -> tuple[tuple[int, int], bytes, bytes]:
+    """The size of the file and a checksum over `pieces` samples spread over it; the first and the last sample."""
+    try:
+        with open(path, "rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            samples: list[bytes] = []
+            for at in sorted({max(0, (size - _SAMPLE) * i // (pieces - 1)) for i in range(pieces)}):
+                file.seek(at)
+                samples.append(file.read(_SAMPLE))
+    except FileNotFoundError:
+        raise _missing(path, frame) from None
+    except OSError as error:
+        raise FootageUnusable(f"{path} cannot be read: {error.strerror or error}", path, frame) from error
+    if size == 0:
+        raise FootageUnusable(f"Frame {frame} ({path.name}) is an empty file: put the footage back", path, frame)
+    checksum = 0
+    for sample in samples:
+        checksum = zlib.crc32(sample, checksum)
+    return (size, checksum), samples[0], samples[-1]
+
+
+def _missing(path: Path, frame: int) -> FootageUnusable:
+    return FootageUnusable(
+        f"Frame {frame} ({path.name}) is missing in {path.parent}: put it back, Blender cannot track over a gap", path, frame
+    )
+
+
+def _check_end(path: Path, frame: int, head: bytes, tail: bytes) -> None:
+    """Notice a cut PNG or JPEG file by the mark at its end."""
+    cut = (head.startswith(b"\x89PNG") and b"IEND" not in tail[-32:]) or (
+        head.startswith(b"\xff\xd8\xff") and b"\xff\xd9" not in tail
+    )
+    if cut:
+        raise FootageUnusable(f"Frame {frame} ({path.name}) is cut off: copy or render it again", path, frame)
+
+
+def _picture_size(head: bytes) -> tuple[int, int]:
+    """Width and height in pixels as the head of a PNG file says; (0, 0) for other formats."""
+    if head.startswith(b"\x89PNG\r\n\x1a\n") and len(head) >= 24:
+        width, height = struct.unpack(">II", head[16:24])
+        return width, height
+    return 0, 0
+
+
+class FootageCheck:
+    """Compares the files with what was seen of them when the session was made."""
+
+    def __init__(self, footage: Footage, details: FootageDetails) -> None:
+        self.footage = footage
+        self.details = details
+        self._sizes = [size for size, _ in details.entries]
+        self._seen = FrameRanges()
+
+    def frame(self, frame: int) -> None:
+        """One look at the file of a frame, cheap enough for each step. Raises FootageUnusable."""
+        path = self.footage.file(frame)
+        try:
+            size = os.stat(path).st_size
+        except OSError:
+            raise _missing(path, frame) from None
+        index = 0 if self.footage.source == "MOVIE" else frame - 1
+        if not 0 <= index < len(self._sizes) or size != self._sizes[index]:
+            raise _changed(path, frame)
+
+    def frames(self, frames: FrameRanges) -> None:
+        """Read a little of the files of `frames`, unless that was done before, and compare. Raises FootageUnusable."""
+        if self.footage.source == "MOVIE":
+            if _sample(self.footage.first, 1, _MOVIE_SAMPLES)[0] != self.details.entries[0]:
+                raise _changed(self.footage.first, None)
+            return
+        for start, end in frames.ranges():
+            for low, high in self._seen.missing(start, end).ranges():
+                for frame in range(low, high + 1):
+                    self.frame(frame)
+                    path = self.footage.file(frame)
+                    if _sample(path, frame, 3)[0] != self.details.entries[frame - 1]:
+                        raise _changed(path, frame)
+                self._seen.add(low, high)
+
+
+def _changed(path: Path, frame: int | None) -> FootageUnusable:
+    what = "The movie" if frame is None else f"Frame {frame} ({path.name})"
+    return FootageUnusable(
+        f"{what} has changed since the session was made: put the old footage back, or start a fresh session", path, frame
+    )
+
+
+def save_details(root: Path, footage: Footage, details: FootageDetails) -> None:
+    """Keep what was seen of the files, for later comparison, as `footage/<fingerprint>` under `root`.
+
+    Raises StorageFailed.
+    """
+    path = root / "footage" / f"{details.fingerprint}{document_suffix()}"
+    if path.exists():
+        return
+    packed = b"".join(_ENTRY.pack(*entry) for entry in details.entries)
+    content = {
+        "schema": 1,
+        "path": str(footage.first),
+        "source": footage.source,
+        "frame_count": details.frame_count,
+        "size": list(details.size),
+        "files": base64.b64encode(zlib.compress(packed)).decode("ascii"),
+    }
+    make_folder(path.parent)
+    replace_file(path, encode_document(content, path.suffix))
+
+
+def load_details(root: Path, fingerprint: str) -> FootageDetails:
+    """What `save_details` kept under that fingerprint. Raises SessionUnreadable, or UsageError for no fingerprint."""
+    if not re.fullmatch(r"[0-9a-f]{32}", fingerprint):
+        raise UsageError(f"{fingerprint[:40]!r} is not the fingerprint of footage")
+    path = root / "footage" / f"{fingerprint}{document_suffix()}"
+    content = read_document(path)
+    try:
+        unpack = zlib.decompressobj()
+        packed = unpack.decompress(base64.b64decode(str(content["files"])), 1 << 28)
+        entries = tuple((size, checksum) for size, checksum in _ENTRY.iter_unpack(packed))
+        found = _details(entries, (0, 0), len(entries))
+    except (KeyError, ValueError, binascii.Error, zlib.error, struct.error) as error:
+        raise UsageError(f"{path} is damaged: start a fresh session") from error
+    if found.fingerprint != fingerprint:
+        raise UsageError(f"{path} is damaged: start a fresh session")
+    return found

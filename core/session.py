@@ -1,0 +1,487 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Sessions: what scripts may rely on. The names of this module are a promise."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+
+from . import merging, report
+from .errors import JournalDamaged, LeaseHeld, SessionUnreadable, StorageFailed, UsageError
+from .footage import Footage, FootageDetails, describe, find_footage, load_details, save_details
+from .journal import Header, JournalReader, JournalWriter, Position, Record, RecordType
+from .lease import LEASE_TIME, Lease, live_owner
+from .model import (
+    SESSION_ID,
+    FootageMetadata,
+    Outcome,
+    Pass,
+    SessionState,
+    SessionStatus,
+    TrackingSession,
+    timestamp,
+)
+from .replay import RecordInvalid, Replay, encode_frame, encode_json
+from .session_file import checked_session, moment, new_state, resolve, summary_from_state, summary_to_state
+from .storage import SUFFIXES, document_suffix, encode_document, make_folder, read_document, replace_file
+from .summary import Summary
+
+__all__ = [
+    "SessionStatus",
+    "TrackingSessionManager",
+    "cleanup_old_sessions",
+    "create_session",
+    "export_session_report",
+    "get_session_status",
+    "list_sessions",
+    "load_session",
+    "merge_sessions",
+    "resume_tracking",
+]
+
+NOTHING = Position(0, 0)  # an empty journal
+FILE_INTERVAL = 1.0  # seconds between two updates of the session file and of the lease while a pass runs
+
+
+class TrackingSessionManager:
+    """One session: reads it, and, once it owns the lease, writes it.
+
+    Reading needs no lease. What writes takes it if it is free (LeaseHeld otherwise) and keeps it until `close`; use
+    the manager in a `with` statement. `durable` says whether each checkpoint waits for the disk.
+    """
+
+    def __init__(
+        self,
+        session_path: str | os.PathLike[str],
+        *,
+        durable: bool = True,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Read the session whose file is `session_path`; the suffix may be that of YAML or JSON.
+
+        Raises SessionUnreadable or JournalDamaged.
+        """
+        self.path = _existing(Path(session_path))
+        self.folder = self.path.with_suffix("")
+        self.durable = durable
+        self._clock = clock
+        self._lease: Lease | None = None
+        self._journal: JournalWriter | None = None
+        self._next_file = 0.0
+        self._state = read_document(self.path)
+        self._session = checked_session(self.path, self._state)
+        self._summary, after, self._checksum = summary_from_state(self.path, self._state)
+        reader = JournalReader(self.folder, self._session.id)
+        if after.generation and not reader.counts(after):
+            # written by a process that had lost the session, or restored without its journal
+            self._summary, after = Summary(), NOTHING
+        self._position = after
+        self._read(reader, reader.records(after, self._checksum) if after.generation else reader.records())
+
+    def _read(self, reader: JournalReader, records: Iterable[Record]) -> None:
+        try:
+            self._summary.read(records)
+        except RecordInvalid as error:
+            raise SessionUnreadable(self.path, str(error)) from error
+        except OSError as error:
+            raise SessionUnreadable(self.folder, error.strerror or str(error)) from error
+        if reader.end is not None:
+            self._position, self._checksum = reader.end, reader.checksum
+
+    # What is known
+
+    @property
+    def session(self) -> TrackingSession:
+        summary = self._summary
+        asked = len(summary.asked)
+        return replace(
+            self._session,
+            status=summary.status,
+            total_frames=asked or self._session.footage.frame_count,
+            tracked_frames=summary.tracked,
+            checkpoint_frame=summary.checkpoint[0] if summary.checkpoint else None,
+            checkpoint_operation=summary.checkpoint[1] if summary.checkpoint else "",
+            best_solve=str(summary.solves[-1]["id"]) if summary.solves else "",
+        )
+
+    @property
+    def state(self) -> dict[str, Any]:
+        """The content of the session file, up to date."""
+        return {**self._state, **summary_to_state(self._summary, self.session, self._position, self._checksum)}
+
+    @property
+    def passes(self) -> list[dict[str, Any]]:
+        """The passes as in the session file, oldest first."""
+        return self._summary.passes
+
+    @property
+    def position(self) -> Position:
+        """How much of the journal there is."""
+        return self._position
+
+    @property
+    def is_owner(self) -> bool:
+        return self._lease is not None
+
+    @property
+    def owner(self) -> str:
+        """Who has the session now, in words; empty if nobody has."""
+        return str(live_owner(self.folder) or "")
+
+    @property
+    def is_interrupted(self) -> bool:
+        """Whether the session was being worked on and nobody does so any more."""
+        working = self._summary.status in (SessionStatus.TRACKING, SessionStatus.SOLVING)
+        return working and self._session.state is SessionState.ACTIVE and live_owner(self.folder) is None
+
+    def get_resume_point(self) -> int | None:
+        """The last recorded clip frame of unfinished tracking, from which it goes on; None if nothing is unfinished."""
+        return self._summary.resume_frame
+
+    def get_progress(self) -> dict[str, Any]:
+        """total_frames, tracked_frames, remaining_frames (numbers of frames), percent_complete (0..100) and status."""
+        session = self.session
+        summary = self._summary
+        tracked = len(summary.tracked)
+        remaining = sum(len(summary.tracked.missing(a, b)) for a, b in summary.asked.ranges())
+        if not len(summary.asked):
+            remaining = max(0, session.total_frames - tracked)
+        total = session.total_frames
+        return {
+            "total_frames": total,
+            "tracked_frames": tracked,
+            "remaining_frames": remaining,
+            "percent_complete": round(100.0 * (total - remaining) / total, 2) if total else 0.0,
+            "status": summary.status.value,
+        }
+
+    def counts(self, position: Position) -> bool:
+        """Whether `position` lies in the part of the journal that counts. Raises JournalDamaged."""
+        return JournalReader(self.folder, self._session.id).counts(position)
+
+    def details(self) -> FootageDetails:
+        """What was seen of the footage when the session was made. Raises SessionUnreadable or UsageError."""
+        return load_details(self.path.parent.parent, self._session.footage.fingerprint)
+
+    def replay(self, *, with_markers: bool = True, since: Position | None = None) -> Replay:
+        """All that the journal says. Raises JournalDamaged or SessionUnreadable."""
+        replay = Replay(with_markers=with_markers, since=since)
+        try:
+            replay.read(JournalReader(self.folder, self._session.id).records())
+        except RecordInvalid as error:
+            raise SessionUnreadable(self.path, str(error)) from error
+        return replay
+
+    # Owning and writing
+
+    def acquire(
+        self,
+        *,
+        wait: bool = False,
+        salvage: bool = False,
+        replay: Replay | None = None,
+        lease_time: float = LEASE_TIME,
+    ) -> None:
+        """Become the owner; nothing to do for one who is. `replay` is filled with all that is recorded.
+
+        `wait` and `lease_time` as in `Lease.take`. With `salvage` what stands before damage is kept, and the damaged
+        files stay where they are. Raises LeaseHeld, StorageFailed, JournalDamaged or SessionUnreadable.
+        """
+        if self._lease is not None:
+            return
+        make_folder(self.folder)
+        lease = Lease.take(self.folder, timestamp(), wait=wait, lease_time=lease_time)
+        try:
+            reader = JournalReader(self.folder, self._session.id, salvage=salvage)
+            self._summary, self._position, self._checksum = Summary(), NOTHING, 0
+            self._read(reader, _shown_to(replay, reader.records()))
+            salt = int.from_bytes(secrets.token_bytes(8), "little")
+            header = Header(self._session.id, lease.generation, salt, *self._position, self._checksum)
+            self._journal = JournalWriter(self.folder, header, durable=self.durable)
+        except BaseException:
+            lease.release()
+            raise
+        self._lease = lease
+        if reader.damage is not None:
+            self.append_event("salvaged", reason=str(reader.damage))
+
+    def append(self, *records: tuple[RecordType, bytes]) -> Position:
+        """Record all of `records` or none of them. Raises LeaseLost or StorageFailed."""
+        self.acquire()
+        assert self._lease is not None and self._journal is not None
+        self._lease.check()
+        self._position = self._journal.append(*records)
+        self._checksum = self._journal.checksum
+        for kind, payload in records:
+            self._summary.apply(kind, payload)
+        return self._position
+
+    def append_event(self, event: str, **details: Any) -> None:
+        self.append((RecordType.EVENT, encode_json({"event": event, "time": timestamp(), **details})))
+
+    def open_pass(self, plan: Pass, then: Sequence[Pass], before: Sequence[tuple[RecordType, bytes]]) -> None:
+        """Record that `plan` begins and `then` is to follow, behind the records `before` (tracks and edits)."""
+        payload = {
+            "number": plan.number,
+            "operation": plan.operation,
+            "start": plan.start,
+            "end": plan.end,
+            "tracks": plan.tracks,
+            "object": plan.object,
+            "blender": plan.blender,
+            "time": timestamp(),
+            "then": [{"start": p.start, "end": p.end, "tracks": p.tracks} for p in then],
+        }
+        self.append(*before, (RecordType.PASS, encode_json(payload)))
+        self.write_file()
+
+    def record_frame(self, number: int, frame: int, alive: int, rows: bytes) -> Position:
+        """The checkpoint of one step of pass `number`, which reached `frame`; `rows` as in `journal.MARKER`.
+
+        When it returns, the frame is recorded. About once a second it also brings the session file up to date.
+        """
+        position = self.append((RecordType.FRAME, encode_frame(number, frame, alive, rows)))
+        if self._clock() >= self._next_file:
+            self.write_file()
+        return position
+
+    def close_pass(self, number: int, outcome: Outcome, detail: str = "") -> None:
+        said = {"pass": number, "outcome": outcome.value, "detail": detail, "time": timestamp()}
+        self.append((RecordType.END, encode_json(said)))
+        self.write_file()
+
+    def write_file(self) -> None:
+        """Bring the session file and the lease up to date. Raises LeaseLost or StorageFailed."""
+        assert self._lease is not None
+        self._lease.check()
+        self._state = self.state
+        self._state["session"] = {**self._state["session"], "modified": timestamp()}
+        replace_file(self.path, encode_document(self._state, self.path.suffix))
+        self._lease.renew()
+        self._session = checked_session(self.path, self._state)
+        self._next_file = self._clock() + FILE_INTERVAL
+
+    def save_checkpoint(self, frame: int, operation: str) -> None:
+        """Record that `operation` reached clip frame `frame`, in the journal and in the session file."""
+        self.append_event("checkpoint", frame=int(frame), operation=str(operation))
+        self.write_file()
+
+    def set_status(self, status: SessionStatus) -> None:
+        self.append_event("status", status=status.value)
+        self.write_file()
+
+    def mark_tracking_complete(self) -> None:
+        self.set_status(SessionStatus.TRACKING_COMPLETE)
+
+    def mark_solve_complete(self, solve_id: str, **figures: Any) -> None:
+        """Record a finished solve; `figures` such as average_error (pixels) are kept with it."""
+        self.append_event("solve", solve={"id": str(solve_id), "created": timestamp(), **figures})
+        self.write_file()
+
+    def set_state(self, state: SessionState) -> None:
+        """Commit or discard the session, or make it active again."""
+        self.acquire()
+        self._state["session"] = {**self._state["session"], "state": state.value}
+        self.append_event("state", state=state.value)
+        self.write_file()
+
+    def close(self) -> None:
+        """Give the session up, if owned. Never fails."""
+        journal, self._journal = self._journal, None
+        lease, self._lease = self._lease, None
+        if journal is not None:
+            journal.close()
+        if lease is not None:
+            lease.release()
+
+    def __enter__(self) -> TrackingSessionManager:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def _shown_to(replay: Replay | None, records: Iterable[Record]) -> Iterator[Record]:
+    """The records, each applied to `replay` on its way, so that one reading of the files serves both."""
+    for record in records:
+        if replay is not None:
+            replay.apply(record)
+        yield record
+
+
+def sessions_folder(base_path: str | os.PathLike[str] | None) -> Path:
+    """The folder of the session files under `base_path`, which is `tracking_sessions` here if None."""
+    return Path("tracking_sessions" if base_path is None else base_path) / "sessions"
+
+
+def _existing(path: Path) -> Path:
+    """`path`, or its YAML or JSON sibling if only that exists: where PyYAML is missing sessions are JSON."""
+    if not path.exists():
+        for suffix in SUFFIXES:
+            if path.with_suffix(suffix).exists():
+                return path.with_suffix(suffix)
+    return path
+
+
+def create_session(
+    footage_path: str | os.PathLike[str],
+    name: str,
+    base_path: str | os.PathLike[str] | None = None,
+    *,
+    metadata: FootageMetadata | None = None,
+    files: Footage | None = None,
+    blend: str = "",
+    clip: str = "",
+) -> TrackingSessionManager:
+    """A new session of the footage: a movie, any file of an image sequence, or the folder of one.
+
+    `base_path` is the folder of all sessions (`tracking_sessions` in the current folder if None). `metadata` may bring
+    what only Blender knows: size, fps, colour space, the number of frames of a movie; `files` the footage as a clip
+    numbers it; `blend` and `clip` name the file and the clip in it that the tracks come from.
+    Raises FootageUnusable and StorageFailed.
+    """
+    found = files or find_footage(footage_path)
+    details = describe(found)
+    known = metadata or FootageMetadata(path="", frame_count=details.frame_count, size=details.size)
+    base = sessions_folder(base_path)
+    now = timestamp()
+    session_id = f"{now[:10].replace('-', '')}-{now[11:19].replace(':', '')}-{secrets.token_hex(4)}"
+    path = base / f"{session_id}{document_suffix()}"
+    state = new_state(
+        path,
+        session_id=session_id,
+        name=name or found.name,
+        created=now,
+        footage=replace(known, path=str(found.first), source=found.source, fingerprint=details.fingerprint),
+        blend=blend,
+        clip=clip,
+    )
+    make_folder(path.with_suffix(""))
+    save_details(base.parent, found, details)
+    replace_file(path, encode_document(state, path.suffix))
+    return TrackingSessionManager(path)
+
+
+def load_session(session_path: str | os.PathLike[str]) -> TrackingSessionManager:
+    """The session whose file this is, for reading. Raises SessionUnreadable or JournalDamaged."""
+    return TrackingSessionManager(session_path)
+
+
+def resume_tracking(session_path: str | os.PathLike[str]) -> TrackingSessionManager:
+    """The session, owned by the caller, who goes on from `get_resume_point()` and closes it in the end.
+
+    Raises UsageError if nothing of it is unfinished, LeaseHeld, SessionUnreadable, JournalDamaged or StorageFailed.
+    """
+    manager = TrackingSessionManager(session_path)
+    if not manager.session.is_unfinished:
+        raise UsageError(f"The tracking of “{manager.session.name}” is finished: there is nothing to resume")
+    manager.acquire()
+    return manager
+
+
+def session_files(base_path: str | os.PathLike[str] | None = None) -> list[Path]:
+    """The session files under `base_path`, by name, which is by age."""
+    folder = sessions_folder(base_path)
+    try:
+        names = sorted(os.listdir(folder))
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise SessionUnreadable(folder, error.strerror or str(error)) from error
+    return [folder / name for name in names if name.endswith(SUFFIXES) and not name.startswith(".")]
+
+
+def list_sessions(base_path: str | os.PathLike[str] | None = None) -> list[TrackingSession]:
+    """The readable sessions under `base_path`, newest first. Those that cannot be read are left out (and as they are)."""
+    found: list[TrackingSession] = []
+    for path in reversed(session_files(base_path)):
+        try:
+            found.append(load_session(path).session)
+        except (SessionUnreadable, JournalDamaged):
+            continue
+    return found
+
+
+def get_session_status(manager: TrackingSessionManager) -> SessionStatus:
+    """How far the session is, the journal included."""
+    return manager.session.status
+
+
+def export_session_report(session_path: str | os.PathLike[str], output_path: str | os.PathLike[str]) -> Path:
+    """Write a report to read in a browser, one HTML file that needs nothing else, and return its path."""
+    manager = load_session(session_path)
+    output = Path(output_path)
+    make_folder(output.parent)
+    html = report.render(manager.session, manager.passes, manager.replay())
+    replace_file(output, html.encode("utf-8", "replace"))
+    return output
+
+
+def merge_sessions(
+    session_paths: Sequence[str | os.PathLike[str]], output_path: str | os.PathLike[str]
+) -> TrackingSessionManager:
+    """One session out of several of the same footage, such as ranges tracked on different machines.
+
+    `output_path` is the session file to make, with its journal in the folder of the same name; nothing is overwritten.
+    Tracks of the same tracking object and name become one; where two sessions have a live marker on the same frame,
+    the session that is named later wins. Raises UsageError if the footage differs or the output exists.
+    """
+    if not session_paths:
+        raise UsageError("Name at least one session to merge")
+    sources = [load_session(path) for path in session_paths]
+    first = sources[0].session
+    for source in sources[1:]:
+        if source.session.footage.fingerprint != first.footage.fingerprint:
+            raise UsageError(f"“{source.session.name}” is of other footage than “{first.name}”: they cannot be merged")
+    output = Path(output_path)
+    output = output if output.suffix in SUFFIXES else output.with_suffix(document_suffix())
+    if output.exists() or output.with_suffix("").exists():
+        raise UsageError(f"{output} exists already: name another file")
+    session_id = output.stem.lower()
+    if not SESSION_ID.match(session_id) or session_id != output.stem:
+        raise UsageError("Name the output with small letters, digits and hyphens only, 32 at most")
+    footage = replace(first.footage, path=str(resolve(sources[0].path, first.footage.path)))
+    state = new_state(output, session_id, f"{first.name} (merged)", timestamp(), footage)
+    make_folder(output.with_suffix(""))
+    replace_file(output, encode_document(state, output.suffix))
+    merged = TrackingSessionManager(output)
+    with merged:
+        merged.append(*merging.merged_records([source.replay() for source in sources]))
+        merged.set_status(SessionStatus.TRACKING_COMPLETE)
+    return merged
+
+
+def cleanup_old_sessions(base_path: str | os.PathLike[str], days_old: int = 30) -> int:
+    """Delete the sessions not modified for `days_old` days; return how many.
+
+    One that somebody owns is never touched, nor one that cannot be read.
+    """
+    limit = datetime.now(timezone.utc) - timedelta(days=days_old)
+    count = 0
+    for path in session_files(base_path):
+        try:
+            with load_session(path) as manager:
+                if moment(manager.session.modified) < limit:
+                    manager.acquire()
+                    delete_session(manager)
+                    count += 1
+        except (SessionUnreadable, JournalDamaged, LeaseHeld):
+            continue
+    return count
+
+
+def delete_session(manager: TrackingSessionManager) -> None:
+    """Delete the session that `manager` owns: first its file, so that what is left of a half deletion is no session."""
+    try:
+        os.unlink(manager.path)
+        for entry in os.listdir(manager.folder):
+            os.unlink(manager.folder / entry)
+        os.rmdir(manager.folder)
+    except OSError as error:
+        raise StorageFailed(manager.folder, error) from error

@@ -1,0 +1,240 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The content of a session file, schema 1, and what it takes to believe one."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+from .errors import SessionUnreadable
+from .journal import Position
+from .model import SESSION_ID, FootageMetadata, SessionState, SessionStatus, TrackingSession, timestamp
+from .ranges import FrameRanges
+from .summary import Summary
+
+SCHEMA = 1
+_NUMBER_LIMIT = 1 << 53
+_T = TypeVar("_T")
+
+
+def new_state(
+    path: Path, session_id: str, name: str, created: str, footage: FootageMetadata, blend: str = "", clip: str = ""
+) -> dict[str, Any]:
+    """The content of the file `path` of a session in which nothing has happened. Footage and .blend: absolute paths."""
+    steps = dict.fromkeys(("detect", "track", "solve", "review", "export"), "pending")
+    return {
+        "schema": SCHEMA,
+        "session": {
+            "id": session_id,
+            "name": name,
+            "created": created,
+            "modified": created,
+            "state": SessionState.ACTIVE.value,
+        },
+        "footage": {
+            "path": relative(path, footage.path),
+            "source": footage.source,
+            "size": list(footage.size),
+            "fps": footage.fps,
+            "start": footage.start,
+            "frame_count": footage.frame_count,
+            "colour_space": footage.colour_space,
+            "fingerprint": footage.fingerprint,
+            "blend": relative(path, blend) if blend else "",
+            "clip": clip,
+        },
+        "tracking": {"status": SessionStatus.NOT_STARTED.value, "total_frames": footage.frame_count},
+        "steps": {"footage": "done", **steps},
+        "frames": {},
+        "history": [],
+    }
+
+
+def relative(path: Path, target: str) -> str:
+    """`target` as seen from the session file `path`, with forward slashes; absolute where there is no such way."""
+    try:
+        return Path(os.path.relpath(target, path.parent.absolute())).as_posix()
+    except ValueError:  # another drive
+        return str(target)
+
+
+def resolve(path: Path, target: str) -> Path:
+    """Where the file lies that the session file `path` calls `target`."""
+    return Path(os.path.normpath(path.parent.absolute() / target))
+
+
+def moment(text: str) -> datetime:
+    """A timestamp as a time; the beginning of time if it is none."""
+    try:
+        value = datetime.fromisoformat(text.replace("Z", "+00:00"))
+    except ValueError:
+        return datetime.min.replace(tzinfo=timezone.utc)
+    return value if value.tzinfo else value.replace(tzinfo=timezone.utc)
+
+
+def summary_to_state(
+    summary: Summary, session: TrackingSession, position: Position, checksum: int
+) -> dict[str, Any]:
+    """The parts of a session file that records change."""
+    frame, operation = summary.checkpoint or (None, "")
+    working = {SessionStatus.NOT_STARTED: "pending", SessionStatus.TRACKING: "running"}
+    solve = "done" if summary.solves else "running" if summary.status is SessionStatus.SOLVING else "pending"
+    return {
+        "tracking": {
+            "status": summary.status.value,
+            "total_frames": session.total_frames,
+            "asked_frames": str(summary.asked),
+            "tracked_frames": str(summary.tracked),
+            "passes": [dict(entry) for entry in summary.passes],
+        },
+        "checkpoint": {
+            "frame": frame,
+            "operation": operation,
+            "timestamp": timestamp(),
+            "journal": {**position._asdict(), "checksum": checksum},
+        },
+        "steps": {
+            "footage": "done",
+            "detect": "done" if summary.passes else "pending",
+            "track": working.get(summary.status, "done"),
+            "solve": solve,
+            "review": "pending",
+            "export": "pending",
+        },
+        "solve": {"status": solve, "best": session.best_solve, "list": [dict(entry) for entry in summary.solves]},
+        "history": [dict(entry) for entry in summary.history],
+    }
+
+
+def summary_from_state(path: Path, state: dict[str, Any]) -> tuple[Summary, Position, int]:
+    """The summary that a session file holds, how much of the journal it covers, and the checksum there.
+
+    Raises SessionUnreadable.
+    """
+    summary = Summary()
+    read = _Fields(path, state)
+    tracking = read.part("tracking")
+    summary.status = tracking.enum("status", SessionStatus)
+    summary.tracked = tracking.ranges("tracked_frames")
+    summary.asked = tracking.ranges("asked_frames")
+    for entry in tracking.entries("passes"):
+        one = _Fields(path, entry)
+        start = one.text("range")
+        summary.passes.append(
+            {
+                "number": one.number("number"),
+                "operation": one.text("operation"),
+                "range": start,
+                "tracks": one.number("tracks"),
+                "last_frame": one.number("last_frame"),
+                "alive": one.number("alive"),
+                "outcome": one.text("outcome"),
+                **({"detail": one.text("detail")} if "detail" in entry else {}),
+            }
+        )
+    summary.solves = read.part("solve").entries("list")
+    summary.history = read.entries("history")
+    checkpoint = read.part("checkpoint")
+    journal = checkpoint.part("journal")
+    position = Position(journal.number("generation"), journal.number("offset"))
+    if "frame" in checkpoint.content and checkpoint.content["frame"] is not None:
+        summary.checkpoint = (checkpoint.number("frame"), checkpoint.text("operation"))
+    return summary, position, journal.number("checksum")
+
+
+def checked_session(path: Path, state: dict[str, Any]) -> TrackingSession:
+    """What a session file says, if it makes sense. Raises SessionUnreadable."""
+    read = _Fields(path, state)
+    schema = state.get("schema")
+    if schema != SCHEMA:
+        if isinstance(schema, int) and schema > SCHEMA:
+            raise SessionUnreadable(path, f"it was written by a newer version (schema {schema}); update the extension")
+        raise SessionUnreadable(path, "it does not say which schema it follows; it may have been cut")
+    session, tracking, footage = read.part("session"), read.part("tracking"), read.part("footage")
+    session_id = session.text("id")
+    if not SESSION_ID.match(session_id) or session_id != path.stem:
+        raise SessionUnreadable(path, f"its id {session_id[:80]!r} is not the name of the file")
+    size = footage.content.get("size", [0, 0])
+    if not isinstance(size, list) or len(cast("list[object]", size)) != 2:
+        raise SessionUnreadable(path, "footage.size is not a width and a height")
+    width, height = (_Fields(path, {"size": n}).number("size") for n in cast("list[object]", size))
+    checkpoint = read.part("checkpoint")
+    has_frame = checkpoint.content.get("frame") is not None
+    return TrackingSession(
+        id=session_id,
+        name=session.text("name"),
+        created=session.text("created"),
+        modified=session.text("modified"),
+        state=session.enum("state", SessionState),
+        status=tracking.enum("status", SessionStatus),
+        footage=FootageMetadata(
+            path=footage.text("path"),
+            source=footage.text("source"),
+            size=(width, height),
+            fps=float(footage.number("fps")),
+            start=footage.number("start"),
+            frame_count=footage.number("frame_count"),
+            colour_space=footage.text("colour_space"),
+            fingerprint=footage.text("fingerprint"),
+        ),
+        total_frames=tracking.number("total_frames"),
+        tracked_frames=tracking.ranges("tracked_frames"),
+        checkpoint_frame=checkpoint.number("frame") if has_frame else None,
+        checkpoint_operation=checkpoint.text("operation"),
+        best_solve=read.part("solve").text("best"),
+        blend=footage.text("blend"),
+        clip=footage.text("clip"),
+    )
+
+
+class _Fields:
+    """A mapping of a session file, read with a message for whatever does not fit."""
+
+    def __init__(self, path: Path, content: dict[str, Any], name: str = "") -> None:
+        self.path = path
+        self.content = content
+        self.name = name
+
+    def _get(self, key: str, kinds: tuple[type, ...], default: _T, what: str) -> _T:
+        value = self.content.get(key, default)
+        if value is None:
+            return default
+        if not isinstance(value, kinds) or isinstance(value, bool):
+            raise SessionUnreadable(self.path, f"{self.name}{key} is not {what}")
+        return cast("_T", value)
+
+    def part(self, key: str) -> _Fields:
+        empty: dict[str, Any] = {}
+        return _Fields(self.path, self._get(key, (dict,), empty, "a mapping"), f"{self.name}{key}.")
+
+    def entries(self, key: str) -> list[dict[str, Any]]:
+        empty: list[Any] = []
+        entries = self._get(key, (list,), empty, "a list")
+        if not all(isinstance(entry, dict) for entry in entries):
+            raise SessionUnreadable(self.path, f"{self.name}{key} holds something that is no mapping")
+        return [dict(entry) for entry in entries]
+
+    def text(self, key: str) -> str:
+        value: object = self._get(key, (str, int, float, datetime), "", "a text")
+        return value.isoformat() if isinstance(value, datetime) else str(value)
+
+    def number(self, key: str) -> int:
+        value: float = self._get(key, (int, float), 0, "a number")
+        if not abs(value) < _NUMBER_LIMIT:  # also catches nan
+            raise SessionUnreadable(self.path, f"{self.name}{key} is no possible number")
+        return cast("int", value)
+
+    def ranges(self, key: str) -> FrameRanges:
+        return self._convert(key, FrameRanges.parse)
+
+    def enum(self, key: str, kind: Callable[[str], _T]) -> _T:
+        return self._convert(key, kind)
+
+    def _convert(self, key: str, convert: Callable[[str], _T]) -> _T:
+        try:
+            return convert(self.text(key))
+        except ValueError as error:
+            raise SessionUnreadable(self.path, f"{self.name}{key}: {error}") from error

@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A Clip Editor to call Blender's tracking operators in: the artist's own, or one made in background."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import bpy
+
+from ..core.errors import ClipChanged, NothingToTrack
+
+if TYPE_CHECKING:
+    from bpy.types import Area, MovieClip, Region, SpaceClipEditor, Window
+
+
+class ClipEditor:
+    """A Clip Editor that shows `clip` in mode Tracking."""
+
+    def __init__(self, window: Window, area: Area, clip: MovieClip) -> None:
+        self.window = window
+        self.area = area
+        self.clip = clip
+
+    @property
+    def space(self) -> SpaceClipEditor:
+        return self.area.spaces.active  # type: ignore[return-value]  # the area is a Clip Editor
+
+    @property
+    def region(self) -> Region:
+        return next(region for region in self.area.regions if region.type == "WINDOW")
+
+    def is_showing(self) -> bool:
+        """Whether the editor is still there and shows the clip."""
+        return self.area.type == "CLIP_EDITOR" and self.space.clip == self.clip
+
+    def track(self, frame: int, *, backwards: bool) -> None:
+        """Let Blender track the selected tracks of the active object by one frame, from clip frame `frame`.
+
+        Raises NothingToTrack if Blender finds no usable marker, ClipChanged if it will not start.
+        """
+        # the tracker starts here, whatever the frame of the scene is
+        self.space.clip_user.frame_current = frame + self.clip.frame_start - 1
+        with bpy.context.temp_override(window=self.window, area=self.area, region=self.region):
+            try:
+                result = bpy.ops.clip.track_markers(backwards=backwards, sequence=False)
+            except RuntimeError as error:
+                raise ClipChanged(f"Blender cannot track in this editor: {error}") from error
+        if "FINISHED" not in result:
+            raise NothingToTrack(
+                f"Blender did not track frame {frame}: either no track has a usable marker there, or another job "
+                "(such as a prefetch) is using the clip; wait for it, then resume"
+            )
+
+    def detect_features(self, frame: int) -> int:
+        """Let Blender place tracks on features of clip frame `frame`; returns how many it placed."""
+        tracks = self.clip.tracking.objects.active.tracks
+        before = len(tracks)
+        self.space.clip_user.frame_current = frame + self.clip.frame_start - 1
+        with bpy.context.temp_override(window=self.window, area=self.area, region=self.region):
+            bpy.ops.clip.detect_features()
+        return len(tracks) - before
+
+
+@contextmanager
+def background_editor(clip: MovieClip) -> Iterator[ClipEditor]:
+    """A Clip Editor in the first window, for use without a screen; the area becomes again what it was."""
+    window = bpy.context.window_manager.windows[0]
+    area = max(window.screen.areas, key=lambda area: area.width * area.height)
+    kind = area.type
+    area.type = "CLIP_EDITOR"
+    space: SpaceClipEditor = area.spaces.active  # type: ignore[assignment]
+    shown, mode, frame = space.clip, space.mode, space.clip_user.frame_current
+    space.clip = clip
+    space.mode = "TRACKING"
+    try:
+        yield ClipEditor(window, area, clip)
+    finally:
+        space.clip_user.frame_current = frame
+        space.mode = mode
+        space.clip = shown
+        area.type = kind

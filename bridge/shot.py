@@ -1,0 +1,235 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A clip and its session: where the artist's tracks and the journal meet."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import bpy
+
+from ..core.errors import ClipChanged, NothingToTrack, UsageError
+from ..core.footage import FootageCheck
+from ..core.journal import RecordType
+from ..core.merging import tracks_record
+from ..core.model import Pass, TrackData
+from ..core.ranges import FrameRanges
+from ..core.replay import Replay, encode_json, encode_markers, is_muted, split_rows
+from ..core.run import Run
+from ..core.session import TrackingSessionManager, create_session
+from .clip import check_readable, footage_of, mark_position, marked_position, metadata_of
+from .editor import ClipEditor
+from .markers import merge_rows, read_rows, read_settings, write_rows, write_settings
+from .working_set import WorkingSet, remove_leftovers
+
+if TYPE_CHECKING:
+    from bpy.types import MovieClip, MovieTrackingObject, MovieTrackingTrack
+
+Delivery = Callable[[int], bool]
+
+
+def in_bulk(steps: int) -> bool:
+    """When to deliver without a window: seldom, because each delivery costs as much as the shot is long."""
+    return steps >= 1000
+
+
+class Shot:
+    """A clip in an editor together with the session that it belongs to, which this process owns."""
+
+    def __init__(self, editor: ClipEditor, session: TrackingSessionManager, check: FootageCheck, known: Replay) -> None:
+        self.editor = editor
+        self.clip: MovieClip = editor.clip
+        self.session = session
+        self.check = check
+        self._known: Replay | None = known  # what is recorded, as long as nothing more was
+        self._tracks: dict[int, TrackData] = {}
+        self._edited: set[int] = set()
+
+    @classmethod
+    def create(cls, editor: ClipEditor, root: Path, name: str, *, blend: str = "") -> Shot:
+        """A new session of the clip. Raises FootageUnusable, StorageFailed."""
+        footage = footage_of(editor.clip)
+        check_readable(editor.clip, footage)
+        known = metadata_of(editor.clip)
+        session = create_session(
+            footage.first, name, root, metadata=known, files=footage, blend=blend, clip=editor.clip.name
+        )
+        session.acquire()
+        return cls(editor, session, FootageCheck(footage, session.details()), Replay())
+
+    @classmethod
+    def join(
+        cls, editor: ClipEditor, session: TrackingSessionManager, *, salvage: bool = False, wait: bool = False
+    ) -> Shot:
+        """The existing session of the clip, and all that is recorded but not in the clip put into it.
+
+        Raises LeaseHeld, FootageUnusable, JournalDamaged, SessionUnreadable, ClipChanged, StorageFailed.
+        """
+        mark = marked_position(editor.clip)
+        since = mark[1] if mark is not None and mark[0] == session.session.id else None
+        if since is not None and not session.counts(since):
+            since = None
+        footage = footage_of(editor.clip)
+        check_readable(editor.clip, footage)
+        check = FootageCheck(footage, session.details())
+        known = Replay(since=since)
+        session.acquire(salvage=salvage, wait=wait, replay=known)
+        try:
+            check.frames(known.tracked)
+            shot = cls(editor, session, check, known)
+            shot._restore(known)
+        except BaseException:
+            session.close()
+            raise
+        return shot
+
+    # Between passes
+
+    def _restore(self, known: Replay) -> None:
+        remove_leftovers(self.clip)
+        objects = self.clip.tracking.objects
+        active = objects.active
+        for number, data in known.tracks.items():
+            where = objects.get(data.object) or objects.new(data.object)
+            track = where.tracks.get(data.name)
+            is_new = track is None
+            if track is None:
+                track = where.tracks.new(name=data.name, frame=1)
+                if (where.name, track.name) != (data.object, data.name):
+                    raise ClipChanged(f"Track “{data.name}” of “{data.object}” cannot be made again under its name")
+            if known.since is None or is_new:
+                write_settings(track, data.settings)
+            if known.since is None or is_new or number in known.replaced:
+                rows = known.rows(number)
+                if rows:
+                    write_rows(track, rows)
+            else:
+                merge_rows(track, known.changed.get(number, {}))
+        objects.active = active
+        mark_position(self.clip, self.session.session.id, self.session.position)
+
+    def start(self, ranges: Sequence[tuple[int, int]], *, delivery: Delivery = in_bulk) -> Run:
+        """Begin passes over `ranges` (first and last clip frame of each) for the tracks that Track Forwards would take.
+
+        All ranges start on the same frame. Edits made since the last pass are recorded first. Raises NothingToTrack,
+        UsageError for frames outside the clip, FootageUnusable, LeaseLost, StorageFailed.
+        """
+        start = ranges[0][0]
+        for frame in {frame for pair in ranges for frame in pair}:
+            if not 1 <= frame <= self.clip.frame_duration:
+                raise UsageError(f"Frame {frame} is outside the clip, which has the frames 1 to {self.clip.frame_duration}")
+        remove_leftovers(self.clip)
+        where = self.clip.tracking.objects.active
+        chosen = [track for track in where.tracks if is_chosen(track)]
+        if not any(has_usable_marker(track, start) for track in chosen):
+            raise NothingToTrack(
+                f"No track can be followed from frame {start}: select tracks that are visible, unlocked "
+                "and have a marker there that is not muted"
+            )
+        ranges = [_limited(pair, chosen) for pair in ranges]
+        asked = FrameRanges((min(pair), max(pair)) for pair in ranges)
+        self.check.frames(asked)
+        known = self._known or self.session.replay()
+        self._known = None
+        records = self._edits(where, known)
+        names = {data.name: number for number, data in self._tracks.items()}
+        numbers = tuple(names[track.name] for track in chosen)
+        first = 1 + (max(known.passes) if known.passes else 0)
+        passes = [
+            Pass(first + i, a, b, numbers, where.name, bpy.app.version_string) for i, (a, b) in enumerate(ranges)
+        ]
+        self.session.open_pass(passes[0], passes[1:], records)
+        return self._run(passes, start, frozenset(numbers), delivery)
+
+    def resume(self, *, delivery: Delivery = in_bulk) -> Run | None:
+        """Go on with the pass that was paused or interrupted, and those that were to follow; None if there is none.
+
+        Tracks that the artist has given a new marker on the frame of the pause take part again.
+        """
+        known = self._known or self.session.replay()
+        progress = known.last_pass
+        if progress is None or not (progress.is_open or progress.then):
+            return None
+        plan = progress.plan
+        where = self.clip.tracking.objects.get(plan.object)
+        if where is None:
+            raise ClipChanged(f"The tracking object “{plan.object}” is gone: undo that, or start a fresh session")
+        self.clip.tracking.objects.active = where
+        self._known = None
+        records = self._edits(where, known)
+        then = [
+            Pass(plan.number + i, said["start"], said["end"], tuple(said["tracks"]), plan.object, bpy.app.version_string)
+            for i, said in enumerate(progress.then, 1)
+        ]
+        passes = [plan, *then] if progress.is_open else then
+        self.check.frames(FrameRanges((min(p.start, p.end), max(p.start, p.end)) for p in passes))
+        if not progress.is_open:
+            self.session.open_pass(passes[0], passes[1:], records)
+            return self._run(passes, passes[0].start, frozenset(passes[0].tracks), delivery)
+        if records:
+            self.session.append(*records)
+        placed = {number for number in plan.tracks if number in self._edited and self._is_live(number, progress.frame)}
+        return self._run(passes, progress.frame, progress.alive | placed, delivery)
+
+    def _run(self, passes: Sequence[Pass], frame: int, alive: frozenset[int], delivery: Delivery) -> Run:
+        there = frozenset(number for number in alive if number in self._tracks)
+        tracker = WorkingSet(self.editor, self.session.session.id, self._tracks)
+        return Run(self.session, tracker, self.check, passes, frame=frame, alive=there, deliver_every=delivery)
+
+    def _edits(self, where: MovieTrackingObject, known: Replay) -> list[tuple[RecordType, bytes]]:
+        """The records of what differs between the tracks of `where` and what is known of them; numbers new tracks."""
+        numbers = {(data.object, data.name): number for number, data in known.tracks.items()}
+        last = max(known.tracks, default=0)
+        self._tracks, self._edited = {}, set[int]()
+        described: list[TrackData] = []
+        records: list[tuple[RecordType, bytes]] = []
+        for track in where.tracks:
+            number = numbers.pop((where.name, track.name), 0)
+            if not number:
+                last = number = last + 1
+            data = TrackData(number, where.name, track.name, read_settings(track))
+            self._tracks[number] = data
+            if known.tracks.get(number) != data:
+                described.append(data)
+            rows = read_rows(track, number)
+            if rows != known.rows(number):
+                self._edited.add(number)
+                records.append((RecordType.MARKERS, encode_markers(number, rows)))
+        gone = [number for (name, _), number in numbers.items() if name == where.name]
+        if gone:
+            records.insert(0, (RecordType.EVENT, encode_json({"event": "tracks_removed", "tracks": gone})))
+        if described:
+            records.insert(0, tracks_record(described))
+        return records
+
+    def _is_live(self, number: int, frame: int) -> bool:
+        data = self._tracks.get(number)
+        if data is None:
+            return False
+        row = split_rows(read_rows(self.clip.tracking.objects[data.object].tracks[data.name], number)).get(frame)
+        return row is not None and not is_muted(row)
+
+    def close(self) -> None:
+        self.session.close()
+
+
+def is_chosen(track: MovieTrackingTrack) -> bool:
+    """Whether Track Forwards would take the track: selected, visible and not locked."""
+    selected = track.select or track.select_anchor or track.select_pattern or track.select_search
+    return selected and not track.hide and not track.lock
+
+
+def has_usable_marker(track: MovieTrackingTrack, frame: int) -> bool:
+    """Whether the track can be followed from the frame: its marker there, or the nearest before it, is not muted."""
+    marker = track.markers.find_frame(frame, exact=False)
+    return marker is not None and not marker.mute
+
+
+def _limited(pair: tuple[int, int], chosen: Sequence[MovieTrackingTrack]) -> tuple[int, int]:
+    """The range cut to the smallest Frames Limit of the tracks, as Blender does."""
+    start, end = pair
+    limit = min((track.frames_limit for track in chosen if track.frames_limit), default=0)
+    if not limit:
+        return pair
+    return start, max(end, start - limit) if end < start else min(end, start + limit)

@@ -1,0 +1,288 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Tracking whose cost does not grow with the shot.
+
+For each call Blender copies all markers of all tracks of the active tracking object into libmv, whose track store is
+searched from the front, so a step gets slower with every frame that was tracked before. libmv itself looks at no more
+than the last 21 usable markers of a track and its reference keyframe (`PredictMarkerPosition` in libmv's
+`autotrack/predict_tracks.cc`, `tracking_get_keyframed_marker` in Blender's `tracking_util`). So the tracking is done on
+a second tracking object that holds just these, and gives the same bits.
+"""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_right
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from ..core.errors import ClipChanged
+from ..core.journal import GUARDED, KEYED, MARKER_HEAD, MUTED, Position
+from ..core.model import Pass, TrackData
+from ..core.replay import frame_of, is_muted, split_rows, spread_rows
+from ..core.run import Step
+from .clip import mark_position
+from .editor import ClipEditor
+from .markers import FLOATS, SETTINGS, mask_name, merge_rows, read_rows, write_rows
+
+if TYPE_CHECKING:
+    from bpy.types import MovieClip, MovieTrackingObject, MovieTrackingTrack
+
+OBJECT_NAME = ".tracking_sessions"
+REACH = 24  # usable markers to hold; libmv predicts from 21
+REFRESH = 32  # steps between two looks at what can go and what must come
+
+_FREE, _MUTED, _KEYED = 0, 1, 2  # what a marker is to the search for the reference
+
+
+def remove_leftovers(clip: MovieClip) -> None:
+    """Remove working sets that a crash, an undo step or a saved file brought back."""
+    for found in [found for found in clip.tracking.objects if found.name.startswith(OBJECT_NAME)]:
+        active = clip.tracking.objects.active
+        clip.tracking.objects.remove(found)
+        if active != found:
+            clip.tracking.objects.active = active
+
+
+def reference_of(kinds: bytes, index: int, *, backwards: bool) -> tuple[int, ...]:
+    """Which markers decide about the reference of the marker at `index`: it, or it and the muted one that makes it one.
+
+    `kinds` has a byte for each marker of the track, by frame. Blender takes the nearest keyed marker on the side that
+    the tracking comes from, else the first one of the nearest segment that a muted marker borders. Empty: neither
+    exists, and Blender would crash.
+    """
+    if backwards:
+        keyed = kinds.find(_KEYED, index)
+        border = kinds.find(bytes((_FREE, _MUTED)), index)
+        return (keyed,) if keyed >= 0 else (border, border + 1) if border >= 0 else ()
+    keyed = kinds.rfind(_KEYED, 0, index + 1)
+    border = kinds.rfind(bytes((_MUTED, _FREE)), 0, index + 1)
+    return (keyed,) if keyed >= 0 else (border + 1, border) if border >= 0 else ()
+
+
+def needed(frames: Sequence[int], kinds: bytes, frame: int, *, backwards: bool, keyframe: bool) -> list[int]:
+    """The indices of the markers that tracking on from `frame` reads, ascending; empty if it cannot be tracked.
+
+    These are the nearest `REACH` usable markers at and before the frame, those after it when tracking backwards (libmv
+    predicts from earlier markers where there are any, else from later ones), muted ones in between, and the references
+    of all of them. Of the earlier markers of a backwards pass there are as many more as are passed until the next
+    refresh.
+    """
+    here = bisect_right(frames, frame)
+    low, usable = here, 0
+    wanted = REACH + REFRESH if backwards else REACH
+    while low > 0 and usable < wanted:
+        low -= 1
+        usable += kinds[low] != _MUTED
+    high, usable = here, 0
+    wanted = REACH if backwards or not here else 0
+    while high < len(frames) and usable < wanted:
+        usable += kinds[high] != _MUTED
+        high += 1
+    keep = set(range(low, high))
+    if not keyframe:
+        return sorted(keep)
+    current = max(here - 1, 0)
+    if kinds[current] != _MUTED and not reference_of(kinds, current, backwards=backwards):
+        return []
+    for index in range(low, high) if not backwards else range(high - 1, low - 1, -1):
+        if kinds[index] == _MUTED:
+            continue
+        found = reference_of(kinds, index, backwards=backwards)
+        if found:
+            keep.update(found)
+            break  # those nearer to the frame have the same one, or one that is kept anyway
+        keep.discard(index)  # Blender would crash on it
+    if kinds[current] != _MUTED:
+        keep.update(reference_of(kinds, current, backwards=backwards))
+    return sorted(keep)
+
+
+def _kinds(rows: Iterable[bytes]) -> bytes:
+    return bytes(_MUTED if is_muted(row) else _KEYED if row[8] & KEYED else _FREE for row in rows)
+
+
+class _Follower:
+    """A track of the artist's and the short copy of it that is tracked."""
+
+    def __init__(self, number: int, track: MovieTrackingTrack, work: MovieTrackingTrack, plan: Pass, frame: int) -> None:
+        self.number = number
+        self.work = work
+        self._backwards = plan.backwards
+        self._keyframe = track.pattern_match == "KEYFRAME"
+        for name in SETTINGS:
+            setattr(work, name, getattr(track, name))
+        setattr(work, mask_name(work), getattr(track, mask_name(track)))
+        rows = split_rows(read_rows(track, number))
+        frames = list(rows)
+        kinds = _kinds(rows.values())
+        keep = needed(frames, kinds, frame, backwards=self._backwards, keyframe=self._keyframe)
+        self.is_trackable = bool(keep)
+        if not keep:
+            work.select = False
+            return
+        self.lacks = [at for at in (frame, frame - plan.direction) if at not in rows]
+        """Frames around the start on which Blender may make a marker in the first step."""
+        self.ahead = {at for at in frames if (at - frame) * plan.direction > 0}
+        """Frames to come on which the artist's track has a marker, so that no guard is put there."""
+        self._earlier = list(rows.values())[: keep[0]] if self._backwards else []
+        """What a backwards pass still has to bring: the earlier markers, by frame."""
+        self.reference: int | None = None
+        """The clip frame whose image the pattern is taken from, besides the current one."""
+        if self._keyframe:
+            current = max(bisect_right(frames, frame) - 1, 0)
+            found = reference_of(kinds, current, backwards=self._backwards)
+            self.reference = frames[found[0]] if found else None
+        write_rows(work, b"".join(rows[frames[i]] for i in keep))
+        work.select = True
+        work.hide = work.lock = False
+
+    def refresh(self, frame: int) -> None:
+        """Bring the markers that tracking on from `frame` will soon read, and drop those that it no longer does."""
+        coming: dict[int, bytes] = {}
+        usable = 0
+        while self._earlier and usable < REFRESH:
+            row = self._earlier.pop()
+            coming[frame_of(row)] = row
+            usable += not is_muted(row)
+        merge_rows(self.work, coming)
+        rows = split_rows(read_rows(self.work, self.number))
+        frames = list(rows)
+        keep = needed(frames, _kinds(rows.values()), frame, backwards=self._backwards, keyframe=self._keyframe)
+        for at in set(frames).difference(frames[i] for i in keep):
+            self.work.markers.delete_frame(at)
+
+    def retire(self) -> None:
+        """Take the track out of the set. Tracks cannot be removed one by one, so its copy is made as small as can be."""
+        markers = self.work.markers
+        self.work.select = False
+        while len(markers) > 1:
+            markers.delete_frame(markers[0].frame)
+        markers[0].mute = True  # so that Blender does not look for its reference
+
+
+class WorkingSet:
+    """Tracks a pass of one clip; the `Tracker` that a `core.run.Run` drives."""
+
+    def __init__(self, editor: ClipEditor, session_id: str, tracks: Mapping[int, TrackData]) -> None:
+        """`tracks` tells which track of the clip a track number means; names may not change during a pass."""
+        self._editor = editor
+        self._clip = editor.clip
+        self._session_id = session_id
+        self._tracks = tracks
+        self._buffers: dict[int, tuple[array[int], list[array[float]]]] = {}
+        self._object: MovieTrackingObject | None = None
+
+    def begin(self, plan: Pass, frame: int, alive: frozenset[int]) -> None:
+        tracking = self._clip.tracking
+        remove_leftovers(self._clip)
+        self._plan = plan
+        self._frame = frame
+        self._steps = 0
+        self._speed = tracking.settings.speed
+        tracking.settings.speed = "FASTEST"  # any other makes each step sleep
+        self._active = tracking.objects.active
+        self._object = tracking.objects.new(OBJECT_NAME)
+        try:
+            made = [
+                _Follower(number, self._track(number), self._object.tracks.new(name=str(number), frame=frame), plan, frame)
+                for number in sorted(alive)
+            ]
+        finally:
+            tracking.objects.active = self._active
+        self._followers = [follower for follower in made if follower.is_trackable]
+        self._references = self._find_references()
+
+    def _track(self, number: int) -> MovieTrackingTrack:
+        data = self._tracks[number]
+        found = self._clip.tracking.objects.get(data.object)
+        track = found.tracks.get(data.name) if found is not None else None
+        if track is None:
+            raise ClipChanged(f"Track “{data.name}” is gone from the clip: undo that, or track the others again")
+        return track
+
+    def _find_references(self) -> frozenset[int]:
+        return frozenset(one.reference for one in self._followers if one.reference is not None)
+
+    def references(self) -> frozenset[int]:
+        return self._references
+
+    def step(self) -> Step:
+        direction = self._plan.direction
+        reached = self._frame + direction
+        if self._steps and self._steps % REFRESH == 0:
+            for follower in self._followers:
+                follower.refresh(self._frame)
+        for follower in self._followers:
+            # whatever stands there afterwards is the result; a marker there plays no part in tracking
+            follower.work.markers.delete_frame(reached)
+        self._call_blender()
+        rows: list[bytes] = []
+        alive: list[_Follower] = []
+        for follower in self._followers:
+            if not self._steps:
+                rows += [row for at in follower.lacks if (row := self._read(follower, at, reached)) is not None]
+            row = self._read(follower, reached, reached)
+            if row is not None:
+                rows.append(row)
+            if row is not None and not is_muted(row):
+                alive.append(follower)
+            else:
+                follower.retire()
+        if len(alive) < len(self._followers):
+            self._followers = alive
+            self._references = self._find_references()
+        self._frame = reached
+        self._steps += 1
+        return Step(reached, len(alive), b"".join(rows))
+
+    def _call_blender(self) -> None:
+        objects = self._clip.tracking.objects
+        objects.active = self._object
+        try:
+            self._editor.track(self._frame, backwards=self._plan.backwards)
+        finally:
+            objects.active = self._active
+
+    def _read(self, follower: _Follower, frame: int, reached: int) -> bytes | None:
+        """The packed marker of the copy on clip frame `frame`, with GUARDED if Blender put a guard behind it."""
+        markers = follower.work.markers
+        count = len(markers)
+        buffers = self._buffers.get(count)
+        if buffers is None:
+            columns = [array("f", bytes(4 * width * count)) for _, width, _ in FLOATS]
+            buffers = self._buffers[count] = (array("i", bytes(4 * count)), columns)
+        frames, columns = buffers
+        markers.foreach_get("frame", frames)
+        try:
+            index = frames.index(frame)
+        except ValueError:
+            return None
+        marker = markers[index]
+        flags = MUTED * marker.mute + KEYED * marker.is_keyed
+        guard = frame + self._plan.direction
+        if frame == reached and guard in frames and guard not in follower.ahead:
+            flags |= GUARDED
+        parts = [MARKER_HEAD.pack(follower.number, frame, flags)]
+        for (name, width, _), column in zip(FLOATS, columns, strict=True):
+            markers.foreach_get(name, column)
+            parts.append(column[index * width : (index + 1) * width].tobytes())
+        return b"".join(parts)
+
+    def deliver(self, steps: Sequence[Step], position: Position) -> None:
+        markers: dict[int, dict[int, bytes]] = {}
+        for step in steps:
+            spread_rows(step.rows, self._plan.direction, markers)
+        for number, rows in markers.items():
+            merge_rows(self._track(number), rows)
+        mark_position(self._clip, self._session_id, position)
+
+    def end(self) -> None:
+        try:
+            tracking = self._clip.tracking
+        except ReferenceError:  # the clip was deleted, and the working set with it
+            return
+        remove_leftovers(self._clip)
+        tracking.settings.speed = self._speed
+        tracking.objects.active = self._active
+        self._followers = []
+        self._object = None

@@ -1,6 +1,6 @@
 # Every target sets up what it needs. `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help check test test-versions test-blender bench demo track package clean
+.PHONY: help check test test-versions test-blender bench demo track package clean footage
 MAKEFLAGS += --no-builtin-rules
 python := .venv/bin/python
 
@@ -14,10 +14,10 @@ track: .venv/ready  ## track your own footage: make track FOOTAGE=shot.mov [ARGS
 	@test -n "$(FOOTAGE)" || { echo 'Name the footage: make track FOOTAGE=path/to/shot.mov' >&2; exit 2; }
 	$(python) . track "$(FOOTAGE)" --detect --resume $(ARGS)
 
-test: .venv/ready  ## everything without a real Blender: core, and the tracker of the bpy wheel [ARGS=...]
+test: .venv/ready footage  ## everything without a real Blender: core, and the tracker of the bpy wheel [ARGS=...]
 	.venv/bin/pytest --ignore=tests/blender $(ARGS)
 
-test-versions: .venv/ready  ## the same on bpy 4.2, 4.5, 5.0 and 5.2 [ARGS=...]
+test-versions: .venv/ready footage  ## the same on bpy 4.2, 4.5, 5.0 and 5.2 [ARGS=...]
 	tools/test-versions $(ARGS)
 
 test-blender: .venv/ready  ## the package in Debian's Blender 4.3 and 5.2, or in BLENDER=path/to/blender
@@ -39,6 +39,12 @@ package: .venv/ready  ## dist/tracking_sessions-<version>.zip, to install in Ble
 clean:  ## remove all that make made here (the Debian roots in the cache stay)
 	rm -rf .venv .venvs dist wheels .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# Real footage for the tests: Debian's sequences of the ViSP project. Without them those tests are skipped.
+footage:
+	@test -d /usr/share/visp-images-data || { test "$$(id -u)" -eq 0 && apt-get update -qq && \
+	  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends visp-images-data; } >/dev/null </dev/null || \
+	  echo 'Tests on real footage are skipped: sudo apt-get install visp-images-data (75 MB)' >&2
 
 .venv/ready: tools/setup.py tools/requirements.txt
 	python3 tools/setup.py .venv

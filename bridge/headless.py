@@ -1,0 +1,277 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Tracking without a window: from footage or a .blend to a session, and on from there."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import bpy
+
+from ..core.errors import (
+    NothingToTrack,
+    SessionUnreadable,
+    ShotUnusable,
+    StorageFailed,
+    TracksFileInvalid,
+    UnfinishedSession,
+    UsageError,
+)
+from ..core.footage import describe, find_footage
+from ..core.model import SessionState, SessionStatus
+from ..core.run import Run
+from ..core.session import TrackingSessionManager, load_session, session_files
+from ..core.session_file import resolve
+from ..core.tracks_file import StartPosition, read_tracks_file
+from .clip import footage_of, open_footage
+from .editor import ClipEditor, background_editor
+from .markers import SETTINGS
+from .shot import Shot, is_chosen
+
+if TYPE_CHECKING:
+    from bpy.types import MovieClip
+
+Drive = Callable[[Shot, Run], None]
+"""Steps a run to its end; raises Interrupted to stop it."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What `track` is asked to do. Frames are clip frames; None: the natural one (see `_ranges`)."""
+
+    footage: Path
+    root: Path
+    name: str = ""
+    clip: str = ""
+    start: int | None = None
+    end: int | None = None
+    direction: str = "forward"  # or backward, both
+    detect: bool = False
+    tracks: Path | None = None
+    resume: bool = False
+    fresh: bool = False
+    save: Path | None = None
+
+
+@dataclass(frozen=True)
+class Result:
+    """What came of it."""
+
+    session: TrackingSessionManager
+    frames: int  # tracked by this call
+    saved: Path | None
+
+
+def track(request: Request, drive: Drive) -> Result:
+    """Track a shot in a session of its own, or go on with its unfinished one.
+
+    Raises UnfinishedSession unless `resume` or `fresh` says what to do about that, and what tracking raises.
+    """
+    blend = request.footage if request.footage.suffix.lower() == ".blend" else None
+    _check_save(request.save, blend)
+    with _opened(blend, request.clip, request.footage) as editor:
+        earlier = _sessions_of(editor.clip, request.root)
+        unfinished = next((one for one in earlier if one.session.is_unfinished), None)
+        if unfinished is not None and not request.resume:
+            if not request.fresh:
+                raise UnfinishedSession(unfinished.session.id, unfinished.session.name)
+            with unfinished:
+                unfinished.set_state(SessionState.DISCARDED)
+        if request.resume and (unfinished or earlier):
+            shot = Shot.join(editor, unfinished or earlier[0])
+            if not shot.session.passes:
+                return _begin(shot, request, drive)
+            return _go_on(shot, drive, request.save)
+        shot = Shot.create(editor, request.root, request.name, blend=str(blend.absolute()) if blend else "")
+        return _begin(shot, request, drive)
+
+
+def resume(session: TrackingSessionManager, drive: Drive, *, save: Path | None, salvage: bool, wait: bool) -> Result:
+    """Go on with a session from where it was interrupted. Raises UsageError if it never began, and what tracking raises."""
+    said = session.session
+    if not session.passes:
+        raise UsageError(f"“{said.name}” has recorded nothing yet: begin it again with: track --resume")
+    blend = resolve(session.path, said.blend) if said.blend else None
+    _check_save(save, blend)
+    with _opened(blend, said.clip, resolve(session.path, said.footage.path)) as editor:
+        return _go_on(Shot.join(editor, session, salvage=salvage, wait=wait), drive, save)
+
+
+def _begin(shot: Shot, request: Request, drive: Drive) -> Result:
+    with shot.session:
+        start = _place_tracks(shot.editor, request)
+        run = shot.start(_ranges(request, start, shot.clip.frame_duration))
+        return _finish(shot, run, drive, request.save)
+
+
+def _go_on(shot: Shot, drive: Drive, save: Path | None) -> Result:
+    with shot.session:
+        return _finish(shot, shot.resume(), drive, save)
+
+
+def _finish(shot: Shot, run: Run | None, drive: Drive, save: Path | None) -> Result:
+    if run is not None:
+        with run:
+            drive(shot, run)
+    if shot.session.session.status is not SessionStatus.TRACKING_COMPLETE:
+        shot.session.mark_tracking_complete()
+    return Result(shot.session, run.steps if run else 0, _save(shot.clip, save) if save else None)
+
+
+@contextmanager
+def _opened(blend: Path | None, clip_name: str, footage: Path) -> Iterator[ClipEditor]:
+    """An editor with the clip of the .blend, or with a new one of the footage in a new file."""
+    if blend is None:
+        found = find_footage(footage)
+        bpy.ops.wm.read_factory_settings(use_empty=False)
+        clip = open_footage(found)
+        _fit_scene(clip)
+    else:
+        if not blend.is_file():
+            raise ShotUnusable(f"There is no file {blend}: check the path, or put it back")
+        try:
+            bpy.ops.wm.open_mainfile(filepath=str(blend.absolute()), load_ui=True, use_scripts=False)
+        except RuntimeError as error:
+            raise ShotUnusable(f"Blender cannot open {blend}: {str(error).strip()}") from error
+        clip = _clip_of_file(clip_name)
+    with background_editor(clip) as editor:
+        yield editor
+
+
+def _clip_of_file(name: str) -> MovieClip:
+    clips = bpy.data.movieclips
+    if name:
+        clip = clips.get(name)
+        if clip is None:
+            raise ShotUnusable(f"The file has no clip “{name}”; it has {', '.join(clip.name for clip in clips) or 'none'}")
+        return clip
+    if len(clips) == 1:
+        return clips[0]
+    active = bpy.context.scene.active_clip
+    if active is not None:
+        return active
+    if not clips:
+        raise ShotUnusable("The file has no movie clip: open one in the Movie Clip Editor and save")
+    raise UsageError(f"The file has {len(clips)} clips: name one with --clip ({', '.join(clip.name for clip in clips)})")
+
+
+def _fit_scene(clip: MovieClip) -> None:
+    """Make the scene of a new file that of the shot, as Set Scene Frames does."""
+    scene = bpy.context.scene
+    scene.active_clip = clip
+    scene.frame_start, scene.frame_end = 1, clip.frame_duration
+    scene.frame_current = 1
+    scene.render.resolution_x, scene.render.resolution_y = clip.size
+
+
+def _sessions_of(clip: MovieClip, root: Path) -> list[TrackingSessionManager]:
+    """The readable sessions of the same footage that were not set aside, newest first."""
+    footage = footage_of(clip)
+    fingerprint = ""
+    found: list[TrackingSessionManager] = []
+    for path in reversed(session_files(root)):
+        try:
+            manager = load_session(path)
+        except SessionUnreadable:
+            continue
+        said = manager.session
+        if said.state is SessionState.DISCARDED or (said.blend and said.clip != clip.name):
+            continue
+        if resolve(path, said.footage.path) != footage.first:
+            fingerprint = fingerprint or describe(footage).fingerprint
+            if said.footage.fingerprint != fingerprint:
+                continue
+        found.append(manager)
+    return found
+
+
+def _place_tracks(editor: ClipEditor, request: Request) -> int:
+    """Make the tracks that were asked for, and return the clip frame to start from."""
+    clip = editor.clip
+    tracks = clip.tracking.objects.active.tracks
+    placed: list[StartPosition] = []
+    if request.tracks is not None:
+        size = (clip.size[0], clip.size[1])
+        placed = read_tracks_file(request.tracks, size, clip.frame_duration, SETTINGS)
+        for track in tracks:
+            track.select = False
+        for one in placed:
+            _place_track(clip, one)
+    start = request.start
+    if start is None and placed:
+        start = placed[0].frame
+    if start is None and tracks:
+        start = bpy.context.scene.frame_current - clip.frame_start + 1
+    if start is None:
+        start = clip.frame_duration if request.direction == "backward" else 1
+    if not 1 <= start <= clip.frame_duration:
+        raise UsageError(f"Frame {start} is outside the clip, which has the frames 1 to {clip.frame_duration}")
+    if not tracks:
+        if not request.detect:
+            raise NothingToTrack("The clip has no tracks: find features with --detect, or name positions with --tracks")
+        if not editor.detect_features(start):
+            raise NothingToTrack(f"No features were found on frame {start}: try another --start, or use --tracks")
+    if not any(is_chosen(track) for track in tracks):
+        for track in tracks:
+            track.select = not (track.hide or track.lock)
+    return start
+
+
+def _place_track(clip: MovieClip, one: StartPosition) -> None:
+    track = clip.tracking.objects.active.tracks.new(name=one.name, frame=one.frame)
+    for name, value in one.settings.items():
+        try:
+            setattr(track, name, value)
+        except (TypeError, ValueError) as error:
+            raise TracksFileInvalid(f"{name} of track “{one.name}”: {error}") from error
+    marker = track.markers[0]
+    marker.co = one.co
+    width, height = clip.size
+    if one.pattern_size:
+        x, y = one.pattern_size / width / 2, one.pattern_size / height / 2
+        marker.pattern_corners = ((-x, -y), (x, -y), (x, y), (-x, y))
+    if one.search_size:
+        x, y = one.search_size / width / 2, one.search_size / height / 2
+        marker.search_min, marker.search_max = (-x, -y), (x, y)
+    track.select = True
+
+
+def _ranges(request: Request, start: int, last: int) -> list[tuple[int, int]]:
+    """The passes: from the start to the end frame, which is the end of the clip in that direction if not named."""
+    if request.direction == "both":
+        ranges = [(start, last if request.end is None else request.end), (start, 1)]
+        return [pair for pair in ranges if pair[0] != pair[1]] or ranges[:1]
+    forward = request.direction == "forward"
+    end = request.end if request.end is not None else last if forward else 1
+    if (end < start) if forward else (end > start):
+        raise UsageError(f"Tracking {request.direction} from frame {start} cannot end on frame {end}: swap --start and --end")
+    return [(start, end)]
+
+
+def _check_save(save: Path | None, blend: Path | None) -> None:
+    if save is None:
+        return
+    if save.suffix.lower() != ".blend":
+        raise UsageError(f"--save needs a name that ends in .blend, not {save.name}")
+    if not save.absolute().parent.is_dir():
+        raise UsageError(f"There is no folder {save.absolute().parent} to save in: make it first")
+    if blend is not None and save.exists() and blend.exists() and os.path.samefile(save, blend):
+        raise UsageError("--save names the file that was opened, which is never written to: name another")
+
+
+def _save(clip: MovieClip, path: Path) -> Path:
+    """Save a copy of the file; what was at `path` is replaced only by a whole new one."""
+    clip.use_fake_user = True
+    temporary = path.with_name(f".{path.stem}.{os.getpid()}.blend")
+    try:
+        bpy.ops.wm.save_as_mainfile(filepath=str(temporary.absolute()), copy=True, check_existing=False)
+        os.replace(temporary, path)
+    except (RuntimeError, OSError) as error:
+        temporary.unlink(missing_ok=True)
+        cause = error if isinstance(error, OSError) else OSError(0, str(error).strip())
+        raise StorageFailed(path, cause) from error
+    return path

@@ -1,0 +1,448 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The command line: one parser behind two doors.
+
+Inside Blender `blender -b [file.blend] -c tracking_sessions <command> …`, outside `python <folder> <command> …`, where
+only `track` and `resume` need the bpy module. Results go to standard output, everything else to standard error.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Any, TextIO
+
+from .core.errors import STOPPED, FAILED, Interrupted, SessionUnreadable, JournalDamaged, TrackingSessionError, UsageError
+from .core.model import SESSION_ID, SessionState, SessionStatus
+from .core.session import SUFFIXES, TrackingSessionManager, load_session, session_files, sessions_folder
+
+if TYPE_CHECKING:
+    from .bridge.headless import Result
+    from .bridge.shot import Shot
+    from .core.run import Run
+
+INTERRUPTED = "interrupted"
+_REPORT_INTERVAL = 10.0  # seconds between two lines of progress in a log
+_BAR_INTERVAL = 0.1
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run one command; returns the exit code: 0, 1 failed, 2 usage, 3 shot unusable, 75 stopped and to be resumed."""
+    parser = _parser()
+    try:
+        options = parser.parse_args(arguments)
+    except SystemExit as leaving:
+        return leaving.code if isinstance(leaving.code, int) else FAILED
+    try:
+        options.run(options)
+        sys.stdout.flush()
+    except TrackingSessionError as error:
+        _say(f"{error}." if not str(error).endswith((".", "?", "!")) else str(error))
+        return error.exit_code
+    except BrokenPipeError:  # the reader of our output has gone
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+    except KeyboardInterrupt:
+        return STOPPED
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="tracking_sessions",
+        description="Motion tracking that is never lost: each tracked frame is recorded before the next one is begun.",
+        epilog="Exit codes: 0 done or nothing to do; 1 failed; 2 wrong use; 3 the shot cannot be used; 75 stopped, resume later.",
+    )
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+
+    one = _command(commands, "track", _track, "track a shot", "track shots/010/plate_0001.png --detect --save 010.blend")
+    one.add_argument(
+        "footage", metavar="FOOTAGE", type=Path, help="a movie, an image sequence (any file of it, or its folder), or a .blend"
+    )
+    one.add_argument("--root", metavar="DIR", type=Path, help="the session folder (default: tracking_sessions here, or beside the .blend)")
+    one.add_argument("--name", default="", help="a name for the session (default: that of the footage)")
+    one.add_argument("--clip", default="", metavar="NAME", help="which clip of the .blend, if it has several")
+    one.add_argument("--start", type=int, metavar="N", help="clip frame to track from (default: the first, the last when tracking backward, the current one of a .blend)")
+    one.add_argument("--end", type=int, metavar="N", help="clip frame to track to (default: the end of the clip)")
+    one.add_argument("--direction", choices=("forward", "backward", "both"), default="forward", help="both: forward to --end, then backward to frame 1")
+    one.add_argument("--detect", action="store_true", help="find features on the start frame if the clip has no tracks")
+    one.add_argument("--tracks", metavar="FILE.json", type=Path, help="start positions of tracks")
+    which = one.add_mutually_exclusive_group()
+    which.add_argument("--resume", action="store_true", help="go on with the unfinished session of this footage, or start one if there is none")
+    which.add_argument("--fresh", action="store_true", help="set an unfinished session of this footage aside (it is kept) and start anew")
+    _add_outcome(one)
+
+    one = _command(commands, "resume", _resume, "go on with an interrupted session", "resume 20260131-101500-5f0c2d1e")
+    _add_session(one, optional=True)
+    one.add_argument("--salvage", action="store_true", help="if the journal is damaged, keep what stands before the damage")
+    one.add_argument("--wait", action="store_true", help="wait for an owner on another machine that may be dead")
+    _add_outcome(one)
+
+    one = _command(commands, "list", _list, "list the sessions, newest first", "list --status interrupted")
+    _add_root(one)
+    one.add_argument("--status", choices=[INTERRUPTED, *(status.value for status in SessionStatus)], help="only those")
+    one.add_argument("--limit", type=_positive, metavar="N", help="at most N sessions")
+    _add_json(one)
+
+    one = _command(commands, "info", _info, "show what a session has recorded", "info 20260131-101500-5f0c2d1e --frames")
+    _add_session(one)
+    one.add_argument("--frames", action="store_true", help="with the tracks that were followed on each frame")
+    _add_json(one)
+    return parser
+
+
+def _command(
+    commands: Any, name: str, run: Callable[[argparse.Namespace], None], words: str, example: str
+) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = commands.add_parser(
+        name, help=words, description=f"{words[0].upper()}{words[1:]}.", epilog=f"Example: tracking_sessions {example}"
+    )
+    parser.set_defaults(run=run)
+    return parser
+
+
+def _add_root(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--root", metavar="DIR", type=Path, help="the session folder (default: tracking_sessions here)")
+
+
+def _add_session(parser: argparse.ArgumentParser, *, optional: bool = False) -> None:
+    parser.add_argument(
+        "session",
+        metavar="SESSION",
+        nargs="?" if optional else None,
+        help="its id, the beginning of it, or its file" + (" (default: the latest interrupted one)" if optional else ""),
+    )
+    _add_root(parser)
+
+
+def _add_json(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="print the result as JSON")
+
+
+def _add_outcome(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--save", metavar="OUT.blend", type=Path, help="write the result into a .blend")
+    _add_json(parser)
+
+
+def _positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError("it must be 1 or more")
+    return value
+
+
+# Commands
+
+
+def _track(options: argparse.Namespace) -> None:
+    with _quiet_blender() as output:
+        from .bridge import headless
+
+        blend = options.footage.suffix.lower() == ".blend"
+        root = options.root or (options.footage.absolute().parent / "tracking_sessions" if blend else _root(None))
+        request = headless.Request(
+            footage=options.footage,
+            root=root,
+            name=options.name,
+            clip=options.clip,
+            start=options.start,
+            end=options.end,
+            direction=options.direction,
+            detect=options.detect,
+            tracks=options.tracks,
+            resume=options.resume,
+            fresh=options.fresh,
+            save=options.save,
+        )
+        _print_outcome(headless.track(request, _drive), options.json, output)
+
+
+def _resume(options: argparse.Namespace) -> None:
+    session = _find(options.session, _root(options.root)) if options.session else _latest(_root(options.root))
+    if session is None:
+        _say("No session was interrupted: there is nothing to resume.")
+        if options.json:
+            print("null")
+        return
+    with _quiet_blender() as output:
+        from .bridge import headless
+
+        result = headless.resume(session, _drive, save=options.save, salvage=options.salvage, wait=options.wait)
+        _print_outcome(result, options.json, output)
+
+
+def _list(options: argparse.Namespace) -> None:
+    root = _root(options.root)
+    rows: list[dict[str, Any]] = []
+    for path in reversed(session_files(root)):
+        try:
+            manager = load_session(path)
+        except (SessionUnreadable, JournalDamaged) as error:
+            _say(str(error))
+            continue
+        row = _described(manager)
+        if options.status in (None, row["status"]):
+            rows.append(row)
+        if options.limit and len(rows) >= options.limit:
+            break
+    if options.json:
+        print(json.dumps(rows, indent=1))
+        return
+    if not rows:
+        _say(f"There are no such sessions in {root}.")
+    for row in rows:
+        state = "" if row["state"] == SessionState.ACTIVE.value else f", {row['state']}"
+        owner = f", in use by {row['owner']}" if row["owner"] else ""
+        print(
+            f"{row['id']}  {row['percent_complete']:5.1f} %  {row['tracked_frames']:>6} frames  "
+            f"{row['status'].replace('_', ' ')}{state}{owner}  {_short(row['name'])}"
+        )
+
+
+def _info(options: argparse.Namespace) -> None:
+    manager = _find(options.session, _root(options.root))
+    session = manager.session
+    row = _described(manager)
+    row |= {"footage": str(session.footage.path), "ranges": str(session.tracked_frames), "passes": manager.passes}
+    if options.frames:
+        row["frames"] = _tracks_by_frame(manager)
+    if options.json:
+        print(json.dumps(row, indent=1))
+        return
+    lines = [
+        ("Session", session.id),
+        ("Name", _short(session.name, 200)),
+        ("Status", row["status"].replace("_", " ") + (f" ({row['state']})" if row["state"] != "active" else "")),
+        ("Owner", row["owner"] or "nobody"),
+        ("Footage", session.footage.path),
+        ("Frames", f"{row['tracked_frames']} of {row['total_frames']} tracked: {row['ranges'] or 'none'}"),
+        ("Modified", session.modified),
+    ]
+    for name, value in lines:
+        print(f"{name + ':':<10}{value}")
+    for one in manager.passes:
+        detail = f": {one['detail']}" if one.get("detail") else ""
+        print(
+            f"Pass {one['number']}:   {one['operation'].replace('_', ' ')} {one['range']}, at frame {one['last_frame']}, "
+            f"{one['alive']} of {one['tracks']} tracks alive, {one['outcome']}{detail}"
+        )
+    for frame, alive in row.get("frames", {}).items():
+        print(f"{frame:>8}  {alive} tracks")
+    print(f"Next:     {_advice(row)}")
+
+
+def _advice(row: dict[str, Any]) -> str:
+    if row["owner"]:
+        return "wait: it is being tracked"
+    if row["status"] == INTERRUPTED:
+        return f"go on with: resume {row['id']}"
+    if row["status"] == SessionStatus.NOT_STARTED.value:
+        return "begin it with: track --resume"
+    return "nothing to do"
+
+
+def _described(manager: TrackingSessionManager) -> dict[str, Any]:
+    session = manager.session
+    return {
+        "id": session.id,
+        "name": session.name,
+        "file": str(manager.path),
+        "state": session.state.value,
+        "created": session.created,
+        "modified": session.modified,
+        "owner": manager.owner,
+        **manager.get_progress(),
+        "status": INTERRUPTED if manager.is_interrupted else session.status.value,
+    }
+
+
+def _tracks_by_frame(manager: TrackingSessionManager) -> dict[int, int]:
+    from .core.replay import is_muted
+
+    alive: dict[int, int] = {}
+    for markers in manager.replay().markers.values():
+        for frame, row in markers.items():
+            if not is_muted(row):
+                alive[frame] = alive.get(frame, 0) + 1
+    return dict(sorted(alive.items()))
+
+
+# Finding sessions
+
+
+def _root(given: Path | None) -> Path:
+    """The session folder: the one named, else beside the .blend that Blender has open, else here."""
+    if given is not None:
+        return given
+    if "bpy" in sys.modules:
+        from .bridge.clip import default_root
+
+        import bpy
+
+        if bpy.data.filepath:
+            return default_root()
+    return Path("tracking_sessions")
+
+
+def _find(text: str, root: Path) -> TrackingSessionManager:
+    """The session that an id, the beginning of one, or a path names. Raises UsageError."""
+    path = Path(text)
+    if path.suffix in SUFFIXES and path.exists():
+        return load_session(path)
+    found = [file for file in session_files(root) if file.stem.startswith(text)] if SESSION_ID.match(text) else []
+    if len(found) == 1:
+        return load_session(found[0])
+    if found:
+        raise UsageError(f"{len(found)} sessions begin with {text}: give more of the id ({found[0].stem}, …)")
+    raise UsageError(f"There is no session {_short(text)!r} in {sessions_folder(root)}: see “list”, or name the folder with --root")
+
+
+def _latest(root: Path) -> TrackingSessionManager | None:
+    """The session that was interrupted last."""
+    for path in reversed(session_files(root)):
+        try:
+            manager = load_session(path)
+        except (SessionUnreadable, JournalDamaged) as error:
+            _say(str(error))
+            continue
+        if manager.is_interrupted:
+            return manager
+    return None
+
+
+# Driving a run
+
+
+class _Signals:
+    """SIGINT and SIGTERM let the frame in flight be recorded; a second one ends the process at once."""
+
+    def __init__(self) -> None:
+        self.name = ""
+
+    def __enter__(self) -> _Signals:
+        self._before = {number: signal.signal(number, self._stop) for number in (signal.SIGINT, signal.SIGTERM)}
+        return self
+
+    def _stop(self, number: int, _: FrameType | None) -> None:
+        self.name = signal.Signals(number).name
+        for one in self._before:
+            signal.signal(one, signal.SIG_DFL)
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+
+def _drive(shot: Shot, run: Run) -> None:
+    session = shot.session.session
+    _say(f"Tracking “{_short(session.name)}” {run.plan.start}-{run.plan.end} from frame {run.frame}, {run.alive} tracks.")
+    progress = _Progress(run, sys.stderr)
+    with _Signals() as signals:
+        while run.step():
+            progress.show()
+            if signals.name:
+                run.pause()
+                progress.end()
+                raise Interrupted(f"{signals.name}: stopped after frame {run.frame}, which is recorded; go on with: resume {session.id}")
+    progress.end()
+
+
+class _Progress:
+    """A bar on a terminal, a line now and then in a log."""
+
+    def __init__(self, run: Run, stream: TextIO) -> None:
+        self._run = run
+        self._stream = stream
+        self._total = run.remaining
+        self._terminal = stream.isatty()
+        self._began = self._shown = time.monotonic()
+
+    def show(self) -> None:
+        now = time.monotonic()
+        if now - self._shown < (_BAR_INTERVAL if self._terminal else _REPORT_INTERVAL):
+            return
+        self._shown = now
+        run = self._run
+        rate = run.steps / (now - self._began)
+        words = f"frame {run.frame}, {run.alive} tracks, {rate:.1f} frames/s, {_duration(run.remaining / rate)} left"
+        if self._terminal:
+            done = 24 * (self._total - run.remaining) // max(1, self._total)
+            self._stream.write(f"\r\033[K[{'#' * done}{'.' * (24 - done)}] {words}")
+            self._stream.flush()
+        else:
+            _say(words[0].upper() + words[1:] + ".")
+
+    def end(self) -> None:
+        if self._terminal:
+            self._stream.write("\r\033[K")
+
+
+def _duration(seconds: float) -> str:
+    minutes, seconds = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min {seconds:02d} s" if minutes else f"{seconds} s"
+
+
+def _print_outcome(result: Result, as_json: bool, output: TextIO) -> None:
+    manager = result.session
+    last = manager.passes[-1]
+    if as_json:
+        row = _described(manager) | {
+            "frames": result.frames,
+            "outcome": last["outcome"],
+            "last_frame": last["last_frame"],
+            "tracks": last["tracks"],
+            "tracks_alive": last["alive"],
+            "saved": str(result.saved) if result.saved else None,
+        }
+        print(json.dumps(row, indent=1), file=output, flush=True)
+        return
+    progress = manager.get_progress()
+    if result.frames:
+        print(f"Tracked {result.frames} frames; {progress['tracked_frames']} of {progress['total_frames']} are recorded.", file=output)
+    else:
+        print(f"Nothing to do: {progress['tracked_frames']} of {progress['total_frames']} frames are recorded.", file=output)
+    if last["outcome"] == "lost":
+        print(f"All tracks were lost at frame {last['last_frame']}.", file=output)
+    else:
+        print(f"{last['alive']} of {last['tracks']} tracks were followed to frame {last['last_frame']}.", file=output)
+    print(f"Session {manager.session.id} in {manager.path.parent.parent}", file=output)
+    if result.saved:
+        print(f"Saved {result.saved}", file=output)
+    output.flush()
+
+
+class _quiet_blender:  # noqa: N801  # reads as a statement: with _quiet_blender()
+    """Sends what Blender prints to standard error, and gives back the standard output for results.
+
+    Blender writes such lines as `Read blend: …` and `Saved …` to file descriptor 1, past Python.
+    """
+
+    def __enter__(self) -> TextIO:
+        sys.stdout.flush()
+        self._descriptor = os.dup(1)
+        self._output = os.fdopen(os.dup(self._descriptor), "w", encoding=sys.stdout.encoding or "utf-8", errors="replace")
+        os.dup2(2, 1)
+        return self._output
+
+    def __exit__(self, *_: object) -> None:
+        self._output.close()
+        sys.stdout.flush()
+        os.dup2(self._descriptor, 1)
+        os.close(self._descriptor)
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def _short(text: str, limit: int = 60) -> str:
+    """`text` on one line of at most `limit` characters, without control characters."""
+    line = "".join(c if c.isprintable() else " " for c in text)
+    return line if len(line) <= limit else line[: limit - 1] + "…"

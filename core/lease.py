@@ -24,6 +24,9 @@ from .storage import sync_folder, write_all
 LEASE_TIME = 60.0
 """Seconds for which the counter of an owner on another host must stand still before it counts as dead."""
 
+STARTING_TIME = 2.0
+"""Seconds that a lease file without content is given: its maker is about to write it, or the power went before."""
+
 _COUNTER_DIGITS = 20
 _SIZE_LIMIT = 4096
 
@@ -93,7 +96,10 @@ def _is_gone(owner: Owner) -> bool:
 
 
 def read_owner(folder: Path, generation: int) -> Owner | None:
-    """The owner that `lease.<generation>` names; an empty Owner if it is being written; None if there is no such file."""
+    """The owner that `lease.<generation>` names; an empty Owner if that makes no sense; None if there is no such file.
+
+    Raises OSError.
+    """
     try:
         with open(folder / f"lease.{generation}", "rb") as file:
             data = file.read(_SIZE_LIMIT)
@@ -124,7 +130,7 @@ def read_owner(folder: Path, generation: int) -> Owner | None:
 def live_owner(folder: Path) -> Owner | None:
     """Who holds the session as far as one look can tell; None if nobody does.
 
-    An owner on another host is believed to live: only waiting can tell (see `Lease.take`).
+    An owner on another host is believed to live: only waiting can tell (see `Lease.take`). Raises OSError.
     """
     generations = numbered(folder, "lease")
     owner = read_owner(folder, generations[-1]) if generations else None
@@ -158,17 +164,37 @@ class Lease:
 
         A released lease and one of a process of this host that is gone are taken over at once. Otherwise raises
         LeaseHeld, or, with `wait`, watches an owner on another host for `lease_time` seconds and takes over if its
-        counter stands still. Also raises LeaseHeld when another process was quicker, and StorageFailed.
+        counter stands still. A lease that names nobody is watched for `STARTING_TIME` in any case. Also raises
+        LeaseHeld when another process was quicker, and StorageFailed.
         """
-        generations = numbered(folder, "lease")
-        highest = max([*generations, *numbered(folder, "journal")], default=0)
-        if generations:
-            owner = read_owner(folder, generations[-1])
-            if owner is not None and not owner.released and not _is_gone(owner):
-                here = bool(owner.started) and owner.host == platform.node() and owner.boot == _boot()
-                if here or not wait or not cls._stands_still(folder, generations[-1], lease_time, clock, sleep):
-                    raise LeaseHeld(str(owner))
+        try:
+            generations = numbered(folder, "lease")
+            highest = max([*generations, *numbered(folder, "journal")], default=0)
+            if generations:
+                cls._see_dead(folder, generations[-1], wait, lease_time, clock, sleep)
+        except OSError as error:
+            raise StorageFailed(folder, error) from error
         return cls._make(folder, highest + 1, since)
+
+    @classmethod
+    def _see_dead(
+        cls,
+        folder: Path,
+        generation: int,
+        wait: bool,
+        lease_time: float,
+        clock: Callable[[], float],
+        sleep: Callable[[float], None],
+    ) -> None:
+        """Return when the lease may be taken over. Raises LeaseHeld, OSError."""
+        owner = read_owner(folder, generation)
+        if owner is None or owner.released or _is_gone(owner):
+            return
+        here = bool(owner.started) and owner.host == platform.node() and owner.boot == _boot()
+        if not owner.pid:
+            wait, lease_time = True, min(lease_time, STARTING_TIME)
+        if here or not wait or not cls._stands_still(folder, generation, lease_time, clock, sleep):
+            raise LeaseHeld(str(read_owner(folder, generation) or owner))
 
     @staticmethod
     def _stands_still(
@@ -201,31 +227,19 @@ class Lease:
             "since": since,
         }
         data = json.dumps(said).encode() + b"\n" + b"0" * _COUNTER_DIGITS + b"\n"
-        temporary = folder / f".lease.{os.getpid()}.{os.urandom(4).hex()}.tmp"
-        binary = getattr(os, "O_BINARY", 0)
         try:
-            descriptor = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | binary, 0o666)
-            try:
-                write_all(descriptor, data)
-                try:
-                    os.link(temporary, path)  # appears whole, and for one process only
-                except FileExistsError:
-                    raise
-                except (OSError, NotImplementedError):  # a file system without hard links
-                    os.close(descriptor)
-                    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | binary, 0o666)
-                    write_all(descriptor, data)
-            except BaseException:
-                os.close(descriptor)
-                raise
-            finally:
-                os.unlink(temporary)
-            sync_folder(folder)
+            descriptor = _make_whole(path, data)
         except FileExistsError:
             raise LeaseHeld(str(read_owner(folder, generation) or Owner())) from None
         except OSError as error:
             raise StorageFailed(path, error) from error
-        return cls(folder, generation, descriptor, len(data))
+        lease = cls(folder, generation, descriptor, len(data))
+        try:
+            sync_folder(folder)
+        except OSError as error:
+            lease.release()
+            raise StorageFailed(path, error) from error
+        return lease
 
     def check(self) -> None:
         """Two looks at the file system. Raises LeaseLost if somebody took over, StorageFailed if the folder is gone."""
@@ -252,7 +266,10 @@ class Lease:
             self._put(f"{self._counter:0{_COUNTER_DIGITS}d}R")
         except StorageFailed:
             pass  # the next owner finds this process gone
-        os.close(self._descriptor)
+        try:
+            os.close(self._descriptor)
+        except OSError:
+            pass  # it is closed all the same
 
     def _put(self, text: str) -> None:
         try:
@@ -260,3 +277,42 @@ class Lease:
             write_all(self._descriptor, text.encode())
         except OSError as error:
             raise StorageFailed(self.folder / f"lease.{self.generation}", error) from error
+
+
+def _make_whole(path: Path, data: bytes) -> int:
+    """Make the file `path`; where there are hard links it holds `data` from its first moment. Returns its descriptor.
+
+    Raises FileExistsError if somebody was quicker, and OSError.
+    """
+    temporary = path.with_name(f".lease.{os.getpid()}.{os.urandom(4).hex()}.tmp")
+    descriptor = _make_new(temporary, data)
+    try:
+        os.link(temporary, path)
+        return descriptor
+    except FileExistsError:
+        os.close(descriptor)
+        raise
+    except (OSError, NotImplementedError):  # a file system without hard links
+        os.close(descriptor)
+    finally:
+        _remove(temporary)
+    return _make_new(path, data)
+
+
+def _make_new(path: Path, data: bytes) -> int:
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
+    try:
+        write_all(descriptor, data)
+        os.fsync(descriptor)  # a lease that a power cut left empty would name no owner to be found dead
+    except OSError:
+        os.close(descriptor)
+        _remove(path)
+        raise
+    return descriptor
+
+
+def _remove(path: Path) -> None:
+    try:
+        os.unlink(path)
+    except OSError:
+        pass  # a leftover harms nothing

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
 
 _PART = re.compile(r"\s*(-?\d{1,9})\s*(?:-\s*(-?\d{1,9})\s*)?$")
@@ -32,7 +32,7 @@ class FrameRanges:
             if end < start:
                 raise ValueError(f"the range “{part}” ends before it starts")
             ranges.append((start, end))
-        return cls(ranges)
+        return cls(sorted(ranges))  # in order each costs the same
 
     def add(self, start: int, end: int | None = None) -> None:
         """Add the frames `start` to `end`, both included."""
@@ -56,9 +56,8 @@ class FrameRanges:
         """The frames of `start` to `end` that are not in this set."""
         gaps = FrameRanges()
         at = start
-        for low, high in self.ranges():
-            if high < at or low > end:
-                continue
+        for index in range(bisect_left(self._ends, start), bisect_right(self._starts, end)):
+            low, high = self._starts[index], self._ends[index]
             if low > at:
                 gaps.add(at, low - 1)
             at = high + 1

@@ -6,8 +6,10 @@ Every operation goes through the functions of `os`, one system call each, so tha
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
@@ -22,6 +24,7 @@ except ImportError:  # builds of Blender without PyYAML: the same content as JSO
 DOCUMENT_LIMIT = 16 << 20  # bytes; a session file is a few kilobytes whatever the length of the shot
 _DEPTH_LIMIT = 32
 _NODE_LIMIT = 200_000
+_LONG_NUMBER = re.compile(r"[-+0-9a-fA-Fxob:_.]{100,}")  # YAML would spend minutes on 16 MiB of 1:59:59:59
 
 SUFFIXES = (".yaml", ".json")
 
@@ -70,6 +73,18 @@ def sync_folder(folder: Path) -> None:
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # some network file systems have no such thing
+            raise
+    finally:
+        os.close(descriptor)
+
+
+def sync_file(path: Path) -> None:
+    """Make what is in the file survive a power cut, whoever wrote it. Raises OSError."""
+    descriptor = os.open(path, os.O_RDONLY if os.name == "posix" else os.O_RDWR)
+    try:
+        os.fsync(descriptor)
     finally:
         os.close(descriptor)
 
@@ -83,12 +98,25 @@ def make_folder(folder: Path) -> None:
 
 
 def encode_document(content: Mapping[str, Any], suffix: str) -> bytes:
-    """`content`, plain mappings, lists, strings and numbers, as a YAML or JSON file."""
+    """`content`, plain mappings, lists, strings and numbers, as a YAML or JSON file.
+
+    What is no character (half a surrogate pair, from a file name that is not UTF-8) becomes a question mark.
+    """
     if suffix == ".json" or yaml is None:
-        return (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode("utf-8", "surrogatepass")
+        return (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode("utf-8", "replace")
     dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
-    text = yaml.dump(content, Dumper=dumper, sort_keys=False, allow_unicode=True, width=110)
-    return cast("str", text).encode("utf-8", "surrogatepass")
+    return cast("bytes", yaml.dump(_encodable(content), Dumper=dumper, encoding="utf-8", sort_keys=False, allow_unicode=True, width=110))
+
+
+def _encodable(value: object) -> object:
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode("utf-8")
+    if isinstance(value, Mapping):
+        items = cast("Mapping[object, object]", value).items()
+        return {_encodable(key): _encodable(one) for key, one in items}
+    if isinstance(value, (list, tuple)):
+        return [_encodable(one) for one in cast("list[object]", value)]
+    return value
 
 
 def read_document(path: Path) -> dict[str, Any]:
@@ -100,8 +128,8 @@ def read_document(path: Path) -> dict[str, Any]:
     try:
         with open(path, "rb") as file:
             data = file.read(DOCUMENT_LIMIT + 1)
-    except OSError as error:
-        raise SessionUnreadable(path, error.strerror or str(error)) from error
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
+        raise SessionUnreadable(path, getattr(error, "strerror", None) or str(error)) from error
     if len(data) > DOCUMENT_LIMIT:
         raise SessionUnreadable(path, f"it is larger than {DOCUMENT_LIMIT >> 20} MiB")
     try:
@@ -131,6 +159,10 @@ def _parse_yaml(data: bytes) -> object:
             nodes += 1
             if isinstance(event, yaml.AliasEvent):
                 raise ValueError("it uses YAML aliases, which session files never do")
+            if isinstance(event, (yaml.ScalarEvent, yaml.CollectionStartEvent)) and event.tag is not None:
+                raise ValueError("it uses YAML tags, which session files never do")
+            if isinstance(event, yaml.ScalarEvent) and event.implicit[0] and _LONG_NUMBER.match(event.value):
+                raise ValueError("it holds a number of impossible length")
             if isinstance(event, yaml.CollectionStartEvent):
                 depth += 1
             elif isinstance(event, yaml.CollectionEndEvent):

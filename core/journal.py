@@ -185,7 +185,7 @@ class JournalReader:
         chain: list[_Segment] = []
         generation, limit, checksum = 0, None, 0
         for number in reversed(numbered(self.folder, "journal")):
-            if self._has_header(number):  # otherwise its maker died before the header was whole
+            if not self._died_at_birth(number):
                 generation = number
                 break
         while generation:
@@ -206,9 +206,13 @@ class JournalReader:
         chain.reverse()
         return chain
 
-    def _has_header(self, generation: int) -> bool:
+    def _died_at_birth(self, generation: int) -> bool:
+        """Whether the file ends before its header does, or is all zeros: nothing follows a header that is not on disk."""
         data = self._head(generation)
-        return len(data) == HEADER_SIZE and any(data)
+        if len(data) == HEADER_SIZE and not any(data):
+            with open(journal_path(self.folder, generation), "rb") as file:
+                return _only_zeros(file)
+        return len(data) < HEADER_SIZE
 
     def _header(self, generation: int) -> Header:
         path = journal_path(self.folder, generation)
@@ -353,4 +357,9 @@ class JournalWriter:
             pass  # readers drop the unfinished tail; a whole but unsynced record is true as well
 
     def close(self) -> None:
-        os.close(self._descriptor)
+        """Write no more. Never fails."""
+        self._failed = True
+        try:
+            os.close(self._descriptor)
+        except OSError:
+            pass  # it is closed all the same, and each record was flushed before it counted

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import struct
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, cast
@@ -132,7 +133,7 @@ class Replay:
                 self._end(decode_json(payload))
             elif kind == RecordType.EVENT:
                 self._event(decode_json(payload))
-        except (KeyError, TypeError, ValueError, RecursionError, OverflowError) as error:
+        except (KeyError, TypeError, ValueError, RecursionError, OverflowError, struct.error) as error:
             if isinstance(error, RecordInvalid):
                 raise
             raise RecordInvalid(f"a record of type {kind} cannot be understood: {error!r}") from error
@@ -160,16 +161,24 @@ class Replay:
             raise RecordInvalid(f"pass {said['number']} names track {unknown[0]}, which the journal does not have")
         plan = Pass(
             number=int(said["number"]),
-            start=_frame_number(said["start"]),
-            end=_frame_number(said["end"]),
+            start=frame_number(said["start"]),
+            end=frame_number(said["end"]),
             tracks=tracks,
             object=str(said["object"]),
             blender=str(said.get("blender", "")),
         )
-        then = [dict(p) for p in said.get("then", [])]
-        self.passes[plan.number] = PassProgress(plan, then, frame=plan.start, alive=frozenset(tracks))
+        self.passes[plan.number] = PassProgress(plan, self._then(said), frame=plan.start, alive=frozenset(tracks))
         self.tracked.add(plan.start)
         self.edited.clear()
+
+    def _then(self, said: dict[str, Any]) -> list[dict[str, Any]]:
+        planned: list[dict[str, Any]] = []
+        for one in said.get("then", []):
+            tracks = [int(n) for n in one["tracks"]]
+            if not self.tracks.keys() >= set(tracks):
+                raise RecordInvalid(f"the plan of pass {said['number']} names a track that the journal does not have")
+            planned.append({"start": frame_number(one["start"]), "end": frame_number(one["end"]), "tracks": tracks})
+        return planned
 
     def _frame(self, payload: bytes) -> None:
         number, frame, _, count = FRAME_HEAD.unpack_from(payload)
@@ -210,7 +219,7 @@ class Replay:
 
     def _event(self, said: dict[str, Any]) -> None:
         if said.get("event") == "checkpoint":
-            self.tracked.add(_frame_number(said["frame"]))
+            self.tracked.add(frame_number(said["frame"]))
             return
         if said.get("event") == "tracks_removed":
             for number in said["tracks"]:
@@ -230,8 +239,9 @@ def decode_json(payload: bytes) -> dict[str, Any]:
     return cast("dict[str, Any]", content)
 
 
-def _frame_number(value: object) -> int:
-    if not isinstance(value, int) or abs(value) > FRAME_LIMIT:
+def frame_number(value: object) -> int:
+    """`value` if it can be a clip frame. Raises RecordInvalid."""
+    if not isinstance(value, int) or isinstance(value, bool) or abs(value) > FRAME_LIMIT:
         raise RecordInvalid(f"{value!r} is not a frame")
     return value
 

@@ -3,13 +3,14 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterable
 from typing import Any
 
 from .journal import FRAME_HEAD, Record, RecordType
-from .model import Outcome, SessionStatus
+from .model import Outcome, SessionState, SessionStatus
 from .ranges import FrameRanges
-from .replay import RecordInvalid, decode_json
+from .replay import RecordInvalid, decode_json, frame_number
 
 PASSES_KEPT = 100
 HISTORY_KEPT = 100
@@ -24,6 +25,7 @@ class Summary:
 
     def __init__(self) -> None:
         self.status = SessionStatus.NOT_STARTED
+        self.state: SessionState | None = None  # None: nothing was decided, so it is as the session file says
         self.tracked = FrameRanges()
         self.asked = FrameRanges()  # the frames that the passes were to cover
         self.checkpoint: tuple[int, str] | None = None  # frame, operation
@@ -56,6 +58,7 @@ class Summary:
         try:
             if kind == RecordType.FRAME:
                 number, frame, alive, _ = FRAME_HEAD.unpack_from(payload)
+                frame_number(frame)
                 entry = self._entry(number)
                 entry["last_frame"] = frame
                 entry["alive"] = alive
@@ -71,7 +74,7 @@ class Summary:
                     entry["detail"] = str(said["detail"])
             elif kind == RecordType.EVENT:
                 self._event(decode_json(payload))
-        except (KeyError, TypeError, ValueError, RecursionError, OverflowError, IndexError) as error:
+        except (KeyError, TypeError, ValueError, RecursionError, OverflowError, IndexError, struct.error) as error:
             if isinstance(error, RecordInvalid):
                 raise
             raise RecordInvalid(f"a record of type {kind} cannot be understood: {error!r}") from error
@@ -87,7 +90,7 @@ class Summary:
         self.tracked.add(frame)
 
     def _pass(self, said: dict[str, Any]) -> None:
-        start, end = int(said["start"]), int(said["end"])
+        start, end = frame_number(said["start"]), frame_number(said["end"])
         entry = {
             "number": int(said["number"]),
             "operation": str(said["operation"]),
@@ -100,13 +103,13 @@ class Summary:
         self.passes = [*self.passes[-PASSES_KEPT + 1 :], entry]
         self.status = SessionStatus.TRACKING
         for one in [said, *said.get("then", [])]:
-            self.asked.add(min(int(one["start"]), int(one["end"])), max(int(one["start"]), int(one["end"])))
+            self.asked.add(*sorted((frame_number(one["start"]), frame_number(one["end"]))))
         self._checkpoint(start, entry["operation"])
 
     def _event(self, said: dict[str, Any]) -> None:
         what = said.get("event")
         if what == "checkpoint":
-            self._checkpoint(int(said["frame"]), str(said["operation"]))
+            self._checkpoint(frame_number(said["frame"]), str(said["operation"]))
             self.status = SessionStatus.TRACKING
             return
         if what == "tracked":
@@ -114,7 +117,9 @@ class Summary:
             self.asked.update(self.tracked)
         elif what == "status":
             self.status = SessionStatus(said["status"])
+        elif what == "state":
+            self.state = SessionState(said["state"])
         elif what == "solve":
-            self.solves.append(dict(said["solve"]))
+            self.solves.append({**said["solve"], "id": str(said["solve"]["id"])})
             self.status = SessionStatus.COMPLETE
         self.history = [*self.history[-HISTORY_KEPT + 1 :], said]

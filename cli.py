@@ -18,7 +18,15 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any, TextIO
 
-from .core.errors import STOPPED, FAILED, Interrupted, SessionUnreadable, JournalDamaged, TrackingSessionError, UsageError
+from .core.errors import (
+    FAILED,
+    STOPPED,
+    Interrupted,
+    JournalDamaged,
+    SessionUnreadable,
+    TrackingSessionError,
+    UsageError,
+)
 from .core.model import SESSION_ID, SessionState, SessionStatus
 from .core.session import SUFFIXES, TrackingSessionManager, load_session, session_files, sessions_folder
 
@@ -57,30 +65,62 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="tracking_sessions",
         description="Motion tracking that is never lost: each tracked frame is recorded before the next one is begun.",
-        epilog="Exit codes: 0 done or nothing to do; 1 failed; 2 wrong use; 3 the shot cannot be used; 75 stopped, resume later.",
+        epilog="Exit codes: 0 done or nothing to do; 1 failed; 2 wrong use; 3 the shot cannot be used; "
+        "75 stopped, resume later.",
     )
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
 
-    one = _command(commands, "track", _track, "track a shot", "track shots/010/plate_0001.png --detect --save 010.blend")
-    one.add_argument(
-        "footage", metavar="FOOTAGE", type=Path, help="a movie, an image sequence (any file of it, or its folder), or a .blend"
+    one = _command(
+        commands, "track", _track, "track a shot", "track shots/010/plate_0001.png --detect --save 010.blend"
     )
-    one.add_argument("--root", metavar="DIR", type=Path, help="the session folder (default: tracking_sessions here, or beside the .blend)")
+    one.add_argument(
+        "footage",
+        metavar="FOOTAGE",
+        type=Path,
+        help="a movie, an image sequence (any file of it, or its folder), or a .blend",
+    )
+    one.add_argument(
+        "--root",
+        metavar="DIR",
+        type=Path,
+        help="the session folder (default: tracking_sessions here, or beside the .blend)",
+    )
     one.add_argument("--name", default="", help="a name for the session (default: that of the footage)")
     one.add_argument("--clip", default="", metavar="NAME", help="which clip of the .blend, if it has several")
-    one.add_argument("--start", type=int, metavar="N", help="clip frame to track from (default: the first, the last when tracking backward, the current one of a .blend)")
+    one.add_argument(
+        "--start",
+        type=int,
+        metavar="N",
+        help="clip frame to track from (default: the first, or the last when tracking backward; "
+        "the current one of a .blend)",
+    )
     one.add_argument("--end", type=int, metavar="N", help="clip frame to track to (default: the end of the clip)")
-    one.add_argument("--direction", choices=("forward", "backward", "both"), default="forward", help="both: forward to --end, then backward to frame 1")
+    one.add_argument(
+        "--direction",
+        choices=("forward", "backward", "both"),
+        default="forward",
+        help="both: forward to --end, then backward to frame 1",
+    )
     one.add_argument("--detect", action="store_true", help="find features on the start frame if the clip has no tracks")
     one.add_argument("--tracks", metavar="FILE.json", type=Path, help="start positions of tracks")
     which = one.add_mutually_exclusive_group()
-    which.add_argument("--resume", action="store_true", help="go on with the unfinished session of this footage, or start one if there is none")
-    which.add_argument("--fresh", action="store_true", help="set an unfinished session of this footage aside (it is kept) and start anew")
+    which.add_argument(
+        "--resume",
+        action="store_true",
+        help="go on with the unfinished session of this footage, or start one if there is none",
+    )
+    which.add_argument(
+        "--fresh",
+        action="store_true",
+        help="set an unfinished session of this footage aside (it is kept) and start anew",
+    )
     _add_outcome(one)
 
     one = _command(commands, "resume", _resume, "go on with an interrupted session", "resume 20260131-101500-5f0c2d1e")
     _add_session(one, optional=True)
-    one.add_argument("--salvage", action="store_true", help="if the journal is damaged, keep what stands before the damage")
+    one.add_argument(
+        "--salvage", action="store_true", help="if the journal is damaged, keep what stands before the damage"
+    )
     one.add_argument("--wait", action="store_true", help="wait for an owner on another machine that may be dead")
     _add_outcome(one)
 
@@ -90,7 +130,9 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("--limit", type=_positive, metavar="N", help="at most N sessions")
     _add_json(one)
 
-    one = _command(commands, "info", _info, "show what a session has recorded", "info 20260131-101500-5f0c2d1e --frames")
+    one = _command(
+        commands, "info", _info, "show what a session has recorded", "info 20260131-101500-5f0c2d1e --frames"
+    )
     _add_session(one)
     one.add_argument("--frames", action="store_true", help="with the tracks that were followed on each frame")
     _add_json(one)
@@ -116,7 +158,8 @@ def _add_session(parser: argparse.ArgumentParser, *, optional: bool = False) -> 
         "session",
         metavar="SESSION",
         nargs="?" if optional else None,
-        help="its id, the beginning of it, or its file" + (" (default: the latest interrupted one)" if optional else ""),
+        help="its id, the beginning of it, or its file"
+        + (" (default: the latest interrupted one)" if optional else ""),
     )
     _add_root(parser)
 
@@ -229,8 +272,8 @@ def _info(options: argparse.Namespace) -> None:
     for one in manager.passes:
         detail = f": {one['detail']}" if one.get("detail") else ""
         print(
-            f"Pass {one['number']}:   {one['operation'].replace('_', ' ')} {one['range']}, at frame {one['last_frame']}, "
-            f"{one['alive']} of {one['tracks']} tracks alive, {one['outcome']}{detail}"
+            f"Pass {one['number']}:   {one['operation'].replace('_', ' ')} {one['range']}, "
+            f"at frame {one['last_frame']}, {one['alive']} of {one['tracks']} tracks alive, {one['outcome']}{detail}"
         )
     for frame, alive in row.get("frames", {}).items():
         print(f"{frame:>8}  {alive} tracks")
@@ -281,9 +324,9 @@ def _root(given: Path | None) -> Path:
     if given is not None:
         return given
     if "bpy" in sys.modules:
-        from .bridge.clip import default_root
-
         import bpy
+
+        from .bridge.clip import default_root
 
         if bpy.data.filepath:
             return default_root()
@@ -300,7 +343,9 @@ def _find(text: str, root: Path) -> TrackingSessionManager:
         return load_session(found[0])
     if found:
         raise UsageError(f"{len(found)} sessions begin with {text}: give more of the id ({found[0].stem}, …)")
-    raise UsageError(f"There is no session {_short(text)!r} in {sessions_folder(root)}: see “list”, or name the folder with --root")
+    raise UsageError(
+        f"There is no session {_short(text)!r} in {sessions_folder(root)}: see “list”, or name the folder with --root"
+    )
 
 
 def _latest(root: Path) -> TrackingSessionManager | None:
@@ -341,7 +386,10 @@ class _Signals:
 
 def _drive(shot: Shot, run: Run) -> None:
     session = shot.session.session
-    _say(f"Tracking “{_short(session.name)}” {run.plan.start}-{run.plan.end} from frame {run.frame}, {run.alive} tracks.")
+    _say(
+        f"Tracking “{_short(session.name)}” {run.plan.start}-{run.plan.end} from frame {run.frame}, "
+        f"{len(run.alive)} tracks."
+    )
     progress = _Progress(run, sys.stderr)
     with _Signals() as signals:
         while run.step():
@@ -349,7 +397,10 @@ def _drive(shot: Shot, run: Run) -> None:
             if signals.name:
                 run.pause()
                 progress.end()
-                raise Interrupted(f"{signals.name}: stopped after frame {run.frame}, which is recorded; go on with: resume {session.id}")
+                raise Interrupted(
+                    f"{signals.name}: stopped after frame {run.frame}, which is recorded; "
+                    f"go on with: resume {session.id}"
+                )
     progress.end()
 
 
@@ -370,7 +421,9 @@ class _Progress:
         self._shown = now
         run = self._run
         rate = run.steps / (now - self._began)
-        words = f"frame {run.frame}, {run.alive} tracks, {rate:.1f} frames/s, {_duration(run.remaining / rate)} left"
+        words = (
+            f"frame {run.frame}, {len(run.alive)} tracks, {rate:.1f} frames/s, {_duration(run.remaining / rate)} left"
+        )
         if self._terminal:
             done = 24 * (self._total - run.remaining) // max(1, self._total)
             self._stream.write(f"\r\033[K[{'#' * done}{'.' * (24 - done)}] {words}")
@@ -405,9 +458,15 @@ def _print_outcome(result: Result, as_json: bool, output: TextIO) -> None:
         return
     progress = manager.get_progress()
     if result.frames:
-        print(f"Tracked {result.frames} frames; {progress['tracked_frames']} of {progress['total_frames']} are recorded.", file=output)
+        print(
+            f"Tracked {result.frames} frames; {progress['tracked_frames']} of {progress['total_frames']} are recorded.",
+            file=output,
+        )
     else:
-        print(f"Nothing to do: {progress['tracked_frames']} of {progress['total_frames']} frames are recorded.", file=output)
+        print(
+            f"Nothing to do: {progress['tracked_frames']} of {progress['total_frames']} frames are recorded.",
+            file=output,
+        )
     if last["outcome"] == "lost":
         print(f"All tracks were lost at frame {last['last_frame']}.", file=output)
     else:
@@ -418,7 +477,7 @@ def _print_outcome(result: Result, as_json: bool, output: TextIO) -> None:
     output.flush()
 
 
-class _quiet_blender:  # noqa: N801  # reads as a statement: with _quiet_blender()
+class _quiet_blender:  # reads as a statement: with _quiet_blender()
     """Sends what Blender prints to standard error, and gives back the standard output for results.
 
     Blender writes such lines as `Read blend: …` and `Saved …` to file descriptor 1, past Python.
@@ -427,7 +486,9 @@ class _quiet_blender:  # noqa: N801  # reads as a statement: with _quiet_blender
     def __enter__(self) -> TextIO:
         sys.stdout.flush()
         self._descriptor = os.dup(1)
-        self._output = os.fdopen(os.dup(self._descriptor), "w", encoding=sys.stdout.encoding or "utf-8", errors="replace")
+        self._output = os.fdopen(
+            os.dup(self._descriptor), "w", encoding=sys.stdout.encoding or "utf-8", errors="replace"
+        )
         os.dup2(2, 1)
         return self._output
 

@@ -31,9 +31,10 @@ def open_footage(footage: Footage) -> MovieClip:
 
 def check_readable(clip: MovieClip, footage: Footage) -> None:
     """Raise FootageUnusable if Blender cannot read the clip."""
-    if not all(clip.size) or clip.frame_duration < 1:
+    if not all(clip_size(clip)) or clip.frame_duration < 1:
         raise FootageUnusable(
-            f"Blender cannot read {footage.first}: it is damaged, cut, or in a format that Blender does not know", footage.first
+            f"Blender cannot read {footage.first}: it is damaged, cut, or in a format that Blender does not know",
+            footage.first,
         )
 
 
@@ -47,12 +48,18 @@ def footage_of(clip: MovieClip) -> Footage:
     return footage.shifted(named - footage.number + clip.frame_offset)
 
 
+def clip_size(clip: MovieClip) -> tuple[int, int]:
+    """Width and height of the clip in pixels."""
+    width, height = clip.size  # type: ignore[misc]  # the stubs do not know that it can be unpacked
+    return width, height
+
+
 def metadata_of(clip: MovieClip) -> FootageMetadata:
     """What Blender knows of the footage."""
     return FootageMetadata(
         path="",
         source=clip.source,
-        size=(clip.size[0], clip.size[1]),
+        size=clip_size(clip),
         fps=round(clip.fps, 6),
         start=clip.frame_start,
         frame_count=clip.frame_duration,

@@ -22,6 +22,7 @@ class ClipEditor:
         self.window = window
         self.area = area
         self.clip = clip
+        self._area_address = area.as_pointer()
 
     @property
     def space(self) -> SpaceClipEditor:
@@ -32,8 +33,13 @@ class ClipEditor:
         return next(region for region in self.area.regions if region.type == "WINDOW")
 
     def is_showing(self) -> bool:
-        """Whether the editor is still there and shows the clip."""
-        return self.area.type == "CLIP_EDITOR" and self.space.clip == self.clip
+        """Whether the editor is still there and shows the clip; a closed one may not even be looked at."""
+        for window in bpy.context.window_manager.windows:
+            if any(area.as_pointer() == self._area_address for area in window.screen.areas):
+                return (
+                    self.area.type == "CLIP_EDITOR" and self.space.mode == "TRACKING" and self.space.clip == self.clip
+                )
+        return False
 
     def track(self, frame: int, *, backwards: bool) -> None:
         """Let Blender track the selected tracks of the active object by one frame, from clip frame `frame`.

@@ -27,7 +27,7 @@ from ..core.run import Run
 from ..core.session import TrackingSessionManager, load_session, session_files
 from ..core.session_file import resolve
 from ..core.tracks_file import StartPosition, read_tracks_file
-from .clip import footage_of, open_footage
+from .clip import clip_size, footage_of, open_footage
 from .editor import ClipEditor, background_editor
 from .markers import SETTINGS
 from .shot import Shot, is_chosen
@@ -91,7 +91,7 @@ def track(request: Request, drive: Drive) -> Result:
 
 
 def resume(session: TrackingSessionManager, drive: Drive, *, save: Path | None, salvage: bool, wait: bool) -> Result:
-    """Go on with a session from where it was interrupted. Raises UsageError if it never began, and what tracking raises."""
+    """Go on with a session from where it stopped. Raises UsageError if it never began, and what tracking raises."""
     said = session.session
     if not session.passes:
         raise UsageError(f"“{said.name}” has recorded nothing yet: begin it again with: track --resume")
@@ -147,7 +147,9 @@ def _clip_of_file(name: str) -> MovieClip:
     if name:
         clip = clips.get(name)
         if clip is None:
-            raise ShotUnusable(f"The file has no clip “{name}”; it has {', '.join(clip.name for clip in clips) or 'none'}")
+            raise ShotUnusable(
+                f"The file has no clip “{name}”; it has {', '.join(clip.name for clip in clips) or 'none'}"
+            )
         return clip
     if len(clips) == 1:
         return clips[0]
@@ -156,7 +158,9 @@ def _clip_of_file(name: str) -> MovieClip:
         return active
     if not clips:
         raise ShotUnusable("The file has no movie clip: open one in the Movie Clip Editor and save")
-    raise UsageError(f"The file has {len(clips)} clips: name one with --clip ({', '.join(clip.name for clip in clips)})")
+    raise UsageError(
+        f"The file has {len(clips)} clips: name one with --clip ({', '.join(clip.name for clip in clips)})"
+    )
 
 
 def _fit_scene(clip: MovieClip) -> None:
@@ -165,7 +169,7 @@ def _fit_scene(clip: MovieClip) -> None:
     scene.active_clip = clip
     scene.frame_start, scene.frame_end = 1, clip.frame_duration
     scene.frame_current = 1
-    scene.render.resolution_x, scene.render.resolution_y = clip.size
+    scene.render.resolution_x, scene.render.resolution_y = clip_size(clip)
 
 
 def _sessions_of(clip: MovieClip, root: Path) -> list[TrackingSessionManager]:
@@ -195,7 +199,7 @@ def _place_tracks(editor: ClipEditor, request: Request) -> int:
     tracks = clip.tracking.objects.active.tracks
     placed: list[StartPosition] = []
     if request.tracks is not None:
-        size = (clip.size[0], clip.size[1])
+        size = clip_size(clip)
         placed = read_tracks_file(request.tracks, size, clip.frame_duration, SETTINGS)
         for track in tracks:
             track.select = False
@@ -230,7 +234,7 @@ def _place_track(clip: MovieClip, one: StartPosition) -> None:
             raise TracksFileInvalid(f"{name} of track “{one.name}”: {error}") from error
     marker = track.markers[0]
     marker.co = one.co
-    width, height = clip.size
+    width, height = clip_size(clip)
     if one.pattern_size:
         x, y = one.pattern_size / width / 2, one.pattern_size / height / 2
         marker.pattern_corners = ((-x, -y), (x, -y), (x, y), (-x, y))
@@ -248,7 +252,9 @@ def _ranges(request: Request, start: int, last: int) -> list[tuple[int, int]]:
     forward = request.direction == "forward"
     end = request.end if request.end is not None else last if forward else 1
     if (end < start) if forward else (end > start):
-        raise UsageError(f"Tracking {request.direction} from frame {start} cannot end on frame {end}: swap --start and --end")
+        raise UsageError(
+            f"Tracking {request.direction} from frame {start} cannot end on frame {end}: swap --start and --end"
+        )
     return [(start, end)]
 
 

@@ -60,11 +60,18 @@ class Shot:
 
     @classmethod
     def join(
-        cls, editor: ClipEditor, session: TrackingSessionManager, *, salvage: bool = False, wait: bool = False
+        cls,
+        editor: ClipEditor,
+        session: TrackingSessionManager,
+        *,
+        restore: bool = True,
+        salvage: bool = False,
+        wait: bool = False,
     ) -> Shot:
         """The existing session of the clip, and all that is recorded but not in the clip put into it.
 
-        Raises LeaseHeld, FootageUnusable, JournalDamaged, SessionUnreadable, ClipChanged, StorageFailed.
+        Without `restore` the clip is left as it is, and what differs from the records counts as edits. Raises
+        LeaseHeld, FootageUnusable, JournalDamaged, SessionUnreadable, ClipChanged, StorageFailed.
         """
         mark = marked_position(editor.clip)
         since = mark[1] if mark is not None and mark[0] == session.session.id else None
@@ -78,7 +85,8 @@ class Shot:
         try:
             check.frames(known.tracked)
             shot = cls(editor, session, check, known)
-            shot._restore(known)
+            if restore:
+                shot._restore(known)
         except BaseException:
             session.close()
             raise
@@ -118,9 +126,12 @@ class Shot:
         start = ranges[0][0]
         for frame in {frame for pair in ranges for frame in pair}:
             if not 1 <= frame <= self.clip.frame_duration:
-                raise UsageError(f"Frame {frame} is outside the clip, which has the frames 1 to {self.clip.frame_duration}")
+                raise UsageError(
+                    f"Frame {frame} is outside the clip, which has the frames 1 to {self.clip.frame_duration}"
+                )
         remove_leftovers(self.clip)
         where = self.clip.tracking.objects.active
+        assert where is not None  # a clip has at least the camera
         chosen = [track for track in where.tracks if is_chosen(track)]
         if not any(has_usable_marker(track, start) for track in chosen):
             raise NothingToTrack(
@@ -136,9 +147,7 @@ class Shot:
         names = {data.name: number for number, data in self._tracks.items()}
         numbers = tuple(names[track.name] for track in chosen)
         first = 1 + (max(known.passes) if known.passes else 0)
-        passes = [
-            Pass(first + i, a, b, numbers, where.name, bpy.app.version_string) for i, (a, b) in enumerate(ranges)
-        ]
+        passes = [Pass(first + i, a, b, numbers, where.name, bpy.app.version_string) for i, (a, b) in enumerate(ranges)]
         self.session.open_pass(passes[0], passes[1:], records)
         return self._run(passes, start, frozenset(numbers), delivery)
 
@@ -159,7 +168,9 @@ class Shot:
         self._known = None
         records = self._edits(where, known)
         then = [
-            Pass(plan.number + i, said["start"], said["end"], tuple(said["tracks"]), plan.object, bpy.app.version_string)
+            Pass(
+                plan.number + i, said["start"], said["end"], tuple(said["tracks"]), plan.object, bpy.app.version_string
+            )
             for i, said in enumerate(progress.then, 1)
         ]
         passes = [plan, *then] if progress.is_open else then
@@ -169,8 +180,13 @@ class Shot:
             return self._run(passes, passes[0].start, frozenset(passes[0].tracks), delivery)
         if records:
             self.session.append(*records)
-        placed = {number for number in plan.tracks if number in self._edited and self._is_live(number, progress.frame)}
-        return self._run(passes, progress.frame, progress.alive | placed, delivery)
+        follow = [number for number in plan.tracks if number in progress.alive or number in self._edited]
+        alive = frozenset(number for number in follow if self._is_live(number, progress.frame))
+        if progress.alive and not alive:
+            raise NothingToTrack(
+                f"The markers on frame {progress.frame}, where the pass stopped, are gone: track from another frame"
+            )
+        return self._run(passes, progress.frame, alive, delivery)
 
     def _run(self, passes: Sequence[Pass], frame: int, alive: frozenset[int], delivery: Delivery) -> Run:
         there = frozenset(number for number in alive if number in self._tracks)

@@ -23,10 +23,8 @@ from .ranges import FrameRanges
 from .storage import document_suffix, encode_document, make_folder, read_document, replace_file
 
 IMAGE_SUFFIXES = frozenset(
-    ".png .jpg .jpeg .jp2 .j2c .exr .tif .tiff .dpx .cin .tga .bmp .sgi .rgb .bw .hdr .webp .psd".split()
-)
-MOVIE_SUFFIXES = frozenset(
-    ".mp4 .mov .avi .mkv .webm .mpg .mpeg .m4v .mxf .ogv .ogg .wmv .flv .dv .m2v .m2t .m2ts .mts .ts .3gp .mj2".split()
+    (".png", ".jpg", ".jpeg", ".jp2", ".j2c", ".exr", ".tif", ".tiff", ".dpx", ".cin")
+    + (".tga", ".bmp", ".sgi", ".rgb", ".bw", ".hdr", ".webp", ".psd")
 )
 _SAMPLE = 4096  # bytes read at the beginning, in the middle and at the end of a file
 _MOVIE_SAMPLES = 64
@@ -103,7 +101,9 @@ def _only_sequence(folder: Path) -> Footage:
     names = sorted(os.listdir(folder))
     images = [name for name in names if Path(name).suffix.lower() in IMAGE_SUFFIXES and not name.startswith(".")]
     if not images:
-        raise FootageUnusable(f"There are no images in {folder}: name a movie, an image, or the folder of images", folder)
+        raise FootageUnusable(
+            f"There are no images in {folder}: name a movie, an image, or the folder of images", folder
+        )
     found: dict[tuple[str, str], Footage] = {}
     for name in images:
         one = _sequence_of(name)
@@ -111,7 +111,9 @@ def _only_sequence(folder: Path) -> Footage:
             found[one[0], one[2]] = _sequence(folder / name, images)
     if len(found) > 1:
         named = ", ".join(sorted(footage.first.name for footage in found.values())[:5])
-        raise FootageUnusable(f"{folder} holds more than one sequence ({named}): name a file of the one you mean", folder)
+        raise FootageUnusable(
+            f"{folder} holds more than one sequence ({named}): name a file of the one you mean", folder
+        )
     return next(iter(found.values())) if found else _sequence(folder / images[0], images)
 
 
@@ -134,7 +136,9 @@ def _sequence(path: Path, names: Iterable[str]) -> Footage:
             if number.isascii() and number.isdigit() and (len(number) == len(digits) or _grown(number, digits)):
                 numbers.append(int(number))
     low, high = min(numbers), max(numbers)
-    width = min(len(digits), len(str(low))) if not digits.startswith("0") and len(str(low)) < len(digits) else len(digits)
+    width = (
+        min(len(digits), len(str(low))) if not digits.startswith("0") and len(str(low)) < len(digits) else len(digits)
+    )
     first = path.with_name(f"{head}{low:0{width}d}{tail}")
     return Footage(first, "SEQUENCE", head, width, tail, low, high - low + 1)
 
@@ -196,7 +200,9 @@ def _sample(path: Path, frame: int, pieces: int) -> tuple[tuple[int, int], bytes
 
 def _missing(path: Path, frame: int) -> FootageUnusable:
     return FootageUnusable(
-        f"Frame {frame} ({path.name}) is missing in {path.parent}: put it back, Blender cannot track over a gap", path, frame
+        f"Frame {frame} ({path.name}) is missing in {path.parent}: put it back, Blender cannot track over a gap",
+        path,
+        frame,
     )
 
 
@@ -256,7 +262,9 @@ class FootageCheck:
 def _changed(path: Path, frame: int | None) -> FootageUnusable:
     what = "The movie" if frame is None else f"Frame {frame} ({path.name})"
     return FootageUnusable(
-        f"{what} has changed since the session was made: put the old footage back, or start a fresh session", path, frame
+        f"{what} has changed since the session was made: put the old footage back, or start a fresh session",
+        path,
+        frame,
     )
 
 

@@ -16,7 +16,8 @@ h1 { font-size: 1.5em; margin-bottom: 0; overflow-wrap: anywhere } h2 { font-siz
 p.sub { color: #667; margin-top: .2em; overflow-wrap: anywhere }
 table { border-collapse: collapse; width: 100% }
 th { text-align: left; color: #667; font-weight: 500 }
-td, th { padding: .25em .8em .25em 0; border-bottom: 1px solid #e4e4ea; vertical-align: middle; overflow-wrap: anywhere }
+td, th { padding: .25em .8em .25em 0; border-bottom: 1px solid #e4e4ea; vertical-align: middle }
+td { overflow-wrap: anywhere }
 td.n { font-variant-numeric: tabular-nums; white-space: nowrap }
 svg { display: block; width: 100%; height: 12px; background: #eceef2; border-radius: 2px }
 svg.tall { height: 22px }
@@ -72,7 +73,9 @@ def _strip(ranges: Sequence[tuple[int, int]], last: int, kind: str = "") -> str:
 def _passes(passes: Sequence[dict[str, Any]]) -> str:
     if not passes:
         return "<p>None yet.</p>"
-    head = "<tr><th>No.</th><th>Operation</th><th>Range</th><th>Last frame</th><th>Tracks alive</th><th>Outcome</th></tr>"
+    head = (
+        "<tr><th>No.</th><th>Operation</th><th>Range</th><th>Last frame</th><th>Tracks alive</th><th>Outcome</th></tr>"
+    )
     rows = "".join(
         f'<tr><td class="n">{one["number"]}</td><td>{escape(str(one["operation"]).replace("_", " "))}</td>'
         f'<td class="n">{escape(str(one["range"]))}</td><td class="n">{one["last_frame"]}</td>'
@@ -100,6 +103,7 @@ def _tracks(replay: Replay, last: int) -> str:
             else:
                 ranges.append((frame, frame))
         rows.append(
-            f'<tr><td>{escape(data.name)}</td><td class="n">{len(live)}</td><td width="70%">{_strip(ranges, last)}</td></tr>'
+            f'<tr><td>{escape(data.name)}</td><td class="n">{len(live)}</td>'
+            f'<td width="70%">{_strip(ranges, last)}</td></tr>'
         )
     return f"<table><tr><th>Track</th><th>Frames</th><th>Where it was followed</th></tr>{''.join(rows)}</table>"

@@ -18,7 +18,7 @@ class Step(NamedTuple):
     """What one step of the tracker did. `rows` are the markers it touched, as in `journal.MARKER`."""
 
     frame: int  # the clip frame reached
-    alive: int  # tracks that still follow
+    alive: frozenset[int]  # tracks that are still followed
     rows: bytes
 
 
@@ -71,14 +71,13 @@ class Run:
         self.session = session
         self.plan = passes[0]
         self.frame = frame
-        self.alive = len(alive)
+        self.alive = alive
         self.steps = 0  # done by this run
         self.overhead = 0.0  # seconds spent on anything but the tracker itself
         self.outcome: Outcome | None = None
         self._then = list(passes[1:])
         self._tracker = tracker
         self._footage = footage
-        self._first_alive = alive
         self._deliver_every = deliver_every
         self._undelivered: list[Step] = []
         self._begun = False
@@ -94,9 +93,12 @@ class Run:
         return abs(self.plan.end - self.frame) + sum(abs(p.end - p.start) for p in self._then)
 
     def __enter__(self) -> Run:
-        self._tracker.begin(self.plan, self.frame, self._first_alive)
-        self._begun = True
+        self._begin()
         return self
+
+    def _begin(self) -> None:
+        self._begun = True  # also if it fails half way: `end` then clears up
+        self._tracker.begin(self.plan, self.frame, self.alive)
 
     def step(self) -> bool:
         """Track and record one frame; False when all passes are done.
@@ -108,13 +110,15 @@ class Run:
         if self.frame == self.plan.end or not self.alive:
             self._close(Outcome.COMPLETE if self.frame == self.plan.end else Outcome.LOST)
             return bool(self._then)
+        if not self._begun:
+            self._begin()
         started = time.perf_counter()
         for frame in (self.frame, self.frame + self.plan.direction, *self._tracker.references()):
             self._footage.frame(frame)
         checked = time.perf_counter()
         step = self._tracker.step()
         tracked = time.perf_counter()
-        self.session.record_frame(self.plan.number, step.frame, step.alive, step.rows)
+        self.session.record_frame(self.plan.number, step.frame, len(step.alive), step.rows)
         self.frame, self.alive = step.frame, step.alive
         self.steps += 1
         self._undelivered.append(step)
@@ -135,17 +139,20 @@ class Run:
     def _next_pass(self) -> bool:
         if not self._then:
             return False
-        self._tracker.end()
-        self._begun = False
+        self.rest()
         self.plan = self._then.pop(0)
         self.session.open_pass(self.plan, self._then, ())
         self.outcome = None
         self.frame = self.plan.start
-        alive = frozenset(self.plan.tracks)
-        self.alive = len(alive)
-        self._tracker.begin(self.plan, self.frame, alive)
-        self._begun = True
+        self.alive = frozenset(self.plan.tracks)
         return True
+
+    def rest(self) -> None:
+        """Hand on what is recorded and take the tracker out of the clip until the next step, for saving say."""
+        self._deliver()
+        if self._begun:
+            self._begun = False
+            self._tracker.end()
 
     def _close(self, outcome: Outcome, detail: str = "") -> None:
         self.outcome = outcome

@@ -4,8 +4,8 @@
     {"tracks": [{"name": "corner", "frame": 1, "co": [0.25, 0.5], "pattern_size": 21, "search_size": 71}]}
 
 `co` is 0..1 of the frame from its lower left; `pixels` may stand in its place, from the lower left as well. `frame` is
-a clip frame, 1 if absent. Sizes are in pixels. Any other key is a setting of the track under Blender's name for it, such
-as `pattern_match` or `motion_model`.
+a clip frame, 1 if absent. Sizes are in pixels. Any other key is a setting of the track under Blender's name for it,
+such as `pattern_match` or `motion_model`.
 """
 
 from __future__ import annotations
@@ -36,7 +36,9 @@ class StartPosition:
     settings: dict[str, Any] = field(default_factory=dict[str, Any])
 
 
-def read_tracks_file(path: Path, size: tuple[int, int], frame_count: int, settings: Collection[str]) -> list[StartPosition]:
+def read_tracks_file(
+    path: Path, size: tuple[int, int], frame_count: int, settings: Collection[str]
+) -> list[StartPosition]:
     """The start positions in the file, for footage of this size (pixels) and number of frames.
 
     `settings` are the names that may be set. Raises TracksFileInvalid.
@@ -71,7 +73,9 @@ def _start_position(
     said = cast("dict[str, Any]", entry)
     unknown = [key for key in said if key not in _OWN_KEYS and key not in settings]
     if unknown:
-        raise ValueError(f"“{unknown[0]}” is no setting of a track; there are {', '.join(sorted(_OWN_KEYS | set(settings)))}")
+        raise ValueError(
+            f"“{unknown[0]}” is no setting of a track; there are {', '.join(sorted(_OWN_KEYS | set(settings)))}"
+        )
     if ("co" in said) == ("pixels" in said):
         raise ValueError("it needs either “co” (0..1) or “pixels”")
     x, y = _numbers(said.get("co", said.get("pixels")), 2)

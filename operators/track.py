@@ -1,0 +1,240 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Track, pause, resume and restore in the Movie Clip Editor."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import bpy
+from bpy.props import BoolProperty
+from bpy.types import Operator
+
+from ..bridge import live
+from ..bridge.editor import ClipEditor
+from ..core.errors import TrackingSessionError
+
+if TYPE_CHECKING:
+    from bpy.types import Context, Event, OperatorProperties
+
+
+class _InEditor(Operator):
+    """What the operators share that work on the clip of a Movie Clip Editor."""
+
+    @classmethod
+    def poll(cls, context: Context) -> bool:
+        space = context.space_data
+        if space is None or space.type != "CLIP_EDITOR" or space.clip is None:
+            cls.poll_message_set("Open a clip in the Movie Clip Editor first")
+            return False
+        if space.mode != "TRACKING":
+            cls.poll_message_set("Set the Movie Clip Editor to Tracking")
+            return False
+        if live.current is not None:
+            cls.poll_message_set("A pass is being tracked: pause it first")
+            return False
+        return cls._poll_session(live.overview(space.clip))
+
+    @classmethod
+    def _poll_session(cls, seen: live.Overview) -> bool:
+        """Whether the state of the clip's session allows the operator; says why if not."""
+        return True
+
+
+class _TracksLive(_InEditor):
+    """What the operators share that drive a run: a loop when executed, a timer when invoked in a window."""
+
+    _live: live.LivePass | None = None
+    _timer: bpy.types.Timer | None = None
+
+    def _direction(self) -> bool | None:
+        """Whether to track backwards; None to go on with what was paused."""
+        raise NotImplementedError
+
+    def _begin(self, context: Context) -> bool:
+        editor = _editor(context)
+        try:
+            self._live = live.LivePass(editor, live.open_shot(editor), self._direction())
+        except TrackingSessionError as error:
+            self.report({"ERROR"}, str(error))
+            return False
+        return True
+
+    def execute(self, context: Context) -> set[str]:
+        if not self._begin(context):
+            return {"CANCELLED"}
+        assert self._live is not None
+        try:
+            while self._live.tick():
+                pass
+        except TrackingSessionError as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        return {"FINISHED"}
+
+    def invoke(self, context: Context, event: Event) -> set[str]:
+        if bpy.app.background:
+            return self.execute(context)
+        if not self._begin(context):
+            return {"CANCELLED"}
+        manager = context.window_manager
+        self._timer = manager.event_timer_add(live.TICK, window=context.window)
+        manager.modal_handler_add(self)
+        return {"RUNNING_MODAL"}
+
+    def modal(self, context: Context, event: Event) -> set[str]:
+        assert self._live is not None
+        if live.current is not self._live:  # undo, loading a file or unregistering has ended it
+            return self._end(context)
+        if event.type == "ESC" and event.value == "PRESS":
+            self._live.wants_pause = True
+        elif event.type != "TIMER":
+            return {"PASS_THROUGH"}
+        try:
+            if not self._live.editor.is_showing():
+                self._live.wants_pause = True
+            goes_on = self._live.tick()
+        except TrackingSessionError as error:
+            self.report({"ERROR"}, str(error))
+            return self._end(context)
+        _redraw(context)
+        return {"RUNNING_MODAL"} if goes_on else self._end(context)
+
+    def cancel(self, context: Context) -> None:
+        if live.current is not None and live.current is self._live:
+            live.current.finish()
+        self._end(context)
+
+    def _end(self, context: Context) -> set[str]:
+        if self._timer is not None:
+            context.window_manager.event_timer_remove(self._timer)
+            self._timer = None
+        _redraw(context)
+        return {"FINISHED"}  # also after an error: what was recorded is in the clip, and undo takes it back
+
+
+def _editor(context: Context) -> ClipEditor:
+    return ClipEditor(context.window, context.area, context.space_data.clip)
+
+
+def _redraw(context: Context) -> None:
+    for window in context.window_manager.windows:
+        for area in window.screen.areas:
+            if area.type == "CLIP_EDITOR":
+                area.tag_redraw()
+
+
+class TRACKING_SESSIONS_OT_track(_TracksLive):
+    """Track the selected tracks from the current frame, and record each frame at once"""
+
+    bl_idname = "tracking_sessions.track"
+    bl_label = "Track in Session"
+    bl_options = {"UNDO"}
+
+    backwards: BoolProperty(  # type: ignore[valid-type]  # Blender's way to declare a property
+        name="Backwards", description="Track towards the beginning of the clip", options={"SKIP_SAVE"}
+    )
+
+    def _direction(self) -> bool | None:
+        return self.backwards
+
+    @classmethod
+    def _poll_session(cls, seen: live.Overview) -> bool:
+        if seen.is_missing:
+            cls.poll_message_set("Frames are recorded that this file does not have: restore them first, or start fresh")
+        return not seen.is_missing
+
+    @classmethod
+    def description(cls, context: Context, properties: OperatorProperties) -> str:
+        direction = "backwards" if properties.backwards else "forwards"
+        return f"Track the selected tracks {direction} from the current frame, and record each frame at once"
+
+
+class TRACKING_SESSIONS_OT_resume(_TracksLive):
+    """Continue tracking from the last recorded frame"""
+
+    bl_idname = "tracking_sessions.resume"
+    bl_label = "Resume Tracking"
+    bl_options = {"UNDO"}
+
+    def _direction(self) -> bool | None:
+        return None
+
+    @classmethod
+    def _poll_session(cls, seen: live.Overview) -> bool:
+        if seen.resume_frame is None:
+            cls.poll_message_set("Nothing was interrupted in this clip")
+        return seen.resume_frame is not None
+
+
+class TRACKING_SESSIONS_OT_restore(_InEditor):
+    """Put the recorded frames into this file, without tracking on"""
+
+    bl_idname = "tracking_sessions.restore"
+    bl_label = "Restore Markers"
+    bl_options = {"UNDO"}
+
+    @classmethod
+    def _poll_session(cls, seen: live.Overview) -> bool:
+        if not seen.is_missing:
+            cls.poll_message_set("This file has all frames that are recorded")
+        return seen.is_missing
+
+    def execute(self, context: Context) -> set[str]:
+        try:
+            frame = live.restore(_editor(context))
+        except TrackingSessionError as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        self.report({"INFO"}, f"Restored the recorded markers up to frame {frame}")
+        _redraw(context)
+        return {"FINISHED"}
+
+
+class TRACKING_SESSIONS_OT_start_fresh(_InEditor):
+    """Leave the recorded frames aside and begin a new session; the old one is kept"""
+
+    bl_idname = "tracking_sessions.start_fresh"
+    bl_label = "Start Fresh"
+
+    @classmethod
+    def _poll_session(cls, seen: live.Overview) -> bool:
+        if not seen.name:
+            cls.poll_message_set("This clip has no session yet")
+        return bool(seen.name)
+
+    def execute(self, context: Context) -> set[str]:
+        try:
+            live.set_aside(context.space_data.clip)
+        except TrackingSessionError as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        _redraw(context)
+        return {"FINISHED"}
+
+
+class TRACKING_SESSIONS_OT_pause(Operator):
+    """Stop after the frame in flight, which is recorded"""
+
+    bl_idname = "tracking_sessions.pause"
+    bl_label = "Pause Tracking"
+
+    @classmethod
+    def poll(cls, context: Context) -> bool:
+        if live.current is None:
+            cls.poll_message_set("Nothing is being tracked")
+            return False
+        return True
+
+    def execute(self, context: Context) -> set[str]:
+        assert live.current is not None
+        live.current.wants_pause = True
+        return {"FINISHED"}
+
+
+classes = (
+    TRACKING_SESSIONS_OT_track,
+    TRACKING_SESSIONS_OT_resume,
+    TRACKING_SESSIONS_OT_pause,
+    TRACKING_SESSIONS_OT_restore,
+    TRACKING_SESSIONS_OT_start_fresh,
+)

@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What Blender gets to know of this extension, and forgets again."""
+
+from __future__ import annotations
+
+import bpy
+
+from . import cli
+from .bridge import live
+from .operators import track
+from .panels import session
+
+_CLASSES = (*track.classes, *session.classes)
+_registered: list[type] = []
+_command: object = None
+
+
+def register() -> None:
+    """Register everything, or, if one part fails, nothing; the error is the caller's."""
+    global _command
+    try:
+        for one in _CLASSES:
+            bpy.utils.register_class(one)
+            _registered.append(one)
+        live.register()
+        _command = bpy.utils.register_cli_command((__package__ or "").rpartition(".")[2], cli.main)
+    except BaseException:
+        unregister()
+        raise
+
+
+def unregister() -> None:
+    """Leave Blender as it was before `register`."""
+    global _command
+    if _command is not None:
+        bpy.utils.unregister_cli_command(_command)
+        _command = None
+    live.unregister()
+    while _registered:
+        bpy.utils.unregister_class(_registered.pop())

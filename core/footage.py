@@ -20,7 +20,7 @@ from pathlib import Path
 
 from .errors import FootageUnusable, UsageError
 from .ranges import FrameRanges
-from .storage import document_suffix, encode_document, make_folder, read_document, replace_file
+from .storage import SUFFIXES, document_suffix, encode_document, make_folder, read_document, replace_file
 
 IMAGE_SUFFIXES = frozenset(
     (".png", ".jpg", ".jpeg", ".jp2", ".j2c", ".exr", ".tif", ".tiff", ".dpx", ".cin")
@@ -274,7 +274,7 @@ def save_details(root: Path, footage: Footage, details: FootageDetails) -> None:
     Raises StorageFailed.
     """
     path = root / "footage" / f"{details.fingerprint}{document_suffix()}"
-    if path.exists():
+    if os.path.exists(path):
         return
     packed = b"".join(_ENTRY.pack(*entry) for entry in details.entries)
     content = {
@@ -294,6 +294,9 @@ def load_details(root: Path, fingerprint: str) -> FootageDetails:
     if not re.fullmatch(r"[0-9a-f]{32}", fingerprint):
         raise UsageError(f"{fingerprint[:40]!r} is not the fingerprint of footage")
     path = root / "footage" / f"{fingerprint}{document_suffix()}"
+    for suffix in SUFFIXES:  # it may come from a Blender with PyYAML or from one without
+        if not os.path.exists(path):
+            path = path.with_suffix(suffix)
     content = read_document(path)
     try:
         unpack = zlib.decompressobj()
@@ -302,6 +305,6 @@ def load_details(root: Path, fingerprint: str) -> FootageDetails:
         found = _details(entries, (0, 0), len(entries))
     except (KeyError, ValueError, binascii.Error, zlib.error, struct.error) as error:
         raise UsageError(f"{path} is damaged: start a fresh session") from error
-    if found.fingerprint != fingerprint:
+    if found.fingerprint != fingerprint or not entries:
         raise UsageError(f"{path} is damaged: start a fresh session")
     return found

@@ -7,6 +7,7 @@ import os
 import secrets
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -15,7 +16,7 @@ from typing import Any
 from . import merging, report
 from .errors import JournalDamaged, LeaseHeld, SessionUnreadable, StorageFailed, UsageError
 from .footage import Footage, FootageDetails, describe, find_footage, load_details, save_details
-from .journal import Header, JournalReader, JournalWriter, Position, Record, RecordType
+from .journal import Header, JournalReader, JournalWriter, Position, Record, RecordType, journal_path
 from .lease import LEASE_TIME, Lease, live_owner
 from .model import (
     SESSION_ID,
@@ -27,9 +28,9 @@ from .model import (
     TrackingSession,
     timestamp,
 )
-from .replay import RecordInvalid, Replay, encode_frame, encode_json
+from .replay import FRAME_LIMIT, RecordInvalid, Replay, encode_frame, encode_json
 from .session_file import checked_session, moment, new_state, resolve, summary_from_state, summary_to_state
-from .storage import SUFFIXES, document_suffix, encode_document, make_folder, read_document, replace_file
+from .storage import SUFFIXES, document_suffix, encode_document, make_folder, read_document, replace_file, sync_file
 from .summary import Summary
 
 __all__ = [
@@ -61,14 +62,14 @@ class TrackingSessionManager:
         session_path: str | os.PathLike[str],
         *,
         durable: bool = True,
+        salvage: bool = False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Read the session whose file is `session_path`; the suffix may be that of YAML or JSON.
 
-        Raises SessionUnreadable or JournalDamaged.
+        With `salvage` what stands before damage in the journal is read. Raises SessionUnreadable or JournalDamaged.
         """
         self.path = _existing(Path(session_path))
-        self.folder = self.path.with_suffix("")
         self.durable = durable
         self._clock = clock
         self._lease: Lease | None = None
@@ -76,21 +77,27 @@ class TrackingSessionManager:
         self._next_file = 0.0
         self._state = read_document(self.path)
         self._session = checked_session(self.path, self._state)
+        self.folder = self.path.with_suffix("")
         self._summary, after, self._checksum = summary_from_state(self.path, self._state)
-        reader = JournalReader(self.folder, self._session.id)
-        if after.generation and not reader.counts(after):
-            # written by a process that had lost the session, or restored without its journal
-            self._summary, after = Summary(), NOTHING
-        self._position = after
-        self._read(reader, reader.records(after, self._checksum) if after.generation else reader.records())
+        reader = JournalReader(self.folder, self._session.id, salvage=salvage)
+        with self._reading():
+            if after.generation and not reader.counts(after):
+                # written by a process that had lost the session, or restored without its journal
+                self._summary, after = Summary(), NOTHING
+            self._position = after
+            self._read(reader, reader.records(after, self._checksum) if after.generation else reader.records())
 
-    def _read(self, reader: JournalReader, records: Iterable[Record]) -> None:
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
         try:
-            self._summary.read(records)
+            yield
         except RecordInvalid as error:
             raise SessionUnreadable(self.path, str(error)) from error
         except OSError as error:
             raise SessionUnreadable(self.folder, error.strerror or str(error)) from error
+
+    def _read(self, reader: JournalReader, records: Iterable[Record]) -> None:
+        self._summary.read(records)
         if reader.end is not None:
             self._position, self._checksum = reader.end, reader.checksum
 
@@ -102,6 +109,7 @@ class TrackingSessionManager:
         asked = len(summary.asked)
         return replace(
             self._session,
+            state=summary.state or self._session.state,
             status=summary.status,
             total_frames=asked or self._session.footage.frame_count,
             tracked_frames=summary.tracked,
@@ -113,7 +121,12 @@ class TrackingSessionManager:
     @property
     def state(self) -> dict[str, Any]:
         """The content of the session file, up to date."""
-        return {**self._state, **summary_to_state(self._summary, self.session, self._position, self._checksum)}
+        session = self.session
+        return {
+            **self._state,
+            "session": {**self._state["session"], "state": session.state.value},
+            **summary_to_state(self._summary, session, self._position, self._checksum),
+        }
 
     @property
     def passes(self) -> list[dict[str, Any]]:
@@ -132,13 +145,15 @@ class TrackingSessionManager:
     @property
     def owner(self) -> str:
         """Who has the session now, in words; empty if nobody has."""
-        return str(live_owner(self.folder) or "")
+        with self._reading():
+            return str(live_owner(self.folder) or "")
 
     @property
     def is_interrupted(self) -> bool:
         """Whether the session was being worked on and nobody does so any more."""
         working = self._summary.status in (SessionStatus.TRACKING, SessionStatus.SOLVING)
-        return working and self._session.state is SessionState.ACTIVE and live_owner(self.folder) is None
+        with self._reading():
+            return working and self.session.state is SessionState.ACTIVE and live_owner(self.folder) is None
 
     def get_resume_point(self) -> int | None:
         """The last recorded clip frame of unfinished tracking, from which it goes on; None if nothing is unfinished."""
@@ -163,7 +178,8 @@ class TrackingSessionManager:
 
     def counts(self, position: Position) -> bool:
         """Whether `position` lies in the part of the journal that counts. Raises JournalDamaged."""
-        return JournalReader(self.folder, self._session.id).counts(position)
+        with self._reading():
+            return JournalReader(self.folder, self._session.id).counts(position)
 
     def details(self) -> FootageDetails:
         """What was seen of the footage when the session was made. Raises SessionUnreadable or UsageError."""
@@ -172,10 +188,8 @@ class TrackingSessionManager:
     def replay(self, *, with_markers: bool = True, since: Position | None = None) -> Replay:
         """All that the journal says. Raises JournalDamaged or SessionUnreadable."""
         replay = Replay(with_markers=with_markers, since=since)
-        try:
+        with self._reading():
             replay.read(JournalReader(self.folder, self._session.id).records())
-        except RecordInvalid as error:
-            raise SessionUnreadable(self.path, str(error)) from error
         return replay
 
     # Owning and writing
@@ -195,12 +209,18 @@ class TrackingSessionManager:
         """
         if self._lease is not None:
             return
+        if not os.path.exists(self.path):
+            raise SessionUnreadable(self.path, "it is gone")
         make_folder(self.folder)
         lease = Lease.take(self.folder, timestamp(), wait=wait, lease_time=lease_time)
         try:
+            self._state = read_document(self.path)  # whoever had the session since may have changed it
+            self._session = checked_session(self.path, self._state)
             reader = JournalReader(self.folder, self._session.id, salvage=salvage)
             self._summary, self._position, self._checksum = Summary(), NOTHING, 0
-            self._read(reader, _shown_to(replay, reader.records()))
+            with self._reading():
+                self._read(reader, _shown_to(replay, reader.records()))
+            self._keep_base()
             salt = int.from_bytes(secrets.token_bytes(8), "little")
             header = Header(self._session.id, lease.generation, salt, *self._position, self._checksum)
             self._journal = JournalWriter(self.folder, header, durable=self.durable)
@@ -210,6 +230,15 @@ class TrackingSessionManager:
         self._lease = lease
         if reader.damage is not None:
             self.append_event("salvaged", reason=str(reader.damage))
+
+    def _keep_base(self) -> None:
+        """Make what this owner builds on as durable as what it writes: a killed one may not have come to its fsync."""
+        if self._position.generation:
+            base = journal_path(self.folder, self._position.generation)
+            try:
+                sync_file(base)
+            except OSError as error:
+                raise StorageFailed(base, error) from error
 
     def append(self, *records: tuple[RecordType, bytes]) -> Position:
         """Record all of `records` or none of them. Raises LeaseLost or StorageFailed."""
@@ -268,7 +297,12 @@ class TrackingSessionManager:
         self._next_file = self._clock() + FILE_INTERVAL
 
     def save_checkpoint(self, frame: int, operation: str) -> None:
-        """Record that `operation` reached clip frame `frame`, in the journal and in the session file."""
+        """Record that `operation` reached clip frame `frame`, in the journal and in the session file.
+
+        Raises UsageError, LeaseHeld, LeaseLost or StorageFailed.
+        """
+        if not 0 <= frame <= FRAME_LIMIT:
+            raise UsageError(f"{frame} is not a frame: give a clip frame from 0 to {FRAME_LIMIT}")
         self.append_event("checkpoint", frame=int(frame), operation=str(operation))
         self.write_file()
 
@@ -286,8 +320,6 @@ class TrackingSessionManager:
 
     def set_state(self, state: SessionState) -> None:
         """Commit or discard the session, or make it active again."""
-        self.acquire()
-        self._state["session"] = {**self._state["session"], "state": state.value}
         self.append_event("state", state=state.value)
         self.write_file()
 
@@ -322,9 +354,9 @@ def sessions_folder(base_path: str | os.PathLike[str] | None) -> Path:
 
 def _existing(path: Path) -> Path:
     """`path`, or its YAML or JSON sibling if only that exists: where PyYAML is missing sessions are JSON."""
-    if not path.exists():
+    if path.name and not os.path.exists(path):
         for suffix in SUFFIXES:
-            if path.with_suffix(suffix).exists():
+            if os.path.exists(path.with_suffix(suffix)):
                 return path.with_suffix(suffix)
     return path
 
@@ -351,7 +383,8 @@ def create_session(
     known = metadata or FootageMetadata(path="", frame_count=details.frame_count, size=details.size)
     base = sessions_folder(base_path)
     now = timestamp()
-    session_id = f"{now[:10].replace('-', '')}-{now[11:19].replace(':', '')}-{secrets.token_hex(4)}"
+    ordered = datetime.now(timezone.utc).microsecond  # ids of the same second sort by age as well
+    session_id = f"{now[:10].replace('-', '')}-{now[11:19].replace(':', '')}-{ordered:05x}{secrets.token_hex(2)[:3]}"
     path = base / f"{session_id}{document_suffix()}"
     state = new_state(
         path,
@@ -440,8 +473,10 @@ def merge_sessions(
         if source.session.footage.fingerprint != first.footage.fingerprint:
             raise UsageError(f"“{source.session.name}” is of other footage than “{first.name}”: they cannot be merged")
     output = Path(output_path)
+    if not output.name:
+        raise UsageError("Name a file to merge into")
     output = output if output.suffix in SUFFIXES else output.with_suffix(document_suffix())
-    if output.exists() or output.with_suffix("").exists():
+    if any(os.path.exists(output.with_suffix(suffix)) for suffix in ("", *SUFFIXES)):
         raise UsageError(f"{output} exists already: name another file")
     session_id = output.stem.lower()
     if not SESSION_ID.match(session_id) or session_id != output.stem:
@@ -460,14 +495,18 @@ def merge_sessions(
 def cleanup_old_sessions(base_path: str | os.PathLike[str], days_old: int = 30) -> int:
     """Delete the sessions not modified for `days_old` days; return how many.
 
-    One that somebody owns is never touched, nor one that cannot be read.
+    One that somebody owns is never touched, nor one that cannot be read or does not say when it was modified.
     """
-    limit = datetime.now(timezone.utc) - timedelta(days=days_old)
+    try:
+        limit = datetime.now(timezone.utc) - timedelta(days=days_old)
+    except OverflowError:  # before the beginning of time
+        return 0
     count = 0
     for path in session_files(base_path):
         try:
             with load_session(path) as manager:
-                if moment(manager.session.modified) < limit:
+                modified = moment(manager.session.modified)
+                if modified is not None and modified < limit:
                     manager.acquire()
                     delete_session(manager)
                     count += 1
@@ -480,6 +519,7 @@ def delete_session(manager: TrackingSessionManager) -> None:
     """Delete the session that `manager` owns: first its file, so that what is left of a half deletion is no session."""
     try:
         os.unlink(manager.path)
+        manager.close()  # Windows deletes no open file
         for entry in os.listdir(manager.folder):
             os.unlink(manager.folder / entry)
         os.rmdir(manager.folder)

@@ -66,12 +66,12 @@ def resolve(path: Path, target: str) -> Path:
     return Path(os.path.normpath(path.parent.absolute() / target))
 
 
-def moment(text: str) -> datetime:
-    """A timestamp as a time; the beginning of time if it is none."""
+def moment(text: str) -> datetime | None:
+    """A timestamp as a time; None if it is none."""
     try:
         value = datetime.fromisoformat(text.replace("Z", "+00:00"))
     except ValueError:
-        return datetime.min.replace(tzinfo=timezone.utc)
+        return None
     return value if value.tzinfo else value.replace(tzinfo=timezone.utc)
 
 
@@ -118,6 +118,7 @@ def summary_from_state(path: Path, state: dict[str, Any]) -> tuple[Summary, Posi
     read = _Fields(path, state)
     tracking = read.part("tracking")
     summary.status = tracking.enum("status", SessionStatus)
+    summary.state = read.part("session").enum("state", SessionState)
     summary.tracked = tracking.ranges("tracked_frames")
     summary.asked = tracking.ranges("asked_frames")
     for entry in tracking.entries("passes"):
@@ -135,7 +136,8 @@ def summary_from_state(path: Path, state: dict[str, Any]) -> tuple[Summary, Posi
                 **({"detail": one.text("detail")} if "detail" in entry else {}),
             }
         )
-    summary.solves = read.part("solve").entries("list")
+    solves = read.part("solve").entries("list")
+    summary.solves = [{**entry, "id": _Fields(path, entry, "solve.list.").text("id")} for entry in solves]
     summary.history = read.entries("history")
     checkpoint = read.part("checkpoint")
     journal = checkpoint.part("journal")
@@ -174,7 +176,7 @@ def checked_session(path: Path, state: dict[str, Any]) -> TrackingSession:
             path=footage.text("path"),
             source=footage.text("source"),
             size=(width, height),
-            fps=float(footage.number("fps")),
+            fps=footage.real("fps"),
             start=footage.number("start"),
             frame_count=footage.number("frame_count"),
             colour_space=footage.text("colour_space"),
@@ -222,10 +224,16 @@ class _Fields:
         return value.isoformat() if isinstance(value, datetime) else str(value)
 
     def number(self, key: str) -> int:
-        value: float = self._get(key, (int, float), 0, "a number")
+        value: int = self._get(key, (int,), 0, "a whole number")
+        if not abs(value) < _NUMBER_LIMIT:
+            raise SessionUnreadable(self.path, f"{self.name}{key} is no possible number")
+        return value
+
+    def real(self, key: str) -> float:
+        value: float = self._get(key, (int, float), 0.0, "a number")
         if not abs(value) < _NUMBER_LIMIT:  # also catches nan
             raise SessionUnreadable(self.path, f"{self.name}{key} is no possible number")
-        return cast("int", value)
+        return float(value)
 
     def ranges(self, key: str) -> FrameRanges:
         return self._convert(key, FrameRanges.parse)

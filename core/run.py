@@ -80,6 +80,7 @@ class Run:
         self._footage = footage
         self._deliver_every = deliver_every
         self._undelivered: list[Step] = []
+        self._position = session.position  # that of the last step that can be delivered
         self._begun = False
 
     @property
@@ -93,7 +94,11 @@ class Run:
         return abs(self.plan.end - self.frame) + sum(abs(p.end - p.start) for p in self._then)
 
     def __enter__(self) -> Run:
-        self._begin()
+        try:
+            self._begin()
+        except BaseException as error:
+            self.__exit__(type(error), error, None)
+            raise
         return self
 
     def _begin(self) -> None:
@@ -118,10 +123,11 @@ class Run:
         checked = time.perf_counter()
         step = self._tracker.step()
         tracked = time.perf_counter()
-        self.session.record_frame(self.plan.number, step.frame, len(step.alive), step.rows)
+        position = self.session.record_frame(self.plan.number, step.frame, len(step.alive), step.rows)
         self.frame, self.alive = step.frame, step.alive
         self.steps += 1
         self._undelivered.append(step)
+        self._position = position
         if self._deliver_every(len(self._undelivered)):
             self._deliver()
         self.overhead += time.perf_counter() - tracked + checked - started
@@ -142,6 +148,7 @@ class Run:
         self.rest()
         self.plan = self._then.pop(0)
         self.session.open_pass(self.plan, self._then, ())
+        self._position = self.session.position
         self.outcome = None
         self.frame = self.plan.start
         self.alive = frozenset(self.plan.tracks)
@@ -161,7 +168,8 @@ class Run:
 
     def _deliver(self) -> None:
         steps, self._undelivered = self._undelivered, []
-        self._tracker.deliver(steps, self.session.position)
+        # not the session's position: a step whose record was written, but not the session file, is not among these
+        self._tracker.deliver(steps, self._position)
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
         try:

@@ -102,6 +102,8 @@ class Shot:
             where = objects.get(data.object) or objects.new(data.object)
             track = where.tracks.get(data.name)
             is_new = track is None
+            if is_new and known.since is not None and number not in known.changed:
+                continue  # the artist deleted it and saved that
             if track is None:
                 track = where.tracks.new(name=data.name, frame=1)
                 if (where.name, track.name) != (data.object, data.name):
@@ -167,10 +169,9 @@ class Shot:
         self.clip.tracking.objects.active = where
         self._known = None
         records = self._edits(where, known)
+        version = bpy.app.version_string
         then = [
-            Pass(
-                plan.number + i, said["start"], said["end"], tuple(said["tracks"]), plan.object, bpy.app.version_string
-            )
+            Pass(plan.number + i, said["start"], said["end"], self._there(said["tracks"]), plan.object, version)
             for i, said in enumerate(progress.then, 1)
         ]
         passes = [plan, *then] if progress.is_open else then
@@ -189,14 +190,13 @@ class Shot:
         return self._run(passes, progress.frame, alive, delivery)
 
     def _run(self, passes: Sequence[Pass], frame: int, alive: frozenset[int], delivery: Delivery) -> Run:
-        there = frozenset(number for number in alive if number in self._tracks)
         tracker = WorkingSet(self.editor, self.session.session.id, self._tracks)
-        return Run(self.session, tracker, self.check, passes, frame=frame, alive=there, deliver_every=delivery)
+        return Run(self.session, tracker, self.check, passes, frame=frame, alive=alive, deliver_every=delivery)
 
     def _edits(self, where: MovieTrackingObject, known: Replay) -> list[tuple[RecordType, bytes]]:
         """The records of what differs between the tracks of `where` and what is known of them; numbers new tracks."""
         numbers = {(data.object, data.name): number for number, data in known.tracks.items()}
-        last = max(known.tracks, default=0)
+        last = known.last_track
         self._tracks, self._edited = {}, set[int]()
         described: list[TrackData] = []
         records: list[tuple[RecordType, bytes]] = []
@@ -218,6 +218,10 @@ class Shot:
         if described:
             records.insert(0, tracks_record(described))
         return records
+
+    def _there(self, numbers: Sequence[int]) -> tuple[int, ...]:
+        """Those of the tracks that were not deleted since."""
+        return tuple(number for number in numbers if number in self._tracks)
 
     def _is_live(self, number: int, frame: int) -> bool:
         data = self._tracks.get(number)

@@ -60,12 +60,12 @@ class FootageUnusable(ShotUnusable):
 
 
 class SessionUnreadable(TrackingSessionError):
-    """A session file cannot be read. It is left as it is."""
+    """A file of a session cannot be read. It is left as it is."""
 
     def __init__(self, path: Path, reason: str) -> None:
         self.path = path
         self.reason = reason
-        super().__init__(f"The session file {path} cannot be read: {reason}. It was left as it is")
+        super().__init__(f"{path} cannot be read: {reason}. It was left as it is")
 
 
 class JournalDamaged(TrackingSessionError):

@@ -17,7 +17,7 @@ from enum import IntEnum
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
-from .errors import JournalDamaged, StorageFailed
+from .errors import JournalDamaged, SessionUnreadable, StorageFailed
 from .storage import sync_folder, write_all
 
 MAGIC = b"TSJOURNL"
@@ -96,15 +96,15 @@ class Header:
         return zlib.crc32(struct.pack("<Q", self.salt))
 
 
-def _decode_header(data: bytes, session: str, generation: int) -> Header:
+def _decode_header(data: bytes, path: Path, session: str, generation: int) -> Header:
     body = data[: HEADER.size]
+    if data.startswith(MAGIC) and HEADER.unpack(body)[1] > VERSION:
+        raise SessionUnreadable(path, "it was written by a newer version; update the extension")
     if _CHECKSUM.unpack(data[HEADER.size : HEADER_SIZE])[0] != zlib.crc32(body):
         raise _Damage("the header's checksum is wrong")
     magic, version, size, number, name, salt, base_generation, _, base_offset, base_checksum = HEADER.unpack(body)
-    if magic != MAGIC:
+    if magic != MAGIC or version != VERSION or size != HEADER_SIZE:
         raise _Damage("it is not a journal")
-    if version != VERSION or size != HEADER_SIZE:
-        raise _Damage(f"it has version {version} of the format, this program reads {VERSION}: update the extension")
     if name.rstrip(b"\0") != session.encode("ascii") or number != generation:
         raise _Damage("it belongs to another session or generation")
     if base_generation >= generation:
@@ -207,7 +207,7 @@ class JournalReader:
         return chain
 
     def _died_at_birth(self, generation: int) -> bool:
-        """Whether the file ends before its header does, or is all zeros: nothing follows a header that is not on disk."""
+        """Whether the file ends before its header does, or is all zeros: its maker never got further."""
         data = self._head(generation)
         if len(data) == HEADER_SIZE and not any(data):
             with open(journal_path(self.folder, generation), "rb") as file:
@@ -223,7 +223,7 @@ class JournalReader:
         try:
             if len(data) < HEADER_SIZE:
                 raise _Damage("the file is cut, though a later one goes on from it")
-            return _decode_header(data, self.session, generation)
+            return _decode_header(data, path, self.session, generation)
         except _Damage as damage:
             raise JournalDamaged(path, 0, 0, damage.reason) from None
 
@@ -326,7 +326,10 @@ class JournalWriter:
             raise StorageFailed(self.path, error) from error
 
     def append(self, *records: tuple[RecordType, bytes]) -> Position:
-        """Write the records in one go and return where they end. Raises StorageFailed; none of them then counts."""
+        """Write the records in one go and return where they end.
+
+        Raises StorageFailed; what of them reached the disk whole may then be read, the rest is gone.
+        """
         if self._failed:
             raise StorageFailed(self.path, OSError(0, "an earlier write to it failed"))
         parts: list[bytes] = []
@@ -343,18 +346,13 @@ class JournalWriter:
             if self.durable:
                 os.fsync(self._descriptor)
         except OSError as error:
+            # Nothing is cut back: readers drop an unfinished tail, a whole record is true even if it was not flushed,
+            # and by now another owner may have counted it.
             self._failed = True
-            self._cut_back()
             raise StorageFailed(self.path, error) from error
         self.checksum = chain
         self.position = Position(self.position.generation, self.position.offset + len(data))
         return self.position
-
-    def _cut_back(self) -> None:
-        try:
-            os.ftruncate(self._descriptor, self.position.offset)
-        except OSError:
-            pass  # readers drop the unfinished tail; a whole but unsynced record is true as well
 
     def close(self) -> None:
         """Write no more. Never fails."""

@@ -97,6 +97,7 @@ class Replay:
         self.replaced: set[int] = set()
         self._collecting = False
         self.tracks: dict[int, TrackData] = {}
+        self.last_track = 0  # the highest track number ever used
         self.markers: dict[int, dict[int, bytes]] = {}
         self.passes: dict[int, PassProgress] = {}
         self.tracked = FrameRanges()
@@ -141,6 +142,7 @@ class Replay:
     def _tracks(self, said: dict[str, Any]) -> None:
         for track in cast("list[dict[str, Any]]", said["tracks"]):
             number = int(track["id"])
+            self.last_track = max(self.last_track, number)
             self.tracks[number] = TrackData(number, str(track["object"]), str(track["name"]), dict(track["settings"]))
             self.markers.setdefault(number, {})
 

@@ -86,20 +86,20 @@ class LivePass:
         """
         until = time.monotonic() + seconds
         delivered = self._delivered
+        goes_on = True
         try:
-            goes_on = True
             while goes_on and not self.wants_pause:
                 goes_on = self.run.step()
                 if time.monotonic() >= until:
                     break
-            if self._delivered != delivered or not goes_on:
+            if self._delivered != delivered:
                 self._follow()
-            if goes_on and not self.wants_pause:
-                return True
-            self.finish()
         except BaseException as error:
             self._leave(error)
             raise
+        if goes_on and not self.wants_pause:
+            return True
+        self.finish()
         return False
 
     def _follow(self) -> None:
@@ -107,11 +107,15 @@ class LivePass:
         bpy.context.scene.frame_current = self.run.frame + self.editor.clip.frame_start - 1
 
     def finish(self) -> None:
-        """End in good order: pause if there are frames left."""
-        self.run.pause()
-        if self.run.outcome is not None and self.run.outcome.is_final:
-            self.shot.session.mark_tracking_complete()
-        self._follow()
+        """End in good order: pause if there are frames left. Raises what recording that raises; it is over all the same."""
+        try:
+            self.run.pause()
+            if self.run.outcome is not None and self.run.outcome.is_final:
+                self.shot.session.mark_tracking_complete()
+            self._follow()
+        except BaseException as error:
+            self._leave(error)
+            raise
         self._leave(None)
 
     def _leave(self, error: BaseException | None) -> None:
@@ -266,7 +270,10 @@ def _before_saving(*_: object) -> None:
 def _before_change(*_: object) -> None:
     """Undo, redo and loading replace the clip under a run: it pauses before that."""
     if current is not None:
-        current.finish()
+        try:
+            current.finish()
+        except TrackingSessionError:
+            pass  # the folder cannot be written: what is recorded stays, and the panel tells
 
 
 @persistent

@@ -107,7 +107,7 @@ class LivePass:
         bpy.context.scene.frame_current = self.run.frame + self.editor.clip.frame_start - 1
 
     def finish(self) -> None:
-        """End in good order: pause if there are frames left. Raises what recording that raises; it is over all the same."""
+        """End in good order: pause if there are frames left. It is over even if recording that raises."""
         try:
             self.run.pause()
             if self.run.outcome is not None and self.run.outcome.is_final:

@@ -181,6 +181,8 @@ class Shot:
             return self._run(passes, passes[0].start, frozenset(passes[0].tracks), delivery)
         if records:
             self.session.append(*records)
+        if not progress.steps:
+            return self._run(passes, progress.frame, frozenset(self._there(plan.tracks)), delivery)
         follow = [number for number in plan.tracks if number in progress.alive or number in self._edited]
         alive = frozenset(number for number in follow if self._is_live(number, progress.frame))
         if progress.alive and not alive:

@@ -98,11 +98,12 @@ class Header:
 
 def _decode_header(data: bytes, path: Path, session: str, generation: int) -> Header:
     body = data[: HEADER.size]
-    if data.startswith(MAGIC) and HEADER.unpack(body)[1] > VERSION:
-        raise SessionUnreadable(path, "it was written by a newer version; update the extension")
-    if _CHECKSUM.unpack(data[HEADER.size : HEADER_SIZE])[0] != zlib.crc32(body):
-        raise _Damage("the header's checksum is wrong")
     magic, version, size, number, name, salt, base_generation, _, base_offset, base_checksum = HEADER.unpack(body)
+    intact = _CHECKSUM.unpack(data[HEADER.size : HEADER_SIZE])[0] == zlib.crc32(body)
+    if magic == MAGIC and version > VERSION and (intact or size != HEADER_SIZE):
+        raise SessionUnreadable(path, "it was written by a newer version; update the extension")
+    if not intact:
+        raise _Damage("the header's checksum is wrong")
     if magic != MAGIC or version != VERSION or size != HEADER_SIZE:
         raise _Damage("it is not a journal")
     if name.rstrip(b"\0") != session.encode("ascii") or number != generation:

@@ -40,6 +40,7 @@ class Owner:
     boot: str = ""
     pid: int = 0
     started: str = ""  # start time of the process in clock ticks since boot, so that a reused pid is told apart
+    token: str = ""  # tells the leases of one process apart
     since: str = ""
     counter: int = 0
     released: bool = False
@@ -77,9 +78,17 @@ def _process_started(pid: int) -> str:
     return fields[19] if len(fields) > 19 and fields[0] not in "ZX" else ""
 
 
+_held: set[str] = set()
+"""The tokens of the leases that this process holds."""
+
+
 def _is_gone(owner: Owner) -> bool:
     """Whether the owner is known to be dead: it ran on this machine and no longer does."""
-    if os.name != "posix" or not owner.pid or owner.host != platform.node():
+    if not owner.pid or owner.host != platform.node():
+        return False
+    if owner.pid == os.getpid() and owner.boot == _boot() and owner.token:
+        return owner.token not in _held  # given up, though a full disk did not take the note of it
+    if os.name != "posix":
         return False
     if owner.boot != _boot():  # a reboot ends every process; another machine of the same name is no reason
         rebooted = owner.boot.partition(" ")[0] != _boot().partition(" ")[0]
@@ -121,6 +130,7 @@ def read_owner(folder: Path, generation: int) -> Owner | None:
         boot=str(said.get("boot", "")),
         pid=pid if isinstance(pid, int) and 0 < pid < 1 << 31 else 0,
         started=str(said.get("started", "")),
+        token=str(said.get("token", "")),
         since=str(said.get("since", "")),
         counter=counter,
         released=tail[_COUNTER_DIGITS : _COUNTER_DIGITS + 1] == b"R",
@@ -140,9 +150,10 @@ def live_owner(folder: Path) -> Owner | None:
 class Lease:
     """The right to write a session as generation `generation`, until `release` or until somebody takes it over."""
 
-    def __init__(self, folder: Path, generation: int, descriptor: int, size: int) -> None:
+    def __init__(self, folder: Path, generation: int, token: str, descriptor: int, size: int) -> None:
         self.folder = folder
         self.generation = generation
+        self._token = token
         self._descriptor = descriptor
         self._counter_at = size - _COUNTER_DIGITS - 1
         self._counter = 0
@@ -218,6 +229,7 @@ class Lease:
     @classmethod
     def _make(cls, folder: Path, generation: int, since: str) -> Lease:
         path = folder / f"lease.{generation}"
+        token = os.urandom(8).hex()
         said = {
             "host": platform.node(),
             "machine": _machine(),
@@ -225,6 +237,7 @@ class Lease:
             "pid": os.getpid(),
             "started": _process_started(os.getpid()),
             "since": since,
+            "token": token,
         }
         data = json.dumps(said).encode() + b"\n" + b"0" * _COUNTER_DIGITS + b"\n"
         try:
@@ -233,7 +246,8 @@ class Lease:
             raise LeaseHeld(str(read_owner(folder, generation) or Owner())) from None
         except OSError as error:
             raise StorageFailed(path, error) from error
-        lease = cls(folder, generation, descriptor, len(data))
+        _held.add(token)
+        lease = cls(folder, generation, token, descriptor, len(data))
         try:
             sync_folder(folder)
         except OSError as error:
@@ -265,7 +279,8 @@ class Lease:
         try:
             self._put(f"{self._counter:0{_COUNTER_DIGITS}d}R")
         except StorageFailed:
-            pass  # the next owner finds this process gone
+            pass  # other processes may take over when this one ends, and this one at once
+        _held.discard(self._token)
         try:
             os.close(self._descriptor)
         except OSError:

@@ -56,18 +56,25 @@ FLOATS = (("co", 2, 3), ("pattern_corners", 8, 5), ("search_min", 2, 13), ("sear
 # name, values per marker, and the first of their words in a packed marker
 
 
+def read_frames(track: MovieTrackingTrack) -> tuple[array[int], bytes]:
+    """The frames of all markers of the track, ascending, and their flags."""
+    markers = track.markers
+    frames, mute, keyed = (array("i", bytes(4 * len(markers))) for _ in range(3))
+    markers.foreach_get("frame", frames)
+    markers.foreach_get("mute", mute)
+    markers.foreach_get("is_keyed", keyed)
+    return frames, bytes([m * MUTED | k * KEYED for m, k in zip(mute, keyed, strict=True)])
+
+
 def read_rows(track: MovieTrackingTrack, number: int) -> bytes:
     """All markers of the track, packed, by frame, with `number` as their track id."""
     markers = track.markers
-    count = len(markers)
+    frames, flags = read_frames(track)
+    count = len(frames)
     words = array("i", bytes(count * MARKER_SIZE))
-    frames, flags, keyed = (array("i", bytes(4 * count)) for _ in range(3))
-    markers.foreach_get("frame", frames)
-    markers.foreach_get("mute", flags)
-    markers.foreach_get("is_keyed", keyed)
     words[0::_WORDS] = array("i", [number]) * count
     words[1::_WORDS] = frames
-    words[2::_WORDS] = array("i", [m * MUTED | k * KEYED for m, k in zip(flags, keyed, strict=True)])
+    words[2::_WORDS] = array("i", list(flags))
     for name, width, first in FLOATS:
         column = array("f", bytes(4 * width * count))
         markers.foreach_get(name, column)
@@ -110,16 +117,12 @@ def merge_rows(track: MovieTrackingTrack, rows: Mapping[int, bytes]) -> None:
     if not rows:
         return
     markers = track.markers
-    there = array("i", bytes(4 * len(markers)))
-    markers.foreach_get("frame", there)
-    have = set(there)
-    for frame in sorted(rows):
-        if frame not in have:
+    frames = sorted(rows)
+    for frame in frames:
+        if markers.find_frame(frame) is None:
             markers.insert_frame(frame)
     count = len(markers)
-    frames = array("i", bytes(4 * count))
-    markers.foreach_get("frame", frames)
-    at = {frame: bisect_left(frames, frame) for frame in rows}
+    at = _places(track, frames)
     for name, width, first in FLOATS:
         column = array("f", bytes(4 * width * count))
         markers.foreach_get(name, column)
@@ -139,6 +142,19 @@ def merge_rows(track: MovieTrackingTrack, rows: Mapping[int, bytes]) -> None:
             marker.is_keyed = keyed
 
 
+def _places(track: MovieTrackingTrack, frames: Iterable[int]) -> dict[int, int]:
+    """Where the markers of `frames`, ascending, stand; to read the frames of a long track as a column costs far more."""
+    markers = track.markers
+    places: dict[int, int] = {}
+    place = -1
+    for frame in frames:
+        place += 1
+        if not place or markers[place].frame != frame:
+            place = bisect_left(range(len(markers)), frame, key=lambda index: markers[index].frame)
+        places[frame] = place
+    return places
+
+
 def read_settings(track: MovieTrackingTrack, names: Iterable[str] = SETTINGS + APPEARANCE) -> dict[str, Any]:
     """The settings of the track as plain values, and a digest of its mask if it uses one."""
     settings: dict[str, Any] = {}
@@ -150,13 +166,15 @@ def read_settings(track: MovieTrackingTrack, names: Iterable[str] = SETTINGS + A
 
 
 def write_settings(track: MovieTrackingTrack, settings: Mapping[str, Any]) -> None:
-    """Set what `read_settings` read. Raises ClipChanged if the track's mask is another one, or a value is impossible."""
+    """Set what `read_settings` read. Raises ClipChanged if the mask of the track is another, or a value impossible."""
     for name in SETTINGS + APPEARANCE:
         if name in settings and hasattr(track, name):
             try:
                 setattr(track, name, settings[name])
             except (TypeError, ValueError) as error:
-                raise ClipChanged(f"The recorded {name} of track “{track.name}” is not possible here: {error}") from error
+                raise ClipChanged(
+                    f"The recorded {name} of track “{track.name}” is not possible here: {error}"
+                ) from error
     if settings.get("mask", "") != mask_digest(track):
         raise ClipChanged(
             f"The mask of track “{track.name}” is not the one that was recorded: put its annotation back, "

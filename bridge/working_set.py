@@ -11,18 +11,18 @@ a second tracking object that holds just these, and gives the same bits.
 from __future__ import annotations
 
 from array import array
-from bisect import bisect_right
-from collections.abc import Iterable, Mapping, Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from ..core.errors import ClipChanged
-from ..core.journal import GUARDED, KEYED, MARKER_HEAD, MUTED, Position
+from ..core.journal import GUARDED, KEYED, MARKER, MARKER_SIZE, MUTED, Position
 from ..core.model import Pass, TrackData
-from ..core.replay import frame_of, is_muted, split_rows, spread_rows
+from ..core.replay import frame_of, is_muted, spread_rows
 from ..core.run import Step
 from .clip import mark_position
 from .editor import ClipEditor
-from .markers import FLOATS, SETTINGS, mask_name, merge_rows, read_rows, write_rows
+from .markers import SETTINGS, mask_name, merge_rows, read_frames, read_rows, write_rows
 
 if TYPE_CHECKING:
     from bpy.types import MovieClip, MovieTrackingObject, MovieTrackingTrack
@@ -32,6 +32,7 @@ REACH = 24  # usable markers to hold; libmv predicts from 21
 REFRESH = 32  # steps between two looks at what can go and what must come
 
 _FREE, _MUTED, _KEYED = 0, 1, 2  # what a marker is to the search for the reference
+_KINDS = bytes(_MUTED if flags & MUTED else _KEYED if flags & KEYED else _FREE for flags in range(256))  # by flags
 
 
 def remove_leftovers(clip: MovieClip) -> None:
@@ -97,14 +98,16 @@ def needed(frames: Sequence[int], kinds: bytes, frame: int, *, backwards: bool, 
     return sorted(keep)
 
 
-def _kinds(rows: Iterable[bytes]) -> bytes:
-    return bytes(_MUTED if is_muted(row) else _KEYED if row[8] & KEYED else _FREE for row in rows)
+def _row(rows: bytes, index: int) -> bytes:
+    return rows[index * MARKER_SIZE : (index + 1) * MARKER_SIZE]
 
 
 class _Follower:
     """A track of the artist's and the short copy of it that is tracked."""
 
-    def __init__(self, number: int, track: MovieTrackingTrack, work: MovieTrackingTrack, plan: Pass, frame: int) -> None:
+    def __init__(
+        self, number: int, track: MovieTrackingTrack, work: MovieTrackingTrack, plan: Pass, frame: int
+    ) -> None:
         self.number = number
         self.work = work
         self._backwards = plan.backwards
@@ -112,27 +115,29 @@ class _Follower:
         for name in SETTINGS:
             setattr(work, name, getattr(track, name))
         setattr(work, mask_name(work), getattr(track, mask_name(track)))
-        rows = split_rows(read_rows(track, number))
-        frames = list(rows)
-        kinds = _kinds(rows.values())
+        rows = read_rows(track, number)
+        frames = array("i", rows)[1 :: MARKER_SIZE // 4]
+        kinds = rows[8::MARKER_SIZE].translate(_KINDS)
         keep = needed(frames, kinds, frame, backwards=self._backwards, keyframe=self._keyframe)
         self.is_trackable = bool(keep)
         if not keep:
             work.select = False
             return
-        self.lacks = [at for at in (frame, frame - plan.direction) if at not in rows]
+        before, behind = bisect_left(frames, frame), bisect_right(frames, frame)
+        near = frames[max(before - 1, 0) : behind + 1]
+        self.lacks = [at for at in (frame, frame - plan.direction) if at not in near]
         """Frames around the start on which Blender may make a marker in the first step."""
-        self.ahead = {at for at in frames if (at - frame) * plan.direction > 0}
+        self.ahead = frozenset(frames[:before] if self._backwards else frames[behind:])
         """Frames to come on which the artist's track has a marker, so that no guard is put there."""
-        self._earlier = list(rows.values())[: keep[0]] if self._backwards else []
-        """What a backwards pass still has to bring: the earlier markers, by frame."""
+        self._rows = rows if self._backwards else b""
+        self._earlier = keep[0] if self._backwards else 0
+        """How many of the earlier markers, by frame, a backwards pass still has to bring."""
         self.reference: int | None = None
         """The clip frame whose image the pattern is taken from, besides the current one."""
         if self._keyframe:
-            current = max(bisect_right(frames, frame) - 1, 0)
-            found = reference_of(kinds, current, backwards=self._backwards)
+            found = reference_of(kinds, max(behind - 1, 0), backwards=self._backwards)
             self.reference = frames[found[0]] if found else None
-        write_rows(work, b"".join(rows[frames[i]] for i in keep))
+        write_rows(work, b"".join(_row(rows, index) for index in keep))
         work.select = True
         work.hide = work.lock = False
 
@@ -141,18 +146,18 @@ class _Follower:
         coming: dict[int, bytes] = {}
         usable = 0
         while self._earlier and usable < REFRESH:
-            row = self._earlier.pop()
+            self._earlier -= 1
+            row = _row(self._rows, self._earlier)
             coming[frame_of(row)] = row
             usable += not is_muted(row)
         merge_rows(self.work, coming)
-        rows = split_rows(read_rows(self.work, self.number))
-        frames = list(rows)
-        keep = needed(frames, _kinds(rows.values()), frame, backwards=self._backwards, keyframe=self._keyframe)
-        for at in set(frames).difference(frames[i] for i in keep):
+        frames, flags = read_frames(self.work)
+        keep = needed(frames, flags.translate(_KINDS), frame, backwards=self._backwards, keyframe=self._keyframe)
+        for at in set(frames).difference(frames[index] for index in keep):
             self.work.markers.delete_frame(at)
 
     def retire(self) -> None:
-        """Take the track out of the set. Tracks cannot be removed one by one, so its copy is made as small as can be."""
+        """Take the track out of the set. Blender removes no single track, so its copy is made as small as can be."""
         markers = self.work.markers
         self.work.select = False
         while len(markers) > 1:
@@ -169,7 +174,6 @@ class WorkingSet:
         self._clip = editor.clip
         self._session_id = session_id
         self._tracks = tracks
-        self._buffers: dict[int, tuple[array[int], list[array[float]]]] = {}
         self._object: MovieTrackingObject | None = None
 
     def begin(self, plan: Pass, frame: int, alive: frozenset[int]) -> None:
@@ -184,7 +188,9 @@ class WorkingSet:
         self._object = tracking.objects.new(OBJECT_NAME)
         try:
             made = [
-                _Follower(number, self._track(number), self._object.tracks.new(name=str(number), frame=frame), plan, frame)
+                _Follower(
+                    number, self._track(number), self._object.tracks.new(name=str(number), frame=frame), plan, frame
+                )
                 for number in sorted(alive)
             ]
         finally:
@@ -233,7 +239,7 @@ class WorkingSet:
             self._references = self._find_references()
         self._frame = reached
         self._steps += 1
-        return Step(reached, len(alive), b"".join(rows))
+        return Step(reached, frozenset(follower.number for follower in alive), b"".join(rows))
 
     def _call_blender(self) -> None:
         objects = self._clip.tracking.objects
@@ -246,27 +252,17 @@ class WorkingSet:
     def _read(self, follower: _Follower, frame: int, reached: int) -> bytes | None:
         """The packed marker of the copy on clip frame `frame`, with GUARDED if Blender put a guard behind it."""
         markers = follower.work.markers
-        count = len(markers)
-        buffers = self._buffers.get(count)
-        if buffers is None:
-            columns = [array("f", bytes(4 * width * count)) for _, width, _ in FLOATS]
-            buffers = self._buffers[count] = (array("i", bytes(4 * count)), columns)
-        frames, columns = buffers
-        markers.foreach_get("frame", frames)
-        try:
-            index = frames.index(frame)
-        except ValueError:
+        marker = markers.find_frame(frame)
+        if marker is None:
             return None
-        marker = markers[index]
         flags = MUTED * marker.mute + KEYED * marker.is_keyed
         guard = frame + self._plan.direction
-        if frame == reached and guard in frames and guard not in follower.ahead:
+        if frame == reached and guard not in follower.ahead and markers.find_frame(guard) is not None:
             flags |= GUARDED
-        parts = [MARKER_HEAD.pack(follower.number, frame, flags)]
-        for (name, width, _), column in zip(FLOATS, columns, strict=True):
-            markers.foreach_get(name, column)
-            parts.append(column[index * width : (index + 1) * width].tobytes())
-        return b"".join(parts)
+        # of so few markers, attributes read one quicker than columns; float32 to float64 and back is exact
+        (a, b), (c, d), (e, f), (g, h) = marker.pattern_corners[:]
+        low, high = marker.search_min, marker.search_max
+        return MARKER.pack(follower.number, frame, flags, *marker.co, a, b, c, d, e, f, g, h, *low, *high)
 
     def deliver(self, steps: Sequence[Step], position: Position) -> None:
         markers: dict[int, dict[int, bytes]] = {}

@@ -295,8 +295,9 @@ def load_details(root: Path, fingerprint: str) -> FootageDetails:
         raise UsageError(f"{fingerprint[:40]!r} is not the fingerprint of footage")
     path = root / "footage" / f"{fingerprint}{document_suffix()}"
     for suffix in SUFFIXES:  # it may come from a Blender with PyYAML or from one without
-        if not os.path.exists(path):
+        if os.path.exists(path.with_suffix(suffix)):
             path = path.with_suffix(suffix)
+            break
     content = read_document(path)
     try:
         unpack = zlib.decompressobj()

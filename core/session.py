@@ -483,11 +483,14 @@ def merge_sessions(
         raise UsageError("Name the output with small letters, digits and hyphens only, 32 at most")
     footage = replace(first.footage, path=str(resolve(sources[0].path, first.footage.path)))
     state = new_state(output, session_id, f"{first.name} (merged)", timestamp(), footage)
+    records = merging.merged_records([source.replay() for source in sources])
     make_folder(output.with_suffix(""))
+    if output.parent.name == "sessions":  # a session folder, from which the merged session may be resumed
+        save_details(output.parent.parent, Footage(Path(footage.path), footage.source), sources[0].details())
     replace_file(output, encode_document(state, output.suffix))
     merged = TrackingSessionManager(output)
     with merged:
-        merged.append(*merging.merged_records([source.replay() for source in sources]))
+        merged.append(*records)
         merged.set_status(SessionStatus.TRACKING_COMPLETE)
     return merged
 

@@ -23,7 +23,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -136,8 +136,8 @@ def _journals(root: Path) -> Iterator[tuple[Path, int]]:
             continue
 
 
-def kill_at(root: Path, size: int, delay: float, *arguments: str | Path) -> tuple[int, float, str]:
-    """Start a command, wait until the journal has `size` bytes, then `delay` seconds more, and kill it with SIGKILL.
+def kill_when(ready: Callable[[], bool], delay: float, *arguments: str | Path) -> tuple[int, float, str]:
+    """Start a command, wait until `ready`, then `delay` seconds more, and kill it with SIGKILL.
 
     Returns the exit code (-9 if the kill came in time), how long it ran in seconds, and its standard error.
     """
@@ -146,7 +146,7 @@ def kill_at(root: Path, size: int, delay: float, *arguments: str | Path) -> tupl
         process = subprocess.Popen(command(*arguments), stdout=subprocess.DEVNULL, stderr=errors)
         try:
             while process.poll() is None and time.monotonic() < started + TIME_LIMIT:
-                if journal_size(root) >= size:
+                if ready():
                     time.sleep(delay)
                     break
                 time.sleep(_LOOK_EVERY)
@@ -319,7 +319,7 @@ def kill_round(reference: Reference, folder: Path, kills: int, chance: random.Ra
         size, delay = random_instant(reference, root, number, kills, chance)
         # a farm passes `track --resume` again, a person says `resume`; a session without a frame may have no pass yet
         again = ("resume", "--root", root, "--save", save) if before and chance.random() < 0.5 else track
-        code, seconds, said = kill_at(root, size, delay, *again)
+        code, seconds, said = kill_when(lambda size=size: journal_size(root) >= size, delay, *again)
         witness.look()
         if code != -signal.SIGKILL:
             if code:

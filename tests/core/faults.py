@@ -112,7 +112,9 @@ def _tell(run: Run, recorded: Callable[[int], None]) -> None:
     run.session.record_frame = tell  # type: ignore[method-assign]
 
 
-def failing(numbers: Callable[[int], bool], code: int, names: frozenset[str] | None = None) -> Callable[[int, str], None]:
+def failing(
+    numbers: Callable[[int], bool], code: int, names: frozenset[str] | None = None
+) -> Callable[[int, str], None]:
     """Make the operations with these numbers (and names) fail."""
 
     def fail(number: int, name: str) -> None:

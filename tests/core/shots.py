@@ -144,7 +144,7 @@ def finish(run: Run) -> None:
 
 
 def go_on(path: Path, ranges: Sequence[tuple[int, int]]) -> Markers:
-    """Resume the session until its end, as the bridge does, or begin `ranges` if nothing was begun. The final markers."""
+    """Resume the session until its end, as the bridge does, or begin `ranges` if nothing was begun."""
     session = TrackingSessionManager(path)
     known = Replay()
     session.acquire(replay=known)

@@ -75,8 +75,10 @@ class ClipEditor:
 
 @contextmanager
 def background_editor(clip: MovieClip) -> Iterator[ClipEditor]:
-    """A Clip Editor in the first window, for use without a screen; the area becomes again what it was."""
+    """A Clip Editor in the first window, for use without a screen; area and scene become again what they were."""
     window = bpy.context.window_manager.windows[0]
+    scene = window.scene
+    current = scene.frame_current  # Blender moves it along when it tracks
     area = max(window.screen.areas, key=lambda area: area.width * area.height)
     kind = area.type
     area.type = "CLIP_EDITOR"
@@ -91,3 +93,4 @@ def background_editor(clip: MovieClip) -> Iterator[ClipEditor]:
         space.mode = mode
         space.clip = shown
         area.type = kind
+        scene.frame_current = current

@@ -3,43 +3,59 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from html import escape
 from typing import Any
 
-from .model import TrackingSession, timestamp
+from .model import SessionStatus, TrackingSession, timestamp
 from .replay import Replay, is_muted
 
 _STYLE = """
-body { font: 15px/1.5 system-ui, sans-serif; color: #222; max-width: 60em; margin: 2em auto; padding: 0 1em }
-h1 { font-size: 1.5em; margin-bottom: 0; overflow-wrap: anywhere } h2 { font-size: 1.15em; margin-top: 2em }
-p.sub { color: #667; margin-top: .2em; overflow-wrap: anywhere }
-table { border-collapse: collapse; width: 100% }
-th { text-align: left; color: #667; font-weight: 500 }
-td, th { padding: .25em .8em .25em 0; border-bottom: 1px solid #e4e4ea; vertical-align: middle }
-td { overflow-wrap: anywhere }
+body { font: 15px/1.45 system-ui, sans-serif; color: #222; max-width: 60em; margin: 2em auto; padding: 0 1em }
+h1 { font-size: 1.5em; margin-bottom: 0; overflow-wrap: anywhere } h2 { font-size: 1.15em; margin: 1.8em 0 .5em }
+h2 small, p.sub, div.axis { color: #667; font-weight: 400 } h2 small { font-size: .8em }
+p.sub { margin-top: .2em; overflow-wrap: anywhere } div.axis { display: flex; justify-content: space-between }
+div.axis { font-size: .8em; font-variant-numeric: tabular-nums } div.wide { overflow-x: auto }
+table { border-collapse: collapse; width: 100% } th { text-align: left; color: #667; font-weight: 500 }
+td, th { padding: .2em 1em .2em 0; border-bottom: 1px solid #e4e4ea; vertical-align: middle }
+table.facts th { width: 7em; vertical-align: top } table.facts td { overflow-wrap: anywhere }
 td.n { font-variant-numeric: tabular-nums; white-space: nowrap }
-svg { display: block; width: 100%; height: 12px; background: #eceef2; border-radius: 2px }
-svg.tall { height: 22px }
+td.name { max-width: 14em; overflow: hidden; text-overflow: ellipsis; white-space: nowrap } td.bar { width: 60% }
+svg { display: block; width: 100%; height: 10px; background: #eceef2; border-radius: 2px; fill: #3b7dd8 }
+svg.tall { height: 22px } svg.graph { height: 90px } svg line { stroke: #ffb48c; stroke-dasharray: 6 4 }
 @media (prefers-color-scheme: dark) { body { background: #1d1e22; color: #ddd } td, th { border-color: #333640 }
-svg { background: #2b2d34 } th, p.sub { color: #99a } }
+svg { background: #2b2d34 } th, p.sub, h2 small, div.axis { color: #99a } }
 """
+_SOLVE_NEEDS = 8  # tracks that Blender's camera solve needs on its keyframes
 
 
-def render(session: TrackingSession, passes: Sequence[dict[str, Any]], replay: Replay) -> str:
-    """The whole report. Everything that comes from files is escaped."""
-    footage = session.footage
-    last = footage.frame_count or max((end for _, end in session.tracked_frames.ranges()), default=1)
-    facts = [
-        ("Status", session.status.value.replace("_", " ")),
-        ("Footage", footage.path),
-        ("Frames", f"{footage.frame_count}, {footage.size[0]}x{footage.size[1]} pixels, {footage.fps:g} fps"),
-        ("Tracked", f"{len(session.tracked_frames)} frames ({session.tracked_frames})"),
-        ("Tracks", str(len(replay.tracks))),
-        ("Created", session.created),
-        ("Modified", session.modified),
+def render(session: TrackingSession, passes: Sequence[dict[str, Any]], replay: Replay, footage: str = "") -> str:
+    """The whole report. `footage` is its path for people. Everything that comes from files is escaped."""
+    clip = session.footage
+    last = max(1, clip.frame_count or max((end for _, end in session.tracked_frames.ranges()), default=1))
+    details = [f"{clip.frame_count} frames" if clip.frame_count else ""]
+    details += [
+        f"{clip.size[0]}x{clip.size[1]} pixels" if any(clip.size) else "",
+        f"{clip.fps:g} fps" if clip.fps else "",
     ]
-    rows = "".join(f"<tr><th>{escape(name)}</th><td>{escape(value)}</td></tr>" for name, value in facts)
+    status = session.status.value.replace("_", " ")
+    if session.status is SessionStatus.TRACKING and session.checkpoint_frame is not None:
+        status += f", at frame {session.checkpoint_frame}"
+    facts = [
+        ("Status", status),
+        ("Footage", footage or clip.path),
+        ("Clip", ", ".join(filter(None, details))),
+        ("Tracked", f"{len(session.tracked_frames)} frames: {session.tracked_frames}"),
+        ("Created", _readable(session.created)),
+        ("Modified", _readable(session.modified)),
+    ]
+    rows = "".join(f"<tr><th>{escape(name)}</th><td>{escape(value)}</td></tr>" for name, value in facts if value)
+    live = {
+        number: sorted(frame for frame, row in replay.markers.get(number, {}).items() if not is_muted(row))
+        for number in replay.tracks
+    }
     return "\n".join(
         (
             "<!doctype html>",
@@ -47,27 +63,67 @@ def render(session: TrackingSession, passes: Sequence[dict[str, Any]], replay: R
             '<meta name="viewport" content="width=device-width, initial-scale=1">',
             f"<style>{_STYLE}</style></head><body>",
             f"<h1>{escape(session.name)}</h1>",
-            f'<p class="sub">Tracking session {escape(session.id)}, report of {timestamp()}</p>',
-            f"<table>{rows}</table>",
-            f"<h2>Frames 1 to {last}</h2>",
+            f'<p class="sub">Tracking session {escape(session.id)}, report of {_readable(timestamp())}</p>',
+            f'<table class="facts">{rows}</table>',
+            "<h2>Tracked frames</h2>",
             _strip(list(session.tracked_frames.ranges()), last, "tall"),
+            _axis(last),
+            _graph(live.values(), last),
             "<h2>Passes</h2>",
             _passes(passes),
-            "<h2>Tracks</h2>",
-            _tracks(replay, last),
+            f"<h2>Tracks <small>{len(live)}, shortest first</small></h2>",
+            _tracks(replay, live, last),
             "</body></html>",
             "",
         )
     )
 
 
+def _readable(moment: str) -> str:
+    """A timestamp in UTC, as people write it; what is none is left as it is."""
+    return f"{moment[:10]} {moment[11:16]} UTC" if re.match(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ\Z", moment) else moment
+
+
+def _axis(last: int) -> str:
+    return f'<div class="axis"><span>frame 1</span><span>{last}</span></div>'
+
+
 def _strip(ranges: Sequence[tuple[int, int]], last: int, kind: str = "") -> str:
     bars = "".join(
-        f'<rect x="{start - 1}" width="{end - start + 1}" height="1" fill="#3b7dd8"/>'
+        f'<rect x="{start - 1}" width="{end - start + 1}" height="1"/>'
         for start, end in ((max(1, a), min(last, b)) for a, b in ranges)
         if end >= start
     )
     return f'<svg class="{kind}" viewBox="0 0 {last} 1" preserveAspectRatio="none">{bars}</svg>'
+
+
+def _graph(live: Iterable[Sequence[int]], last: int) -> str:
+    """How many tracks were followed on each frame, and how many a solve needs."""
+    count = Counter(frame for frames in live for frame in frames if 1 <= frame <= last)
+    if not count:
+        return ""
+    top = max(count.values())
+    path = ["M0 0"]
+    before, height = 0, 0  # the frame before, and how many there
+    for frame in sorted(count):
+        if frame != before + 1 and height:
+            path.append(f"H{before}V0")
+            height = 0
+        if count[frame] != height:
+            path.append(f"H{frame - 1}V{count[frame]}")
+        before, height = frame, count[frame]
+    path.append(f"H{before}V0Z")
+    scale = top * 1.1
+    low, needed = min(count.values()), ""
+    if scale > _SOLVE_NEEDS:
+        needed = (
+            f'<line x1="0" x2="{last}" y1="{_SOLVE_NEEDS}" y2="{_SOLVE_NEEDS}" vector-effect="non-scaling-stroke"/>'
+        )
+    return (
+        f"<h2>Tracks on each frame <small>{low} to {top}; a camera solve needs {_SOLVE_NEEDS} or more</small></h2>"
+        f'<svg class="graph" viewBox="0 0 {last} {scale:g}" preserveAspectRatio="none">'
+        f'<g transform="matrix(1 0 0 -1 0 {scale:g})"><path d="{"".join(path)}"/>{needed}</g></svg>{_axis(last)}'
+    )
 
 
 def _passes(passes: Sequence[dict[str, Any]]) -> str:
@@ -82,7 +138,7 @@ def _passes(passes: Sequence[dict[str, Any]]) -> str:
         f'<td class="n">{one["alive"]} of {one["tracks"]}</td><td>{escape(_outcome(one))}</td></tr>'
         for one in passes
     )
-    return f"<table>{head}{rows}</table>"
+    return f'<div class="wide"><table>{head}{rows}</table></div>'
 
 
 def _outcome(one: dict[str, Any]) -> str:
@@ -90,20 +146,22 @@ def _outcome(one: dict[str, Any]) -> str:
     return f"{one['outcome']}{detail}"
 
 
-def _tracks(replay: Replay, last: int) -> str:
+def _tracks(replay: Replay, live: dict[int, list[int]], last: int) -> str:
     if not replay.tracks:
         return "<p>None yet.</p>"
     rows: list[str] = []
-    for number, data in replay.tracks.items():
-        live = sorted(frame for frame, row in replay.markers.get(number, {}).items() if not is_muted(row))
+    for number in sorted(live, key=lambda number: len(live[number])):
         ranges: list[tuple[int, int]] = []
-        for frame in live:
+        for frame in live[number]:
             if ranges and ranges[-1][1] == frame - 1:
                 ranges[-1] = (ranges[-1][0], frame)
             else:
                 ranges.append((frame, frame))
+        name = escape(replay.tracks[number].name)
+        where = f"{live[number][0]}-{live[number][-1]}" if live[number] else ""
         rows.append(
-            f'<tr><td>{escape(data.name)}</td><td class="n">{len(live)}</td>'
-            f'<td width="70%">{_strip(ranges, last)}</td></tr>'
+            f'<tr><td class="name" title="{name}">{name}</td><td class="n">{len(live[number])}</td>'
+            f'<td class="n">{where}</td><td class="bar">{_strip(ranges, last)}</td></tr>'
         )
-    return f"<table><tr><th>Track</th><th>Frames</th><th>Where it was followed</th></tr>{''.join(rows)}</table>"
+    head = "<tr><th>Track</th><th>Frames</th><th>From, to</th><th>Where it was followed</th></tr>"
+    return f'<div class="wide"><table>{head}{"".join(rows)}</table></div>'

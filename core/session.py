@@ -451,7 +451,8 @@ def export_session_report(session_path: str | os.PathLike[str], output_path: str
     manager = load_session(session_path)
     output = Path(output_path)
     make_folder(output.parent)
-    html = report.render(manager.session, manager.passes, manager.replay())
+    footage = resolve(manager.path, manager.session.footage.path)
+    html = report.render(manager.session, manager.passes, manager.replay(), str(footage))
     replace_file(output, html.encode("utf-8", "replace"))
     return output
 

@@ -61,7 +61,7 @@ def demo(folder: Path, options: argparse.Namespace) -> int:
     began = time.monotonic()
     width, height = options.size
     print(
-        f"Making a clip: {options.frames} frames, {width}x{height}, {options.tracks} tracks whose true positions are known."
+        f"Making a clip: {options.frames} frames, {width}x{height}, and where {options.tracks} tracks truly are in it."
     )
     shot = make_shot(folder / "shot", options.frames, width, height, tracks=options.tracks)
     tracks = write_tracks(folder / "tracks.json", shot, 1)

@@ -22,10 +22,8 @@ from .errors import FootageUnusable, UsageError
 from .ranges import FrameRanges
 from .storage import SUFFIXES, document_suffix, encode_document, make_folder, read_document, replace_file
 
-IMAGE_SUFFIXES = frozenset(
-    (".png", ".jpg", ".jpeg", ".jp2", ".j2c", ".exr", ".tif", ".tiff", ".dpx", ".cin")
-    + (".tga", ".bmp", ".sgi", ".rgb", ".bw", ".hdr", ".webp", ".psd")
-)
+_STILLS = ("png", "jpg", "jpeg", "jp2", "j2c", "exr", "tif", "tiff", "dpx", "cin", "tga", "bmp", "sgi", "rgb", "bw")
+IMAGE_SUFFIXES = frozenset(f".{kind}" for kind in (*_STILLS, "hdr", "webp", "psd"))
 _SAMPLE = 4096  # bytes read at the beginning, in the middle and at the end of a file
 _MOVIE_SAMPLES = 64
 _DIGITS = re.compile(r"(.*?)(\d+)(\D*)\Z", re.DOTALL)  # the last group of digits of a name, as Blender takes it

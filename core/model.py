@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
-from enum import Enum
+from datetime import UTC, datetime
+from enum import StrEnum
 from typing import Any
 
 from .ranges import FrameRanges
 
 
-class SessionStatus(str, Enum):
+class SessionStatus(StrEnum):
     """How far a session is. Interrupted is no status: it is TRACKING or SOLVING without a live lease."""
 
     NOT_STARTED = "not_started"
@@ -27,7 +27,7 @@ class SessionStatus(str, Enum):
     FAILED = "failed"
 
 
-class SessionState(str, Enum):
+class SessionState(StrEnum):
     """What its user decided about a session."""
 
     ACTIVE = "active"
@@ -35,7 +35,7 @@ class SessionState(str, Enum):
     DISCARDED = "discarded"
 
 
-class FrameStatus(str, Enum):
+class FrameStatus(StrEnum):
     """The review state of a frame."""
 
     PENDING = "pending"
@@ -60,7 +60,7 @@ _TRANSITIONS: dict[FrameStatus, frozenset[FrameStatus]] = {
 }
 
 
-class Outcome(str, Enum):
+class Outcome(StrEnum):
     """How a pass ended, or why it paused."""
 
     COMPLETE = "complete"  # it reached its last frame
@@ -167,4 +167,4 @@ SESSION_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,31}\Z")
 
 def timestamp() -> str:
     """Now, in UTC, as ISO 8601."""
-    return datetime.now(timezone.utc).isoformat(timespec="seconds").replace("+00:00", "Z")
+    return datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

@@ -6,10 +6,10 @@ from __future__ import annotations
 import os
 import secrets
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -88,7 +88,7 @@ class TrackingSessionManager:
             self._read(reader, reader.records(after, self._checksum) if after.generation else reader.records())
 
     @contextmanager
-    def _reading(self) -> Iterator[None]:
+    def _reading(self) -> Generator[None]:
         try:
             yield
         except RecordInvalid as error:
@@ -180,6 +180,13 @@ class TrackingSessionManager:
         """Whether `position` lies in the part of the journal that counts. Raises JournalDamaged."""
         with self._reading():
             return JournalReader(self.folder, self._session.id).counts(position)
+
+    def has_frames_after(self, position: Position | None) -> bool:
+        """Whether frames or markers are recorded behind `position`, or at all if it is None or does not count."""
+        after = position if position is not None and self.counts(position) else None
+        with self._reading():
+            records = JournalReader(self.folder, self._session.id).records(after)
+            return any(record.type in (RecordType.FRAME, RecordType.MARKERS) for record in records)
 
     def details(self) -> FootageDetails:
         """What was seen of the footage when the session was made. Raises SessionUnreadable or UsageError."""
@@ -382,15 +389,15 @@ def create_session(
     details = describe(found)
     known = metadata or FootageMetadata(path="", frame_count=details.frame_count, size=details.size)
     base = sessions_folder(base_path)
-    now = timestamp()
-    ordered = datetime.now(timezone.utc).microsecond  # ids of the same second sort by age as well
-    session_id = f"{now[:10].replace('-', '')}-{now[11:19].replace(':', '')}-{ordered:05x}{secrets.token_hex(2)[:3]}"
+    now = datetime.now(UTC)
+    # ids sort by age, those of the same second as well
+    session_id = f"{now:%Y%m%d-%H%M%S}-{now.microsecond:05x}{secrets.token_hex(2)[:3]}"
     path = base / f"{session_id}{document_suffix()}"
     state = new_state(
         path,
         session_id=session_id,
         name=name or found.name,
-        created=now,
+        created=timestamp(),
         footage=replace(known, path=str(found.first), source=found.source, fingerprint=details.fingerprint),
         blend=blend,
         clip=clip,
@@ -431,7 +438,7 @@ def session_files(base_path: str | os.PathLike[str] | None = None) -> list[Path]
 
 
 def list_sessions(base_path: str | os.PathLike[str] | None = None) -> list[TrackingSession]:
-    """The readable sessions under `base_path`, newest first. Those that cannot be read are left out (and as they are)."""
+    """The readable sessions under `base_path`, newest first. Others are left out, and as they are."""
     found: list[TrackingSession] = []
     for path in reversed(session_files(base_path)):
         try:
@@ -502,7 +509,7 @@ def cleanup_old_sessions(base_path: str | os.PathLike[str], days_old: int = 30) 
     One that somebody owns is never touched, nor one that cannot be read or does not say when it was modified.
     """
     try:
-        limit = datetime.now(timezone.utc) - timedelta(days=days_old)
+        limit = datetime.now(UTC) - timedelta(days=days_old)
     except OverflowError:  # before the beginning of time
         return 0
     count = 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -72,12 +72,10 @@ def moment(text: str) -> datetime | None:
         value = datetime.fromisoformat(text.replace("Z", "+00:00"))
     except ValueError:
         return None
-    return value if value.tzinfo else value.replace(tzinfo=timezone.utc)
+    return value if value.tzinfo else value.replace(tzinfo=UTC)
 
 
-def summary_to_state(
-    summary: Summary, session: TrackingSession, position: Position, checksum: int
-) -> dict[str, Any]:
+def summary_to_state(summary: Summary, session: TrackingSession, position: Position, checksum: int) -> dict[str, Any]:
     """The parts of a session file that records change."""
     frame, operation = summary.checkpoint or (None, "")
     working = {SessionStatus.NOT_STARTED: "pending", SessionStatus.TRACKING: "running"}

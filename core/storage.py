@@ -105,7 +105,9 @@ def encode_document(content: Mapping[str, Any], suffix: str) -> bytes:
     if suffix == ".json" or yaml is None:
         return (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode("utf-8", "replace")
     dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
-    return cast("bytes", yaml.dump(_encodable(content), Dumper=dumper, encoding="utf-8", sort_keys=False, allow_unicode=True, width=110))
+    return yaml.dump(
+        _encodable(content), Dumper=dumper, encoding="utf-8", sort_keys=False, allow_unicode=True, width=110
+    )
 
 
 def _encodable(value: object) -> object:
@@ -148,6 +150,11 @@ def _parse_json(data: bytes) -> object:
     return json.loads(data.decode("utf-8", "surrogatepass"))
 
 
+def _is_endless(scalar: str) -> bool:
+    """Whether reading megabytes of this number would take hours."""
+    return len(scalar) > 100 and _BASE_60.match(scalar) is not None
+
+
 def _parse_yaml(data: bytes) -> object:
     if yaml is None:
         raise ValueError("PyYAML is not installed here")
@@ -161,15 +168,14 @@ def _parse_yaml(data: bytes) -> object:
                 raise ValueError("it uses YAML aliases, which session files never do")
             if isinstance(event, (yaml.ScalarEvent, yaml.CollectionStartEvent)) and event.tag is not None:
                 raise ValueError("it uses YAML tags, which session files never do")
-            if isinstance(event, yaml.ScalarEvent) and event.implicit[0] and len(event.value) > 100:
-                if _BASE_60.match(event.value):  # megabytes of that would take hours
-                    raise ValueError("it holds a number of impossible length")
+            if isinstance(event, yaml.ScalarEvent) and event.implicit[0] and _is_endless(event.value):
+                raise ValueError("it holds a number of impossible length")
             if isinstance(event, yaml.CollectionStartEvent):
                 depth += 1
             elif isinstance(event, yaml.CollectionEndEvent):
                 depth -= 1
             if depth > _DEPTH_LIMIT or nodes > _NODE_LIMIT:
                 raise ValueError("it is nested too deeply or has too many parts")
-        return yaml.load(text, Loader=loader)  # noqa: S506  # a safe loader
+        return yaml.load(text, Loader=loader)  # a safe loader
     except yaml.YAMLError as error:
         raise ValueError(str(error)) from error

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How far a session is, kept from its records: small whatever the length of the shot, and what the session file holds."""
+"""How far a session is, kept from its records: what the session file holds, small whatever the length of the shot."""
 
 from __future__ import annotations
 
@@ -37,7 +37,9 @@ class Summary:
     def open_pass(self) -> dict[str, Any] | None:
         """The entry of the pass that can be resumed."""
         last = self.passes[-1] if self.passes else None
-        return last if last is not None and last["outcome"] not in (Outcome.COMPLETE.value, Outcome.LOST.value) else None
+        return (
+            last if last is not None and last["outcome"] not in (Outcome.COMPLETE.value, Outcome.LOST.value) else None
+        )
 
     @property
     def resume_frame(self) -> int | None:
@@ -104,7 +106,7 @@ class Summary:
         self.status = SessionStatus.TRACKING
         for one in [said, *said.get("then", [])]:
             self.asked.add(*sorted((frame_number(one["start"]), frame_number(one["end"]))))
-        self._checkpoint(start, entry["operation"])
+        self._checkpoint(start, str(entry["operation"]))
 
     def _event(self, said: dict[str, Any]) -> None:
         what = said.get("event")

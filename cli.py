@@ -381,7 +381,8 @@ class _Signals:
 
     def __exit__(self, *_: object) -> None:
         for number, handler in self._before.items():
-            signal.signal(number, handler)
+            # None: it was set by Blender, in C, and cannot be put back; there is nothing left for it to guard
+            signal.signal(number, signal.SIG_DFL if handler is None else handler)
 
 
 def _drive(shot: Shot, run: Run) -> None:

@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A Blender to be killed and started again, and what its sessions have recorded."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from tracking_sessions.core.journal import JournalReader, RecordType
+from tracking_sessions.core.session import TrackingSessionManager, load_session, session_files
+from tracking_sessions.tests.blender.real import ROOT, Blender, debian_root
+from tracking_sessions.tests.footage import Shot
+
+Markers = dict[tuple[str, str], dict[int, bytes]]
+"""The packed markers of each track (tracking object, name) by frame, without the track's number."""
+
+_NUMBER_SIZE = 4
+
+
+class Machine(Blender):
+    """Blender on one computer: its processes see each other, so that one finds another dead.
+
+    A root is entered once and everything runs in it. (`Blender` enters it anew for each command, as containers would
+    be started one after the other: what was killed in one cannot be told from what goes on in another.)
+    """
+
+    @classmethod
+    @contextlib.contextmanager
+    def started(cls, name: str, folder: Path) -> Iterator[Machine]:
+        """The machine; all that runs on it ends with the block."""
+        machine = cls(name, folder)
+        if "/" in name:
+            yield machine
+            return
+        command = [ROOT / "tools" / "in-root", debian_root(name), folder, "bash", "-c", "echo; exec sleep infinity"]
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+        try:
+            assert process.stdout is not None and process.stdout.readline(), "the root cannot be entered"
+            inside = ("--mount", "--pid", "--root", f"--wd=/proc/{_child(process.pid)}/cwd")
+            machine._enter = ["nsenter", "--target", str(_child(process.pid)), *inside]
+            yield machine
+        finally:
+            process.kill()
+            process.wait(30)
+            process.stdout.close()
+
+    def start(self, *arguments: str | Path) -> Started:
+        """Start Blender with these arguments; its output can be read when it has ended."""
+        return Started(self.command(self.executable, *arguments), self.folder)
+
+    def make_blend(self, name: str) -> None:
+        """A .blend with the clip in it and its tracks selected, on frame 1."""
+        shutil.copy(ROOT / "tests" / "blender" / "make_blend.py", self.folder)
+        done = self.run("--factory-startup", "--python-exit-code", "7", "--python", "make_blend.py", "--", name)
+        assert done.returncode == 0, done
+
+
+class Started:
+    """A command that runs beside the test. Signals go to the program itself, not to what took it into its root."""
+
+    def __init__(self, command: list[str | Path], folder: Path) -> None:
+        self._wrapped = command[0] == "nsenter"
+        self._out, self._err = folder / "started.out", folder / "started.err"
+        with self._out.open("wb") as out, self._err.open("wb") as err:
+            self.process = subprocess.Popen(command, cwd=folder, stdin=subprocess.DEVNULL, stdout=out, stderr=err)
+
+    def signal(self, number: signal.Signals) -> None:
+        if self._wrapped:
+            os.kill(_child(self.process.pid), number)
+        if not self._wrapped or number == signal.SIGCONT:  # nsenter stops with its program, but does not go on with it
+            os.kill(self.process.pid, number)
+
+    def wait(self, timeout: float = 60) -> subprocess.CompletedProcess[str]:
+        try:
+            code = self.process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            self.signal(signal.SIGKILL)
+            raise
+        return subprocess.CompletedProcess([], code, self._out.read_text("utf-8"), self._err.read_text("utf-8"))
+
+    def wait_for(self, happened: Callable[[], bool], timeout: float = 60) -> None:
+        """Wait until something has happened, which must be before the program ends."""
+        end = time.monotonic() + timeout
+        while not happened():
+            assert self.process.poll() is None, f"it ended early:\n{self._out.read_text()}{self._err.read_text()}"
+            assert time.monotonic() < end, f"it did not happen in {timeout} s"
+            time.sleep(0.01)
+
+
+def _child(pid: int) -> int:
+    """The only child of a process, waiting for it to be born."""
+    for _ in range(500):
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()
+        if children:
+            return int(children[0])
+        time.sleep(0.01)
+    raise AssertionError(f"process {pid} started nothing")
+
+
+def put_clip(shot: Shot, folder: Path) -> None:
+    """Put plate/ and tracks.json into a folder, without a second copy on the disk if possible."""
+    (folder / "plate").mkdir()
+    for file in shot.files:
+        try:
+            os.link(file, folder / "plate" / file.name)
+        except OSError:
+            shutil.copy(file, folder / "plate")
+    shutil.copy(shot.folder.parent / "tracks.json", folder)
+
+
+def start_outside(folder: Path, *arguments: str | Path) -> Started:
+    """Start a command of the checkout with the bpy wheel."""
+    return Started([sys.executable, ROOT, *arguments], folder)
+
+
+def newest_session(root: Path) -> TrackingSessionManager:
+    """The last session in the session folder `root`."""
+    return load_session(session_files(root)[-1])
+
+
+def steps_recorded(root: Path) -> int:
+    """How many frames the newest session in `root` has recorded, read while another process writes; 0 if none."""
+    files = session_files(root)
+    if not files:
+        return 0
+    records = JournalReader(files[-1].with_suffix(""), files[-1].stem).records()
+    return sum(record.type == RecordType.FRAME for record in records)
+
+
+def recorded_markers(root: Path) -> Markers:
+    """All markers that the newest session in `root` has recorded."""
+    replay = newest_session(root).replay()
+    return {
+        (data.object, data.name): {frame: row[_NUMBER_SIZE:] for frame, row in sorted(replay.markers[number].items())}
+        for number, data in replay.tracks.items()
+    }
+
+
+def json_in(output: str) -> Any:
+    """The JSON in the output of Blender, which adds a line of its own unless it is started with -q before -b."""
+    start = min(at for at in (output.find("{"), output.find("["), output.find("null")) if at >= 0)
+    return json.JSONDecoder().raw_decode(output[start:])[0]

@@ -1,0 +1,26 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Runs in Blender: save the .blend named behind `--`, with the clip plate/ and the tracks of tracks.json."""
+
+import json
+import sys
+from pathlib import Path
+
+import bpy
+
+clip = bpy.data.movieclips.load(str(Path("plate", "shot_0001.png").absolute()))
+clip.use_fake_user = True
+width, height = clip.size
+for one in json.loads(Path("tracks.json").read_text(encoding="utf-8"))["tracks"]:
+    track = clip.tracking.tracks.new(name=one["name"], frame=1)
+    marker = track.markers[0]
+    marker.co = one["co"]
+    x, y = one["pattern_size"] / width / 2, one["pattern_size"] / height / 2
+    marker.pattern_corners = ((-x, -y), (x, -y), (x, y), (-x, y))
+    x, y = one["search_size"] / width / 2, one["search_size"] / height / 2
+    marker.search_min, marker.search_max = (-x, -y), (x, y)
+    track.select = True
+scene = bpy.context.scene
+scene.active_clip = clip
+scene.frame_start, scene.frame_end = 1, clip.frame_duration
+scene.frame_current = 1
+bpy.ops.wm.save_as_mainfile(filepath=str(Path(sys.argv[sys.argv.index("--") + 1]).absolute()))

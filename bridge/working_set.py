@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from ..core.errors import ClipChanged
-from ..core.journal import GUARDED, KEYED, MARKER, MARKER_SIZE, MUTED, Position
+from ..core.journal import GUARDED, KEYED, MARKER, MARKER_HEAD, MARKER_SIZE, MUTED, Position
 from ..core.model import Pass, TrackData
 from ..core.replay import frame_of, is_muted, spread_rows
 from ..core.run import Step
@@ -48,25 +48,30 @@ def reference_of(kinds: bytes, index: int, *, backwards: bool) -> tuple[int, ...
     """Which markers decide about the reference of the marker at `index`: it, or it and the muted one that makes it one.
 
     `kinds` has a byte for each marker of the track, by frame. Blender takes the nearest keyed marker on the side that
-    the tracking comes from, else the first one of the nearest segment that a muted marker borders. Empty: neither
-    exists, and Blender would crash.
+    the tracking comes from, else the first one of the nearest segment, where a muted marker or nothing is before it.
+    Empty if there are muted ones only.
     """
     if backwards:
         keyed = kinds.find(_KEYED, index)
         border = kinds.find(bytes((_FREE, _MUTED)), index)
-        return (keyed,) if keyed >= 0 else (border, border + 1) if border >= 0 else ()
+        if keyed >= 0 or border >= 0:
+            return (keyed,) if keyed >= 0 else (border, border + 1)
+        end = len(kinds) - 1
+        return (end,) if kinds[end] == _FREE else ()
     keyed = kinds.rfind(_KEYED, 0, index + 1)
     border = kinds.rfind(bytes((_MUTED, _FREE)), 0, index + 1)
-    return (keyed,) if keyed >= 0 else (border + 1, border) if border >= 0 else ()
+    if keyed >= 0 or border >= 0:
+        return (keyed,) if keyed >= 0 else (border + 1, border)
+    return (0,) if kinds[0] == _FREE else ()
 
 
 def needed(frames: Sequence[int], kinds: bytes, frame: int, *, backwards: bool, keyframe: bool) -> list[int]:
-    """The indices of the markers that tracking on from `frame` reads, ascending; empty if it cannot be tracked.
+    """The indices of the markers that tracking on from `frame`, which has one, reads, ascending.
 
     These are the nearest `REACH` usable markers at and before the frame, those after it when tracking backwards (libmv
-    predicts from earlier markers where there are any, else from later ones), muted ones in between, and the references
-    of all of them. Of the earlier markers of a backwards pass there are as many more as are passed until the next
-    refresh.
+    predicts from earlier markers where there are any, else from later ones), muted ones in between, and the reference
+    of the marker that is tracked. Of the earlier markers of a backwards pass there are as many more as are passed until
+    the next refresh.
     """
     here = bisect_right(frames, frame)
     low, usable = here, 0
@@ -75,31 +80,32 @@ def needed(frames: Sequence[int], kinds: bytes, frame: int, *, backwards: bool, 
         low -= 1
         usable += kinds[low] != _MUTED
     high, usable = here, 0
-    wanted = REACH if backwards or not here else 0
+    wanted = REACH if backwards else 0
     while high < len(frames) and usable < wanted:
         usable += kinds[high] != _MUTED
         high += 1
     keep = set(range(low, high))
-    if not keyframe:
-        return sorted(keep)
-    current = max(here - 1, 0)
-    if kinds[current] != _MUTED and not reference_of(kinds, current, backwards=backwards):
-        return []
-    for index in range(low, high) if not backwards else range(high - 1, low - 1, -1):
-        if kinds[index] == _MUTED:
-            continue
-        found = reference_of(kinds, index, backwards=backwards)
-        if found:
-            keep.update(found)
-            break  # those nearer to the frame have the same one, or one that is kept anyway
-        keep.discard(index)  # Blender would crash on it
-    if kinds[current] != _MUTED:
-        keep.update(reference_of(kinds, current, backwards=backwards))
+    if keyframe and kinds[here - 1] != _MUTED:
+        keep.update(reference_of(kinds, here - 1, backwards=backwards))
     return sorted(keep)
 
 
 def _row(rows: bytes, index: int) -> bytes:
     return rows[index * MARKER_SIZE : (index + 1) * MARKER_SIZE]
+
+
+def _with_start(track: MovieTrackingTrack, rows: bytes, frames: Sequence[int], frame: int) -> bytes:
+    """The packed markers with one on `frame`, where there is none.
+
+    Blender makes it a copy of another one before it tracks. Its search decides of which: the next one at times.
+    """
+    model = track.markers.find_frame(frame, exact=False)
+    assert model is not None  # a track with markers
+    row = _row(rows, bisect_left(frames, model.frame))
+    number, _, flags = MARKER_HEAD.unpack_from(row)
+    copy = MARKER_HEAD.pack(number, frame, flags) + row[MARKER_HEAD.size :]
+    at = bisect_left(frames, frame) * MARKER_SIZE
+    return rows[:at] + copy + rows[at:]
 
 
 class _Follower:
@@ -117,14 +123,17 @@ class _Follower:
         setattr(work, mask_name(work), getattr(track, mask_name(track)))
         rows = read_rows(track, number)
         frames = array("i", rows)[1 :: MARKER_SIZE // 4]
-        kinds = rows[8::MARKER_SIZE].translate(_KINDS)
-        keep = needed(frames, kinds, frame, backwards=self._backwards, keyframe=self._keyframe)
-        self.is_trackable = bool(keep)
-        if not keep:
+        self.is_trackable = bool(frames)
+        if not frames:
             work.select = False
             return
+        near = frames[max(bisect_left(frames, frame) - 1, 0) : bisect_right(frames, frame) + 1]
+        if frame not in near:
+            rows = _with_start(track, rows, frames, frame)
+            frames = array("i", rows)[1 :: MARKER_SIZE // 4]
+        kinds = rows[8::MARKER_SIZE].translate(_KINDS)
+        keep = needed(frames, kinds, frame, backwards=self._backwards, keyframe=self._keyframe)
         before, behind = bisect_left(frames, frame), bisect_right(frames, frame)
-        near = frames[max(before - 1, 0) : behind + 1]
         self.lacks = [at for at in (frame, frame - plan.direction) if at not in near]
         """Frames around the start on which Blender may make a marker in the first step."""
         self.ahead = frozenset(frames[:before] if self._backwards else frames[behind:])
@@ -135,7 +144,7 @@ class _Follower:
         self.reference: int | None = None
         """The clip frame whose image the pattern is taken from, besides the current one."""
         if self._keyframe:
-            found = reference_of(kinds, max(behind - 1, 0), backwards=self._backwards)
+            found = reference_of(kinds, before, backwards=self._backwards)
             self.reference = frames[found[0]] if found else None
         write_rows(work, b"".join(_row(rows, index) for index in keep))
         work.select = True

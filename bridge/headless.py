@@ -219,7 +219,7 @@ def _place_tracks(editor: ClipEditor, request: Request) -> int:
             raise NothingToTrack("The clip has no tracks: find features with --detect, or name positions with --tracks")
         if not editor.detect_features(start):
             raise NothingToTrack(f"No features were found on frame {start}: try another --start, or use --tracks")
-    if not any(is_chosen(track) for track in tracks):
+    if not any(is_chosen(track, editor.space) for track in tracks):
         for track in tracks:
             track.select = not (track.hide or track.lock)
     return start

@@ -24,7 +24,7 @@ from .markers import merge_rows, read_rows, read_settings, write_rows, write_set
 from .working_set import WorkingSet, remove_leftovers
 
 if TYPE_CHECKING:
-    from bpy.types import MovieClip, MovieTrackingObject, MovieTrackingTrack
+    from bpy.types import MovieClip, MovieTrackingObject, MovieTrackingTrack, SpaceClipEditor
 
 Delivery = Callable[[int], bool]
 
@@ -134,7 +134,8 @@ class Shot:
         remove_leftovers(self.clip)
         where = self.clip.tracking.objects.active
         assert where is not None  # a clip has at least the camera
-        chosen = [track for track in where.tracks if is_chosen(track)]
+        space = self.editor.space
+        chosen = [track for track in where.tracks if is_chosen(track, space)]
         if not any(has_usable_marker(track, start) for track in chosen):
             raise NothingToTrack(
                 f"No track can be followed from frame {start}: select tracks that are visible, unlocked "
@@ -236,9 +237,13 @@ class Shot:
         self.session.close()
 
 
-def is_chosen(track: MovieTrackingTrack) -> bool:
-    """Whether Track Forwards would take the track: selected, visible and not locked."""
-    selected = track.select or track.select_anchor or track.select_pattern or track.select_search
+def is_chosen(track: MovieTrackingTrack, space: SpaceClipEditor) -> bool:
+    """Whether Track Forwards would take the track: selected by a part that is shown, visible and not locked."""
+    selected = (
+        track.select_anchor
+        or (track.select_pattern and space.show_marker_pattern)
+        or (track.select_search and space.show_marker_search)
+    )
     return selected and not track.hide and not track.lock
 
 

@@ -1,0 +1,278 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The working set tracks as Blender does: as its sequence within what floats cost, as its single steps to the bit."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import bpy
+import pytest
+
+from tracking_sessions.tests.bpy.tracking import (
+    add_tracks,
+    chosen,
+    difference,
+    live_frames,
+    markers_of,
+    new_clip,
+    place,
+    settings_of,
+    shape,
+    track_sequence,
+    track_session,
+    track_steps,
+)
+from tracking_sessions.tests.footage import Shot, make_shot
+
+FRAMES = 50
+STEPS_DRIFT = 0.2
+"""Pixels between Blender's own steps and its sequence with PREV_FRAME: each step rounds the pattern that the next one
+looks for, so here the steps are what the working set is held to."""
+
+
+@pytest.fixture(scope="module")
+def footage(tmp_path_factory: pytest.TempPathFactory) -> Shot:
+    """Tracks of all kinds: two leave, two get lost, eight survive."""
+    return make_shot(tmp_path_factory.mktemp("shot"), FRAMES, 320, 180, tracks=12)
+
+
+@pytest.fixture(scope="module")
+def long_footage(tmp_path_factory: pytest.TempPathFactory) -> Shot:
+    return make_shot(tmp_path_factory.mktemp("long"), 150, 320, 180, tracks=12)
+
+
+Prepare = Callable[[Any, Shot], None]
+
+
+class Case(NamedTuple):
+    prepare: Prepare = lambda clip, footage: None
+    ranges: tuple[tuple[int, int], ...] = ((1, FRAMES),)
+    at: int = 1
+    settings: dict[str, Any] = {}
+    pixels: float = 0.03  # how far from Blender's sequence
+
+
+def every(name: str, value: Any) -> Prepare:
+    def prepare(clip: Any, footage: Shot) -> None:
+        for track in clip.tracking.tracks:
+            setattr(track, name, value)
+
+    return prepare
+
+
+def with_channels(clip: Any, footage: Shot) -> None:
+    for index, track in enumerate(clip.tracking.tracks):
+        track.use_red_channel, track.use_green_channel, track.use_blue_channel = index % 2 == 0, True, index % 3 == 0
+        track.use_grayscale_preview = index % 4 == 0
+
+
+def with_mask(clip: Any, footage: Shot) -> None:
+    """The left half of each pattern counts."""
+    name = "annotation" if hasattr(clip.tracking.tracks[0], "annotation") else "grease_pencil"
+    mask = (bpy.data.annotations if hasattr(bpy.data, "annotations") else bpy.data.grease_pencils).new("Mask")
+    stroke = mask.layers.new("Mask", set_active=True).frames.new(1).strokes.new()
+    stroke.points.add(4)
+    width, height = clip.size
+    for point, (x, y) in zip(stroke.points, ((-15, -15), (2, -15), (2, 15), (-15, 15)), strict=True):
+        point.co = (x / width, y / height, 0)
+    for track in clip.tracking.tracks:
+        track.use_mask = True
+        setattr(track, name, mask)
+
+
+def limited(clip: Any, footage: Shot) -> None:
+    clip.tracking.tracks[0].frames_limit = 20
+    clip.tracking.tracks[1].frames_limit = 12
+
+
+def only_some(clip: Any, footage: Shot) -> None:
+    tracks = clip.tracking.tracks
+    tracks[0].select, tracks[1].hide, tracks[2].lock = False, True, True
+    tracks[3].select = False
+    tracks[3].select_anchor = True
+    tracks[4].select = False
+    tracks[4].select_search = True  # the search area is not shown: Blender does not take that as selected
+
+
+def tracked_before(clip: Any, footage: Shot) -> None:
+    """All is tracked, then nudged in the middle: tracking runs into markers that are there."""
+    track_steps(clip, 1, FRAMES)
+    for track in clip.tracking.tracks:
+        marker = track.markers.find_frame(20)
+        if marker is not None:
+            marker.co = (marker.co[0] + 0.3 / footage.width, marker.co[1])
+
+
+def tracked_backwards_before(clip: Any, footage: Shot) -> None:
+    track_steps(clip, FRAMES, 1)
+
+
+def with_gaps(clip: Any, footage: Shot) -> None:
+    track_steps(clip, 1, 42)
+    for number, track in enumerate(clip.tracking.tracks):
+        for frame in range(15 + number % 3, 27):
+            track.markers.delete_frame(frame)
+
+
+def with_muted(clip: Any, footage: Shot) -> None:
+    """Some markers are muted in the middle, and some tracks end where tracking begins."""
+    track_steps(clip, 1, 30)
+    for number, track in enumerate(clip.tracking.tracks):
+        for frame in (4, 5, 9, 22) if number % 2 else (20, 21, 25):
+            marker = track.markers.find_frame(frame)
+            if marker is not None:
+                marker.mute = True
+
+
+def with_keyed(clip: Any, footage: Shot) -> None:
+    track_steps(clip, 1, 30)
+    for number, track in enumerate(clip.tracking.tracks):
+        for frame in (8, 24) if number % 2 else (12, 20, 26):
+            marker = track.markers.find_frame(frame)
+            if marker is not None and not marker.mute:
+                marker.is_keyed = True
+
+
+def without_key(clip: Any, footage: Shot) -> None:
+    """As after Clear Track Path: no keyed marker, and no muted one that borders what is left."""
+    track_steps(clip, 1, 30)
+    for number, track in enumerate(clip.tracking.tracks):
+        for frame in range(6 if number % 2 else 2):
+            track.markers.delete_frame(frame)
+
+
+def with_one_unkeyed(clip: Any, footage: Shot) -> None:
+    every_other = list(clip.tracking.tracks)[::2]
+    for track in every_other:
+        track.markers[0].is_keyed = False
+
+
+def lost_before(clip: Any, footage: Shot) -> None:
+    """Half of the tracks are lost already on the frame that tracking starts from, some without a marker there."""
+    track_steps(clip, 1, 10)
+    for number, track in enumerate(clip.tracking.tracks):
+        if number % 2:
+            track.markers.find_frame(8).mute = True
+            track.markers.delete_frame(9)
+            if number % 4 == 1:
+                track.markers.delete_frame(10)
+
+
+def on_later_frames(clip: Any, footage: Shot) -> None:
+    """Half of the tracks have markers after the start only."""
+    track_steps(clip, 1, 18)
+    for number, track in enumerate(clip.tracking.tracks):
+        if number % 2:
+            for frame in range(14):
+                track.markers.delete_frame(frame)
+
+
+def start_at_101(clip: Any, footage: Shot) -> None:
+    clip.frame_start = 101
+
+
+def offset_by_5(clip: Any, footage: Shot) -> None:
+    clip.frame_offset = 5
+
+
+def as_object(clip: Any, footage: Shot) -> None:
+    """The tracks belong to an object; the camera has one of the same name."""
+    where = clip.tracking.objects.new("Cup")
+    add_tracks(clip, where.tracks, footage, 1)
+    clip.tracking.objects.active = where
+    camera = clip.tracking.objects["Camera"].tracks
+    for track in camera:
+        track.select = False
+
+
+def crossing(clip: Any, footage: Shot) -> None:
+    """A marker that is wrong on purpose: it is lost in the first step."""
+    track = clip.tracking.tracks.new(name="Wrong", frame=1)
+    track.select, track.correlation_min = True, 1.0
+    place(clip, track.markers[0], (0.5, 0.5))
+
+
+CASES = {
+    "forward": Case(),
+    "backward": Case(ranges=((FRAMES, 1),), at=FRAMES),
+    "both ways": Case(ranges=((21, FRAMES), (21, 1)), at=21),
+    "previous frame": Case(settings={"pattern_match": "PREV_FRAME"}, pixels=STEPS_DRIFT),
+    "previous frame backward": Case(ranges=((FRAMES, 1),), at=FRAMES, settings={"pattern_match": "PREV_FRAME"}, pixels=STEPS_DRIFT),
+    "affine": Case(settings={"motion_model": "Affine"}, ranges=((1, 30),)),
+    "perspective backward": Case(settings={"motion_model": "Perspective"}, ranges=((30, 1),), at=30),
+    "location and rotation, previous frame": Case(
+        settings={"motion_model": "LocRot", "pattern_match": "PREV_FRAME"}, ranges=((1, 25),), pixels=STEPS_DRIFT
+    ),
+    "without brute force": Case(settings={"use_brute": False}),
+    "without brute force backward": Case(settings={"use_brute": False}, ranges=((FRAMES, 1),), at=FRAMES),
+    "normalized": Case(settings={"use_normalization": True}),
+    "strict": Case(settings={"correlation_min": 0.98}),
+    "margin": Case(settings={"margin": 30}),
+    "frames limit": Case(limited, ranges=((1, 13),)),
+    "frames limit backward": Case(limited, ranges=((40, 28),), at=40),
+    "mask": Case(with_mask, ranges=((1, 30),)),
+    "mask, previous frame": Case(with_mask, ranges=((1, 20),), settings={"pattern_match": "PREV_FRAME"}, pixels=STEPS_DRIFT),
+    "channels": Case(with_channels, ranges=((1, 25),)),
+    "clip from frame 101": Case(start_at_101, ranges=((11, 40), (11, 1)), at=11),
+    "frame offset": Case(offset_by_5, ranges=((1, 40),)),
+    "tracking object": Case(as_object, ranges=((1, 40),)),
+    "some tracks": Case(only_some, ranges=((1, 30),)),
+    "tracked before": Case(tracked_before, ranges=((8, 35),)),
+    "tracked before, backward": Case(tracked_before, ranges=((35, 8),)),
+    "tracked before, previous frame": Case(tracked_before, ranges=((8, 30),), settings={"pattern_match": "PREV_FRAME"}, pixels=STEPS_DRIFT),
+    "tracked backwards before": Case(tracked_backwards_before, ranges=((12, 40), (12, 2)), at=FRAMES),
+    "gaps": Case(with_gaps, ranges=((14, 35),)),
+    "gaps, inside": Case(with_gaps, ranges=((20, 35),)),
+    "gaps, backward": Case(with_gaps, ranges=((30, 5),)),
+    "muted": Case(with_muted, ranges=((17, 40),)),
+    "muted, backward": Case(with_muted, ranges=((24, 2),)),
+    "keyed": Case(with_keyed, ranges=((15, 40),)),
+    "keyed, backward": Case(with_keyed, ranges=((22, 4),)),
+    "keyed, both, previous frame": Case(
+        with_keyed, ranges=((15, 30), (15, 3)), settings={"pattern_match": "PREV_FRAME"}, pixels=STEPS_DRIFT
+    ),
+    "no key": Case(without_key, ranges=((17, 40),)),
+    "no key, backward": Case(without_key, ranges=((24, 2),)),
+    "one marker without a key": Case(with_one_unkeyed, ranges=((1, 30),)),
+    "lost before": Case(lost_before, ranges=((10, 25),)),
+    "lost before, backward": Case(lost_before, ranges=((10, 2),)),
+    "later frames": Case(on_later_frames, ranges=((10, 30),)),
+    # the guard that a step puts before the start makes that the reference; a sequence keeps the one behind the gap
+    "later frames, backward": Case(on_later_frames, ranges=((10, 1),), pixels=10),
+    "lost at once": Case(crossing, ranges=((1, 20),)),
+}
+
+
+@pytest.mark.parametrize("case", CASES.values(), ids=[name.replace(" ", "-") for name in CASES])
+def test_it_tracks_as_blender_does(footage: Shot, tmp_path: Path, case: Case) -> None:
+    assert_tracks_as_blender(footage, tmp_path, case)
+
+
+def assert_tracks_as_blender(footage: Shot, root: Path, case: Case) -> None:
+    results = []
+    for way in (track_sequence, track_steps, None):
+        clip = new_clip(footage, case.at, **case.settings)
+        case.prepare(clip, footage)
+        if way is None:
+            followed = [track.name for track in chosen(clip)]
+            clip.tracking.settings.speed = "DOUBLE"
+            before = settings_of(clip, without=followed)
+            track_session(clip, root, case.ranges)
+            assert settings_of(clip, without=followed) == before
+        else:
+            for start, end in case.ranges:
+                way(clip, start, end)
+        results.append(markers_of(clip))
+    sequence, steps, ours = results
+    assert shape(ours) == shape(sequence)
+    assert difference(ours, sequence, clip.size) <= case.pixels
+    assert ours == steps
+
+
+def test_some_tracks_live_on_and_some_do_not(footage: Shot, tmp_path: Path) -> None:
+    """What the cases compare is not nothing."""
+    clip = new_clip(footage)
+    track_session(clip, tmp_path, [(1, FRAMES)])
+    last = {name: max(live_frames(rows)) for name, rows in markers_of(clip).items()}
+    assert sum(frame == FRAMES for frame in last.values()) >= 8
+    assert sum(frame < FRAMES for frame in last.values()) >= 3

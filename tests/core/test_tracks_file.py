@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Start positions from a JSON file."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tracking_sessions.core.errors import TracksFileInvalid
+from tracking_sessions.core.tracks_file import StartPosition, read_tracks_file
+
+SETTINGS = ("pattern_match", "motion_model")
+
+
+def read(path: Path, content: Any) -> list[StartPosition]:
+    path.write_bytes(content if isinstance(content, bytes) else json.dumps(content).encode())
+    return read_tracks_file(path, (200, 100), 10, SETTINGS)
+
+
+def test_positions_are_read_in_either_unit_with_settings(tmp_path: Path) -> None:
+    found = read(
+        tmp_path / "tracks.json",
+        {
+            "tracks": [
+                {"co": [0.25, 1]},
+                {"name": "Ecke 隅", "frame": 10, "pixels": [50, 100], "pattern_size": 21, "search_size": 71.5},
+                {"co": [0, 0], "pattern_match": "PREV_FRAME"},
+            ]
+        },
+    )
+    assert found == [
+        StartPosition("Track.001", 1, (0.25, 1.0)),
+        StartPosition("Ecke 隅", 10, (0.25, 1.0), 21.0, 71.5),
+        StartPosition("Track.003", 1, (0.0, 0.0), settings={"pattern_match": "PREV_FRAME"}),
+    ]
+
+
+def test_a_plain_list_will_do(tmp_path: Path) -> None:
+    assert len(read(tmp_path / "tracks.json", [{"co": [0.5, 0.5]}])) == 1
+
+
+GOOD: dict[str, Any] = {"co": [0.5, 0.5]}
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        None, [], "x", {}, {"co": None}, {"co": [1]}, {"co": [1, 2, 3]}, {"co": ["0", 0]}, {"co": [True, 0]},
+        {"co": [1.5, 0]}, {"co": [-0.1, 0]}, {"pixels": [201, 0]}, {"co": [0, 0], "pixels": [0, 0]},
+        GOOD | {"frame": 0}, GOOD | {"frame": 11}, GOOD | {"frame": 1.5}, GOOD | {"frame": True}, GOOD | {"frame": "1"},
+        GOOD | {"name": ""}, GOOD | {"name": 5}, GOOD | {"weight": 1}, GOOD | {"pattern_size": -1},
+        GOOD | {"pattern_size": 201}, GOOD | {"pattern_size": 50, "search_size": 20}, GOOD | {"search_size": "big"},
+    ],
+    ids=repr,
+)  # fmt: skip
+def test_the_entry_that_is_wrong_is_named(tmp_path: Path, entry: Any) -> None:
+    with pytest.raises(TracksFileInvalid, match="Track 2 in"):
+        read(tmp_path / "tracks.json", [GOOD, entry])
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"", b"{}", b"[]", b"null", b"5", b'{"tracks": {}}', b"rubbish", b"\xff", b"[" * 100_000, b'{"tracks": [',
+        b'[{"co": [NaN, 0]}]', b'[{"co": [1e999, 0]}]', b'[{"co": [' + b"9" * 5000 + b", 0]}]",
+        b"[" + b"{}," * 100_001 + b"{}]",
+    ],
+    ids=lambda content: repr(content[:12]),
+)  # fmt: skip
+def test_what_is_no_list_of_tracks_is_told(tmp_path: Path, content: bytes) -> None:
+    with pytest.raises(TracksFileInvalid) as raised:
+        read(tmp_path / "tracks.json", content)
+    assert raised.value.exit_code == 3 and "tracks.json" in str(raised.value)
+
+
+@pytest.mark.parametrize("path", ["missing.json", ".", "a\0b", "x" * 5000])
+def test_a_file_that_cannot_be_read_is_told(path: str) -> None:
+    with pytest.raises(TracksFileInvalid):
+        read_tracks_file(Path(path), (200, 100), 10, SETTINGS)

@@ -49,7 +49,7 @@ class Footage:
 
     def file(self, frame: int) -> Path:
         """The file that holds clip frame `frame`."""
-        if self.source == "MOVIE":
+        if self.source == "MOVIE" or not self.digits:
             return self.first
         return self.first.with_name(f"{self.head}{self.number + frame - 1:0{self.digits}d}{self.tail}")
 

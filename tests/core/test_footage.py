@@ -1,0 +1,191 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Footage on disk: found from any of its files, whole, and unchanged."""
+
+import os
+import struct
+from pathlib import Path
+
+import pytest
+
+from tracking_sessions.core.errors import FootageUnusable, SessionUnreadable, UsageError
+from tracking_sessions.core.footage import FootageCheck, describe, find_footage, load_details, save_details
+from tracking_sessions.core.ranges import FrameRanges
+
+
+def png(width: int = 64, height: int = 48, filling: bytes = b"") -> bytes:
+    """As much of a PNG file as is looked at."""
+    head = b"\x89PNG\r\n\x1a\n" + struct.pack(">I4sII", 13, b"IHDR", width, height)
+    return head + filling.ljust(3000, b".") + struct.pack(">I4sI", 0, b"IEND", 0xAE426082)
+
+
+def make(folder: Path, *names: str) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    for number, name in enumerate(names):
+        (folder / name).write_bytes(png(filling=b"%d" % number))
+    return folder
+
+
+def files(path: Path) -> list[str]:
+    footage = find_footage(path)
+    return [footage.file(frame).name for frame in range(1, footage.count + 1)]
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["plate_0001.png", "plate_0002.png", "plate_0003.png"],
+        ["8.png", "9.png", "10.png", "11.png"],
+        ["99.PNG", "100.PNG"],
+        ["v2.098_x.png", "v2.099_x.png", "v2.100_x.png"],
+        ["shot10 take 0000.exr", "shot10 take 0001.exr"],
+        ["写真-07.jpg", "写真-08.jpg"],
+        ["one.tif"],
+        ["a\nb1.png", "a\nb2.png"],
+    ],
+    ids=lambda names: names[0],
+)
+def test_a_sequence_is_found_from_any_of_its_files_and_its_folder(tmp_path: Path, names: list[str]) -> None:
+    folder = make(tmp_path / "plates", *names)
+    make(folder, ".hidden1.png", "notes.txt", "other.mov")
+    assert files(folder) == names
+    for name in names:
+        assert files(folder / name) == names
+        assert find_footage(folder / name) == find_footage(folder)
+
+
+def test_sequences_of_one_folder_are_told_apart(tmp_path: Path) -> None:
+    folder = make(tmp_path, "a_1.png", "a_2.png", "b_1.png", "b_2.png", "b_2.jpg")
+    assert files(folder / "b_1.png") == ["b_1.png", "b_2.png"]
+    with pytest.raises(FootageUnusable, match="more than one sequence"):
+        find_footage(folder)
+
+
+def test_a_movie_is_one_file_of_all_frames(tmp_path: Path) -> None:
+    movie = make(tmp_path, "shot 010.mov") / "shot 010.mov"
+    footage = find_footage(movie)
+    assert (footage.source, footage.name, footage.file(1), footage.file(900)) == ("MOVIE", "shot 010", movie, movie)
+
+
+def test_names_are_for_people(tmp_path: Path) -> None:
+    assert find_footage(make(tmp_path / "a", "plate_0001.png")).name == "plate"
+    assert find_footage(make(tmp_path / "sh010", "0001.png")).name == "sh010"
+
+
+def test_a_clip_may_begin_later_in_the_files(tmp_path: Path) -> None:
+    footage = find_footage(make(tmp_path, *[f"f{n}.png" for n in range(1, 7)])).shifted(2)
+    assert footage.file(1).name == "f3.png" and footage.count == 4
+
+
+@pytest.mark.parametrize(
+    "path", ["missing.png", "missing", "nul\0.png", "x" * 5000 + ".png", "\ud800.png", "a/../b.mov"]
+)
+def test_footage_that_is_not_there_is_told(tmp_path: Path, path: str) -> None:
+    with pytest.raises(FootageUnusable) as raised:
+        describe(find_footage(tmp_path / path))
+    assert raised.value.exit_code == 3
+
+
+def test_an_empty_folder_is_no_footage(tmp_path: Path) -> None:
+    with pytest.raises(FootageUnusable, match="no images"):
+        find_footage(tmp_path)
+
+
+@pytest.fixture
+def plates(tmp_path: Path) -> Path:
+    return make(tmp_path / "plates", *[f"plate_{n:04d}.png" for n in range(1, 6)])
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (None, "is missing"),
+        (b"", "empty file"),
+        (png()[:-1500], "cut off"),
+        (png()[:20], "cut off"),
+        (b"\xff\xd8\xff" + bytes(900), "cut off"),
+        (png(65, 48), "65x48 pixels, the first one 64x48"),
+    ],
+)
+def test_a_frame_that_is_not_whole_is_named(plates: Path, content: bytes | None, words: str) -> None:
+    broken = plates / "plate_0003.png"
+    broken.unlink() if content is None else broken.write_bytes(content)
+    with pytest.raises(FootageUnusable, match=words) as raised:
+        describe(find_footage(plates))
+    assert raised.value.frame == 3 and raised.value.path == broken and "plate_0003.png" in str(raised.value)
+
+
+def test_what_was_seen_is_kept_under_the_fingerprint(plates: Path, tmp_path: Path) -> None:
+    footage = find_footage(plates)
+    details = describe(footage)
+    assert details.size == (64, 48) and details.frame_count == len(details.entries) == 5
+    save_details(tmp_path, footage, details)
+    save_details(tmp_path, footage, details)
+    kept = load_details(tmp_path, details.fingerprint)
+    assert (kept.entries, kept.fingerprint) == (details.entries, details.fingerprint)
+    (path,) = (tmp_path / "footage").iterdir()
+    content = path.read_bytes()
+    for size in (0, len(content) // 2, len(content) - 10):
+        path.write_bytes(content[:size])
+        with pytest.raises((SessionUnreadable, UsageError)):
+            load_details(tmp_path, details.fingerprint)
+
+
+@pytest.mark.parametrize("fingerprint", ["", "../../x", "f" * 31, "g" * 32, "F" * 32])
+def test_a_fingerprint_never_becomes_a_path(tmp_path: Path, fingerprint: str) -> None:
+    with pytest.raises(UsageError):
+        load_details(tmp_path, fingerprint)
+
+
+def test_unchanged_footage_passes(plates: Path) -> None:
+    footage = find_footage(plates)
+    check = FootageCheck(footage, describe(footage))
+    check.frames(FrameRanges([(1, 5)]))
+    for path in plates.iterdir():
+        os.utime(path, (1, 1))  # copied, restored: the content counts
+    again = FootageCheck(footage, describe(footage))
+    again.frames(FrameRanges([(1, 5)]))
+    for frame in range(1, 6):
+        again.frame(frame)
+
+
+@pytest.mark.parametrize("content", [None, b"", png(filling=b"changed"), png() + b".", png()[:-1]])
+def test_a_frame_that_has_changed_is_named(plates: Path, content: bytes | None) -> None:
+    footage = find_footage(plates)
+    details = describe(footage)
+    changed = plates / "plate_0004.png"
+    changed.unlink() if content is None else changed.write_bytes(content)
+    check = FootageCheck(footage, details)
+    check.frames(FrameRanges([(1, 3), (5, 5)]))
+    with pytest.raises(FootageUnusable, match="plate_0004") as raised:
+        check.frames(FrameRanges([(3, 5)]))
+    assert raised.value.frame == 4
+    if content is None or len(content) != len(png()):
+        with pytest.raises(FootageUnusable, match="plate_0004"):
+            check.frame(4)
+
+
+@pytest.mark.parametrize("frame", [0, -3, 6])
+def test_a_frame_outside_the_footage_is_told(plates: Path, frame: int) -> None:
+    footage = find_footage(plates)
+    check = FootageCheck(footage, describe(footage))
+    make(plates, f"plate_{frame:04d}.png")
+    with pytest.raises(FootageUnusable):
+        check.frame(frame)
+    with pytest.raises(FootageUnusable):
+        check.frames(FrameRanges([(frame, frame)]))
+
+
+def test_a_movie_that_has_changed_anywhere_is_noticed(tmp_path: Path) -> None:
+    movie = tmp_path / "shot.mp4"
+    movie.write_bytes(bytes(range(256)) * 2000)
+    footage = find_footage(movie)
+    details = describe(footage)
+    FootageCheck(footage, details).frames(FrameRanges([(1, 9)]))
+    content = bytearray(movie.read_bytes())
+    content[300_000:310_000] = bytes(10_000)
+    movie.write_bytes(content)
+    with pytest.raises(FootageUnusable, match="The movie has changed"):
+        FootageCheck(footage, details).frames(FrameRanges([(1, 9)]))
+    movie.unlink()
+    with pytest.raises(FootageUnusable):
+        FootageCheck(footage, details).frame(1)

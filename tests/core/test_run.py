@@ -1,0 +1,204 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The promise of a run: tracked, recorded, flushed, and only then counted and handed on."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from tracking_sessions.core.errors import ClipChanged, FootageUnusable, Interrupted, StorageFailed
+from tracking_sessions.core.journal import Position
+from tracking_sessions.core.model import Outcome, Pass
+from tracking_sessions.core.run import Run, Step
+from tracking_sessions.core.session import load_session
+from tracking_sessions.tests.core.shots import (
+    FakeTracker,
+    final_markers,
+    finish,
+    go_on,
+    live_frames,
+    make_session,
+    start_markers,
+    start_run,
+)
+
+
+def outcomes(run: Run) -> list[str]:
+    return [one["outcome"] for one in load_session(run.session.path).passes]
+
+
+def test_a_frame_is_recorded_and_flushed_before_it_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    session = make_session(tmp_path)
+    tracker = FakeTracker(start_markers((1, 2, 3), 1))
+    run = start_run(session, [(1, 6)], tracker, deliver_every=1)
+    order: list[str] = []
+    real_write, real_fsync = os.write, os.fsync
+    journal = session.folder / "journal.1"
+    number = journal.stat().st_ino
+
+    def write(descriptor: int, data: bytes) -> int:
+        if os.fstat(descriptor).st_ino == number:
+            order.append(f"write, at frame {run.frame}, {run.steps} counted")
+        return real_write(descriptor, data)
+
+    def fsync(descriptor: int) -> None:
+        if os.fstat(descriptor).st_ino == number:
+            order.append(f"fsync, at frame {run.frame}, {run.steps} counted")
+        real_fsync(descriptor)
+
+    with run:
+        monkeypatch.setattr(os, "write", write)
+        monkeypatch.setattr(os, "fsync", fsync)
+        tracker.calls = order
+        run.step()
+        monkeypatch.undo()
+    assert order[:4] == ["step", "write, at frame 1, 0 counted", "fsync, at frame 1, 0 counted", "deliver 1"]
+    assert (run.frame, run.steps) == (2, 1)
+
+
+def test_all_steps_reach_the_clip_in_bulk_and_in_order(tmp_path: Path) -> None:
+    session = make_session(tmp_path)
+    tracker = FakeTracker(start_markers((1, 2, 3), 1), lost={2: 3})
+    run = start_run(session, [(1, 6)], tracker)
+    with run:
+        assert (run.total, run.remaining) == (5, 5)
+        while run.step():
+            assert run.remaining == 6 - run.frame
+    assert tracker.delivered == [2, 3, 4, 5, 6]
+    assert tracker.calls == "begin step step|deliver 2|step step|deliver 2|step|deliver 1|end".replace(
+        " s", "|s"
+    ).split("|")
+    assert run.outcome is Outcome.COMPLETE and run.alive == {1, 3} and run.steps == 5
+    assert session.replay().markers == tracker.markers
+    assert live_frames(tracker.markers, 2) == [1, 2] and live_frames(tracker.markers, 1) == [1, 2, 3, 4, 5, 6]
+    assert not run.step() and outcomes(run) == ["complete"]
+
+
+def test_both_directions_are_one_run(tmp_path: Path) -> None:
+    session = make_session(tmp_path)
+    tracker = FakeTracker(start_markers((1, 2, 3), 3))
+    run = start_run(session, [(3, 6), (3, 1)], tracker)
+    assert run.total == 5
+    finish(run)
+    assert live_frames(tracker.markers, 1) == [1, 2, 3, 4, 5, 6]
+    assert tracker.calls.count("begin") == tracker.calls.count("end") == 2
+    assert outcomes(run) == ["complete", "complete"]
+    assert final_markers(session.path) == tracker.markers
+
+
+def test_a_run_ends_when_the_last_track_is_lost(tmp_path: Path) -> None:
+    session = make_session(tmp_path)
+    run = start_run(session, [(1, 6)], FakeTracker(start_markers((1, 2, 3), 1), lost={1: 2, 2: 3, 3: 3}))
+    finish(run)
+    assert run.outcome is Outcome.LOST and run.frame == 3 and outcomes(run) == ["lost"]
+    assert str(session.session.tracked_frames) == "1-3"
+
+
+def test_a_pause_can_be_resumed_with_the_same_bits(tmp_path: Path) -> None:
+    ranges = [(1, 4), (1, 1)]
+    whole = make_session(tmp_path / "whole")
+    finish(start_run(whole, ranges))
+    for steps in range(4):
+        session = make_session(tmp_path / str(steps))
+        run = start_run(session, ranges)
+        with run:
+            for _ in range(steps):
+                run.step()
+            run.pause()
+            assert not run.step()
+        session.close()
+        assert go_on(session.path, ranges) == final_markers(whole.path)
+
+
+def test_an_interruption_is_no_failure_and_an_error_is_recorded(tmp_path: Path) -> None:
+    for folder, error, outcome in (
+        ("a", Interrupted("stop"), "running"),
+        ("b", ClipChanged("Track “A” is gone"), "failed"),
+    ):
+        session = make_session(tmp_path / folder)
+        tracker = FakeTracker(start_markers((1, 2, 3), 1))
+        run = start_run(session, [(1, 6)], tracker, deliver_every=100)
+        with pytest.raises(type(error)), run:
+            run.step()
+            raise error
+        session.close()
+        (entry,) = load_session(session.path).passes
+        assert entry["outcome"] == outcome and entry.get("detail", "") == ("" if outcome == "running" else str(error))
+        assert tracker.delivered == [2] and tracker.calls[-1] == "end"
+        assert load_session(session.path).get_resume_point() == 2 and load_session(session.path).is_interrupted
+
+
+class FailsToBegin(FakeTracker):
+    def begin(self, plan: Pass, frame: int, alive: frozenset[int]) -> None:
+        super().begin(plan, frame, alive)
+        raise ClipChanged("a track is gone")
+
+
+def test_a_tracker_that_fails_to_begin_is_ended(tmp_path: Path) -> None:
+    tracker = FailsToBegin(start_markers((1, 2, 3), 1))
+    run = start_run(make_session(tmp_path), [(1, 6)], tracker)
+    with pytest.raises(ClipChanged), run:
+        raise AssertionError
+    assert tracker.calls[0] == "begin" and tracker.calls[-1] == "end" and outcomes(run) == ["failed"]
+
+
+class NeedsReference(FakeTracker):
+    def references(self) -> frozenset[int]:
+        return frozenset({1})
+
+
+@pytest.mark.parametrize(("missing", "steps"), [(1, 0), (4, 2)])
+def test_no_step_reads_an_image_that_is_gone(tmp_path: Path, missing: int, steps: int) -> None:
+    session = make_session(tmp_path)
+    run = start_run(session, [(1, 6)], NeedsReference(start_markers((1, 2, 3), 1)))
+    (tmp_path / "plates" / f"plate_{missing:04d}.png").unlink()
+    with pytest.raises(FootageUnusable) as raised, run:
+        while run.step():
+            pass
+    assert raised.value.frame == missing and run.steps == steps
+    assert outcomes(run) == ["failed"]
+
+
+def test_the_tracker_rests_while_a_file_is_saved(tmp_path: Path) -> None:
+    tracker = FakeTracker(start_markers((1, 2, 3), 1))
+    run = start_run(make_session(tmp_path), [(1, 4)], tracker, deliver_every=100)
+    with run:
+        run.step()
+        run.rest()
+        assert tracker.calls == ["begin", "step", "deliver 1", "end"]
+        while run.step():
+            pass
+    assert tracker.delivered == [2, 3, 4] and tracker.calls.count("begin") == tracker.calls.count("end") == 2
+
+
+class Notes(FakeTracker):
+    """Compares what it is told with what it was given."""
+
+    def deliver(self, steps: Sequence[Step], position: Position) -> None:
+        super().deliver(steps, position)
+        self.told = position
+
+
+def test_the_clip_is_never_said_to_hold_a_frame_that_it_was_not_given(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The record was written, but the session file after it was not."""
+    session = make_session(tmp_path)
+    tracker = Notes(start_markers((1, 2, 3), 1))
+    run = start_run(session, [(1, 6)], tracker, deliver_every=1)
+    with pytest.raises(StorageFailed), run:
+        run.step()
+        held = session.position
+
+        def fail(*_: object) -> None:
+            raise OSError(28, "No space left on device")
+
+        monkeypatch.setattr(os, "replace", fail)
+        session._next_file = 0.0
+        run.step()
+    assert tracker.delivered == [2] and tracker.told == held < session.position
+    session.close()
+    monkeypatch.undo()
+    assert load_session(session.path).get_resume_point() == 3
+    assert load_session(session.path).has_frames_after(held)

@@ -143,7 +143,7 @@ def merge_rows(track: MovieTrackingTrack, rows: Mapping[int, bytes]) -> None:
 
 
 def _places(track: MovieTrackingTrack, frames: Iterable[int]) -> dict[int, int]:
-    """Where the markers of `frames`, ascending, stand; to read the frames of a long track as a column costs far more."""
+    """Where the markers of `frames`, ascending, stand. Reading all frames of a long track costs far more."""
     markers = track.markers
     places: dict[int, int] = {}
     place = -1

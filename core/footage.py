@@ -127,23 +127,24 @@ def _sequence(path: Path, names: Iterable[str]) -> Footage:
     if one is None:
         return Footage(path, "SEQUENCE", path.stem, 0, path.suffix, 0, 1)
     head, digits, tail = one
-    numbers: list[int] = []
+    numbers: list[str] = []
     for name in names:
         if name.startswith(head) and name.endswith(tail):
             number = name[len(head) : len(name) - len(tail)]
-            if number.isascii() and number.isdigit() and (len(number) == len(digits) or _grown(number, digits)):
-                numbers.append(int(number))
-    low, high = min(numbers), max(numbers)
-    width = (
-        min(len(digits), len(str(low))) if not digits.startswith("0") and len(str(low)) < len(digits) else len(digits)
-    )
+            if number.isascii() and number.isdigit() and len(number) < 10:
+                numbers.append(number)
+    # numbers either have leading zeros and one length, or none and count on, such as 99 and 100
+    numbers = [n for n in numbers if len(n) == len(digits) or not (_is_padded(n) or _is_padded(digits))]
+    if any(_is_padded(n) for n in numbers):
+        numbers = [n for n in numbers if len(n) == len(digits)]
+    low, high = min(map(int, numbers)), max(map(int, numbers))
+    width = min(map(len, numbers))
     first = path.with_name(f"{head}{low:0{width}d}{tail}")
     return Footage(first, "SEQUENCE", head, width, tail, low, high - low + 1)
 
 
-def _grown(number: str, digits: str) -> bool:
-    """Whether `number` counts on in a sequence of numbers without padding, such as 99 and 100."""
-    return number[0] != "0" and digits[0] != "0"
+def _is_padded(number: str) -> bool:
+    return len(number) > 1 and number.startswith("0")
 
 
 def describe(footage: Footage) -> FootageDetails:

@@ -36,6 +36,7 @@ def files(path: Path) -> list[str]:
         ["plate_0001.png", "plate_0002.png", "plate_0003.png"],
         ["8.png", "9.png", "10.png", "11.png"],
         ["99.PNG", "100.PNG"],
+        ["x0.png", *(f"x{n}.png" for n in range(1, 12))],
         ["v2.098_x.png", "v2.099_x.png", "v2.100_x.png"],
         ["shot10 take 0000.exr", "shot10 take 0001.exr"],
         ["写真-07.jpg", "写真-08.jpg"],

@@ -13,10 +13,12 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from io import TextIOWrapper
 from pathlib import Path
-from types import FrameType
-from typing import TYPE_CHECKING, Any, TextIO
+from types import FrameType, ModuleType
+from typing import TYPE_CHECKING, Any
 
 from .core.errors import (
     FAILED,
@@ -29,6 +31,7 @@ from .core.errors import (
 )
 from .core.model import SESSION_ID, SessionState, SessionStatus
 from .core.session import SUFFIXES, TrackingSessionManager, load_session, session_files, sessions_folder
+from .core.session_file import resolve
 
 if TYPE_CHECKING:
     from .bridge.headless import Result
@@ -42,22 +45,46 @@ _BAR_INTERVAL = 0.1
 
 def main(arguments: Sequence[str]) -> int:
     """Run one command; returns the exit code: 0, 1 failed, 2 usage, 3 shot unusable, 75 stopped and to be resumed."""
+    _open_closed_streams()
     parser = _parser()
     try:
         options = parser.parse_args(arguments)
     except SystemExit as leaving:
         return leaving.code if isinstance(leaving.code, int) else FAILED
     try:
-        options.run(options)
-        sys.stdout.flush()
+        lines: list[str] = options.run(options)
     except TrackingSessionError as error:
         _say(f"{error}." if not str(error).endswith((".", "?", "!")) else str(error))
         return error.exit_code
-    except BrokenPipeError:  # the reader of our output has gone
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return FAILED
     except KeyboardInterrupt:
         return STOPPED
+    return _print(lines)
+
+
+def _open_closed_streams() -> None:
+    """Put the null device where a standard stream is closed, or the next file would get its number, and what Blender
+    prints would go into that file."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(number)
+        except OSError:
+            null = os.open(os.devnull, os.O_RDWR)  # takes the lowest free number, which is this one
+            setattr(sys, name, os.fdopen(null, "w" if number else "r", closefd=False))
+
+
+def _print(lines: Sequence[str]) -> int:
+    """Print results; returns the exit code."""
+    try:
+        if isinstance(sys.stdout, TextIOWrapper):
+            sys.stdout.reconfigure(errors="replace")  # a name may hold what the terminal cannot show
+        for line in lines:
+            print(line)
+        sys.stdout.flush()
+    except OSError as error:
+        if not isinstance(error, BrokenPipeError):  # else its reader has seen enough
+            _say(f"The result cannot be printed: {error.strerror}. What was tracked is recorded.")
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # so that Python can flush at its end
+        return FAILED
     return 0
 
 
@@ -140,7 +167,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _command(
-    commands: Any, name: str, run: Callable[[argparse.Namespace], None], words: str, example: str
+    commands: Any, name: str, run: Callable[[argparse.Namespace], list[str]], words: str, example: str
 ) -> argparse.ArgumentParser:
     parser: argparse.ArgumentParser = commands.add_parser(
         name, help=words, description=f"{words[0].upper()}{words[1:]}.", epilog=f"Example: tracking_sessions {example}"
@@ -183,10 +210,9 @@ def _positive(text: str) -> int:
 # Commands
 
 
-def _track(options: argparse.Namespace) -> None:
-    with _quiet_blender() as output:
-        from .bridge import headless
-
+def _track(options: argparse.Namespace) -> list[str]:
+    with _stoppable(), _quiet_blender():
+        headless = _headless()
         blend = options.footage.suffix.lower() == ".blend"
         root = options.root or (options.footage.absolute().parent / "tracking_sessions" if blend else _root(None))
         request = headless.Request(
@@ -203,24 +229,21 @@ def _track(options: argparse.Namespace) -> None:
             fresh=options.fresh,
             save=options.save,
         )
-        _print_outcome(headless.track(request, _drive), options.json, output)
+        result = headless.track(request, _drive, _say)
+    return _outcome(result, options.json)
 
 
-def _resume(options: argparse.Namespace) -> None:
+def _resume(options: argparse.Namespace) -> list[str]:
     session = _find(options.session, _root(options.root)) if options.session else _latest(_root(options.root))
     if session is None:
         _say("No session was interrupted: there is nothing to resume.")
-        if options.json:
-            print("null")
-        return
-    with _quiet_blender() as output:
-        from .bridge import headless
-
-        result = headless.resume(session, _drive, save=options.save, salvage=options.salvage, wait=options.wait)
-        _print_outcome(result, options.json, output)
+        return ["null"] if options.json else []
+    with _stoppable(), _quiet_blender():
+        result = _headless().resume(session, _drive, save=options.save, salvage=options.salvage, wait=options.wait)
+    return _outcome(result, options.json)
 
 
-def _list(options: argparse.Namespace) -> None:
+def _list(options: argparse.Namespace) -> list[str]:
     root = _root(options.root)
     rows: list[dict[str, Any]] = []
     for path in reversed(session_files(root)):
@@ -235,49 +258,48 @@ def _list(options: argparse.Namespace) -> None:
         if options.limit and len(rows) >= options.limit:
             break
     if options.json:
-        print(json.dumps(rows, indent=1))
-        return
+        return [json.dumps(rows, indent=1)]
     if not rows:
         _say(f"There are no such sessions in {root}.")
+    lines: list[str] = []
     for row in rows:
         state = "" if row["state"] == SessionState.ACTIVE.value else f", {row['state']}"
         owner = f", in use by {row['owner']}" if row["owner"] else ""
-        print(
+        lines.append(
             f"{row['id']}  {row['percent_complete']:5.1f} %  {row['tracked_frames']:>6} frames  "
             f"{row['status'].replace('_', ' ')}{state}{owner}  {_short(row['name'])}"
         )
+    return lines
 
 
-def _info(options: argparse.Namespace) -> None:
+def _info(options: argparse.Namespace) -> list[str]:
     manager = _find(options.session, _root(options.root))
     session = manager.session
     row = _described(manager)
-    row |= {"footage": str(session.footage.path), "ranges": str(session.tracked_frames), "passes": manager.passes}
+    footage = resolve(manager.path, session.footage.path)
+    row |= {"footage": str(footage), "ranges": str(session.tracked_frames), "passes": manager.passes}
     if options.frames:
         row["frames"] = _tracks_by_frame(manager)
     if options.json:
-        print(json.dumps(row, indent=1))
-        return
-    lines = [
+        return [json.dumps(row, indent=1)]
+    facts = [
         ("Session", session.id),
         ("Name", _short(session.name, 200)),
         ("Status", row["status"].replace("_", " ") + (f" ({row['state']})" if row["state"] != "active" else "")),
         ("Owner", row["owner"] or "nobody"),
-        ("Footage", session.footage.path),
+        ("Footage", _short(str(footage), 200)),
         ("Frames", f"{row['tracked_frames']} of {row['total_frames']} tracked: {row['ranges'] or 'none'}"),
         ("Modified", session.modified),
     ]
-    for name, value in lines:
-        print(f"{name + ':':<10}{value}")
+    lines = [f"{name + ':':<10}{value}" for name, value in facts]
     for one in manager.passes:
         detail = f": {one['detail']}" if one.get("detail") else ""
-        print(
+        lines.append(
             f"Pass {one['number']}:   {one['operation'].replace('_', ' ')} {one['range']}, "
             f"at frame {one['last_frame']}, {one['alive']} of {one['tracks']} tracks alive, {one['outcome']}{detail}"
         )
-    for frame, alive in row.get("frames", {}).items():
-        print(f"{frame:>8}  {alive} tracks")
-    print(f"Next:     {_advice(row)}")
+    lines += [f"{frame:>8}  {alive} tracks" for frame, alive in row.get("frames", {}).items()]
+    return [*lines, f"Next:     {_advice(row)}"]
 
 
 def _advice(row: dict[str, Any]) -> str:
@@ -295,7 +317,7 @@ def _described(manager: TrackingSessionManager) -> dict[str, Any]:
     return {
         "id": session.id,
         "name": session.name,
-        "file": str(manager.path),
+        "file": str(manager.path.absolute()),
         "state": session.state.value,
         "created": session.created,
         "modified": session.modified,
@@ -364,6 +386,40 @@ def _latest(root: Path) -> TrackingSessionManager | None:
 # Driving a run
 
 
+def _headless() -> ModuleType:
+    """The module that tracks; the others need no bpy. Raises TrackingSessionError if there is none."""
+    try:
+        from .bridge import headless
+    except ImportError as error:
+        if "bpy" in sys.modules:
+            raise
+        raise TrackingSessionError(
+            f"Tracking needs Blender ({error}): run this inside it, as “blender -b -c tracking_sessions …”, or with a "
+            "Python that has the package bpy"
+        ) from error
+    return headless
+
+
+@contextmanager
+def _stoppable() -> Iterator[None]:
+    """SIGINT and SIGTERM before the first frame, or after the last one, end with a message as well."""
+    before = {number: signal.signal(number, signal.default_int_handler) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise Interrupted(
+            "Stopped; everything recorded is kept: give the command again, “track” with --resume"
+        ) from None
+    finally:
+        _put_back(before)
+
+
+def _put_back(handlers: Mapping[signal.Signals, Any]) -> None:
+    for number, handler in handlers.items():
+        # None: it was set by Blender, in C, and cannot be put back; there is nothing left for it to guard
+        signal.signal(number, signal.SIG_DFL if handler is None else handler)
+
+
 class _Signals:
     """SIGINT and SIGTERM let the frame in flight be recorded; a second one ends the process at once."""
 
@@ -380,9 +436,7 @@ class _Signals:
             signal.signal(one, signal.SIG_DFL)
 
     def __exit__(self, *_: object) -> None:
-        for number, handler in self._before.items():
-            # None: it was set by Blender, in C, and cannot be put back; there is nothing left for it to guard
-            signal.signal(number, signal.SIG_DFL if handler is None else handler)
+        _put_back(self._before)
 
 
 def _drive(shot: Shot, run: Run) -> None:
@@ -391,7 +445,7 @@ def _drive(shot: Shot, run: Run) -> None:
         f"Tracking “{_short(session.name)}” {run.plan.start}-{run.plan.end} from frame {run.frame}, "
         f"{len(run.alive)} tracks."
     )
-    progress = _Progress(run, sys.stderr)
+    progress = _Progress(run)
     with _Signals() as signals:
         while run.step():
             progress.show()
@@ -408,11 +462,10 @@ def _drive(shot: Shot, run: Run) -> None:
 class _Progress:
     """A bar on a terminal, a line now and then in a log."""
 
-    def __init__(self, run: Run, stream: TextIO) -> None:
+    def __init__(self, run: Run) -> None:
         self._run = run
-        self._stream = stream
         self._total = run.remaining
-        self._terminal = stream.isatty()
+        self._terminal = sys.stderr.isatty()
         self._began = self._shown = time.monotonic()
 
     def show(self) -> None:
@@ -427,14 +480,13 @@ class _Progress:
         )
         if self._terminal:
             done = 24 * (self._total - run.remaining) // max(1, self._total)
-            self._stream.write(f"\r\033[K[{'#' * done}{'.' * (24 - done)}] {words}")
-            self._stream.flush()
+            _say(f"\r\033[K[{'#' * done}{'.' * (24 - done)}] {words}", end="")
         else:
             _say(words[0].upper() + words[1:] + ".")
 
     def end(self) -> None:
         if self._terminal:
-            self._stream.write("\r\033[K")
+            _say("\r\033[K", end="")
 
 
 def _duration(seconds: float) -> str:
@@ -443,7 +495,7 @@ def _duration(seconds: float) -> str:
     return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min {seconds:02d} s" if minutes else f"{seconds} s"
 
 
-def _print_outcome(result: Result, as_json: bool, output: TextIO) -> None:
+def _outcome(result: Result, as_json: bool) -> list[str]:
     manager = result.session
     last = manager.passes[-1]
     if as_json:
@@ -455,53 +507,43 @@ def _print_outcome(result: Result, as_json: bool, output: TextIO) -> None:
             "tracks_alive": last["alive"],
             "saved": str(result.saved) if result.saved else None,
         }
-        print(json.dumps(row, indent=1), file=output, flush=True)
-        return
+        return [json.dumps(row, indent=1)]
     progress = manager.get_progress()
-    if result.frames:
-        print(
-            f"Tracked {result.frames} frames; {progress['tracked_frames']} of {progress['total_frames']} are recorded.",
-            file=output,
-        )
-    else:
-        print(
-            f"Nothing to do: {progress['tracked_frames']} of {progress['total_frames']} frames are recorded.",
-            file=output,
-        )
-    if last["outcome"] == "lost":
-        print(f"All tracks were lost at frame {last['last_frame']}.", file=output)
-    else:
-        print(f"{last['alive']} of {last['tracks']} tracks were followed to frame {last['last_frame']}.", file=output)
-    print(f"Session {manager.session.id} in {manager.path.parent.parent}", file=output)
-    if result.saved:
-        print(f"Saved {result.saved}", file=output)
-    output.flush()
+    recorded = f"{progress['tracked_frames']} of {progress['total_frames']}"
+    lines = [
+        f"Tracked {result.frames} frames; {recorded} are recorded."
+        if result.frames
+        else f"Nothing to do: {recorded} frames are recorded.",
+        f"All tracks were lost at frame {last['last_frame']}."
+        if last["outcome"] == "lost"
+        else f"{last['alive']} of {last['tracks']} tracks were followed to frame {last['last_frame']}.",
+        f"Session {manager.session.id} in {manager.path.parent.parent}",
+    ]
+    return [*lines, f"Saved {result.saved}"] if result.saved else lines
 
 
-class _quiet_blender:  # reads as a statement: with _quiet_blender()
-    """Sends what Blender prints to standard error, and gives back the standard output for results.
+@contextmanager
+def _quiet_blender() -> Iterator[None]:
+    """Sends what Blender prints to standard error: standard output is for results.
 
     Blender writes such lines as `Read blend: …` and `Saved …` to file descriptor 1, past Python.
     """
-
-    def __enter__(self) -> TextIO:
+    sys.stdout.flush()
+    descriptor = os.dup(1)
+    os.dup2(2, 1)
+    try:
+        yield
+    finally:
         sys.stdout.flush()
-        self._descriptor = os.dup(1)
-        self._output = os.fdopen(
-            os.dup(self._descriptor), "w", encoding=sys.stdout.encoding or "utf-8", errors="replace"
-        )
-        os.dup2(2, 1)
-        return self._output
-
-    def __exit__(self, *_: object) -> None:
-        self._output.close()
-        sys.stdout.flush()
-        os.dup2(self._descriptor, 1)
-        os.close(self._descriptor)
+        os.dup2(descriptor, 1)
+        os.close(descriptor)
 
 
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
+def _say(text: str, end: str = "\n") -> None:
+    try:
+        print(text, end=end, file=sys.stderr, flush=True)
+    except OSError:
+        pass  # nobody listens any more, which is no reason to stop
 
 
 def _short(text: str, limit: int = 60) -> str:

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 import bpy
 
 from ..core.errors import (
+    JournalDamaged,
+    LeaseHeld,
     NothingToTrack,
     SessionUnreadable,
     ShotUnusable,
@@ -22,10 +24,11 @@ from ..core.errors import (
     UsageError,
 )
 from ..core.footage import describe, find_footage
-from ..core.model import SessionState, SessionStatus
+from ..core.model import SessionState, SessionStatus, TrackingSession
 from ..core.run import Run
-from ..core.session import TrackingSessionManager, load_session, session_files
-from ..core.session_file import resolve
+from ..core.session import TrackingSessionManager, delete_session, load_session, session_files
+from ..core.session_file import checked_session, resolve
+from ..core.storage import read_document
 from ..core.tracks_file import StartPosition, read_tracks_file
 from .clip import clip_size, footage_of, open_footage
 from .editor import ClipEditor, background_editor
@@ -66,28 +69,54 @@ class Result:
     saved: Path | None
 
 
-def track(request: Request, drive: Drive) -> Result:
+def track(request: Request, drive: Drive, warn: Callable[[str], None]) -> Result:
     """Track a shot in a session of its own, or go on with its unfinished one.
 
-    Raises UnfinishedSession unless `resume` or `fresh` says what to do about that, and what tracking raises.
+    `warn` is told of sessions that cannot be read and may be of this footage. Raises UnfinishedSession unless `resume`
+    or `fresh` says what to do about one, and what tracking raises.
     """
     blend = request.footage if request.footage.suffix.lower() == ".blend" else None
     _check_save(request.save, blend)
     with _opened(blend, request.clip, request.footage) as editor:
-        earlier = _sessions_of(editor.clip, request.root)
+        earlier = _sessions_of(editor.clip, request, warn)
         unfinished = next((one for one in earlier if one.session.is_unfinished), None)
-        if unfinished is not None and not request.resume:
-            if not request.fresh:
-                raise UnfinishedSession(unfinished.session.id, unfinished.session.name)
-            with unfinished:
-                unfinished.set_state(SessionState.DISCARDED)
-        if request.resume and (unfinished or earlier):
+        if request.resume and earlier:
             shot = Shot.join(editor, unfinished or earlier[0])
-            if not shot.session.passes:
-                return _begin(shot, request, drive)
-            return _go_on(shot, drive, request.save)
-        shot = Shot.create(editor, request.root, request.name, blend=str(blend.absolute()) if blend else "")
-        return _begin(shot, request, drive)
+            with shot.session:
+                if shot.session.passes:
+                    return _finish(shot, shot.resume(), drive, request.save)
+                return _finish(shot, shot.start(_place_tracks(editor, request)), drive, request.save)
+        if unfinished is None or not unfinished.passes:  # what recorded nothing is nothing to lose
+            return _begin(editor, request, drive, blend)
+        if unfinished.owner:
+            raise LeaseHeld(unfinished.owner)
+        if not request.fresh:
+            raise UnfinishedSession(unfinished.session.id, unfinished.session.name)
+        with unfinished:
+            unfinished.acquire()
+            return _begin(editor, request, drive, blend, unfinished)
+
+
+def _begin(
+    editor: ClipEditor,
+    request: Request,
+    drive: Drive,
+    blend: Path | None,
+    replaced: TrackingSessionManager | None = None,
+) -> Result:
+    """Track in a new session, in place of `replaced`, which is set aside once that can begin."""
+    ranges = _place_tracks(editor, request)
+    shot = Shot.create(editor, request.root, request.name, blend=str(blend.absolute()) if blend else "")
+    with shot.session:
+        try:
+            run = shot.start(ranges)
+        except (UsageError, ShotUnusable):
+            delete_session(shot.session)  # or it would be in the way of the next try
+            raise
+        if replaced is not None:
+            replaced.set_state(SessionState.DISCARDED)
+            replaced.close()
+        return _finish(shot, run, drive, request.save)
 
 
 def resume(session: TrackingSessionManager, drive: Drive, *, save: Path | None, salvage: bool, wait: bool) -> Result:
@@ -98,19 +127,9 @@ def resume(session: TrackingSessionManager, drive: Drive, *, save: Path | None, 
     blend = resolve(session.path, said.blend) if said.blend else None
     _check_save(save, blend)
     with _opened(blend, said.clip, resolve(session.path, said.footage.path)) as editor:
-        return _go_on(Shot.join(editor, session, salvage=salvage, wait=wait), drive, save)
-
-
-def _begin(shot: Shot, request: Request, drive: Drive) -> Result:
-    with shot.session:
-        start = _place_tracks(shot.editor, request)
-        run = shot.start(_ranges(request, start, shot.clip.frame_duration))
-        return _finish(shot, run, drive, request.save)
-
-
-def _go_on(shot: Shot, drive: Drive, save: Path | None) -> Result:
-    with shot.session:
-        return _finish(shot, shot.resume(), drive, save)
+        shot = Shot.join(editor, session, salvage=salvage, wait=wait)
+        with shot.session:
+            return _finish(shot, shot.resume(), drive, save)
 
 
 def _finish(shot: Shot, run: Run | None, drive: Drive, save: Path | None) -> Result:
@@ -136,7 +155,10 @@ def _opened(blend: Path | None, clip_name: str, footage: Path) -> Iterator[ClipE
         try:
             bpy.ops.wm.open_mainfile(filepath=str(blend.absolute()), load_ui=True, use_scripts=False)
         except RuntimeError as error:
-            raise ShotUnusable(f"Blender cannot open {blend}: {str(error).strip()}") from error
+            reason = str(error).strip().rpartition(": ")[2]  # Blender names the file twice before it
+            raise ShotUnusable(
+                f"Blender cannot open {blend}: it is damaged, cut, or no .blend at all ({reason})"
+            ) from error
         clip = _clip_of_file(clip_name)
     with background_editor(clip) as editor:
         yield editor
@@ -172,29 +194,43 @@ def _fit_scene(clip: MovieClip) -> None:
     scene.render.resolution_x, scene.render.resolution_y = clip_size(clip)
 
 
-def _sessions_of(clip: MovieClip, root: Path) -> list[TrackingSessionManager]:
-    """The readable sessions of the same footage that were not set aside, newest first."""
+def _sessions_of(clip: MovieClip, request: Request, warn: Callable[[str], None]) -> list[TrackingSessionManager]:
+    """The readable sessions of the same footage that were not set aside, newest first.
+
+    Raises JournalDamaged if the newest of them is damaged, unless the request is to start afresh.
+    """
     footage = footage_of(clip)
     fingerprint = ""
     found: list[TrackingSessionManager] = []
-    for path in reversed(session_files(root)):
+
+    def is_of_footage(path: Path, said: TrackingSession) -> bool:
+        nonlocal fingerprint
+        if said.state is SessionState.DISCARDED or (said.blend and said.clip != clip.name):
+            return False
+        if resolve(path, said.footage.path) == footage.first:
+            return True
+        fingerprint = fingerprint or describe(footage).fingerprint
+        return said.footage.fingerprint == fingerprint
+
+    for path in reversed(session_files(request.root)):
         try:
             manager = load_session(path)
-        except SessionUnreadable:
-            continue
-        said = manager.session
-        if said.state is SessionState.DISCARDED or (said.blend and said.clip != clip.name):
-            continue
-        if resolve(path, said.footage.path) != footage.first:
-            fingerprint = fingerprint or describe(footage).fingerprint
-            if said.footage.fingerprint != fingerprint:
+        except SessionUnreadable as error:
+            warn(f"{error}. It may be a session of this footage")
+        except JournalDamaged as error:
+            if not is_of_footage(path, checked_session(path, read_document(path))):
                 continue
-        found.append(manager)
+            if not found and not request.fresh:
+                raise
+            warn(str(error))
+        else:
+            if is_of_footage(path, manager.session):
+                found.append(manager)
     return found
 
 
-def _place_tracks(editor: ClipEditor, request: Request) -> int:
-    """Make the tracks that were asked for, and return the clip frame to start from."""
+def _place_tracks(editor: ClipEditor, request: Request) -> list[tuple[int, int]]:
+    """Make the tracks that were asked for, and return the ranges to track."""
     clip = editor.clip
     tracks = clip.tracking.objects.active.tracks
     placed: list[StartPosition] = []
@@ -214,6 +250,7 @@ def _place_tracks(editor: ClipEditor, request: Request) -> int:
         start = clip.frame_duration if request.direction == "backward" else 1
     if not 1 <= start <= clip.frame_duration:
         raise UsageError(f"Frame {start} is outside the clip, which has the frames 1 to {clip.frame_duration}")
+    ranges = _ranges(request, start, clip.frame_duration)
     if not tracks:
         if not request.detect:
             raise NothingToTrack("The clip has no tracks: find features with --detect, or name positions with --tracks")
@@ -222,7 +259,7 @@ def _place_tracks(editor: ClipEditor, request: Request) -> int:
     if not any(is_chosen(track, editor.space) for track in tracks):
         for track in tracks:
             track.select = not (track.hide or track.lock)
-    return start
+    return ranges
 
 
 def _place_track(clip: MovieClip, one: StartPosition) -> None:
@@ -231,7 +268,8 @@ def _place_track(clip: MovieClip, one: StartPosition) -> None:
         try:
             setattr(track, name, value)
         except (TypeError, ValueError) as error:
-            raise TracksFileInvalid(f"{name} of track “{one.name}”: {error}") from error
+            reason = str(error).removeprefix("bpy_struct: item.attr = val: ")
+            raise TracksFileInvalid(f"{name} of track “{one.name}”: {reason}") from error
     marker = track.markers[0]
     marker.co = one.co
     width, height = clip_size(clip)

@@ -106,7 +106,7 @@ class Replay:
 
     @property
     def last_pass(self) -> PassProgress | None:
-        return self.passes[max(self.passes)] if self.passes else None
+        return next(reversed(self.passes.values()), None)
 
     def rows(self, track: int) -> bytes:
         """The packed markers of a track, by frame."""
@@ -169,6 +169,8 @@ class Replay:
             object=str(said["object"]),
             blender=str(said.get("blender", "")),
         )
+        if self.passes and plan.number <= max(self.passes):
+            raise RecordInvalid(f"pass {plan.number} is opened after pass {max(self.passes)}")
         self.passes[plan.number] = PassProgress(plan, self._then(said), frame=plan.start, alive=frozenset(tracks))
         self.tracked.add(plan.start)
         self.edited.clear()
@@ -184,9 +186,9 @@ class Replay:
 
     def _frame(self, payload: bytes) -> None:
         number, frame, _, count = FRAME_HEAD.unpack_from(payload)
-        progress = self.passes.get(number)
-        if progress is None or abs(frame) > FRAME_LIMIT:
-            raise RecordInvalid(f"frame {frame} of pass {number}, which was never opened")
+        progress = self.last_pass
+        if progress is None or progress.plan.number != number or abs(frame) > FRAME_LIMIT:
+            raise RecordInvalid(f"frame {frame} of pass {number}, which is not the last one opened")
         alive: set[int] = set()
         for track, at, flags, _ in self._rows(payload, FRAME_HEAD.size, count):
             if at == frame and not flags & MUTED:
@@ -214,9 +216,9 @@ class Replay:
         return rows
 
     def _end(self, said: dict[str, Any]) -> None:
-        progress = self.passes.get(int(said["pass"]))
-        if progress is None:
-            raise RecordInvalid(f"the end of pass {said['pass']}, which was never opened")
+        progress = self.last_pass
+        if progress is None or progress.plan.number != said["pass"]:
+            raise RecordInvalid(f"the end of pass {said['pass']}, which is not the last one opened")
         progress.outcome = Outcome(said["outcome"])
 
     def _event(self, said: dict[str, Any]) -> None:

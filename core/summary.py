@@ -93,6 +93,8 @@ class Summary:
 
     def _pass(self, said: dict[str, Any]) -> None:
         start, end = frame_number(said["start"]), frame_number(said["end"])
+        if self.passes and int(said["number"]) <= self.passes[-1]["number"]:
+            raise RecordInvalid(f"pass {said['number']} is opened after pass {self.passes[-1]['number']}")
         entry = {
             "number": int(said["number"]),
             "operation": str(said["operation"]),

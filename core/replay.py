@@ -149,6 +149,8 @@ class Replay:
     def _markers(self, payload: bytes) -> None:
         track, count = MARKERS_HEAD.unpack_from(payload)
         rows = self._rows(payload, MARKERS_HEAD.size, count)
+        if track not in self.tracks or any(number != track for number, _, _, _ in rows):
+            raise RecordInvalid(f"markers of track {track}, which the journal does not have, or of several tracks")
         self.edited.add(track)
         if self.with_markers:
             self.markers[track] = {frame: row for _, frame, _, row in rows}

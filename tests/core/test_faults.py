@@ -32,12 +32,6 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, int, Ma
     return folder, count, final_markers(path)
 
 
-@pytest.fixture(autouse=True)
-def power_stays_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without waiting for the disk at each frame these thousands of runs take seconds, not minutes."""
-    monkeypatch.setattr(os, "fsync", lambda descriptor: None)
-
-
 def check_readable_and_resume(root: Path, frames: list[int], expected: Markers) -> None:
     """What was recorded is there, for somebody who only reads and for one who goes on, to the same end."""
     assert len(list_sessions(root)) == len(session_files(root)) <= 1

@@ -2,7 +2,6 @@
 """Session files from anybody: a valid reading or SessionUnreadable, nothing else, and never written to."""
 
 import copy
-import os
 import random
 import shutil
 import time
@@ -23,12 +22,6 @@ from tracking_sessions.core.session import (
 )
 from tracking_sessions.core.storage import DOCUMENT_LIMIT, encode_document, read_document
 from tracking_sessions.tests.core.shots import finish, make_footage, make_session, start_run
-
-
-@pytest.fixture(autouse=True)
-def power_stays_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Thousands of reports need not wait for the disk."""
-    monkeypatch.setattr(os, "fsync", lambda descriptor: None)
 
 
 @pytest.fixture

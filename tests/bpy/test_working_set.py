@@ -10,6 +10,7 @@ import pytest
 
 from tracking_sessions.bridge.editor import background_editor
 from tracking_sessions.bridge.markers import mask_name
+from tracking_sessions.bridge.working_set import REFRESH
 from tracking_sessions.tests.bpy.tracking import (
     add_tracks,
     chosen,
@@ -27,6 +28,7 @@ from tracking_sessions.tests.bpy.tracking import (
 from tracking_sessions.tests.footage import Shot, make_shot
 
 FRAMES = 50
+LONG = 140
 STEPS_DRIFT = 0.2
 """Pixels between Blender's own steps and its sequence with PREV_FRAME: each step rounds the pattern that the next one
 looks for, so here the steps are what the working set is held to."""
@@ -40,7 +42,7 @@ def footage(tmp_path_factory: pytest.TempPathFactory) -> Shot:
 
 @pytest.fixture(scope="module")
 def long_footage(tmp_path_factory: pytest.TempPathFactory) -> Shot:
-    return make_shot(tmp_path_factory.mktemp("long"), 150, 320, 180, tracks=12)
+    return make_shot(tmp_path_factory.mktemp("long"), LONG, 320, 180, tracks=6)
 
 
 Prepare = Callable[[Any, Shot], None]
@@ -188,7 +190,9 @@ def start_at_101(clip: Any, footage: Shot) -> None:
 
 def offset_by_5(clip: Any, footage: Shot) -> None:
     clip.frame_offset = 5
-    bpy.context.view_layer.update()  # forgets the images of other frames
+    with background_editor(clip) as editor:
+        with bpy.context.temp_override(window=editor.window, area=editor.area, region=editor.region):
+            bpy.ops.clip.reload()  # without a window Blender keeps the image that it had for frame 1
 
 
 def as_object(clip: Any, footage: Shot) -> None:
@@ -290,6 +294,33 @@ def assert_tracks_as_blender(footage: Shot, root: Path, case: Case) -> None:
     for expected in sequence:
         assert shape(ours) == shape(expected)
         assert difference(ours, expected, clip.size) <= case.pixels
+
+
+def tracked_with_marks(clip: Any, footage: Shot) -> None:
+    """A long track with muted markers here and there, and keyed ones far from where tracking begins."""
+    track_steps(clip, 1, LONG)
+    for number, track in enumerate(clip.tracking.tracks):
+        for marker in track.markers:
+            marker.mute = marker.mute or (marker.frame + number) % 17 == 5
+        marker = track.markers.find_frame(LONG - 2 - number)
+        if marker is not None and not marker.mute:
+            marker.is_keyed = True
+
+
+LONG_CASES = {
+    "forward": Case(ranges=((1, LONG),)),
+    "backward": Case(ranges=((LONG, 1),), at=LONG, settings={"pattern_match": "PREV_FRAME"}),
+    "both": Case(ranges=((80, LONG), (80, 1)), at=80),
+    "tracked before": Case(tracked_with_marks, ranges=((31, LONG),)),
+    "tracked before, backward": Case(tracked_with_marks, ranges=((LONG - 19, 3),)),
+}
+
+
+@pytest.mark.parametrize("case", LONG_CASES.values(), ids=[name.replace(" ", "-") for name in LONG_CASES])
+def test_a_long_pass_is_the_same_to_the_bit(long_footage: Shot, tmp_path: Path, case: Case) -> None:
+    """It is long enough for the working set to be trimmed and refilled some times."""
+    assert REFRESH * 3 < LONG - 30
+    assert_tracks_as_blender(long_footage, tmp_path, case._replace(is_for_sequence=False))
 
 
 def test_a_mask_changes_what_is_tracked(footage: Shot, tmp_path: Path) -> None:

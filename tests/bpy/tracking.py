@@ -84,9 +84,10 @@ def track_steps(clip: Clip, start: int, end: int) -> None:
             if not any(track.select for track in followed):
                 break
             reached = frame + direction
-            there = {track.name: split_rows(read_rows(track, 0)).get(reached) for track in followed if track.select}
+            there = {}
             for track in followed:
-                if there.get(track.name):
+                if track.select and track.markers.find_frame(reached) is not None:
+                    there[track.name] = split_rows(read_rows(track, 0))[reached]
                     track.markers.delete_frame(reached)  # what stands there afterwards is the result
             editor.track(frame, backwards=direction < 0)
             for track in followed:
@@ -94,9 +95,8 @@ def track_steps(clip: Clip, start: int, end: int) -> None:
                     continue
                 marker = track.markers.find_frame(reached)
                 track.select = marker is not None and not marker.mute
-                row = there[track.name]
-                if marker is None and row is not None:
-                    merge_rows(track, {reached: row})
+                if marker is None and track.name in there:
+                    merge_rows(track, {reached: there[track.name]})
     for track in followed:
         track.select = True
 

@@ -94,9 +94,9 @@ def test_both_readers_agree_on_cut_and_damaged_journals(busy: TrackingSessionMan
     files = sorted(busy.folder.glob("journal.*"))
     for path in files:
         whole = path.read_bytes()
-        copies = [whole[:size] for size in range(0, len(whole), 5)]
-        copies += [whole[:at] + bytes((whole[at] ^ 0x10,)) + whole[at + 1 :] for at in range(0, len(whole), 7)]
-        copies += [whole[:at] + bytes(len(whole) - at + 30) for at in range(0, len(whole), 11)]
+        copies = [whole[:size] for size in range(0, len(whole), 9)]
+        copies += [whole[:at] + bytes((whole[at] ^ 0x10,)) + whole[at + 1 :] for at in range(0, len(whole), 13)]
+        copies += [whole[:at] + bytes(len(whole) - at + 30) for at in range(0, len(whole), 17)]
         copies += [whole + b"behind", b""]
         for copy in copies:
             path.write_bytes(copy)

@@ -197,6 +197,19 @@ def test_a_file_of_another_session_or_generation_is_damage(folder: Path) -> None
         list(JournalReader(folder, "another").records())
 
 
+def test_another_file_in_the_place_of_an_older_one_is_damage(folder: Path) -> None:
+    """As long, and whole in itself, but not what the later files go on from."""
+    path = journal_path(folder, 1)
+    size = path.stat().st_size
+    path.unlink()
+    other = JournalWriter(folder, Header(SESSION, 1, 77))
+    other.append(TABLE, SNAPSHOT, PASS)
+    other.append(frame_record(1, 2))
+    other.close()
+    assert path.stat().st_size == size
+    assert "differs" in str(read(folder)[1])
+
+
 def test_a_newer_version_of_the_format_is_refused(folder: Path) -> None:
     path = journal_path(folder, 5)
     data = bytearray(path.read_bytes())

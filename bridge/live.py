@@ -46,6 +46,7 @@ class LivePass:
         self.editor = editor
         self.shot = shot
         self.clip_name = editor.clip.name
+        self.clip_start = editor.clip.frame_start  # kept, because the clip may be deleted
         self.wants_pause = False
         self._delivered = time.monotonic()
         scene = bpy.context.scene
@@ -66,6 +67,7 @@ class LivePass:
                     )
                 run = shot.start([(frame, end)], delivery=self._is_due)
             self.run: Run = run.__enter__()
+            self._shown = run.frame
         except BaseException:
             shot.close()
             raise
@@ -77,6 +79,7 @@ class LivePass:
         if now - self._delivered < DELIVERY_INTERVAL:
             return False
         self._delivered = now
+        self._shown = self.run.frame
         return True
 
     def tick(self, seconds: float = TICK) -> bool:
@@ -85,15 +88,13 @@ class LivePass:
         Raises what tracking raises; the run is then over as well.
         """
         until = time.monotonic() + seconds
-        delivered = self._delivered
         goes_on = True
         try:
             while goes_on and not self.wants_pause:
                 goes_on = self.run.step()
                 if time.monotonic() >= until:
                     break
-            if self._delivered != delivered:
-                self._follow()
+            self._follow()
         except BaseException as error:
             self._leave(error)
             raise
@@ -103,8 +104,13 @@ class LivePass:
         return False
 
     def _follow(self) -> None:
-        """Show the frame that was reached."""
-        bpy.context.scene.frame_current = self.run.frame + self.editor.clip.frame_start - 1
+        """Show the last frame that the artist's tracks have. The tracker has moved the editor on beyond it."""
+        frame = self._shown + self.clip_start - 1
+        scene = bpy.context.scene
+        if scene.frame_current != frame:
+            scene.frame_current = frame
+        if self.editor.is_showing():
+            self.editor.space.clip_user.frame_current = frame
 
     def finish(self) -> None:
         """End in good order: pause if there are frames left. It is over even if recording that raises."""
@@ -112,6 +118,7 @@ class LivePass:
             self.run.pause()
             if self.run.outcome is not None and self.run.outcome.is_final:
                 self.shot.session.mark_tracking_complete()
+            self._shown = self.run.frame
             self._follow()
         except BaseException as error:
             self._leave(error)

@@ -18,13 +18,31 @@ from ..operators.track import (
 )
 
 if TYPE_CHECKING:
-    from bpy.types import Context, UILayout
+    from bpy.types import Context, MovieClip, UILayout
+
+
+class TRACKING_SESSIONS_PT_top(Panel):
+    """The place of the session above Blender's own panels: only one without a header gets there"""
+
+    bl_space_type = "CLIP_EDITOR"
+    bl_region_type = "UI"
+    bl_category = "Track"
+    bl_label = ""
+    bl_options = {"HIDE_HEADER"}
+
+    @classmethod
+    def poll(cls, context: Context) -> bool:
+        space = context.space_data
+        return space.clip is not None and space.mode == "TRACKING"
+
+    def draw(self, context: Context) -> None:
+        pass
 
 
 class TRACKING_SESSIONS_PT_session(Panel):
     bl_space_type = "CLIP_EDITOR"
     bl_region_type = "UI"
-    bl_category = "Track"
+    bl_parent_id = "TRACKING_SESSIONS_PT_top"
     bl_label = "Session"
 
     @classmethod
@@ -39,17 +57,17 @@ class TRACKING_SESSIONS_PT_session(Panel):
         if running is not None:
             _draw_running(layout, running)
             return
-        seen = live.overview(context.space_data.clip)
+        clip = context.space_data.clip
+        seen = live.overview(clip)
         if seen.error:
             _draw_words(layout, context, seen.error, "ERROR")
         if seen.owner:
             _draw_words(layout, context, f"In use by {seen.owner}", "LOCKED")
         if seen.is_missing:
-            _draw_words(
-                layout, context, f"This file lacks recorded frames, the last is frame {seen.last_frame}", "RECOVER_LAST"
-            )
+            words = f"Tracking reached frame {_in_scene(clip, seen.last_frame or 1)} after this file was saved"
+            _draw_words(layout, context, words, "RECOVER_LAST")
         elif seen.resume_frame is not None:
-            layout.label(text=f"Paused at Frame {seen.resume_frame}", icon="PAUSE")
+            layout.label(text=f"Paused at Frame {_in_scene(clip, seen.resume_frame)}", icon="PAUSE")
         if seen.resume_frame is not None:
             row = layout.row()
             row.scale_y = 1.5
@@ -66,12 +84,18 @@ class TRACKING_SESSIONS_PT_session(Panel):
             _draw_words(layout, context, "The file is not saved yet: the session is kept in the user folder", "INFO")
 
 
+def _in_scene(clip: MovieClip, frame: int) -> int:
+    """The clip's frame as the timeline counts it."""
+    return frame + clip.frame_start - 1
+
+
 def _draw_running(layout: UILayout, running: live.LivePass) -> None:
     run = running.run
     done = run.total - run.remaining
-    direction = "Backwards" if run.plan.backwards else "Forwards"
+    frame, end = (n + running.clip_start - 1 for n in (run.frame, run.plan.end))  # as the timeline counts
+    direction, towards = ("Backwards", ", Down to") if run.plan.backwards else ("Forwards", " of")
     layout.label(text=f"Tracking {direction}", icon="REC")
-    layout.progress(factor=done / max(1, run.total), text=f"Frame {run.frame} of {run.plan.end}")
+    layout.progress(factor=done / max(1, run.total), text=f"Frame {frame}{towards} {end}")
     layout.label(text=f"{len(run.alive)} of {len(run.plan.tracks)} Tracks Followed")
     row = layout.row()
     row.scale_y = 1.5
@@ -103,4 +127,4 @@ def _draw_words(layout: UILayout, context: Context, text: str, icon: Any) -> Non
         column.label(text=line, icon=icon if i == 0 else "BLANK1")
 
 
-classes = (TRACKING_SESSIONS_PT_session,)
+classes = (TRACKING_SESSIONS_PT_top, TRACKING_SESSIONS_PT_session)

@@ -17,7 +17,7 @@ from typing import Any
 
 from tracking_sessions.core.journal import JournalReader, RecordType
 from tracking_sessions.core.session import TrackingSessionManager, load_session, session_files
-from tracking_sessions.tests.blender.real import ROOT, Blender, debian_root
+from tracking_sessions.tests.blender.real import ROOT, Blender, Window, debian_root
 from tracking_sessions.tests.footage import Shot
 
 Markers = dict[tuple[str, str], dict[int, bytes]]
@@ -33,11 +33,14 @@ class Machine(Blender):
     be started one after the other: what was killed in one cannot be told from what goes on in another.)
     """
 
+    name = ""
+
     @classmethod
     @contextlib.contextmanager
     def started(cls, name: str, folder: Path) -> Iterator[Machine]:
         """The machine; all that runs on it ends with the block."""
         machine = cls(name, folder)
+        machine.name = name
         if "/" in name:
             yield machine
             return
@@ -57,6 +60,10 @@ class Machine(Blender):
         """Start Blender with these arguments; its output can be read when it has ended."""
         return Started(self.command(self.executable, *arguments), self.folder)
 
+    def signal(self, window: Window, number: signal.Signals) -> None:
+        """Send a signal to the Blender of a window."""
+        send(window.process, number, wrapped=bool(self._enter))
+
     def make_blend(self, name: str) -> None:
         """A .blend with the clip in it and its tracks selected, on frame 1."""
         shutil.copy(ROOT / "tests" / "blender" / "make_blend.py", self.folder)
@@ -74,10 +81,7 @@ class Started:
             self.process = subprocess.Popen(command, cwd=folder, stdin=subprocess.DEVNULL, stdout=out, stderr=err)
 
     def signal(self, number: signal.Signals) -> None:
-        if self._wrapped:
-            os.kill(_child(self.process.pid), number)
-        if not self._wrapped or number == signal.SIGCONT:  # nsenter stops with its program, but does not go on with it
-            os.kill(self.process.pid, number)
+        send(self.process, number, wrapped=self._wrapped)
 
     def wait(self, timeout: float = 60) -> subprocess.CompletedProcess[str]:
         try:
@@ -94,6 +98,14 @@ class Started:
             assert self.process.poll() is None, f"it ended early:\n{self._out.read_text()}{self._err.read_text()}"
             assert time.monotonic() < end, f"it did not happen in {timeout} s"
             time.sleep(0.01)
+
+
+def send(process: subprocess.Popen[bytes], number: signal.Signals, *, wrapped: bool) -> None:
+    """Send a signal to the program that the process runs, in a root if it is `wrapped`."""
+    if wrapped:
+        os.kill(_child(process.pid), number)
+    if not wrapped or number == signal.SIGCONT:  # nsenter stops with its program, but does not go on with it
+        os.kill(process.pid, number)
 
 
 def _child(pid: int) -> int:

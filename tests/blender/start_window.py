@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Runs in Blender with a window: show the file's clip in a Movie Clip Editor with its sidebar, then do as asked.
+
+`window.json` tells where the sidebar is, in pixels from the upper left of the window. To ask for something is to make a
+file in this folder, which is removed when it is done: `ask-markers` (it writes them to markers.json), `ask-save`,
+`ask-undo` and `ask-quit`.
+"""
+
+import json
+import struct
+from pathlib import Path
+
+import bpy
+
+MARKER = struct.Struct("<iI14f")  # as in docs/format.md, without the number of the track
+bpy.context.preferences.view.show_splash = False
+bpy.context.preferences.use_preferences_save = False
+
+
+def clip_area():
+    window = bpy.context.window_manager.windows[0]
+    return window, max(window.screen.areas, key=lambda area: area.width * area.height)
+
+
+def show():
+    _, area = clip_area()
+    area.type = "CLIP_EDITOR"
+    space = area.spaces.active
+    space.mode = "TRACKING"
+    space.clip = bpy.data.movieclips[0] if bpy.data.movieclips else None
+    space.show_region_ui = True
+    bpy.app.timers.register(choose_tab, first_interval=0.7)
+
+
+def choose_tab():
+    window, area = clip_area()
+    region = next(region for region in area.regions if region.type == "UI")
+    if region.active_panel_category != "Track":  # the sidebar has to have been drawn before it takes another tab
+        region.active_panel_category = "Track"
+        return 0.3
+    tracks = bpy.data.movieclips[0].tracking.tracks
+    tracks.active = tracks[0]
+    with bpy.context.temp_override(window=window, area=area, region=window_region(area)):
+        bpy.ops.clip.view_all(fit_view=True)
+    said = {
+        "left": region.x,
+        "top": window.height - region.y - region.height,
+        "width": region.width,
+        "height": region.height,
+        "scale": bpy.context.preferences.system.ui_scale,
+    }
+    Path("window.json").write_text(json.dumps(said), encoding="utf-8")
+    bpy.app.timers.register(lambda: print("ready", flush=True), first_interval=1)
+    bpy.app.timers.register(answer, first_interval=0.1)
+
+
+def window_region(area):
+    return next(region for region in area.regions if region.type == "WINDOW")
+
+
+def answer():
+    for name, action in ACTIONS.items():
+        question = Path(f"ask-{name}")
+        if question.exists():
+            action()
+            question.unlink(missing_ok=True)
+    return 0.1
+
+
+def markers():
+    said = []
+    for where in bpy.data.movieclips[0].tracking.objects:
+        for track in where.tracks:
+            said.append([where.name, track.name, [packed(marker) for marker in track.markers]])
+    Path("markers.json").write_text(json.dumps(said), encoding="utf-8")
+
+
+def packed(marker):
+    corners = [value for corner in marker.pattern_corners for value in corner]
+    flags = marker.mute + 2 * marker.is_keyed
+    values = (*marker.co, *corners, *marker.search_min, *marker.search_max)
+    return MARKER.pack(marker.frame, flags, *values).hex()
+
+
+def save():
+    bpy.ops.wm.save_mainfile()
+
+
+def undo():
+    window, area = clip_area()
+    with bpy.context.temp_override(window=window, area=area, region=window_region(area)):
+        bpy.ops.ed.undo()
+
+
+def leave():
+    Path("ask-quit").unlink()
+    bpy.ops.wm.quit_blender()
+
+
+ACTIONS = {"markers": markers, "save": save, "undo": undo, "quit": leave}
+bpy.app.timers.register(show, first_interval=0.2)

@@ -71,6 +71,7 @@ class TrackingSessionManager:
         """
         self.path = _existing(Path(session_path))
         self.durable = durable
+        self._salvage = salvage
         self._clock = clock
         self._lease: Lease | None = None
         self._journal: JournalWriter | None = None
@@ -179,7 +180,7 @@ class TrackingSessionManager:
     def counts(self, position: Position) -> bool:
         """Whether `position` lies in the part of the journal that counts. Raises JournalDamaged."""
         with self._reading():
-            return JournalReader(self.folder, self._session.id).counts(position)
+            return JournalReader(self.folder, self._session.id, salvage=self._salvage).counts(position)
 
     def has_frames_after(self, position: Position | None) -> bool:
         """Whether frames or markers are recorded behind `position`, or at all if it is None or does not count."""
@@ -196,7 +197,7 @@ class TrackingSessionManager:
         """All that the journal says. Raises JournalDamaged or SessionUnreadable."""
         replay = Replay(with_markers=with_markers, since=since)
         with self._reading():
-            replay.read(JournalReader(self.folder, self._session.id).records())
+            replay.read(JournalReader(self.folder, self._session.id, salvage=self._salvage).records())
         return replay
 
     # Owning and writing
@@ -223,7 +224,7 @@ class TrackingSessionManager:
         try:
             self._state = read_document(self.path)  # whoever had the session since may have changed it
             self._session = checked_session(self.path, self._state)
-            reader = JournalReader(self.folder, self._session.id, salvage=salvage)
+            reader = JournalReader(self.folder, self._session.id, salvage=salvage or self._salvage)
             self._summary, self._position, self._checksum = Summary(), NOTHING, 0
             with self._reading():
                 self._read(reader, _shown_to(replay, reader.records()))

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..core.errors import ClipChanged
 from ..core.journal import KEYED, MARKER_SIZE, MUTED
+from ..core.replay import split_rows
 
 if TYPE_CHECKING:
     from bpy.types import MovieTrackingTrack
@@ -105,11 +106,16 @@ def _make_frames(track: MovieTrackingTrack, frames: array[int]) -> None:
     there = array("i", bytes(4 * len(markers)))
     markers.foreach_get("frame", there)
     have, want = set(there), set(frames)
-    for frame in frames:
-        if frame not in have:
-            markers.insert_frame(frame)
+    # Blender makes negative frames, when tracking past the beginning, but takes them for 0 in calls: these are moved
+    beyond = max(there[-1], frames[-1]) + 1
+    for frame in sorted(want - have):
+        markers.insert_frame(beyond if frame < 0 else frame)
+        if frame < 0:
+            markers[len(markers) - 1].frame = frame
     for frame in have - want:
-        markers.delete_frame(frame)
+        if frame < 0:
+            next(marker for marker in markers if marker.frame == frame).frame = beyond
+        markers.delete_frame(beyond if frame < 0 else frame)
 
 
 def merge_rows(track: MovieTrackingTrack, rows: Mapping[int, bytes]) -> None:
@@ -118,6 +124,9 @@ def merge_rows(track: MovieTrackingTrack, rows: Mapping[int, bytes]) -> None:
         return
     markers = track.markers
     frames = sorted(rows)
+    if frames[0] < 0 or markers[0].frame < 0:  # see _make_frames
+        merged = sorted({**split_rows(read_rows(track, 0)), **rows}.items())
+        return write_rows(track, b"".join(row for _, row in merged))
     for frame in frames:
         if markers.find_frame(frame) is None:
             markers.insert_frame(frame)

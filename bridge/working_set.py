@@ -150,7 +150,8 @@ class _Follower:
         if self._keyframe:
             found = reference_of(kinds, before, backwards=self._backwards)
             self.reference = frames[found[0]] if found else None
-        write_rows(work, b"".join(_row(rows, index) for index in keep))
+        # there is no image before frame 0, and Blender's functions take those frames for 0
+        write_rows(work, b"".join(_row(rows, index) for index in keep if frames[index] >= 0))
         work.select = True
         work.hide = work.lock = False
 
@@ -161,7 +162,8 @@ class _Follower:
         while self._earlier and usable < REFRESH:
             self._earlier -= 1
             row = _row(self._rows, self._earlier)
-            coming[frame_of(row)] = row
+            if frame_of(row) >= 0:
+                coming[frame_of(row)] = row
             usable += not is_muted(row)
         merge_rows(self.work, coming)
         frames, flags = read_frames(self.work)

@@ -188,11 +188,20 @@ def start_at_101(clip: Any, footage: Shot) -> None:
     clip.frame_start = 101
 
 
+def tracked_past_the_beginning(clip: Any, footage: Shot) -> None:
+    """The scene begins before the clip: Blender tracks on, and leaves muted markers on frames 0 and -1."""
+    clip.frame_start = 101
+    track_sequence(clip, 9, -5)
+    assert clip.tracking.tracks[0].markers[0].frame == -1
+
+
 def offset_by_5(clip: Any, footage: Shot) -> None:
     clip.frame_offset = 5
-    with background_editor(clip) as editor:
-        with bpy.context.temp_override(window=editor.window, area=editor.area, region=editor.region):
-            bpy.ops.clip.reload()  # without a window Blender keeps the image that it had for frame 1
+    with (
+        background_editor(clip) as editor,
+        bpy.context.temp_override(window=editor.window, area=editor.area, region=editor.region),
+    ):
+        bpy.ops.clip.reload()  # without a window Blender keeps the image that it had for frame 1
 
 
 def as_object(clip: Any, footage: Shot) -> None:
@@ -238,6 +247,7 @@ CASES = {
     ),
     "channels": Case(with_channels, ranges=((1, 25),)),
     "clip from frame 101": Case(start_at_101, ranges=((11, 40), (11, 1)), at=11),
+    "tracked past the beginning": Case(tracked_past_the_beginning, ranges=((9, FRAMES), (12, 1)), at=9),
     "frame offset": Case(offset_by_5, ranges=((1, 40),)),
     "tracking object": Case(as_object, ranges=((1, 40),)),
     "some tracks": Case(only_some, ranges=((1, 30),)),

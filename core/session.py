@@ -82,8 +82,8 @@ class TrackingSessionManager:
         self._summary, after, self._checksum = summary_from_state(self.path, self._state)
         reader = JournalReader(self.folder, self._session.id, salvage=salvage)
         with self._reading():
-            if after.generation and not reader.counts(after):
-                # written by a process that had lost the session, or restored without its journal
+            if not after.generation or not reader.counts(after):
+                # cut, written by a process that had lost the session, or restored without its journal
                 self._summary, after = Summary(), NOTHING
             self._position = after
             self._read(reader, reader.records(after, self._checksum) if after.generation else reader.records())

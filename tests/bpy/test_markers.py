@@ -19,7 +19,6 @@ from tracking_sessions.bridge.markers import (
 )
 from tracking_sessions.core.errors import ClipChanged
 from tracking_sessions.core.journal import KEYED, MARKER, MARKER_SIZE, MUTED
-from tracking_sessions.core.replay import split_rows
 from tracking_sessions.tests.footage import make_shot
 
 

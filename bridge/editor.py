@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import bpy
 
 from ..core.errors import ClipChanged, NothingToTrack
+from .clip import clip_size
 
 if TYPE_CHECKING:
     from bpy.types import Area, MovieClip, Region, SpaceClipEditor, Window
@@ -69,7 +70,7 @@ class ClipEditor:
         before = len(tracks)
         self.space.clip_user.frame_current = frame + self.clip.frame_start - 1
         with bpy.context.temp_override(window=self.window, area=self.area, region=self.region):
-            bpy.ops.clip.detect_features(min_distance=max(8, self.clip.size[0] // 16))
+            bpy.ops.clip.detect_features(min_distance=max(8, clip_size(self.clip)[0] // 16))
         return len(tracks) - before
 
 

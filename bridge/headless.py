@@ -6,7 +6,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -36,7 +36,7 @@ from .markers import SETTINGS
 from .shot import Shot, is_chosen
 
 if TYPE_CHECKING:
-    from bpy.types import MovieClip
+    from bpy.types import MovieClip, SpaceClipEditor
 
 Drive = Callable[[Shot, Run], None]
 """Steps a run to its end; raises Interrupted to stop it."""
@@ -66,7 +66,7 @@ class Result:
 
     session: TrackingSessionManager
     frames: int  # tracked by this call
-    saved: Path | None
+    saved: Path | None = None
 
 
 def track(request: Request, drive: Drive, warn: Callable[[str], None]) -> Result:
@@ -78,23 +78,29 @@ def track(request: Request, drive: Drive, warn: Callable[[str], None]) -> Result
     blend = request.footage if request.footage.suffix.lower() == ".blend" else None
     _check_save(request.save, blend)
     with _opened(blend, request.clip, request.footage) as editor:
-        earlier = _sessions_of(editor.clip, request, warn)
-        unfinished = next((one for one in earlier if one.session.is_unfinished), None)
-        if request.resume and earlier:
-            shot = Shot.join(editor, unfinished or earlier[0])
-            with shot.session:
-                if shot.session.passes:
-                    return _finish(shot, shot.resume(), drive, request.save)
-                return _finish(shot, shot.start(_place_tracks(editor, request)), drive, request.save)
-        if unfinished is None or not unfinished.passes:  # what recorded nothing is nothing to lose
-            return _begin(editor, request, drive, blend)
-        if unfinished.owner:
-            raise LeaseHeld(unfinished.owner)
-        if not request.fresh:
-            raise UnfinishedSession(unfinished.session.id, unfinished.session.name)
-        with unfinished:
-            unfinished.acquire()
-            return _begin(editor, request, drive, blend, unfinished)
+        result = _track(editor, request, drive, warn, blend)
+    return _saved(result, editor.clip, request.save)
+
+
+def _track(
+    editor: ClipEditor, request: Request, drive: Drive, warn: Callable[[str], None], blend: Path | None
+) -> Result:
+    earlier = _sessions_of(editor.clip, request, warn)
+    unfinished = next((one for one in earlier if one.session.is_unfinished), None)
+    if request.resume and earlier:
+        shot = Shot.join(editor, unfinished or earlier[0])
+        with shot.session:
+            began = bool(shot.session.passes)
+            return _finish(shot, shot.resume() if began else shot.start(_place_tracks(editor, request)), drive)
+    if unfinished is None or not unfinished.passes:  # what recorded nothing is nothing to lose
+        return _begin(editor, request, drive, blend)
+    if unfinished.owner:
+        raise LeaseHeld(unfinished.owner)
+    if not request.fresh:
+        raise UnfinishedSession(unfinished.session.id, unfinished.session.name)
+    with unfinished:
+        unfinished.acquire()
+        return _begin(editor, request, drive, blend, unfinished)
 
 
 def _begin(
@@ -116,7 +122,7 @@ def _begin(
         if replaced is not None:
             replaced.set_state(SessionState.DISCARDED)
             replaced.close()
-        return _finish(shot, run, drive, request.save)
+        return _finish(shot, run, drive)
 
 
 def resume(session: TrackingSessionManager, drive: Drive, *, save: Path | None, salvage: bool, wait: bool) -> Result:
@@ -129,16 +135,22 @@ def resume(session: TrackingSessionManager, drive: Drive, *, save: Path | None, 
     with _opened(blend, said.clip, resolve(session.path, said.footage.path)) as editor:
         shot = Shot.join(editor, session, salvage=salvage, wait=wait)
         with shot.session:
-            return _finish(shot, shot.resume(), drive, save)
+            result = _finish(shot, shot.resume(), drive)
+    return _saved(result, editor.clip, save)
 
 
-def _finish(shot: Shot, run: Run | None, drive: Drive, save: Path | None) -> Result:
+def _finish(shot: Shot, run: Run | None, drive: Drive) -> Result:
     if run is not None:
         with run:
             drive(shot, run)
     if shot.session.session.status is not SessionStatus.TRACKING_COMPLETE:
         shot.session.mark_tracking_complete()
-    return Result(shot.session, run.steps if run else 0, _save(shot.clip, save) if save else None)
+    return Result(shot.session, run.steps if run else 0)
+
+
+def _saved(result: Result, clip: MovieClip, path: Path | None) -> Result:
+    """Save once the windows are again what they were in the file."""
+    return result if path is None else replace(result, saved=_save(clip, path))
 
 
 @contextmanager
@@ -186,12 +198,17 @@ def _clip_of_file(name: str) -> MovieClip:
 
 
 def _fit_scene(clip: MovieClip) -> None:
-    """Make the scene of a new file that of the shot, as Set Scene Frames does."""
+    """Make a new file one of the shot: its scene, as Set Scene Frames does, and a Clip Editor that shows it."""
     scene = bpy.context.scene
     scene.active_clip = clip
     scene.frame_start, scene.frame_end = 1, clip.frame_duration
     scene.frame_current = 1
     scene.render.resolution_x, scene.render.resolution_y = clip_size(clip)
+    areas = bpy.context.window_manager.windows[0].screen.areas
+    area = max(areas, key=lambda area: area.width * area.height)
+    area.type = "CLIP_EDITOR"
+    space: SpaceClipEditor = area.spaces.active  # type: ignore[assignment]
+    space.clip, space.mode = clip, "TRACKING"
 
 
 def _sessions_of(clip: MovieClip, request: Request, warn: Callable[[str], None]) -> list[TrackingSessionManager]:

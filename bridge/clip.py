@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import bpy
 
 from ..core.errors import FootageUnusable
-from ..core.footage import Footage, find_footage
+from ..core.footage import Footage, describe, find_footage
 from ..core.journal import Position
 from ..core.model import FootageMetadata
 
@@ -32,6 +32,7 @@ def open_footage(footage: Footage) -> MovieClip:
 def check_readable(clip: MovieClip, footage: Footage) -> None:
     """Raise FootageUnusable if Blender cannot read the clip."""
     if not all(clip_size(clip)) or clip.frame_duration < 1:
+        describe(footage)  # may say more exactly what is wrong
         raise FootageUnusable(
             f"Blender cannot read {footage.first}: it is damaged, cut, or in a format that Blender does not know",
             footage.first,

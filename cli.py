@@ -13,8 +13,9 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from io import TextIOWrapper
 from pathlib import Path
 from types import FrameType, ModuleType
@@ -211,7 +212,7 @@ def _positive(text: str) -> int:
 
 
 def _track(options: argparse.Namespace) -> list[str]:
-    with _stoppable(), _quiet_blender():
+    with _Signals() as signals, _quiet_blender():
         headless = _headless()
         blend = options.footage.suffix.lower() == ".blend"
         root = options.root or (options.footage.absolute().parent / "tracking_sessions" if blend else _root(None))
@@ -229,7 +230,7 @@ def _track(options: argparse.Namespace) -> list[str]:
             fresh=options.fresh,
             save=options.save,
         )
-        result = headless.track(request, _drive, _say)
+        result = headless.track(request, partial(_drive, signals), _say)
     return _outcome(result, options.json)
 
 
@@ -238,8 +239,9 @@ def _resume(options: argparse.Namespace) -> list[str]:
     if session is None:
         _say("No session was interrupted: there is nothing to resume.")
         return ["null"] if options.json else []
-    with _stoppable(), _quiet_blender():
-        result = _headless().resume(session, _drive, save=options.save, salvage=options.salvage, wait=options.wait)
+    with _Signals() as signals, _quiet_blender():
+        drive = partial(_drive, signals)
+        result = _headless().resume(session, drive, save=options.save, salvage=options.salvage, wait=options.wait)
     return _outcome(result, options.json)
 
 
@@ -400,28 +402,11 @@ def _headless() -> ModuleType:
     return headless
 
 
-@contextmanager
-def _stoppable() -> Iterator[None]:
-    """SIGINT and SIGTERM before the first frame, or after the last one, end with a message as well."""
-    before = {number: signal.signal(number, signal.default_int_handler) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    except KeyboardInterrupt:
-        raise Interrupted(
-            "Stopped; everything recorded is kept: give the command again, “track” with --resume"
-        ) from None
-    finally:
-        _put_back(before)
-
-
-def _put_back(handlers: Mapping[signal.Signals, Any]) -> None:
-    for number, handler in handlers.items():
-        # None: it was set by Blender, in C, and cannot be put back; there is nothing left for it to guard
-        signal.signal(number, signal.SIG_DFL if handler is None else handler)
-
-
 class _Signals:
-    """SIGINT and SIGTERM let the frame in flight be recorded; a second one ends the process at once."""
+    """SIGINT and SIGTERM let the frame in flight be recorded; a second one ends the process at once.
+
+    They are looked at between two frames only: an exception in the middle of Blender's own work may go unheard.
+    """
 
     def __init__(self) -> None:
         self.name = ""
@@ -436,26 +421,28 @@ class _Signals:
             signal.signal(one, signal.SIG_DFL)
 
     def __exit__(self, *_: object) -> None:
-        _put_back(self._before)
+        for number, handler in self._before.items():
+            # None: it was set by Blender, in C, and cannot be put back; there is nothing left for it to guard
+            signal.signal(number, signal.SIG_DFL if handler is None else handler)
 
 
-def _drive(shot: Shot, run: Run) -> None:
+def _drive(signals: _Signals, shot: Shot, run: Run) -> None:
     session = shot.session.session
     _say(
         f"Tracking “{_short(session.name)}” {run.plan.start}-{run.plan.end} from frame {run.frame}, "
         f"{len(run.alive)} tracks."
     )
     progress = _Progress(run)
-    with _Signals() as signals:
-        while run.step():
-            progress.show()
-            if signals.name:
-                run.pause()
-                progress.end()
-                raise Interrupted(
-                    f"{signals.name}: stopped after frame {run.frame}, which is recorded; "
-                    f"go on with: resume {session.id}"
-                )
+    while True:
+        if signals.name:
+            run.pause()
+            progress.end()
+            raise Interrupted(
+                f"{signals.name}: stopped after frame {run.frame}, which is recorded; go on with: resume {session.id}"
+            )
+        if not run.step():
+            break
+        progress.show()
     progress.end()
 
 

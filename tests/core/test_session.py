@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tracking_sessions.core import session as public
-from tracking_sessions.core.errors import LeaseHeld, SessionUnreadable, UsageError
+from tracking_sessions.core.errors import JournalDamaged, LeaseHeld, SessionUnreadable, UsageError
 from tracking_sessions.core.footage import load_details
 from tracking_sessions.core.model import Outcome, SessionState
 from tracking_sessions.core.replay import RecordInvalid
@@ -180,6 +180,34 @@ def test_a_file_that_says_more_than_the_journal_is_not_believed(tmp_path: Path) 
     assert str(load_session(manager.path).session.tracked_frames) == "1"
     journal.unlink()
     assert str(load_session(manager.path).session.tracked_frames) == ""
+
+
+@pytest.mark.parametrize("generation", [1, 2])
+def test_a_damaged_journal_can_be_read_and_gone_on_with_for_what_stands_before(tmp_path: Path, generation: int) -> None:
+    ranges = [(1, 6)]
+    manager = make_session(tmp_path)
+    with start_run(manager, ranges) as run:
+        run.step()
+        run.pause()
+    manager.close()
+    manager.acquire()
+    manager.record_frame(1, 3, 0, b"")
+    manager.close()
+    journal = manager.folder / f"journal.{generation}"
+    damaged = bytearray(journal.read_bytes())
+    damaged[-30] ^= 4
+    journal.write_bytes(damaged)
+    manager.path.write_bytes(encode_document({**read_document(manager.path), "checkpoint": {}}, ".yaml"))
+    with pytest.raises(JournalDamaged, match="resume --salvage"):
+        load_session(manager.path)
+    assert list_sessions(tmp_path / "tracking_sessions") == []
+    with TrackingSessionManager(manager.path, salvage=True) as saved:
+        assert saved.get_resume_point() == 2 and saved.counts(saved.position) and saved.replay().tracked
+        saved.acquire()
+        saved.save_checkpoint(5, "track")
+    assert str(load_session(manager.path).session.tracked_frames) == "1-2,5"
+    assert "salvaged" in [entry["event"] for entry in load_session(manager.path).state["history"]]
+    assert journal.read_bytes() == damaged
 
 
 def test_an_owner_starts_from_what_others_decided_meanwhile(tmp_path: Path) -> None:

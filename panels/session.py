@@ -78,7 +78,7 @@ class TRACKING_SESSIONS_PT_session(Panel):
             row.operator(TRACKING_SESSIONS_OT_start_fresh.bl_idname)
             return
         _draw_track(layout)
-        if seen.total:
+        if seen.frames:
             layout.label(text=f"{seen.frames} of {seen.total} Frames Recorded")
         if not bpy.data.filepath:
             _draw_words(layout, context, "The file is not saved yet: the session is kept in the user folder", "INFO")

@@ -180,7 +180,9 @@ def test_a_crash_costs_nothing(machine: Machine, shot: Shot, uninterrupted: Mark
     machine.make_blend("shot.blend")
     with opened(machine) as screen:
         screen.click(right=True)  # Forwards
-        screen.wait_for_steps(20)
+        screen.wait_for_steps(10)
+        screen.ask("save")  # the pass goes on
+        screen.wait_for_steps(steps_recorded(screen.root) + 10)
         machine.signal(screen.window, signal.SIGKILL)
         screen.window.wait_until_closed()
     with opened(machine) as screen:
@@ -191,7 +193,8 @@ def test_a_crash_costs_nothing(machine: Machine, shot: Shot, uninterrupted: Mark
         screen.window.wait_until_closed()
     recorded = recorded_markers(machine.folder / "tracking_sessions")
     with opened(machine) as screen:
-        assert screen.markers() != recorded
+        saved = screen.markers()
+        assert saved != recorded and {where for where, _ in saved} == {"Camera"}
         screen.click(1)  # Restore
         screen.wait_until(lambda: screen.markers() == recorded)
         screen.picture("restored")

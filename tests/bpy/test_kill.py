@@ -2,6 +2,8 @@
 """Real tracking runs, killed at random instants and resumed. `tools/kill.py` has the logic, and does many more."""
 
 import random
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -68,3 +70,15 @@ def test_what_changes_behind_its_back_does_not_escape_the_witness(cases: dict[st
     flipped = {**markers, 20: markers[20][:-1] + bytes([markers[20][-1] ^ 1])}
     with pytest.raises(Difference, match="1 markers differ, the first on frame 20"):
         compare_markers("A", markers, flipped)
+
+
+def test_the_demo_tells_its_story(tmp_path: Path) -> None:
+    folder = tmp_path / "demo"
+    script = Path(__file__).resolve().parents[2] / "tools" / "demo.py"
+    command = [sys.executable, script, "--frames=60", "--size", "320", "180", "--tracks=12", f"--folder={folder}"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 0, done.stdout + done.stderr
+    for words in ("Killed with SIGKILL", "interrupted  shot", "60 of 60 are recorded", "are the same, bit for bit"):
+        assert words in done.stdout
+    assert "<h2>Tracks on each frame" in (folder / "report.html").read_text(encoding="utf-8")
+    assert (folder / "result.blend").stat().st_size > 10_000

@@ -120,6 +120,8 @@ class LivePass:
                 self.shot.session.mark_tracking_complete()
             self._shown = self.run.frame
             self._follow()
+        except ReferenceError:  # the clip was deleted: what is recorded stays, and waits for its return
+            pass
         except BaseException as error:
             self._leave(error)
             raise

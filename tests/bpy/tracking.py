@@ -157,7 +157,7 @@ def settings_of(clip: Clip, without: Iterable[str] = ()) -> dict[str, Any]:
             if hasattr(where, "active_track")
         ],
         "scene": (scene.frame_current, scene.frame_start, scene.frame_end, scene.frame_subframe),
-        "screen": [(area.type, area.ui_type, area.width, area.height) for area in window.screen.areas],
+        "screen": [(area.type, area.ui_type) for area in window.screen.areas],
     }
 
 
@@ -179,3 +179,18 @@ def _dump(struct: Any, without: set[str]) -> Any:
         else:
             found[name] = value
     return found
+
+
+def delete_track(clip: Clip, name: str) -> None:
+    """Delete a track of the active tracking object, as an artist does."""
+    tracks = clip.tracking.objects.active.tracks
+    selected = {track.name for track in tracks if track.select}
+    for track in tracks:
+        track.select = track.name == name
+    with (
+        background_editor(clip) as editor,
+        bpy.context.temp_override(window=editor.window, area=editor.area, region=editor.region),
+    ):
+        bpy.ops.clip.delete_track()
+    for track in tracks:
+        track.select = track.name in selected

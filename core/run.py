@@ -11,7 +11,7 @@ from .errors import TrackingSessionError
 from .footage import FootageCheck
 from .journal import Position
 from .model import Outcome, Pass
-from .session import TrackingSessionManager
+from .manager import TrackingSessionManager
 
 
 class Step(NamedTuple):

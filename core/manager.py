@@ -1,0 +1,347 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The manager of one session: who reads its file and its journal, and the only one who writes them."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import time
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from .errors import SessionUnreadable, StorageFailed, UsageError
+from .footage import FootageDetails, load_details
+from .journal import Header, JournalReader, JournalWriter, Position, Record, RecordType, journal_path
+from .lease import LEASE_TIME, Lease, live_owner
+from .model import (
+    Outcome,
+    Pass,
+    SessionState,
+    SessionStatus,
+    TrackingSession,
+    timestamp,
+)
+from .replay import FRAME_LIMIT, RecordInvalid, Replay, encode_frame, encode_json
+from .session_file import checked_session, summary_from_state, summary_to_state
+from .storage import SUFFIXES, encode_document, make_folder, read_document, replace_file, sync_file
+from .summary import Summary
+
+NOTHING = Position(0, 0)  # an empty journal
+FILE_INTERVAL = 1.0  # seconds between two updates of the session file and of the lease while a pass runs
+
+
+class TrackingSessionManager:
+    """One session: reads it, and, once it owns the lease, writes it.
+
+    Reading needs no lease. What writes takes it if it is free (LeaseHeld otherwise) and keeps it until `close`; use
+    the manager in a `with` statement. `durable` says whether each checkpoint waits for the disk.
+    """
+
+    def __init__(
+        self,
+        session_path: str | os.PathLike[str],
+        *,
+        durable: bool = True,
+        salvage: bool = False,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Read the session whose file is `session_path`; the suffix may be that of YAML or JSON.
+
+        With `salvage` what stands before damage in the journal is read. Raises SessionUnreadable or JournalDamaged.
+        """
+        self.path = _existing(Path(session_path))
+        self.durable = durable
+        self._salvage = salvage
+        self._clock = clock
+        self._lease: Lease | None = None
+        self._journal: JournalWriter | None = None
+        self._next_file = 0.0
+        self._state = read_document(self.path)
+        self._session = checked_session(self.path, self._state)
+        self.folder = self.path.with_suffix("")
+        self._summary, after, self._checksum = summary_from_state(self.path, self._state)
+        reader = JournalReader(self.folder, self._session.id, salvage=salvage)
+        with self._reading():
+            if not after.generation or not reader.counts(after):
+                # cut, written by a process that had lost the session, or restored without its journal
+                self._summary, after = Summary(), NOTHING
+            self._position = after
+            self._read(reader, reader.records(after, self._checksum) if after.generation else reader.records())
+
+    @contextmanager
+    def _reading(self) -> Generator[None]:
+        try:
+            yield
+        except RecordInvalid as error:
+            raise SessionUnreadable(self.path, str(error)) from error
+        except OSError as error:
+            raise SessionUnreadable(self.folder, error.strerror or str(error)) from error
+
+    def _read(self, reader: JournalReader, records: Iterable[Record]) -> None:
+        self._summary.read(records)
+        if reader.end is not None:
+            self._position, self._checksum = reader.end, reader.checksum
+
+    # What is known
+
+    @property
+    def session(self) -> TrackingSession:
+        summary = self._summary
+        asked = len(summary.asked)
+        return replace(
+            self._session,
+            state=summary.state or self._session.state,
+            status=summary.status,
+            total_frames=asked or self._session.footage.frame_count,
+            tracked_frames=summary.tracked,
+            checkpoint_frame=summary.checkpoint[0] if summary.checkpoint else None,
+            checkpoint_operation=summary.checkpoint[1] if summary.checkpoint else "",
+            best_solve=str(summary.solves[-1]["id"]) if summary.solves else "",
+        )
+
+    @property
+    def state(self) -> dict[str, Any]:
+        """The content of the session file, up to date."""
+        session = self.session
+        return {
+            **self._state,
+            "session": {**self._state["session"], "state": session.state.value},
+            **summary_to_state(self._summary, session, self._position, self._checksum),
+        }
+
+    @property
+    def passes(self) -> list[dict[str, Any]]:
+        """The passes as in the session file, oldest first."""
+        return self._summary.passes
+
+    @property
+    def position(self) -> Position:
+        """How much of the journal there is."""
+        return self._position
+
+    @property
+    def is_owner(self) -> bool:
+        return self._lease is not None
+
+    @property
+    def owner(self) -> str:
+        """Who has the session now, in words; empty if nobody has."""
+        with self._reading():
+            return str(live_owner(self.folder) or "")
+
+    @property
+    def is_interrupted(self) -> bool:
+        """Whether the session was being worked on and nobody does so any more."""
+        working = self._summary.status in (SessionStatus.TRACKING, SessionStatus.SOLVING)
+        with self._reading():
+            return working and self.session.state is SessionState.ACTIVE and live_owner(self.folder) is None
+
+    def get_resume_point(self) -> int | None:
+        """The last recorded clip frame of unfinished tracking, from which it goes on; None if nothing is unfinished."""
+        return self._summary.resume_frame
+
+    def get_progress(self) -> dict[str, Any]:
+        """total_frames, tracked_frames, remaining_frames (numbers of frames), percent_complete (0..100) and status."""
+        session = self.session
+        summary = self._summary
+        tracked = len(summary.tracked)
+        remaining = sum(len(summary.tracked.missing(a, b)) for a, b in summary.asked.ranges())
+        if not len(summary.asked):
+            remaining = max(0, session.total_frames - tracked)
+        total = session.total_frames
+        return {
+            "total_frames": total,
+            "tracked_frames": tracked,
+            "remaining_frames": remaining,
+            "percent_complete": round(100.0 * (total - remaining) / total, 2) if total else 0.0,
+            "status": summary.status.value,
+        }
+
+    def counts(self, position: Position) -> bool:
+        """Whether `position` lies in the part of the journal that counts. Raises JournalDamaged."""
+        with self._reading():
+            return JournalReader(self.folder, self._session.id, salvage=self._salvage).counts(position)
+
+    def has_frames_after(self, position: Position | None) -> bool:
+        """Whether frames or markers are recorded behind `position`, or at all if it is None or does not count."""
+        after = position if position is not None and self.counts(position) else None
+        with self._reading():
+            records = JournalReader(self.folder, self._session.id).records(after)
+            return any(record.type in (RecordType.FRAME, RecordType.MARKERS) for record in records)
+
+    def details(self) -> FootageDetails:
+        """What was seen of the footage when the session was made. Raises SessionUnreadable or UsageError."""
+        return load_details(self.path.parent.parent, self._session.footage.fingerprint)
+
+    def replay(self, *, with_markers: bool = True, since: Position | None = None) -> Replay:
+        """All that the journal says. Raises JournalDamaged or SessionUnreadable."""
+        replay = Replay(with_markers=with_markers, since=since)
+        with self._reading():
+            replay.read(JournalReader(self.folder, self._session.id, salvage=self._salvage).records())
+        return replay
+
+    # Owning and writing
+
+    def acquire(
+        self,
+        *,
+        wait: bool = False,
+        salvage: bool = False,
+        replay: Replay | None = None,
+        lease_time: float = LEASE_TIME,
+    ) -> None:
+        """Become the owner; nothing to do for one who is. `replay` is filled with all that is recorded.
+
+        `wait` and `lease_time` as in `Lease.take`. With `salvage` what stands before damage is kept, and the damaged
+        files stay where they are. Raises LeaseHeld, StorageFailed, JournalDamaged or SessionUnreadable.
+        """
+        if self._lease is not None:
+            return
+        if not os.path.exists(self.path):
+            raise SessionUnreadable(self.path, "it is gone")
+        make_folder(self.folder)
+        lease = Lease.take(self.folder, timestamp(), wait=wait, lease_time=lease_time)
+        try:
+            self._state = read_document(self.path)  # whoever had the session since may have changed it
+            self._session = checked_session(self.path, self._state)
+            reader = JournalReader(self.folder, self._session.id, salvage=salvage or self._salvage)
+            self._summary, self._position, self._checksum = Summary(), NOTHING, 0
+            with self._reading():
+                self._read(reader, _shown_to(replay, reader.records()))
+            self._keep_base()
+            salt = int.from_bytes(secrets.token_bytes(8), "little")
+            header = Header(self._session.id, lease.generation, salt, *self._position, self._checksum)
+            self._journal = JournalWriter(self.folder, header, durable=self.durable)
+        except BaseException:
+            lease.release()
+            raise
+        self._lease = lease
+        if reader.damage is not None:
+            self.append_event("salvaged", reason=str(reader.damage))
+
+    def _keep_base(self) -> None:
+        """Make what this owner builds on as durable as what it writes: a killed one may not have come to its fsync."""
+        if self._position.generation:
+            base = journal_path(self.folder, self._position.generation)
+            try:
+                sync_file(base)
+            except OSError as error:
+                raise StorageFailed(base, error) from error
+
+    def append(self, *records: tuple[RecordType, bytes]) -> Position:
+        """Record all of `records` or none of them. Raises LeaseLost or StorageFailed."""
+        self.acquire()
+        assert self._lease is not None and self._journal is not None
+        self._lease.check()
+        self._position = self._journal.append(*records)
+        self._checksum = self._journal.checksum
+        for kind, payload in records:
+            self._summary.apply(kind, payload)
+        return self._position
+
+    def append_event(self, event: str, **details: Any) -> None:
+        self.append((RecordType.EVENT, encode_json({"event": event, "time": timestamp(), **details})))
+
+    def open_pass(self, plan: Pass, then: Sequence[Pass], before: Sequence[tuple[RecordType, bytes]]) -> None:
+        """Record that `plan` begins and `then` is to follow, behind the records `before` (tracks and edits)."""
+        payload = {
+            "number": plan.number,
+            "operation": plan.operation,
+            "start": plan.start,
+            "end": plan.end,
+            "tracks": plan.tracks,
+            "object": plan.object,
+            "blender": plan.blender,
+            "time": timestamp(),
+            "then": [{"start": p.start, "end": p.end, "tracks": p.tracks} for p in then],
+        }
+        self.append(*before, (RecordType.PASS, encode_json(payload)))
+        self.write_file()
+
+    def record_frame(self, number: int, frame: int, alive: int, rows: bytes) -> Position:
+        """The checkpoint of one step of pass `number`, which reached `frame`; `rows` as in `journal.MARKER`.
+
+        When it returns, the frame is recorded. About once a second it also brings the session file up to date.
+        """
+        position = self.append((RecordType.FRAME, encode_frame(number, frame, alive, rows)))
+        if self._clock() >= self._next_file:
+            self.write_file()
+        return position
+
+    def close_pass(self, number: int, outcome: Outcome, detail: str = "") -> None:
+        said = {"pass": number, "outcome": outcome.value, "detail": detail, "time": timestamp()}
+        self.append((RecordType.END, encode_json(said)))
+        self.write_file()
+
+    def write_file(self) -> None:
+        """Bring the session file and the lease up to date. Raises LeaseLost or StorageFailed."""
+        assert self._lease is not None
+        self._lease.check()
+        self._state = self.state
+        self._state["session"] = {**self._state["session"], "modified": timestamp()}
+        replace_file(self.path, encode_document(self._state, self.path.suffix))
+        self._lease.renew()
+        self._session = checked_session(self.path, self._state)
+        self._next_file = self._clock() + FILE_INTERVAL
+
+    def save_checkpoint(self, frame: int, operation: str) -> None:
+        """Record that `operation` reached clip frame `frame`, in the journal and in the session file.
+
+        Raises UsageError, LeaseHeld, LeaseLost or StorageFailed.
+        """
+        if not 0 <= frame <= FRAME_LIMIT:
+            raise UsageError(f"{frame} is not a frame: give a clip frame from 0 to {FRAME_LIMIT}")
+        self.append_event("checkpoint", frame=int(frame), operation=str(operation))
+        self.write_file()
+
+    def set_status(self, status: SessionStatus) -> None:
+        self.append_event("status", status=status.value)
+        self.write_file()
+
+    def mark_tracking_complete(self) -> None:
+        self.set_status(SessionStatus.TRACKING_COMPLETE)
+
+    def mark_solve_complete(self, solve_id: str, **figures: Any) -> None:
+        """Record a finished solve; `figures` such as average_error (pixels) are kept with it."""
+        self.append_event("solve", solve={"id": str(solve_id), "created": timestamp(), **figures})
+        self.write_file()
+
+    def set_state(self, state: SessionState) -> None:
+        """Commit or discard the session, or make it active again."""
+        self.append_event("state", state=state.value)
+        self.write_file()
+
+    def close(self) -> None:
+        """Give the session up, if owned. Never fails."""
+        journal, self._journal = self._journal, None
+        lease, self._lease = self._lease, None
+        if journal is not None:
+            journal.close()
+        if lease is not None:
+            lease.release()
+
+    def __enter__(self) -> TrackingSessionManager:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def _shown_to(replay: Replay | None, records: Iterable[Record]) -> Iterator[Record]:
+    """The records, each applied to `replay` on its way, so that one reading of the files serves both."""
+    for record in records:
+        if replay is not None:
+            replay.apply(record)
+        yield record
+
+
+def _existing(path: Path) -> Path:
+    """`path`, or its YAML or JSON sibling if only that exists: where PyYAML is missing sessions are JSON."""
+    if path.name and not os.path.exists(path):
+        for suffix in SUFFIXES:
+            if os.path.exists(path.with_suffix(suffix)):
+                return path.with_suffix(suffix)
+    return path

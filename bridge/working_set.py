@@ -246,6 +246,8 @@ class WorkingSet:
         return self._references
 
     def step(self) -> Step:
+        if not self._is_there():
+            raise ClipChanged("The clip or the tracking object that the pass works in was deleted: resume to go on")
         direction = self._plan.direction
         reached = self._frame + direction
         if self._steps and self._steps % REFRESH == 0:
@@ -273,6 +275,13 @@ class WorkingSet:
         self._frame = reached
         self._steps += 1
         return Step(reached, frozenset(follower.number for follower in alive), b"".join(rows))
+
+    def _is_there(self) -> bool:
+        """Whether nobody has deleted what the followers point into; Blender would crash."""
+        try:
+            return any(one == self._object for one in self._place.clip.tracking.objects)
+        except ReferenceError:
+            return False
 
     def _call_blender(self) -> None:
         objects = self._place.clip.tracking.objects
@@ -302,9 +311,20 @@ class WorkingSet:
         markers: dict[int, dict[int, bytes]] = {}
         for step in steps:
             spread_rows(step.rows, self._plan.direction, markers)
-        for number, rows in markers.items():
-            merge_rows(self._track(number), rows)
-        mark_position(self._clip, self._session_id, position)
+        gone: ClipChanged | None = None
+        try:
+            for number, rows in markers.items():
+                try:
+                    track = self._track(number)
+                except ClipChanged as error:
+                    gone = error  # the others get theirs all the same
+                else:
+                    merge_rows(track, rows)
+            mark_position(self._clip, self._session_id, position)
+        except ReferenceError as error:
+            raise ClipChanged("The clip was deleted: undo that, or open the file again, then resume") from error
+        if gone is not None:
+            raise gone
 
     def end(self) -> None:
         place, self._place = self._place, self._editor
@@ -318,6 +338,5 @@ class WorkingSet:
             place.space.clip = self._clip
         remove_leftovers(self._clip)
         tracking.settings.speed = self._speed
-        tracking.objects.active = self._active
         self._followers = []
         self._object = None

@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 import bpy
 import pytest
 
+from tracking_sessions.bridge import working_set
 from tracking_sessions.bridge.editor import background_editor
 from tracking_sessions.bridge.markers import mask_name
-from tracking_sessions.bridge.working_set import REFRESH
 from tracking_sessions.tests.bpy.tracking import (
     add_tracks,
     chosen,
@@ -284,6 +284,18 @@ def test_it_tracks_as_blender_does(footage: Shot, tmp_path: Path, case: Case) ->
     assert_tracks_as_blender(footage, tmp_path, case)
 
 
+IN_THE_CLIP = ("forward", "both ways", "tracking object", "mask", "some tracks", "lost before", "clip from frame 101")
+
+
+@pytest.mark.parametrize("name", IN_THE_CLIP)
+def test_it_does_so_inside_the_clip_as_well(
+    footage: Shot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """In a window the working set is in the clip itself."""
+    monkeypatch.setattr(working_set, "APART", False)
+    assert_tracks_as_blender(footage, tmp_path, CASES[name]._replace(is_for_sequence=False))
+
+
 def assert_tracks_as_blender(footage: Shot, root: Path, case: Case) -> None:
     results = []
     for way in (track_steps, None, *[track_sequence] * case.is_for_sequence):
@@ -327,9 +339,12 @@ LONG_CASES = {
 
 
 @pytest.mark.parametrize("case", LONG_CASES.values(), ids=[name.replace(" ", "-") for name in LONG_CASES])
-def test_a_long_pass_is_the_same_to_the_bit(long_footage: Shot, tmp_path: Path, case: Case) -> None:
+def test_a_long_pass_is_the_same_to_the_bit(
+    long_footage: Shot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, case: Case
+) -> None:
     """It is long enough for the working set to be trimmed and refilled some times."""
-    assert REFRESH * 3 < LONG - 30
+    assert working_set.REFRESH * 3 < LONG - 30
+    monkeypatch.setattr(working_set, "APART", len(case.ranges) == 2)
     assert_tracks_as_blender(long_footage, tmp_path, case._replace(is_for_sequence=False))
 
 

@@ -150,6 +150,7 @@ def settings_of(clip: Clip, without: Iterable[str] = ()) -> dict[str, Any]:
     scene = bpy.context.scene
     return {
         "tracking": _dump(clip.tracking, skipped),
+        "clips": [one.name for one in bpy.data.movieclips],
         "clip": (clip.name, clip.frame_start, clip.frame_offset, clip.use_fake_user, tuple(clip.size)),
         "active": [
             (where.name, where.active_track and where.active_track.name)

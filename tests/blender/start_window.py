@@ -3,7 +3,7 @@
 
 `window.json` tells where the sidebar is, in pixels from the upper left of the window. To ask for something is to make a
 file in this folder, which is removed when it is done: `ask-markers` (it writes them to markers.json), `ask-save`,
-`ask-undo` and `ask-quit`.
+`ask-delete` (the clip) and `ask-quit`.
 """
 
 import json
@@ -86,10 +86,8 @@ def save():
     bpy.ops.wm.save_mainfile()
 
 
-def undo():
-    window, area = clip_area()
-    with bpy.context.temp_override(window=window, area=area, region=window_region(area)):
-        bpy.ops.ed.undo()
+def delete():
+    bpy.data.movieclips.remove(bpy.data.movieclips[0])
 
 
 def leave():
@@ -97,5 +95,5 @@ def leave():
     bpy.ops.wm.quit_blender()
 
 
-ACTIONS = {"markers": markers, "save": save, "undo": undo, "quit": leave}
+ACTIONS = {"markers": markers, "save": save, "delete": delete, "quit": leave}
 bpy.app.timers.register(show, first_interval=0.2)

@@ -81,6 +81,12 @@ def marked_position(clip: MovieClip) -> tuple[str, Position] | None:
     return parts[0], Position(int(parts[1]), int(parts[2]))
 
 
+def unmark(clip: MovieClip) -> None:
+    """Let the clip belong to no session."""
+    if _MARK in clip:
+        del clip[_MARK]
+
+
 def default_root() -> Path:
     """The session folder: beside the .blend, or in the user's data folder while there is none."""
     if bpy.data.filepath:

@@ -17,7 +17,7 @@ from ..core.run import Run
 from ..core.session import TrackingSessionManager, load_session, session_files, sessions_folder
 from ..core.session_file import resolve
 from ..core.storage import SUFFIXES
-from .clip import default_root, marked_position
+from .clip import default_root, marked_position, unmark
 from .editor import ClipEditor
 from .shot import Shot
 from .working_set import remove_leftovers
@@ -113,15 +113,15 @@ class LivePass:
             self.editor.space.clip_user.frame_current = frame
 
     def finish(self) -> None:
-        """End in good order: pause if there are frames left. It is over even if recording that raises."""
+        """End in good order: pause if there are frames left. It is over even if that raises."""
+        run = self.run
         try:
-            self.run.pause()
-            if self.run.outcome is not None and self.run.outcome.is_final:
+            has_more = run.remaining > abs(run.plan.end - run.frame)  # passes that follow this one
+            run.pause()
+            if run.outcome is not None and run.outcome.is_final and not has_more:
                 self.shot.session.mark_tracking_complete()
-            self._shown = self.run.frame
+            self._shown = run.frame
             self._follow()
-        except ReferenceError:  # the clip was deleted: what is recorded stays, and waits for its return
-            pass
         except BaseException as error:
             self._leave(error)
             raise
@@ -133,9 +133,18 @@ class LivePass:
         try:
             self.run.__exit__(type(error) if error else None, error, None)
         finally:
-            _contained.add(self.shot.session.session.id)
+            if self._has_clip():
+                _contained.add(self.shot.session.session.id)
+            else:  # should it come back, by undo or from the file, then without what was recorded
+                _contained.discard(self.shot.session.session.id)
             self.shot.close()
             _overviews.clear()
+
+    def _has_clip(self) -> bool:
+        try:
+            return bool(self.editor.clip.name)
+        except ReferenceError:
+            return False
 
 
 def open_shot(editor: ClipEditor) -> Shot:
@@ -169,9 +178,14 @@ def restore(editor: ClipEditor) -> int:
 
 def set_aside(clip: MovieClip) -> None:
     """Discard the clip's session, which is kept, so that the next pass begins a new one."""
-    found = find_session(clip)
+    try:
+        found = find_session(clip)
+    except (SessionUnreadable, JournalDamaged):
+        found = None
+        unmark(clip)  # it cannot be written that it is discarded
     if found is not None:
         with found:
+            found.acquire(salvage=True)  # damage is no reason to keep it; its files stay as they are
             found.set_state(SessionState.DISCARDED)
     _overviews.clear()
 
@@ -218,9 +232,11 @@ class Overview(NamedTuple):
     is_missing: bool = False  # the open file lacks frames that are recorded
     owner: str = ""
     error: str = ""
+    seen: float = 0.0  # when, by time.monotonic
 
 
 _overviews: dict[str, tuple[tuple[float, ...], Overview]] = {}
+OWNER_INTERVAL = 2.0  # seconds until it is looked again whether an owner lives: one that was killed changes no file
 
 
 def overview(clip: MovieClip) -> Overview:
@@ -232,7 +248,9 @@ def overview(clip: MovieClip) -> Overview:
     )
     known = _overviews.get(clip.name)
     if known is not None and known[0] == stamp:
-        return known[1]
+        seen = known[1]
+        if not seen.owner or time.monotonic() - seen.seen < OWNER_INTERVAL:
+            return seen
     try:
         found = find_session(clip)
         seen = Overview() if found is None else _overview_of(clip, found)
@@ -256,6 +274,7 @@ def _overview_of(clip: MovieClip, manager: TrackingSessionManager) -> Overview:
         last_frame=session.checkpoint_frame,
         is_missing=session.id not in _contained and manager.has_frames_after(contained),
         owner=manager.owner,
+        seen=time.monotonic(),
     )
 
 
@@ -272,7 +291,10 @@ def _modified(path: Path) -> float:
 @persistent
 def _before_saving(*_: object) -> None:
     if current is not None:
-        current.run.rest()
+        try:
+            current.run.rest()
+        except TrackingSessionError:
+            _before_change()  # nothing of the tracker may be in the file
 
 
 @persistent
@@ -315,8 +337,7 @@ def register() -> None:
 
 
 def unregister() -> None:
-    if current is not None:
-        current.finish()
+    _before_change()
     for name, handler in HANDLERS:
         handlers = getattr(bpy.app.handlers, name)
         if handler in handlers:

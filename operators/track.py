@@ -198,9 +198,9 @@ class TRACKING_SESSIONS_OT_start_fresh(_InEditor):
 
     @classmethod
     def _poll_session(cls, seen: live.Overview) -> bool:
-        if not seen.name:
+        if not (seen.name or seen.error):
             cls.poll_message_set("This clip has no session yet")
-        return bool(seen.name)
+        return bool(seen.name or seen.error)
 
     def execute(self, context: Context) -> set[str]:
         try:

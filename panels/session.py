@@ -61,6 +61,8 @@ class TRACKING_SESSIONS_PT_session(Panel):
         seen = live.overview(clip)
         if seen.error:
             _draw_words(layout, context, seen.error, "ERROR")
+            layout.operator(TRACKING_SESSIONS_OT_start_fresh.bl_idname)
+            return
         if seen.owner:
             _draw_words(layout, context, f"In use by {seen.owner}", "LOCKED")
         if seen.is_missing:

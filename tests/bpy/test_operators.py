@@ -1,0 +1,394 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The buttons of the Clip Editor: track, pause, resume, restore, start fresh, and all that happens in between."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import bpy
+import pytest
+
+import tracking_sessions
+from tracking_sessions import registration
+from tracking_sessions.bridge import live, working_set
+from tracking_sessions.bridge.clip import marked_position
+from tracking_sessions.core.errors import ClipChanged, StorageFailed, UsageError
+from tracking_sessions.core.model import SessionState, SessionStatus
+from tracking_sessions.tests.bpy.tracking import delete_track, live_frames, markers_of, new_clip, track_session
+from tracking_sessions.tests.bpy.window import begin, inside, new_file, open_editor, open_file, operators, session_of
+from tracking_sessions.tests.footage import Shot as Footage
+from tracking_sessions.tests.footage import make_shot
+
+FRAMES = 24
+
+
+@pytest.fixture(scope="module")
+def footage(tmp_path_factory: pytest.TempPathFactory) -> Footage:
+    return make_shot(tmp_path_factory.mktemp("shot"), FRAMES, 320, 180, tracks=12)
+
+
+@pytest.fixture(autouse=True)
+def _registered(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(working_set, "APART", False)  # as in a window
+    registration.register()
+    yield
+    registration.unregister()
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "shot.blend"
+
+
+def last_frame(clip: Any) -> int:
+    return max(max(live_frames(rows)) for rows in markers_of(clip).values())
+
+
+def objects_of(clip: Any) -> list[str]:
+    return [where.name for where in clip.tracking.objects]
+
+
+# Registering
+
+
+def everything_registered() -> Any:
+    handlers = {
+        name: list(getattr(bpy.app.handlers, name))
+        for name in dir(bpy.app.handlers)
+        if isinstance(getattr(bpy.app.handlers, name), list)
+    }
+    types = {name for name in dir(bpy.types) if "tracking_sessions" in name.lower()}
+    return handlers, types, {name for name in dir(bpy.ops) if "tracking_sessions" in name}
+
+
+def test_registering_twice_leaves_blender_as_it_was() -> None:
+    registration.unregister()
+    before = everything_registered()
+    for _ in range(2):
+        tracking_sessions.register()
+        assert everything_registered() != before
+        assert bpy.ops.tracking_sessions.track.get_rna_type().name == "Track in Session"
+        tracking_sessions.unregister()
+        assert everything_registered() == before
+    registration.register()
+
+
+def test_a_class_that_cannot_be_registered_takes_the_others_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    registration.unregister()
+    before = everything_registered()
+    monkeypatch.setattr(registration, "_CLASSES", (*registration._CLASSES, type("Broken", (), {})))
+    with pytest.raises((ValueError, RuntimeError)):
+        registration.register()
+    assert everything_registered() == before
+    monkeypatch.undo()
+    registration.register()
+
+
+def test_unregistering_in_the_middle_of_a_pass_pauses_it(footage: Footage, file: Path) -> None:
+    editor = new_file(footage, file)
+    begin(editor, steps=4)
+    registration.unregister()
+    assert live.current is None
+    assert objects_of(editor.clip) == ["Camera"]
+    assert last_frame(editor.clip) == session_of(file).get_resume_point() == 5
+    registration.register()
+
+
+# Tracking
+
+
+def test_track_forwards_and_backwards(footage: Footage, file: Path, tmp_path: Path) -> None:
+    editor = new_file(footage, file, frame=10)
+    scene = bpy.context.scene
+    scene.frame_start, scene.frame_end = 4, 18
+    with inside(editor):
+        assert operators.track() == {"FINISHED"}
+        assert (scene.frame_current, last_frame(editor.clip)) == (18, 18)
+        scene.frame_current = 10
+        assert operators.track(backwards=True) == {"FINISHED"}
+    assert scene.frame_current == 4
+    assert objects_of(editor.clip) == ["Camera"]
+    session = session_of(file)
+    assert session.session.status is SessionStatus.TRACKING_COMPLETE
+    assert str(session.session.tracked_frames) == "4-18"
+    assert session.session.name == f"shot {editor.clip.name}"
+
+    clip = new_clip(footage, 10)
+    track_session(clip, tmp_path / "other", [(10, 18), (10, 4)])
+    assert markers_of(clip) == markers_of(editor.clip)
+
+
+def test_frames_are_those_of_the_scene(footage: Footage, file: Path) -> None:
+    editor = new_file(footage, file)
+    editor.clip.frame_start = 101
+    scene = bpy.context.scene
+    scene.frame_start, scene.frame_end, scene.frame_current = 50, 400, 101
+    with inside(editor):
+        assert operators.track() == {"FINISHED"}
+    assert (scene.frame_current, last_frame(editor.clip)) == (100 + FRAMES, FRAMES)
+    scene.frame_current = 106
+    for track in editor.clip.tracking.tracks:
+        track.select = track.name.startswith("Survives")
+    with inside(editor):
+        operators.track(backwards=True)
+    assert scene.frame_current == 101  # where the clip begins
+
+
+@pytest.mark.parametrize(("frame", "backwards"), [(18, False), (20, False), (4, True), (2, True)])
+def test_there_is_nothing_to_track_at_the_end_of_the_scene(
+    footage: Footage, file: Path, frame: int, backwards: bool
+) -> None:
+    editor = new_file(footage, file)
+    scene = bpy.context.scene
+    scene.frame_start, scene.frame_end, scene.frame_current = 4, 18, frame
+    with inside(editor), pytest.raises(RuntimeError, match="go to another frame"):
+        operators.track(backwards=backwards)
+    assert live.current is None
+
+
+def test_no_usable_track_is_said(footage: Footage, file: Path) -> None:
+    editor = new_file(footage, file)
+    for track in editor.clip.tracking.tracks:
+        track.lock = True
+    with inside(editor), pytest.raises(RuntimeError, match="No track can be followed from frame 1"):
+        operators.track()
+    with inside(editor):
+        assert operators.track.poll()
+
+
+def test_a_paused_pass_is_resumed(footage: Footage, file: Path, tmp_path: Path) -> None:
+    editor = new_file(footage, file)
+    run = begin(editor, steps=6)
+    with inside(editor):
+        assert not operators.track.poll()
+        assert operators.pause() == {"FINISHED"}
+    assert not run.tick()
+    assert live.current is None
+    assert (last_frame(editor.clip), bpy.context.scene.frame_current) == (7, 7)
+    with inside(editor):
+        assert not operators.pause.poll()
+        assert operators.resume() == {"FINISHED"}
+        assert not operators.resume.poll()
+    clip = new_clip(footage)
+    track_session(clip, tmp_path / "other", [(1, FRAMES)])
+    assert markers_of(clip) == markers_of(editor.clip)
+
+
+def test_a_pause_between_two_passes_does_not_end_the_tracking(footage: Footage, file: Path) -> None:
+    editor = new_file(footage, file, frame=10)
+    shot = live.open_shot(editor)
+    shot.start([(10, 12), (10, 5)])
+    shot.close()  # as by a command that was stopped
+    live._contained.clear()
+    run = begin(editor, backwards=None, steps=2)
+    assert run.run.outcome is not None
+    run.finish()
+    assert session_of(file).session.status is SessionStatus.TRACKING
+    with inside(editor):
+        assert operators.resume() == {"FINISHED"}
+    assert str(session_of(file).session.tracked_frames) == "5-12"
+    assert session_of(file).session.status is SessionStatus.TRACKING_COMPLETE
+
+
+def test_what_was_lost_with_blender_is_restored(footage: Footage, file: Path) -> None:
+    editor = new_file(footage, file)
+    run = begin(editor, steps=8)
+    run.finish()
+    expected = markers_of(editor.clip)
+    registration.unregister()  # a Blender that starts anew
+    registration.register()
+
+    editor = open_file(file)
+    assert last_frame(editor.clip) == 1
+    seen = live.overview(editor.clip)
+    assert (seen.is_missing, seen.last_frame, seen.resume_frame) == (True, 9, 9)
+    with inside(editor):
+        assert not operators.track.poll()
+        assert operators.restore() == {"FINISHED"}
+        assert markers_of(editor.clip) == expected
+        assert not operators.restore.poll()
+        assert operators.resume() == {"FINISHED"}
+    assert last_frame(editor.clip) == FRAMES
+
+
+def test_a_resume_restores_first(footage: Footage, file: Path, tmp_path: Path) -> None:
+    begin(new_file(footage, file), steps=8).finish()
+    editor = open_file(file)
+    with inside(editor):
+        assert operators.resume() == {"FINISHED"}
+    clip = new_clip(footage)
+    track_session(clip, tmp_path / "other", [(1, FRAMES)])
+    assert markers_of(clip) == markers_of(editor.clip)
+
+
+def test_start_fresh_leaves_the_old_session_aside(footage: Footage, file: Path) -> None:
+    begin(new_file(footage, file), steps=8).finish()
+    editor = open_file(file)
+    old = session_of(file)
+    with inside(editor):
+        assert operators.start_fresh() == {"FINISHED"}
+        assert not operators.start_fresh.poll()
+        assert live.overview(editor.clip) == live.Overview()
+        assert operators.track() == {"FINISHED"}
+    new = session_of(file)
+    assert new.session.id != old.session.id
+    assert type(old)(old.path).session.state is SessionState.DISCARDED
+
+
+@pytest.mark.parametrize("is_seen", [True, False])
+def test_a_damaged_session_can_be_left_aside(footage: Footage, file: Path, is_seen: bool) -> None:
+    """Damage far back is not seen until the journal is read: the session file says what is before."""
+    editor = new_file(footage, file)
+    begin(editor, steps=8).finish()
+    session = session_of(file)
+    journal = session.folder / "journal.1"
+    data = bytearray(journal.read_bytes())
+    data[300] ^= 1
+    journal.write_bytes(data)
+    if is_seen:
+        session.path.write_text("no session", encoding="utf-8")
+    bpy.context.scene.frame_current = 1
+    with inside(editor):
+        assert bool(live.overview(editor.clip).error) == is_seen
+        with pytest.raises(RuntimeError, match="cannot be read" if is_seen else "is damaged"):
+            operators.track()
+        assert operators.start_fresh() == {"FINISHED"}
+        assert operators.track() == {"FINISHED"}
+    assert journal.read_bytes() == data
+
+
+@pytest.mark.parametrize("name", ["track", "resume", "restore", "start_fresh"])
+def test_buttons_explain_why_they_are_grey(footage: Footage, file: Path, name: str) -> None:
+    editor = new_file(footage, file)
+    operator = getattr(operators, name)
+    assert not operator.poll()
+    with inside(editor):
+        assert operator.poll() == (name == "track")
+        editor.space.mode = "MASK"
+        assert not operator.poll()
+        editor.space.mode = "TRACKING"
+        with pytest.raises(RuntimeError, match=r"poll\(\) (failed|Nothing|This)" if name != "track" else "anything"):
+            if name == "track":
+                raise RuntimeError("anything")
+            operator()
+        begin(editor, steps=1)
+        with pytest.raises(RuntimeError, match="pause it first"):
+            operator()
+        live.current.finish()  # type: ignore[union-attr]
+
+
+# While a pass is on
+
+
+def test_undo_in_the_middle_takes_the_pass_back_and_leaves_nothing_behind(footage: Footage, file: Path) -> None:
+    editor = new_file(footage, file)
+    bpy.ops.ed.undo_push(message="before")
+    bpy.context.scene.frame_end = 20
+    bpy.ops.ed.undo_push(message="to be undone")
+    begin(editor, steps=5)
+    bpy.ops.ed.undo()
+    assert live.current is None
+    clip = bpy.data.movieclips[0]
+    assert objects_of(clip) == ["Camera"]
+    assert last_frame(clip) == 1
+    assert session_of(file).get_resume_point() == 6
+    assert session_of(file).owner == ""
+
+
+def test_a_file_saved_in_the_middle_has_the_recorded_frames_and_no_working_set(footage: Footage, file: Path) -> None:
+    editor = new_file(footage, file)
+    run = begin(editor, steps=5)
+    assert working_set.OBJECT_NAME in objects_of(editor.clip)
+    bpy.ops.wm.save_mainfile()
+    copy = file.with_name("copy.blend")
+    shutil.copy(file, copy)
+    mark = marked_position(editor.clip)
+    for _ in range(4):
+        assert run.tick(0)
+    run.finish()
+    expected = markers_of(editor.clip)
+
+    with bpy.data.libraries.load(str(copy)) as (_, into):
+        into.movieclips = [editor.clip.name]
+    saved = into.movieclips[0]
+    assert objects_of(saved) == ["Camera"]
+    assert last_frame(saved) == 6
+    assert marked_position(saved) == mark
+    editor = open_file(file)
+    with inside(editor):
+        operators.restore()
+    assert markers_of(editor.clip) == expected
+
+
+def test_another_file_loaded_in_the_middle_pauses_the_pass(footage: Footage, file: Path) -> None:
+    begin(new_file(footage, file), steps=5)
+    bpy.ops.wm.read_factory_settings(use_empty=False)
+    assert live.current is None
+    session = session_of(file)
+    assert (session.get_resume_point(), session.owner) == (6, "")
+
+
+def test_a_clip_removed_in_the_middle_ends_the_pass(footage: Footage, file: Path) -> None:
+    editor = new_file(footage, file)
+    run = begin(editor, steps=5)
+    bpy.data.movieclips.remove(editor.clip)
+    with pytest.raises(ClipChanged, match="deleted"):
+        while run.tick():
+            pass
+    assert live.current is None
+    assert session_of(file).owner == ""
+    editor = open_file(file)
+    with inside(editor):
+        operators.resume()
+    assert last_frame(editor.clip) == FRAMES
+
+
+def test_a_clip_removed_in_the_middle_does_not_stop_a_load_or_unregister(footage: Footage, file: Path) -> None:
+    editor = new_file(footage, file)
+    begin(editor, steps=5)
+    bpy.data.movieclips.remove(editor.clip)
+    registration.unregister()
+    registration.register()
+    assert live.current is None
+
+
+def test_a_track_deleted_in_the_middle_is_said_and_the_others_have_their_frames(footage: Footage, file: Path) -> None:
+    editor = new_file(footage, file)
+    run = begin(editor, steps=5)
+    delete_track(editor.clip, "Survives.02")
+    open_editor(editor.clip)
+    with pytest.raises(ClipChanged, match=r"Survives\.02"):
+        while run.tick():
+            pass
+    assert live.current is None
+    assert objects_of(editor.clip) == ["Camera"]
+    frame = session_of(file).get_resume_point()
+    assert max(live_frames(markers_of(editor.clip)["Camera/Survives.01"])) == frame
+
+
+def test_a_file_saved_after_a_track_was_deleted_has_no_working_set(footage: Footage, file: Path) -> None:
+    editor = new_file(footage, file)
+    begin(editor, steps=5)
+    delete_track(editor.clip, "Survives.02")
+    bpy.ops.wm.save_mainfile()
+    assert live.current is None
+    assert objects_of(open_file(file).clip) == ["Camera"]
+
+
+def test_a_session_folder_that_cannot_be_written_ends_the_pass(footage: Footage, file: Path) -> None:
+    editor = new_file(footage, file)
+    run = begin(editor, steps=5)
+    shutil.rmtree(file.parent / "tracking_sessions")
+    with pytest.raises(StorageFailed):
+        run.tick()
+    assert live.current is None
+    assert objects_of(editor.clip) == ["Camera"]
+    assert last_frame(editor.clip) == 6
+
+
+def test_nothing_to_resume_is_said(footage: Footage, file: Path) -> None:
+    editor = new_file(footage, file)
+    with pytest.raises(UsageError, match="nothing to resume"):
+        begin(editor, backwards=None)
+    assert live.current is None

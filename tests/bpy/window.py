@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The extension as an artist has it: registered, with a saved file and a Clip Editor in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import bpy
+
+from tracking_sessions.bridge import live
+from tracking_sessions.bridge.editor import ClipEditor
+from tracking_sessions.core.session import load_session, session_files
+from tracking_sessions.tests.bpy.tracking import Clip, new_clip
+from tracking_sessions.tests.footage import Shot as Footage
+
+operators: Any = bpy.ops.tracking_sessions
+
+
+def open_editor(clip: Clip) -> ClipEditor:
+    """The largest area of the first window becomes a Clip Editor that shows the clip, and stays one."""
+    window = bpy.context.window_manager.windows[0]
+    area = max(window.screen.areas, key=lambda area: area.width * area.height)
+    area.type = "CLIP_EDITOR"
+    editor = ClipEditor(window, area, clip)
+    editor.space.clip = clip
+    editor.space.mode = "TRACKING"
+    return editor
+
+
+def new_file(footage: Footage, path: Path | None, frame: int = 1) -> ClipEditor:
+    """A file with a clip and its tracks, shown in an editor and saved at `path`."""
+    clip = new_clip(footage, frame)
+    clip.use_fake_user = True
+    bpy.context.scene.frame_current = frame
+    editor = open_editor(clip)
+    if path is not None:
+        bpy.ops.wm.save_as_mainfile(filepath=str(path))
+    return editor
+
+
+def open_file(path: Path) -> ClipEditor:
+    bpy.ops.wm.open_mainfile(filepath=str(path))
+    return open_editor(bpy.data.movieclips[0])
+
+
+@contextmanager
+def inside(editor: ClipEditor) -> Iterator[Any]:
+    """In the editor, as for a click in it."""
+    with bpy.context.temp_override(window=editor.window, area=editor.area, region=editor.region):
+        yield bpy.context
+
+
+def begin(editor: ClipEditor, *, backwards: bool | None = False, steps: int = 0) -> live.LivePass:
+    """A pass as the timer drives it, after so many steps."""
+    run = live.LivePass(editor, live.open_shot(editor), backwards)
+    for _ in range(steps):
+        assert run.tick(0)
+    return run
+
+
+def session_of(path: Path) -> Any:
+    """The newest session beside the file."""
+    return load_session(session_files(path.parent / "tracking_sessions")[-1])

@@ -14,7 +14,7 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import bpy
 
@@ -198,7 +198,7 @@ class WorkingSet:
         self._plan = plan
         self._frame = frame
         self._steps = 0
-        self._speed = tracking.settings.speed
+        self._speed: Any = tracking.settings.speed
         self._active = tracking.objects.active
         if APART:
             self._place = self._own_place()
@@ -223,9 +223,10 @@ class WorkingSet:
         clip = bpy.data.movieclips.load(bpy.path.abspath(self._clip.filepath, library=self._clip.library))
         for name in ("frame_start", "frame_offset", "use_proxy", "use_proxy_custom_directory"):
             setattr(clip, name, getattr(self._clip, name))
-        clip.proxy.directory = self._clip.proxy.directory
-        if hasattr(clip.proxy, "timecode"):  # until 5.1
-            clip.proxy.timecode = self._clip.proxy.timecode
+        proxy: Any = clip.proxy
+        proxy.directory = self._clip.proxy.directory
+        if hasattr(proxy, "timecode"):  # until 5.1
+            proxy.timecode = self._clip.proxy.timecode
         # as the last one: it also drops the picture that was read before frame_offset was set
         clip.colorspace_settings.name = self._clip.colorspace_settings.name
         self._editor.space.clip = clip

@@ -115,7 +115,7 @@ def _draw_track(layout: UILayout) -> None:
 def _draw_words(layout: UILayout, context: Context, text: str, icon: Any) -> None:
     """A sentence, broken into lines that fit the sidebar; Blender's labels do not wrap."""
     region = context.region
-    scale = context.preferences.system.ui_scale
+    scale = context.preferences.system.ui_scale or 1.0  # 0 without a window
     width = max(12, int(((region.width if region else 260) / scale - 50) / 6.2))
     lines: list[str] = []
     for word in text.split():

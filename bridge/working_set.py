@@ -224,9 +224,10 @@ class WorkingSet:
         for name in ("frame_start", "frame_offset", "use_proxy", "use_proxy_custom_directory"):
             setattr(clip, name, getattr(self._clip, name))
         proxy: Any = clip.proxy
-        proxy.directory = self._clip.proxy.directory
+        model: Any = self._clip.proxy
+        proxy.directory = model.directory
         if hasattr(proxy, "timecode"):  # until 5.1
-            proxy.timecode = self._clip.proxy.timecode
+            proxy.timecode = model.timecode
         # as the last one: it also drops the picture that was read before frame_offset was set
         clip.colorspace_settings.name = self._clip.colorspace_settings.name
         self._editor.space.clip = clip

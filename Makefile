@@ -37,7 +37,7 @@ package: .venv/ready  ## dist/tracking_sessions-<version>.zip, to install in Ble
 	$(python) tools/package.py
 
 clean:  ## remove all that make made here (the Debian roots in the cache stay)
-	rm -rf .venv .venvs dist wheels .pytest_cache .ruff_cache
+	rm -rf .venv .venvs dist demo wheels .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Real footage for the tests: Debian's sequences of the ViSP project. Without them those tests are skipped.

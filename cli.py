@@ -10,21 +10,17 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import signal
 import sys
-import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from functools import partial
 from io import TextIOWrapper
 from pathlib import Path
-from types import FrameType, ModuleType
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from .core.errors import (
     FAILED,
     STOPPED,
-    Interrupted,
     JournalDamaged,
     SessionUnreadable,
     TrackingSessionError,
@@ -33,15 +29,12 @@ from .core.errors import (
 from .core.model import SESSION_ID, SessionState, SessionStatus
 from .core.session import SUFFIXES, TrackingSessionManager, load_session, session_files, sessions_folder
 from .core.session_file import resolve
+from .terminal import Signals, drive, quiet_blender, say, short
 
 if TYPE_CHECKING:
     from .bridge.headless import Result
-    from .bridge.shot import Shot
-    from .core.run import Run
 
 INTERRUPTED = "interrupted"
-_REPORT_INTERVAL = 10.0  # seconds between two lines of progress in a log
-_BAR_INTERVAL = 0.1
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -55,7 +48,7 @@ def main(arguments: Sequence[str]) -> int:
     try:
         lines: list[str] = options.run(options)
     except TrackingSessionError as error:
-        _say(f"{error}." if not str(error).endswith((".", "?", "!")) else str(error))
+        say(f"{error}." if not str(error).endswith((".", "?", "!")) else str(error))
         return error.exit_code
     except KeyboardInterrupt:
         return STOPPED
@@ -83,7 +76,7 @@ def _print(lines: Sequence[str]) -> int:
         sys.stdout.flush()
     except OSError as error:
         if not isinstance(error, BrokenPipeError):  # else its reader has seen enough
-            _say(f"The result cannot be printed: {error.strerror}. What was tracked is recorded.")
+            say(f"The result cannot be printed: {error.strerror}. What was tracked is recorded.")
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # so that Python can flush at its end
         return FAILED
     return 0
@@ -212,7 +205,7 @@ def _positive(text: str) -> int:
 
 
 def _track(options: argparse.Namespace) -> list[str]:
-    with _Signals() as signals, _quiet_blender():
+    with Signals() as signals, quiet_blender():
         headless = _headless()
         blend = options.footage.suffix.lower() == ".blend"
         root = options.root or (options.footage.absolute().parent / "tracking_sessions" if blend else _root(None))
@@ -230,18 +223,18 @@ def _track(options: argparse.Namespace) -> list[str]:
             fresh=options.fresh,
             save=options.save,
         )
-        result = headless.track(request, partial(_drive, signals), _say)
+        result = headless.track(request, partial(drive, signals), say)
     return _outcome(result, options.json)
 
 
 def _resume(options: argparse.Namespace) -> list[str]:
     session = _find(options.session, _root(options.root)) if options.session else _latest(_root(options.root))
     if session is None:
-        _say("No session was interrupted: there is nothing to resume.")
+        say("No session was interrupted: there is nothing to resume.")
         return ["null"] if options.json else []
-    with _Signals() as signals, _quiet_blender():
-        drive = partial(_drive, signals)
-        result = _headless().resume(session, drive, save=options.save, salvage=options.salvage, wait=options.wait)
+    with Signals() as signals, quiet_blender():
+        how = {"save": options.save, "salvage": options.salvage, "wait": options.wait}
+        result = _headless().resume(session, partial(drive, signals), **how)
     return _outcome(result, options.json)
 
 
@@ -252,7 +245,7 @@ def _list(options: argparse.Namespace) -> list[str]:
         try:
             manager = load_session(path)
         except (SessionUnreadable, JournalDamaged) as error:
-            _say(str(error))
+            say(str(error))
             continue
         row = _described(manager)
         if options.status in (None, row["status"]):
@@ -262,14 +255,14 @@ def _list(options: argparse.Namespace) -> list[str]:
     if options.json:
         return [json.dumps(rows, indent=1)]
     if not rows:
-        _say(f"There are no such sessions in {root}.")
+        say(f"There are no such sessions in {root}.")
     lines: list[str] = []
     for row in rows:
         state = "" if row["state"] == SessionState.ACTIVE.value else f", {row['state']}"
         owner = f", in use by {row['owner']}" if row["owner"] else ""
         lines.append(
             f"{row['id']}  {row['percent_complete']:5.1f} %  {row['tracked_frames']:>6} frames  "
-            f"{row['status'].replace('_', ' ')}{state}{owner}  {_short(row['name'])}"
+            f"{row['status'].replace('_', ' ')}{state}{owner}  {short(row['name'])}"
         )
     return lines
 
@@ -286,10 +279,10 @@ def _info(options: argparse.Namespace) -> list[str]:
         return [json.dumps(row, indent=1)]
     facts = [
         ("Session", session.id),
-        ("Name", _short(session.name, 200)),
+        ("Name", short(session.name, 200)),
         ("Status", row["status"].replace("_", " ") + (f" ({row['state']})" if row["state"] != "active" else "")),
         ("Owner", row["owner"] or "nobody"),
-        ("Footage", _short(str(footage), 200)),
+        ("Footage", short(str(footage), 200)),
         ("Frames", f"{row['tracked_frames']} of {row['total_frames']} tracked: {row['ranges'] or 'none'}"),
         ("Modified", session.modified),
     ]
@@ -368,7 +361,7 @@ def _find(text: str, root: Path) -> TrackingSessionManager:
     if found:
         raise UsageError(f"{len(found)} sessions begin with {text}: give more of the id ({found[0].stem}, …)")
     raise UsageError(
-        f"There is no session {_short(text)!r} in {sessions_folder(root)}: see “list”, or name the folder with --root"
+        f"There is no session {short(text)!r} in {sessions_folder(root)}: see “list”, or name the folder with --root"
     )
 
 
@@ -378,14 +371,14 @@ def _latest(root: Path) -> TrackingSessionManager | None:
         try:
             manager = load_session(path)
         except (SessionUnreadable, JournalDamaged) as error:
-            _say(str(error))
+            say(str(error))
             continue
         if manager.is_interrupted:
             return manager
     return None
 
 
-# Driving a run
+# Tracking
 
 
 def _headless() -> ModuleType:
@@ -400,86 +393,6 @@ def _headless() -> ModuleType:
             "Python that has the package bpy"
         ) from error
     return headless
-
-
-class _Signals:
-    """SIGINT and SIGTERM let the frame in flight be recorded; a second one ends the process at once.
-
-    They are looked at between two frames only: an exception in the middle of Blender's own work may go unheard.
-    """
-
-    def __init__(self) -> None:
-        self.name = ""
-
-    def __enter__(self) -> _Signals:
-        self._before = {number: signal.signal(number, self._stop) for number in (signal.SIGINT, signal.SIGTERM)}
-        return self
-
-    def _stop(self, number: int, _: FrameType | None) -> None:
-        self.name = signal.Signals(number).name
-        for one in self._before:
-            signal.signal(one, signal.SIG_DFL)
-
-    def __exit__(self, *_: object) -> None:
-        for number, handler in self._before.items():
-            # None: it was set by Blender, in C, and cannot be put back; there is nothing left for it to guard
-            signal.signal(number, signal.SIG_DFL if handler is None else handler)
-
-
-def _drive(signals: _Signals, shot: Shot, run: Run) -> None:
-    session = shot.session.session
-    _say(
-        f"Tracking “{_short(session.name)}” {run.plan.start}-{run.plan.end} from frame {run.frame}, "
-        f"{len(run.alive)} tracks."
-    )
-    progress = _Progress(run)
-    while True:
-        if signals.name:
-            run.pause()
-            progress.end()
-            raise Interrupted(
-                f"{signals.name}: stopped after frame {run.frame}, which is recorded; go on with: resume {session.id}"
-            )
-        if not run.step():
-            break
-        progress.show()
-    progress.end()
-
-
-class _Progress:
-    """A bar on a terminal, a line now and then in a log."""
-
-    def __init__(self, run: Run) -> None:
-        self._run = run
-        self._total = run.remaining
-        self._terminal = sys.stderr.isatty()
-        self._began = self._shown = time.monotonic()
-
-    def show(self) -> None:
-        now = time.monotonic()
-        if now - self._shown < (_BAR_INTERVAL if self._terminal else _REPORT_INTERVAL):
-            return
-        self._shown = now
-        run = self._run
-        rate = run.steps / (now - self._began)
-        words = (
-            f"frame {run.frame}, {len(run.alive)} tracks, {rate:.1f} frames/s, {_duration(run.remaining / rate)} left"
-        )
-        if self._terminal:
-            done = 24 * (self._total - run.remaining) // max(1, self._total)
-            _say(f"\r\033[K[{'#' * done}{'.' * (24 - done)}] {words}", end="")
-        else:
-            _say(words[0].upper() + words[1:] + ".")
-
-    def end(self) -> None:
-        if self._terminal:
-            _say("\r\033[K", end="")
-
-
-def _duration(seconds: float) -> str:
-    minutes, seconds = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min {seconds:02d} s" if minutes else f"{seconds} s"
 
 
 def _outcome(result: Result, as_json: bool) -> list[str]:
@@ -507,33 +420,3 @@ def _outcome(result: Result, as_json: bool) -> list[str]:
         f"Session {manager.session.id} in {manager.path.parent.parent}",
     ]
     return [*lines, f"Saved {result.saved}"] if result.saved else lines
-
-
-@contextmanager
-def _quiet_blender() -> Iterator[None]:
-    """Sends what Blender prints to standard error: standard output is for results.
-
-    Blender writes such lines as `Read blend: …` and `Saved …` to file descriptor 1, past Python.
-    """
-    sys.stdout.flush()
-    descriptor = os.dup(1)
-    os.dup2(2, 1)
-    try:
-        yield
-    finally:
-        sys.stdout.flush()
-        os.dup2(descriptor, 1)
-        os.close(descriptor)
-
-
-def _say(text: str, end: str = "\n") -> None:
-    try:
-        print(text, end=end, file=sys.stderr, flush=True)
-    except OSError:
-        pass  # nobody listens any more, which is no reason to stop
-
-
-def _short(text: str, limit: int = 60) -> str:
-    """`text` on one line of at most `limit` characters, without control characters."""
-    line = "".join(c if c.isprintable() else " " for c in text)
-    return line if len(line) <= limit else line[: limit - 1] + "…"

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 OBJECT_NAME = ".tracking_sessions"
 APART = bpy.app.background  # whether the working set is in a clip of its own, as nobody watches the artist's
 REACH = 24  # usable markers to hold; libmv predicts from 21
-REFRESH = 32  # steps between two looks at what can go and what must come
+REFRESH = 16  # steps between two looks at what can go and what must come
 
 _FREE, _MUTED, _KEYED = 0, 1, 2  # what a marker is to the search for the reference
 _KINDS = bytes(_MUTED if flags & MUTED else _KEYED if flags & KEYED else _FREE for flags in range(256))  # by flags

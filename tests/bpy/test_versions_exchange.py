@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A run that one version of Blender begins, others go on with, and one ends, is the same to the bit.
+
+TRACKING_SESSIONS_PYTHONS names the Pythons with bpy, separated by colons; `make test-versions` sets it. Each may be a
+command of several words.
+"""
+
+import json
+import os
+import shlex
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tracking_sessions.tests.footage import make_shot
+
+PYTHONS = [shlex.split(one) for one in os.environ.get("TRACKING_SESSIONS_PYTHONS", "").split(":") if one]
+CHILD = Path(__file__).with_name("exchange.py")
+
+pytestmark = pytest.mark.skipif(len(PYTHONS) < 2, reason="TRACKING_SESSIONS_PYTHONS does not name several versions")
+
+
+class Runner:
+    """Runs parts of a tracking run in child processes."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        shot = make_shot(folder / "footage", 30, 320, 180, tracks=12)
+        self.footage = shot.files[0]
+        self.tracks = folder / "tracks.json"
+        starts = {one.name: shot.truth(one.name, 10) for one in shot.tracks if shot.visible(one.name, 10)}
+        self.tracks.write_text(json.dumps(starts), encoding="utf-8")
+
+    def run(self, python: list[str], action: str, root: str, steps: int = 0) -> dict[str, Any]:
+        command = [*python, CHILD, action, self.footage, self.tracks, self.folder / root, str(steps)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return json.loads(done.stdout.splitlines()[-1])
+
+    def chain(self, pythons: list[list[str]], root: str) -> dict[str, Any]:
+        """Begin with the first, go on for five steps with each, and end with the last."""
+        found = self.run(pythons[0], "begin", root, 5)
+        for python in pythons[1:-1]:
+            found = self.run(python, "resume", root, 5)
+        assert found["version"]
+        return self.run(pythons[-1], "resume", root)
+
+
+@pytest.fixture(scope="module")
+def runner(tmp_path_factory: pytest.TempPathFactory) -> Runner:
+    return Runner(tmp_path_factory.mktemp("exchange"))
+
+
+def test_all_versions_track_the_same_and_go_on_with_each_other(runner: Runner) -> None:
+    whole = [runner.run(python, "begin", f"whole{number}") for number, python in enumerate(PYTHONS)]
+    assert len({one["version"] for one in whole}) == len(PYTHONS)
+    upwards = runner.chain(PYTHONS, "upwards")
+    downwards = runner.chain(PYTHONS[::-1], "downwards")
+    back = runner.chain([PYTHONS[0], PYTHONS[-1], PYTHONS[0]], "back")
+    assert {one["markers"] for one in (*whole, upwards, downwards, back)} == {whole[0]["markers"]}

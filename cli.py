@@ -142,7 +142,6 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument(
         "--salvage", action="store_true", help="if the journal is damaged, keep what stands before the damage"
     )
-    one.add_argument("--wait", action="store_true", help="wait for an owner on another machine that may be dead")
     _add_outcome(one)
 
     one = _command(commands, "list", _list, "list the sessions, newest first", "list --status interrupted")
@@ -233,8 +232,8 @@ def _resume(options: argparse.Namespace) -> list[str]:
         say("No session was interrupted: there is nothing to resume.")
         return ["null"] if options.json else []
     with Signals() as signals, quiet_blender():
-        how = {"save": options.save, "salvage": options.salvage, "wait": options.wait}
-        result = _headless().resume(session, partial(drive, signals), **how)
+        run = partial(drive, signals)
+        result = _headless().resume(session, run, say, save=options.save, salvage=options.salvage)
     return _outcome(result, options.json)
 
 

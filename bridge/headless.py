@@ -24,6 +24,7 @@ from ..core.errors import (
     UsageError,
 )
 from ..core.footage import describe, find_footage
+from ..core.lease import LEASE_TIME
 from ..core.model import SessionState, SessionStatus, TrackingSession
 from ..core.run import Run
 from ..core.session import TrackingSessionManager, delete_session, load_session, session_files
@@ -87,8 +88,11 @@ def _track(
 ) -> Result:
     earlier = _sessions_of(editor.clip, request, warn)
     unfinished = next((one for one in earlier if one.session.is_unfinished), None)
-    if request.resume and earlier:
-        shot = Shot.join(editor, unfinished or earlier[0])
+    named = [frame for frame in (request.start, request.end) if frame is not None]
+    done = next((one for one in earlier if all(frame in one.asked for frame in named)), None)
+    going_on = unfinished or done
+    if request.resume and going_on is not None:
+        shot = _join(editor, going_on, warn)
         with shot.session:
             began = bool(shot.session.passes)
             return _finish(shot, shot.resume() if began else shot.start(_place_tracks(editor, request)), drive)
@@ -125,7 +129,29 @@ def _begin(
         return _finish(shot, run, drive)
 
 
-def resume(session: TrackingSessionManager, drive: Drive, *, save: Path | None, salvage: bool, wait: bool) -> Result:
+def _join(
+    editor: ClipEditor, session: TrackingSessionManager, warn: Callable[[str], None], *, salvage: bool = False
+) -> Shot:
+    """The session with its clip; an owner on another machine is watched until it shows life or is taken for dead."""
+    try:
+        return Shot.join(editor, session, salvage=salvage)
+    except LeaseHeld as held:
+        if not held.elsewhere:
+            raise
+        warn(
+            f"The session was left to {held.owner}: watching for {LEASE_TIME:g} seconds whether that still works on it."
+        )
+    return Shot.join(editor, session, salvage=salvage, wait=True)
+
+
+def resume(
+    session: TrackingSessionManager,
+    drive: Drive,
+    warn: Callable[[str], None],
+    *,
+    save: Path | None = None,
+    salvage: bool = False,
+) -> Result:
     """Go on with a session from where it stopped. Raises UsageError if it never began, and what tracking raises."""
     said = session.session
     if not session.passes:
@@ -133,7 +159,7 @@ def resume(session: TrackingSessionManager, drive: Drive, *, save: Path | None, 
     blend = resolve(session.path, said.blend) if said.blend else None
     _check_save(save, blend)
     with _opened(blend, said.clip, resolve(session.path, said.footage.path)) as editor:
-        shot = Shot.join(editor, session, salvage=salvage, wait=wait)
+        shot = _join(editor, session, warn, salvage=salvage)
         with shot.session:
             result = _finish(shot, shot.resume(), drive)
     return _saved(result, editor.clip, save)

@@ -180,16 +180,16 @@ class Shot:
         if not progress.is_open:
             self.session.open_pass(passes[0], passes[1:], records)
             return self._run(passes, passes[0].start, frozenset(passes[0].tracks), delivery)
-        if records:
-            self.session.append(*records)
-        if not progress.steps:
-            return self._run(passes, progress.frame, frozenset(self._there(plan.tracks)), delivery)
-        follow = [number for number in plan.tracks if number in progress.alive or number in self._edited]
-        alive = frozenset(number for number in follow if self._is_live(number, progress.frame))
+        alive = frozenset(self._there(plan.tracks))
+        if progress.steps:
+            follow = [number for number in alive if number in progress.alive or number in self._edited]
+            alive = frozenset(number for number in follow if self._is_live(number, progress.frame))
         if progress.alive and not alive:
             raise NothingToTrack(
                 f"The markers on frame {progress.frame}, where the pass stopped, are gone: track from another frame"
             )
+        if records:
+            self.session.append(*records)
         return self._run(passes, progress.frame, alive, delivery)
 
     def _run(self, passes: Sequence[Pass], frame: int, alive: frozenset[int], delivery: Delivery) -> Run:

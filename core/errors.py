@@ -85,12 +85,13 @@ class JournalDamaged(TrackingSessionError):
 
 
 class LeaseHeld(TrackingSessionError):
-    """Somebody else owns the session. `owner` says who."""
+    """Somebody else owns the session. `owner` says who; `elsewhere` whether only waiting can tell if it still lives."""
 
     exit_code = STOPPED
 
-    def __init__(self, owner: str) -> None:
+    def __init__(self, owner: str, *, elsewhere: bool = False) -> None:
         self.owner = owner
+        self.elsewhere = elsewhere
         super().__init__(f"The session is in use by {owner}: wait until it ends, or stop it there")
 
 

@@ -205,7 +205,7 @@ class Lease:
         if not owner.pid:
             wait, lease_time = True, min(lease_time, STARTING_TIME)
         if here or not wait or not cls._stands_still(folder, generation, lease_time, clock, sleep):
-            raise LeaseHeld(str(read_owner(folder, generation) or owner))
+            raise LeaseHeld(str(read_owner(folder, generation) or owner), elsewhere=not here and not wait)
 
     @staticmethod
     def _stands_still(

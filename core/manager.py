@@ -24,6 +24,7 @@ from .model import (
     TrackingSession,
     timestamp,
 )
+from .ranges import FrameRanges
 from .replay import FRAME_LIMIT, RecordInvalid, Replay, encode_frame, encode_json
 from .session_file import checked_session, summary_from_state, summary_to_state
 from .storage import SUFFIXES, encode_document, make_folder, read_document, replace_file, sync_file
@@ -138,6 +139,11 @@ class TrackingSessionManager:
         working = self._summary.status in (SessionStatus.TRACKING, SessionStatus.SOLVING)
         with self._reading():
             return working and self.session.state is SessionState.ACTIVE and live_owner(self.folder) is None
+
+    @property
+    def asked(self) -> FrameRanges:
+        """The clip frames that the passes were to cover."""
+        return self._summary.asked
 
     def get_resume_point(self) -> int | None:
         """The last recorded clip frame of unfinished tracking, from which it goes on; None if nothing is unfinished."""

@@ -10,8 +10,8 @@ from typing import NamedTuple, Protocol
 from .errors import TrackingSessionError
 from .footage import FootageCheck
 from .journal import Position
-from .model import Outcome, Pass
 from .manager import TrackingSessionManager
+from .model import Outcome, Pass
 
 
 class Step(NamedTuple):

@@ -122,8 +122,9 @@ def test_a_killed_owner_of_this_host_is_taken_over_at_once_and_a_living_one_neve
     owner = start_child(OWNER, tmp_path)
     assert owner.stdout is not None and owner.stdout.readline() == "1\n"
     for wait in (False, True):
-        with pytest.raises(LeaseHeld, match=f"process {owner.pid} on"):
+        with pytest.raises(LeaseHeld, match=f"process {owner.pid} on") as held:
             Lease.take(tmp_path, SINCE, wait=wait, lease_time=0.05)
+        assert not held.value.elsewhere  # waiting would tell nothing
     assert live_owner(tmp_path) == read_owner(tmp_path, 1)
     owner.kill()
     while live_owner(tmp_path) is not None:  # dead as soon as the signal arrives, though nobody waits for it yet
@@ -159,8 +160,9 @@ ELSEWHERE: dict[str, Any] = {"host": "farm-17", "boot": "b", "machine": "m", "pi
 
 def test_an_owner_elsewhere_is_only_taken_over_when_its_counter_stands_still(tmp_path: Path) -> None:
     write_lease(tmp_path, counter=41, **ELSEWHERE)
-    with pytest.raises(LeaseHeld, match="farm-17"):
+    with pytest.raises(LeaseHeld, match="farm-17") as held:
         Lease.take(tmp_path, SINCE, lease_time=0.1)
+    assert held.value.elsewhere
     began = time.monotonic()
     lease = Lease.take(tmp_path, SINCE, wait=True, lease_time=0.2)
     assert lease.generation == 2 and time.monotonic() - began >= 0.2

@@ -191,6 +191,7 @@ class WorkingSet:
         self._tracks = tracks
         self._place = editor  # and the clip in it that is tracked in
         self._object: MovieTrackingObject | None = None
+        self._corners = array("f", bytes(4 * 8))  # of the marker being read
 
     def begin(self, plan: Pass, frame: int, alive: frozenset[int]) -> None:
         tracking = self._clip.tracking
@@ -305,9 +306,9 @@ class WorkingSet:
         if frame == reached and guard not in follower.ahead and markers.find_frame(guard) is not None:
             flags |= GUARDED
         # of so few markers, attributes read one quicker than columns; float32 to float64 and back is exact
-        (a, b), (c, d), (e, f), (g, h) = marker.pattern_corners[:]
-        low, high = marker.search_min, marker.search_max
-        return MARKER.pack(follower.number, frame, flags, *marker.co, a, b, c, d, e, f, g, h, *low, *high)
+        marker.pattern_corners.foreach_get(self._corners)
+        values = (*marker.co, *self._corners, *marker.search_min, *marker.search_max)
+        return MARKER.pack(follower.number, frame, flags, *values)
 
     def deliver(self, steps: Sequence[Step], position: Position) -> None:
         markers: dict[int, dict[int, bytes]] = {}

@@ -3,9 +3,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import bpy
 
@@ -13,7 +13,7 @@ from ..core.errors import ClipChanged, NothingToTrack
 from .clip import clip_size
 
 if TYPE_CHECKING:
-    from bpy.types import Area, MovieClip, Region, SpaceClipEditor, Window
+    from bpy.types import Area, MovieClip, MovieTrackingTrack, Region, SpaceClipEditor, Window
 
 
 class ClipEditor:
@@ -59,6 +59,36 @@ class ClipEditor:
                 f"Blender did not track frame {frame}: either no track has a usable marker there, or another job "
                 "(such as a prefetch) is using the clip; wait for it, then resume"
             )
+
+    def move_planes(self, tracks: Sequence[MovieTrackingTrack], frame: int) -> None:
+        """Let the plane tracks of these tracks of the active object follow them from clip frame `frame`.
+
+        Blender does so at the end of tracking only, so this tracks them, through no frame at all.
+        """
+        scene = self.window.scene
+        frames = scene.frame_start, scene.frame_end, scene.frame_current
+        shown = self.space.clip_user.frame_current
+        others = self.clip.tracking.objects.active.tracks
+        parts = ("select_anchor", "select_pattern", "select_search")
+        selected = [[getattr(track, part) for part in parts] for track in others]
+        matches: list[Any] = [track.pattern_match for track in tracks]
+        for track in others:
+            track.select = False
+        for track in tracks:
+            track.select = True
+            track.pattern_match = "PREV_FRAME"  # or Blender reads the image of the keyframe, and crashes without it
+        scene.frame_start = scene.frame_end = self.space.clip_user.frame_current = frame + self.clip.frame_start - 1
+        try:
+            with bpy.context.temp_override(window=self.window, area=self.area, region=self.region):
+                bpy.ops.clip.track_markers(sequence=True)
+        finally:
+            for track, match in zip(tracks, matches, strict=True):
+                track.pattern_match = match
+            for track, states in zip(others, selected, strict=True):
+                for part, state in zip(parts, states, strict=True):
+                    setattr(track, part, state)
+            scene.frame_start, scene.frame_end, scene.frame_current = frames
+            self.space.clip_user.frame_current = shown
 
     def detect_features(self, frame: int) -> int:
         """Let Blender place tracks on features of clip frame `frame`; returns how many it placed.

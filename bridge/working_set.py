@@ -343,3 +343,20 @@ class WorkingSet:
         tracking.settings.speed = self._speed
         self._followers = []
         self._object = None
+        if self._steps and self._editor.is_showing():
+            self._move_planes()
+
+    def _move_planes(self) -> None:
+        """Plane tracks follow their tracks when tracking ends, as Blender has it; in no file but the artist's."""
+        objects = self._clip.tracking.objects
+        where: Any = objects.get(self._plan.object)
+        if where is None or all(plane.use_auto_keying for plane in where.plane_tracks):
+            return
+        names = [self._tracks[number].name for number in self._plan.tracks if number in self._tracks]
+        tracks = [track for name in names if (track := where.tracks.get(name)) is not None]
+        start = self._plan.start
+        active, objects.active = objects.active, where
+        try:
+            self._editor.move_planes([one for one in tracks if one.markers.find_frame(start) is not None], start)
+        finally:
+            objects.active = active

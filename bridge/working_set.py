@@ -229,8 +229,9 @@ class WorkingSet:
         proxy.directory = model.directory
         if hasattr(proxy, "timecode"):  # until 5.1
             proxy.timecode = model.timecode
-        # as the last one: it also drops the picture that was read before frame_offset was set
-        clip.colorspace_settings.name = self._clip.colorspace_settings.name
+        space = self._clip.colorspace_settings.name
+        if clip.frame_offset or clip.colorspace_settings.name != space:
+            clip.colorspace_settings.name = space  # also drops the picture that was read before frame_offset was set
         self._editor.space.clip = clip
         return ClipEditor(self._editor.window, self._editor.area, clip)
 

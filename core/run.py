@@ -156,10 +156,12 @@ class Run:
 
     def rest(self) -> None:
         """Hand on what is recorded and take the tracker out of the clip until the next step, for saving say."""
-        self._deliver()
-        if self._begun:
-            self._begun = False
-            self._tracker.end()
+        try:
+            self._deliver()
+        finally:
+            if self._begun:
+                self._begun = False
+                self._tracker.end()
 
     def _close(self, outcome: Outcome, detail: str = "") -> None:
         self.outcome = outcome

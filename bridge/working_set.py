@@ -120,6 +120,10 @@ class _Follower:
     ) -> None:
         self.number = number
         self.work = work
+        self.find_marker = (
+            work.markers.find_frame
+        )  # looked up once: for each track and step that costs as much as a call
+        self.delete_marker = work.markers.delete_frame
         self._backwards = plan.backwards
         self._keyframe = track.pattern_match == "KEYFRAME"
         for name in SETTINGS:
@@ -169,7 +173,7 @@ class _Follower:
         frames, flags = read_frames(self.work)
         keep = needed(frames, flags.translate(_KINDS), frame, backwards=self._backwards, keyframe=self._keyframe)
         for at in set(frames).difference(frames[index] for index in keep):
-            self.work.markers.delete_frame(at)
+            self.delete_marker(at)
 
     def retire(self) -> None:
         """Take the track out of the set. Blender removes no single track, so its copy is made as small as can be."""
@@ -259,7 +263,7 @@ class WorkingSet:
                 follower.refresh(self._frame)
         for follower in self._followers:
             # whatever stands there afterwards is the result; a marker there plays no part in tracking
-            follower.work.markers.delete_frame(reached)
+            follower.delete_marker(reached)
         self._call_blender()
         rows: list[bytes] = []
         alive: list[_Follower] = []
@@ -298,13 +302,12 @@ class WorkingSet:
 
     def _read(self, follower: _Follower, frame: int, reached: int) -> bytes | None:
         """The packed marker of the copy on clip frame `frame`, with GUARDED if Blender put a guard behind it."""
-        markers = follower.work.markers
-        marker = markers.find_frame(frame)
+        marker = follower.find_marker(frame)
         if marker is None:
             return None
         flags = MUTED * marker.mute + KEYED * marker.is_keyed
         guard = frame + self._plan.direction
-        if frame == reached and guard not in follower.ahead and markers.find_frame(guard) is not None:
+        if frame == reached and guard not in follower.ahead and follower.find_marker(guard) is not None:
             flags |= GUARDED
         # of so few markers, attributes read one quicker than columns; float32 to float64 and back is exact
         marker.pattern_corners.foreach_get(self._corners)

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, NamedTuple
 import bpy
 from bpy.app.handlers import persistent
 
-from ..core.errors import JournalDamaged, SessionUnreadable, TrackingSessionError, UsageError
+from ..core.errors import JournalDamaged, SessionUnreadable, ShotUnusable, TrackingSessionError, UsageError
 from ..core.model import SessionState, SessionStatus
 from ..core.run import Run
-from ..core.session import TrackingSessionManager, load_session, session_files, sessions_folder
+from ..core.session import TrackingSessionManager, delete_session, load_session, session_files, sessions_folder
 from ..core.session_file import resolve
 from ..core.storage import SUFFIXES
 from .clip import default_root, marked_position, unmark
@@ -68,7 +68,9 @@ class LivePass:
                 run = shot.start([(frame, end)], delivery=self._is_due)
             self.run: Run = run.__enter__()
             self._shown = run.frame
-        except BaseException:
+        except BaseException as error:
+            if isinstance(error, UsageError | ShotUnusable) and not shot.session.passes:
+                delete_session(shot.session)  # or each click in vain would leave an empty one
             shot.close()
             raise
         global current

@@ -155,6 +155,7 @@ def test_no_usable_track_is_said(footage: Footage, file: Path) -> None:
         operators.track()
     with inside(editor):
         assert operators.track.poll()
+    assert live.find_session(editor.clip) is None  # a click in vain leaves no empty session
 
 
 def test_a_paused_pass_is_resumed(footage: Footage, file: Path, tmp_path: Path) -> None:

@@ -261,9 +261,10 @@ class WorkingSet:
         if self._steps and self._steps % REFRESH == 0:
             for follower in self._followers:
                 follower.refresh(self._frame)
-        for follower in self._followers:
-            # whatever stands there afterwards is the result; a marker there plays no part in tracking
-            follower.delete_marker(reached)
+        if self._plan.backwards:
+            for follower in self._followers:
+                # so that what stands there afterwards is the result; a marker there plays no part in tracking
+                follower.delete_marker(reached)
         self._call_blender()
         rows: list[bytes] = []
         alive: list[_Follower] = []
@@ -301,17 +302,23 @@ class WorkingSet:
             objects.active = active
 
     def _read(self, follower: _Follower, frame: int, reached: int) -> bytes | None:
-        """The packed marker of the copy on clip frame `frame`, with GUARDED if Blender put a guard behind it."""
+        """The packed marker of the copy on clip frame `frame`, if the step put it there.
+
+        Behind a result Blender puts a guard, unless there is a marker; it is GUARDED if the artist's track has none.
+        """
         marker = follower.find_marker(frame)
         if marker is None:
             return None
         flags = MUTED * marker.mute + KEYED * marker.is_keyed
-        guard = frame + self._plan.direction
-        if frame == reached and guard not in follower.ahead and follower.find_marker(guard) is not None:
-            flags |= GUARDED
+        if frame == reached:
+            guard = frame + self._plan.direction
+            if flags & MUTED and follower.find_marker(guard) is None:
+                return None  # the guard of the step before: the track has left the frame
+            if guard not in follower.ahead:
+                flags |= GUARDED
         # of so few markers, attributes read one quicker than columns; float32 to float64 and back is exact
         marker.pattern_corners.foreach_get(self._corners)
-        values = (*marker.co, *self._corners, *marker.search_min, *marker.search_max)
+        values = (*marker.co[:], *self._corners, *marker.search_min[:], *marker.search_max[:])
         return MARKER.pack(follower.number, frame, flags, *values)
 
     def deliver(self, steps: Sequence[Step], position: Position) -> None:

@@ -102,6 +102,7 @@ class Run:
         return self
 
     def _begin(self) -> None:
+        self._footage.frame(self.frame)
         self._begun = True  # also if it fails half way: `end` then clears up
         self._tracker.begin(self.plan, self.frame, self.alive)
 
@@ -118,7 +119,8 @@ class Run:
         if not self._begun:
             self._begin()
         started = time.perf_counter()
-        for frame in (self.frame, self.frame + self.plan.direction, *self._tracker.references()):
+        # what the step reads; the picture of the frame that it starts from was looked at by the step before
+        for frame in (self.frame + self.plan.direction, *self._tracker.references()):
             self._footage.frame(frame)
         checked = time.perf_counter()
         step = self._tracker.step()

@@ -74,6 +74,7 @@ class Clips:
 
     def __init__(self, folder: Path, frames: int) -> None:
         self.footage = make_long(folder / "footage", frames, tracks=TRACKS, loop=LOOP)
+        os.sync()  # or the first checkpoints would wait for these pictures to reach the disk
         self._filled: dict[int, Any] = {}
 
     def empty(self) -> Any:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left, bisect_right
+from collections import deque
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -25,15 +26,15 @@ from ..core.replay import frame_of, is_muted, spread_rows
 from ..core.run import Step
 from .clip import mark_position
 from .editor import ClipEditor
-from .markers import SETTINGS, mask_name, merge_rows, read_frames, read_rows, write_rows
+from .markers import SETTINGS, mask_name, merge_rows, read_rows, write_rows
 
 if TYPE_CHECKING:
     from bpy.types import MovieClip, MovieTrackingObject, MovieTrackingTrack
 
 OBJECT_NAME = ".tracking_sessions"
 APART = bpy.app.background  # whether the working set is in a clip of its own, as nobody watches the artist's
-REACH = 24  # usable markers to hold; libmv predicts from 21
-REFRESH = 16  # steps between two looks at what can go and what must come
+REACH = 22  # usable markers to hold; libmv predicts from 21
+REFRESH = 16  # steps between two looks at what a backwards pass will need
 
 _FREE, _MUTED, _KEYED = 0, 1, 2  # what a marker is to the search for the reference
 _KINDS = bytes(_MUTED if flags & MUTED else _KEYED if flags & KEYED else _FREE for flags in range(256))  # by flags
@@ -124,8 +125,7 @@ class _Follower:
             work.markers.find_frame
         )  # looked up once: for each track and step that costs as much as a call
         self.delete_marker = work.markers.delete_frame
-        self._backwards = plan.backwards
-        self._keyframe = track.pattern_match == "KEYFRAME"
+        is_keyframe = track.pattern_match == "KEYFRAME"
         for name in SETTINGS:
             setattr(work, name, getattr(track, name))
         setattr(work, mask_name(work), getattr(track, mask_name(track)))
@@ -140,27 +140,37 @@ class _Follower:
             rows = _with_start(track, rows, frames, frame)
             frames = array("i", rows)[1 :: MARKER_SIZE // 4]
         kinds = rows[8::MARKER_SIZE].translate(_KINDS)
-        keep = needed(frames, kinds, frame, backwards=self._backwards, keyframe=self._keyframe)
+        keep = needed(frames, kinds, frame, backwards=plan.backwards, keyframe=is_keyframe)
         before, behind = bisect_left(frames, frame), bisect_right(frames, frame)
         self.lacks = [at for at in (frame, frame - plan.direction) if at not in near]
         """Frames around the start on which Blender may make a marker in the first step."""
-        self.ahead = frozenset(frames[:before] if self._backwards else frames[behind:])
+        self.ahead = frozenset(frames[:before] if plan.backwards else frames[behind:])
         """Frames to come on which the artist's track has a marker, so that no guard is put there."""
-        self._rows = rows if self._backwards else b""
-        self._earlier = keep[0] if self._backwards else 0
+        self._rows = rows if plan.backwards else b""
+        self._earlier = keep[0] if plan.backwards else 0
         """How many of the earlier markers, by frame, a backwards pass still has to bring."""
-        self.reference: int | None = None
+        found = reference_of(kinds, before, backwards=plan.backwards) if is_keyframe else ()
+        self.reference = frames[found[0]] if found else None
         """The clip frame whose image the pattern is taken from, besides the current one."""
-        if self._keyframe:
-            found = reference_of(kinds, before, backwards=self._backwards)
-            self.reference = frames[found[0]] if found else None
         # there is no image before frame 0, and Blender's functions take those frames for 0
-        write_rows(work, b"".join(_row(rows, index) for index in keep if frames[index] >= 0))
+        keep = [index for index in keep if frames[index] >= 0]
+        self._stays = frozenset(frames[index] for index in found)
+        usable = [frames[index] for index in keep if kinds[index] != _MUTED and index not in found]
+        self._passed = deque(sorted((at for at in usable if (frame - at) * plan.direction > 0), reverse=plan.backwards))
+        """The frames of the usable markers behind the current one, the farthest first, but for the reference."""
+        write_rows(work, b"".join(_row(rows, index) for index in keep))
         work.select = True
         work.hide = work.lock = False
 
-    def refresh(self, frame: int) -> None:
-        """Bring the markers that tracking on from `frame` will soon read, and drop those that it no longer does."""
+    def leave(self, frame: int) -> None:
+        """Note that the track has gone on from `frame`, and drop the marker that is too far behind to be read."""
+        if frame not in self._stays:
+            self._passed.append(frame)
+        if len(self._passed) > REACH:
+            self.delete_marker(self._passed.popleft())
+
+    def refresh(self) -> None:
+        """Bring the earlier markers that a backwards pass will soon read."""
         coming: dict[int, bytes] = {}
         usable = 0
         while self._earlier and usable < REFRESH:
@@ -170,10 +180,6 @@ class _Follower:
                 coming[frame_of(row)] = row
             usable += not is_muted(row)
         merge_rows(self.work, coming)
-        frames, flags = read_frames(self.work)
-        keep = needed(frames, flags.translate(_KINDS), frame, backwards=self._backwards, keyframe=self._keyframe)
-        for at in set(frames).difference(frames[index] for index in keep):
-            self.delete_marker(at)
 
     def retire(self) -> None:
         """Take the track out of the set. Blender removes no single track, so its copy is made as small as can be."""
@@ -258,10 +264,10 @@ class WorkingSet:
             raise ClipChanged("The clip or the tracking object that the pass works in was deleted: resume to go on")
         direction = self._plan.direction
         reached = self._frame + direction
-        if self._steps and self._steps % REFRESH == 0:
-            for follower in self._followers:
-                follower.refresh(self._frame)
         if self._plan.backwards:
+            if self._steps and self._steps % REFRESH == 0:
+                for follower in self._followers:
+                    follower.refresh()
             for follower in self._followers:
                 # so that what stands there afterwards is the result; a marker there plays no part in tracking
                 follower.delete_marker(reached)
@@ -276,6 +282,7 @@ class WorkingSet:
                 rows.append(row)
             if row is not None and not is_muted(row):
                 alive.append(follower)
+                follower.leave(self._frame)
             else:
                 follower.retire()
         if len(alive) < len(self._followers):

@@ -11,7 +11,7 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from io import TextIOWrapper
 from pathlib import Path
@@ -240,12 +240,7 @@ def _resume(options: argparse.Namespace) -> list[str]:
 def _list(options: argparse.Namespace) -> list[str]:
     root = _root(options.root)
     rows: list[dict[str, Any]] = []
-    for path in reversed(session_files(root)):
-        try:
-            manager = load_session(path)
-        except (SessionUnreadable, JournalDamaged) as error:
-            say(str(error))
-            continue
+    for manager in _sessions(root):
         row = _described(manager)
         if options.status in (None, row["status"]):
             rows.append(row)
@@ -364,17 +359,18 @@ def _find(text: str, root: Path) -> TrackingSessionManager:
     )
 
 
-def _latest(root: Path) -> TrackingSessionManager | None:
-    """The session that was interrupted last."""
+def _sessions(root: Path) -> Iterator[TrackingSessionManager]:
+    """The sessions, newest first; those that cannot be read are mentioned."""
     for path in reversed(session_files(root)):
         try:
-            manager = load_session(path)
+            yield load_session(path)
         except (SessionUnreadable, JournalDamaged) as error:
             say(str(error))
-            continue
-        if manager.is_interrupted:
-            return manager
-    return None
+
+
+def _latest(root: Path) -> TrackingSessionManager | None:
+    """The session that was interrupted last."""
+    return next((manager for manager in _sessions(root) if manager.is_interrupted), None)
 
 
 # Tracking

@@ -29,7 +29,7 @@ from .editor import ClipEditor
 from .markers import SETTINGS, mask_name, merge_rows, read_rows, write_rows
 
 if TYPE_CHECKING:
-    from bpy.types import MovieClip, MovieTrackingObject, MovieTrackingTrack
+    from bpy.types import MovieClip, MovieTrackingMarker, MovieTrackingObject, MovieTrackingTrack
 
 OBJECT_NAME = ".tracking_sessions"
 APART = bpy.app.background  # whether the working set is in a clip of its own, as nobody watches the artist's
@@ -272,15 +272,21 @@ class WorkingSet:
                 # so that what stands there afterwards is the result; a marker there plays no part in tracking
                 follower.delete_marker(reached)
         self._call_blender()
+        guard = reached + direction
         rows: list[bytes] = []
+        if not self._steps:
+            made = [(one, at, one.find_marker(at)) for one in self._followers for at in one.lacks]
+            rows = [self._packed(one.number, at, marker, 0) for one, at, marker in made if marker is not None]
         alive: list[_Follower] = []
-        for follower in self._followers:
-            if not self._steps:
-                rows += [row for at in follower.lacks if (row := self._read(follower, at, reached)) is not None]
-            row = self._read(follower, reached, reached)
-            if row is not None:
-                rows.append(row)
-            if row is not None and not is_muted(row):
+        found = [follower.find_marker(reached) for follower in self._followers]
+        for follower, marker in zip(self._followers, found, strict=True):
+            muted = marker is None or marker.mute
+            # a muted one without a guard of its own is the guard of the step before: the track has left the frame
+            if marker is not None and not (muted and follower.find_marker(guard) is None):
+                # behind a result Blender puts a guard, but not over a marker of the artist's
+                flags = GUARDED if guard not in follower.ahead else 0
+                rows.append(self._packed(follower.number, reached, marker, flags))
+            if not muted:
                 alive.append(follower)
                 follower.leave(self._frame)
             else:
@@ -308,25 +314,11 @@ class WorkingSet:
         finally:
             objects.active = active
 
-    def _read(self, follower: _Follower, frame: int, reached: int) -> bytes | None:
-        """The packed marker of the copy on clip frame `frame`, if the step put it there.
-
-        Behind a result Blender puts a guard, unless there is a marker; it is GUARDED if the artist's track has none.
-        """
-        marker = follower.find_marker(frame)
-        if marker is None:
-            return None
-        flags = MUTED * marker.mute + KEYED * marker.is_keyed
-        if frame == reached:
-            guard = frame + self._plan.direction
-            if flags & MUTED and follower.find_marker(guard) is None:
-                return None  # the guard of the step before: the track has left the frame
-            if guard not in follower.ahead:
-                flags |= GUARDED
+    def _packed(self, number: int, frame: int, marker: MovieTrackingMarker, flags: int) -> bytes:
         # of so few markers, attributes read one quicker than columns; float32 to float64 and back is exact
         marker.pattern_corners.foreach_get(self._corners)
         values = (*marker.co[:], *self._corners, *marker.search_min[:], *marker.search_max[:])
-        return MARKER.pack(follower.number, frame, flags, *values)
+        return MARKER.pack(number, frame, flags | MUTED * marker.mute | KEYED * marker.is_keyed, *values)
 
     def deliver(self, steps: Sequence[Step], position: Position) -> None:
         markers: dict[int, dict[int, bytes]] = {}

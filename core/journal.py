@@ -345,6 +345,7 @@ class JournalWriter:
         try:
             write_all(self._descriptor, data)
             if self.durable:
+                # not on a thread: Blender's operators let go of Python's lock, and crash while other Python code runs
                 os.fsync(self._descriptor)
         except OSError as error:
             # Nothing is cut back: readers drop an unfinished tail, a whole record is true even if it was not flushed,

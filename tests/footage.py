@@ -286,19 +286,19 @@ class Shot:
             target += part[..., :3]
         return image
 
-    def write(self, stem: str, seed: int, count: int) -> None:
-        """Render the frames 1 to `count` with sensor noise into `folder`."""
+    def write(self, stem: str, seed: int, count: int, noise: float = 1.5) -> None:
+        """Render the frames 1 to `count` into `folder`, with sensor noise of that deviation in 0..255."""
         self.folder.mkdir(parents=True, exist_ok=True)
         digits = max(4, len(str(self.frames)))
         self.files = [self.folder / f"{stem}_{frame:0{digits}d}.png" for frame in range(1, self.frames + 1)]
         rng = np.random.default_rng(seed)
-        noise = rng.normal(0.5, 1.5, (self.height + 64, self.width + 64, 3)).astype(np.float32)  # 0.5: rounds
+        grain = rng.normal(0.5, noise, (self.height + 64, self.width + 64, 3)).astype(np.float32)  # 0.5: rounds
         shifts = rng.integers(0, 64, (count, 2))
 
         def write_frame(frame: int) -> None:
             x, y = shifts[frame - 1]
             image = self.render(frame)
-            image += noise[y : y + self.height, x : x + self.width]
+            image += grain[y : y + self.height, x : x + self.width]
             write_png(self.files[frame - 1], np.clip(image, 0, 255, out=image).astype(np.uint8))
 
         with ThreadPoolExecutor(2) as pool:
@@ -444,7 +444,13 @@ def make_shot(
 
 
 def make_long(
-    folder: str | os.PathLike[str], frames: int, width: int = 1280, height: int = 720, tracks: int = 100, loop: int = 64
+    folder: str | os.PathLike[str],
+    frames: int,
+    width: int = 1280,
+    height: int = 720,
+    tracks: int = 100,
+    loop: int = 64,
+    noise: float = 1.5,
 ) -> Shot:
     """Write long_0001.png …: `loop` rendered frames in which the camera circles, repeated as links to the same files,
     so that any number of frames takes little disk and time. All tracks survive."""
@@ -456,7 +462,7 @@ def make_long(
 
     shot = Shot(Path(folder), frames, width, height, path, set_up(width, height, 1))
     shot.choose({"survives": tracks}, min(loop, frames))
-    shot.write("long", 1, min(loop, frames))
+    shot.write("long", 1, min(loop, frames), noise)
     for index in range(loop, frames):
         link(shot.files[index % loop], shot.files[index])
     return shot

@@ -6,7 +6,7 @@ from __future__ import annotations
 import bpy
 
 from . import cli
-from .bridge import live
+from .bridge import events
 from .operators import track
 from .panels import session
 
@@ -22,7 +22,7 @@ def register() -> None:
         for one in _CLASSES:
             bpy.utils.register_class(one)
             _registered.append(one)
-        live.register()
+        events.register()
         _command = bpy.utils.register_cli_command((__package__ or "").rpartition(".")[2], cli.main)
     except BaseException:
         unregister()
@@ -35,6 +35,6 @@ def unregister() -> None:
     if _command is not None:
         bpy.utils.unregister_cli_command(_command)
         _command = None
-    live.unregister()
+    events.unregister()
     while _registered:
         bpy.utils.unregister_class(_registered.pop())

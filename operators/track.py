@@ -9,7 +9,7 @@ import bpy
 from bpy.props import BoolProperty
 from bpy.types import Operator
 
-from ..bridge import live
+from ..bridge import live, overview
 from ..bridge.editor import ClipEditor
 from ..core.errors import TrackingSessionError
 
@@ -32,10 +32,10 @@ class _InEditor(Operator):
         if live.current is not None:
             cls.poll_message_set("A pass is being tracked: pause it first")
             return False
-        return cls._poll_session(live.overview(space.clip))
+        return cls._poll_session(overview.overview(space.clip))
 
     @classmethod
-    def _poll_session(cls, seen: live.Overview) -> bool:
+    def _poll_session(cls, seen: overview.Overview) -> bool:
         """Whether the state of the clip's session allows the operator; says why if not."""
         return True
 
@@ -46,14 +46,15 @@ class _TracksLive(_InEditor):
     _live: live.LivePass | None = None
     _timer: bpy.types.Timer | None = None
 
-    def _direction(self) -> bool | None:
-        """Whether to track backwards; None to go on with what was paused."""
-        raise NotImplementedError
+    def _ranges(self, editor: ClipEditor) -> list[tuple[int, int]]:
+        """What to track; nothing to go on with what was paused. Raises UsageError."""
+        return []
 
     def _begin(self, context: Context) -> bool:
         editor = _editor(context)
         try:
-            self._live = live.LivePass(editor, live.open_shot(editor), self._direction())
+            ranges = self._ranges(editor)
+            self._live = live.LivePass(editor, overview.open_shot(editor), ranges)
         except TrackingSessionError as error:
             self.report({"ERROR"}, str(error))
             return False
@@ -134,11 +135,11 @@ class TRACKING_SESSIONS_OT_track(_TracksLive):
         name="Backwards", description="Track towards the beginning of the clip", options={"SKIP_SAVE"}
     )
 
-    def _direction(self) -> bool | None:
-        return self.backwards
+    def _ranges(self, editor: ClipEditor) -> list[tuple[int, int]]:
+        return live.asked_ranges(editor, "BACKWARDS" if self.backwards else "FORWARDS", "SCENE", 0)
 
     @classmethod
-    def _poll_session(cls, seen: live.Overview) -> bool:
+    def _poll_session(cls, seen: overview.Overview) -> bool:
         if seen.is_missing:
             cls.poll_message_set("Frames are recorded that this file does not have: restore them first, or start fresh")
         return not seen.is_missing
@@ -156,11 +157,8 @@ class TRACKING_SESSIONS_OT_resume(_TracksLive):
     bl_label = "Resume Tracking"
     bl_options = {"UNDO"}
 
-    def _direction(self) -> bool | None:
-        return None
-
     @classmethod
-    def _poll_session(cls, seen: live.Overview) -> bool:
+    def _poll_session(cls, seen: overview.Overview) -> bool:
         if seen.resume_frame is None:
             cls.poll_message_set("Nothing was interrupted in this clip")
         return seen.resume_frame is not None
@@ -174,14 +172,14 @@ class TRACKING_SESSIONS_OT_restore(_InEditor):
     bl_options = {"UNDO"}
 
     @classmethod
-    def _poll_session(cls, seen: live.Overview) -> bool:
+    def _poll_session(cls, seen: overview.Overview) -> bool:
         if not seen.is_missing:
             cls.poll_message_set("This file has all frames that are recorded")
         return seen.is_missing
 
     def execute(self, context: Context) -> set[str]:
         try:
-            frame = live.restore(_editor(context))
+            frame = overview.restore(_editor(context))
         except TrackingSessionError as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
@@ -197,14 +195,14 @@ class TRACKING_SESSIONS_OT_start_fresh(_InEditor):
     bl_label = "Start Fresh"
 
     @classmethod
-    def _poll_session(cls, seen: live.Overview) -> bool:
+    def _poll_session(cls, seen: overview.Overview) -> bool:
         if not (seen.name or seen.error):
             cls.poll_message_set("This clip has no session yet")
         return bool(seen.name or seen.error)
 
     def execute(self, context: Context) -> set[str]:
         try:
-            live.set_aside(context.space_data.clip)
+            overview.set_aside(context.space_data.clip)
         except TrackingSessionError as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import bpy
 from bpy.types import Panel
 
-from ..bridge import live
+from ..bridge import live, overview
 from ..operators.track import (
     TRACKING_SESSIONS_OT_pause,
     TRACKING_SESSIONS_OT_restore,
@@ -58,7 +58,7 @@ class TRACKING_SESSIONS_PT_session(Panel):
             _draw_running(layout, running)
             return
         clip = context.space_data.clip
-        seen = live.overview(clip)
+        seen = overview.overview(clip)
         if seen.error:
             _draw_words(layout, context, seen.error, "ERROR")
             layout.operator(TRACKING_SESSIONS_OT_start_fresh.bl_idname)

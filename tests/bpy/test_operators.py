@@ -11,7 +11,7 @@ import pytest
 
 import tracking_sessions
 from tracking_sessions import registration
-from tracking_sessions.bridge import live, working_set
+from tracking_sessions.bridge import live, overview, working_set
 from tracking_sessions.bridge.clip import marked_position
 from tracking_sessions.core.errors import ClipChanged, StorageFailed, UsageError
 from tracking_sessions.core.model import SessionState, SessionStatus
@@ -155,7 +155,7 @@ def test_no_usable_track_is_said(footage: Footage, file: Path) -> None:
         operators.track()
     with inside(editor):
         assert operators.track.poll()
-    assert live.find_session(editor.clip) is None  # a click in vain leaves no empty session
+    assert overview.find_session(editor.clip) is None  # a click in vain leaves no empty session
 
 
 def test_a_paused_pass_is_resumed(footage: Footage, file: Path, tmp_path: Path) -> None:
@@ -178,10 +178,10 @@ def test_a_paused_pass_is_resumed(footage: Footage, file: Path, tmp_path: Path) 
 
 def test_a_pause_between_two_passes_does_not_end_the_tracking(footage: Footage, file: Path) -> None:
     editor = new_file(footage, file, frame=10)
-    shot = live.open_shot(editor)
+    shot = overview.open_shot(editor)
     shot.start([(10, 12), (10, 5)])
     shot.close()  # as by a command that was stopped
-    live._contained.clear()
+    overview._contained.clear()
     run = begin(editor, backwards=None, steps=2)
     assert run.run.outcome is not None
     run.finish()
@@ -202,7 +202,7 @@ def test_what_was_lost_with_blender_is_restored(footage: Footage, file: Path) ->
 
     editor = open_file(file)
     assert last_frame(editor.clip) == 1
-    seen = live.overview(editor.clip)
+    seen = overview.overview(editor.clip)
     assert (seen.is_missing, seen.last_frame, seen.resume_frame) == (True, 9, 9)
     with inside(editor):
         assert not operators.track.poll()
@@ -230,7 +230,7 @@ def test_start_fresh_leaves_the_old_session_aside(footage: Footage, file: Path) 
     with inside(editor):
         assert operators.start_fresh() == {"FINISHED"}
         assert not operators.start_fresh.poll()
-        assert live.overview(editor.clip) == live.Overview()
+        assert overview.overview(editor.clip) == overview.Overview()
         assert operators.track() == {"FINISHED"}
     new = session_of(file)
     assert new.session.id != old.session.id
@@ -251,7 +251,7 @@ def test_a_damaged_session_can_be_left_aside(footage: Footage, file: Path, is_se
         session.path.write_text("no session", encoding="utf-8")
     bpy.context.scene.frame_current = 1
     with inside(editor):
-        assert bool(live.overview(editor.clip).error) == is_seen
+        assert bool(overview.overview(editor.clip).error) == is_seen
         with pytest.raises(RuntimeError, match="cannot be read" if is_seen else "is damaged"):
             operators.track()
         assert operators.start_fresh() == {"FINISHED"}

@@ -14,7 +14,7 @@ import bpy
 import pytest
 
 from tracking_sessions import registration
-from tracking_sessions.bridge import live
+from tracking_sessions.bridge import live, overview
 from tracking_sessions.bridge.editor import ClipEditor
 from tracking_sessions.panels.session import TRACKING_SESSIONS_PT_session, TRACKING_SESSIONS_PT_top
 from tracking_sessions.panels.session import _draw_words as draw_words
@@ -93,7 +93,7 @@ def test_without_a_session_it_offers_to_track(footage: Footage, file: Path) -> N
 def test_in_a_file_that_is_not_saved_it_says_where_the_session_is_kept(
     footage: Footage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(live, "default_root", lambda: tmp_path)
+    monkeypatch.setattr(overview, "default_root", lambda: tmp_path)
     layout = drawn(new_file(footage, None))
     assert layout.buttons == ["Backwards", "Forwards"]
     assert layout.text == "The file is not saved yet: the session is kept in the user folder"
@@ -161,7 +161,7 @@ def test_another_process_that_owns_the_session_is_named_until_it_dies(
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "owned\n"
-        live._overviews.clear()
+        overview._overviews.clear()
         text = drawn(editor).text
         assert "In use by" in text
         assert str(process.pid) in text
@@ -169,7 +169,7 @@ def test_another_process_that_owns_the_session_is_named_until_it_dies(
             bpy.ops.tracking_sessions.resume()
         process.kill()
         process.wait(20)
-    monkeypatch.setattr(live, "OWNER_INTERVAL", 0.0)
+    monkeypatch.setattr(overview, "OWNER_INTERVAL", 0.0)
     assert "In use" not in drawn(editor).text
 
 
@@ -190,7 +190,7 @@ def test_a_damaged_journal_is_explained(footage: Footage, file: Path) -> None:
     data = bytearray(journal.read_bytes())
     data[20] ^= 1
     journal.write_bytes(data)
-    live._overviews.clear()
+    overview._overviews.clear()
     layout = drawn(editor)
     assert "is damaged" in layout.text
     assert layout.buttons == ["Start Fresh"]
@@ -224,5 +224,5 @@ def test_drawing_reads_nothing_again_while_nothing_changes(
     editor = new_file(footage, file)
     begin(editor, steps=4).finish()
     first = drawn(editor)
-    monkeypatch.setattr(live, "find_session", None)
+    monkeypatch.setattr(overview, "find_session", None)
     assert drawn(editor).words == first.words

@@ -10,7 +10,7 @@ from typing import Any
 
 import bpy
 
-from tracking_sessions.bridge import live
+from tracking_sessions.bridge import live, overview
 from tracking_sessions.bridge.editor import ClipEditor
 from tracking_sessions.core.session import load_session, session_files
 from tracking_sessions.tests.bpy.tracking import Clip, new_clip
@@ -55,7 +55,9 @@ def inside(editor: ClipEditor) -> Iterator[Any]:
 
 def begin(editor: ClipEditor, *, backwards: bool | None = False, steps: int = 0) -> live.LivePass:
     """A pass as the timer drives it, after so many steps."""
-    run = live.LivePass(editor, live.open_shot(editor), backwards)
+    direction = "BACKWARDS" if backwards else "FORWARDS"
+    ranges = [] if backwards is None else live.asked_ranges(editor, direction, "SCENE", 0)
+    run = live.LivePass(editor, overview.open_shot(editor), ranges)
     for _ in range(steps):
         assert run.tick(0)
     return run

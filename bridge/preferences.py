@@ -1,0 +1,25 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the artist has set in the preferences of the extension."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import bpy
+
+
+class Preferences(NamedTuple):
+    folder: str = ""  # of the sessions; empty: beside the .blend
+    is_durable: bool = True  # whether each checkpoint is flushed to the disk
+    interval: float = 0.5  # seconds between two updates of the tracks and the view while a pass runs
+    has_strip: bool = True  # whether the strip of tracked frames is drawn in the Clip Editor
+    saves_copy: bool = False  # whether a pass that ends saves a copy of the file beside the session
+
+
+def preferences() -> Preferences:
+    """The preferences, or their defaults where the extension runs without being enabled, as in a script."""
+    addon = bpy.context.preferences.addons.get((__package__ or "").rpartition(".")[0])
+    stored: Any = addon.preferences if addon is not None else None
+    if stored is None:
+        return Preferences()
+    return Preferences(*(getattr(stored, name) for name in Preferences._fields))

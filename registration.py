@@ -7,10 +7,10 @@ import bpy
 
 from . import cli
 from .bridge import events
-from .operators import track
+from .operators import recovery, track
 from .panels import session
 
-_CLASSES = (*track.classes, *session.classes)
+_CLASSES = (*track.classes, *recovery.classes, *session.classes)
 _registered: list[type] = []
 _command: object = None
 

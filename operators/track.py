@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Track, pause, resume and restore in the Movie Clip Editor."""
+"""Track, pause and resume in the Movie Clip Editor."""
 
 from __future__ import annotations
 
@@ -12,35 +12,13 @@ from bpy.types import Operator
 from ..bridge import live, overview
 from ..bridge.editor import ClipEditor
 from ..core.errors import TrackingSessionError
+from .editor import InEditor, editor_of, redraw
 
 if TYPE_CHECKING:
     from bpy.types import Context, Event, OperatorProperties
 
 
-class _InEditor(Operator):
-    """What the operators share that work on the clip of a Movie Clip Editor."""
-
-    @classmethod
-    def poll(cls, context: Context) -> bool:
-        space = context.space_data
-        if space is None or space.type != "CLIP_EDITOR" or space.clip is None:
-            cls.poll_message_set("Open a clip in the Movie Clip Editor first")
-            return False
-        if space.mode != "TRACKING":
-            cls.poll_message_set("Set the Movie Clip Editor to Tracking")
-            return False
-        if live.current is not None:
-            cls.poll_message_set("A pass is being tracked: pause it first")
-            return False
-        return cls._poll_session(overview.overview(space.clip))
-
-    @classmethod
-    def _poll_session(cls, seen: overview.Overview) -> bool:
-        """Whether the state of the clip's session allows the operator; says why if not."""
-        return True
-
-
-class _TracksLive(_InEditor):
+class _TracksLive(InEditor):
     """What the operators share that drive a run: a loop when executed, a timer when invoked in a window."""
 
     _live: live.LivePass | None = None
@@ -51,7 +29,7 @@ class _TracksLive(_InEditor):
         return []
 
     def _begin(self, context: Context) -> bool:
-        editor = _editor(context)
+        editor = editor_of(context)
         try:
             ranges = self._ranges(editor)
             self._live = live.LivePass(editor, overview.open_shot(editor), ranges)
@@ -97,7 +75,7 @@ class _TracksLive(_InEditor):
         except TrackingSessionError as error:
             self.report({"ERROR"}, str(error))
             return self._end(context)
-        _redraw(context)
+        redraw(context)
         return {"RUNNING_MODAL"} if goes_on else self._end(context)
 
     def cancel(self, context: Context) -> None:
@@ -109,19 +87,8 @@ class _TracksLive(_InEditor):
         if self._timer is not None:
             context.window_manager.event_timer_remove(self._timer)
             self._timer = None
-        _redraw(context)
+        redraw(context)
         return {"FINISHED"}  # also after an error: what was recorded is in the clip, and undo takes it back
-
-
-def _editor(context: Context) -> ClipEditor:
-    return ClipEditor(context.window, context.area, context.space_data.clip)
-
-
-def _redraw(context: Context) -> None:
-    for window in context.window_manager.windows:
-        for area in window.screen.areas:
-            if area.type == "CLIP_EDITOR":
-                area.tag_redraw()
 
 
 class TRACKING_SESSIONS_OT_track(_TracksLive):
@@ -164,52 +131,6 @@ class TRACKING_SESSIONS_OT_resume(_TracksLive):
         return seen.resume_frame is not None
 
 
-class TRACKING_SESSIONS_OT_restore(_InEditor):
-    """Put the recorded frames into this file, without tracking on"""
-
-    bl_idname = "tracking_sessions.restore"
-    bl_label = "Restore Markers"
-    bl_options = {"UNDO"}
-
-    @classmethod
-    def _poll_session(cls, seen: overview.Overview) -> bool:
-        if not seen.is_missing:
-            cls.poll_message_set("This file has all frames that are recorded")
-        return seen.is_missing
-
-    def execute(self, context: Context) -> set[str]:
-        try:
-            frame = overview.restore(_editor(context))
-        except TrackingSessionError as error:
-            self.report({"ERROR"}, str(error))
-            return {"CANCELLED"}
-        self.report({"INFO"}, f"Restored the recorded markers up to frame {frame}")
-        _redraw(context)
-        return {"FINISHED"}
-
-
-class TRACKING_SESSIONS_OT_start_fresh(_InEditor):
-    """Leave the recorded frames aside and begin a new session; the old one is kept"""
-
-    bl_idname = "tracking_sessions.start_fresh"
-    bl_label = "Start Fresh"
-
-    @classmethod
-    def _poll_session(cls, seen: overview.Overview) -> bool:
-        if not (seen.name or seen.error):
-            cls.poll_message_set("This clip has no session yet")
-        return bool(seen.name or seen.error)
-
-    def execute(self, context: Context) -> set[str]:
-        try:
-            overview.set_aside(context.space_data.clip)
-        except TrackingSessionError as error:
-            self.report({"ERROR"}, str(error))
-            return {"CANCELLED"}
-        _redraw(context)
-        return {"FINISHED"}
-
-
 class TRACKING_SESSIONS_OT_pause(Operator):
     """Stop after the frame in flight, which is recorded"""
 
@@ -233,6 +154,4 @@ classes = (
     TRACKING_SESSIONS_OT_track,
     TRACKING_SESSIONS_OT_resume,
     TRACKING_SESSIONS_OT_pause,
-    TRACKING_SESSIONS_OT_restore,
-    TRACKING_SESSIONS_OT_start_fresh,
 )

@@ -9,13 +9,8 @@ import bpy
 from bpy.types import Panel
 
 from ..bridge import live, overview
-from ..operators.track import (
-    TRACKING_SESSIONS_OT_pause,
-    TRACKING_SESSIONS_OT_restore,
-    TRACKING_SESSIONS_OT_resume,
-    TRACKING_SESSIONS_OT_start_fresh,
-    TRACKING_SESSIONS_OT_track,
-)
+from ..operators.recovery import TRACKING_SESSIONS_OT_restore, TRACKING_SESSIONS_OT_start_fresh
+from ..operators.track import TRACKING_SESSIONS_OT_pause, TRACKING_SESSIONS_OT_resume, TRACKING_SESSIONS_OT_track
 
 if TYPE_CHECKING:
     from bpy.types import Context, MovieClip, UILayout

@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the operators share that work on the clip of a Movie Clip Editor."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bpy.types import Operator
+
+from ..bridge import live, overview
+from ..bridge.editor import ClipEditor
+
+if TYPE_CHECKING:
+    from bpy.types import Context
+
+
+class InEditor(Operator):
+    """An operator for a clip that is shown for tracking and is not being tracked."""
+
+    @classmethod
+    def poll(cls, context: Context) -> bool:
+        space = context.space_data
+        if space is None or space.type != "CLIP_EDITOR" or space.clip is None:
+            cls.poll_message_set("Open a clip in the Movie Clip Editor first")
+            return False
+        if space.mode != "TRACKING":
+            cls.poll_message_set("Set the Movie Clip Editor to Tracking")
+            return False
+        if live.current is not None:
+            cls.poll_message_set("A pass is being tracked: pause it first")
+            return False
+        return cls._poll_session(overview.overview(space.clip))
+
+    @classmethod
+    def _poll_session(cls, seen: overview.Overview) -> bool:
+        """Whether the state of the clip's session allows the operator; says why if not."""
+        return True
+
+
+def editor_of(context: Context) -> ClipEditor:
+    return ClipEditor(context.window, context.area, context.space_data.clip)
+
+
+def redraw(context: Context) -> None:
+    for window in context.window_manager.windows:
+        for area in window.screen.areas:
+            if area.type == "CLIP_EDITOR":
+                area.tag_redraw()

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Sequence
 
 import bpy
@@ -13,10 +14,11 @@ from ..core.run import Run
 from ..core.session import delete_session
 from . import overview
 from .editor import ClipEditor
+from .preferences import preferences
 from .shot import Shot
 
-DELIVERY_INTERVAL = 0.5  # seconds between two deliveries to the artist's tracks, and the view's steps
 TICK = 1 / 30  # seconds of tracking per timer tick; one step at least
+RATE_SPAN = 3.0  # seconds over which the frames per second are counted
 
 current: LivePass | None = None
 """The run that is under way in this Blender."""
@@ -35,6 +37,7 @@ class LivePass:
         self.clip_name = editor.clip.name
         self.clip_start = editor.clip.frame_start  # kept, because the clip may be deleted
         self.wants_pause = False
+        self._interval = preferences().interval  # seconds between two deliveries to the artist's tracks
         self._delivered = time.monotonic()
         try:
             run = shot.start(ranges, delivery=self._is_due) if ranges else shot.resume(delivery=self._is_due)
@@ -42,6 +45,9 @@ class LivePass:
                 raise UsageError("Nothing was interrupted: there is nothing to resume")
             self.run: Run = run.__enter__()
             self._shown = run.frame
+            self.total = run.total
+            """Steps of all passes."""
+            self._pace: deque[tuple[float, int]] = deque()  # when so many steps were done, over the last seconds
         except BaseException as error:
             if isinstance(error, UsageError | ShotUnusable) and not shot.session.passes:
                 delete_session(shot.session)  # or each click in vain would leave an empty one
@@ -50,9 +56,33 @@ class LivePass:
         global current
         current = self
 
+    @property
+    def done(self) -> int:
+        """Steps that are recorded, or will not come as all tracks are lost, of all passes."""
+        return self.total - self.run.remaining
+
+    @property
+    def lost(self) -> int:
+        """How many tracks of the pass are no longer followed."""
+        return len(self.run.plan.tracks) - len(self.run.alive)
+
+    @property
+    def rate(self) -> float:
+        """Frames per second over the last seconds; 0.0 at first."""
+        if len(self._pace) < 2:
+            return 0.0
+        (begun, before), (now, steps) = self._pace[0], self._pace[-1]
+        return (steps - before) / (now - begun) if now > begun else 0.0
+
+    @property
+    def seconds_left(self) -> float | None:
+        """How long it takes at this rate until the last pass ends; None at first."""
+        rate = self.rate
+        return self.run.remaining / rate if rate else None
+
     def _is_due(self, _: int) -> bool:
         now = time.monotonic()
-        if now - self._delivered < DELIVERY_INTERVAL:
+        if now - self._delivered < self._interval:
             return False
         self._delivered = now
         self._shown = self.run.frame
@@ -70,6 +100,7 @@ class LivePass:
                 goes_on = self.run.step()
                 if time.monotonic() >= until:
                     break
+            self._keep_pace()
             self._follow()
         except BaseException as error:
             self._leave(error)
@@ -78,6 +109,12 @@ class LivePass:
             return True
         self.finish()
         return False
+
+    def _keep_pace(self) -> None:
+        now = time.monotonic()
+        self._pace.append((now, self.run.steps))
+        while now - self._pace[0][0] > RATE_SPAN and len(self._pace) > 2:
+            self._pace.popleft()
 
     def _follow(self) -> None:
         """Show the last frame that the artist's tracks have. The tracker has moved the editor on beyond it."""

@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Commands as processes, outside Blender, for tests to start, wait for and look into."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from tracking_sessions.core.replay import Replay
+from tracking_sessions.core.session import load_session
+from tracking_sessions.tests.footage import link
+from tracking_sessions.tools.kill import (
+    recorded_frames,
+    session_file,
+)
+
+ROOT = Path(__file__).resolve().parents[2]
+LIMIT = 120.0  # seconds for a process
+LONG = 200  # frames of the clip that runs are stopped in
+Outcome = subprocess.CompletedProcess[str]
+
+
+def start(*arguments: str | Path, python: tuple[str, ...] = (), **options: Any) -> subprocess.Popen[str]:
+    command = [sys.executable, *python, str(ROOT), *map(str, arguments)]
+    options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "stdin": subprocess.DEVNULL, **options}
+    return subprocess.Popen(command, text=True, **options)
+
+
+def end(process: subprocess.Popen[str], code: int, *words: str) -> Outcome:
+    """Wait for the process; check its exit code, and that its last words say these and show no traceback."""
+    try:
+        stdout, stderr = process.communicate(timeout=LIMIT)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.communicate()
+        raise
+    stdout, stderr = stdout or "", stderr or ""
+    assert "Traceback" not in stderr, stderr
+    assert process.returncode == code, (process.returncode, stdout, stderr)
+    for word in words:
+        assert word in stderr, (word, stderr)
+    if code:
+        assert not stdout
+        assert stderr.rstrip().endswith((".", "?", "!")) or code == 2 or not stderr
+    return subprocess.CompletedProcess(process.args, process.returncode, stdout, stderr)
+
+
+def run(*arguments: str | Path, code: int = 0, says: tuple[str, ...] = (), **options: Any) -> Outcome:
+    return end(start(*arguments, **options), code, *says)
+
+
+def wait_for_frames(process: subprocess.Popen[str], root: Path, count: int) -> None:
+    deadline = time.monotonic() + LIMIT
+    while process.poll() is None and len(recorded_frames(root)) < count:
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+
+
+def replay_of(root: Path) -> Replay:
+    path = session_file(root)
+    assert path is not None
+    return load_session(path).replay()
+
+
+def copied(folder: Path, target: Path) -> Path:
+    """A copy whose images are links to the same files: write new files, never into them."""
+
+    def copy(source: str, to: str) -> None:
+        link(Path(source), Path(to)) if source.endswith(".png") else shutil.copy2(source, to)
+
+    shutil.copytree(folder, target, copy_function=copy)
+    return target
+
+
+def spoiled(path: Path, change: Callable[[bytes], bytes]) -> Path:
+    """Put a changed file in the place of `path`."""
+    data = path.read_bytes()
+    path.unlink()
+    path.write_bytes(change(data))
+    return path
+
+
+def flipped(data: bytes) -> bytes:
+    middle = len(data) // 2
+    return data[:middle] + bytes([data[middle] ^ 0x55]) + data[middle + 1 :]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Runs in Blender: save the .blend named behind `--`, with the clip plate/ and the tracks of tracks.json."""
+"""Runs in Blender: the clip plate/ and the tracks of tracks.json, saved as the .blend named behind `--`, if any."""
 
 import json
 import sys
@@ -23,4 +23,5 @@ scene = bpy.context.scene
 scene.active_clip = clip
 scene.frame_start, scene.frame_end = 1, clip.frame_duration
 scene.frame_current = 1
-bpy.ops.wm.save_as_mainfile(filepath=str(Path(sys.argv[sys.argv.index("--") + 1]).absolute()))
+if "--" in sys.argv:
+    bpy.ops.wm.save_as_mainfile(filepath=str(Path(sys.argv[sys.argv.index("--") + 1]).absolute()))

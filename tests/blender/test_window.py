@@ -1,25 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The session panel in a real window: what an artist sees and clicks, and what is left after a crash.
-
-TRACKING_SESSIONS_PICTURES names a folder in which the newest Blender of the tests leaves pictures of the panel.
-"""
+"""The session panel in a real window: what an artist sees and clicks, and what is left after a crash."""
 
 from __future__ import annotations
 
-import json
-import os
-import shutil
 import signal
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
-from tracking_sessions.core.session import session_files
-from tracking_sessions.tests.blender.conftest import BLENDERS
 from tracking_sessions.tests.blender.machine import (
     Machine,
     Markers,
@@ -27,125 +12,8 @@ from tracking_sessions.tests.blender.machine import (
     recorded_markers,
     steps_recorded,
 )
-from tracking_sessions.tests.blender.real import ROOT, Window
+from tracking_sessions.tests.blender.screen import opened
 from tracking_sessions.tests.footage import Shot
-
-TALL = 27  # pixels: the main buttons are half as high again as others, which have 20
-EDITOR = 240  # pixels of the editor to the left of the sidebar in pictures
-HEIGHT = 470
-
-
-class Screen:
-    """A window in which shot.blend is shown with the sidebar of the Clip Editor open."""
-
-    def __init__(self, machine: Machine, window: Window) -> None:
-        self.machine = machine
-        self.window = window
-        self.root = machine.folder / "tracking_sessions"
-        window.wait_for("ready")
-        said = json.loads((machine.folder / "window.json").read_text(encoding="utf-8"))
-        assert said["scale"] == 1, "pixels are counted at a scale of 1"
-        self.left, self.top, self.width = said["left"], said["top"], said["width"]
-
-    def wait_until(self, happened: Callable[[], object], timeout: float = 60) -> None:
-        end = time.monotonic() + timeout
-        while not happened():
-            assert self.window.process.poll() is None, self.printed
-            if time.monotonic() > end:
-                picture = self.window.screenshot(self.machine.folder / "late.png")
-                raise AssertionError(f"it did not happen in {timeout} s; the screen is in {picture}\n{self.printed}")
-            time.sleep(0.02)
-
-    @property
-    def printed(self) -> str:
-        return self.window.log.read_text(encoding="utf-8", errors="replace")
-
-    @property
-    def outcome(self) -> str:
-        """How the last pass ended; empty while it goes on."""
-        if not session_files(self.root) or newest_session(self.root).owner:
-            return ""
-        return newest_session(self.root).passes[-1]["outcome"]
-
-    @contextmanager
-    def halted(self) -> Iterator[None]:
-        """Blender stands still and the screen as well; clicks and keys reach it afterwards."""
-        self.machine.signal(self.window, signal.SIGSTOP)
-        yield
-        self.machine.signal(self.window, signal.SIGCONT)
-
-    def wait_for_steps(self, count: int) -> None:
-        """Wait until so many frames are recorded while a pass goes on."""
-        self.wait_until(lambda: steps_recorded(self.root) >= count)
-        assert not self.outcome, "the pass was over too soon"
-
-    def buttons(self) -> list[float]:
-        """Where the rows of buttons of the session panel are, from the top; the tall one is the first."""
-        time.sleep(1)  # for the panel to be drawn anew
-        picture = self.window.screenshot(self.machine.folder / "screen.ppm")
-        end = self.left + self.width - 36  # of the buttons, where they have neither words nor icons
-        edge = pixels(picture)[self.top : self.top + 300, end - 8 : end]
-        is_button = ((edge.max(2) - edge.min(2) < 3) & (edge[..., 0] > 78) & (edge[..., 0] < 92)).all(1)
-        changes = np.flatnonzero(np.diff(np.concatenate(([0], is_button, [0]))))
-        found = [(int(a), int(b)) for a, b in changes.reshape(-1, 2) if b - a > 15]
-        first = next((i for i, (a, b) in enumerate(found) if b - a >= TALL), None)
-        assert first is not None, f"there is no tall button in {picture}: {found}"
-        return [self.top + (a + b) / 2 for a, b in found[first:]]
-
-    def click(self, index: int = 0, *, right: bool = False, buttons: list[float] | None = None) -> None:
-        """Click a button of the panel: the tall one, or one below it; `right` for the right one of two."""
-        x = self.left + (self.width - 60 if right else 30)
-        self.window.click(x, (buttons or self.buttons())[index])
-
-    def picture(self, state: str) -> None:
-        """Keep a picture of the sidebar and some of the editor."""
-        time.sleep(1)
-        self.window.screenshot(self.machine.folder / f"{state}-screen.png")
-        crop = f"{EDITOR + self.width}x{HEIGHT}+{self.left - EDITOR}+{self.top}"
-        names = (f"{state}-screen.png", "-crop", crop, "+repage", "+dither", "-colors", "256", f"{state}.png")
-        done = self.machine.call("convert", *names)
-        assert done.returncode == 0, done.stderr
-        wanted = os.environ.get("TRACKING_SESSIONS_PICTURES")
-        if wanted and self.machine.name == BLENDERS[-1]:
-            shutil.copy(self.machine.folder / f"{state}.png", Path(wanted) / f"session-{state}.png")
-
-    def ask(self, what: str) -> None:
-        question = self.machine.folder / f"ask-{what}"
-        question.touch()
-        self.wait_until(lambda: not question.exists(), 30)
-
-    def markers(self) -> Markers:
-        """All markers in the clip."""
-        self.ask("markers")
-        said = json.loads((self.machine.folder / "markers.json").read_text(encoding="utf-8"))
-        return {
-            (where, name): {int.from_bytes(row[:4], "little", signed=True): row for row in map(bytes.fromhex, rows)}
-            for where, name, rows in said
-        }
-
-    def leave(self) -> None:
-        (self.machine.folder / "ask-quit").touch()
-        assert self.window.wait_until_closed() == 0
-        assert "Traceback" not in self.printed, self.printed
-
-
-def pixels(picture: Path) -> NDArray[np.int16]:
-    """The pixels of a PPM file, height x width x 3."""
-    data = picture.read_bytes()
-    kind, width, height, depth, _ = data.split(maxsplit=4)
-    assert (kind, depth) in ((b"P6", b"255"), (b"P6", b"65535")), data[:20]
-    bytes_each = 1 if depth == b"255" else 2
-    count = int(width) * int(height) * 3
-    values = np.frombuffer(data[-count * bytes_each :], np.uint8)[::bytes_each]
-    return values.reshape(int(height), int(width), 3).astype(np.int16)
-
-
-@contextmanager
-def opened(machine: Machine) -> Iterator[Screen]:
-    """shot.blend in a window."""
-    shutil.copy(ROOT / "tests" / "blender" / "start_window.py", machine.folder)
-    with machine.window("shot.blend", "--python", "start_window.py") as window:
-        yield Screen(machine, window)
 
 
 def test_an_artist_tracks_pauses_and_resumes(machine: Machine, shot: Shot, uninterrupted: Markers) -> None:

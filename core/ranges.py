@@ -65,6 +65,11 @@ class FrameRanges:
             gaps.add(at, end)
         return gaps
 
+    def following(self, frame: int) -> tuple[int, int] | None:
+        """The first range that reaches `frame` or lies behind it, as its first and last frame."""
+        index = bisect_left(self._ends, frame)
+        return (self._starts[index], self._ends[index]) if index < len(self._ends) else None
+
     def __contains__(self, frame: int) -> bool:
         index = bisect_right(self._starts, frame) - 1
         return index >= 0 and frame <= self._ends[index]

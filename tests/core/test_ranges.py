@@ -27,6 +27,8 @@ def test_ranges_are_sets(seed: int) -> None:
         assert all(a <= b for a, b in pairs)
         assert all(end + 1 < start for (_, end), (start, _) in pairwise(pairs)), "they touch"
         assert {frame for frame in range(-30, 80) if frame in ranges} == frames
+        for frame in range(-30, 80):
+            assert ranges.following(frame) == next((pair for pair in pairs if pair[1] >= frame), None)
         low, high = chance.randint(-25, 70), chance.randint(-25, 70)
         assert frames_of(ranges.missing(low, high)) == set(range(low, high + 1)) - frames
         assert FrameRanges.parse(str(ranges)) == ranges

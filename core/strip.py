@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a strip over the timeline shows of a session, in no more parts than can be told apart on it."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from itertools import groupby
+from typing import NamedTuple
+
+from .ranges import FrameRanges
+
+
+class Kind(IntEnum):
+    """What can be said of some frames."""
+
+    UNTRACKED = 0  # no pass was to cover them
+    DUE = 1  # a pass was to cover them and has not come there
+    TRACKED = 2
+    PROBLEM = 3  # tracks got lost there
+
+
+class Segment(NamedTuple):
+    """Neighbouring frames of one kind: the first and the last, as scene frames."""
+
+    first: int
+    last: int
+    kind: Kind
+
+
+def segments(
+    tracked: FrameRanges,
+    asked: FrameRanges,
+    problems: FrameRanges,
+    *,
+    scene: tuple[int, int],
+    clip_start: int,
+    columns: int,
+) -> list[Segment]:
+    """The frames of the scene, from its first to its last, in at most `columns` segments; the sets are of clip frames.
+
+    `clip_start` is the scene frame of clip frame 1. A scene with more frames than columns has several in each, and
+    they look as the worst of them: a column is TRACKED or DUE if all of its frames are, and a PROBLEM if one is. The
+    work grows with the columns, hardly with the frames or with how scattered they are.
+    """
+    start, end = scene[0] - clip_start + 1, scene[1] - clip_start + 1
+    columns = min(columns, end - start + 1)
+    if columns < 1:
+        return []
+    grid = _Grid(start, end, columns)
+    kinds = bytearray(columns)  # UNTRACKED
+    grid.paint_whole(kinds, asked, Kind.DUE)
+    grid.paint_whole(kinds, tracked, Kind.TRACKED)
+    grid.paint_touched(kinds, problems, Kind.PROBLEM)
+    found: list[Segment] = []
+    column = 0
+    for kind, group in groupby(kinds):
+        following = column + sum(1 for _ in group)
+        first, last = (frame + clip_start - 1 for frame in (grid.first_of(column), grid.first_of(following) - 1))
+        found.append(Segment(first, last, Kind(kind)))
+        column = following
+    return found
+
+
+class _Grid:
+    """The frames `start` to `end` in columns, each of one frame at least."""
+
+    def __init__(self, start: int, end: int, columns: int) -> None:
+        self.start = start
+        self.end = end
+        self.columns = columns
+        self.frames = end - start + 1
+
+    def first_of(self, column: int) -> int:
+        """The first frame of a column."""
+        return self.start + -(-column * self.frames // self.columns)
+
+    def column_of(self, frame: int) -> int:
+        return (frame - self.start) * self.columns // self.frames
+
+    def paint_whole(self, kinds: bytearray, ranges: FrameRanges, kind: Kind) -> None:
+        """Set the columns of which all frames are in `ranges`."""
+        column = 0
+        while column < self.columns:
+            found = ranges.following(self.first_of(column))
+            if found is None or found[0] > self.end:
+                return
+            if found[0] > self.first_of(column):
+                column = self.column_of(found[0] - 1) + 1  # the first that begins there or later
+                continue
+            after = self.column_of(min(found[1], self.end) + 1)
+            kinds[column:after] = bytes((kind,)) * (after - column)
+            column = max(after, column + 1)
+
+    def paint_touched(self, kinds: bytearray, ranges: FrameRanges, kind: Kind) -> None:
+        """Set the columns of which any frame is in `ranges`."""
+        column = 0
+        while column < self.columns:
+            found = ranges.following(self.first_of(column))
+            if found is None or found[0] > self.end:
+                return
+            column = self.column_of(max(found[0], self.start))
+            after = self.column_of(min(found[1], self.end)) + 1
+            kinds[column:after] = bytes((kind,)) * (after - column)
+            column = after

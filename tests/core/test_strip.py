@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The strip over the timeline, against one that looks at each frame by itself."""
+
+import random
+from itertools import pairwise
+from typing import Any
+
+import pytest
+
+from tracking_sessions.core.ranges import FrameRanges
+from tracking_sessions.core.strip import Kind, Segment, segments
+
+NONE = FrameRanges()
+
+
+def frames(text: str) -> FrameRanges:
+    return FrameRanges.parse(text)
+
+
+def strip(tracked: str, asked: str = "", problems: str = "", **more: Any) -> list[tuple[int, int, Kind]]:
+    where = {"scene": (1, 100), "clip_start": 1, "columns": 1000, **more}
+    return [tuple(one) for one in segments(frames(tracked), frames(asked), frames(problems), **where)]
+
+
+def test_each_frame_is_tracked_due_untracked_or_a_problem() -> None:
+    assert strip("10-60", "10-80", "20,40-41") == [
+        (1, 9, Kind.UNTRACKED),
+        (10, 19, Kind.TRACKED),
+        (20, 20, Kind.PROBLEM),
+        (21, 39, Kind.TRACKED),
+        (40, 41, Kind.PROBLEM),
+        (42, 60, Kind.TRACKED),
+        (61, 80, Kind.DUE),
+        (81, 100, Kind.UNTRACKED),
+    ]
+
+
+def test_clip_frames_are_shown_where_the_scene_has_them() -> None:
+    assert strip("1-12", "1-20", "12", scene=(98, 130), clip_start=101) == [
+        (98, 100, Kind.UNTRACKED),
+        (101, 111, Kind.TRACKED),
+        (112, 112, Kind.PROBLEM),
+        (113, 120, Kind.DUE),
+        (121, 130, Kind.UNTRACKED),
+    ]
+
+
+def test_only_the_frames_of_the_scene_are_shown() -> None:
+    assert strip("1-500", "1-500", "1,30,500", scene=(20, 40)) == [
+        (20, 29, Kind.TRACKED),
+        (30, 30, Kind.PROBLEM),
+        (31, 40, Kind.TRACKED),
+    ]
+
+
+@pytest.mark.parametrize(("scene", "columns"), [((10, 9), 100), ((1, 10), 0)])
+def test_no_frames_or_no_room_make_no_strip(scene: tuple[int, int], columns: int) -> None:
+    assert strip("1-5", scene=scene, columns=columns) == []
+
+
+def test_a_single_problem_shows_among_a_hundred_thousand_frames() -> None:
+    found = strip("1-100000", "1-100000", "33333,77778-77779", scene=(1, 100_000), columns=800)
+    problems = [(first, last) for first, last, kind in found if kind is Kind.PROBLEM]
+    assert len(found) == 5
+    assert len(problems) == 2
+    assert problems[0][0] <= 33333 <= problems[0][1] and problems[0][1] - problems[0][0] == 124
+    assert problems[1][0] <= 77778 <= problems[1][1]
+
+
+def test_a_single_frame_that_is_due_shows_among_a_hundred_thousand() -> None:
+    tracked = "1-54320,54322-100000"
+    kinds = [kind for _, _, kind in strip(tracked, "1-100000", scene=(1, 100_000), columns=800)]
+    assert kinds == [Kind.TRACKED, Kind.DUE, Kind.TRACKED]
+
+
+def test_scattered_frames_make_no_more_segments_or_look_ups_than_columns(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = 0
+    following = FrameRanges.following
+
+    def counted(ranges: FrameRanges, frame: int) -> tuple[int, int] | None:
+        nonlocal calls
+        calls += 1
+        return following(ranges, frame)
+
+    monkeypatch.setattr(FrameRanges, "following", counted)
+    every_other = FrameRanges((frame, frame) for frame in range(1, 100_001, 2))
+    found = segments(every_other, every_other, every_other, scene=(1, 100_000), clip_start=1, columns=800)
+    assert [tuple(one) for one in found] == [(1, 100_000, Kind.PROBLEM)]
+    thirds = FrameRanges((frame, frame + 400) for frame in range(1, 100_001, 600))
+    assert len(segments(thirds, NONE, every_other, scene=(1, 100_000), clip_start=1, columns=200)) <= 200
+    assert calls <= 2 * 3 * (800 + 200)
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_columns_look_as_their_frames_do(seed: int) -> None:
+    chance = random.Random(seed)
+    start = chance.randint(-5, 40)
+    end = start + chance.randint(0, 120)
+    clip_start = chance.randint(-10, 30)
+    columns = chance.randint(1, 150)
+    sets = [scattered(chance) for _ in range(3)]
+    found = segments(*sets, scene=(start, end), clip_start=clip_start, columns=columns)
+    assert [one.first for one in found][:1] == [start] and found[-1].last == end
+    assert all(a.last + 1 == b.first and a.kind is not b.kind for a, b in pairwise(found))
+    assert len(found) <= columns
+    tracked, asked, problems = sets
+    count = min(columns, end - start + 1)
+    shown = {frame: one.kind for one in found for frame in range(one.first, one.last + 1)}
+    for column in range(count):
+        inside = [frame for frame in range(start, end + 1) if (frame - start) * count // (end - start + 1) == column]
+        clip = [frame - clip_start + 1 for frame in inside]
+        if any(frame in problems for frame in clip):
+            expected = Kind.PROBLEM
+        elif all(frame in tracked for frame in clip):
+            expected = Kind.TRACKED
+        elif all(frame in asked for frame in clip):
+            expected = Kind.DUE
+        else:
+            expected = Kind.UNTRACKED
+        assert {shown[frame] for frame in inside} == {expected}
+
+
+def scattered(chance: random.Random) -> FrameRanges:
+    starts = [chance.randint(-30, 150) for _ in range(chance.randint(0, 12))]
+    return FrameRanges((start, start + chance.choice((0, 0, 1, 5, 30))) for start in starts)
+
+
+def test_segments_name_their_frames() -> None:
+    assert segments(frames("1-3"), NONE, NONE, scene=(1, 3), clip_start=1, columns=9) == [Segment(1, 3, Kind.TRACKED)]

@@ -81,6 +81,14 @@ def _process_started(pid: int) -> str:
 _held: set[str] = set()
 """The tokens of the leases that this process holds."""
 
+_stood_still: set[tuple[str, Owner]] = set()
+"""The lease files that this process has watched for long enough, with what they said; one that moves says more."""
+
+
+def _is_here(owner: Owner) -> bool:
+    """Whether the process itself tells if it lives; of any other owner only the counter does."""
+    return bool(owner.started) and owner.host == platform.node() and owner.boot == _boot()
+
 
 def _is_gone(owner: Owner) -> bool:
     """Whether the owner is known to be dead: it ran on this machine and no longer does."""
@@ -140,11 +148,57 @@ def read_owner(folder: Path, generation: int) -> Owner | None:
 def live_owner(folder: Path) -> Owner | None:
     """Who holds the session as far as one look can tell; None if nobody does.
 
-    An owner on another host is believed to live: only waiting can tell (see `Lease.take`). Raises OSError.
+    An owner on another host is believed to live until a `Watch` has seen it stand still. Raises OSError.
     """
+    return _live_owner(folder)[1]
+
+
+def _live_owner(folder: Path) -> tuple[Path, Owner | None]:
+    """The newest lease file and who holds it."""
     generations = numbered(folder, "lease")
+    path = folder / f"lease.{generations[-1] if generations else 0}"
     owner = read_owner(folder, generations[-1]) if generations else None
-    return None if owner is None or owner.released or _is_gone(owner) else owner
+    if owner is None or owner.released or _is_gone(owner) or (os.fspath(path), owner) in _stood_still:
+        return path, None
+    return path, owner
+
+
+class Watch:
+    """Tells, look by look and without blocking, when the owner of a session is gone.
+
+    An owner whose counter stood still for `lease_time` seconds between two looks is taken for dead by all of this
+    process from then on, unless it moves after all.
+    """
+
+    def __init__(
+        self, folder: Path, *, lease_time: float = LEASE_TIME, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self.owner: Owner | None = None
+        """Who had the session at the last look; None if nobody had."""
+        self.has_moved = False
+        """Whether an owner was seen to live: its counter moved, or another one followed it."""
+        self._folder = folder
+        self._file: Path | None = None
+        self._lease_time = lease_time
+        self._clock = clock
+        self._since = 0.0
+
+    def look(self) -> bool:
+        """Whether the session is free now. Raises StorageFailed."""
+        try:
+            path, owner = _live_owner(self._folder)
+        except OSError as error:
+            raise StorageFailed(self._folder, error) from error
+        if (path, owner) != (self._file, self.owner):
+            self.has_moved = self.has_moved or None not in (owner, self.owner)
+            self._file, self.owner, self._since = path, owner, self._clock()
+        if owner is None:
+            return True
+        needed = self._lease_time if owner.pid else min(self._lease_time, STARTING_TIME)
+        if _is_here(owner) or self._clock() - self._since < needed:
+            return False
+        _stood_still.add((os.fspath(path), owner))
+        return True
 
 
 class Lease:
@@ -178,53 +232,21 @@ class Lease:
         counter stands still. A lease that names nobody is watched for `STARTING_TIME` in any case. Also raises
         LeaseHeld when another process was quicker, and StorageFailed.
         """
-        try:
-            generations = numbered(folder, "lease")
-            highest = max([*generations, *numbered(folder, "journal")], default=0)
-            if generations:
-                cls._see_dead(folder, generations[-1], wait, lease_time, clock, sleep)
-        except OSError as error:
-            raise StorageFailed(folder, error) from error
+        watch = Watch(folder, lease_time=lease_time, clock=clock)
+        while True:
+            try:  # before the look, so that whoever takes it over meanwhile has taken the number
+                highest = max([*numbered(folder, "lease"), *numbered(folder, "journal")], default=0)
+            except OSError as error:
+                raise StorageFailed(folder, error) from error
+            if watch.look():
+                break
+            owner = watch.owner
+            assert owner is not None
+            is_here = _is_here(owner)
+            if watch.has_moved or is_here or not (wait or not owner.pid):
+                raise LeaseHeld(str(owner), elsewhere=not is_here and not wait)
+            sleep(min(1.0, (lease_time if owner.pid else STARTING_TIME) / 10))
         return cls._make(folder, highest + 1, since)
-
-    @classmethod
-    def _see_dead(
-        cls,
-        folder: Path,
-        generation: int,
-        wait: bool,
-        lease_time: float,
-        clock: Callable[[], float],
-        sleep: Callable[[float], None],
-    ) -> None:
-        """Return when the lease may be taken over. Raises LeaseHeld, OSError."""
-        owner = read_owner(folder, generation)
-        if owner is None or owner.released or _is_gone(owner):
-            return
-        here = bool(owner.started) and owner.host == platform.node() and owner.boot == _boot()
-        if not owner.pid:
-            wait, lease_time = True, min(lease_time, STARTING_TIME)
-        if here or not wait or not cls._stands_still(folder, generation, lease_time, clock, sleep):
-            raise LeaseHeld(str(read_owner(folder, generation) or owner), elsewhere=not here and not wait)
-
-    @staticmethod
-    def _stands_still(
-        folder: Path,
-        generation: int,
-        lease_time: float,
-        clock: Callable[[], float],
-        sleep: Callable[[float], None],
-    ) -> bool:
-        seen = read_owner(folder, generation)
-        until = clock() + lease_time
-        while clock() < until:
-            sleep(min(1.0, lease_time / 10))
-            now = read_owner(folder, generation)
-            if now is None or now.released or _is_gone(now):
-                return True
-            if now != seen:
-                return False
-        return True
 
     @classmethod
     def _make(cls, folder: Path, generation: int, since: str) -> Lease:

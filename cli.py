@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from .bridge.headless import Result
 
 INTERRUPTED = "interrupted"
+LOST_SHOWN = 20  # frames on which tracks were lost; JSON has all that are kept
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -267,6 +268,7 @@ def _info(options: argparse.Namespace) -> list[str]:
     row = _described(manager)
     footage = resolve(manager.path, session.footage.path)
     row |= {"footage": str(footage), "ranges": str(session.tracked_frames), "passes": manager.passes}
+    row["lost"] = {frame: [name for _, name in manager.lost.tracks(frame)] for frame in manager.lost.frames}
     if options.frames:
         row["frames"] = _tracks_by_frame(manager)
     if options.json:
@@ -287,6 +289,8 @@ def _info(options: argparse.Namespace) -> list[str]:
             f"Pass {one['number']}:   {one['operation'].replace('_', ' ')} {one['range']}, "
             f"at frame {one['last_frame']}, {one['alive']} of {one['tracks']} tracks alive, {one['outcome']}{detail}"
         )
+    for frame, names in list(row["lost"].items())[-LOST_SHOWN:]:
+        lines.append(f"Lost at frame {frame}: {short(', '.join(name or 'one track' for name in names), 200)}")
     lines += [f"{frame:>8}  {alive} tracks" for frame, alive in row.get("frames", {}).items()]
     return [*lines, f"Next:     {_advice(row)}"]
 

@@ -12,10 +12,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from .contained import NOTHING, Lacking, lacking
 from .errors import SessionUnreadable, StorageFailed, UsageError
 from .footage import FootageDetails, load_details
 from .journal import Header, JournalReader, JournalWriter, Position, Record, RecordType, journal_path
 from .lease import LEASE_TIME, Lease, live_owner
+from .losses import Losses
 from .model import (
     Outcome,
     Pass,
@@ -26,11 +28,10 @@ from .model import (
 )
 from .ranges import FrameRanges
 from .replay import FRAME_LIMIT, RecordInvalid, Replay, encode_frame, encode_json
-from .session_file import checked_session, summary_from_state, summary_to_state
+from .session_file import checked_session, relative, summary_from_state, summary_to_state
 from .storage import SUFFIXES, encode_document, make_folder, read_document, replace_file, sync_file
 from .summary import Summary
 
-NOTHING = Position(0, 0)  # an empty journal
 FILE_INTERVAL = 1.0  # seconds between two updates of the session file and of the lease while a pass runs
 
 
@@ -119,6 +120,11 @@ class TrackingSessionManager:
         return self._summary.passes
 
     @property
+    def lost(self) -> Losses:
+        """The tracks that were lost, and on which frames; it goes on changing while a pass runs."""
+        return self._summary.losses
+
+    @property
     def position(self) -> Position:
         """How much of the journal there is."""
         return self._position
@@ -171,12 +177,16 @@ class TrackingSessionManager:
         with self._reading():
             return JournalReader(self.folder, self._session.id, salvage=self._salvage).counts(position)
 
-    def has_frames_after(self, position: Position | None) -> bool:
-        """Whether frames or markers are recorded behind `position`, or at all if it is None or does not count."""
-        after = position if position is not None and self.counts(position) else None
+    def has_frames_after(self, mark: Position | None) -> bool:
+        """Whether a file with this mark has lost anything."""
+        return bool(len(self.lacking(mark).lost))
+
+    def lacking(self, mark: Position | None) -> Lacking:
+        """What a file lacks that contains the journal up to `mark`: all if it is None or does not count."""
+        after = mark if mark is not None and self.counts(mark) else None
+        reached = self._summary.checkpoint[0] if self._summary.checkpoint else 1
         with self._reading():
-            records = JournalReader(self.folder, self._session.id).records(after)
-            return any(record.type in (RecordType.FRAME, RecordType.MARKERS) for record in records)
+            return lacking(JournalReader(self.folder, self._session.id).records(after), mark, reached)
 
     def details(self) -> FootageDetails:
         """What was seen of the footage when the session was made. Raises SessionUnreadable or UsageError."""
@@ -313,6 +323,12 @@ class TrackingSessionManager:
     def mark_solve_complete(self, solve_id: str, **figures: Any) -> None:
         """Record a finished solve; `figures` such as average_error (pixels) are kept with it."""
         self.append_event("solve", solve={"id": str(solve_id), "created": timestamp(), **figures})
+        self.write_file()
+
+    def set_blend(self, blend: str, clip: str) -> None:
+        """Note in which .blend the clip is now, and its name there."""
+        self.acquire()
+        self._state["footage"] = {**self._state["footage"], "blend": relative(self.path, blend), "clip": clip}
         self.write_file()
 
     def set_state(self, state: SessionState) -> None:

@@ -11,6 +11,7 @@ from typing import Any, TypeVar, cast
 
 from .errors import SessionUnreadable
 from .journal import Position
+from .losses import Losses
 from .model import SESSION_ID, FootageMetadata, SessionState, SessionStatus, TrackingSession, timestamp
 from .ranges import FrameRanges
 from .summary import Summary
@@ -87,6 +88,8 @@ def summary_to_state(summary: Summary, session: TrackingSession, position: Posit
             "asked_frames": str(summary.asked),
             "tracked_frames": str(summary.tracked),
             "passes": [dict(entry) for entry in summary.passes],
+            "lost": str(summary.losses),
+            "lost_tracks": summary.losses.named(),
         },
         "checkpoint": {
             "frame": frame,
@@ -134,6 +137,8 @@ def summary_from_state(path: Path, state: dict[str, Any]) -> tuple[Summary, Posi
                 **({"detail": one.text("detail")} if "detail" in entry else {}),
             }
         )
+    names = tracking.part("lost_tracks").content
+    summary.losses = tracking.convert("lost", lambda text: Losses.parse(text, names))
     solves = read.part("solve").entries("list")
     summary.solves = [{**entry, "id": _Fields(path, entry, "solve.list.").text("id")} for entry in solves]
     summary.history = read.entries("history")
@@ -234,12 +239,12 @@ class _Fields:
         return float(value)
 
     def ranges(self, key: str) -> FrameRanges:
-        return self._convert(key, FrameRanges.parse)
+        return self.convert(key, FrameRanges.parse)
 
     def enum(self, key: str, kind: Callable[[str], _T]) -> _T:
-        return self._convert(key, kind)
+        return self.convert(key, kind)
 
-    def _convert(self, key: str, convert: Callable[[str], _T]) -> _T:
+    def convert(self, key: str, convert: Callable[[str], _T]) -> _T:
         try:
             return convert(self.text(key))
         except ValueError as error:

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from .journal import FRAME_HEAD, Record, RecordType
+from .losses import Losses
 from .model import Outcome, SessionState, SessionStatus
 from .ranges import FrameRanges
 from .replay import RecordInvalid, decode_json, frame_number
@@ -17,7 +18,7 @@ HISTORY_KEPT = 100
 
 
 class Summary:
-    """Status, tracked frames, last checkpoint and passes, brought up to date record by record.
+    """Status, tracked frames, last checkpoint, passes and losses, brought up to date record by record.
 
     One is filled from the session file and the records behind it when a session is read, and fed each record when one
     is written, so the file and the journal cannot tell different stories.
@@ -32,6 +33,7 @@ class Summary:
         self.passes: list[dict[str, Any]] = []
         self.solves: list[dict[str, Any]] = []
         self.history: list[dict[str, Any]] = []
+        self.losses = Losses()
 
     @property
     def open_pass(self) -> dict[str, Any] | None:
@@ -59,13 +61,18 @@ class Summary:
         """Apply one record. Raises RecordInvalid."""
         try:
             if kind == RecordType.FRAME:
-                number, frame, alive, _ = FRAME_HEAD.unpack_from(payload)
+                number, frame, alive, count = FRAME_HEAD.unpack_from(payload)
                 frame_number(frame)
                 entry = self._entry(number)
                 entry["last_frame"] = frame
                 entry["alive"] = alive
                 entry["outcome"] = "running"
                 self._checkpoint(frame, str(entry["operation"]))
+                self.losses.step(frame, alive, count, payload)
+            elif kind == RecordType.MARKERS:
+                self.losses.replace_markers(payload)
+            elif kind == RecordType.TRACKS:
+                self.losses.name_tracks(decode_json(payload))
             elif kind == RecordType.PASS:
                 self._pass(decode_json(payload))
             elif kind == RecordType.END:
@@ -123,6 +130,8 @@ class Summary:
             self.status = SessionStatus(said["status"])
         elif what == "state":
             self.state = SessionState(said["state"])
+        elif what == "tracks_removed":
+            self.losses.remove_tracks(int(number) for number in said["tracks"])
         elif what == "solve":
             self.solves.append({**said["solve"], "id": str(said["solve"]["id"])})
             self.status = SessionStatus.COMPLETE

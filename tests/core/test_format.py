@@ -67,7 +67,25 @@ def compare(path: Path) -> None:
         for n, p in replay.passes.items()
     } == {n: (p["start"], p["end"], p["frame"], p["alive"], p["outcome"]) for n, p in theirs.passes.items()}
     assert ours.session.state.value == (theirs.state or read_document(path)["session"]["state"])
+    assert ours.lost.frames == losses(ours.folder, path.stem)
     assert ours.session.best_solve == (theirs.solves[-1]["id"] if theirs.solves else "")
+
+
+def losses(folder: Path, session: str) -> dict[int, list[int]]:
+    """What was lost where, as the page has it."""
+    lost: dict[int, list[int]] = {}
+    for kind, payload in format_reader.records(folder, session):
+        size = {2: 8, 4: 16}.get(kind, len(payload))
+        reached = struct.unpack_from("<i", payload, 4)[0] if kind == 4 else None
+        for track, frame, flags in struct.iter_unpack("<IiI56x", payload[size:]):
+            if flags & 1 and frame == reached:
+                there = [other for other in lost.pop(frame, []) if other != track]
+                lost[frame] = [*there, track]
+            elif not flags & 1 and kind in (2, 4) and (kind == 2 or frame == reached) and track in lost.get(frame, []):
+                lost[frame].remove(track)
+        if kind == 6 and (said := json.loads(payload))["event"] == "tracks_removed":
+            lost = {frame: [track for track in there if track not in said["tracks"]] for frame, there in lost.items()}
+    return {frame: tracks for frame, tracks in lost.items() if tracks}
 
 
 def test_both_readers_agree_on_a_busy_session(busy: TrackingSessionManager) -> None:

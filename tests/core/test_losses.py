@@ -1,0 +1,167 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What was lost where, kept from the records and carried by the session file."""
+
+import struct
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tracking_sessions.core.errors import SessionUnreadable
+from tracking_sessions.core.journal import GUARDED, MUTED, RecordType
+from tracking_sessions.core.losses import LOSSES_KEPT, Losses
+from tracking_sessions.core.merging import tracks_record
+from tracking_sessions.core.model import Pass, TrackData
+from tracking_sessions.core.replay import encode_frame, encode_json, encode_markers
+from tracking_sessions.core.session import TrackingSessionManager, load_session
+from tracking_sessions.core.storage import encode_document, read_document
+from tracking_sessions.core.summary import Summary
+from tracking_sessions.tests.core.shots import FakeTracker, finish, make_session, marker, start_markers, start_run
+
+
+def step(frame: int, alive: list[int], lost: list[int], *, around: bytes = b"") -> bytes:
+    """A FRAME record of pass 1 that reaches `frame`."""
+    rows = [marker(track, frame, flags=GUARDED) for track in alive]
+    rows += [marker(track, frame, flags=MUTED | GUARDED) for track in lost]
+    return encode_frame(1, frame, len(alive), around + b"".join(rows))
+
+
+def summary(tracks: int = 4) -> Summary:
+    """One in which a pass over the frames 1 to 99 was opened."""
+    known = Summary()
+    known.apply(*tracks_record([TrackData(n, "Camera", f"Track.{n}") for n in range(1, tracks + 1)]))
+    said = {"number": 1, "operation": "track_forwards", "start": 1, "end": 99, "tracks": [*range(1, tracks + 1)]}
+    known.apply(RecordType.PASS, encode_json(said))
+    return known
+
+
+def fed(*payloads: bytes, tracks: int = 4) -> Losses:
+    known = summary(tracks)
+    for payload in payloads:
+        known.apply(RecordType.FRAME, payload)
+    return known.losses
+
+
+def test_a_muted_marker_on_the_frame_that_a_step_reached_is_a_loss() -> None:
+    losses = fed(step(2, [1, 2, 3, 4], []), step(3, [2, 4], [3, 1]), step(4, [2], [4]))
+    assert losses.frames == {3: [3, 1], 4: [4]}
+    assert losses.tracks(3) == [("Camera", "Track.3"), ("Camera", "Track.1")] and losses.tracks(9) == []
+
+
+def test_a_track_that_left_the_picture_was_not_lost() -> None:
+    assert fed(step(2, [1, 2, 3], []), step(3, [1, 2], [])).frames == {}
+
+
+def test_muted_markers_around_the_start_are_no_losses() -> None:
+    around = marker(1, 1, flags=MUTED) + marker(2, 0, flags=MUTED)
+    assert fed(step(2, [1, 2, 3], [4], around=around)).frames == {2: [4]}
+
+
+def test_a_track_that_takes_part_again_and_is_lost_at_once_counts() -> None:
+    """No fewer tracks are alive after such a step than before it."""
+    assert fed(step(2, [1, 2, 3], [4]), step(3, [1, 2, 3], [4])).frames == {2: [4], 3: [4]}
+
+
+def test_tracking_again_over_the_frame_makes_good_what_it_brings_on() -> None:
+    losses = fed(step(2, [1, 2], [3, 4]), step(3, [1], [2]), step(2, [3, 1], []))
+    assert losses.frames == {2: [4], 3: [2]}
+    losses = fed(step(2, [1, 2], [3, 4]), step(3, [1], [2]), step(2, [], [3]))
+    assert list(losses.frames.items()) == [(3, [2]), (2, [4, 3])], "what was lost again is the newest"
+
+
+def test_a_marker_set_by_hand_makes_a_loss_good_and_another_edit_does_not() -> None:
+    known = summary()
+    known.apply(RecordType.FRAME, step(2, [1, 2], [3, 4]))
+    for rows in (marker(3, 1), marker(3, 1) + marker(3, 2, flags=MUTED) + marker(3, 3), b""):
+        known.apply(RecordType.MARKERS, encode_markers(3, rows))
+        assert known.losses.frames == {2: [3, 4]}
+    known.apply(RecordType.MARKERS, encode_markers(3, marker(3, 1) + marker(3, 2)))
+    assert known.losses.frames == {2: [4]}
+
+
+def test_a_number_that_is_given_again_brings_no_old_loss() -> None:
+    known = summary()
+    known.apply(RecordType.FRAME, step(2, [1], [2, 3, 4]))
+    known.apply(RecordType.EVENT, encode_json({"event": "tracks_removed", "tracks": [3, 2, 99]}))
+    known.apply(*tracks_record([TrackData(3, "Ball", "New")]))
+    assert known.losses.frames == {2: [4]} and known.losses.names[3] == ("Ball", "New")
+
+
+def test_the_newest_losses_are_kept() -> None:
+    everyone = [*range(1, 301)]
+    losses = fed(*(step(frame, [], everyone) for frame in (2, 3, 4, 5)), tracks=300)
+    assert sum(map(len, losses.frames.values())) == LOSSES_KEPT
+    assert losses.frames == {2: everyone[200:], 3: everyone, 4: everyone, 5: everyone}
+
+
+def test_a_step_in_which_nothing_is_lost_is_not_looked_into() -> None:
+    losses = fed(step(2, [1, 2, 3], [4]))
+    losses.step(3, 3, 3, b"no markers")
+    with pytest.raises(struct.error):
+        losses.step(3, 2, 3, b"no markers but a length that does not fit")
+    assert losses.frames == {2: [4]}
+
+
+def test_the_session_file_carries_the_losses(tmp_path: Path) -> None:
+    manager = make_session(tmp_path)
+    tracker = FakeTracker(start_markers((1, 2, 3), 1), lost={2: 3, 3: 5})
+    finish(start_run(manager, [(1, 6)], tracker))
+    assert manager.lost.frames == {3: [2], 5: [3]}
+    part = read_document(manager.path)["tracking"]
+    assert part["lost"] == "3: 2, 5: 3"
+    assert part["lost_tracks"] == {"Camera": {2: "Track.2", 3: "Track.3"}}
+    for suffix in (".yaml", ".json"):
+        content = read_document(manager.path)
+        manager.path.unlink()
+        path = manager.path.with_suffix(suffix)
+        path.write_bytes(encode_document(content, suffix))
+        manager = load_session(path)
+        assert manager.lost.frames == {3: [2], 5: [3]} and manager.lost.tracks(5) == [("Camera", "Track.3")]
+        assert manager.state["tracking"] == {**content["tracking"]}
+    path.write_bytes(encode_document({**content, "checkpoint": {}}, suffix))  # so that all is read from the journal
+    assert load_session(path).lost.frames == {3: [2], 5: [3]}
+
+
+def test_losses_behind_the_file_are_read_from_the_journal(tmp_path: Path) -> None:
+    manager = TrackingSessionManager(make_session(tmp_path).path, clock=lambda: 0.0)
+    with manager:
+        manager.append(tracks_record([TrackData(n, "Camera", f"Track.{n}") for n in (1, 2)]))
+        manager.open_pass(Pass(1, 1, 6, (1, 2)), (), ())
+        manager.record_frame(1, 2, 2, b"")
+        before = manager.path.read_bytes()
+        manager.append((RecordType.FRAME, step(3, [1], [2])))
+        assert manager.path.read_bytes() == before
+        reader = load_session(manager.path)
+        assert reader.lost.frames == {3: [2]}
+        assert reader.lost.tracks(3) == [("", "")], "its name stands before what was read"
+
+
+@pytest.mark.parametrize(
+    "text", ["3", "3:", ":", "3 2", "x: 2", "3: x", "3: -2", "3: 2,", "3: 2,,4: 1", "1e9: 2", "3:\n", "99999999: 2",
+             "3: 99999999999", "<b>: 2", "٣: 2"],
+)  # fmt: skip
+def test_a_file_with_impossible_losses_is_refused(tmp_path: Path, text: str) -> None:
+    with pytest.raises(ValueError, match="not a frame"):
+        Losses.parse(text, {})
+    manager = make_session(tmp_path)
+    content = manager.state
+    content["tracking"]["lost"] = text
+    manager.path.write_bytes(encode_document(content, ".yaml"))
+    with pytest.raises(SessionUnreadable, match=r"tracking\.lost"):
+        load_session(manager.path)
+
+
+@pytest.mark.parametrize("named", [{"Camera": []}, {"Camera": {"x": "y"}}, {"Camera": {-1: "y"}}, {"a": None}])
+def test_impossible_names_of_tracks_are_refused(named: dict[str, Any]) -> None:
+    with pytest.raises(ValueError):
+        Losses.parse("3: 2", named)
+
+
+def test_more_than_is_kept_is_cut_and_long_names_are_shortened() -> None:
+    began = time.monotonic()
+    text = ", ".join(f"{frame}: 1 2 2" for frame in range(200_000))
+    losses = Losses.parse(text, {"o" * 5000: {"1": "n" * 5000, 2: 5}})
+    assert min(losses.frames) == 200_000 - LOSSES_KEPT // 2 and losses.frames[199_999] == [1, 2]
+    assert losses.names == {1: ("o" * 255, "n" * 255), 2: ("o" * 255, "5")}
+    assert time.monotonic() - began < 5

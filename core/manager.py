@@ -325,6 +325,10 @@ class TrackingSessionManager:
         self.append_event("solve", solve={"id": str(solve_id), "created": timestamp(), **figures})
         self.write_file()
 
+    def record_undone(self, mark: Position | None) -> None:
+        """Record that a file with this mark is saved in which undo has taken back what is recorded behind it."""
+        self.append_event("undone", **(mark or NOTHING)._asdict())
+
     def set_blend(self, blend: str, clip: str) -> None:
         """Note in which .blend the clip is now, and its name there."""
         self.acquire()

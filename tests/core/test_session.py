@@ -29,6 +29,7 @@ from tracking_sessions.core.session import (
     resume_tracking,
     session_files,
 )
+from tracking_sessions.core.session_file import resolve
 from tracking_sessions.core.storage import encode_document, read_document
 from tracking_sessions.tests.core.shots import (
     FakeTracker,
@@ -219,6 +220,18 @@ def test_an_owner_starts_from_what_others_decided_meanwhile(tmp_path: Path) -> N
         early.save_checkpoint(4, "track")
     assert early.session.state is SessionState.COMMITTED and str(early.session.tracked_frames) == "3-4"
     assert load_session(early.path).session == early.session
+
+
+def test_a_session_is_told_which_file_its_clip_is_in(tmp_path: Path) -> None:
+    manager = make_session(tmp_path)
+    with manager:
+        manager.save_checkpoint(3, "track")
+        manager.set_blend(str(tmp_path / "shots" / "sh010.blend"), "plate.png")
+    for known in (manager, load_session(manager.path)):
+        assert known.session.clip == "plate.png"
+        assert resolve(manager.path, known.session.blend) == tmp_path / "shots" / "sh010.blend"
+        assert known.get_resume_point() == 3
+    assert manager.owner == ""
 
 
 def test_a_deleted_session_does_not_come_back(tmp_path: Path) -> None:

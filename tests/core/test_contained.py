@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a saved file lacks of a session, after a crash and after undo."""
+
+import contextlib
+from pathlib import Path
+
+import pytest
+
+from tracking_sessions.core.errors import SessionUnreadable
+from tracking_sessions.core.journal import Position, RecordType
+from tracking_sessions.core.replay import RecordInvalid
+from tracking_sessions.core.session import load_session
+from tracking_sessions.tests.core.shots import make_session, start_run
+
+
+def test_what_a_file_lacks_is_what_is_recorded_behind_its_mark(tmp_path: Path) -> None:
+    manager = make_session(tmp_path)
+    assert not manager.has_frames_after(None)
+    marks = []
+    with start_run(manager, [(2, 6)]) as run:
+        assert str(manager.lacking(None).lost) == "2"  # the markers that the artist had set before
+        while run.step():
+            marks.append(manager.position)
+    for known in (manager, load_session(manager.path)):
+        assert str(known.lacking(None).lost) == "3-6"
+        assert [str(known.lacking(mark).lost) for mark in marks] == ["4-6", "5-6", "6"]
+        assert not known.has_frames_after(manager.position)
+    assert not any(len(known.lacking(mark).undone) for mark in (None, *marks))
+
+
+def test_what_undo_took_back_before_a_file_was_saved_is_not_lost(tmp_path: Path) -> None:
+    manager = make_session(tmp_path)
+    marks: list[Position | None] = [None]
+    with start_run(manager, [(1, 6)]) as run:
+        while run.step() and run.frame < 5:
+            marks.append(manager.position)
+        for mark in (marks[0], marks[2]):
+            manager.record_undone(mark)
+        said = [tuple(map(str, load_session(manager.path).lacking(mark))) for mark in marks]
+        assert said == [("", "2-5"), ("3-5", ""), ("", "4-5"), ("5", "")]
+        run.step()
+    manager.close()
+    said = [tuple(map(str, load_session(manager.path).lacking(mark))) for mark in marks]
+    assert said == [("6", "2-5"), ("3-6", ""), ("6", "4-5"), ("5-6", "")]
+    with manager:
+        manager.record_undone(marks[0])
+    assert tuple(map(str, manager.lacking(None))) == ("", "2-6")
+
+
+@pytest.mark.parametrize("payload", [b'{"event":"undone"}', b'{"event":"undone","generation":[],"offset":0}', b"["])
+def test_an_undone_event_that_makes_no_sense_is_told(tmp_path: Path, payload: bytes) -> None:
+    manager = make_session(tmp_path)
+    with manager:
+        manager.save_checkpoint(1, "track")
+        with contextlib.suppress(RecordInvalid):
+            manager.append((RecordType.EVENT, payload))
+        with pytest.raises(SessionUnreadable):
+            manager.lacking(None)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Markers and settings of Blender's tracks, as packed markers (`core.journal.MARKER`) and back, bit for bit.
 
-Whole columns are moved with `foreach_get` and `foreach_set`: a thousand times cheaper than attributes, and without the
-clamping and tagging that attribute writes do.
+They are moved with `foreach_get` and `foreach_set`, without the clamping and tagging that attribute writes do: many at
+a time in whole columns, a thousand times cheaper than attributes, and few into a long track one by one.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 from ..core.errors import ClipChanged
 from ..core.journal import KEYED, MARKER_SIZE, MUTED
-from ..core.replay import split_rows
+from ..core.replay import frame_of, split_rows
 
 if TYPE_CHECKING:
-    from bpy.types import MovieTrackingTrack
+    from bpy.types import MovieTrackingMarker, MovieTrackingTrack
 
 SETTINGS = (
     "pattern_match",
@@ -55,6 +55,7 @@ APPEARANCE = (
 _WORDS = MARKER_SIZE // 4
 FLOATS = (("co", 2, 3), ("pattern_corners", 8, 5), ("search_min", 2, 13), ("search_max", 2, 15))
 # name, values per marker, and the first of their words in a packed marker
+FEW = 64  # markers; whole columns of a track pay from about here, whether it is short or long
 
 
 def read_frames(track: MovieTrackingTrack) -> tuple[array[int], bytes]:
@@ -127,6 +128,8 @@ def merge_rows(track: MovieTrackingTrack, rows: Mapping[int, bytes]) -> None:
     if frames[0] < 0 or markers[0].frame < 0:  # see _make_frames
         merged = sorted({**split_rows(read_rows(track, 0)), **rows}.items())
         return write_rows(track, b"".join(row for _, row in merged))
+    if len(frames) < FEW:
+        return _merge_few(track, [rows[frame] for frame in frames])
     for frame in frames:
         if markers.find_frame(frame) is None:
             markers.insert_frame(frame)
@@ -143,12 +146,28 @@ def merge_rows(track: MovieTrackingTrack, rows: Mapping[int, bytes]) -> None:
         view.release()
         markers.foreach_set(name, column)
     for frame, row in rows.items():
-        marker = markers[at[frame]]
-        mute, keyed = bool(row[8] & MUTED), bool(row[8] & KEYED)
-        if marker.mute != mute:
-            marker.mute = mute
-        if marker.is_keyed != keyed:
-            marker.is_keyed = keyed
+        _set_flags(markers[at[frame]], row[8])
+
+
+def _merge_few(track: MovieTrackingTrack, rows: Iterable[bytes]) -> None:
+    """The same marker by marker: nearly all of the time is Blender's, which moves the whole track for each new one."""
+    find, insert = track.markers.find_frame, track.markers.insert_frame
+    for row in rows:
+        words = array("f", row)
+        frame = frame_of(row)
+        marker: Any = find(frame) or insert(frame)
+        for name, width, first in FLOATS:
+            # not as an attribute, which would clamp the values
+            marker.path_resolve(name, False).foreach_set(words[first : first + width])
+        _set_flags(marker, row[8])
+
+
+def _set_flags(marker: MovieTrackingMarker, flags: int) -> None:
+    mute, keyed = bool(flags & MUTED), bool(flags & KEYED)
+    if marker.mute != mute:
+        marker.mute = mute
+    if marker.is_keyed != keyed:
+        marker.is_keyed = keyed
 
 
 def _places(track: MovieTrackingTrack, frames: Iterable[int]) -> dict[int, int]:

@@ -18,22 +18,23 @@ class Lacking(NamedTuple):
     """Clip frames that a file does not have."""
 
     lost: FrameRanges  # recorded after it was saved
-    undone: FrameRanges  # recorded before it was saved, when undo had taken them back
+    undone: FrameRanges  # it had them, and undo took them back
 
 
-def lacking(records: Iterable[Record], mark: Position | None, reached: int) -> Lacking:
+def lacking(records: Iterable[Record], mark: Position | None, held: Position | None, reached: int) -> Lacking:
     """What a file with the mark `mark` lacks; `records` are those behind it, or all if it is None or does not count.
 
-    Edits without a tracked frame count as the frame `reached`, the last one of the session. Raises RecordInvalid, and
-    what the iterable raises.
+    `held`: what is recorded up to there was in the open file, so undo has taken it back. Edits without a tracked frame
+    count as the frame `reached`, the last one of the session. Raises RecordInvalid, and what the iterable raises.
     """
     lost, undone = FrameRanges(), FrameRanges()
     edited = False
-    for kind, payload, _ in records:
+    for kind, payload, end in records:
+        is_held = held is not None and end <= held
         try:
             if kind == RecordType.FRAME:
-                lost.add(frame_number(FRAME_HEAD.unpack_from(payload)[1]))
-            elif kind == RecordType.MARKERS:
+                (undone if is_held else lost).add(frame_number(FRAME_HEAD.unpack_from(payload)[1]))
+            elif kind == RecordType.MARKERS and not is_held:
                 edited = True
             elif kind == RecordType.EVENT and _undone_to(decode_json(payload)) == (mark or NOTHING):
                 undone.update(lost)

@@ -181,12 +181,15 @@ class TrackingSessionManager:
         """Whether a file with this mark has lost anything."""
         return bool(len(self.lacking(mark).lost))
 
-    def lacking(self, mark: Position | None) -> Lacking:
-        """What a file lacks that contains the journal up to `mark`: all if it is None or does not count."""
+    def lacking(self, mark: Position | None, held: Position | None = None) -> Lacking:
+        """What a file lacks that contains the journal up to `mark`: all if it is None or does not count.
+
+        It had contained it up to `held`, before the artist took something back.
+        """
         after = mark if mark is not None and self.counts(mark) else None
         reached = self._summary.checkpoint[0] if self._summary.checkpoint else 1
         with self._reading():
-            return lacking(JournalReader(self.folder, self._session.id).records(after), mark, reached)
+            return lacking(JournalReader(self.folder, self._session.id).records(after), mark, held, reached)
 
     def details(self) -> FootageDetails:
         """What was seen of the footage when the session was made. Raises SessionUnreadable or UsageError."""

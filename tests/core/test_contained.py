@@ -47,6 +47,18 @@ def test_what_undo_took_back_before_a_file_was_saved_is_not_lost(tmp_path: Path)
     assert tuple(map(str, manager.lacking(None))) == ("", "2-6")
 
 
+def test_what_the_open_file_had_was_taken_back_and_what_others_recorded_since_is_lost(tmp_path: Path) -> None:
+    manager = make_session(tmp_path)
+    marks: list[Position] = []
+    with start_run(manager, [(1, 6)]) as run:
+        while run.step():
+            marks.append(manager.position)
+    said = [tuple(map(str, manager.lacking(None, held))) for held in (None, *marks)]
+    assert said == [("2-6", ""), ("3-6", "2"), ("4-6", "2-3"), ("5-6", "2-4"), ("6", "2-5")]
+    assert tuple(map(str, manager.lacking(marks[1], marks[2]))) == ("5-6", "4")
+    assert tuple(map(str, manager.lacking(marks[1], marks[1]))) == ("4-6", "")
+
+
 @pytest.mark.parametrize("payload", [b'{"event":"undone"}', b'{"event":"undone","generation":[],"offset":0}', b"["])
 def test_an_undone_event_that_makes_no_sense_is_told(tmp_path: Path, payload: bytes) -> None:
     manager = make_session(tmp_path)

@@ -12,6 +12,7 @@ from ..core.errors import FootageUnusable
 from ..core.footage import Footage, describe, find_footage
 from ..core.journal import Position
 from ..core.model import FootageMetadata
+from .preferences import preferences
 
 if TYPE_CHECKING:
     from bpy.types import MovieClip
@@ -88,7 +89,23 @@ def unmark(clip: MovieClip) -> None:
 
 
 def default_root() -> Path:
-    """The session folder: beside the .blend, or in the user's data folder while there is none."""
-    if bpy.data.filepath:
-        return Path(bpy.data.filepath).parent / "tracking_sessions"
+    """Where new sessions go: as the preferences say, or beside the .blend, or to the user while there is none."""
+    chosen = preferences().folder
+    if chosen and (bpy.data.filepath or not chosen.startswith("//")):
+        return Path(bpy.path.abspath(chosen))
+    return _beside() or user_root()
+
+
+def user_root() -> Path:
+    """The session folder of files that were not saved yet; it is kept when the extension is removed."""
     return Path(bpy.utils.user_resource("DATAFILES", path="tracking_sessions"))
+
+
+def roots() -> list[Path]:
+    """The folders in which a session of the open file may be: it may have been made before the file was saved."""
+    beside = _beside()
+    return list(dict.fromkeys([default_root(), *([beside] if beside else []), user_root()]))
+
+
+def _beside() -> Path | None:
+    return Path(bpy.data.filepath).parent / "tracking_sessions" if bpy.data.filepath else None

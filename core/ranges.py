@@ -20,6 +20,11 @@ class FrameRanges:
             self.add(start, end)
 
     @classmethod
+    def of(cls, frames: Iterable[int]) -> FrameRanges:
+        """The set of these frames."""
+        return cls((frame, frame) for frame in sorted(frames))  # in order each costs the same
+
+    @classmethod
     def parse(cls, text: str) -> FrameRanges:
         """Read `1-137,140`; raises ValueError for anything else."""
         ranges: list[tuple[int, int]] = []
@@ -32,7 +37,7 @@ class FrameRanges:
             if end < start:
                 raise ValueError(f"the range “{part}” ends before it starts")
             ranges.append((start, end))
-        return cls(sorted(ranges))  # in order each costs the same
+        return cls(sorted(ranges))
 
     def add(self, start: int, end: int | None = None) -> None:
         """Add the frames `start` to `end`, both included."""

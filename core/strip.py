@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import IntEnum
 from itertools import groupby
 from typing import NamedTuple
@@ -102,3 +103,17 @@ class _Grid:
             after = self.column_of(min(found[1], self.end)) + 1
             kinds[column:after] = bytes((kind,)) * (after - column)
             column = after
+
+
+def spans(
+    found: Sequence[Segment], *, scene: tuple[int, int], width: float, gap: tuple[float, float] = (0.0, 0.0)
+) -> dict[Kind, list[tuple[float, float]]]:
+    """Where the segments begin and end on a strip of `width` pixels, by kind; what lies in `gap` is left out."""
+    scale = width / (scene[1] - scene[0] + 1)
+    placed: dict[Kind, list[tuple[float, float]]] = {}
+    for first, last, kind in found:
+        left, right = (first - scene[0]) * scale, (last + 1 - scene[0]) * scale
+        for a, b in ((left, min(right, gap[0])), (max(left, gap[1]), right)):
+            if a < b:
+                placed.setdefault(kind, []).append((a, b))
+    return placed

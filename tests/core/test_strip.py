@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tracking_sessions.core.ranges import FrameRanges
-from tracking_sessions.core.strip import Kind, Segment, segments
+from tracking_sessions.core.strip import Kind, Segment, segments, spans
 
 NONE = FrameRanges()
 
@@ -127,3 +127,30 @@ def scattered(chance: random.Random) -> FrameRanges:
 
 def test_segments_name_their_frames() -> None:
     assert segments(frames("1-3"), NONE, NONE, scene=(1, 3), clip_start=1, columns=9) == [Segment(1, 3, Kind.TRACKED)]
+
+
+PARTS = [Segment(101, 110, Kind.TRACKED), Segment(111, 111, Kind.PROBLEM), Segment(112, 120, Kind.TRACKED)]
+
+
+def test_segments_are_placed_as_blender_places_frames_on_its_cache_line() -> None:
+    assert spans(PARTS, scene=(101, 120), width=400) == {
+        Kind.TRACKED: [(0, 200), (220, 400)],
+        Kind.PROBLEM: [(200, 220)],
+    }
+
+
+@pytest.mark.parametrize(
+    ("gap", "tracked", "problems"),
+    [
+        ((190, 240), [(0, 190), (240, 400)], []),
+        ((50, 70), [(0, 50), (70, 200), (220, 400)], [(200, 220)]),
+        ((205, 210), [(0, 200), (220, 400)], [(200, 205), (210, 220)]),
+        ((-30, 10), [(10, 200), (220, 400)], [(200, 220)]),
+        ((390, 420), [(0, 200), (220, 390)], [(200, 220)]),
+        ((450, 470), [(0, 200), (220, 400)], [(200, 220)]),
+        ((-30, -10), [(0, 200), (220, 400)], [(200, 220)]),
+    ],
+)
+def test_a_gap_is_left_free(gap: tuple[int, int], tracked: list[Any], problems: list[Any]) -> None:
+    found = spans(PARTS, scene=(101, 120), width=400, gap=gap)
+    assert (found.get(Kind.TRACKED, []), found.get(Kind.PROBLEM, [])) == (tracked, problems)

@@ -12,6 +12,7 @@ import bpy
 
 from ..core.errors import JournalDamaged, SessionUnreadable, TrackingSessionError, UsageError
 from ..core.model import SessionState, SessionStatus
+from ..core.ranges import FrameRanges
 from ..core.session import TrackingSessionManager, load_session, session_files, sessions_folder
 from ..core.session_file import resolve
 from ..core.storage import SUFFIXES
@@ -124,6 +125,9 @@ class Overview(NamedTuple):
     owner: str = ""
     error: str = ""
     seen: float = 0.0  # when, by time.monotonic
+    tracked: FrameRanges = FrameRanges()
+    asked: FrameRanges = FrameRanges()  # the frames that passes were to cover
+    problems: FrameRanges = FrameRanges()  # those on which tracks got lost
 
 
 _overviews: dict[str, tuple[tuple[float, ...], Overview]] = {}
@@ -166,6 +170,9 @@ def _overview_of(clip: MovieClip, manager: TrackingSessionManager) -> Overview:
         is_missing=session.id not in _contained and manager.has_frames_after(contained),
         owner=manager.owner,
         seen=time.monotonic(),
+        tracked=session.tracked_frames,
+        asked=manager.asked,
+        problems=FrameRanges.of(manager.lost.frames),
     )
 
 

@@ -16,10 +16,15 @@ class Preferences(NamedTuple):
     saves_copy: bool = False  # whether a pass that ends saves a copy of the file beside the session
 
 
-def preferences() -> Preferences:
-    """The preferences, or their defaults where the extension runs without being enabled, as in a script."""
+def stored_preferences() -> Any:
+    """Blender's own, to be changed; None where the extension runs without being enabled, as in a script."""
     addon = bpy.context.preferences.addons.get((__package__ or "").rpartition(".")[0])
-    stored: Any = addon.preferences if addon is not None else None
+    return addon.preferences if addon is not None else None
+
+
+def preferences() -> Preferences:
+    """The preferences, or their defaults where the extension runs without being enabled."""
+    stored = stored_preferences()
     if stored is None:
         return Preferences()
     return Preferences(*(getattr(stored, name) for name in Preferences._fields))

@@ -143,6 +143,10 @@ class Window:
         """Point at x, y in pixels from the upper left corner of the screen, wait for Blender to notice, and click."""
         self._on_screen("bash", "-c", f"xdotool mousemove {x:.0f} {y:.0f}; sleep 0.3; xdotool click {button}")
 
+    def point(self, x: float, y: float) -> None:
+        """Move the mouse to x, y and wait for Blender to notice."""
+        self._on_screen("bash", "-c", f"xdotool mousemove {x:.0f} {y:.0f}; sleep 0.3")
+
     def key(self, *keys: str) -> None:
         """Press keys or combinations, one after the other, as xdotool spells them: "Escape", "ctrl+z"."""
         self._on_screen("xdotool", "key", "--delay", "100", *keys)

@@ -36,14 +36,22 @@ HEIGHT = 470
 class Screen:
     """A window in which shot.blend is shown with the sidebar of the Clip Editor open."""
 
-    def __init__(self, machine: Machine, window: Window) -> None:
+    def __init__(self, machine: Machine, window: Window, *, is_saved: bool = True) -> None:
         self.machine = machine
         self.window = window
-        self.root = machine.folder / "tracking_sessions"
+        self._is_saved = is_saved
         window.wait_for("ready")
         said = json.loads((machine.folder / "window.json").read_text(encoding="utf-8"))
         assert said["scale"] == 1, "pixels are counted at a scale of 1"
         self.left, self.top, self.width = said["left"], said["top"], said["width"]
+
+    @property
+    def root(self) -> Path:
+        """The session folder: beside the file, or that of the user."""
+        if self._is_saved:
+            return self.machine.folder / "tracking_sessions"
+        found = list((self.machine.folder / "home").glob(".config/blender/*/datafiles/tracking_sessions"))
+        return found[0] if found else self.machine.folder / "home" / "nothing yet"
 
     def wait_until(self, happened: Callable[[], object], timeout: float = 60) -> None:
         end = time.monotonic() + timeout
@@ -95,6 +103,10 @@ class Screen:
         x = self.left + (self.width - 60 if right else 30)
         self.window.click(x, (buttons or self.buttons())[index])
 
+    def point_at_clip(self) -> None:
+        """Move the mouse to the picture, where keys concern the clip."""
+        self.window.point(self.left / 2, self.top + 300)
+
     def picture(self, state: str) -> None:
         """Keep a picture of the sidebar and some of the editor."""
         time.sleep(1)
@@ -139,8 +151,10 @@ def pixels(picture: Path) -> NDArray[np.int16]:
 
 
 @contextmanager
-def opened(machine: Machine) -> Iterator[Screen]:
-    """shot.blend in a window."""
-    shutil.copy(ROOT / "tests" / "blender" / "start_window.py", machine.folder)
-    with machine.window("shot.blend", "--python", "start_window.py") as window:
-        yield Screen(machine, window)
+def opened(machine: Machine, blend: str = "shot.blend") -> Iterator[Screen]:
+    """A file in a window; without a name, a new one with the clip, as if it had just been opened."""
+    for script in ("start_window.py", "make_blend.py"):
+        shutil.copy(ROOT / "tests" / "blender" / script, machine.folder)
+    first = [blend] if blend else ["--python", "make_blend.py"]
+    with machine.window(*first, "--python", "start_window.py") as window:
+        yield Screen(machine, window, is_saved=bool(blend))

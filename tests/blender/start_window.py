@@ -3,7 +3,8 @@
 
 `window.json` tells where the sidebar is, in pixels from the upper left of the window. To ask for something is to make a
 file in this folder, which is removed when it is done: `ask-markers` (it writes them to markers.json), `ask-save`,
-`ask-delete` (the clip) and `ask-quit`.
+`ask-delete` (the clip), `ask-load`
+(other.blend) and `ask-quit`.
 """
 
 import json
@@ -90,10 +91,15 @@ def delete():
     bpy.data.movieclips.remove(bpy.data.movieclips[0])
 
 
+def load():
+    Path("ask-load").unlink()
+    bpy.ops.wm.open_mainfile(filepath=str(Path("other.blend").absolute()))
+
+
 def leave():
     Path("ask-quit").unlink()
     bpy.ops.wm.quit_blender()
 
 
-ACTIONS = {"markers": markers, "save": save, "delete": delete, "quit": leave}
+ACTIONS = {"markers": markers, "save": save, "delete": delete, "load": load, "quit": leave}
 bpy.app.timers.register(show, first_interval=0.2)

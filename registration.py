@@ -8,9 +8,10 @@ import bpy
 from . import cli
 from .bridge import events
 from .operators import recovery, track
-from .panels import session
+from .operators import strip as strip_operators
+from .panels import session, strip
 
-_CLASSES = (*track.classes, *recovery.classes, *session.classes)
+_CLASSES = (*track.classes, *recovery.classes, *session.classes, *strip_operators.classes)
 _registered: list[type] = []
 _command: object = None
 
@@ -23,6 +24,7 @@ def register() -> None:
             bpy.utils.register_class(one)
             _registered.append(one)
         events.register()
+        strip.register()
         _command = bpy.utils.register_cli_command((__package__ or "").rpartition(".")[2], cli.main)
     except BaseException:
         unregister()
@@ -35,6 +37,7 @@ def unregister() -> None:
     if _command is not None:
         bpy.utils.unregister_cli_command(_command)
         _command = None
+    strip.unregister()
     events.unregister()
     while _registered:
         bpy.utils.unregister_class(_registered.pop())

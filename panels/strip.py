@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A strip on the cache line of the Clip Editor: which frames are tracked, which are not, and where tracks got lost."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import blf
+import bpy
+
+from ..bridge import live, overview
+from ..bridge.preferences import preferences
+from ..core.ranges import FrameRanges
+from ..core.strip import Kind, Segment, segments, spans
+
+if TYPE_CHECKING:
+    from bpy.types import Context, MovieClip
+
+# in pixels at a scale of 1
+BOTTOM = 8  # the height of Blender's cache line
+HEIGHT = 4
+NARROWEST = 2  # of what is shown, so that a single frame can be seen
+LABEL_SIZE = 11  # of the font of the current frame's number, which stands on the cache line
+
+COLOURS = {  # none that Blender uses there: blue and violet for the cache, yellow, green and red for markers and solves
+    Kind.UNTRACKED: (0.25, 0.25, 0.25, 0.65),
+    Kind.DUE: (0.60, 0.60, 0.60, 0.65),
+    Kind.TRACKED: (0.16, 0.62, 0.56, 0.85),
+    Kind.PROBLEM: (1.00, 0.42, 0.10, 1.00),
+}
+
+
+class Frames(NamedTuple):
+    """What is recorded of a clip, in clip frames, and something that changes whenever they do."""
+
+    tracked: FrameRanges
+    asked: FrameRanges
+    problems: FrameRanges
+    version: object
+
+
+class Strip:
+    """What one region shows, kept for its next redraw."""
+
+    def __init__(self, based_on: tuple[object, ...], parts: list[Segment], scene: tuple[int, int]) -> None:
+        self.based_on = based_on
+        self.parts = parts
+        self.scene = scene  # first and last frame
+        self.gap: tuple[float, float] | None = None  # which the batches leave free
+        self.batches: list[tuple[Any, tuple[float, ...]]] = []  # each with its colour
+
+
+_strips: dict[int, Strip] = {}  # by the address of the region
+_handle: Any = None
+
+
+def frames_of(clip: MovieClip) -> Frames | None:
+    """What is recorded of the clip, out of memory while it is being tracked; None if nothing is."""
+    running = live.current
+    if running is not None and running.shot.clip == clip:
+        session = running.shot.session
+        problems = FrameRanges.of(session.lost.frames)
+        return Frames(session.session.tracked_frames, session.asked, problems, (session.path, session.position))
+    seen = overview.overview(clip)
+    return Frames(seen.tracked, seen.asked, seen.problems, seen) if len(seen.tracked) else None
+
+
+def strip_in(context: Context) -> Strip | None:
+    """The strip of the region, the same as before if nothing has changed; None if there is none to show."""
+    space, region = context.space_data, context.region
+    if space.clip is None or space.mode != "TRACKING" or space.view != "CLIP" or not preferences().has_strip:
+        return None
+    frames = frames_of(space.clip)
+    if frames is None:
+        return None
+    scene = context.scene.frame_start, context.scene.frame_end
+    clip_start = space.clip.frame_start
+    scale = context.preferences.system.ui_scale or 1.0  # 0 without a window
+    based_on = (frames.version, scene, clip_start, region.width, scale)
+    strip = _strips.get(region.as_pointer())
+    if strip is None or strip.based_on != based_on:
+        columns = int(region.width / (NARROWEST * scale))
+        sets = (frames.tracked, frames.asked, frames.problems)
+        parts = segments(*sets, scene=scene, clip_start=clip_start, columns=columns)
+        strip = _strips[region.as_pointer()] = Strip(based_on, parts, scene)
+    return strip
+
+
+def _draw() -> None:
+    import gpu  # draws nothing without a window, and raises there
+    from gpu_extras.batch import batch_for_shader
+
+    context = bpy.context
+    strip = strip_in(context)
+    if strip is None:
+        return
+    width, scale = context.region.width, context.preferences.system.ui_scale
+    shader = gpu.shader.from_builtin("UNIFORM_COLOR")
+    gap = _label(context.space_data.clip_user.frame_current, strip.scene, width, scale)
+    if strip.gap != gap:
+        strip.gap = gap
+        strip.batches = []
+        low, high = BOTTOM * scale, (BOTTOM + HEIGHT) * scale
+        for kind, places in spans(strip.parts, scene=strip.scene, width=width, gap=gap).items():
+            corners = [corner for a, b in places for corner in ((a, low), (b, low), (b, high), (a, high))]
+            triangles = [(i + a, i + a + 1, i + 3) for i in range(0, len(corners), 4) for a in (0, 1)]
+            strip.batches.append((batch_for_shader(shader, "TRIS", {"pos": corners}, indices=triangles), COLOURS[kind]))
+    shader.bind()
+    gpu.state.blend_set("ALPHA")
+    for batch, colour in strip.batches:
+        shader.uniform_float("color", colour)
+        batch.draw(shader)
+    gpu.state.blend_set("NONE")
+
+
+def _label(frame: int, scene: tuple[int, int], width: int, scale: float) -> tuple[float, float]:
+    """From where to where, in pixels, Blender shows the number of the current frame."""
+    blf.size(0, LABEL_SIZE * scale)
+    words = blf.dimensions(0, str(frame))[0]
+    of_frame = width / (scene[1] - scene[0] + 1)
+    left = int((frame - scene[0]) * of_frame)
+    middle = left + round(of_frame / 2)
+    at_the_left = (left, left + words + 6)
+    centred = (middle - words / 2 - 4 * scale, middle + words / 2 + 4 * scale)
+    if bpy.app.version < (4, 4):
+        return at_the_left
+    if bpy.app.version >= (5, 0):
+        return centred
+    return min(at_the_left[0], centred[0]), max(at_the_left[1], centred[1])  # one of them
+
+
+def register() -> None:
+    global _handle
+    _handle = bpy.types.SpaceClipEditor.draw_handler_add(_draw, (), "WINDOW", "POST_PIXEL")
+
+
+def unregister() -> None:
+    global _handle
+    _strips.clear()
+    if _handle is not None:
+        bpy.types.SpaceClipEditor.draw_handler_remove(_handle, "WINDOW")
+        _handle = None

@@ -181,6 +181,15 @@ class JournalReader:
                 return HEADER_SIZE <= position.offset <= limit
         return False
 
+    def checksum_at(self, position: Position) -> int:
+        """The chained checksum that stands before `position`, if a record ends there. Raises as `records` does."""
+        if position.offset == HEADER_SIZE:
+            return self._header(position.generation).chain()
+        with open(journal_path(self.folder, position.generation), "rb") as file:
+            file.seek(position.offset - _CHECKSUM.size)
+            data = file.read(_CHECKSUM.size)
+        return int.from_bytes(data, "little")
+
     def _segments(self, after: Position | None) -> list[_Segment]:
         """The files of the chain, oldest first."""
         chain: list[_Segment] = []

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from .contained import NOTHING, Lacking, lacking
-from .errors import SessionUnreadable, StorageFailed, UsageError
+from .errors import JournalDamaged, SessionUnreadable, StorageFailed, UsageError
 from .footage import FootageDetails, load_details
 from .journal import Header, JournalReader, JournalWriter, Position, Record, RecordType, journal_path
 from .lease import LEASE_TIME, Lease, live_owner
@@ -60,6 +60,8 @@ class TrackingSessionManager:
         self._clock = clock
         self._lease: Lease | None = None
         self._journal: JournalWriter | None = None
+        self.files_written = 0
+        """How often this manager has brought the session file up to date."""
         self._next_file = 0.0
         self._state = read_document(self.path)
         self._session = checked_session(self.path, self._state)
@@ -123,6 +125,18 @@ class TrackingSessionManager:
     def lost(self) -> Losses:
         """The tracks that were lost, and on which frames; it goes on changing while a pass runs."""
         return self._summary.losses
+
+    def name_lost(self) -> None:
+        """Look up in the journal what `lost` lacks of names: those of tracks lost after the file was last written.
+
+        Raises SessionUnreadable; damage is no hindrance, what stands behind it has no names.
+        """
+        if self.lost.lacks_names:
+            named = Summary()
+            with self._reading():
+                records = JournalReader(self.folder, self._session.id, salvage=True).records()
+                named.read(record for record in records if record.type == RecordType.TRACKS)
+            self.lost.names.update(named.losses.names)
 
     @property
     def position(self) -> Position:
@@ -188,8 +202,14 @@ class TrackingSessionManager:
         """
         after = mark if mark is not None and self.counts(mark) else None
         reached = self._summary.checkpoint[0] if self._summary.checkpoint else 1
+        reader = JournalReader(self.folder, self._session.id)
         with self._reading():
-            return lacking(JournalReader(self.folder, self._session.id).records(after), mark, held, reached)
+            if after is not None:
+                try:  # nothing before the mark need be read
+                    return lacking(reader.records(after, reader.checksum_at(after)), mark, held, reached)
+                except JournalDamaged:
+                    pass  # a mark that stands in the middle of a record looks the same
+            return lacking(reader.records(after), mark, held, reached)
 
     def details(self) -> FootageDetails:
         """What was seen of the footage when the session was made. Raises SessionUnreadable or UsageError."""
@@ -304,6 +324,7 @@ class TrackingSessionManager:
         replace_file(self.path, encode_document(self._state, self.path.suffix))
         self._lease.renew()
         self._session = checked_session(self.path, self._state)
+        self.files_written += 1
         self._next_file = self._clock() + FILE_INTERVAL
 
     def save_checkpoint(self, frame: int, operation: str) -> None:

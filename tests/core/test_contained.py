@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tracking_sessions.core.errors import SessionUnreadable
-from tracking_sessions.core.journal import Position, RecordType
+from tracking_sessions.core.errors import JournalDamaged, SessionUnreadable
+from tracking_sessions.core.journal import HEADER_SIZE, Position, RecordType
 from tracking_sessions.core.replay import RecordInvalid
 from tracking_sessions.core.session import load_session
 from tracking_sessions.tests.core.shots import make_session, start_run
@@ -57,6 +57,26 @@ def test_what_the_open_file_had_was_taken_back_and_what_others_recorded_since_is
     assert said == [("2-6", ""), ("3-6", "2"), ("4-6", "2-3"), ("5-6", "2-4"), ("6", "2-5")]
     assert tuple(map(str, manager.lacking(marks[1], marks[2]))) == ("5-6", "4")
     assert tuple(map(str, manager.lacking(marks[1], marks[1]))) == ("4-6", "")
+
+
+def test_nothing_before_the_mark_is_read(tmp_path: Path) -> None:
+    manager = make_session(tmp_path)
+    marks: list[Position] = []
+    with start_run(manager, [(1, 6)]) as run:
+        while run.step():
+            marks.append(manager.position)
+    manager.close()
+    beginning, middle = Position(1, HEADER_SIZE), marks[1]._replace(offset=marks[1].offset - 5)
+    assert str(manager.lacking(beginning).lost) == "2-6"
+    assert str(manager.lacking(middle).lost) == "3-6"  # in no file that the extension made
+    journal = manager.folder / "journal.1"
+    data = bytearray(journal.read_bytes())
+    data[marks[0].offset - 50] ^= 1
+    journal.write_bytes(data)
+    assert str(manager.lacking(marks[1]).lost) == "4-6"
+    for mark in (None, beginning, middle):
+        with pytest.raises(JournalDamaged):
+            manager.lacking(mark)
 
 
 @pytest.mark.parametrize("payload", [b'{"event":"undone"}', b'{"event":"undone","generation":[],"offset":0}', b"["])

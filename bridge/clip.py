@@ -12,11 +12,13 @@ from ..core.errors import FootageUnusable
 from ..core.footage import Footage, describe, find_footage
 from ..core.journal import Position
 from ..core.model import FootageMetadata
+from ..core.session import sessions_folder
 from .preferences import preferences
 
 if TYPE_CHECKING:
     from bpy.types import MovieClip
 
+COPY_NAME = "copy.blend"  # of the copy of the open file that is kept with a session
 _MARK = "tracking_sessions"
 
 
@@ -90,22 +92,29 @@ def unmark(clip: MovieClip) -> None:
 
 def default_root() -> Path:
     """Where new sessions go: as the preferences say, or beside the .blend, or to the user while there is none."""
-    chosen = preferences().folder
-    if chosen and (bpy.data.filepath or not chosen.startswith("//")):
-        return Path(bpy.path.abspath(chosen))
-    return _beside() or user_root()
-
-
-def user_root() -> Path:
-    """The session folder of files that were not saved yet; it is kept when the extension is removed."""
-    return Path(bpy.utils.user_resource("DATAFILES", path="tracking_sessions"))
+    return roots()[0]
 
 
 def roots() -> list[Path]:
     """The folders in which a session of the open file may be: it may have been made before the file was saved."""
-    beside = _beside()
-    return list(dict.fromkeys([default_root(), *([beside] if beside else []), user_root()]))
+    *chosen, user = homeless_roots()
+    beside = [_beside(Path(bpy.data.filepath))] if bpy.data.filepath else []
+    return list(dict.fromkeys([*chosen, *beside, user]))
 
 
-def _beside() -> Path | None:
-    return Path(bpy.data.filepath).parent / "tracking_sessions" if bpy.data.filepath else None
+def _beside(blend: Path) -> Path:
+    root = blend.parent.parent.parent
+    is_copy = blend.name == COPY_NAME and blend.parent.parent == sessions_folder(root)
+    return root if is_copy else blend.parent / "tracking_sessions"
+
+
+def homeless_roots() -> list[Path]:
+    """The folders for sessions of files that were not saved yet: that of the preferences, if any, and the user's.
+
+    The user's is not the one that Blender deletes together with the extension.
+    """
+    user = Path(bpy.utils.user_resource("DATAFILES", path="tracking_sessions"))
+    chosen = preferences().folder
+    if not chosen or (chosen.startswith("//") and not bpy.data.filepath):
+        return [user]
+    return [Path(bpy.path.abspath(chosen)), user]

@@ -1,35 +1,54 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which session a clip belongs to, and what a panel needs to know of it."""
+"""The session of a clip: what a panel needs to know of it, and what an artist does with it."""
 
 from __future__ import annotations
 
-import os
 import time
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import bpy
 
+from ..core.contained import Lacking
 from ..core.errors import JournalDamaged, SessionUnreadable, TrackingSessionError, UsageError
+from ..core.journal import Position
 from ..core.model import SessionState, SessionStatus
 from ..core.ranges import FrameRanges
-from ..core.session import TrackingSessionManager, load_session, session_files, sessions_folder
-from ..core.session_file import resolve
-from ..core.storage import SUFFIXES
-from .clip import default_root, marked_position, unmark
+from ..core.session import TrackingSessionManager, load_session, sessions_folder
+from ..core.session_file import moment
+from . import finding
+from .clip import default_root, marked_position, roots, unmark
 from .editor import ClipEditor
+from .finding import find_session
 from .shot import Shot
 
 if TYPE_CHECKING:
     from bpy.types import MovieClip
 
-_contained: set[str] = set()
-"""The sessions whose records this Blender has put into the open file, whatever undo took back since."""
+_contained = finding.contained
 
 
 def note_contained(session_id: str, *, is_contained: bool) -> None:
-    """Remember whether the open file has got all that the session has recorded."""
-    (_contained.add if is_contained else _contained.discard)(session_id)
+    """Remember whether the clip that is marked with the session has got all that is recorded."""
+    if not is_contained:
+        _contained.pop(session_id, None)
+        return
+    for clip in bpy.data.movieclips:
+        mark = marked_position(clip)
+        if mark is not None and mark[0] == session_id:
+            _note_held(clip, *mark)
+
+
+def _note_held(clip: MovieClip, session_id: str, position: Position) -> None:
+    held = _held(clip, session_id)
+    _contained[session_id] = clip.session_uid, max(position, held or position)
+
+
+def _held(clip: MovieClip, session_id: str) -> Position | None:
+    """How much of the session this Blender has put into the clip, whatever undo took back since."""
+    uid, position = _contained.get(session_id, (0, None))
+    return position if uid == clip.session_uid else None
 
 
 def forget(*, file_is_new: bool = False) -> None:
@@ -49,10 +68,9 @@ def open_shot(editor: ClipEditor) -> Shot:
     if found is None:
         name = f"{Path(bpy.data.filepath).stem} {clip.name}" if bpy.data.filepath else clip.name
         return Shot.create(editor, default_root(), name, blend=bpy.data.filepath)
-    # what this Blender had put in and the artist took back by undo is not put in again
-    shot = Shot.join(editor, found, restore=found.session.id not in _contained)
-    _contained.add(found.session.id)
-    return shot
+    # what the artist took back by undo is not put in again
+    is_lost = len(_lacking(clip, found).lost) > 0
+    return _join(editor, found, restore=is_lost)
 
 
 def restore(editor: ClipEditor) -> int:
@@ -60,57 +78,87 @@ def restore(editor: ClipEditor) -> int:
 
     Raises UsageError if the clip has no session, and what reading and owning one raises.
     """
-    if find_session(editor.clip) is None:
+    found = find_session(editor.clip)
+    if found is None:
         raise UsageError("This clip has no session: there is nothing to restore")
-    shot = open_shot(editor)
+    shot = _join(editor, found, restore=True)
     shot.close()
     _overviews.clear()
     return shot.session.session.checkpoint_frame or 0
 
 
+def _join(editor: ClipEditor, found: TrackingSessionManager, *, restore: bool) -> Shot:
+    shot = Shot.join(editor, found, restore=restore)
+    if restore:
+        _note_held(editor.clip, found.session.id, found.position)
+    return shot
+
+
 def set_aside(clip: MovieClip) -> None:
-    """Discard the clip's session, which is kept, so that the next pass begins a new one."""
-    try:
-        found = find_session(clip)
-    except (SessionUnreadable, JournalDamaged):
-        found = None
-        unmark(clip)  # it cannot be written that it is discarded
-    if found is not None:
+    """Discard the clip's session, which is kept, so that the next pass begins a new one.
+
+    Raises what owning and writing it raises.
+    """
+    while True:
+        try:
+            found = find_session(clip)
+        except (SessionUnreadable, JournalDamaged):
+            unmark(clip)  # it cannot be written that it is discarded
+            continue
+        if found is None:
+            break
         with found:
             found.acquire(salvage=True)  # damage is no reason to keep it; its files stay as they are
             found.set_state(SessionState.DISCARDED)
+        _contained.pop(found.session.id, None)
     _overviews.clear()
 
 
-def find_session(clip: MovieClip) -> TrackingSessionManager | None:
-    """The session that the clip is marked with, or, after a crash before saving, the last one of this file and clip.
-
-    Discarded ones are passed over. Raises SessionUnreadable or JournalDamaged.
-    """
-    root = default_root()
-    mark = marked_position(clip)
-    if mark is not None:
-        for suffix in SUFFIXES:
-            path = sessions_folder(root) / f"{mark[0]}{suffix}"
-            if path.exists():
-                manager = load_session(path)
-                return None if manager.session.state is SessionState.DISCARDED else manager
-    if not bpy.data.filepath:
-        return None
-    for path in reversed(session_files(root)):
-        try:
-            manager = load_session(path)
-        except (SessionUnreadable, JournalDamaged):
-            continue
-        said = manager.session
-        is_ours = said.blend and said.clip == clip.name and _same(resolve(path, said.blend), bpy.data.filepath)
-        if is_ours and said.state is SessionState.ACTIVE:
-            return manager
-    return None
+def note_saving() -> None:
+    """Record for each clip in which undo took frames back that the file is saved like that."""
+    for clip in bpy.data.movieclips:
+        seen = overview(clip)
+        found = find_session(clip) if seen.is_undone and not seen.is_missing else None
+        if found is not None:
+            mark = _mark_of(clip, found)
+            if found.has_frames_after(mark):
+                with found:
+                    found.record_undone(mark)
 
 
-def _same(path: Path, other: str) -> bool:
-    return os.path.normcase(path) == os.path.normcase(os.path.abspath(other))
+def note_saved() -> None:
+    """A file saved for the first time has sessions that do not know it: they are told."""
+    for clip in bpy.data.movieclips:
+        mark = marked_position(clip)
+        path = finding.session_file(mark[0]) if mark is not None else None
+        said = finding.said_of(path) if path is not None else None
+        if path is not None and said is not None and not said.blend and bpy.data.filepath:
+            with load_session(path) as session:
+                session.set_blend(bpy.data.filepath, clip.name)
+
+
+def lost_words() -> str:
+    """What the open file has lost, in a sentence; empty if nothing."""
+    seen = [(clip.name, overview(clip)) for clip in bpy.data.movieclips]
+    lost = [(name, one) for name, one in seen if one.is_missing and not one.owner]
+    if not lost:
+        return ""
+    parts = [f"{one.missing} frame{'s' if one.missing > 1 else ''} of {name}" for name, one in lost]
+    verb = "is" if len(lost) == 1 and lost[0][1].missing == 1 else "are"
+    until = clock_time(max(one.until for _, one in lost))
+    return (
+        f"{' and '.join(parts)} {verb} recorded that this file does not have (until {until}): "
+        "see the Session panel in the Movie Clip Editor"
+    )
+
+
+def clock_time(text: str) -> str:
+    """A timestamp as this place's clock shows it, with the day unless that is today."""
+    at = moment(text)
+    if at is None:
+        return text
+    local = at.astimezone()
+    return f"{local:%H:%M}" if local.date() == datetime.now(local.tzinfo).date() else f"{local:%Y-%m-%d %H:%M}"
 
 
 class Overview(NamedTuple):
@@ -121,7 +169,9 @@ class Overview(NamedTuple):
     total: int = 0
     resume_frame: int | None = None
     last_frame: int | None = None  # recorded last
-    is_missing: bool = False  # the open file lacks frames that are recorded
+    missing: int = 0  # frames that are recorded and that the open file has lost
+    undone: int = 0  # frames that it had, and that undo took back
+    until: str = ""  # when the last frame was recorded, in UTC
     owner: str = ""
     error: str = ""
     seen: float = 0.0  # when, by time.monotonic
@@ -129,45 +179,76 @@ class Overview(NamedTuple):
     asked: FrameRanges = FrameRanges()  # the frames that passes were to cover
     problems: FrameRanges = FrameRanges()  # those on which tracks got lost
 
+    @property
+    def is_missing(self) -> bool:
+        return self.missing > 0
 
-_overviews: dict[str, tuple[tuple[float, ...], Overview]] = {}
+    @property
+    def is_undone(self) -> bool:
+        return self.undone > 0
+
+
+class _Seen(NamedTuple):
+    """An overview, and what says whether it still holds."""
+
+    stamp: tuple[object, ...]
+    file: Path | None
+    modified: float
+    overview: Overview
+
+
+_overviews: dict[int, _Seen] = {}
 OWNER_INTERVAL = 2.0  # seconds until it is looked again whether an owner lives: one that was killed changes no file
 
 
 def overview(clip: MovieClip) -> Overview:
-    """The state of the clip's session; read again only when files have changed."""
-    root = sessions_folder(default_root())
-    stamp = (
-        _modified(root),
-        *(_modified(root / f"{(marked_position(clip) or ('',))[0]}{suffix}") for suffix in SUFFIXES),
-    )
-    known = _overviews.get(clip.name)
-    if known is not None and known[0] == stamp:
-        seen = known[1]
+    """The state of the clip's session; read again only when files have changed, or the clip's mark."""
+    # a session file that is written is a new one in its folder
+    stamp = (marked_position(clip), clip.name, *(_modified(sessions_folder(root)) for root in roots()))
+    known = _overviews.get(clip.session_uid)
+    if known is not None and known.stamp == stamp and known.modified == _modified(known.file):
+        seen = known.overview
         if not seen.owner or time.monotonic() - seen.seen < OWNER_INTERVAL:
             return seen
+    file = None
     try:
         found = find_session(clip)
-        seen = Overview() if found is None else _overview_of(clip, found)
+        seen = Overview()
+        if found is not None:
+            file = found.path
+            seen = _overview_of(clip, found)
     except TrackingSessionError as error:
+        file = getattr(error, "path", file)
         seen = Overview(error=str(error))
-    _overviews[clip.name] = (stamp, seen)
+    _overviews[clip.session_uid] = _Seen(stamp, file, _modified(file), seen)
     return seen
+
+
+def _mark_of(clip: MovieClip, manager: TrackingSessionManager) -> Position | None:
+    """How much of the session's journal the clip says it contains."""
+    mark = marked_position(clip)
+    return mark[1] if mark is not None and mark[0] == manager.session.id else None
+
+
+def _lacking(clip: MovieClip, manager: TrackingSessionManager) -> Lacking:
+    return manager.lacking(_mark_of(clip, manager), _held(clip, manager.session.id))
 
 
 def _overview_of(clip: MovieClip, manager: TrackingSessionManager) -> Overview:
     session = manager.session
-    mark = marked_position(clip)
     progress = manager.get_progress()
+    lacks = _lacking(clip, manager)
+    is_missing, is_undone = len(lacks.lost) > 0, len(lacks.undone) > 0
     is_open = session.state is SessionState.ACTIVE and session.status is SessionStatus.TRACKING
-    contained = mark[1] if mark is not None and mark[0] == session.id else None
     return Overview(
         name=session.name,
         frames=progress["tracked_frames"],
         total=progress["total_frames"],
-        resume_frame=manager.get_resume_point() if is_open else None,
+        resume_frame=manager.get_resume_point() if is_open and (is_missing or not is_undone) else None,
         last_frame=session.checkpoint_frame,
-        is_missing=session.id not in _contained and manager.has_frames_after(contained),
+        missing=len(lacks.lost),
+        undone=len(lacks.undone),
+        until=session.modified,
         owner=manager.owner,
         seen=time.monotonic(),
         tracked=session.tracked_frames,
@@ -176,7 +257,9 @@ def _overview_of(clip: MovieClip, manager: TrackingSessionManager) -> Overview:
     )
 
 
-def _modified(path: Path) -> float:
+def _modified(path: Path | None) -> float:
+    if path is None:
+        return 0.0
     try:
         return path.stat().st_mtime
     except OSError:

@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which session a clip belongs to."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import bpy
+
+from ..core.errors import FootageUnusable, JournalDamaged, SessionUnreadable
+from ..core.journal import Position
+from ..core.model import SessionState, TrackingSession
+from ..core.session import TrackingSessionManager, load_session, session_files, sessions_folder
+from ..core.session_file import checked_session, resolve
+from ..core.storage import SUFFIXES, read_document
+from .clip import footage_of, homeless_roots, marked_position, roots
+
+if TYPE_CHECKING:
+    from bpy.types import MovieClip
+
+contained: dict[str, tuple[int, Position]] = {}
+"""How much of which session this Blender has put into which clip of the open file, whatever undo took back since."""
+
+_said: dict[Path, tuple[float, TrackingSession | None]] = {}
+"""What the session files say, with the time they were modified; None for those that cannot be read."""
+
+
+def find_session(clip: MovieClip) -> TrackingSessionManager | None:
+    """The session that the clip is marked with, or else the last one that was lost, of this file and clip by name, or,
+    for files that were never saved, of the same footage.
+
+    Discarded ones are passed over. Raises SessionUnreadable or JournalDamaged.
+    """
+    mark = marked_position(clip)
+    path = session_file(mark[0]) if mark is not None else None
+    if path is not None:
+        manager = load_session(path)
+        if manager.session.state is not SessionState.DISCARDED:
+            return manager
+    return _of_name(clip) or _of_footage(clip)
+
+
+def session_file(session_id: str) -> Path | None:
+    """Where the session is that belongs to the open file, if it is there."""
+    paths = (sessions_folder(root) / f"{session_id}{suffix}" for root in roots() for suffix in SUFFIXES)
+    return next((path for path in paths if path.exists()), None)
+
+
+def said_of(path: Path) -> TrackingSession | None:
+    """What a session file says, read once as long as it stays as it is; None if it cannot be read."""
+    try:
+        modified = path.stat().st_mtime
+    except OSError:
+        return None
+    known = _said.get(path)
+    if known is None or known[0] != modified:
+        try:
+            known = modified, checked_session(path, read_document(path))
+        except SessionUnreadable:
+            known = modified, None
+        _said[path] = known
+    return known[1]
+
+
+def _of_name(clip: MovieClip) -> TrackingSessionManager | None:
+    """For a file that Blender died with before it was saved again."""
+    blend = bpy.data.filepath
+
+    def is_ours(path: Path, said: TrackingSession) -> bool:
+        return bool(blend and said.blend) and said.clip == clip.name and _same(resolve(path, said.blend), blend)
+
+    return next(_candidates(clip, roots(), is_ours), None)
+
+
+def _of_footage(clip: MovieClip) -> TrackingSessionManager | None:
+    """For a file that Blender died with before it was ever saved; nobody works on its session any more."""
+    first: Path | None = None
+
+    def is_ours(path: Path, said: TrackingSession) -> bool:
+        nonlocal first
+        if said.blend:
+            return False
+        try:
+            first = first or footage_of(clip).first
+        except FootageUnusable:
+            return False
+        return _same(resolve(path, said.footage.path), str(first))
+
+    found = _candidates(clip, homeless_roots(), is_ours)
+    return next((one for one in found if len(one.session.tracked_frames) and not one.owner), None)
+
+
+def _candidates(
+    clip: MovieClip, folders: list[Path], is_ours: Callable[[Path, TrackingSession], bool]
+) -> Iterator[TrackingSessionManager]:
+    """The active sessions that `is_ours` and no other clip of the open file belongs to, the newest first."""
+    others = [one for one in bpy.data.movieclips if one != clip]
+    taken = {mark[0] for one in others if (mark := marked_position(one)) is not None}
+    there = {one.session_uid for one in others}
+    taken |= {session_id for session_id, (uid, _) in contained.items() if uid in there}
+    for root in folders:
+        for path in reversed(session_files(root)):
+            said = said_of(path)
+            if said is None or said.id in taken or not is_ours(path, said):
+                continue
+            try:
+                manager = load_session(path)
+            except (SessionUnreadable, JournalDamaged):
+                continue
+            if manager.session.state is SessionState.ACTIVE:
+                yield manager
+
+
+def _same(path: Path, other: str) -> bool:
+    return os.path.normcase(path) == os.path.normcase(os.path.abspath(other))

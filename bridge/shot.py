@@ -15,12 +15,13 @@ from ..core.journal import RecordType
 from ..core.merging import tracks_record
 from ..core.model import Pass, TrackData
 from ..core.ranges import FrameRanges
-from ..core.replay import Replay, encode_json, encode_markers, is_muted, split_rows
+from ..core.replay import Replay, encode_json, encode_markers, is_muted, renumbered, split_rows
 from ..core.run import Run
 from ..core.session import TrackingSessionManager, create_session
 from .clip import check_readable, footage_of, mark_position, marked_position, metadata_of
 from .editor import ClipEditor
 from .markers import merge_rows, read_rows, read_settings, write_rows, write_settings
+from .preferences import preferences
 from .working_set import WorkingSet, remove_leftovers
 
 if TYPE_CHECKING:
@@ -55,6 +56,7 @@ class Shot:
         session = create_session(
             footage.first, name, root, metadata=known, files=footage, blend=blend, clip=editor.clip.name
         )
+        session.durable = preferences().is_durable
         session.acquire()
         return cls(editor, session, FootageCheck(footage, session.details()), Replay())
 
@@ -81,6 +83,7 @@ class Shot:
         check_readable(editor.clip, footage)
         check = FootageCheck(footage, session.details())
         known = Replay(since=since)
+        session.durable = preferences().is_durable
         session.acquire(salvage=salvage, wait=wait, replay=known)
         try:
             check.frames(known.tracked)
@@ -98,6 +101,7 @@ class Shot:
         remove_leftovers(self.clip)
         objects = self.clip.tracking.objects
         active = objects.active
+        self._rename(known)
         for number, data in known.tracks.items():
             where = objects.get(data.object) or objects.new(data.object)
             track = where.tracks.get(data.name)
@@ -118,6 +122,18 @@ class Shot:
                 merge_rows(track, known.changed.get(number, {}))
         objects.active = active
         mark_position(self.clip, self.session.session.id, self.session.position)
+
+    def _rename(self, known: Replay) -> None:
+        """Give the tracks that had other names before the names that they are recorded under now."""
+        found: list[tuple[MovieTrackingTrack, str]] = []
+        for number, before in known.renamed.items():
+            data = known.tracks[number]
+            where = self.clip.tracking.objects.get(data.object)
+            track = where.tracks.get(before) if where is not None else None
+            if where is not None and track is not None and where.tracks.get(data.name) is None:
+                found.append((track, data.name))
+        for track, name in found:
+            track.name = name
 
     def start(self, ranges: Sequence[tuple[int, int]], *, delivery: Delivery = in_bulk) -> Run:
         """Begin passes over `ranges` (first and last clip frame of each) for the tracks that Track Forwards would take.
@@ -200,6 +216,8 @@ class Shot:
         """The records of what differs between the tracks of `where` and what is known of them; numbers new tracks."""
         numbers = {(data.object, data.name): number for number, data in known.tracks.items()}
         last = known.last_track
+        for name, number in _renamed(where, known).items():
+            numbers[where.name, name] = numbers.pop((where.name, known.tracks[number].name))
         self._tracks, self._edited = {}, set[int]()
         described: list[TrackData] = []
         records: list[tuple[RecordType, bytes]] = []
@@ -235,6 +253,18 @@ class Shot:
 
     def close(self) -> None:
         self.session.close()
+
+
+def _renamed(where: MovieTrackingObject, known: Replay) -> dict[str, int]:
+    """The tracks that have another name than is known, but exactly the markers of one that is gone: with its number."""
+    recorded = {data.name: number for number, data in known.tracks.items() if data.object == where.name}
+    new = [track for track in where.tracks if track.name not in recorded]
+    gone = [number for name, number in recorded.items() if where.tracks.get(name) is None]
+    if not new or not gone:
+        return {}
+    rows = {renumbered(known.rows(number), 0): number for number in reversed(gone)}
+    found = {track.name: rows.pop(read_rows(track, 0), 0) for track in new}
+    return {name: number for name, number in found.items() if number}
 
 
 def is_chosen(track: MovieTrackingTrack, space: SpaceClipEditor) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import struct
+from array import array
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, cast
@@ -63,6 +64,13 @@ def split_rows(rows: bytes) -> dict[int, bytes]:
     return {frame_of(row): row for row in found}
 
 
+def renumbered(rows: bytes, track: int) -> bytes:
+    """Packed markers of one track as those of the track with another number."""
+    words = array("I", rows)
+    words[:: MARKER_SIZE // 4] = array("I", [track]) * (len(rows) // MARKER_SIZE)
+    return words.tobytes()
+
+
 def spread_rows(rows: bytes, direction: int, markers: dict[int, dict[int, bytes]]) -> None:
     """Put the packed markers of a step into `markers[track][frame]`.
 
@@ -95,6 +103,7 @@ class Replay:
         self.since = since
         self.changed: dict[int, dict[int, bytes]] = {}
         self.replaced: set[int] = set()
+        self.renamed: dict[int, str] = {}  # the names that tracks had at `since`, or at first, if they have others now
         self._collecting = False
         self.tracks: dict[int, TrackData] = {}
         self.last_track = 0  # the highest track number ever used
@@ -143,6 +152,9 @@ class Replay:
         for track in cast("list[dict[str, Any]]", said["tracks"]):
             number = int(track["id"])
             self.last_track = max(self.last_track, number)
+            known = self.tracks.get(number)
+            if known is not None and known.name != track["name"] and (self.since is None or self._collecting):
+                self.renamed.setdefault(number, known.name)
             self.tracks[number] = TrackData(number, str(track["object"]), str(track["name"]), dict(track["settings"]))
             self.markers.setdefault(number, {})
 
@@ -232,6 +244,7 @@ class Replay:
                 self.tracks.pop(number, None)
                 self.markers.pop(number, None)
                 self.changed.pop(number, None)
+                self.renamed.pop(number, None)
         if said.get("event") == "tracked":
             self.tracked.update(FrameRanges.parse(str(said["frames"])))
         self.events.append(said)

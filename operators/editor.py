@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 class InEditor(Operator):
     """An operator for a clip that is shown for tracking and is not being tracked."""
 
+    _works_while_owned = False  # whether it can do something about a session that another Blender is working on
+
     @classmethod
     def poll(cls, context: Context) -> bool:
         space = context.space_data
@@ -29,7 +31,11 @@ class InEditor(Operator):
         if live.current is not None:
             cls.poll_message_set("A pass is being tracked: pause it first")
             return False
-        return cls._poll_session(overview.overview(space.clip))
+        seen = overview.overview(space.clip)
+        if seen.owner and not cls._works_while_owned:
+            cls.poll_message_set(f"The session is in use by {seen.owner}: wait for it")
+            return False
+        return cls._poll_session(seen)
 
     @classmethod
     def _poll_session(cls, seen: overview.Overview) -> bool:

@@ -6,16 +6,30 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import bpy
-from bpy.props import BoolProperty
+from bpy.props import EnumProperty
 from bpy.types import Operator
 
 from ..bridge import live, overview
 from ..bridge.editor import ClipEditor
-from ..core.errors import TrackingSessionError
+from ..bridge.file_copy import save_copy
+from ..bridge.preferences import preferences
+from ..core.errors import StorageFailed, TrackingSessionError
+from . import status
 from .editor import InEditor, editor_of, redraw
+from .settings import extent_property, frames_property, settings_of
 
 if TYPE_CHECKING:
     from bpy.types import Context, Event, OperatorProperties
+
+DIRECTIONS = (
+    ("BACKWARDS", "Backwards", "Track towards the beginning of the clip"),
+    ("BOTH", "Both", "Track forwards, then backwards from the same frame"),
+    ("FORWARDS", "Forwards", "Track towards the end of the clip"),
+)
+WAYS = {"BACKWARDS": "backwards", "BOTH": "forwards and then backwards", "FORWARDS": "forwards"}
+
+_modal: _TracksLive | None = None
+"""The operator that drives a pass by a timer."""
 
 
 class _TracksLive(InEditor):
@@ -23,10 +37,14 @@ class _TracksLive(InEditor):
 
     _live: live.LivePass | None = None
     _timer: bpy.types.Timer | None = None
+    _display: status.Display | None = None
 
     def _ranges(self, editor: ClipEditor) -> list[tuple[int, int]]:
         """What to track; nothing to go on with what was paused. Raises UsageError."""
         return []
+
+    def _choose(self, context: Context) -> None:
+        """Take what was not said from what the panel says, for a click or a key."""
 
     def _begin(self, context: Context) -> bool:
         editor = editor_of(context)
@@ -48,47 +66,77 @@ class _TracksLive(InEditor):
         except TrackingSessionError as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
+        self._save_copy()
+        redraw(context)
         return {"FINISHED"}
 
     def invoke(self, context: Context, event: Event) -> set[str]:
-        if bpy.app.background:
-            return self.execute(context)
+        global _modal
+        self._choose(context)
         if not self._begin(context):
             return {"CANCELLED"}
         manager = context.window_manager
+        self._display = status.Display()
         self._timer = manager.event_timer_add(live.TICK, window=context.window)
         manager.modal_handler_add(self)
+        _modal = self
         return {"RUNNING_MODAL"}
 
     def modal(self, context: Context, event: Event) -> set[str]:
-        assert self._live is not None
-        if live.current is not self._live:  # undo, loading a file or unregistering has ended it
+        assert self._live is not None and self._display is not None
+        if live.current is not self._live:  # undo, loading a file or a bug has ended it
             return self._end(context)
         if event.type == "ESC" and event.value == "PRESS":
             self._live.wants_pause = True
         elif event.type != "TIMER":
             return {"PASS_THROUGH"}
+        goes_on = False
         try:
             if not self._live.editor.is_showing():
                 self._live.wants_pause = True
             goes_on = self._live.tick()
+            if not goes_on:
+                self._save_copy()
         except TrackingSessionError as error:
             self.report({"ERROR"}, str(error))
-            return self._end(context)
-        redraw(context)
-        return {"RUNNING_MODAL"} if goes_on else self._end(context)
+        finally:
+            if not goes_on:
+                self._end(context)
+        if not goes_on:
+            return {"FINISHED"}  # also after an error: what was recorded is in the clip, and undo takes it back
+        self._display.update(context)
+        return {"PASS_THROUGH"}  # the timers of others are told by nothing from this one
 
     def cancel(self, context: Context) -> None:
-        if live.current is not None and live.current is self._live:
-            live.current.finish()
-        self._end(context)
+        """Called by Blender when it takes the operator away: its window is closed, a file is loaded, Blender quits."""
+        try:
+            if live.current is not None and live.current is self._live:
+                live.current.finish()
+        except TrackingSessionError:
+            pass  # the folder cannot be written: what is recorded stays, and the panel tells
+        finally:
+            self._end(context)
 
     def _end(self, context: Context) -> set[str]:
+        global _modal
         if self._timer is not None:
             context.window_manager.event_timer_remove(self._timer)
             self._timer = None
-        redraw(context)
-        return {"FINISHED"}  # also after an error: what was recorded is in the clip, and undo takes it back
+        if _modal is self:
+            _modal = None
+        status.clear(context)
+        return {"FINISHED"}
+
+    def _save_copy(self) -> None:
+        if self._live is None or not preferences().saves_copy:
+            return
+        try:
+            path = save_copy(self._live.shot.session.folder)
+        except StorageFailed as error:
+            why = error.error.strerror or str(error.error)
+            self.report({"WARNING"}, f"No copy was saved beside the session: {why}. What was tracked is recorded")
+        else:
+            self.report({"INFO"}, f"Saved a copy of the file: {path}")
 
 
 class TRACKING_SESSIONS_OT_track(_TracksLive):
@@ -98,12 +146,24 @@ class TRACKING_SESSIONS_OT_track(_TracksLive):
     bl_label = "Track in Session"
     bl_options = {"UNDO"}
 
-    backwards: BoolProperty(  # type: ignore[valid-type]  # Blender's way to declare a property
-        name="Backwards", description="Track towards the beginning of the clip", options={"SKIP_SAVE"}
+    direction: EnumProperty(  # type: ignore[valid-type]  # Blender's way to declare a property
+        name="Direction",
+        description="Which way to track from the current frame",
+        items=DIRECTIONS,
+        default="FORWARDS",
+        options={"SKIP_SAVE"},
     )
+    extent: extent_property(is_kept=False)  # type: ignore[valid-type]
+    frames: frames_property(is_kept=False)  # type: ignore[valid-type]
+
+    def _choose(self, context: Context) -> None:
+        chosen = settings_of(context.scene)
+        for name in ("extent", "frames"):
+            if not self.properties.is_property_set(name):
+                setattr(self, name, getattr(chosen, name))
 
     def _ranges(self, editor: ClipEditor) -> list[tuple[int, int]]:
-        return live.asked_ranges(editor, "BACKWARDS" if self.backwards else "FORWARDS", "SCENE", 0)
+        return live.asked_ranges(editor, self.direction, self.extent, self.frames)
 
     @classmethod
     def _poll_session(cls, seen: overview.Overview) -> bool:
@@ -113,8 +173,8 @@ class TRACKING_SESSIONS_OT_track(_TracksLive):
 
     @classmethod
     def description(cls, context: Context, properties: OperatorProperties) -> str:
-        direction = "backwards" if properties.backwards else "forwards"
-        return f"Track the selected tracks {direction} from the current frame, and record each frame at once"
+        way = WAYS[properties.direction]
+        return f"Track the selected tracks {way} from the current frame, and record each frame at once"
 
 
 class TRACKING_SESSIONS_OT_resume(_TracksLive):
@@ -148,6 +208,12 @@ class TRACKING_SESSIONS_OT_pause(Operator):
         assert live.current is not None
         live.current.wants_pause = True
         return {"FINISHED"}
+
+
+def unregister() -> None:
+    """Take away what a pass that goes on has put into Blender: it does not call `cancel` when a class goes."""
+    if _modal is not None:
+        _modal.cancel(bpy.context)
 
 
 classes = (

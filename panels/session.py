@@ -3,17 +3,33 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import bpy
 from bpy.types import Panel
 
 from ..bridge import live, overview
-from ..operators.recovery import TRACKING_SESSIONS_OT_restore, TRACKING_SESSIONS_OT_start_fresh
-from ..operators.track import TRACKING_SESSIONS_OT_pause, TRACKING_SESSIONS_OT_resume, TRACKING_SESSIONS_OT_track
+from ..bridge.preferences import preferences
+from ..core.session_file import moment
+from ..operators import status
+from ..operators.recovery import (
+    TRACKING_SESSIONS_OT_restore,
+    TRACKING_SESSIONS_OT_start_fresh,
+)
+from ..operators.settings import settings_of
+from ..operators.track import (
+    DIRECTIONS,
+    TRACKING_SESSIONS_OT_pause,
+    TRACKING_SESSIONS_OT_resume,
+    TRACKING_SESSIONS_OT_track,
+)
 
 if TYPE_CHECKING:
     from bpy.types import Context, MovieClip, UILayout
+
+STRIP_OPERATOR = "TRACKING_SESSIONS_OT_toggle_strip"
+_ICONS: Any = {"BACKWARDS": "TRACKING_BACKWARDS", "BOTH": "ARROW_LEFTRIGHT", "FORWARDS": "TRACKING_FORWARDS"}
 
 
 class TRACKING_SESSIONS_PT_top(Panel):
@@ -45,40 +61,97 @@ class TRACKING_SESSIONS_PT_session(Panel):
         space = context.space_data
         return space.clip is not None and space.mode == "TRACKING"
 
+    def draw_header_preset(self, context: Context) -> None:
+        assert self.layout is not None
+        if hasattr(bpy.types, STRIP_OPERATOR):
+            self.layout.operator("tracking_sessions.toggle_strip", text="", icon="SEQ_STRIP_META", emboss=False)
+
     def draw(self, context: Context) -> None:
         layout = self.layout
         assert layout is not None
-        running = live.current
-        if running is not None:
-            _draw_running(layout, running)
-            return
         clip = context.space_data.clip
+        if live.current is not None:
+            _draw_running(layout, context, live.current)
+            return
         seen = overview.overview(clip)
         if seen.error:
             _draw_words(layout, context, seen.error, "ERROR")
-            layout.operator(TRACKING_SESSIONS_OT_start_fresh.bl_idname)
-            return
-        if seen.owner:
+            _tall(layout).operator(TRACKING_SESSIONS_OT_start_fresh.bl_idname)
+        elif seen.owner:
             _draw_words(layout, context, f"In use by {seen.owner}", "LOCKED")
-        if seen.is_missing:
-            words = f"Tracking reached frame {_in_scene(clip, seen.last_frame or 1)} after this file was saved"
-            _draw_words(layout, context, words, "RECOVER_LAST")
-        elif seen.resume_frame is not None:
-            layout.label(text=f"Paused at Frame {_in_scene(clip, seen.resume_frame)}", icon="PAUSE")
-        if seen.resume_frame is not None:
-            row = layout.row()
-            row.scale_y = 1.5
-            row.operator(TRACKING_SESSIONS_OT_resume.bl_idname, icon="PLAY")
-        if seen.is_missing:
-            row = layout.row(align=True)
-            row.operator(TRACKING_SESSIONS_OT_restore.bl_idname)
-            row.operator(TRACKING_SESSIONS_OT_start_fresh.bl_idname)
-            return
-        _draw_track(layout)
-        if seen.frames:
-            layout.label(text=f"{seen.frames} of {seen.total} Frames Recorded")
-        if not bpy.data.filepath:
-            _draw_words(layout, context, "The file is not saved yet: the session is kept in the user folder", "INFO")
+            _draw_track(layout, context)
+        elif seen.is_missing:
+            _draw_missing(layout, context, seen)
+        else:
+            _draw_next(layout, context, seen)
+
+
+def _draw_missing(layout: UILayout, context: Context, seen: overview.Overview) -> None:
+    """Frames are recorded that the file lacks, as after a crash: all that can be done about it, and nothing else."""
+    frame = _in_scene(context.space_data.clip, seen.last_frame or 1)
+    words = f"{_frames(seen.missing)} recorded that this file does not have, up to frame {frame}{_when(seen.until)}"
+    _draw_words(layout, context, words, "RECOVER_LAST")
+    if seen.resume_frame is not None:
+        _tall(layout).operator(TRACKING_SESSIONS_OT_resume.bl_idname, icon="PLAY")
+        row = layout.row(align=True)
+    else:
+        row = _tall(layout)
+    row.operator(TRACKING_SESSIONS_OT_restore.bl_idname)
+    row.operator(TRACKING_SESSIONS_OT_start_fresh.bl_idname)
+
+
+def _draw_next(layout: UILayout, context: Context, seen: overview.Overview) -> None:
+    """The file has what is recorded, or the artist took it back: go on, or track anew."""
+    clip = context.space_data.clip
+    if seen.is_undone:
+        words = f"{_frames(seen.undone)} recorded that were undone: restore them, or just track on"
+        _draw_words(layout, context, words, "LOOP_BACK")
+        layout.operator(TRACKING_SESSIONS_OT_restore.bl_idname)
+    elif seen.resume_frame is not None:
+        layout.label(text=f"Paused at Frame {_in_scene(clip, seen.resume_frame)}", icon="PAUSE")
+        _tall(layout).operator(TRACKING_SESSIONS_OT_resume.bl_idname, icon="PLAY")
+    _draw_track(layout, context)
+    if seen.frames:
+        is_done = seen.resume_frame is None and not seen.is_undone
+        text = f"{seen.frames} of {seen.total} Frames Recorded"
+        layout.label(text=text, icon="CHECKMARK" if is_done else "NONE")
+    if not bpy.data.filepath and not preferences().folder:
+        _draw_words(layout, context, "The file is not saved yet: the session is kept in the user folder", "INFO")
+
+
+def _draw_running(layout: UILayout, context: Context, running: live.LivePass) -> None:
+    direction = "Backwards" if running.run.plan.backwards else "Forwards"
+    is_here = running.editor.clip == context.space_data.clip
+    layout.label(text=f"Tracking {direction}" if is_here else f"Tracking “{running.clip_name}”", icon="REC")
+    layout.progress(factor=status.factor(running), text=status.position_text(running))
+    column = layout.column(align=True)
+    column.scale_y = 0.8
+    for text in (status.frames_text(running), status.pace_text(running), status.tracks_text(running)):
+        column.label(text=text)
+    _tall(layout).operator(TRACKING_SESSIONS_OT_pause.bl_idname, icon="PAUSE")
+    words = "Auto Save waits while this goes on. Each frame is recorded at once, so nothing gets lost"
+    _draw_words(layout, context, words, "FAKE_USER_ON")
+
+
+def _draw_track(layout: UILayout, context: Context) -> None:
+    row = _tall(layout)
+    for direction, name, _ in DIRECTIONS:
+        button = row.operator(TRACKING_SESSIONS_OT_track.bl_idname, text=name, icon=_ICONS[direction])
+        button.direction = direction
+    chosen = settings_of(context.scene)
+    column = layout.column()
+    column.use_property_split = True
+    column.use_property_decorate = False
+    column.prop(chosen, "extent")
+    if chosen.extent == "FRAMES":
+        column.prop(chosen, "frames")
+
+
+def _tall(layout: UILayout) -> UILayout:
+    """A row for what is most likely wanted next."""
+    row = layout.row(align=True)
+    row.scale_y = 1.5
+    return row
 
 
 def _in_scene(clip: MovieClip, frame: int) -> int:
@@ -86,25 +159,18 @@ def _in_scene(clip: MovieClip, frame: int) -> int:
     return frame + clip.frame_start - 1
 
 
-def _draw_running(layout: UILayout, running: live.LivePass) -> None:
-    run = running.run
-    done = run.total - run.remaining
-    frame, end = (n + running.clip_start - 1 for n in (run.frame, run.plan.end))  # as the timeline counts
-    direction, towards = ("Backwards", ", Down to") if run.plan.backwards else ("Forwards", " of")
-    layout.label(text=f"Tracking {direction}", icon="REC")
-    layout.progress(factor=done / max(1, run.total), text=f"Frame {frame}{towards} {end}")
-    layout.label(text=f"{len(run.alive)} of {len(run.plan.tracks)} Tracks Followed")
-    row = layout.row()
-    row.scale_y = 1.5
-    row.operator(TRACKING_SESSIONS_OT_pause.bl_idname, icon="PAUSE")
+def _frames(count: int) -> str:
+    return f"{count} frame is" if count == 1 else f"{count} frames are"
 
 
-def _draw_track(layout: UILayout) -> None:
-    row = layout.row(align=True)
-    row.scale_y = 1.5
-    idname = TRACKING_SESSIONS_OT_track.bl_idname
-    row.operator(idname, text="Backwards", icon="TRACKING_BACKWARDS").backwards = True
-    row.operator(idname, text="Forwards", icon="TRACKING_FORWARDS").backwards = False
+def _when(recorded: str) -> str:
+    """A timestamp of a session as the clock on the wall has it."""
+    when = moment(recorded)
+    if when is None:
+        return ""
+    local = when.astimezone()
+    day = "" if local.date() == datetime.now().date() else f" on {local:%Y-%m-%d}"
+    return f",{day} at {local:%H:%M}"
 
 
 def _draw_words(layout: UILayout, context: Context, text: str, icon: Any) -> None:

@@ -1,20 +1,28 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The buttons of the Clip Editor: track, pause, resume, restore, start fresh, and all that happens in between."""
 
+from __future__ import annotations
+
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import bpy
 import pytest
 
-import tracking_sessions
 from tracking_sessions import registration
 from tracking_sessions.bridge import live, overview, working_set
 from tracking_sessions.bridge.clip import marked_position
+from tracking_sessions.bridge.editor import ClipEditor
+from tracking_sessions.bridge.preferences import Preferences
 from tracking_sessions.core.errors import ClipChanged, StorageFailed, UsageError
 from tracking_sessions.core.model import SessionState, SessionStatus
+from tracking_sessions.core.session import delete_session
+from tracking_sessions.operators import status
+from tracking_sessions.operators import track as track_module
+from tracking_sessions.operators.track import TRACKING_SESSIONS_OT_track, _TracksLive
 from tracking_sessions.tests.bpy.tracking import delete_track, live_frames, markers_of, new_clip, track_session
 from tracking_sessions.tests.bpy.window import begin, inside, new_file, open_editor, open_file, operators, session_of
 from tracking_sessions.tests.footage import Shot as Footage
@@ -49,42 +57,6 @@ def objects_of(clip: Any) -> list[str]:
     return [where.name for where in clip.tracking.objects]
 
 
-# Registering
-
-
-def everything_registered() -> Any:
-    handlers = {
-        name: list(getattr(bpy.app.handlers, name))
-        for name in dir(bpy.app.handlers)
-        if isinstance(getattr(bpy.app.handlers, name), list)
-    }
-    types = {name for name in dir(bpy.types) if "tracking_sessions" in name.lower()}
-    return handlers, types, {name for name in dir(bpy.ops) if "tracking_sessions" in name}
-
-
-def test_registering_twice_leaves_blender_as_it_was() -> None:
-    registration.unregister()
-    before = everything_registered()
-    for _ in range(2):
-        tracking_sessions.register()
-        assert everything_registered() != before
-        assert bpy.ops.tracking_sessions.track.get_rna_type().name == "Track in Session"
-        tracking_sessions.unregister()
-        assert everything_registered() == before
-    registration.register()
-
-
-def test_a_class_that_cannot_be_registered_takes_the_others_back(monkeypatch: pytest.MonkeyPatch) -> None:
-    registration.unregister()
-    before = everything_registered()
-    monkeypatch.setattr(registration, "_CLASSES", (*registration._CLASSES, type("Broken", (), {})))
-    with pytest.raises((ValueError, RuntimeError)):
-        registration.register()
-    assert everything_registered() == before
-    monkeypatch.undo()
-    registration.register()
-
-
 def test_unregistering_in_the_middle_of_a_pass_pauses_it(footage: Footage, file: Path) -> None:
     editor = new_file(footage, file)
     begin(editor, steps=4)
@@ -106,7 +78,7 @@ def test_track_forwards_and_backwards(footage: Footage, file: Path, tmp_path: Pa
         assert operators.track() == {"FINISHED"}
         assert (scene.frame_current, last_frame(editor.clip)) == (18, 18)
         scene.frame_current = 10
-        assert operators.track(backwards=True) == {"FINISHED"}
+        assert operators.track(direction="BACKWARDS") == {"FINISHED"}
     assert scene.frame_current == 4
     assert objects_of(editor.clip) == ["Camera"]
     session = session_of(file)
@@ -131,8 +103,64 @@ def test_frames_are_those_of_the_scene(footage: Footage, file: Path) -> None:
     for track in editor.clip.tracking.tracks:
         track.select = track.name.startswith("Survives")
     with inside(editor):
-        operators.track(backwards=True)
+        operators.track(direction="BACKWARDS")
     assert scene.frame_current == 101  # where the clip begins
+
+
+def test_both_ways_from_the_same_frame(footage: Footage, file: Path, tmp_path: Path) -> None:
+    editor = new_file(footage, file, frame=10)
+    with inside(editor):
+        assert operators.track(direction="BOTH", extent="CLIP") == {"FINISHED"}
+    session = session_of(file)
+    assert str(session.session.tracked_frames) == f"1-{FRAMES}"
+    assert session.session.status is SessionStatus.TRACKING_COMPLETE
+    clip = new_clip(footage, 10)
+    track_session(clip, tmp_path / "other", [(10, FRAMES), (10, 1)])
+    assert markers_of(clip) == markers_of(editor.clip)
+
+
+@pytest.mark.parametrize(("extent", "tracked"), [("SCENE", "7-18"), ("CLIP", f"1-{FRAMES}"), ("FRAMES", "8-12")])
+def test_how_far_a_pass_goes(footage: Footage, file: Path, extent: str, tracked: str) -> None:
+    editor = new_file(footage, file, frame=10)
+    scene = bpy.context.scene
+    scene.frame_start, scene.frame_end = 7, 18
+    with inside(editor):
+        operators.track(direction="BOTH", extent=extent, frames=2)
+    assert str(session_of(file).session.tracked_frames) == tracked
+
+
+def test_a_click_or_a_shortcut_goes_as_far_as_the_panel_says(footage: Footage, file: Path) -> None:
+    """Without a window Blender only executes operators, so this asks what a click would ask."""
+    new_file(footage, file)
+    chosen: Any = bpy.context.scene.tracking_sessions  # type: ignore[attr-defined]
+    chosen.extent, chosen.frames = "FRAMES", 3
+    properties: Any = bpy.context.window_manager.operator_properties_last("tracking_sessions.track")
+    clicked: Any = SimpleNamespace(properties=properties)
+    TRACKING_SESSIONS_OT_track._choose(clicked, bpy.context)  # type: ignore[arg-type]
+    assert (clicked.extent, clicked.frames) == ("FRAMES", 3)
+    properties.extent = "CLIP"
+    clicked = SimpleNamespace(properties=properties)
+    TRACKING_SESSIONS_OT_track._choose(clicked, bpy.context)  # type: ignore[arg-type]
+    assert (clicked.frames, hasattr(clicked, "extent")) == (3, False)
+
+
+def test_what_the_panel_says_is_kept_in_the_scene(footage: Footage, file: Path) -> None:
+    new_file(footage, file)
+    chosen: Any = bpy.context.scene.tracking_sessions  # type: ignore[attr-defined]
+    chosen.extent, chosen.frames = "FRAMES", 7
+    bpy.ops.wm.save_mainfile()
+    open_file(file)
+    chosen = bpy.context.scene.tracking_sessions  # type: ignore[attr-defined]
+    assert (chosen.extent, chosen.frames) == ("FRAMES", 7)
+    bpy.context.window_manager.windows[0].scene = bpy.data.scenes.new("Other")
+    assert bpy.context.scene.tracking_sessions.extent == "SCENE"  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("direction", ["FORWARDS", "BACKWARDS", "BOTH"])
+def test_buttons_say_which_way_they_track(direction: str) -> None:
+    properties: Any = SimpleNamespace(direction=direction)
+    words = TRACKING_SESSIONS_OT_track.description(bpy.context, properties)
+    assert ("forwards" in words, "backwards" in words) == (direction != "BACKWARDS", direction != "FORWARDS")
 
 
 @pytest.mark.parametrize(("frame", "backwards"), [(18, False), (20, False), (4, True), (2, True)])
@@ -143,7 +171,7 @@ def test_there_is_nothing_to_track_at_the_end_of_the_scene(
     scene = bpy.context.scene
     scene.frame_start, scene.frame_end, scene.frame_current = 4, 18, frame
     with inside(editor), pytest.raises(RuntimeError, match="go to another frame"):
-        operators.track(backwards=backwards)
+        operators.track(direction="BACKWARDS" if backwards else "FORWARDS")
     assert live.current is None
 
 
@@ -277,6 +305,280 @@ def test_buttons_explain_why_they_are_grey(footage: Footage, file: Path, name: s
         with pytest.raises(RuntimeError, match="pause it first"):
             operator()
         live.current.finish()  # type: ignore[union-attr]
+
+
+# In a window: what a timer and keys do
+
+
+class Driven:
+    """A track operator as Blender's event loop has it: there is no such loop without a window."""
+
+    modal, cancel, _end, _save_copy = _TracksLive.modal, _TracksLive.cancel, _TracksLive._end, _TracksLive._save_copy
+
+    def __init__(self, editor: ClipEditor, steps: int = 1, **asked: Any) -> None:
+        self.editor = editor
+        self.reports: list[tuple[set[str], str]] = []
+        self._live = begin(editor, steps=steps, **asked)
+        self._display = status.Display()
+        self._timer: Any = bpy.context.window_manager.event_timer_add(1.0, window=editor.window)
+
+    def report(self, kind: set[str], text: str) -> None:
+        self.reports.append((kind, text))
+
+    def send(self, kind: str = "TIMER", value: str = "PRESS") -> Any:
+        event: Any = SimpleNamespace(type=kind, value=value)
+        context = bpy.context
+        with context.temp_override(window=context.window_manager.windows[0]):
+            return self.modal(context, event)  # type: ignore[arg-type]
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing is left of it in Blender."""
+        return live.current is None and self._timer is None and not status_is_ours()
+
+
+def status_is_ours() -> bool:
+    return bpy.types.STATUSBAR_HT_header.draw is status.draw_status  # type: ignore[attr-defined]
+
+
+def test_what_a_pass_does_not_want_goes_on_to_others(footage: Footage, file: Path) -> None:
+    driven = Driven(new_file(footage, file), steps=2)
+    for kind, value in [("MOUSEMOVE", "NOTHING"), ("A", "PRESS"), ("ESC", "RELEASE"), ("TIMER1", "NOTHING")]:
+        assert driven.send(kind, value) == {"PASS_THROUGH"}
+        assert driven._live.done == 2
+    assert driven.send() == {"PASS_THROUGH"}  # others have timers as well
+    assert driven._live.done > 2
+    driven.send("ESC")
+
+
+def test_escape_stops_after_the_frame_in_flight(footage: Footage, file: Path) -> None:
+    driven = Driven(new_file(footage, file), steps=5)
+    driven.send()
+    assert status_is_ours()
+    done = driven._live.done
+    assert driven.send("ESC") == {"FINISHED"}
+    assert driven.is_over
+    assert driven._live.done == done
+    assert session_of(file).get_resume_point() == done + 1
+    assert driven.reports == []
+
+
+def test_the_status_bar_is_given_back_at_the_end(footage: Footage, file: Path) -> None:
+    driven = Driven(new_file(footage, file))
+    while driven.send() == {"PASS_THROUGH"}:
+        assert status_is_ours()
+    assert driven.is_over
+    assert session_of(file).session.status is SessionStatus.TRACKING_COMPLETE
+
+
+def test_the_status_bar_is_drawn_a_few_times_a_second(
+    footage: Footage, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 10.0
+    monkeypatch.setattr(status.time, "monotonic", lambda: now)
+    display, drawn = status.Display(), []
+    monkeypatch.setattr(status, "redraw", lambda _: drawn.append(now))
+    for _ in range(100):
+        display.update(bpy.context)
+        now += 0.01
+    status.clear(bpy.context)
+    assert len(drawn) <= 1 / status.INTERVAL + 1
+
+
+@pytest.mark.parametrize(
+    "error", [StorageFailed(Path("x"), OSError(28, "full")), KeyboardInterrupt(), ValueError("a bug")]
+)
+def test_an_error_gives_everything_back(
+    footage: Footage, file: Path, monkeypatch: pytest.MonkeyPatch, error: BaseException
+) -> None:
+    driven = Driven(new_file(footage, file))
+    driven.send()
+
+    def fail() -> bool:
+        raise error
+
+    monkeypatch.setattr(driven._live.run, "step", fail)
+    if isinstance(error, StorageFailed):
+        assert driven.send() == {"FINISHED"}
+        assert driven.reports == [({"ERROR"}, str(error))]
+    else:
+        with pytest.raises(type(error)):
+            driven.send()
+    assert driven.is_over
+    assert driven.send() == {"FINISHED"}  # whatever Blender sends to an operator that failed
+
+
+def leave_editor(editor: ClipEditor) -> None:
+    editor.area.type = "VIEW_3D"
+
+
+def show_another_clip(editor: ClipEditor) -> None:
+    editor.space.clip = bpy.data.movieclips.load(editor.clip.filepath)
+
+
+def leave_tracking_mode(editor: ClipEditor) -> None:
+    editor.space.mode = "MASK"
+
+
+def show_another_screen(editor: ClipEditor) -> None:
+    other = next(area for area in editor.window.screen.areas if area != editor.area)
+    with bpy.context.temp_override(window=editor.window, area=other, region=other.regions[0]):
+        bpy.ops.screen.screen_full_area()
+
+
+LEAVING = [leave_editor, show_another_clip, leave_tracking_mode, show_another_screen]
+
+
+@pytest.mark.parametrize("leave", LEAVING)
+def test_leaving_the_editor_pauses(footage: Footage, file: Path, leave: Callable[[ClipEditor], None]) -> None:
+    editor = new_file(footage, file)
+    driven = Driven(editor, steps=4)
+    driven.send()
+    done = driven._live.done
+    leave(editor)
+    assert driven.send() == {"FINISHED"}
+    assert driven.is_over
+    assert driven.reports == []
+    assert objects_of(editor.clip) == ["Camera"]
+    assert last_frame(editor.clip) == session_of(file).get_resume_point() == done + 1
+
+
+def test_blender_taking_the_operator_away_pauses(footage: Footage, file: Path) -> None:
+    """As when its window is closed or Blender quits."""
+    driven = Driven(new_file(footage, file), steps=4)
+    driven.send()
+    driven.cancel(bpy.context)  # type: ignore[arg-type]
+    assert driven.is_over
+    assert session_of(file).owner == ""
+
+
+def test_blender_taking_the_operator_away_is_no_error_without_a_folder(footage: Footage, file: Path) -> None:
+    driven = Driven(new_file(footage, file), steps=4)
+    shutil.rmtree(file.parent / "tracking_sessions")
+    driven.cancel(bpy.context)  # type: ignore[arg-type]
+    assert driven.is_over
+
+
+@pytest.mark.parametrize("happens", ["undo", "load"])
+def test_undo_and_loading_end_the_operator(footage: Footage, file: Path, happens: str, saves_copy: None) -> None:
+    editor = new_file(footage, file)
+    bpy.ops.ed.undo_push(message="before")
+    bpy.context.scene.frame_end = 20
+    bpy.ops.ed.undo_push(message="to be undone")
+    driven = Driven(editor, steps=4)
+    driven.send()
+    folder = session_of(file).folder
+    if happens == "undo":
+        bpy.ops.ed.undo()
+        assert driven.send() == {"FINISHED"}
+    else:
+        bpy.ops.wm.read_factory_settings(use_empty=False)
+        driven._timer = None  # went with the windows
+        assert driven.send() == {"FINISHED"}
+    assert driven.is_over
+    assert not (folder / "copy.blend").exists()
+
+
+# A copy of the file after each pass
+
+
+@pytest.fixture
+def saves_copy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(track_module, "preferences", lambda: Preferences(saves_copy=True))
+
+
+def names_in(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir() if not path.name.startswith(("lease.", "journal."))}
+
+
+def test_a_pass_saves_a_copy_only_if_it_is_asked_to(footage: Footage, file: Path) -> None:
+    editor = new_file(footage, file)
+    with inside(editor):
+        operators.track()
+    assert names_in(session_of(file).folder) == set()
+
+
+def test_a_pass_that_ends_saves_a_copy_beside_its_session(footage: Footage, file: Path, saves_copy: None) -> None:
+    editor = new_file(footage, file)
+    editor.clip.filepath = bpy.path.relpath(editor.clip.filepath)
+    bpy.ops.wm.save_mainfile()
+    bpy.context.preferences.filepaths.save_version = 3
+    saved = file.read_bytes()
+    for _ in range(3):
+        bpy.context.scene.frame_current = 1
+        with inside(editor):
+            assert operators.track() == {"FINISHED"}
+    assert names_in(session_of(file).folder) == {"copy.blend"}
+    assert file.read_bytes() == saved
+    assert bpy.data.filepath == str(file)
+    assert editor.clip.filepath.startswith("//")
+    assert Path(bpy.path.abspath(editor.clip.filepath)).samefile(footage.files[0])
+    expected = markers_of(editor.clip)
+
+    editor = open_file(session_of(file).folder / "copy.blend")
+    assert editor.clip.filepath.startswith("//")
+    assert Path(bpy.path.abspath(editor.clip.filepath)).samefile(footage.files[0])
+    assert markers_of(editor.clip) == expected
+    assert overview.overview(editor.clip).name == session_of(file).session.name  # the copy has the session as well
+    assert not overview.overview(editor.clip).is_missing
+
+
+def test_the_copy_of_a_file_that_is_not_saved(
+    footage: Footage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, saves_copy: None
+) -> None:
+    root = tmp_path / "tracking_sessions"
+    monkeypatch.setattr(overview, "default_root", lambda: root)
+    editor = new_file(footage, None)
+    with inside(editor):
+        assert operators.track() == {"FINISHED"}
+    assert bpy.data.filepath == ""
+    expected = markers_of(editor.clip)
+    editor = open_file(session_of(tmp_path / "x").folder / "copy.blend")
+    assert Path(bpy.path.abspath(editor.clip.filepath)).samefile(footage.files[0])
+    assert markers_of(editor.clip) == expected
+
+
+def test_a_paused_pass_saves_a_copy_and_says_so(footage: Footage, file: Path, saves_copy: None) -> None:
+    driven = Driven(new_file(footage, file), steps=4)
+    driven.send("ESC")
+    copy = session_of(file).folder / "copy.blend"
+    assert copy.exists()
+    assert driven.reports == [({"INFO"}, f"Saved a copy of the file: {copy}")]
+
+
+def test_a_pass_that_fails_saves_no_copy(footage: Footage, file: Path, saves_copy: None) -> None:
+    driven = Driven(new_file(footage, file), steps=4)
+    delete_track(driven.editor.clip, "Survives.02")
+    open_editor(driven.editor.clip)
+    while driven.send() != {"FINISHED"}:
+        pass
+    assert driven.reports[0][0] == {"ERROR"}
+    assert names_in(session_of(file).folder) == set()
+
+
+def test_a_copy_that_cannot_be_saved_is_a_warning_and_nothing_else(
+    footage: Footage, file: Path, saves_copy: None
+) -> None:
+    driven = Driven(new_file(footage, file), steps=4)
+    folder = session_of(file).folder
+    (folder / "copy.blend").mkdir()
+    assert driven.send("ESC") == {"FINISHED"}
+    assert driven.is_over
+    ((kind, words),) = driven.reports
+    assert kind == {"WARNING"}
+    assert "No copy was saved" in words
+    assert session_of(file).get_resume_point() == 5
+
+
+def test_a_session_with_a_copy_is_deleted_whole(footage: Footage, file: Path, saves_copy: None) -> None:
+    editor = new_file(footage, file)
+    with inside(editor):
+        operators.track()
+    session = session_of(file)
+    assert (session.folder / "copy.blend").exists()
+    session.acquire()
+    delete_session(session)
+    assert not session.folder.exists()
 
 
 # While a pass is on

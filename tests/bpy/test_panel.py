@@ -5,7 +5,9 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -14,47 +16,83 @@ import bpy
 import pytest
 
 from tracking_sessions import registration
-from tracking_sessions.bridge import live, overview
+from tracking_sessions.bridge import live, overview, working_set
 from tracking_sessions.bridge.editor import ClipEditor
-from tracking_sessions.panels.session import TRACKING_SESSIONS_PT_session, TRACKING_SESSIONS_PT_top
+from tracking_sessions.panels.session import TRACKING_SESSIONS_PT_session, TRACKING_SESSIONS_PT_top, _when
 from tracking_sessions.panels.session import _draw_words as draw_words
-from tracking_sessions.tests.bpy.window import begin, inside, new_file, open_file, session_of
+from tracking_sessions.tests.bpy.window import begin, inside, new_file, open_editor, open_file, session_of
 from tracking_sessions.tests.footage import Shot as Footage
 from tracking_sessions.tests.footage import make_shot
 
+NOW = datetime.now(timezone(timedelta(hours=1)))
+TRACK = ["Backwards", "Both", "Forwards"]
 ICONS = set(bpy.types.UILayout.bl_rna.functions["label"].parameters["icon"].enum_items.keys())
 
 
 class RecordingLayout:
-    """Notes labels, buttons (with the text that Blender would show) and progress; a row is the layout it is in."""
+    """Notes labels, buttons (with the text that Blender would show), properties and progress; parts are noted in it."""
 
     def __init__(self) -> None:
         self.words: list[str] = []
         self.buttons: list[str] = []
+        self.tall: list[str] = []
+        self.props: list[str] = []
+        self.drawn: list[str] = []  # all of it, in order
         self.progress_shown: tuple[float, str] | None = None
         self.scale_y = 1.0
 
     def row(self, *, align: bool = False) -> RecordingLayout:
-        return self
+        return Part(self)
 
     column = row
 
     def label(self, *, text: str, icon: str = "NONE") -> None:
         assert icon in ICONS
         self.words.append(text)
+        self.drawn.append(text)
 
-    def operator(self, idname: str, *, text: str | None = None, icon: str = "NONE") -> SimpleNamespace:
+    def operator(
+        self, idname: str, *, text: str | None = None, icon: str = "NONE", emboss: bool = True
+    ) -> SimpleNamespace:
         assert icon in ICONS
         module, name = idname.split(".")
-        self.buttons.append(text or getattr(getattr(bpy.ops, module), name).get_rna_type().name)
-        return SimpleNamespace()
+        said = getattr(getattr(bpy.ops, module), name).get_rna_type()
+        shown = said.name if text is None else text
+        self.buttons.append(shown)
+        self.drawn.append(shown)
+        if self.scale_y > 1:
+            self.tall.append(shown)
+        return Properties(said)
+
+    def prop(self, data: Any, name: str) -> None:
+        self.props.append(data.bl_rna.properties[name].name)
+        self.drawn.append(self.props[-1])
 
     def progress(self, *, factor: float, text: str) -> None:
         self.progress_shown = (factor, text)
+        self.drawn.append(text)
 
     @property
     def text(self) -> str:
         return " ".join(self.words)
+
+
+class Part(RecordingLayout):
+    """A row or column: what is drawn in it is noted in the whole."""
+
+    def __init__(self, whole: RecordingLayout) -> None:
+        self.__dict__.update(whole.__dict__)
+
+
+class Properties(SimpleNamespace):
+    """The properties of a button's operator: only those that it has, and values that they take."""
+
+    def __init__(self, said: Any) -> None:
+        self.__dict__["_said"] = said
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        assert value in self._said.properties[name].enum_items
+        self.__dict__[name] = value
 
 
 def drawn(editor: ClipEditor) -> RecordingLayout:
@@ -73,7 +111,8 @@ def footage(tmp_path_factory: pytest.TempPathFactory) -> Footage:
 
 
 @pytest.fixture(autouse=True)
-def _registered() -> Iterator[None]:
+def _registered(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(working_set, "APART", False)  # as in a window
     registration.register()
     yield
     registration.unregister()
@@ -86,8 +125,17 @@ def file(tmp_path: Path) -> Path:
 
 def test_without_a_session_it_offers_to_track(footage: Footage, file: Path) -> None:
     layout = drawn(new_file(footage, file))
-    assert layout.buttons == ["Backwards", "Forwards"]
+    assert layout.buttons == layout.tall == TRACK
+    assert layout.props == ["Extent"]
     assert layout.words == []
+
+
+def test_the_number_of_frames_is_asked_where_it_counts(footage: Footage, file: Path) -> None:
+    editor = new_file(footage, file)
+    bpy.context.scene.tracking_sessions.extent = "FRAMES"
+    assert drawn(editor).props == ["Extent", "Frames"]
+    bpy.context.scene.tracking_sessions.extent = "CLIP"
+    assert drawn(editor).props == ["Extent"]
 
 
 def test_in_a_file_that_is_not_saved_it_says_where_the_session_is_kept(
@@ -95,7 +143,7 @@ def test_in_a_file_that_is_not_saved_it_says_where_the_session_is_kept(
 ) -> None:
     monkeypatch.setattr(overview, "default_root", lambda: tmp_path)
     layout = drawn(new_file(footage, None))
-    assert layout.buttons == ["Backwards", "Forwards"]
+    assert layout.buttons == TRACK
     assert layout.text == "The file is not saved yet: the session is kept in the user folder"
 
 
@@ -107,14 +155,50 @@ def test_a_running_pass_shows_how_far_it_is(footage: Footage, file: Path, backwa
     scene.frame_start, scene.frame_end, scene.frame_current = 101, 112, 111 if backwards else 101
     begin(editor, backwards=backwards, steps=4)
     layout = drawn(editor)
-    followed = len(live.current.run.alive)  # type: ignore[union-attr]
-    total = len(editor.clip.tracking.tracks)
-    assert layout.words == [
+    assert live.current is not None
+    followed = len(live.current.run.alive)
+    steps = 10 if backwards else 11
+    pace = f"{live.current.rate:.1f} per Second, 0:00 Left"
+    assert layout.drawn[:6] == [
         f"Tracking {'Backwards' if backwards else 'Forwards'}",
-        f"{followed} of {total} Tracks Followed",
+        words,
+        f"4 of {steps} Frames",
+        pace,
+        f"{followed} Followed, {len(editor.clip.tracking.tracks) - followed} Lost",
+        "Pause Tracking",
     ]
-    assert layout.progress_shown == (pytest.approx(4 / (10 if backwards else 11)), words)
+    assert layout.progress_shown == (pytest.approx(4 / steps), words)
+    assert layout.buttons == layout.tall == ["Pause Tracking"]
+    protection = " ".join(layout.drawn[6:])
+    assert "Auto Save waits" in protection
+    assert "recorded at once" in protection
+
+
+def test_a_pass_that_has_just_begun_claims_no_speed(footage: Footage, file: Path) -> None:
+    editor = new_file(footage, file)
+    begin(editor)
+    assert "Measuring the Speed" in drawn(editor).words
+
+
+def test_a_pass_of_another_clip_is_named_and_can_be_paused(footage: Footage, file: Path) -> None:
+    editor = new_file(footage, file)
+    begin(editor, steps=2)
+    other = bpy.data.movieclips.load(str(footage.files[0]))
+    other.name = "Other"
+    editor.space.clip = other
+    layout = drawn(editor)
+    assert layout.words[0] == f"Tracking “{editor.clip.name}”"
     assert layout.buttons == ["Pause Tracking"]
+
+
+def test_a_pass_whose_clip_is_gone_is_still_drawn(footage: Footage, file: Path) -> None:
+    editor = new_file(footage, file)
+    begin(editor, steps=2)
+    name = editor.clip.name
+    other = bpy.data.movieclips.load(str(footage.files[0]))
+    bpy.data.movieclips.remove(editor.clip)
+    editor.space.clip = other
+    assert drawn(editor).words[0] == f"Tracking “{name}”"
 
 
 def test_a_paused_pass_can_be_resumed(footage: Footage, file: Path) -> None:
@@ -122,7 +206,7 @@ def test_a_paused_pass_can_be_resumed(footage: Footage, file: Path) -> None:
     begin(editor, steps=4).finish()
     layout = drawn(editor)
     assert layout.words == ["Paused at Frame 5", "5 of 12 Frames Recorded"]
-    assert layout.buttons == ["Resume Tracking", "Backwards", "Forwards"]
+    assert layout.buttons == ["Resume Tracking", *TRACK]
 
 
 def test_a_finished_pass_says_what_is_recorded(footage: Footage, file: Path) -> None:
@@ -131,18 +215,61 @@ def test_a_finished_pass_says_what_is_recorded(footage: Footage, file: Path) -> 
         bpy.ops.tracking_sessions.track()
     layout = drawn(editor)
     assert layout.words == ["12 of 12 Frames Recorded"]
-    assert layout.buttons == ["Backwards", "Forwards"]
+    assert layout.buttons == TRACK
 
 
 def test_frames_that_the_file_lacks_are_offered(footage: Footage, file: Path) -> None:
     begin(new_file(footage, file), steps=4).finish()
+    recorded = datetime.fromtimestamp(session_of(file).path.stat().st_mtime)
     layout = drawn(open_file(file))
-    assert layout.text == "Tracking reached frame 5 after this file was saved"
+    assert layout.text == (f"4 frames are recorded that this file does not have, up to frame 5, at {recorded:%H:%M}")
     assert layout.buttons == ["Resume Tracking", "Restore Markers", "Start Fresh"]
+    assert layout.tall == ["Resume Tracking"]
+
+
+def test_frames_of_a_finished_pass_that_the_file_lacks_are_offered(footage: Footage, file: Path) -> None:
+    editor = new_file(footage, file)
+    with inside(editor):
+        bpy.ops.tracking_sessions.track()
+    layout = drawn(open_file(file))
+    assert "11 frames are recorded that this file does not have, up to frame 12" in layout.text
+    assert layout.buttons == layout.tall == ["Restore Markers", "Start Fresh"]
+
+
+@pytest.mark.parametrize(
+    ("recorded", "words"),
+    [
+        ("", ""),
+        ("nonsense", ""),
+        ("2026-01-31T10:15:00Z", ", on 2026-01-31 at 11:15"),
+        (NOW.isoformat(), f", at {NOW:%H:%M}"),
+    ],
+)
+def test_times_are_those_of_the_clock_on_the_wall(recorded: str, words: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "CET-1")
+    time.tzset()
+    assert _when(recorded) == words
+    monkeypatch.undo()
+    time.tzset()
+
+
+def test_what_undo_took_back_is_offered_beside_going_on(footage: Footage, file: Path) -> None:
+    editor = new_file(footage, file)
+    bpy.ops.ed.undo_push(message="before")
+    with inside(editor):
+        bpy.ops.tracking_sessions.track(extent="FRAMES", frames=4)
+    bpy.ops.ed.undo_push(message="Track in Session")
+    bpy.ops.ed.undo()
+    editor = open_editor(bpy.data.movieclips[0])
+    layout = drawn(editor)
+    assert "frames are recorded that were undone: restore them, or just track on" in layout.text
+    assert layout.buttons == ["Restore Markers", *TRACK]
+    assert layout.tall == TRACK
 
 
 OWNER = """
 import sys
+import time
 from tracking_sessions.core.session import load_session
 session = load_session(sys.argv[1])
 session.acquire()
@@ -165,8 +292,9 @@ def test_another_process_that_owns_the_session_is_named_until_it_dies(
         text = drawn(editor).text
         assert "In use by" in text
         assert str(process.pid) in text
-        with inside(editor), pytest.raises(RuntimeError, match="in use by"):
-            bpy.ops.tracking_sessions.resume()
+        for operator in ("track", "resume"):
+            with inside(editor), pytest.raises(RuntimeError, match=rf"in use by process {process.pid} .*: wait for it"):
+                getattr(bpy.ops.tracking_sessions, operator)()
         process.kill()
         process.wait(20)
     monkeypatch.setattr(overview, "OWNER_INTERVAL", 0.0)

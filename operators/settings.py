@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How far the next pass goes: what the artist chose, kept in the scene."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import bpy
+from bpy.props import EnumProperty, IntProperty, PointerProperty
+from bpy.types import PropertyGroup
+
+if TYPE_CHECKING:
+    from bpy.types import Scene
+
+EXTENTS = (
+    ("SCENE", "End of Scene", "Track to the first or the last frame of the scene"),
+    ("CLIP", "End of Clip", "Track to the first or the last frame of the clip, whatever the scene's frames are"),
+    ("FRAMES", "Number of Frames", "Track so many frames and stop"),
+)
+
+
+def extent_property(*, is_kept: bool) -> object:
+    """How far a pass goes; an operator keeps nothing of its last use."""
+    return EnumProperty(
+        name="Extent",
+        description="How far to track from the current frame",
+        items=EXTENTS,
+        default="SCENE",
+        options=set() if is_kept else {"SKIP_SAVE"},
+    )
+
+
+def frames_property(*, is_kept: bool) -> object:
+    """The number of frames of a pass that goes so far."""
+    return IntProperty(
+        name="Frames",
+        description="How many frames to track in each direction",
+        default=50,
+        min=1,
+        soft_max=1000,
+        options=set() if is_kept else {"SKIP_SAVE"},
+    )
+
+
+class TRACKING_SESSIONS_PG_scene(PropertyGroup):
+    extent: extent_property(is_kept=True)  # type: ignore[valid-type]  # Blender's way to declare a property
+    frames: frames_property(is_kept=True)  # type: ignore[valid-type]
+
+
+def settings_of(scene: Scene) -> TRACKING_SESSIONS_PG_scene:
+    return scene.tracking_sessions  # type: ignore[attr-defined]  # the stubs do not know what `register` adds
+
+
+def register() -> None:
+    bpy.types.Scene.tracking_sessions = PointerProperty(type=TRACKING_SESSIONS_PG_scene)  # type: ignore[attr-defined]
+
+
+def unregister() -> None:
+    if hasattr(bpy.types.Scene, "tracking_sessions"):
+        del bpy.types.Scene.tracking_sessions  # type: ignore[attr-defined]
+
+
+classes = (TRACKING_SESSIONS_PG_scene,)

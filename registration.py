@@ -7,11 +7,20 @@ import bpy
 
 from . import cli
 from .bridge import events
-from .operators import recovery, track
+from .operators import recovery, settings, track
 from .operators import strip as strip_operators
-from .panels import session, strip
+from .panels import menu, preferences, session, strip
 
-_CLASSES = (*track.classes, *recovery.classes, *session.classes, *strip_operators.classes)
+_CLASSES = (
+    *settings.classes,
+    *preferences.classes,
+    *track.classes,
+    *recovery.classes,
+    *session.classes,
+    *strip_operators.classes,
+)
+# what else is put into Blender, in this order; their `unregister` can be repeated
+_PARTS = (settings, events, strip, menu)
 _registered: list[type] = []
 _command: object = None
 
@@ -23,8 +32,8 @@ def register() -> None:
         for one in _CLASSES:
             bpy.utils.register_class(one)
             _registered.append(one)
-        events.register()
-        strip.register()
+        for part in _PARTS:
+            part.register()
         _command = bpy.utils.register_cli_command((__package__ or "").rpartition(".")[2], cli.main)
     except BaseException:
         unregister()
@@ -37,7 +46,8 @@ def unregister() -> None:
     if _command is not None:
         bpy.utils.unregister_cli_command(_command)
         _command = None
-    strip.unregister()
-    events.unregister()
+    track.unregister()
+    for part in reversed(_PARTS):
+        part.unregister()
     while _registered:
         bpy.utils.unregister_class(_registered.pop())

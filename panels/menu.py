@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The entries in the header menu Track of the Movie Clip Editor, which is also where F3 finds them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import bpy
+
+from ..operators.track import (
+    DIRECTIONS,
+    TRACKING_SESSIONS_OT_pause,
+    TRACKING_SESSIONS_OT_resume,
+    TRACKING_SESSIONS_OT_track,
+)
+
+if TYPE_CHECKING:
+    from bpy.types import Context, Menu
+
+
+def draw_entries(menu: Menu, context: Context) -> None:
+    layout = menu.layout
+    assert layout is not None
+    layout.separator()
+    for direction, name, _ in DIRECTIONS:
+        text = f"{TRACKING_SESSIONS_OT_track.bl_label} {name}"
+        layout.operator(TRACKING_SESSIONS_OT_track.bl_idname, text=text).direction = direction
+    layout.operator(TRACKING_SESSIONS_OT_resume.bl_idname)
+    layout.operator(TRACKING_SESSIONS_OT_pause.bl_idname)
+
+
+def register() -> None:
+    bpy.types.CLIP_MT_track.append(draw_entries)  # type: ignore[attr-defined]  # Blender's own scripts define it
+
+
+def unregister() -> None:
+    bpy.types.CLIP_MT_track.remove(draw_entries)  # type: ignore[attr-defined]

@@ -1,0 +1,244 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Enabling and disabling the extension: Blender is as it was."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import bpy
+import pytest
+
+import tracking_sessions
+from tracking_sessions import registration
+from tracking_sessions.bridge import live, preferences, working_set
+from tracking_sessions.bridge.clip import default_root
+from tracking_sessions.core import journal
+from tracking_sessions.core.session import session_files
+from tracking_sessions.operators import status, track
+from tracking_sessions.panels import menu
+from tracking_sessions.tests.bpy.window import begin, inside, new_file
+from tracking_sessions.tests.footage import Shot as Footage
+from tracking_sessions.tests.footage import make_shot
+
+
+@pytest.fixture(scope="module")
+def footage(tmp_path_factory: pytest.TempPathFactory) -> Footage:
+    return make_shot(tmp_path_factory.mktemp("shot"), 12, 320, 180, tracks=6)
+
+
+@pytest.fixture(autouse=True)
+def _unregistered(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A test that fails in between leaves nothing to the next one; Blender forgets an add-on that it cannot enable."""
+    monkeypatch.setattr(working_set, "APART", False)  # as in a window
+    yield
+    registration.unregister()
+    sys.modules[tracking_sessions.__name__] = tracking_sessions
+
+
+def all_of_blender() -> dict[str, Any]:
+    """Everything that an extension can put into Blender and has to take away again."""
+    manager = bpy.context.window_manager
+    handlers = {name: getattr(bpy.app.handlers, name) for name in dir(bpy.app.handlers)}
+    menus = {name: getattr(bpy.types, name) for name in dir(bpy.types) if "_MT_" in name or "_HT_" in name}
+    configs = {name: getattr(manager.keyconfigs, name) for name in ("addon", "user", "default")}
+    return {
+        "types": set(dir(bpy.types)),
+        "subclasses": {one.__name__ for kind in BASES for one in all_subclasses(kind) if hasattr(one, "bl_rna")},
+        "operators": {f"{name}.{one}" for name in dir(bpy.ops) for one in dir(getattr(bpy.ops, name))},
+        "handlers": {name: list(found) for name, found in handlers.items() if isinstance(found, list)},
+        "draw functions": {name: drawn_by(one) for name, one in menus.items()},
+        "keymap items": {
+            name: [(keymap.name, item.idname) for keymap in config.keymaps for item in keymap.keymap_items]
+            for name, config in configs.items()
+            if config is not None
+        },
+        "properties": {
+            name: set(getattr(bpy.types, name).bl_rna.properties.keys()) | set(vars(getattr(bpy.types, name)))
+            for name in ("Scene", "MovieClip", "WindowManager", "Screen", "Object", "SpaceClipEditor")
+        },
+    }
+
+
+BASES = (
+    bpy.types.Operator,
+    bpy.types.Panel,
+    bpy.types.Menu,
+    bpy.types.UIList,
+    bpy.types.PropertyGroup,
+    bpy.types.AddonPreferences,
+)
+
+
+def all_subclasses(kind: type) -> Iterator[type]:
+    for one in kind.__subclasses__():
+        yield one
+        yield from all_subclasses(one)
+
+
+def drawn_by(kind: Any) -> list[Any]:
+    """The functions that draw a menu or header. One that was never extended has its own alone."""
+    draw = kind.draw
+    return list(getattr(draw, "_draw_funcs", [draw]))
+
+
+# Leaving Blender as it was
+
+
+def test_registering_twice_leaves_blender_as_it_was() -> None:
+    before = all_of_blender()
+    for _ in range(2):
+        tracking_sessions.register()
+        assert bpy.ops.tracking_sessions.track.get_rna_type().name == "Track in Session"
+        assert bpy.context.scene.tracking_sessions.extent == "SCENE"
+        assert menu.draw_entries in drawn_by(bpy.types.CLIP_MT_track)
+        during = all_of_blender()
+        assert {name for name in before if before[name] != during[name]} >= {
+            "types",
+            "operators",
+            "handlers",
+            "draw functions",
+            "properties",
+        }
+        tracking_sessions.unregister()
+        after = all_of_blender()
+        for name, things in before.items():
+            assert after[name] == things, name
+
+
+def test_unregistering_twice_is_no_error() -> None:
+    before = all_of_blender()
+    registration.register()
+    registration.unregister()
+    registration.unregister()
+    assert all_of_blender() == before
+
+
+@pytest.mark.parametrize("part", [0, -1])
+def test_a_class_that_cannot_be_registered_takes_the_others_back(monkeypatch: pytest.MonkeyPatch, part: int) -> None:
+    before = all_of_blender()
+    classes = list(registration._CLASSES)
+    classes.insert(len(classes) * -part, type("Broken", (), {}))
+    monkeypatch.setattr(registration, "_CLASSES", classes)
+    with pytest.raises((ValueError, RuntimeError)):
+        registration.register()
+    assert all_of_blender() == before
+    monkeypatch.undo()
+    registration.register()
+    registration.unregister()
+    assert all_of_blender() == before
+
+
+def test_a_part_that_fails_takes_the_others_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = all_of_blender()
+
+    def fail() -> None:
+        raise OSError("no menu")
+
+    monkeypatch.setattr(menu, "register", fail)
+    with pytest.raises(OSError, match="no menu"):
+        registration.register()
+    assert all_of_blender() == before
+
+
+# In the middle of a pass
+
+
+def test_what_a_pass_has_put_into_blender_goes_with_the_extension(
+    footage: Footage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Blender drops a modal operator whose class goes without calling its `cancel`."""
+    before = all_of_blender()
+    registration.register()
+    editor = new_file(footage, tmp_path / "shot.blend")
+    operator: Any = type("Running", (), {"cancel": track._TracksLive.cancel, "_end": track._TracksLive._end})()
+    with inside(editor) as context:
+        operator._live = begin(editor, steps=2)
+        operator._timer = context.window_manager.event_timer_add(1.0, window=editor.window)
+        monkeypatch.setattr(track, "_modal", operator)
+        status.Display().update(context)
+    registration.unregister()
+    assert live.current is None
+    assert operator._timer is None
+    assert all_of_blender() == before
+
+
+# Through Blender's own door
+
+
+@pytest.fixture
+def addon(monkeypatch: pytest.MonkeyPatch) -> str:
+    """The name by which Blender enables the checkout; with the time of its file, or it is loaded anew."""
+    monkeypatch.setattr(tracking_sessions, "__time__", os.path.getmtime(tracking_sessions.__file__), raising=False)
+    return tracking_sessions.__name__
+
+
+@pytest.fixture
+def enabled(addon: str) -> Iterator[Any]:
+    """The preferences of the extension, which is enabled."""
+    bpy.ops.preferences.addon_enable(module=addon)
+    yield bpy.context.preferences.addons[addon].preferences
+    bpy.ops.preferences.addon_disable(module=addon)
+
+
+def test_enabling_and_disabling_twice_leaves_blender_as_it_was(addon: str) -> None:
+    before = all_of_blender()
+    for _ in range(2):
+        bpy.ops.preferences.addon_enable(module=addon)
+        assert hasattr(bpy.types, track.TRACKING_SESSIONS_OT_track.__name__)
+        bpy.ops.preferences.addon_disable(module=addon)
+        after = all_of_blender()
+        for what, things in before.items():
+            assert after[what] == things, what
+
+
+def test_preferences_have_the_defaults_of_a_script(enabled: Any) -> None:
+    assert enabled is not None
+    assert preferences.preferences() == preferences.Preferences()
+
+
+def test_preferences_are_those_that_the_artist_set(enabled: Any, tmp_path: Path) -> None:
+    enabled.folder, enabled.is_durable, enabled.interval = str(tmp_path), False, 9.0
+    enabled.has_strip, enabled.saves_copy = False, True
+    assert preferences.preferences() == preferences.Preferences(str(tmp_path), False, 5.0, False, True)
+    enabled.interval = 0.0
+    assert preferences.preferences().interval == pytest.approx(0.1)
+
+
+def test_sessions_are_kept_where_the_preferences_say(enabled: Any, footage: Footage, tmp_path: Path) -> None:
+    file = tmp_path / "shots" / "shot.blend"
+    file.parent.mkdir()
+    in_user_folder = default_root()
+    assert in_user_folder.name == "tracking_sessions"
+    enabled.folder = "//../sessions of all"
+    assert default_root() == in_user_folder  # relative to nothing
+    enabled.folder = str(tmp_path / "all")
+    assert default_root() == tmp_path / "all"
+    editor = new_file(footage, file)
+    with inside(editor):
+        bpy.ops.tracking_sessions.track()
+    assert len(session_files(tmp_path / "all")) == 1
+    enabled.folder = "//../sessions of all"
+    assert os.path.normpath(default_root()) == str(tmp_path / "sessions of all")
+    enabled.folder = ""
+    assert default_root() == file.parent / "tracking_sessions"
+
+
+@pytest.mark.parametrize("is_durable", [True, False])
+def test_the_disk_is_waited_for_as_the_preferences_say(
+    enabled: Any, footage: Footage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_durable: bool
+) -> None:
+    enabled.is_durable = is_durable
+    editor = new_file(footage, tmp_path / "shot.blend")
+    begin(editor, steps=2).finish()
+    run = begin(editor, backwards=None, steps=1)
+    flushed: list[int] = []
+    monkeypatch.setattr(journal.os, "fsync", flushed.append)
+    monkeypatch.setattr(journal.os, "fdatasync", flushed.append, raising=False)
+    run.run.session.record_frame(run.run.plan.number, 4, 0, b"")
+    assert bool(flushed) == is_durable
+    monkeypatch.undo()
+    run.finish()

@@ -18,6 +18,8 @@ from .preferences import preferences
 from .shot import Shot
 
 TICK = 1 / 30  # seconds of tracking per timer tick; one step at least
+DELIVERY = 0.0008  # seconds per tick of giving markers to the artist's tracks, as long as none waits too long
+PATIENCE = 4  # intervals that a track may wait for what is recorded; then more is done per tick
 RATE_SPAN = 3.0  # seconds over which the frames per second are counted
 
 current: LivePass | None = None
@@ -38,13 +40,13 @@ class LivePass:
         self.clip_start = editor.clip.frame_start  # kept, because the clip may be deleted
         self.wants_pause = False
         self._interval = preferences().interval  # seconds between two deliveries to the artist's tracks
-        self._delivered = time.monotonic()
+        self._delivery_began = time.monotonic()
+        self._is_delivering = False
         try:
-            run = shot.start(ranges, delivery=self._is_due) if ranges else shot.resume(delivery=self._is_due)
+            run = shot.start(ranges, delivery=_never) if ranges else shot.resume(delivery=_never)
             if run is None:
                 raise UsageError("Nothing was interrupted: there is nothing to resume")
             self.run: Run = run.__enter__()
-            self._shown = run.frame
             self.total = run.total
             """Steps of all passes."""
             self._pace: deque[tuple[float, int]] = deque()  # when so many steps were done, over the last seconds
@@ -80,14 +82,6 @@ class LivePass:
         rate = self.rate
         return self.run.remaining / rate if rate else None
 
-    def _is_due(self, _: int) -> bool:
-        now = time.monotonic()
-        if now - self._delivered < self._interval:
-            return False
-        self._delivered = now
-        self._shown = self.run.frame
-        return True
-
     def tick(self, seconds: float = TICK) -> bool:
         """Track for about so many seconds, one frame at least; False when it is over.
 
@@ -95,12 +89,17 @@ class LivePass:
         """
         until = time.monotonic() + seconds
         goes_on = True
+        files = self.shot.session.files_written
         try:
+            if not self.editor.is_showing():
+                self.wants_pause = True
             while goes_on and not self.wants_pause:
                 goes_on = self.run.step()
                 if time.monotonic() >= until:
                     break
             self._keep_pace()
+            if files == self.shot.session.files_written:  # a tick that wrote the session file has done enough
+                self._deliver()
             self._follow()
         except BaseException as error:
             self._leave(error)
@@ -116,9 +115,20 @@ class LivePass:
         while now - self._pace[0][0] > RATE_SPAN and len(self._pace) > 2:
             self._pace.popleft()
 
+    def _deliver(self) -> None:
+        """Give some of the tracks their markers, so that each gets them about as often as the interval says."""
+        now = time.monotonic()
+        if not self._is_delivering and now - self._delivery_began < self._interval:
+            return
+        if not self._is_delivering:
+            self._is_delivering = True
+            self._delivery_began = now
+        late = (now - self._delivery_began) / (PATIENCE * self._interval)
+        self._is_delivering = not self.run.deliver_for(DELIVERY * max(1.0, late))
+
     def _follow(self) -> None:
         """Show the last frame that the artist's tracks have. The tracker has moved the editor on beyond it."""
-        frame = self._shown + self.clip_start - 1
+        frame = self.run.delivered + self.clip_start - 1
         scene = bpy.context.scene
         if scene.frame_current != frame:
             scene.frame_current = frame
@@ -133,7 +143,6 @@ class LivePass:
             run.pause()
             if run.outcome is not None and run.outcome.is_final and not has_more:
                 self.shot.session.mark_tracking_complete()
-            self._shown = run.frame
             self._follow()
         except BaseException as error:
             self._leave(error)
@@ -156,6 +165,11 @@ class LivePass:
             return bool(self.editor.clip.name)
         except ReferenceError:
             return False
+
+
+def _never(_: int) -> bool:
+    """When a step delivers: the ticks do."""
+    return False
 
 
 def asked_ranges(editor: ClipEditor, direction: str, extent: str, frames: int) -> list[tuple[int, int]]:

@@ -14,7 +14,7 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left, bisect_right
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import bpy
@@ -22,9 +22,9 @@ import bpy
 from ..core.errors import ClipChanged
 from ..core.journal import GUARDED, KEYED, MARKER, MARKER_HEAD, MARKER_SIZE, MUTED, Position
 from ..core.model import Pass, TrackData
-from ..core.replay import frame_of, is_muted, spread_rows
+from ..core.replay import frame_of, is_muted
 from ..core.run import Step
-from .clip import mark_position
+from .delivery import Delivery
 from .editor import ClipEditor
 from .markers import SETTINGS, mask_name, merge_rows, read_rows, write_rows
 
@@ -194,13 +194,14 @@ class WorkingSet:
     """Tracks a pass of one clip; the `Tracker` that a `core.run.Run` drives."""
 
     def __init__(self, editor: ClipEditor, session_id: str, tracks: Mapping[int, TrackData]) -> None:
-        """`tracks` tells which track of the clip a track number means; names may not change during a pass."""
+        """`tracks` tells which track of the clip a track number means."""
         self._editor = editor
         self._clip = editor.clip
         self._session_id = session_id
         self._tracks = tracks
         self._place = editor  # and the clip in it that is tracked in
         self._object: MovieTrackingObject | None = None
+        self._delivery: Delivery | None = None
         self._corners = array("f", bytes(4 * 8))  # of the marker being read
 
     def begin(self, plan: Pass, frame: int, alive: frozenset[int]) -> None:
@@ -214,12 +215,17 @@ class WorkingSet:
         if APART:
             self._place = self._own_place()
         self._place.clip.tracking.settings.speed = "FASTEST"  # any other makes each step sleep
+        self._delivery = delivery = Delivery(self._clip, self._session_id, plan, self._tracks, frame)
         self._object = self._place.clip.tracking.objects.new(OBJECT_NAME)
         try:
             made: list[_Follower] = []
             for number in sorted(alive):
+                track = delivery.find(number)
+                if track is None:
+                    raise delivery.gone([number])
                 work = self._object.tracks.new(name=str(number), frame=frame)
-                made.append(_Follower(number, self._track(number), work, plan, frame))
+                made.append(_Follower(number, track, work, plan, frame))
+            self._made = len(made)
         finally:
             tracking.objects.active = self._active
         self._followers = [follower for follower in made if follower.is_trackable]
@@ -244,14 +250,6 @@ class WorkingSet:
             clip.colorspace_settings.name = space  # also drops the picture that was read before frame_offset was set
         self._editor.space.clip = clip
         return ClipEditor(self._editor.window, self._editor.area, clip)
-
-    def _track(self, number: int) -> MovieTrackingTrack:
-        data = self._tracks[number]
-        found = self._clip.tracking.objects.get(data.object)
-        track = found.tracks.get(data.name) if found is not None else None
-        if track is None:
-            raise ClipChanged(f"Track “{data.name}” is gone from the clip: undo that, or track the others again")
-        return track
 
     def _find_references(self) -> frozenset[int]:
         return frozenset(one.reference for one in self._followers if one.reference is not None)
@@ -301,7 +299,8 @@ class WorkingSet:
     def _is_there(self) -> bool:
         """Whether nobody has deleted what the followers point into; Blender would crash."""
         try:
-            return any(one == self._object for one in self._place.clip.tracking.objects)
+            objects = self._place.clip.tracking.objects
+            return any(one == self._object and len(one.tracks) == self._made for one in objects)
         except ReferenceError:
             return False
 
@@ -320,24 +319,8 @@ class WorkingSet:
         values = (*marker.co[:], *self._corners, *marker.search_min[:], *marker.search_max[:])
         return MARKER.pack(number, frame, flags | MUTED * marker.mute | KEYED * marker.is_keyed, *values)
 
-    def deliver(self, steps: Sequence[Step], position: Position) -> None:
-        markers: dict[int, dict[int, bytes]] = {}
-        for step in steps:
-            spread_rows(step.rows, self._plan.direction, markers)
-        gone: ClipChanged | None = None
-        try:
-            for number, rows in markers.items():
-                try:
-                    track = self._track(number)
-                except ClipChanged as error:
-                    gone = error  # the others get theirs all the same
-                else:
-                    merge_rows(track, rows)
-            mark_position(self._clip, self._session_id, position)
-        except ReferenceError as error:
-            raise ClipChanged("The clip was deleted: undo that, or open the file again, then resume") from error
-        if gone is not None:
-            raise gone
+    def deliver(self, steps: Sequence[Step], position: Position) -> Iterator[None]:
+        return self._delivery.give(steps, position) if self._delivery is not None else iter(())
 
     def end(self) -> None:
         place, self._place = self._place, self._editor
@@ -359,14 +342,14 @@ class WorkingSet:
     def _move_planes(self) -> None:
         """Plane tracks follow their tracks when tracking ends, as Blender has it; in no file but the artist's."""
         objects = self._clip.tracking.objects
-        where: Any = objects.get(self._plan.object)
-        if where is None or all(plane.use_auto_keying for plane in where.plane_tracks):
+        delivery = self._delivery
+        where: Any = delivery.where if delivery is not None else None
+        if delivery is None or where is None or all(plane.use_auto_keying for plane in where.plane_tracks):
             return
-        names = [self._tracks[number].name for number in self._plan.tracks if number in self._tracks]
-        tracks = [track for name in names if (track := where.tracks.get(name)) is not None]
         start = self._plan.start
+        tracks = [one for one in delivery.tracks() if one.markers.find_frame(start) is not None]
         active, objects.active = objects.active, where
         try:
-            self._editor.move_planes([one for one in tracks if one.markers.find_frame(start) is not None], start)
+            self._editor.move_planes(tracks, start)
         finally:
             objects.active = active

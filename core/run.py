@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple, Protocol
 
 from .errors import TrackingSessionError
@@ -37,8 +37,11 @@ class Tracker(Protocol):
         """The clip frames besides the current one whose images the next step reads."""
         ...
 
-    def deliver(self, steps: Sequence[Step], position: Position) -> None:
-        """Give recorded steps to the artist's tracks; the clip then holds the journal up to `position`."""
+    def deliver(self, steps: Sequence[Step], position: Position) -> Iterator[None]:
+        """Give recorded steps to the artist's tracks, a little with each `next`.
+
+        At the end the clip holds the journal up to `position`.
+        """
         ...
 
     def end(self) -> None:
@@ -50,7 +53,8 @@ class Run:
     """Passes being tracked. Use it in a `with` statement, and call `step` until it returns False.
 
     The order inside `step` is the promise: a frame is tracked, appended to the journal, flushed, and only then counted
-    and handed on. If anything fails, what was recorded before stays recorded and reaches the artist's tracks.
+    and handed on: all at once when enough has come together, or bit by bit with `deliver_for`. If anything fails, what
+    was recorded before stays recorded and reaches the artist's tracks.
     """
 
     def __init__(
@@ -73,13 +77,15 @@ class Run:
         self.frame = frame
         self.alive = alive
         self.steps = 0  # done by this run
-        self.overhead = 0.0  # seconds spent on anything but the tracker itself
+        self.delivered = frame
+        """The clip frame up to which all of the artist's tracks have what is recorded."""
         self.outcome: Outcome | None = None
         self._then = list(passes[1:])
         self._tracker = tracker
         self._footage = footage
         self._deliver_every = deliver_every
         self._undelivered: list[Step] = []
+        self._delivery: Iterator[None] | None = None  # of the steps before those, under way
         self._position = session.position  # that of the last step that can be delivered
         self._begun = False
 
@@ -118,13 +124,10 @@ class Run:
             return bool(self._then)
         if not self._begun:
             self._begin()
-        started = time.perf_counter()
         # what the step reads; the picture of the frame that it starts from was looked at by the step before
         for frame in (self.frame + self.plan.direction, *self._tracker.references()):
             self._footage.frame(frame)
-        checked = time.perf_counter()
         step = self._tracker.step()
-        tracked = time.perf_counter()
         position = self.session.record_frame(self.plan.number, step.frame, len(step.alive), step.rows)
         self.frame, self.alive = step.frame, step.alive
         self.steps += 1
@@ -132,7 +135,6 @@ class Run:
         self._position = position
         if self._deliver_every(len(self._undelivered)):
             self._deliver()
-        self.overhead += time.perf_counter() - tracked + checked - started
         if self.frame == self.plan.end or not self.alive:
             self._close(Outcome.COMPLETE if self.frame == self.plan.end else Outcome.LOST)
             return bool(self._then)
@@ -170,18 +172,49 @@ class Run:
         self._deliver()
         self.session.close_pass(self.plan.number, outcome, detail)
 
+    def deliver_for(self, seconds: float) -> bool:
+        """Hand on for about so many seconds, a bit at least; True when all tracks have what was recorded at the first
+        of these calls. The next one begins with what came since. Raises what the tracker raises.
+        """
+        until = time.perf_counter() + seconds
+        self._delivery = self._delivery or self._next_delivery()
+        for _ in self._delivery:
+            if time.perf_counter() >= until:
+                return False
+        self._delivery = None
+        return True
+
     def _deliver(self) -> None:
+        """Hand on all that is recorded."""
+        begun, self._delivery = self._delivery, None
+        try:
+            for _ in begun or ():
+                pass
+        finally:
+            for _ in self._next_delivery():
+                pass
+
+    def _next_delivery(self) -> Iterator[None]:
         steps, self._undelivered = self._undelivered, []
         # not the session's position: a step whose record was written, but not the session file, is not among these
-        self._tracker.deliver(steps, self._position)
+        return self._hand_on(steps, self._position, self.frame)
+
+    def _hand_on(self, steps: Sequence[Step], position: Position, frame: int) -> Iterator[None]:
+        yield from self._tracker.deliver(steps, position)
+        self.delivered = frame
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
         try:
             if self.outcome is None:
-                self._deliver()
-                if not isinstance(error, TrackingSessionError) or error.exit_code != 75:
-                    self.session.close_pass(self.plan.number, Outcome.FAILED, str(error) if error else "")
                 self.outcome = Outcome.FAILED
+                self._fail(error)
         finally:
             if self._begun:
                 self._tracker.end()
+
+    def _fail(self, error: BaseException | None) -> None:
+        try:
+            self._deliver()
+        finally:
+            if not isinstance(error, TrackingSessionError) or error.exit_code != 75:
+                self.session.close_pass(self.plan.number, Outcome.FAILED, str(error) if error else "")

@@ -6,7 +6,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from tracking_sessions.core.footage import FootageCheck, describe, find_footage
@@ -85,11 +85,12 @@ class FakeTracker:
     def references(self) -> frozenset[int]:
         return frozenset()
 
-    def deliver(self, steps: Sequence[Step], position: Position) -> None:
+    def deliver(self, steps: Sequence[Step], position: Position) -> Iterator[None]:
         self.calls.append(f"deliver {len(steps)}")
         for step in steps:
             self.delivered.append(step.frame)
             spread_rows(step.rows, self.plan.direction, self.markers)
+            yield
         self.position = position
 
     def end(self) -> None:

@@ -2,7 +2,7 @@
 """The promise of a run: tracked, recorded, flushed, and only then counted and handed on."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -175,8 +175,8 @@ def test_the_tracker_rests_while_a_file_is_saved(tmp_path: Path) -> None:
 class Notes(FakeTracker):
     """Compares what it is told with what it was given."""
 
-    def deliver(self, steps: Sequence[Step], position: Position) -> None:
-        super().deliver(steps, position)
+    def deliver(self, steps: Sequence[Step], position: Position) -> Iterator[None]:
+        yield from super().deliver(steps, position)
         self.told = position
 
 
@@ -202,3 +202,51 @@ def test_the_clip_is_never_said_to_hold_a_frame_that_it_was_not_given(
     monkeypatch.undo()
     assert load_session(session.path).get_resume_point() == 3
     assert load_session(session.path).has_frames_after(held)
+
+
+def test_what_is_handed_on_bit_by_bit_is_all_handed_on(tmp_path: Path) -> None:
+    """The clip is said to hold what came before a round began, and only when the round is done."""
+    session = make_session(tmp_path)
+    tracker = Notes(start_markers((1, 2, 3), 1))
+    run = start_run(session, [(1, 6)], tracker, deliver_every=100)
+    with run:
+        run.step()
+        run.step()
+        held = session.position
+        assert not run.deliver_for(0) and tracker.delivered == [2]
+        run.step()
+        assert not run.deliver_for(0) and tracker.delivered == [2, 3]
+        assert tracker.position is None and run.delivered == 1
+        assert run.deliver_for(0)
+        assert tracker.told == held < session.position and run.delivered == 3
+        assert not run.deliver_for(0) and tracker.delivered == [2, 3, 4]
+        run.step()
+        run.rest()
+        assert tracker.delivered == [2, 3, 4, 5] and tracker.told == session.position and run.delivered == 5
+        assert run.deliver_for(1)
+        run.step()
+    assert tracker.delivered == [2, 3, 4, 5, 6] and run.delivered == 6
+
+
+class LosesATrack(FakeTracker):
+    """Says once, when all was delivered, that the clip has lost a track."""
+
+    has_said = False
+
+    def deliver(self, steps: Sequence[Step], position: Position) -> Iterator[None]:
+        yield from super().deliver(steps, position)
+        if steps and not self.has_said:
+            self.has_said = True
+            raise ClipChanged("Track “A” is gone")
+
+
+def test_an_error_while_handing_on_keeps_the_rest_and_closes_the_pass(tmp_path: Path) -> None:
+    session = make_session(tmp_path)
+    tracker = LosesATrack(start_markers((1, 2, 3), 1))
+    run = start_run(session, [(1, 6)], tracker, deliver_every=100)
+    with pytest.raises(ClipChanged), run:
+        run.step()
+        run.deliver_for(0)
+        run.step()
+        run.deliver_for(1)
+    assert tracker.delivered == [2, 3] and tracker.calls[-1] == "end" and outcomes(run) == ["failed"]

@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is recorded reaches the artist's tracks, whatever is done to them while a pass goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+from ..core.errors import ClipChanged
+from ..core.journal import MARKER_SIZE, Position
+from ..core.model import Pass, TrackData
+from ..core.replay import frame_of, spread_rows
+from ..core.run import Step
+from .clip import mark_position
+from .markers import merge_rows
+
+if TYPE_CHECKING:
+    from bpy.types import MovieClip, MovieTrackingObject, MovieTrackingTrack
+
+
+class _Place(NamedTuple):
+    """Where a track is. It may get another name, and once deleted it may not even be looked at: Blender crashes."""
+
+    index: int  # among the tracks of its object, when last seen
+    address: int
+    frame: int  # one on which it had a marker
+
+
+class Delivery:
+    """The artist's tracks of a pass, and how they get their markers."""
+
+    def __init__(
+        self, clip: MovieClip, session_id: str, plan: Pass, tracks: Mapping[int, TrackData], frame: int
+    ) -> None:
+        """`tracks` tells the names that the tracks have now. Raises ClipChanged if their tracking object is gone."""
+        self._clip = clip
+        self._session_id = session_id
+        self._direction = plan.direction
+        self._names = {number: tracks[number].name for number in plan.tracks if number in tracks}
+        self._gone: set[int] = set()  # tracks of which it was said that they were deleted
+        where = clip.tracking.objects.get(plan.object)
+        if where is None:
+            raise ClipChanged(f"The tracking object “{plan.object}” is gone: undo that, or start a fresh session")
+        self._where = where.as_pointer()
+        self._places: dict[int, _Place] = {}
+        there = {track.name: (index, track) for index, track in enumerate(where.tracks)}
+        for number, name in self._names.items():
+            if name in there:
+                index, track = there[name]
+                marker = track.markers.find_frame(frame, exact=False)
+                self._places[number] = _Place(index, track.as_pointer(), marker.frame if marker is not None else frame)
+
+    @property
+    def where(self) -> MovieTrackingObject | None:
+        """The tracking object, whatever it is called now; None if it was deleted."""
+        return next((one for one in self._clip.tracking.objects if one.as_pointer() == self._where), None)
+
+    def find(self, number: int) -> MovieTrackingTrack | None:
+        """The track of that number, whatever it is called now; None if it was deleted."""
+        where = self.where
+        place = self._places.get(number)
+        if where is None or place is None:
+            return None
+        tracks = where.tracks
+        if place.index >= len(tracks) or tracks[place.index].as_pointer() != place.address:
+            index = next((index for index, one in enumerate(tracks) if one.as_pointer() == place.address), None)
+            if index is None:
+                return None
+            self._places[number] = place = place._replace(index=index)
+        track = tracks[place.index]
+        # one that was made since may be where one was that was deleted
+        is_same = track.name == self._names[number] or track.markers.find_frame(place.frame) is not None
+        return track if is_same else None
+
+    def tracks(self) -> list[MovieTrackingTrack]:
+        """The tracks of the pass that are there."""
+        return [track for number in self._places if (track := self.find(number)) is not None]
+
+    def gone(self, numbers: Sequence[int]) -> ClipChanged:
+        """What to tell about deleted tracks."""
+        name = self._names.get(numbers[0], "")
+        said = f"Track “{name}” is" if len(numbers) == 1 else f"{len(numbers)} tracks (“{name}”, …) are"
+        return ClipChanged(f"{said} gone from the clip: undo that, or resume to track the others on")
+
+    def give(self, steps: Sequence[Step], position: Position) -> Iterator[None]:
+        """Give the markers of steps to one track after the other; the clip then holds the journal up to `position`.
+
+        Raises ClipChanged if the clip is gone, or, when all others have theirs, for the tracks that are.
+        """
+        markers: dict[int, list[bytes]] = {}
+        for step in steps:
+            for start in range(0, len(step.rows), MARKER_SIZE):
+                row = step.rows[start : start + MARKER_SIZE]
+                markers.setdefault(int.from_bytes(row[:4], "little"), []).append(row)
+            yield
+        gone: list[int] = []
+        try:
+            for number, rows in markers.items():
+                if number not in self._gone and not self._give_to(number, rows):
+                    gone.append(number)
+                yield
+            mark_position(self._clip, self._session_id, position)
+        except ReferenceError as error:
+            raise ClipChanged("The clip was deleted: undo that, or open the file again, then resume") from error
+        self._gone.update(gone)
+        if gone:
+            raise self.gone(gone)
+
+    def _give_to(self, number: int, rows: list[bytes]) -> bool:
+        track = self.find(number)
+        if track is None:
+            return False
+        found = {frame_of(row): row for row in rows}
+        spread_rows(rows[-1], self._direction, {number: found})  # the guards of the others would be written over
+        merge_rows(track, found)
+        return True

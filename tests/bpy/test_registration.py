@@ -47,7 +47,7 @@ def all_of_blender() -> dict[str, Any]:
     configs = {name: getattr(manager.keyconfigs, name) for name in ("addon", "user", "default")}
     return {
         "types": set(dir(bpy.types)),
-        "subclasses": {one.__name__ for kind in BASES for one in all_subclasses(kind) if hasattr(one, "bl_rna")},
+        "classes": {one.__name__ for one in registration._CLASSES if is_registered(one)},
         "operators": {f"{name}.{one}" for name in dir(bpy.ops) for one in dir(getattr(bpy.ops, name))},
         "handlers": {name: list(found) for name, found in handlers.items() if isinstance(found, list)},
         "draw functions": {name: drawn_by(one) for name, one in menus.items()},
@@ -63,20 +63,9 @@ def all_of_blender() -> dict[str, Any]:
     }
 
 
-BASES = (
-    bpy.types.Operator,
-    bpy.types.Panel,
-    bpy.types.Menu,
-    bpy.types.UIList,
-    bpy.types.PropertyGroup,
-    bpy.types.AddonPreferences,
-)
-
-
-def all_subclasses(kind: type) -> Iterator[type]:
-    for one in kind.__subclasses__():
-        yield one
-        yield from all_subclasses(one)
+def is_registered(kind: type) -> bool:
+    """Groups of properties and preferences are in no list of Blender's."""
+    return "bl_rna" in vars(kind)
 
 
 def drawn_by(kind: Any) -> list[Any]:
@@ -92,6 +81,7 @@ def test_registering_twice_leaves_blender_as_it_was() -> None:
     before = all_of_blender()
     for _ in range(2):
         tracking_sessions.register()
+        assert all(is_registered(one) for one in registration._CLASSES)
         assert bpy.ops.tracking_sessions.track.get_rna_type().name == "Track in Session"
         assert bpy.context.scene.tracking_sessions.extent == "SCENE"
         assert menu.draw_entries in drawn_by(bpy.types.CLIP_MT_track)

@@ -224,6 +224,12 @@ def overview(clip: MovieClip) -> Overview:
     return seen
 
 
+def last_overview(clip: MovieClip) -> Overview:
+    """As `overview`, but as it was last seen: for what is drawn all the time, which is no reason to look at files."""
+    known = _overviews.get(clip.session_uid)
+    return overview(clip) if known is None else known.overview
+
+
 def _mark_of(clip: MovieClip, manager: TrackingSessionManager) -> Position | None:
     """How much of the session's journal the clip says it contains."""
     mark = marked_position(clip)

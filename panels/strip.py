@@ -55,13 +55,13 @@ _handle: Any = None
 
 
 def frames_of(clip: MovieClip) -> Frames | None:
-    """What is recorded of the clip, out of memory while it is being tracked; None if nothing is."""
+    """What is recorded of the clip, out of memory if that is known; None if nothing is."""
     running = live.current
     if running is not None and running.shot.clip == clip:
         session = running.shot.session
         problems = FrameRanges.of(session.lost.frames)
         return Frames(session.session.tracked_frames, session.asked, problems, (session.path, session.position))
-    seen = overview.overview(clip)
+    seen = overview.last_overview(clip)
     return Frames(seen.tracked, seen.asked, seen.problems, seen) if len(seen.tracked) else None
 
 

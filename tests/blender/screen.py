@@ -89,8 +89,8 @@ class Screen:
         """Where the rows of buttons of the session panel are, from the top; the tall one is the first."""
         time.sleep(1)  # for the panel to be drawn anew
         picture = self.window.screenshot(self.machine.folder / "screen.ppm")
-        end = self.left + self.width - 36  # of the buttons, where they have neither words nor icons
-        edge = pixels(picture)[self.top : self.top + 300, end - 8 : end]
+        end = self.left + self.width - 32  # of the buttons, where they have neither words nor icons
+        edge = pixels(picture)[self.top : self.top + 300, end - 5 : end]
         is_button = ((edge.max(2) - edge.min(2) < 3) & (edge[..., 0] > 78) & (edge[..., 0] < 92)).all(1)
         changes = np.flatnonzero(np.diff(np.concatenate(([0], is_button, [0]))))
         found = [(int(a), int(b)) for a, b in changes.reshape(-1, 2) if b - a > 15]

@@ -134,9 +134,10 @@ def _draw_running(layout: UILayout, context: Context, running: live.LivePass) ->
 
 
 def _draw_track(layout: UILayout, context: Context) -> None:
-    row = _tall(layout)
-    for direction, name, _ in DIRECTIONS:
-        button = row.operator(TRACKING_SESSIONS_OT_track.bl_idname, text=name, icon=_ICONS[direction])
+    rest = _tall(layout)
+    for (direction, name, _), width in zip(DIRECTIONS, (0.38, 0.39, 1.0), strict=True):  # as long as the words are
+        rest = rest.split(factor=width, align=True)
+        button = rest.operator(TRACKING_SESSIONS_OT_track.bl_idname, text=name, icon=_ICONS[direction])
         button.direction = direction
     chosen = settings_of(context.scene)
     column = layout.column()

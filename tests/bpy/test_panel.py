@@ -46,6 +46,10 @@ class RecordingLayout:
 
     column = row
 
+    def split(self, *, factor: float, align: bool = False) -> RecordingLayout:
+        assert 0 < factor <= 1
+        return Part(self)
+
     def label(self, *, text: str, icon: str = "NONE") -> None:
         assert icon in ICONS
         self.words.append(text)

@@ -268,6 +268,7 @@ def _info(options: argparse.Namespace) -> list[str]:
     row = _described(manager)
     footage = resolve(manager.path, session.footage.path)
     row |= {"footage": str(footage), "ranges": str(session.tracked_frames), "passes": manager.passes}
+    manager.name_lost()
     row["lost"] = {frame: [name for _, name in manager.lost.tracks(frame)] for frame in manager.lost.frames}
     if options.frames:
         row["frames"] = _tracks_by_frame(manager)

@@ -32,6 +32,11 @@ class Losses:
         """The tracks lost on the clip frame: tracking object and name, both empty where they are not known."""
         return [self.names.get(number, ("", "")) for number in self.frames.get(frame, ())]
 
+    @property
+    def lacks_names(self) -> bool:
+        """Whether the names of some lost tracks are not known: a session file has those of its own losses only."""
+        return any(number not in self.names for tracks in self.frames.values() for number in tracks)
+
     # What records bring
 
     def name_tracks(self, said: dict[str, Any]) -> None:

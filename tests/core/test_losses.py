@@ -135,6 +135,8 @@ def test_losses_behind_the_file_are_read_from_the_journal(tmp_path: Path) -> Non
         reader = load_session(manager.path)
         assert reader.lost.frames == {3: [2]}
         assert reader.lost.tracks(3) == [("", "")], "its name stands before what was read"
+        reader.name_lost()
+        assert reader.lost.tracks(3) == [("Camera", "Track.2")]
 
 
 @pytest.mark.parametrize(

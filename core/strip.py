@@ -20,6 +20,9 @@ class Kind(IntEnum):
     PROBLEM = 3  # tracks got lost there
 
 
+_KINDS = tuple(Kind)
+
+
 class Segment(NamedTuple):
     """Neighbouring frames of one kind: the first and the last, as scene frames."""
 
@@ -53,12 +56,12 @@ def segments(
     grid.paint_whole(kinds, tracked, Kind.TRACKED)
     grid.paint_touched(kinds, problems, Kind.PROBLEM)
     found: list[Segment] = []
-    column = 0
+    column, first = 0, scene[0]
     for kind, group in groupby(kinds):
-        following = column + sum(1 for _ in group)
-        first, last = (frame + clip_start - 1 for frame in (grid.first_of(column), grid.first_of(following) - 1))
-        found.append(Segment(first, last, Kind(kind)))
-        column = following
+        column += sum(1 for _ in group)
+        following = grid.first_of(column) + clip_start - 1
+        found.append(Segment(first, following - 1, _KINDS[kind]))
+        first = following
     return found
 
 

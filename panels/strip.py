@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import blf
 import bpy
@@ -30,15 +30,6 @@ COLOURS = {  # none that Blender uses there: blue and violet for the cache, yell
 }
 
 
-class Frames(NamedTuple):
-    """What is recorded of a clip, in clip frames, and something that changes whenever they do."""
-
-    tracked: FrameRanges
-    asked: FrameRanges
-    problems: FrameRanges
-    version: object
-
-
 class Strip:
     """What one region shows, kept for its next redraw."""
 
@@ -51,18 +42,32 @@ class Strip:
 
 
 _strips: dict[int, Strip] = {}  # by the address of the region
+_KEPT = 16  # regions; if there are more, editors were closed
 _handle: Any = None
 
 
-def frames_of(clip: MovieClip) -> Frames | None:
-    """What is recorded of the clip, out of memory if that is known; None if nothing is."""
-    running = live.current
-    if running is not None and running.shot.clip == clip:
-        session = running.shot.session
-        problems = FrameRanges.of(session.lost.frames)
-        return Frames(session.session.tracked_frames, session.asked, problems, (session.path, session.position))
+def _running(clip: MovieClip) -> live.LivePass | None:
+    """The run, if it is one of the clip."""
+    return live.current if live.current is not None and live.current.shot.clip == clip else None
+
+
+def _version(clip: MovieClip) -> object:
+    """What changes with the frames recorded of the clip, as often as its tracks do during a pass; None without any."""
+    running = _running(clip)
+    if running is not None:
+        return running.shot.session.path, running.run.plan.number, running.run.delivered
     seen = overview.last_overview(clip)
-    return Frames(seen.tracked, seen.asked, seen.problems, seen) if len(seen.tracked) else None
+    return seen if len(seen.tracked) else None
+
+
+def _frames(clip: MovieClip) -> tuple[FrameRanges, FrameRanges, FrameRanges]:
+    """The clip frames that are tracked, that were to be, and on which tracks got lost; out of memory if possible."""
+    running = _running(clip)
+    if running is not None:
+        session = running.shot.session
+        return session.session.tracked_frames, session.asked, FrameRanges.of(session.lost.frames)
+    seen = overview.last_overview(clip)
+    return seen.tracked, seen.asked, seen.problems
 
 
 def strip_in(context: Context) -> Strip | None:
@@ -70,18 +75,19 @@ def strip_in(context: Context) -> Strip | None:
     space, region = context.space_data, context.region
     if space.clip is None or space.mode != "TRACKING" or space.view != "CLIP" or not preferences().has_strip:
         return None
-    frames = frames_of(space.clip)
-    if frames is None:
+    version = _version(space.clip)
+    if version is None:
         return None
     scene = context.scene.frame_start, context.scene.frame_end
     clip_start = space.clip.frame_start
     scale = context.preferences.system.ui_scale or 1.0  # 0 without a window
-    based_on = (frames.version, scene, clip_start, region.width, scale)
+    based_on = (version, scene, clip_start, region.width, scale)
     strip = _strips.get(region.as_pointer())
     if strip is None or strip.based_on != based_on:
         columns = int(region.width / (NARROWEST * scale))
-        sets = (frames.tracked, frames.asked, frames.problems)
-        parts = segments(*sets, scene=scene, clip_start=clip_start, columns=columns)
+        parts = segments(*_frames(space.clip), scene=scene, clip_start=clip_start, columns=columns)
+        if len(_strips) > _KEPT:
+            _strips.clear()
         strip = _strips[region.as_pointer()] = Strip(based_on, parts, scene)
     return strip
 

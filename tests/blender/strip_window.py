@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Runs in Blender beside start_window.py: `ask-track`, `ask-toggle` (the strip) and `ask-redraw`, as there.
+
+`strip.json` tells where the main region of the Clip Editor is, in pixels from the lower left of the window, which frame
+it shows, the colours of the strip, and how many seconds it took in redraws: while tracking, with nothing changed, and
+with another frame in each.
+"""
+
+import json
+import time
+from pathlib import Path
+
+import bpy
+from bl_ext.user_default.tracking_sessions.panels import strip
+
+REDRAWS = 200
+durations = []
+draw = strip._draw
+
+
+def timed():
+    started = time.perf_counter()
+    draw()
+    durations.append(time.perf_counter() - started)
+
+
+strip.unregister()
+strip._draw = timed
+strip.register()
+
+
+def editor():
+    window = bpy.context.window_manager.windows[0]
+    area = next(area for area in window.screen.areas if area.type == "CLIP_EDITOR")
+    region = next(region for region in area.regions if region.type == "WINDOW")
+    return area, region, bpy.context.temp_override(window=window, area=area, region=region)
+
+
+def track():
+    with editor()[2]:
+        bpy.ops.tracking_sessions.track("INVOKE_DEFAULT")
+
+
+def toggle():
+    with editor()[2]:
+        bpy.ops.tracking_sessions.toggle_strip()
+
+
+def redraw():
+    area, region, override = editor()
+    user = area.spaces.active.clip_user
+    shown = user.frame_current
+    took = {"tracking": list(durations)}
+    with override:
+        for kind in ("same", "moved"):
+            durations.clear()
+            for i in range(REDRAWS):
+                if kind == "moved":
+                    user.frame_current = 1 + i % 90
+                bpy.ops.wm.redraw_timer(type="DRAW", iterations=1)
+            took[kind] = list(durations)
+    user.frame_current = shown
+    area.tag_redraw()
+    said = {"x": region.x, "y": region.y, "width": region.width, "frame": shown, "took": took}
+    said["colours"] = [strip.COLOURS[kind] for kind in sorted(strip.COLOURS)]
+    Path("strip.json").write_text(json.dumps(said), encoding="utf-8")
+
+
+def answer():
+    for name, action in (("track", track), ("toggle", toggle), ("redraw", redraw)):
+        question = Path(f"ask-{name}")
+        if question.exists():
+            question.unlink()
+            action()
+    return 0.1
+
+
+bpy.app.timers.register(answer, first_interval=1)

@@ -23,7 +23,7 @@ def draw_entries(menu: Menu, context: Context) -> None:
     assert layout is not None
     layout.separator()
     for direction, name, _ in DIRECTIONS:
-        text = f"{TRACKING_SESSIONS_OT_track.bl_label} {name}"
+        text = f"{TRACKING_SESSIONS_OT_track.bl_label} {'Both Ways' if direction == 'BOTH' else name}"
         layout.operator(TRACKING_SESSIONS_OT_track.bl_idname, text=text).direction = direction
     layout.operator(TRACKING_SESSIONS_OT_resume.bl_idname)
     layout.operator(TRACKING_SESSIONS_OT_pause.bl_idname)

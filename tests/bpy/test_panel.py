@@ -18,6 +18,10 @@ import pytest
 from tracking_sessions import registration
 from tracking_sessions.bridge import live, overview, working_set
 from tracking_sessions.bridge.editor import ClipEditor
+from tracking_sessions.bridge.preferences import Preferences
+from tracking_sessions.operators.status import clock, draw_status
+from tracking_sessions.panels.menu import draw_entries
+from tracking_sessions.panels.preferences import TRACKING_SESSIONS_AP_preferences
 from tracking_sessions.panels.session import TRACKING_SESSIONS_PT_session, TRACKING_SESSIONS_PT_top, _when
 from tracking_sessions.panels.session import _draw_words as draw_words
 from tracking_sessions.tests.bpy.window import begin, inside, new_file, open_editor, open_file, session_of
@@ -35,13 +39,16 @@ class RecordingLayout:
     def __init__(self) -> None:
         self.words: list[str] = []
         self.buttons: list[str] = []
+        self.operators: list[str] = []
         self.tall: list[str] = []
         self.props: list[str] = []
         self.drawn: list[str] = []  # all of it, in order
-        self.progress_shown: tuple[float, str] | None = None
+        self.bars: list[tuple[float, str]] = []
         self.scale_y = 1.0
 
-    def row(self, *, align: bool = False) -> RecordingLayout:
+    def row(self, *, align: bool = False, heading: str = "") -> RecordingLayout:
+        if heading:
+            self.drawn.append(heading)
         return Part(self)
 
     column = row
@@ -63,6 +70,7 @@ class RecordingLayout:
         said = getattr(getattr(bpy.ops, module), name).get_rna_type()
         shown = said.name if text is None else text
         self.buttons.append(shown)
+        self.operators.append(idname)
         self.drawn.append(shown)
         if self.scale_y > 1:
             self.tall.append(shown)
@@ -72,8 +80,17 @@ class RecordingLayout:
         self.props.append(data.bl_rna.properties[name].name)
         self.drawn.append(self.props[-1])
 
+    def template(self) -> None:
+        """What Blender draws by itself."""
+
+    separator = separator_spacer = template
+    template_reports_banner = template_running_jobs = template_status_info = template
+
+    def template_input_status(self) -> None:
+        self.drawn.append("hints")
+
     def progress(self, *, factor: float, text: str) -> None:
-        self.progress_shown = (factor, text)
+        self.bars.append((factor, text))
         self.drawn.append(text)
 
     @property
@@ -171,7 +188,7 @@ def test_a_running_pass_shows_how_far_it_is(footage: Footage, file: Path, backwa
         f"{followed} Followed, {len(editor.clip.tracking.tracks) - followed} Lost",
         "Pause Tracking",
     ]
-    assert layout.progress_shown == (pytest.approx(4 / steps), words)
+    assert layout.bars == [(pytest.approx(4 / steps), words)]
     assert layout.buttons == layout.tall == ["Pause Tracking"]
     protection = " ".join(layout.drawn[6:])
     assert "Auto Save waits" in protection
@@ -348,6 +365,53 @@ def test_the_panel_is_for_the_tracking_mode_of_a_clip_only(footage: Footage, fil
         editor.space.mode = "TRACKING"
         editor.space.clip = None
         assert not TRACKING_SESSIONS_PT_session.poll(context)
+
+
+def test_the_header_shows_and_hides_the_strip(footage: Footage, file: Path) -> None:
+    layout = RecordingLayout()
+    with inside(new_file(footage, file)) as context:
+        panel: Any = SimpleNamespace(layout=layout)
+        TRACKING_SESSIONS_PT_session.draw_header_preset(panel, context)
+    assert layout.operators == ["tracking_sessions.toggle_strip"]
+    assert layout.buttons == [""]  # its icon says it
+
+
+def test_the_menu_track_has_what_the_panel_has() -> None:
+    layout = RecordingLayout()
+    whole: Any = SimpleNamespace(layout=layout)
+    draw_entries(whole, bpy.context)  # type: ignore[arg-type]
+    assert layout.buttons == [
+        "Track in Session Backwards",
+        "Track in Session Both Ways",
+        "Track in Session Forwards",
+        "Resume Tracking",
+        "Pause Tracking",
+    ]
+
+
+def test_the_status_bar_shows_the_progress_while_there_is_any(footage: Footage, file: Path) -> None:
+    editor = new_file(footage, file)
+    header: Any = SimpleNamespace(layout=RecordingLayout())
+    draw_status(header, bpy.context)  # type: ignore[arg-type]
+    assert header.layout.drawn == ["hints"]
+    run = begin(editor, steps=4)
+    header.layout = RecordingLayout()
+    draw_status(header, bpy.context)  # type: ignore[arg-type]
+    assert header.layout.bars == [(pytest.approx(4 / 11), "Frame 5 of 12")]
+    assert header.layout.words == ["Pause Tracking", f"4 of 11 Frames, {run.rate:.1f} per Second, 0:00 Left"]
+
+
+@pytest.mark.parametrize(("seconds", "shown"), [(0.4, "0:00"), (59.6, "1:00"), (61, "1:01"), (3600, "1:00:00")])
+def test_a_time_is_shown_as_on_a_clock(seconds: float, shown: str) -> None:
+    assert clock(seconds) == shown
+
+
+def test_the_preferences_are_all_drawn() -> None:
+    layout = RecordingLayout()
+    stored: Any = SimpleNamespace(layout=layout, bl_rna=TRACKING_SESSIONS_AP_preferences.bl_rna)
+    TRACKING_SESSIONS_AP_preferences.draw(stored, bpy.context)  # type: ignore[arg-type]
+    known = TRACKING_SESSIONS_AP_preferences.bl_rna.properties
+    assert sorted(layout.props) == sorted(known[name].name for name in Preferences._fields)
 
 
 def test_drawing_reads_nothing_again_while_nothing_changes(

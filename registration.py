@@ -47,6 +47,7 @@ def unregister() -> None:
         bpy.utils.unregister_cli_command(_command)
         _command = None
     track.unregister()
+    recovery.unregister()
     for part in reversed(_PARTS):
         part.unregister()
     while _registered:

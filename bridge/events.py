@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import bpy
 from bpy.app.handlers import persistent
 
@@ -18,6 +20,21 @@ def _before_saving(*_: object) -> None:
             live.current.run.rest()
         except TrackingSessionError:
             _before_change()  # nothing of the tracker may be in the file
+    for clip in bpy.data.movieclips:
+        try:
+            overview.note_saving(clip)
+        except TrackingSessionError:
+            pass  # nobody may be kept from saving: at worst the file is said to lack what was taken back
+
+
+@persistent
+def _after_saving(*_: object) -> None:
+    owned = live.current.shot.session if live.current is not None else None
+    for clip in bpy.data.movieclips:
+        try:
+            overview.note_saved(clip, owned)
+        except TrackingSessionError:
+            pass  # the clip's mark tells as long as the session is where it is
 
 
 @persistent
@@ -41,28 +58,46 @@ def _after_undo(*_: object) -> None:
 def _after_loading(*_: object) -> None:
     overview.forget(file_is_new=True)
     _after_undo()
+    if not bpy.app.background and not bpy.app.timers.is_registered(_tell_lost):
+        bpy.app.timers.register(_tell_lost, first_interval=0.1)
+
+
+def _tell_lost() -> None:
+    """Tell at once what the file has lost; while it is being opened there is no window to tell it in."""
+    if not overview.lost_words():
+        return
+    operators: Any = bpy.ops.tracking_sessions  # type: ignore[attr-defined]  # made when they are registered
+    for window in bpy.context.window_manager.windows:
+        with bpy.context.temp_override(window=window):
+            operators.tell_lost("INVOKE_DEFAULT")
+        return
 
 
 HANDLERS = (
     ("save_pre", _before_saving),
+    ("save_post", _after_saving),
     ("undo_pre", _before_change),
     ("redo_pre", _before_change),
     ("load_pre", _before_change),
     ("undo_post", _after_undo),
     ("redo_post", _after_undo),
     ("load_post", _after_loading),
+    ("exit_pre", _before_change),  # from Blender 5.1; before, the operator is cancelled when its window goes
 )
 
 
 def register() -> None:
     for name, handler in HANDLERS:
-        getattr(bpy.app.handlers, name).append(handler)
+        if hasattr(bpy.app.handlers, name):
+            getattr(bpy.app.handlers, name).append(handler)
 
 
 def unregister() -> None:
     _before_change()
     for name, handler in HANDLERS:
-        handlers = getattr(bpy.app.handlers, name)
+        handlers: list[object] = getattr(bpy.app.handlers, name, [])
         if handler in handlers:
             handlers.remove(handler)
+    if bpy.app.timers.is_registered(_tell_lost):
+        bpy.app.timers.unregister(_tell_lost)
     overview.forget(file_is_new=True)

@@ -46,7 +46,12 @@ def find_session(clip: MovieClip) -> TrackingSessionManager | None:
 def session_file(session_id: str) -> Path | None:
     """Where the session is that belongs to the open file, if it is there."""
     paths = (sessions_folder(root) / f"{session_id}{suffix}" for root in roots() for suffix in SUFFIXES)
-    return next((path for path in paths if path.exists()), None)
+    return next((path for path in paths if os.path.exists(path)), None)
+
+
+def is_homeless(path: Path) -> bool:
+    """Whether the session with this file is kept where those of files are that were never saved."""
+    return path.parent.parent in homeless_roots()
 
 
 def said_of(path: Path) -> TrackingSession | None:

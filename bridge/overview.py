@@ -13,6 +13,7 @@ import bpy
 from ..core.contained import Lacking
 from ..core.errors import JournalDamaged, SessionUnreadable, TrackingSessionError, UsageError
 from ..core.journal import Position
+from ..core.lease import Watch
 from ..core.model import SessionState, SessionStatus
 from ..core.ranges import FrameRanges
 from ..core.session import TrackingSessionManager, load_session, sessions_folder
@@ -114,27 +115,47 @@ def set_aside(clip: MovieClip) -> None:
     _overviews.clear()
 
 
-def note_saving() -> None:
-    """Record for each clip in which undo took frames back that the file is saved like that."""
-    for clip in bpy.data.movieclips:
-        seen = overview(clip)
-        found = find_session(clip) if seen.is_undone and not seen.is_missing else None
-        if found is not None:
-            mark = _mark_of(clip, found)
-            if found.has_frames_after(mark):
-                with found:
-                    found.record_undone(mark)
+def watch(clip: MovieClip) -> Watch:
+    """What tells when the owner of the clip's session is gone.
+
+    Raises UsageError if the clip has no session, and what reading one raises.
+    """
+    found = find_session(clip)
+    if found is None:
+        raise UsageError("This clip has no session: there is nothing to wait for")
+    return Watch(found.folder)
 
 
-def note_saved() -> None:
-    """A file saved for the first time has sessions that do not know it: they are told."""
-    for clip in bpy.data.movieclips:
-        mark = marked_position(clip)
-        path = finding.session_file(mark[0]) if mark is not None else None
-        said = finding.said_of(path) if path is not None else None
-        if path is not None and said is not None and not said.blend and bpy.data.filepath:
-            with load_session(path) as session:
-                session.set_blend(bpy.data.filepath, clip.name)
+def note_saving(clip: MovieClip) -> None:
+    """If undo took back frames of the clip, record that the file is saved like that.
+
+    Raises what reading, owning and writing the session raises.
+    """
+    seen = overview(clip)
+    found = find_session(clip) if seen.is_undone and not seen.is_missing else None
+    if found is None:
+        return
+    mark = _mark_of(clip, found)
+    if found.has_frames_after(mark):
+        with found:
+            found.record_undone(mark)
+
+
+def note_saved(clip: MovieClip, owned: TrackingSessionManager | None) -> None:
+    """If the clip's session does not know a .blend, because the file had never been saved, it is told.
+
+    `owned` is the session that this Blender is working on. Raises what reading, owning and writing the session raises.
+    """
+    mark = marked_position(clip)
+    path = finding.session_file(mark[0]) if mark is not None else None
+    said = finding.said_of(path) if path is not None else None
+    if path is None or said is None or said.blend or not bpy.data.filepath or not finding.is_homeless(path):
+        return
+    if owned is not None and owned.session.id == said.id:
+        owned.set_blend(bpy.data.filepath, clip.name)
+        return
+    with load_session(path) as session:
+        session.set_blend(bpy.data.filepath, clip.name)
 
 
 def lost_words() -> str:

@@ -5,12 +5,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import bpy
+from bpy.types import Operator
+
 from ..bridge import overview
 from ..core.errors import TrackingSessionError
+from ..core.lease import Watch
 from .editor import InEditor, editor_of, redraw
 
 if TYPE_CHECKING:
-    from bpy.types import Context
+    from bpy.types import Context, Event
 
 
 class TRACKING_SESSIONS_OT_restore(InEditor):
@@ -22,9 +26,9 @@ class TRACKING_SESSIONS_OT_restore(InEditor):
 
     @classmethod
     def _poll_session(cls, seen: overview.Overview) -> bool:
-        if not seen.is_missing:
+        if not (seen.is_missing or seen.is_undone):
             cls.poll_message_set("This file has all frames that are recorded")
-        return seen.is_missing
+        return seen.is_missing or seen.is_undone
 
     def execute(self, context: Context) -> set[str]:
         try:
@@ -59,4 +63,144 @@ class TRACKING_SESSIONS_OT_start_fresh(InEditor):
         return {"FINISHED"}
 
 
-classes = (TRACKING_SESSIONS_OT_restore, TRACKING_SESSIONS_OT_start_fresh)
+class TRACKING_SESSIONS_OT_wait(InEditor):
+    """Wait until the session is free, and say so"""
+
+    bl_idname = "tracking_sessions.wait"
+    bl_label = "Wait for It"
+
+    _works_while_owned = True
+    _watch: Watch | None = None
+    _timer: bpy.types.Timer | None = None
+    _workspace = ""  # the one whose status bar says what is waited for
+
+    @classmethod
+    def _poll_session(cls, seen: overview.Overview) -> bool:
+        if not seen.owner:
+            cls.poll_message_set("The session is not in use: there is nothing to wait for")
+        elif _waiting is not None:
+            cls.poll_message_set("It is already being waited for")
+        return bool(seen.owner) and _waiting is None
+
+    def execute(self, context: Context) -> set[str]:
+        """One look."""
+        if self._is_free(context):
+            return {"FINISHED"}
+        if self._watch is not None:
+            self.report({"WARNING"}, f"The session is still in use by {self._watch.owner}")
+        return {"CANCELLED"}
+
+    def invoke(self, context: Context, event: Event) -> set[str]:
+        global _waiting
+        if bpy.app.background:
+            return self.execute(context)
+        if self._is_free(context):
+            return {"FINISHED"}
+        if self._watch is None:
+            return {"CANCELLED"}
+        manager = context.window_manager
+        self._timer = manager.event_timer_add(1.0, window=context.window)
+        manager.modal_handler_add(self)
+        self._workspace = context.workspace.name
+        _waiting = self
+        self._tell(context)
+        return {"RUNNING_MODAL"}
+
+    def modal(self, context: Context, event: Event) -> set[str]:
+        if event.type == "ESC" and event.value == "PRESS":
+            self.cancel(context)
+            return {"CANCELLED"}
+        if event.type == "TIMER":
+            if self._is_free(context):
+                self.cancel(context)
+                return {"FINISHED"}
+            if self._watch is None:
+                self.cancel(context)
+                return {"CANCELLED"}
+            self._tell(context)
+        return {"PASS_THROUGH"}
+
+    def cancel(self, context: Context) -> None:
+        global _waiting
+        if self._timer is not None:
+            context.window_manager.event_timer_remove(self._timer)
+            self._timer = None
+        self._tell(context, is_over=True)
+        self._watch = None
+        _waiting = None
+
+    def _is_free(self, context: Context) -> bool:
+        """One look; says that the session is free, or, with no watch left, why it cannot be told."""
+        try:
+            self._watch = self._watch or overview.watch(context.space_data.clip)
+            if not self._watch.look():
+                return False
+        except TrackingSessionError as error:
+            self._watch = None
+            self.report({"ERROR"}, str(error))
+            return False
+        overview.forget()
+        redraw(context)
+        self.report({"INFO"}, "The session is free now: restore its frames, resume it, or track on")
+        return True
+
+    def _tell(self, context: Context, *, is_over: bool = False) -> None:
+        workspace = bpy.data.workspaces.get(self._workspace)
+        if workspace is not None:
+            owner = self._watch.owner if self._watch is not None else None
+            workspace.status_text_set(None if is_over else f"Waiting for {owner}. ESC: Stop Waiting")
+
+
+class TRACKING_SESSIONS_OT_tell_lost(Operator):
+    """Say which recorded frames the file that was just opened does not have"""
+
+    bl_idname = "tracking_sessions.tell_lost"
+    bl_label = "Tell What Is Missing"
+    bl_options = {"INTERNAL"}
+
+    _timer: bpy.types.Timer | None = None
+
+    def execute(self, context: Context) -> set[str]:
+        words = overview.lost_words()
+        if not words:
+            return {"CANCELLED"}
+        self.report({"WARNING"}, words)
+        return {"FINISHED"}
+
+    def invoke(self, context: Context, event: Event) -> set[str]:
+        """Blender shows no report of an operator that a script has called, but that of one it has called itself."""
+        if bpy.app.background:
+            return self.execute(context)
+        manager = context.window_manager
+        self._timer = manager.event_timer_add(0.1, window=context.window)
+        manager.modal_handler_add(self)
+        return {"RUNNING_MODAL"}
+
+    def modal(self, context: Context, event: Event) -> set[str]:
+        if event.type != "TIMER":
+            return {"PASS_THROUGH"}
+        self.cancel(context)
+        return self.execute(context)
+
+    def cancel(self, context: Context) -> None:
+        if self._timer is not None:
+            context.window_manager.event_timer_remove(self._timer)
+            self._timer = None
+
+
+_waiting: TRACKING_SESSIONS_OT_wait | None = None
+"""The operator that waits for a session."""
+
+
+def unregister() -> None:
+    """Stop waiting: Blender does not call `cancel` when a class goes."""
+    if _waiting is not None:
+        _waiting.cancel(bpy.context)
+
+
+classes = (
+    TRACKING_SESSIONS_OT_restore,
+    TRACKING_SESSIONS_OT_start_fresh,
+    TRACKING_SESSIONS_OT_wait,
+    TRACKING_SESSIONS_OT_tell_lost,
+)

@@ -1,0 +1,232 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a file lacks after a crash: it is told, offered and put back, also when another Blender has the session."""
+
+import json
+import re
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import bpy
+import pytest
+
+from tracking_sessions import registration
+from tracking_sessions.bridge import events, live, overview, working_set
+from tracking_sessions.core import lease
+from tracking_sessions.tests.bpy.tracking import live_frames, markers_of, new_clip
+from tracking_sessions.tests.bpy.window import begin, inside, new_file, open_editor, open_file, operators, session_of
+from tracking_sessions.tests.footage import Shot as Footage
+from tracking_sessions.tests.footage import make_shot
+
+FRAMES = 24
+
+
+@pytest.fixture(scope="module")
+def footage(tmp_path_factory: pytest.TempPathFactory) -> Footage:
+    return make_shot(tmp_path_factory.mktemp("shot"), FRAMES, 320, 180, tracks=12)
+
+
+@pytest.fixture(scope="module")
+def other_footage(tmp_path_factory: pytest.TempPathFactory) -> Footage:
+    return make_shot(tmp_path_factory.mktemp("other"), FRAMES, 320, 180, tracks=8, seed=5)
+
+
+@pytest.fixture(autouse=True)
+def _registered(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    monkeypatch.setattr(working_set, "APART", False)  # as in a window
+    monkeypatch.setenv("BLENDER_USER_DATAFILES", str(tmp_path / "user"))
+    registration.register()
+    yield
+    registration.unregister()
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    (tmp_path / "work").mkdir()
+    return tmp_path / "work" / "shot.blend"
+
+
+def last_frame(clip: Any) -> int:
+    return max(max(live_frames(rows)) for rows in markers_of(clip).values())
+
+
+def look(clip: Any) -> Any:
+    return overview.overview(clip)
+
+
+def start_blender_anew() -> None:
+    """Everything in memory is gone."""
+    registration.unregister()
+    bpy.ops.wm.read_factory_settings(use_empty=False)
+    registration.register()
+
+
+# After a crash
+
+
+def test_a_file_that_lacks_frames_is_told_how_many_and_until_when(footage: Footage, file: Path) -> None:
+    editor = new_file(footage, file)
+    assert (look(editor.clip).missing, look(editor.clip).until) == (0, "")
+    begin(editor, steps=8).finish()
+    seen = look(editor.clip)
+    assert (seen.missing, seen.undone, seen.is_missing, seen.is_undone) == (0, 0, False, False)
+    start_blender_anew()
+
+    editor = open_file(file)
+    seen = look(editor.clip)
+    assert (seen.missing, seen.last_frame, seen.is_missing, seen.is_undone) == (8, 9, True, False)
+    assert seen.until == session_of(file).session.modified
+    assert datetime.fromisoformat(seen.until.replace("Z", "+00:00")).utcoffset() is not None
+    with inside(editor):
+        assert operators.restore() == {"FINISHED"}
+    assert look(editor.clip).missing == 0
+
+
+def test_what_a_file_lacks_is_read_again_only_when_something_changes(
+    footage: Footage, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begin(new_file(footage, file), steps=4).finish()
+    editor = open_file(file)
+    seen = look(editor.clip)
+    with monkeypatch.context() as patch:
+        patch.setattr(overview, "find_session", None)
+        assert look(editor.clip) is seen
+    editor.clip["tracking_sessions"] = "x 1 80"  # as undo may
+    assert look(editor.clip) is not seen
+
+
+def test_the_artist_is_told_at_once_what_the_opened_file_lacks(
+    footage: Footage, file: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    editor = new_file(footage, file)
+    assert operators.tell_lost() == {"CANCELLED"}
+    begin(editor, steps=8).finish()
+    assert operators.tell_lost() == {"CANCELLED"}  # it has them
+    editor = open_file(file)
+    capfd.readouterr()
+    assert operators.tell_lost() == {"FINISHED"}
+    until = overview.clock_time(session_of(file).session.modified)
+    assert re.fullmatch(r"\d\d:\d\d", until) or until.startswith("20")
+    assert (
+        f"Warning: 8 frames of {editor.clip.name} are recorded that this file does not have (until {until}): "
+        "see the Session panel in the Movie Clip Editor"
+    ) in capfd.readouterr().out
+    with inside(editor):
+        operators.resume()
+    bpy.ops.wm.save_mainfile()
+    open_file(file)
+    assert operators.tell_lost() == {"CANCELLED"}
+
+
+def test_several_clips_are_told_of_in_one_sentence(footage: Footage, other_footage: Footage, file: Path) -> None:
+    editor = new_file(footage, file)
+    name = editor.clip.name
+    begin(editor, steps=8).finish()
+    second = new_clip(other_footage)
+    second.use_fake_user = True
+    second.name = "second"
+    bpy.ops.wm.save_mainfile()
+    bpy.context.scene.frame_current = 1
+    begin(open_editor(second), steps=1).finish()
+    open_file(file)
+    assert overview.lost_words().startswith("1 frame of second is recorded that this file does not have")
+    bpy.context.scene.frame_current = 9
+    first = bpy.data.movieclips[name]
+    begin(open_editor(first), backwards=None, steps=2).finish()
+    open_file(file)
+    assert f"1 frame of second and 2 frames of {name} are recorded" in overview.lost_words()
+
+
+def test_nothing_is_told_without_a_window_and_no_timer_is_left(footage: Footage, file: Path) -> None:
+    begin(new_file(footage, file), steps=4).finish()
+    open_file(file)
+    assert bpy.app.background
+    assert not bpy.app.timers.is_registered(events._tell_lost)
+    bpy.app.timers.register(events._tell_lost)
+    registration.unregister()
+    assert not bpy.app.timers.is_registered(events._tell_lost)
+    registration.register()
+
+
+def test_a_session_that_somebody_works_on_is_not_lost(footage: Footage, file: Path) -> None:
+    begin(new_file(footage, file), steps=4).finish()
+    open_file(file)
+    with session_of(file) as session:
+        session.acquire()
+        overview.forget()
+        assert overview.lost_words() == ""
+    overview.forget()
+    assert overview.lost_words()
+
+
+# Another Blender has the session
+
+
+def owned_elsewhere(file: Path, counter: int = 1) -> None:
+    """A process of another machine has the session."""
+    folder = session_of(file).folder
+    number = 1 + max(int(path.suffix[1:]) for path in folder.glob("lease.*"))
+    if counter > 1:
+        number -= 1
+    said = {"host": "farm-17", "boot": "b", "machine": "m", "pid": 4711, "since": "2026-01-02T03:04:05Z", "token": "t"}
+    (folder / f"lease.{number}").write_text(json.dumps(said) + f"\n{counter:020d}\n")
+    overview.forget()
+
+
+def test_an_owner_on_another_machine_is_waited_for_and_then_taken_over_at_once(
+    footage: Footage, file: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    editor = new_file(footage, file)
+    begin(editor, steps=4).finish()
+    with inside(editor):
+        assert not operators.wait.poll()
+    owned_elsewhere(file)
+    owner = look(editor.clip).owner
+    assert "farm-17" in owner and "2026-01-02T03:04:05Z" in owner
+    with inside(editor):
+        assert operators.wait.poll()
+        assert operators.wait() == {"CANCELLED"}
+        assert "still in use by process 4711 on farm-17" in capfd.readouterr().out
+        monkeypatch.setattr(lease, "LEASE_TIME", 60)
+        watch = overview.watch(editor.clip)
+        now = [0.0]
+        watch._clock = lambda: now[0]
+        assert not watch.look()
+        owned_elsewhere(file, counter=2)
+        now[0] = 61
+        assert not watch.look()
+        now[0] = 122
+        assert watch.look()
+        overview.forget()
+        assert look(editor.clip).owner == ""
+        assert operators.resume() == {"FINISHED"}
+    assert last_frame(editor.clip) == FRAMES
+
+
+def test_a_release_is_said(footage: Footage, file: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    editor = new_file(footage, file)
+    begin(editor, steps=4).finish()
+    with session_of(file) as session:
+        session.acquire()
+        overview.forget()
+        with inside(editor):
+            assert operators.wait.poll()
+            assert operators.wait() == {"CANCELLED"}
+    capfd.readouterr()
+    with inside(editor):
+        assert look(editor.clip).owner  # as seen last
+        assert operators.wait() == {"FINISHED"}
+        assert "The session is free now" in capfd.readouterr().out
+        assert look(editor.clip).owner == ""
+        assert operators.resume() == {"FINISHED"}
+
+
+def test_quitting_pauses_a_pass_where_blender_says_so(footage: Footage, file: Path) -> None:
+    begin(new_file(footage, file), steps=4)
+    if not hasattr(bpy.app.handlers, "exit_pre"):
+        pytest.skip("from Blender 5.1")
+    for handler in bpy.app.handlers.exit_pre:
+        handler(None)
+    assert live.current is None
+    assert (session_of(file).get_resume_point(), session_of(file).owner) == (5, "")

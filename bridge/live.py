@@ -12,14 +12,14 @@ import bpy
 from ..core.errors import ShotUnusable, UsageError
 from ..core.run import Run
 from ..core.session import delete_session
-from . import overview
+from . import overview, working_set
 from .editor import ClipEditor
 from .preferences import preferences
 from .shot import Shot
 
 TICK = 1 / 30  # seconds of tracking per timer tick; one step at least
 DELIVERY = 0.0008  # seconds per tick of giving markers to the artist's tracks, as long as none waits too long
-PATIENCE = 4  # intervals that a track may wait for what is recorded; then more is done per tick
+PATIENCE = 2  # intervals that a track may wait for what is recorded; then more is done per tick
 RATE_SPAN = 3.0  # seconds over which the frames per second are counted
 
 current: LivePass | None = None
@@ -91,7 +91,8 @@ class LivePass:
         goes_on = True
         files = self.shot.session.files_written
         try:
-            if not self.editor.is_showing():
+            # apart, the editor shows what the tracker works on, and nobody can leave it
+            if not working_set.APART and not self.editor.is_showing():
                 self.wants_pause = True
             while goes_on and not self.wants_pause:
                 goes_on = self.run.step()

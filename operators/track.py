@@ -92,8 +92,6 @@ class _TracksLive(InEditor):
             return {"PASS_THROUGH"}
         goes_on = False
         try:
-            if not self._live.editor.is_showing():
-                self._live.wants_pause = True
             goes_on = self._live.tick()
             if not goes_on:
                 self._save_copy()

@@ -91,6 +91,16 @@ def test_track_forwards_and_backwards(footage: Footage, file: Path, tmp_path: Pa
     assert markers_of(clip) == markers_of(editor.clip)
 
 
+def test_a_script_tracks_without_a_window(footage: Footage, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The working set is in a clip of its own then, which is what the editor shows meanwhile."""
+    monkeypatch.setattr(working_set, "APART", True)
+    editor = new_file(footage, file)
+    with inside(editor):
+        assert operators.track() == {"FINISHED"}
+    assert str(session_of(file).session.tracked_frames) == f"1-{FRAMES}"
+    assert last_frame(editor.clip) == FRAMES
+
+
 def test_frames_are_those_of_the_scene(footage: Footage, file: Path) -> None:
     editor = new_file(footage, file)
     editor.clip.frame_start = 101

@@ -16,6 +16,7 @@ from ..operators import status
 from ..operators.recovery import (
     TRACKING_SESSIONS_OT_restore,
     TRACKING_SESSIONS_OT_start_fresh,
+    TRACKING_SESSIONS_OT_wait,
 )
 from ..operators.settings import settings_of
 from ..operators.track import (
@@ -79,6 +80,7 @@ class TRACKING_SESSIONS_PT_session(Panel):
             _tall(layout).operator(TRACKING_SESSIONS_OT_start_fresh.bl_idname)
         elif seen.owner:
             _draw_words(layout, context, f"In use by {seen.owner}", "LOCKED")
+            _tall(layout).operator(TRACKING_SESSIONS_OT_wait.bl_idname, icon="TIME")
             _draw_track(layout, context)
         elif seen.is_missing:
             _draw_missing(layout, context, seen)

@@ -310,9 +310,10 @@ def test_another_process_that_owns_the_session_is_named_until_it_dies(
         assert process.stdout is not None
         assert process.stdout.readline() == "owned\n"
         overview._overviews.clear()
-        text = drawn(editor).text
-        assert "In use by" in text
-        assert str(process.pid) in text
+        layout = drawn(editor)
+        assert "In use by" in layout.text
+        assert str(process.pid) in layout.text
+        assert layout.buttons == layout.tall == ["Wait for It", *TRACK]
         for operator in ("track", "resume"):
             with inside(editor), pytest.raises(RuntimeError, match=rf"in use by process {process.pid} .*: wait for it"):
                 getattr(bpy.ops.tracking_sessions, operator)()

@@ -14,8 +14,8 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from ..core.errors import ClipChanged
-from ..core.journal import KEYED, MARKER_SIZE, MUTED
-from ..core.replay import frame_of, split_rows
+from ..core.journal import KEYED, MARKER_HEAD, MARKER_SIZE, MUTED
+from ..core.replay import split_rows
 
 if TYPE_CHECKING:
     from bpy.types import MovieTrackingMarker, MovieTrackingTrack
@@ -150,16 +150,20 @@ def merge_rows(track: MovieTrackingTrack, rows: Mapping[int, bytes]) -> None:
 
 
 def _merge_few(track: MovieTrackingTrack, rows: Iterable[bytes]) -> None:
-    """The same marker by marker: nearly all of the time is Blender's, which moves the whole track for each new one."""
-    find, insert = track.markers.find_frame, track.markers.insert_frame
+    """The same marker by marker, by frame: most of the time is Blender's, which moves the track for each new one."""
+    markers = track.markers
+    find, insert = markers.find_frame, markers.insert_frame
+    last = markers[len(markers) - 1].frame
     for row in rows:
-        words = array("f", row)
-        frame = frame_of(row)
-        marker: Any = find(frame) or insert(frame)
-        for name, width, first in FLOATS:
-            # not as an attribute, which would clamp the values
-            marker.path_resolve(name, False).foreach_set(words[first : first + width])
-        _set_flags(marker, row[8])
+        _, frame, flags = MARKER_HEAD.unpack_from(row)
+        words = memoryview(row).cast("f")
+        marker: Any = (find(frame) if frame <= last else None) or insert(frame)
+        resolve = marker.path_resolve  # a property resolved as such takes values as they are, an attribute clamps them
+        resolve("co", False).foreach_set(words[3:5])
+        marker.pattern_corners.foreach_set(words[5:13])
+        resolve("search_min", False).foreach_set(words[13:15])
+        resolve("search_max", False).foreach_set(words[15:17])
+        _set_flags(marker, flags)
 
 
 def _set_flags(marker: MovieTrackingMarker, flags: int) -> None:

@@ -7,9 +7,10 @@ import bpy
 
 from . import cli
 from .bridge import events
-from .operators import recovery, settings, track
+from .operators import recovery, sessions, settings, track
 from .operators import strip as strip_operators
 from .panels import menu, preferences, session, strip
+from .panels import sessions as sessions_panels
 
 _CLASSES = (
     *settings.classes,
@@ -17,10 +18,12 @@ _CLASSES = (
     *track.classes,
     *recovery.classes,
     *session.classes,
+    *sessions.classes,
+    *sessions_panels.classes,
     *strip_operators.classes,
 )
 # what else is put into Blender, in this order; their `unregister` can be repeated
-_PARTS = (settings, events, strip, menu)
+_PARTS = (settings, sessions, events, strip, menu)
 _registered: list[type] = []
 _command: object = None
 

@@ -1,0 +1,325 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The list of sessions: what fills it, and what can be done with the session that is chosen in it."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import bpy
+from bpy.props import CollectionProperty, IntProperty, PointerProperty
+from bpy.types import Operator, PropertyGroup
+
+from ..bridge import live, sessions
+from ..core.errors import TrackingSessionError
+from ..core.model import SessionState
+from ..core.session import load_session
+from .editor import InEditor, redraw
+
+if TYPE_CHECKING:
+    from bpy.types import Context, Event
+
+SLICE, PAUSE = 0.01, 0.02  # seconds of reading, and for Blender in between
+
+
+class TRACKING_SESSIONS_PG_session(PropertyGroup):
+    """A row of the list; its `name` is the id of a session"""
+
+
+class TRACKING_SESSIONS_PG_list(PropertyGroup):
+    # in Blender's data because its lists show nothing else; what the rows say stays in `sessions.listing`
+    rows: CollectionProperty(type=TRACKING_SESSIONS_PG_session)  # type: ignore[valid-type]
+    active: IntProperty(name="Session")  # type: ignore[valid-type]
+
+
+def list_of(context: Context) -> Any:
+    return context.window_manager.tracking_sessions  # type: ignore[attr-defined]  # the stubs do not know it
+
+
+def chosen(context: Context) -> sessions.Row | None:
+    """The session that is chosen in the list."""
+    shown = list_of(context)
+    if not 0 <= shown.active < len(shown.rows):
+        return None
+    return sessions.listing.rows.get(shown.rows[shown.active].name)
+
+
+def keep_filled(context: Context) -> None:
+    """Have the list filled if it is out of date: soon, because nothing can be changed while a panel is drawn."""
+    is_other = len(list_of(context).rows) != len(sessions.listing.rows)  # a file was loaded
+    if (sessions.listing.is_due() or is_other) and not bpy.app.timers.is_registered(_fill):
+        bpy.app.timers.register(_fill, first_interval=0.0)
+
+
+def _fill() -> float | None:
+    if sessions.listing.read(SLICE):
+        return PAUSE
+    show(bpy.context)
+    return None
+
+
+def show(context: Context) -> None:
+    """Put what was read into the list; the same session stays chosen."""
+    shown = list_of(context)
+    before = [row.name for row in shown.rows]
+    wanted = list(sessions.listing.rows)
+    if before != wanted:
+        name = before[shown.active] if 0 <= shown.active < len(before) else ""
+        shown.rows.clear()
+        for one in wanted:
+            shown.rows.add().name = one
+        shown.active = wanted.index(name) if name in wanted else min(shown.active, max(0, len(wanted) - 1))
+    redraw(context)
+
+
+class _OnSession(Operator):
+    """An operator for the session that is chosen in the list."""
+
+    @classmethod
+    def poll(cls, context: Context) -> bool:
+        space = context.space_data
+        if space is None or space.type != "CLIP_EDITOR":
+            cls.poll_message_set("This works in the Movie Clip Editor")
+            return False
+        row = chosen(context)
+        if row is None:
+            cls.poll_message_set("Choose a session in the list")
+            return False
+        return cls._poll_row(row)
+
+    @classmethod
+    def _poll_row(cls, row: sessions.Row) -> bool:
+        return cls._is_readable(row)
+
+    @classmethod
+    def _is_readable(cls, row: sessions.Row) -> bool:
+        if row.error:
+            cls.poll_message_set("The session cannot be read: look at its files with Reveal Folder")
+        return not row.error
+
+    @classmethod
+    def _is_free(cls, row: sessions.Row) -> bool:
+        """Whether nobody works on the session, as far as the list knows; owning it says for sure."""
+        if sessions.is_running(row.path):
+            cls.poll_message_set("The session is being tracked here: pause it first")
+            return False
+        if row.owner:
+            cls.poll_message_set(f"The session is in use by {row.owner}: wait for it")
+            return False
+        return cls._is_readable(row)
+
+    def execute(self, context: Context) -> set[str]:
+        row = chosen(context)
+        assert row is not None  # as polled
+        try:
+            return self._do(context, row)
+        except TrackingSessionError as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+
+    def _do(self, context: Context, row: sessions.Row) -> set[str]:
+        """Raises TrackingSessionError."""
+        raise NotImplementedError
+
+    def _refresh(self, context: Context) -> None:
+        """Show at once what the operator did."""
+        while sessions.listing.read(1.0):
+            pass
+        show(context)
+
+
+class TRACKING_SESSIONS_OT_open_session(_OnSession):
+    """Show the clip of the session; where it is not in this file, open its file, or else its footage"""
+
+    bl_idname = "tracking_sessions.open_session"
+    bl_label = "Open"
+
+    @classmethod
+    def _poll_row(cls, row: sessions.Row) -> bool:
+        if live.current is not None:
+            cls.poll_message_set("A pass is being tracked: pause it first")
+            return False
+        if row.is_discarded:
+            cls.poll_message_set("The session is discarded: bring it back first")
+            return False
+        return cls._is_readable(row)
+
+    def _do(self, context: Context, row: sessions.Row) -> set[str]:
+        manager = load_session(row.path)
+        clip = sessions.clip_of(manager)
+        if clip is None:
+            blend = sessions.blend_of(manager)
+            if blend is not None and not sessions.is_open(blend):
+                return _open_file(self, blend)
+            clip = sessions.clip_for(manager)
+            hint = ": restore its markers in the panel Session" if manager.passes else ""
+            self.report({"INFO"}, f"Opened the footage of “{row.name}”{hint}")
+        context.space_data.clip = clip
+        if not bpy.app.background:  # where there is no undo
+            bpy.ops.ed.undo_push(message="Open Session")
+        redraw(context)
+        return {"FINISHED"}
+
+
+def _open_file(operator: Operator, blend: Path) -> set[str]:
+    """Let Blender open the file. Invoked, it asks first what is to become of changes that are not saved."""
+    call = "EXEC_DEFAULT" if bpy.app.background else "INVOKE_DEFAULT"
+    try:
+        bpy.ops.wm.open_mainfile(call, filepath=str(blend), display_file_selector=False)
+    except RuntimeError as error:
+        operator.report({"ERROR"}, f"Blender cannot open {blend}: {str(error).strip()}")
+        return {"CANCELLED"}
+    return {"FINISHED"}
+
+
+class TRACKING_SESSIONS_OT_discard_session(_OnSession):
+    """Set the session aside: it is kept, but not gone on with until it is brought back"""
+
+    bl_idname = "tracking_sessions.discard_session"
+    bl_label = "Discard"
+
+    @classmethod
+    def _poll_row(cls, row: sessions.Row) -> bool:
+        if row.is_discarded:
+            cls.poll_message_set("The session is discarded already")
+            return False
+        return cls._is_free(row)
+
+    def _do(self, context: Context, row: sessions.Row) -> set[str]:
+        sessions.set_state(row.path, SessionState.DISCARDED)
+        self._refresh(context)
+        return {"FINISHED"}
+
+
+class TRACKING_SESSIONS_OT_bring_back_session(_OnSession):
+    """Make the discarded session one that can be gone on with again"""
+
+    bl_idname = "tracking_sessions.bring_back_session"
+    bl_label = "Bring Back"
+
+    @classmethod
+    def _poll_row(cls, row: sessions.Row) -> bool:
+        if not row.is_discarded:
+            cls.poll_message_set("The session is not discarded")
+            return False
+        return cls._is_free(row)
+
+    def _do(self, context: Context, row: sessions.Row) -> set[str]:
+        sessions.set_state(row.path, SessionState.ACTIVE)
+        self._refresh(context)
+        return {"FINISHED"}
+
+
+class TRACKING_SESSIONS_OT_delete_session(_OnSession):
+    """Delete the session and all that it has recorded; what is in a clip stays there"""
+
+    bl_idname = "tracking_sessions.delete_session"
+    bl_label = "Delete"
+
+    @classmethod
+    def _poll_row(cls, row: sessions.Row) -> bool:
+        return cls._is_free(row)
+
+    def invoke(self, context: Context, event: Event) -> set[str]:
+        row = chosen(context)
+        assert row is not None  # as polled
+        return context.window_manager.invoke_confirm(
+            self,
+            event,
+            title="Delete Session",
+            message=f"All that “{row.name}” has recorded is deleted. This cannot be undone.",
+            confirm_text="Delete",
+            icon="WARNING",
+        )
+
+    def _do(self, context: Context, row: sessions.Row) -> set[str]:
+        sessions.delete(row.path)
+        self._refresh(context)
+        self.report({"INFO"}, f"Deleted the session “{row.name}”")
+        return {"FINISHED"}
+
+
+class TRACKING_SESSIONS_OT_reveal_session(_OnSession):
+    """Show the files of the session in the system's file manager"""
+
+    bl_idname = "tracking_sessions.reveal_session"
+    bl_label = "Reveal Folder"
+
+    @classmethod
+    def _poll_row(cls, row: sessions.Row) -> bool:
+        return True
+
+    def _do(self, context: Context, row: sessions.Row) -> set[str]:
+        folder = row.path.with_suffix("")
+        folder = folder if folder.is_dir() else folder.parent
+        try:
+            # Blender's operator prints a traceback where this program is missing, and succeeds
+            if sys.platform.startswith("linux") and shutil.which("xdg-open") is None:
+                raise RuntimeError("xdg-open is not installed")
+            bpy.ops.wm.path_open(filepath=str(folder))
+        except RuntimeError as error:
+            reason = str(error).strip().splitlines()[-1]
+            self.report({"ERROR"}, f"The folder cannot be shown here ({reason}). It is {folder}")
+            return {"CANCELLED"}
+        return {"FINISHED"}
+
+
+class TRACKING_SESSIONS_OT_show_lost(InEditor):
+    """Go to the frame and select the tracks that were lost there"""
+
+    bl_idname = "tracking_sessions.show_lost"
+    bl_label = "Show Lost Tracks"
+    bl_options = {"UNDO"}
+    _works_while_owned = True
+
+    frame: IntProperty(  # type: ignore[valid-type]  # Blender's way to declare a property
+        name="Frame", description="Frame of the clip", options={"SKIP_SAVE"}
+    )
+
+    def execute(self, context: Context) -> set[str]:
+        clip = context.space_data.clip
+        names = sessions.past(clip).lost.tracks(self.frame)
+        objects = clip.tracking.objects
+        found = [(objects.get(where), name) for where, name in names]
+        tracks = [(where, where.tracks[name]) for where, name in found if where is not None and name in where.tracks]
+        context.scene.frame_current = self.frame + clip.frame_start - 1
+        if not tracks:
+            self.report({"WARNING"}, "None of the tracks that were lost on this frame is in the clip")
+            return {"FINISHED"}
+        for one in objects:
+            for track in one.tracks:
+                track.select = False
+        for _, track in tracks:
+            track.select = True
+        where, track = tracks[0]
+        objects.active = where
+        where.tracks.active = track
+        redraw(context)
+        return {"FINISHED"}
+
+
+def register() -> None:
+    kind = PointerProperty(type=TRACKING_SESSIONS_PG_list)
+    bpy.types.WindowManager.tracking_sessions = kind  # type: ignore[attr-defined]
+
+
+def unregister() -> None:
+    if bpy.app.timers.is_registered(_fill):
+        bpy.app.timers.unregister(_fill)
+    if hasattr(bpy.types.WindowManager, "tracking_sessions"):
+        del bpy.types.WindowManager.tracking_sessions  # type: ignore[attr-defined]
+    sessions.forget()
+
+
+classes = (
+    TRACKING_SESSIONS_PG_session,
+    TRACKING_SESSIONS_PG_list,
+    TRACKING_SESSIONS_OT_open_session,
+    TRACKING_SESSIONS_OT_discard_session,
+    TRACKING_SESSIONS_OT_bring_back_session,
+    TRACKING_SESSIONS_OT_delete_session,
+    TRACKING_SESSIONS_OT_reveal_session,
+    TRACKING_SESSIONS_OT_show_lost,
+)

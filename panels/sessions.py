@@ -1,0 +1,195 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Looking back: the passes of a clip's session, what was lost where, and the sessions of the folder."""
+
+from __future__ import annotations
+
+import re
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from bpy.types import Panel, UIList
+
+from ..bridge import sessions
+from ..operators import sessions as actions
+from .session import TRACKING_SESSIONS_PT_session
+from .session import _draw_words as draw_words
+
+if TYPE_CHECKING:
+    from bpy.types import Context, MovieClip, UILayout
+
+PASSES_SHOWN = 10
+LOST_SHOWN = 20
+
+_RANGE = re.compile(r"(-?\d+)-(-?\d+)\Z")
+_OUTCOMES = {"complete": "Complete", "lost": "Lost at {}", "paused": "Paused at {}", "failed": "Failed at {}"}
+
+
+class _Past(Panel):
+    """A panel in the panel Session, closed at first."""
+
+    bl_space_type = "CLIP_EDITOR"
+    bl_region_type = "UI"
+    bl_category = "Track"
+    bl_parent_id = TRACKING_SESSIONS_PT_session.__name__
+    bl_options = {"DEFAULT_CLOSED"}
+
+
+class TRACKING_SESSIONS_PT_passes(_Past):
+    bl_label = "Passes"
+
+    def draw(self, context: Context) -> None:
+        layout = self.layout
+        assert layout is not None
+        clip = context.space_data.clip
+        past = sessions.past(clip)
+        if not past.passes:
+            layout.label(text="Nothing Was Tracked Yet")
+            return
+        column = layout.column(align=True)
+        head = _columns(column)
+        for part, text in zip(head, ("Frames", "Outcome", "Tracks"), strict=True):
+            part.active = False
+            part.label(text=text)
+        for entry in islice(reversed(past.passes), PASSES_SHOWN):
+            is_running = past.is_running and entry is past.passes[-1]
+            _draw_pass(column, clip, entry, is_running=is_running)
+        _draw_more(layout, len(past.passes) - PASSES_SHOWN)
+
+
+def _draw_pass(layout: UILayout, clip: MovieClip, entry: dict[str, Any], *, is_running: bool) -> None:
+    offset = clip.frame_start - 1  # as the timeline counts
+    found = _RANGE.match(entry["range"])
+    frames = f"{int(found[1]) + offset}-{int(found[2]) + offset}" if found else str(entry["range"])
+    words = "At {}" if is_running else _OUTCOMES.get(entry["outcome"], "Stopped at {}")
+    left, middle, right = _columns(layout)
+    is_backwards = entry["operation"] == "track_backwards"
+    left.label(text=frames, icon="TRACKING_BACKWARDS" if is_backwards else "TRACKING_FORWARDS")
+    middle.label(text=words.format(entry["last_frame"] + offset))
+    right.label(text=f"{entry['alive']}/{entry['tracks']}")
+
+
+def _columns(layout: UILayout, first: float = 0.42, second: float = 0.4) -> tuple[UILayout, UILayout, UILayout]:
+    """Three in a row, as wide as these parts of it."""
+    outer = layout.split(factor=first)
+    left = outer.row()
+    inner = outer.split(factor=second / (1 - first))
+    return left, inner.row(), inner.row()
+
+
+def _draw_more(layout: UILayout, count: int) -> None:
+    if count > 0:
+        layout.label(text=f"And {count} More")
+
+
+class TRACKING_SESSIONS_PT_lost(_Past):
+    bl_label = "Lost Tracks"
+
+    def draw(self, context: Context) -> None:
+        layout = self.layout
+        assert layout is not None
+        clip = context.space_data.clip
+        lost = sessions.past(clip).lost
+        if not lost.frames:
+            layout.label(text="No Track Was Lost")
+            return
+        column = layout.column(align=True)
+        for frame in islice(reversed(lost.frames), LOST_SHOWN):
+            row = column.row()
+            row.alignment = "LEFT"
+            text = f"{frame + clip.frame_start - 1}:  {_named([name for _, name in lost.tracks(frame)])}"
+            idname = actions.TRACKING_SESSIONS_OT_show_lost.bl_idname
+            row.operator(idname, text=text, icon="TRACKER", emboss=False).frame = frame
+        _draw_more(layout, len(lost.frames) - LOST_SHOWN)
+
+
+def _named(names: list[str]) -> str:
+    """The first names, as many as may fit the sidebar, and how many more there are."""
+    shown = [name for name in names if name][:3]
+    more = len(names) - len(shown)
+    if not shown:
+        return f"{more} Tracks" if more > 1 else "1 Track"
+    return ", ".join(shown) + (f" and {more} More" if more else "")
+
+
+class TRACKING_SESSIONS_UL_sessions(UIList):
+    """The sessions of the folder, the newest first"""
+
+    def draw_item(
+        self,
+        context: Context,
+        layout: UILayout,
+        data: Any,
+        item: Any,
+        icon: int | None,
+        active_data: Any,
+        active_property: str | None,
+        index: int | None = 0,
+        flt_flag: int | None = 0,
+    ) -> None:
+        row = sessions.listing.rows.get(item.name)
+        if row is None:  # it is about to be filled
+            layout.label(text="")
+            return
+        left, middle, right = _columns(layout, 0.4, 0.34)
+        left.label(text=row.name, icon="ERROR" if row.error else "NONE")
+        middle.label(text="Tracking" if sessions.is_running(row.path) else row.words)
+        right.label(text=row.progress)
+        for part in (left, middle, right):
+            part.active = not row.is_discarded
+
+    def filter_items(self, context: Context, data: Any, property: str) -> tuple[list[int], list[int]]:
+        """By the names that are shown; those of the items are ids."""
+        wanted = self.filter_name.casefold()
+        rows = sessions.listing.rows
+        shown = [rows[item.name].name if item.name in rows else "" for item in getattr(data, property)]
+        return [self.bitflag_filter_item if wanted in name.casefold() else 0 for name in shown], []
+
+
+class TRACKING_SESSIONS_PT_sessions(_Past):
+    bl_label = "Sessions"
+
+    def draw(self, context: Context) -> None:
+        layout = self.layout
+        assert layout is not None
+        actions.keep_filled(context)
+        listing = sessions.listing
+        if listing.error:
+            draw_words(layout, context, listing.error, "ERROR")
+        shown = actions.list_of(context)
+        layout.template_list(
+            TRACKING_SESSIONS_UL_sessions.__name__, "", shown, "rows", shown, "active", rows=4, maxrows=10
+        )
+        if listing.hidden:
+            layout.label(text=f"And {listing.hidden} Older Ones")
+        row = actions.chosen(context)
+        if row is not None:
+            _draw_row(layout, context, row)
+        _draw_actions(layout, is_discarded=row is not None and row.is_discarded)
+
+
+def _draw_row(layout: UILayout, context: Context, row: sessions.Row) -> None:
+    """What the list has no room for."""
+    draw_words(layout, context, f"{row.name}, {row.modified}" if row.modified else row.name, "NONE")
+    if row.error:
+        draw_words(layout, context, row.error, "ERROR")
+    elif row.owner and not sessions.is_running(row.path):
+        draw_words(layout, context, f"In use by {row.owner}", "LOCKED")
+
+
+def _draw_actions(layout: UILayout, *, is_discarded: bool) -> None:
+    column = layout.column(align=True)
+    row = column.row(align=True)
+    row.operator(actions.TRACKING_SESSIONS_OT_open_session.bl_idname)
+    kind = actions.TRACKING_SESSIONS_OT_discard_session
+    row.operator((actions.TRACKING_SESSIONS_OT_bring_back_session if is_discarded else kind).bl_idname)
+    row = column.row(align=True)
+    row.operator(actions.TRACKING_SESSIONS_OT_delete_session.bl_idname)
+    row.operator(actions.TRACKING_SESSIONS_OT_reveal_session.bl_idname)
+
+
+classes = (
+    TRACKING_SESSIONS_PT_passes,
+    TRACKING_SESSIONS_PT_lost,
+    TRACKING_SESSIONS_UL_sessions,
+    TRACKING_SESSIONS_PT_sessions,
+)

@@ -104,6 +104,7 @@ class TRACKING_SESSIONS_OT_wait(InEditor):
         self._workspace = context.workspace.name
         _waiting = self
         self._tell(context)
+        redraw(context)
         return {"RUNNING_MODAL"}
 
     def modal(self, context: Context, event: Event) -> set[str]:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import bpy
@@ -13,7 +14,8 @@ import pytest
 
 from tracking_sessions import registration
 from tracking_sessions.bridge import events, live, overview, working_set
-from tracking_sessions.core import lease
+from tracking_sessions.bridge.editor import ClipEditor
+from tracking_sessions.operators import recovery
 from tracking_sessions.tests.bpy.tracking import live_frames, markers_of, new_clip
 from tracking_sessions.tests.bpy.window import begin, inside, new_file, open_editor, open_file, operators, session_of
 from tracking_sessions.tests.footage import Shot as Footage
@@ -175,7 +177,7 @@ def owned_elsewhere(file: Path, counter: int = 1) -> None:
 
 
 def test_an_owner_on_another_machine_is_waited_for_and_then_taken_over_at_once(
-    footage: Footage, file: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    footage: Footage, file: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     editor = new_file(footage, file)
     begin(editor, steps=4).finish()
@@ -188,7 +190,6 @@ def test_an_owner_on_another_machine_is_waited_for_and_then_taken_over_at_once(
         assert operators.wait.poll()
         assert operators.wait() == {"CANCELLED"}
         assert "still in use by process 4711 on farm-17" in capfd.readouterr().out
-        monkeypatch.setattr(lease, "LEASE_TIME", 60)
         watch = overview.watch(editor.clip)
         now = [0.0]
         watch._clock = lambda: now[0]
@@ -220,6 +221,89 @@ def test_a_release_is_said(footage: Footage, file: Path, capfd: pytest.CaptureFi
         assert "The session is free now" in capfd.readouterr().out
         assert look(editor.clip).owner == ""
         assert operators.resume() == {"FINISHED"}
+
+
+class Waiting:
+    """The operator as Blender's event loop has it: there is no such loop without a window."""
+
+    def __init__(self, editor: ClipEditor) -> None:
+        self.editor = editor
+        self.reports: list[tuple[set[str], str]] = []
+        self._watch = None
+        self._timer: Any = bpy.context.window_manager.event_timer_add(1.0, window=editor.window)
+        self._workspace = editor.window.workspace.name
+        recovery._waiting = self  # type: ignore[assignment]
+
+    modal, cancel = recovery.TRACKING_SESSIONS_OT_wait.modal, recovery.TRACKING_SESSIONS_OT_wait.cancel
+    _is_free, _tell = recovery.TRACKING_SESSIONS_OT_wait._is_free, recovery.TRACKING_SESSIONS_OT_wait._tell
+
+    def report(self, kind: set[str], text: str) -> None:
+        self.reports.append((kind, text))
+
+    def send(self, kind: str = "TIMER", value: str = "PRESS") -> Any:
+        event: Any = SimpleNamespace(type=kind, value=value)
+        with inside(self.editor) as context:
+            return self.modal(context, event)  # type: ignore[arg-type]
+
+    @property
+    def is_over(self) -> bool:
+        return self._timer is None and recovery._waiting is None
+
+
+def test_waiting_lets_events_through_until_the_owner_is_gone(footage: Footage, file: Path) -> None:
+    editor = new_file(footage, file)
+    begin(editor, steps=4).finish()
+    with session_of(file) as session:
+        session.acquire()
+        overview.forget()
+        waiting = Waiting(editor)
+        for kind, value in [("TIMER", "NOTHING"), ("MOUSEMOVE", "NOTHING"), ("A", "PRESS"), ("ESC", "RELEASE")]:
+            assert waiting.send(kind, value) == {"PASS_THROUGH"}
+        with inside(editor):
+            assert not operators.wait.poll()  # once is enough
+    assert not waiting.is_over
+    assert waiting.send() == {"FINISHED"}
+    assert waiting.is_over
+    assert [kind for kind, _ in waiting.reports] == [{"INFO"}]
+    assert look(editor.clip).owner == ""
+
+
+def test_escape_ends_the_waiting(footage: Footage, file: Path) -> None:
+    editor = new_file(footage, file)
+    begin(editor, steps=4).finish()
+    with session_of(file) as session:
+        session.acquire()
+        waiting = Waiting(editor)
+        waiting.send()
+        assert waiting.send("ESC") == {"CANCELLED"}
+    assert waiting.is_over
+    assert waiting.reports == []
+
+
+def test_waiting_ends_with_a_message_if_the_session_goes(footage: Footage, file: Path) -> None:
+    editor = new_file(footage, file)
+    begin(editor, steps=4).finish()
+    path = session_of(file).path
+    owned_elsewhere(file)
+    waiting = Waiting(editor)
+    assert waiting.send() == {"PASS_THROUGH"}
+    lease_file = max(path.with_suffix("").glob("lease.*"), key=lambda one: int(one.suffix[1:]))
+    lease_file.unlink()
+    lease_file.mkdir()
+    assert waiting.send() == {"CANCELLED"}
+    assert waiting.is_over
+    assert [kind for kind, _ in waiting.reports] == [{"ERROR"}]
+
+
+def test_the_extension_does_not_go_without_its_waiting(footage: Footage, file: Path) -> None:
+    editor = new_file(footage, file)
+    begin(editor, steps=4).finish()
+    owned_elsewhere(file)
+    waiting = Waiting(editor)
+    waiting.send()
+    registration.unregister()
+    assert waiting.is_over
+    registration.register()
 
 
 def test_quitting_pauses_a_pass_where_blender_says_so(footage: Footage, file: Path) -> None:

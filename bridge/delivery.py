@@ -38,9 +38,10 @@ class Delivery:
         self._direction = plan.direction
         self._names = {number: tracks[number].name for number in plan.tracks if number in tracks}
         self._gone: set[int] = set()  # tracks of which it was said that they were deleted
+        self._object = plan.object
         where = clip.tracking.objects.get(plan.object)
         if where is None:
-            raise ClipChanged(f"The tracking object “{plan.object}” is gone: undo that, or start a fresh session")
+            raise self._without_object()
         self._where = where.as_pointer()
         self._places: dict[int, _Place] = {}
         there = {track.name: (index, track) for index, track in enumerate(where.tracks)}
@@ -78,9 +79,14 @@ class Delivery:
 
     def gone(self, numbers: Sequence[int]) -> ClipChanged:
         """What to tell about deleted tracks."""
+        if self.where is None:
+            return self._without_object()
         name = self._names.get(numbers[0], "")
         said = f"Track “{name}” is" if len(numbers) == 1 else f"{len(numbers)} tracks (“{name}”, …) are"
         return ClipChanged(f"{said} gone from the clip: undo that, or resume to track the others on")
+
+    def _without_object(self) -> ClipChanged:
+        return ClipChanged(f"The tracking object “{self._object}” is gone: undo that, or start a fresh session")
 
     def give(self, steps: Sequence[Step], position: Position) -> Iterator[None]:
         """Give the markers of steps to one track after the other; the clip then holds the journal up to `position`.
@@ -93,13 +99,13 @@ class Delivery:
                 row = step.rows[start : start + MARKER_SIZE]
                 markers.setdefault(int.from_bytes(row[:4], "little"), []).append(row)
             yield
-        gone: list[int] = []
+        is_complete = True
         try:
             for number, rows in markers.items():
-                if number not in self._gone and not self._give_to(number, rows):
-                    gone.append(number)
+                is_complete = (number in self._gone or self._give_to(number, rows)) and is_complete
                 yield
             mark_position(self._clip, self._session_id, position)
+            gone = [] if is_complete else [n for n in self._places if n not in self._gone and self.find(n) is None]
         except ReferenceError as error:
             raise ClipChanged("The clip was deleted: undo that, or open the file again, then resume") from error
         self._gone.update(gone)

@@ -1,14 +1,29 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A pass in a window, tick by tick: what it tells while it goes on, and what may happen to the clip in between."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
+import bpy
 import pytest
 
 from tracking_sessions import registration
 from tracking_sessions.bridge import live, overview, working_set
-from tracking_sessions.tests.bpy.window import begin, new_file
+from tracking_sessions.bridge.clip import marked_position
+from tracking_sessions.bridge.editor import ClipEditor
+from tracking_sessions.bridge.preferences import Preferences
+from tracking_sessions.core.errors import ClipChanged
+from tracking_sessions.tests.bpy.tracking import (
+    Markers,
+    add_tracks,
+    delete_track,
+    live_frames,
+    markers_of,
+    new_clip,
+    track_session,
+)
+from tracking_sessions.tests.bpy.window import begin, inside, new_file, open_editor, operators, session_of
 from tracking_sessions.tests.footage import Shot as Footage
 from tracking_sessions.tests.footage import make_shot
 
@@ -31,6 +46,22 @@ def _registered(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
     return tmp_path / "shot.blend"
+
+
+@pytest.fixture(scope="module")
+def whole(footage: Footage, tmp_path_factory: pytest.TempPathFactory) -> Markers:
+    """The markers of an undisturbed pass."""
+    bpy.ops.wm.read_factory_settings(use_empty=False)
+    clip = new_clip(footage)
+    track_session(clip, tmp_path_factory.mktemp("whole"), [(1, FRAMES)])
+    return markers_of(clip)
+
+
+@pytest.fixture
+def _bit_by_bit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In each tick one step is sorted or one track gets its markers, always."""
+    monkeypatch.setattr(live, "preferences", lambda: Preferences(interval=1e-6))
+    monkeypatch.setattr(live, "DELIVERY", 0.0)
 
 
 # What it tells
@@ -69,3 +100,187 @@ def test_lost_tracks_are_counted(footage: Footage, file: Path) -> None:
     while run.tick(0):
         assert run.lost == len(run.run.plan.tracks) - len(run.run.alive)
     assert run.lost >= 3
+
+
+# How the artist's tracks get their markers
+
+
+def last_frames(clip: Any) -> list[int]:
+    """Of each of the artist's tracks the last frame with a live marker."""
+    return [max(live_frames(rows)) for name, rows in markers_of(clip).items() if name[0] != "."]
+
+
+@pytest.mark.usefixtures("_bit_by_bit")
+def test_each_tick_gives_one_track_its_markers(footage: Footage, file: Path, whole: Markers) -> None:
+    editor = new_file(footage, file)
+    clip, count = editor.clip, len(footage.tracks)
+    run = begin(editor, steps=1)
+    (before,) = set(last_frames(clip))
+    first = marked_position(clip)
+    assert before == 1 and run.run.delivered == 1
+    for done in range(1, count + 1):
+        assert run.tick(0)
+        assert last_frames(clip).count(2) == done
+        assert (marked_position(clip), run.run.delivered, bpy.context.scene.frame_current) == (first, 1, 1)
+    assert run.tick(0)  # all have got theirs: the next round begins in the tick that follows
+    assert (run.run.delivered, bpy.context.scene.frame_current) == (2, 2)
+    second = marked_position(clip)
+    assert first != second and second is not None and second[1] < run.shot.session.position
+    while run.tick(0):
+        pass
+    assert markers_of(clip) == whole
+
+
+@pytest.mark.usefixtures("_bit_by_bit")
+def test_a_pause_and_a_saved_file_bring_every_track_up_to_date(footage: Footage, file: Path) -> None:
+    editor = new_file(footage, file)
+    run = begin(editor, steps=6)
+    bpy.ops.wm.save_mainfile()
+    assert max(last_frames(editor.clip)) == run.run.delivered == 7
+    mark = marked_position(editor.clip)
+    assert mark is not None and mark[1] == run.shot.session.position
+    for _ in range(4):
+        run.tick(0)
+    run.finish()
+    assert max(last_frames(editor.clip)) == bpy.context.scene.frame_current == 11
+
+
+@pytest.mark.usefixtures("_bit_by_bit")
+def test_a_tick_that_writes_the_session_file_gives_nothing(footage: Footage, file: Path) -> None:
+    editor = new_file(footage, file)
+    run = begin(editor, steps=4)
+    before = last_frames(editor.clip)
+    run.shot.session._next_file = 0.0
+    assert run.tick(0)
+    assert last_frames(editor.clip) == before
+    assert run.tick(0)
+    assert last_frames(editor.clip) != before
+
+
+def test_tracks_are_brought_up_to_date_as_often_as_the_preference_says(
+    footage: Footage, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 100.0
+    monkeypatch.setattr(live, "preferences", lambda: Preferences(interval=2.0))
+    monkeypatch.setattr(live, "DELIVERY", 1.0)
+    monkeypatch.setattr(live.time, "monotonic", lambda: now)
+    editor = new_file(footage, file)
+    run = begin(editor)
+    run.shot.session._next_file = 1e9
+    seen = []
+    for _ in range(10):
+        now += 0.5
+        assert run.tick(0)
+        seen.append(max(last_frames(editor.clip)))
+    assert seen == [1, 1, 1, 5, 5, 5, 5, 9, 9, 9]
+
+
+# What may happen to the clip in the middle
+
+
+@pytest.mark.parametrize("steps", [0, 5])
+@pytest.mark.usefixtures("_bit_by_bit")
+def test_a_track_that_is_renamed_gets_its_markers(footage: Footage, file: Path, whole: Markers, steps: int) -> None:
+    editor = new_file(footage, file)
+    tracks = editor.clip.tracking.tracks
+    run = begin(editor, steps=steps)
+    tracks["Survives.02"].name = "Door"
+    tracks["Survives.03"].name = "Survives.02"  # a name that another one had
+    while run.tick(0):
+        pass
+    names = {"Camera/Survives.02": "Camera/Door", "Camera/Survives.03": "Camera/Survives.02"}
+    assert markers_of(editor.clip) == {names.get(name, name): rows for name, rows in whole.items()}
+
+
+@pytest.mark.parametrize("bit_by_bit", [True, False])
+def test_a_deleted_track_ends_the_pass_and_the_others_go_on(
+    footage: Footage, file: Path, whole: Markers, bit_by_bit: bool, request: pytest.FixtureRequest
+) -> None:
+    if bit_by_bit:
+        request.getfixturevalue("_bit_by_bit")
+    editor = new_file(footage, file)
+    run = begin(editor, steps=5)
+    for name in ("Survives.01", "Survives.05"):
+        delete_track(editor.clip, name)
+    editor = open_editor(editor.clip)
+    run.editor = editor
+    with pytest.raises(ClipChanged, match=r"2 tracks \(“Survives\.01”, …\) are gone"):
+        while run.tick(0):
+            pass
+    assert live.current is None
+    frame = session_of(file).get_resume_point()
+    rows = markers_of(editor.clip)
+    assert max(live_frames(rows["Camera/Survives.02"])) == max(live_frames(rows["Camera/Survives.08"])) == frame
+    with inside(editor):
+        assert operators.resume() == {"FINISHED"}
+    gone = {"Camera/Survives.01", "Camera/Survives.05"}
+    assert markers_of(editor.clip) == {name: rows for name, rows in whole.items() if name not in gone}
+
+
+@pytest.mark.usefixtures("_bit_by_bit")
+def test_a_track_made_after_one_was_deleted_gets_nothing(footage: Footage, file: Path) -> None:
+    """Blender may put it where the other one was, and call it the same."""
+    editor = new_file(footage, file)
+    run = begin(editor, steps=5)
+    delete_track(editor.clip, "Survives.01")
+    for number in range(20):
+        editor.clip.tracking.tracks.new(name=f"New.{number:02d}", frame=9)
+    run.editor = open_editor(editor.clip)
+    with pytest.raises(ClipChanged, match=r"Survives\.01"):
+        while run.tick(0):
+            pass
+    for track in editor.clip.tracking.tracks:
+        assert len(track.markers) == 1 or not track.name.startswith("New")
+
+
+@pytest.mark.usefixtures("_bit_by_bit")
+def test_a_deleted_tracking_object_ends_the_pass(footage: Footage, file: Path) -> None:
+    editor = new_file(footage, file)
+    objects = editor.clip.tracking.objects
+    cup = objects.new("Cup")
+    add_tracks(editor.clip, cup.tracks, footage, 1)
+    objects.active = cup
+    run = begin(editor, steps=5)
+    objects.remove(objects["Cup"])
+    with pytest.raises(ClipChanged, match="The tracking object “Cup” is gone"):
+        while run.tick(0):
+            pass
+    assert live.current is None and session_of(file).owner == ""
+    assert [where.name for where in objects] == ["Camera"]
+    assert set(last_frames(editor.clip)) == {1}
+
+
+@pytest.mark.usefixtures("_bit_by_bit")
+def test_a_deleted_clip_ends_the_pass(footage: Footage, file: Path) -> None:
+    editor = new_file(footage, file)
+    run = begin(editor, steps=5)
+    bpy.data.movieclips.remove(editor.clip)
+    with pytest.raises(ClipChanged, match="deleted"):
+        while run.tick(0):
+            pass
+    assert live.current is None
+    session = session_of(file)
+    assert session.owner == "" and session.is_interrupted and session.get_resume_point() >= 6
+
+
+def other_clip(editor: ClipEditor) -> None:
+    editor.space.clip = bpy.data.movieclips.load(editor.clip.filepath, check_existing=False)
+
+
+def other_mode(editor: ClipEditor) -> None:
+    editor.space.mode = "MASK"
+
+
+def other_editor(editor: ClipEditor) -> None:
+    editor.area.type = "VIEW_3D"
+
+
+@pytest.mark.parametrize("leave", [other_clip, other_mode, other_editor])
+def test_leaving_the_clip_pauses(footage: Footage, file: Path, leave: Callable[[ClipEditor], None]) -> None:
+    editor = new_file(footage, file)
+    run = begin(editor, steps=5)
+    leave(editor)
+    assert not run.tick(0)
+    assert live.current is None
+    assert [where.name for where in editor.clip.tracking.objects] == ["Camera"]
+    assert max(last_frames(editor.clip)) == session_of(file).get_resume_point() == 6

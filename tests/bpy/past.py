@@ -1,0 +1,149 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The panels below the Session panel, drawn into a layout that notes what it is given, and sessions to show there."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import bpy
+
+from tracking_sessions.bridge import sessions
+from tracking_sessions.bridge.editor import ClipEditor
+from tracking_sessions.core.session import create_session
+from tracking_sessions.operators import sessions as actions
+from tracking_sessions.panels import sessions as panels
+from tracking_sessions.tests.bpy.window import inside
+from tracking_sessions.tests.footage import Shot as Footage
+
+ICONS = set(bpy.types.UILayout.bl_rna.functions["label"].parameters["icon"].enum_items.keys())
+
+
+class RecordingLayout:
+    """Notes each line as the texts in it, and what its buttons were given."""
+
+    def __init__(self, top: RecordingLayout | None = None) -> None:
+        self.top = top or self
+        self.lines: list[list[str]] = []
+        self.given: list[tuple[str, SimpleNamespace]] = []
+        self.lists: list[tuple[Any, ...]] = []
+        self.parts: list[RecordingLayout] = []
+        self.active = True
+        self.scale_y = 1.0
+        self.alignment = "EXPAND"
+        self.in_line = False
+
+    def _inside(self, *, in_line: bool) -> RecordingLayout:
+        if in_line and not self.in_line:
+            self.top.lines.append([])
+        inner = RecordingLayout(self.top)
+        inner.in_line = in_line or self.in_line
+        self.parts.append(inner)
+        return inner
+
+    def column(self, *, align: bool = False) -> RecordingLayout:
+        return self._inside(in_line=False)
+
+    def row(self, *, align: bool = False) -> RecordingLayout:
+        return self._inside(in_line=True)
+
+    def split(self, *, factor: float) -> RecordingLayout:
+        assert 0 < factor < 1
+        return self._inside(in_line=True)
+
+    def _say(self, text: str, icon: str) -> None:
+        assert icon in ICONS
+        if self.in_line:
+            self.top.lines[-1].append(text)
+        else:
+            self.top.lines.append([text])
+
+    def label(self, *, text: str, icon: str = "NONE") -> None:
+        self._say(text, icon)
+
+    def operator(
+        self, idname: str, *, text: str | None = None, icon: str = "NONE", emboss: bool = True
+    ) -> SimpleNamespace:
+        module, name = idname.split(".")
+        self._say(text or getattr(getattr(bpy.ops, module), name).get_rna_type().name, icon)
+        given = SimpleNamespace()
+        self.top.given.append((idname, given))
+        return given
+
+    def template_list(self, *arguments: Any, rows: int, maxrows: int) -> None:
+        self.top.lists.append(arguments)
+
+    @property
+    def text(self) -> str:
+        return " ".join(text for line in self.lines for text in line)
+
+
+def drawn(panel: Any, editor: ClipEditor) -> RecordingLayout:
+    layout = RecordingLayout()
+    with inside(editor) as context:
+        panel.draw(SimpleNamespace(layout=layout), context)
+    return layout
+
+
+def fill() -> None:
+    """What the timer does."""
+    while sessions.listing.read(60.0):
+        pass
+    actions.show(bpy.context)
+
+
+def listed(editor: ClipEditor) -> list[list[str]]:
+    """The rows of the list as they are drawn; a greyed one ends with a mark."""
+    layout = drawn(panels.TRACKING_SESSIONS_PT_sessions, editor)
+    ((kind, _, data, rows, *_),) = layout.lists
+    assert kind == "TRACKING_SESSIONS_UL_sessions"
+    found = []
+    for item in getattr(data, rows):
+        line = RecordingLayout()
+        panels.TRACKING_SESSIONS_UL_sessions.draw_item(None, bpy.context, line, data, item, 0, data, "active")  # type: ignore[arg-type]
+        found.append(line.lines[0] + ([] if line.parts[0].parts[0].active else ["grey"]))
+    return found
+
+
+def choose(path: Path) -> None:
+    fill()
+    shown = actions.list_of(bpy.context)
+    shown.active = [row.name for row in shown.rows].index(path.stem)
+
+
+OWNER = """
+import sys
+from tracking_sessions.core.session import load_session
+session = load_session(sys.argv[1])
+session.acquire()
+print("owned", flush=True)
+sys.stdin.read()
+"""
+
+
+@contextmanager
+def owned(path: Path, extension: Path) -> Iterator[int]:
+    """Another process works on the session; gives its number."""
+    load = f"import sys; sys.path.insert(0, {str(extension / 'tests')!r}); import conftest\n"
+    command = [sys.executable, "-c", load + OWNER, path]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None and process.stdin is not None
+        assert process.stdout.readline() == "owned\n"
+        try:
+            yield process.pid
+        finally:
+            process.stdin.close()
+            process.wait(20)
+
+
+def make(root: Path, footage: Footage, name: str, frames: int = 0) -> Path:
+    """A session as the command line makes it."""
+    with create_session(footage.files[0], name, root) as session:
+        for frame in range(1, frames + 1):
+            session.save_checkpoint(frame, "track_forwards")
+    return session.path

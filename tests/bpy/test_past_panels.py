@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The panels Passes and Lost Tracks, and what a click in them does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import bpy
+import pytest
+
+from tracking_sessions import registration
+from tracking_sessions.bridge import live, overview, working_set
+from tracking_sessions.core.journal import MUTED
+from tracking_sessions.core.merging import tracks_record
+from tracking_sessions.core.model import Outcome, Pass, TrackData
+from tracking_sessions.panels import sessions as panels
+from tracking_sessions.tests.bpy.past import drawn
+from tracking_sessions.tests.bpy.test_losses import given_up
+from tracking_sessions.tests.bpy.window import begin, inside, new_file, session_of
+from tracking_sessions.tests.core.shots import marker
+from tracking_sessions.tests.footage import Shot as Footage
+from tracking_sessions.tests.footage import make_shot
+
+operators: Any = bpy.ops.tracking_sessions
+
+
+@pytest.fixture(scope="module")
+def footage(tmp_path_factory: pytest.TempPathFactory) -> Footage:
+    return make_shot(tmp_path_factory.mktemp("shot"), 40, 320, 180, tracks=12)
+
+
+@pytest.fixture(autouse=True)
+def _registered(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(working_set, "APART", False)  # as in a window
+    registration.register()
+    yield
+    registration.unregister()
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "shot.blend"
+
+
+def test_the_passes_are_told_newest_first_as_the_timeline_counts(footage: Footage, file: Path) -> None:
+    editor = new_file(footage, file)
+    editor.clip.frame_start = 101
+    scene = bpy.context.scene
+    scene.frame_start, scene.frame_end, scene.frame_current = 101, 140, 101
+    assert drawn(panels.TRACKING_SESSIONS_PT_passes, editor).lines == [["Nothing Was Tracked Yet"]]
+    begin(editor, steps=4).finish()
+    scene.frame_current = 105
+    begin(editor, backwards=True, steps=2)
+    tracks = len(editor.clip.tracking.tracks)
+    head = ["Frames", "Outcome", "Tracks"]
+    first = ["101-140", "Paused at 105", f"{tracks}/{tracks}"]
+    layout = drawn(panels.TRACKING_SESSIONS_PT_passes, editor)
+    assert layout.lines == [head, ["105-101", "At 103", f"{tracks}/{tracks}"], first]
+    assert live.current is not None
+    while live.current.tick(0):
+        pass
+    layout = drawn(panels.TRACKING_SESSIONS_PT_passes, editor)
+    assert layout.lines == [head, ["105-101", "Complete", f"{tracks}/{tracks}"], first]
+
+
+def test_ten_passes_are_shown_and_one_that_stopped_short_is_told(footage: Footage, file: Path) -> None:
+    editor = new_file(footage, file)
+    begin(editor, steps=1).finish()
+    with session_of(file) as session:
+        numbers = tuple(session.replay().tracks)
+        for number in range(2, 14):
+            session.open_pass(Pass(number, 2, 9, numbers), (), ())
+            if number < 13:
+                session.record_frame(number, 3, 0, b"")
+                session.close_pass(number, Outcome.LOST if number % 2 else Outcome.FAILED)
+    layout = drawn(panels.TRACKING_SESSIONS_PT_passes, editor)
+    assert [line[1] for line in layout.lines[1:4]] == ["Stopped at 2", "Failed at 3", "Lost at 3"]
+    assert len(layout.lines) == 12 and layout.lines[-1] == ["And 3 More"]
+
+
+def test_a_click_on_what_was_lost_shows_it(footage: Footage, file: Path) -> None:
+    editor = new_file(footage, file)
+    assert drawn(panels.TRACKING_SESSIONS_PT_lost, editor).lines == [["No Track Was Lost"]]
+    with inside(editor):
+        operators.track()
+    editor.clip.frame_start = 101
+    expected = given_up(editor.clip, 1)
+    assert expected
+    layout = drawn(panels.TRACKING_SESSIONS_PT_lost, editor)
+    by_frame: dict[int, list[str]] = {}
+    for (_, name), frame in expected.items():
+        by_frame.setdefault(frame, []).append(name)
+    assert [given.frame for _, given in layout.given] == sorted(by_frame, reverse=True)
+    for (idname, given), (line,) in zip(layout.given, layout.lines, strict=True):
+        assert line == f"{given.frame + 100}:  {', '.join(by_frame[given.frame])}"
+        with inside(editor):
+            assert getattr(operators, idname.partition(".")[2])(frame=given.frame) == {"FINISHED"}
+        assert bpy.context.scene.frame_current == given.frame + 100
+        tracks = editor.clip.tracking.tracks
+        assert sorted(track.name for track in tracks if track.select) == sorted(by_frame[given.frame])
+        assert tracks.active.name in by_frame[given.frame]
+        marker_there = tracks.active.markers.find_frame(given.frame)
+        assert marker_there is not None and marker_there.mute
+
+
+def test_a_track_of_another_object_is_found_under_the_same_name(footage: Footage, file: Path) -> None:
+    editor = new_file(footage, file)
+    objects = editor.clip.tracking.objects
+    name = editor.clip.tracking.tracks[0].name
+    objects.new("Prop").tracks.new(name=name, frame=1).select = False
+    objects.active = objects[0]
+    begin(editor, steps=1).finish()
+    with session_of(file) as session:
+        session.append(tracks_record([TrackData(50, "Prop", name)]))
+        session.open_pass(Pass(2, 2, 9, (50,), "Prop"), (), ())
+        session.record_frame(2, 3, 0, marker(50, 3, flags=MUTED))
+    with inside(editor):
+        operators.show_lost(frame=3)
+    assert objects.active.name == "Prop" and objects["Prop"].tracks[name].select
+    assert not any(track.select for track in objects[0].tracks)
+
+
+def test_many_losses_are_cut_and_gone_tracks_are_told(footage: Footage, file: Path) -> None:
+    editor = new_file(footage, file)
+    begin(editor, steps=1).finish()
+    with session_of(file) as session:
+        gone = [TrackData(n, "Camera", f"Gone.{n}") for n in range(50, 55)]
+        session.append(tracks_record(gone))
+        session.open_pass(Pass(2, 2, 39, tuple(one.id for one in gone)), (), ())
+        for frame in range(3, 26):
+            session.record_frame(2, frame, 0, b"".join(marker(one.id, frame, flags=MUTED) for one in gone))
+    layout = drawn(panels.TRACKING_SESSIONS_PT_lost, editor)
+    assert layout.lines[0] == ["25:  Gone.50, Gone.51, Gone.52 and 2 More"]
+    assert len(layout.lines) == 21 and layout.lines[-1] == ["And 3 More"]
+    selected = [track.select for track in editor.clip.tracking.tracks]
+    with inside(editor):
+        assert operators.show_lost(frame=25) == {"FINISHED"}
+    assert bpy.context.scene.frame_current == 25
+    assert [track.select for track in editor.clip.tracking.tracks] == selected
+
+
+def test_the_past_is_read_again_only_when_something_changed(
+    footage: Footage, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    editor = new_file(footage, file)
+    begin(editor, steps=2).finish()
+    first = drawn(panels.TRACKING_SESSIONS_PT_passes, editor).lines
+    with monkeypatch.context() as patch:
+        patch.setattr(overview, "find_session", None)
+        assert drawn(panels.TRACKING_SESSIONS_PT_passes, editor).lines == first
+        drawn(panels.TRACKING_SESSIONS_PT_lost, editor)
+    with session_of(file) as session:
+        session.open_pass(Pass(2, 3, 9, tuple(session.replay().tracks)), (), ())
+    assert len(drawn(panels.TRACKING_SESSIONS_PT_passes, editor).lines) == len(first) + 1

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -125,15 +125,18 @@ class Shot:
 
     def _rename(self, known: Replay) -> None:
         """Give the tracks that had other names before the names that they are recorded under now."""
-        found: list[tuple[MovieTrackingTrack, str]] = []
-        for number, before in known.renamed.items():
-            data = known.tracks[number]
-            where = self.clip.tracking.objects.get(data.object)
-            track = where.tracks.get(before) if where is not None else None
-            if where is not None and track is not None and where.tracks.get(data.name) is None:
-                found.append((track, data.name))
-        for track, name in found:
-            track.name = name
+        waiting = {number: before for number, before in known.renamed.items() if number in known.tracks}
+        while True:
+            left = dict(waiting)
+            for number, before in left.items():
+                data = known.tracks[number]
+                where = self.clip.tracking.objects.get(data.object)
+                track = where.tracks.get(before) if where is not None else None
+                if where is not None and track is not None and where.tracks.get(data.name) is None:
+                    track.name = data.name
+                    del waiting[number]  # which may leave its old name to another one
+            if waiting == left:
+                return
 
     def start(self, ranges: Sequence[tuple[int, int]], *, delivery: Delivery = in_bulk) -> Run:
         """Begin passes over `ranges` (first and last clip frame of each) for the tracks that Track Forwards would take.
@@ -216,8 +219,11 @@ class Shot:
         """The records of what differs between the tracks of `where` and what is known of them; numbers new tracks."""
         numbers = {(data.object, data.name): number for number, data in known.tracks.items()}
         last = known.last_track
-        for name, number in _renamed(where, known).items():
-            numbers[where.name, name] = numbers.pop((where.name, known.tracks[number].name))
+        rows_of = {track.name: read_rows(track, 0) for track in where.tracks}
+        renamed = _renamed(where.name, rows_of, known)
+        for number in renamed.values():
+            del numbers[where.name, known.tracks[number].name]
+        numbers.update({(where.name, name): number for name, number in renamed.items()})
         self._tracks, self._edited = {}, set[int]()
         described: list[TrackData] = []
         records: list[tuple[RecordType, bytes]] = []
@@ -229,7 +235,7 @@ class Shot:
             self._tracks[number] = data
             if known.tracks.get(number) != data:
                 described.append(data)
-            rows = read_rows(track, number)
+            rows = renumbered(rows_of[track.name], number)
             if rows != known.rows(number):
                 self._edited.add(number)
                 records.append((RecordType.MARKERS, encode_markers(number, rows)))
@@ -255,16 +261,24 @@ class Shot:
         self.session.close()
 
 
-def _renamed(where: MovieTrackingObject, known: Replay) -> dict[str, int]:
-    """The tracks that have another name than is known, but exactly the markers of one that is gone: with its number."""
-    recorded = {data.name: number for number, data in known.tracks.items() if data.object == where.name}
-    new = [track for track in where.tracks if track.name not in recorded]
-    gone = [number for name, number in recorded.items() if where.tracks.get(name) is None]
-    if not new or not gone:
+def _renamed(where: str, rows_of: Mapping[str, bytes], known: Replay) -> dict[str, int]:
+    """The tracks of the tracking object that have another name than is known, with the numbers they are known by.
+
+    They have exactly the markers of a track that is not there any more under its name. `rows_of` holds the markers of
+    the tracks by name, packed with the number 0. Names that were only exchanged are none of these.
+    """
+    recorded = {data.name: number for number, data in known.tracks.items() if data.object == where}
+    if recorded.keys() >= rows_of.keys():
         return {}
-    rows = {renumbered(known.rows(number), 0): number for number in reversed(gone)}
-    found = {track.name: rows.pop(read_rows(track, 0), 0) for track in new}
-    return {name: number for name, number in found.items() if number}
+    rows = {name: renumbered(known.rows(number), 0) for name, number in recorded.items()}
+    gone = {rows[name]: number for name, number in recorded.items() if rows_of.get(name) != rows[name]}
+    found = {name: gone.pop(mine) for name, mine in rows_of.items() if rows.get(name) != mine and mine in gone}
+    renamed: dict[str, int] = {}
+    while True:
+        free = [name for name in found if name not in recorded or recorded[name] in renamed.values()]
+        if not free:
+            return renamed
+        renamed.update({name: found.pop(name) for name in free})
 
 
 def is_chosen(track: MovieTrackingTrack, space: SpaceClipEditor) -> bool:

@@ -265,6 +265,57 @@ def test_tracks_may_be_renamed_deleted_and_made_between_passes(footage: Footage,
     assert restored(footage, tmp_path) == expected
 
 
+def numbers_in(root: Path) -> dict[str, int]:
+    return {data.name: number for number, data in session_in(root).replay().tracks.items()}
+
+
+def test_a_renamed_track_keeps_its_number(footage: Footage, tmp_path: Path) -> None:
+    clip = new_clip(footage)
+    track_session(clip, tmp_path, [(1, 6)])
+    before = numbers_in(tmp_path)
+    tracks = clip.tracking.tracks
+    tracks["Survives.01"].name = "Nagel"
+    tracks["Survives.02"].name = "Survives.01"  # the name is free again
+    tracks["Survives.05"].name = "exchanged"
+    tracks["Survives.06"].name = "Survives.05"
+    tracks["exchanged"].name = "Survives.06"
+    tracks["Survives.03"].name = "moved"
+    tracks["moved"].markers.find_frame(4).co = (0.25, 0.75)
+    go_on(clip, tmp_path, (6, 8), restore=False)
+    after = numbers_in(tmp_path)
+    assert after["Nagel"] == before["Survives.01"]
+    assert after["Survives.01"] == before["Survives.02"]
+    assert after["Survives.05"] == before["Survives.05"]
+    assert after["moved"] not in before.values()  # it has other markers: it may be another one
+    assert not after.keys() & {"Survives.02", "Survives.03"}
+    expected = markers_of(clip)
+    assert restored(footage, tmp_path) == expected
+
+
+def test_a_file_from_before_tracks_were_renamed_gets_their_new_names(footage: Footage, tmp_path: Path) -> None:
+    file = str(tmp_path / "shot.blend")
+    clip = new_clip(footage)
+    clip.use_fake_user = True
+    track_session(clip, tmp_path, [(1, 6)])
+    bpy.ops.wm.save_as_mainfile(filepath=file)
+    tracks = clip.tracking.tracks
+    names = ["Survives.01", "Survives.02", "Survives.03"]
+    for name in names:
+        tracks[name].name = f"First {name}"
+    go_on(clip, tmp_path, (6, 8), restore=False)
+    for name in names:
+        tracks[f"First {name}"].name = f"Second {name}"
+    tracks["Survives.04"].name = "Survives.01"
+    go_on(clip, tmp_path, (8, 10), restore=False)
+    expected = markers_of(clip)
+
+    bpy.ops.wm.open_mainfile(filepath=file)
+    clip = bpy.data.movieclips[0]
+    with background_editor(clip) as editor:
+        Shot.join(editor, session_in(tmp_path)).close()
+    assert markers_of(clip) == expected
+
+
 @pytest.mark.parametrize("pair", [(1, FRAMES + 1), (0, 10), (10, 0), (FRAMES + 3, 1), (-5, -1)])
 def test_frames_outside_the_clip_are_refused(footage: Footage, tmp_path: Path, pair: tuple[int, int]) -> None:
     clip = new_clip(footage)

@@ -16,7 +16,7 @@ from ..core.footage import Footage, find_footage
 from ..core.journal import Position
 from ..core.losses import Losses
 from ..core.model import Outcome, SessionState, SessionStatus
-from ..core.session import TrackingSessionManager, delete_session, load_session, session_files, sessions_folder
+from ..core.session import TrackingSessionManager, delete_session, load_session, newest_session_files, sessions_folder
 from ..core.session_file import moment, resolve
 from . import live, overview
 from .clip import default_root, footage_of, mark_position, marked_position, open_footage
@@ -96,17 +96,17 @@ class Listing:
             stamp = 0.0  # what is done next may get the same time
         self.error = ""
         try:
-            files = session_files(root)
+            files, hidden = newest_session_files(root, SHOWN)
         except SessionUnreadable as error:
-            files = []
+            files, hidden = [], 0
             self.error = str(error)
         known: dict[Path, tuple[tuple[int, int], Row]] = {}
-        for path in reversed(files[-SHOWN:]):
+        for path in files:
             known[path] = self._looked_at(path)
             yield
         self._known = known
         self.rows = {path.stem: row for path, (_, row) in known.items()}
-        self.hidden = len(files) - len(known)
+        self.hidden = hidden
         self._root, self._stamp, self._looked = root, stamp, time.monotonic()
 
     def _looked_at(self, path: Path) -> tuple[tuple[int, int], Row]:

@@ -103,13 +103,24 @@ def resume_tracking(session_path: str | os.PathLike[str]) -> TrackingSessionMana
 def session_files(base_path: str | os.PathLike[str] | None = None) -> list[Path]:
     """The session files under `base_path`, by name, which is by age."""
     folder = sessions_folder(base_path)
+    return [folder / name for name in _session_names(folder)]
+
+
+def newest_session_files(base_path: str | os.PathLike[str], count: int) -> tuple[list[Path], int]:
+    """The `count` newest session files under `base_path`, the newest first, and how many older ones there are."""
+    folder = sessions_folder(base_path)
+    names = _session_names(folder)
+    return [folder / name for name in reversed(names[-count:])], max(0, len(names) - count)
+
+
+def _session_names(folder: Path) -> list[str]:
     try:
         names = sorted(os.listdir(folder))
     except FileNotFoundError:
         return []
     except OSError as error:
         raise SessionUnreadable(folder, error.strerror or str(error)) from error
-    return [folder / name for name in names if name.endswith(SUFFIXES) and not name.startswith(".")]
+    return [name for name in names if name.endswith(SUFFIXES) and not name.startswith(".")]
 
 
 def list_sessions(base_path: str | os.PathLike[str] | None = None) -> list[TrackingSession]:

@@ -169,7 +169,7 @@ def test_of_many_sessions_the_newest_are_read_in_slices_and_drawing_reads_none(
     assert "And 201 Older Ones" in drawn(panels.TRACKING_SESSIONS_PT_sessions, editor).text
     with monkeypatch.context() as patch:
         patch.setattr(sessions, "load_session", None)
-        patch.setattr(sessions, "session_files", None)
+        patch.setattr(sessions, "newest_session_files", None)
         began = time.perf_counter()
         for _ in range(20):
             drawn(panels.TRACKING_SESSIONS_PT_sessions, editor)
@@ -196,14 +196,17 @@ def test_of_many_sessions_the_newest_are_read_in_slices_and_drawing_reads_none(
 
 
 def test_the_list_is_due_when_the_folder_changed_and_seldom_looked_at(
-    footage: Footage, file: Path, root: Path, monkeypatch: pytest.MonkeyPatch
+    footage: Footage, file: Path, root: Path, extension: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     new_file(footage, file)
-    make(root, footage, "one")
+    path = make(root, footage, "one")
     os.utime(root / "sessions", (1e9, 1e9))
     assert sessions.listing.is_due()
-    fill()
     monkeypatch.setattr(sessions, "LOOK_INTERVAL", 0.0)
+    with owned(path, extension):
+        fill()
+        assert sessions.listing.is_due(), "its owner may die, which changes no file"
+    fill()
     assert not sessions.listing.is_due()
     make(root, footage, "two")
     assert sessions.listing.is_due()

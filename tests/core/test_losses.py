@@ -54,8 +54,8 @@ def test_a_track_that_left_the_picture_was_not_lost() -> None:
 
 
 def test_muted_markers_around_the_start_are_no_losses() -> None:
-    around = marker(1, 1, flags=MUTED) + marker(2, 0, flags=MUTED)
-    assert fed(step(2, [1, 2, 3], [4], around=around)).frames == {2: [4]}
+    around = marker(3, 0, flags=MUTED) + marker(3, 1, flags=MUTED)
+    assert fed(step(2, [1, 2], [4], around=around)).frames == {2: [4]}
 
 
 def test_a_track_that_takes_part_again_and_is_lost_at_once_counts() -> None:

@@ -16,7 +16,7 @@ from ..core.model import SessionState, TrackingSession
 from ..core.session import TrackingSessionManager, load_session, session_files, sessions_folder
 from ..core.session_file import checked_session, resolve
 from ..core.storage import SUFFIXES, read_document
-from .clip import footage_of, homeless_roots, marked_position, roots
+from .clip import default_root, footage_of, homeless_roots, marked_position, roots
 
 if TYPE_CHECKING:
     from bpy.types import MovieClip
@@ -107,7 +107,13 @@ def _candidates(
     there = {one.session_uid for one in others}
     taken |= {session_id for session_id, (uid, _) in contained.items() if uid in there}
     for root in folders:
-        for path in reversed(session_files(root)):
+        try:
+            paths = session_files(root)
+        except SessionUnreadable:
+            if root == default_root():
+                raise
+            continue  # nothing would be written there
+        for path in reversed(paths):
             said = said_of(path)
             if said is None or said.id in taken or not is_ours(path, said):
                 continue

@@ -266,6 +266,28 @@ def test_a_clip_that_was_deleted_and_opened_again_lacks_its_frames(footage: Foot
     assert last_frame(editor.clip) == 5
 
 
+def test_a_deleted_clip_that_undo_brings_back_has_what_it_had(footage: Footage, file: Path) -> None:
+    editor = new_file(footage, file)
+    track(editor, 1, 6)
+    bpy.data.movieclips.remove(editor.clip)
+    bpy.ops.ed.undo_push(message="Delete")
+    bpy.ops.ed.undo()
+    clip = bpy.data.movieclips[0]
+    assert last_frame(clip) == 6
+    assert (look(clip).missing, look(clip).undone, look(clip).frames) == (0, 0, 6)
+
+
+def test_a_user_folder_that_cannot_be_read_concerns_no_saved_file(footage: Footage, file: Path, tmp_path: Path) -> None:
+    (tmp_path / "user" / "tracking_sessions").mkdir(parents=True)
+    (tmp_path / "user" / "tracking_sessions" / "sessions").write_text("no folder")
+    editor = new_file(footage, None)
+    assert "cannot be read" in look(editor.clip).error
+    bpy.ops.wm.save_as_mainfile(filepath=str(file))
+    assert look(editor.clip) == overview.Overview()
+    begin(editor, steps=4).finish()
+    assert look(editor.clip).frames == 5
+
+
 def test_another_footage_in_the_clip_is_refused_and_said(
     footage: Footage, other_footage: Footage, file: Path, tmp_path: Path
 ) -> None:

@@ -79,7 +79,9 @@ class TRACKING_SESSIONS_PT_session(Panel):
             _draw_words(layout, context, seen.error, "ERROR")
             _tall(layout).operator(TRACKING_SESSIONS_OT_start_fresh.bl_idname)
         elif seen.owner:
-            _draw_words(layout, context, f"In use by {seen.owner}", "LOCKED")
+            who, since, when = seen.owner.partition(" since ")
+            words = f"In use by {who}{since}{_local(when) or when}"
+            _draw_words(layout, context, words, "LOCKED")
             _tall(layout).operator(TRACKING_SESSIONS_OT_wait.bl_idname, icon="TIME")
             _draw_track(layout, context)
         elif seen.is_missing:
@@ -91,8 +93,9 @@ class TRACKING_SESSIONS_PT_session(Panel):
 def _draw_missing(layout: UILayout, context: Context, seen: overview.Overview) -> None:
     """Frames are recorded that the file lacks, as after a crash: all that can be done about it, and nothing else."""
     frame = _in_scene(context.space_data.clip, seen.last_frame or 1)
-    words = f"{_frames(seen.missing)} recorded that this file does not have, up to frame {frame}{_when(seen.until)}"
-    _draw_words(layout, context, words, "RECOVER_LAST")
+    words = f"{_frames(seen.missing, 'is', 'are')} recorded that this file does not have, up to frame {frame}"
+    when = _local(seen.until)
+    _draw_words(layout, context, f"{words} ({when})" if when else words, "RECOVER_LAST")
     if seen.resume_frame is not None:
         _tall(layout).operator(TRACKING_SESSIONS_OT_resume.bl_idname, icon="PLAY")
         row = layout.row(align=True)
@@ -106,7 +109,7 @@ def _draw_next(layout: UILayout, context: Context, seen: overview.Overview) -> N
     """The file has what is recorded, or the artist took it back: go on, or track anew."""
     clip = context.space_data.clip
     if seen.is_undone:
-        words = f"{_frames(seen.undone)} recorded that were undone: restore them, or just track on"
+        words = f"{_frames(seen.undone, 'was', 'were')} undone but still recorded: restore or track on"
         _draw_words(layout, context, words, "LOOP_BACK")
         layout.operator(TRACKING_SESSIONS_OT_restore.bl_idname)
     elif seen.resume_frame is not None:
@@ -125,12 +128,12 @@ def _draw_running(layout: UILayout, context: Context, running: live.LivePass) ->
     direction = "Backwards" if running.run.plan.backwards else "Forwards"
     is_here = running.editor.clip == context.space_data.clip
     layout.label(text=f"Tracking {direction}" if is_here else f"Tracking “{running.clip_name}”", icon="REC")
+    _tall(layout).operator(TRACKING_SESSIONS_OT_pause.bl_idname, icon="PAUSE")  # where Resume Tracking was and will be
     layout.progress(factor=status.factor(running), text=status.position_text(running))
     column = layout.column(align=True)
     column.scale_y = 0.8
     for text in (status.frames_text(running), status.pace_text(running), status.tracks_text(running)):
         column.label(text=text)
-    _tall(layout).operator(TRACKING_SESSIONS_OT_pause.bl_idname, icon="PAUSE")
     words = "Auto Save waits while this goes on. Each frame is recorded at once, so nothing gets lost"
     _draw_words(layout, context, words, "FAKE_USER_ON")
 
@@ -162,18 +165,17 @@ def _in_scene(clip: MovieClip, frame: int) -> int:
     return frame + clip.frame_start - 1
 
 
-def _frames(count: int) -> str:
-    return f"{count} frame is" if count == 1 else f"{count} frames are"
+def _frames(count: int, one: str, more: str) -> str:
+    return f"1 frame {one}" if count == 1 else f"{count} frames {more}"
 
 
-def _when(recorded: str) -> str:
-    """A timestamp of a session as the clock on the wall has it."""
+def _local(recorded: str) -> str:
+    """A timestamp of a session as the clock on the wall has it; empty if it is none."""
     when = moment(recorded)
     if when is None:
         return ""
     local = when.astimezone()
-    day = "" if local.date() == datetime.now().date() else f" on {local:%Y-%m-%d}"
-    return f",{day} at {local:%H:%M}"
+    return f"{local:%H:%M}" if local.date() == datetime.now().date() else f"{local:%Y-%m-%d %H:%M}"
 
 
 def _draw_words(layout: UILayout, context: Context, text: str, icon: Any) -> None:

@@ -249,7 +249,6 @@ def clip_for(manager: TrackingSessionManager) -> MovieClip:
         clip = open_footage(footage)
         clip.frame_start = said.start
     mark_position(clip, manager.session.id, Position(0, 0))
-    overview.note_contained(manager.session.id, is_contained=False)  # another clip may have got it
     _changed()
     return clip
 

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import bpy
@@ -11,7 +10,6 @@ from bpy.types import Panel
 
 from ..bridge import live, overview
 from ..bridge.preferences import preferences
-from ..core.session_file import moment
 from ..operators import status
 from ..operators.recovery import (
     TRACKING_SESSIONS_OT_restore,
@@ -80,7 +78,7 @@ class TRACKING_SESSIONS_PT_session(Panel):
             _tall(layout).operator(TRACKING_SESSIONS_OT_start_fresh.bl_idname)
         elif seen.owner:
             who, since, when = seen.owner.partition(" since ")
-            words = f"In use by {who}{since}{_local(when) or when}"
+            words = f"In use by {who}{since}{overview.clock_time(when) or when}"
             _draw_words(layout, context, words, "LOCKED")
             _tall(layout).operator(TRACKING_SESSIONS_OT_wait.bl_idname, icon="TIME")
             _draw_track(layout, context)
@@ -94,7 +92,7 @@ def _draw_missing(layout: UILayout, context: Context, seen: overview.Overview) -
     """Frames are recorded that the file lacks, as after a crash: all that can be done about it, and nothing else."""
     frame = _in_scene(context.space_data.clip, seen.last_frame or 1)
     words = f"{_frames(seen.missing, 'is', 'are')} recorded that this file does not have, up to frame {frame}"
-    when = _local(seen.until)
+    when = overview.clock_time(seen.until)
     _draw_words(layout, context, f"{words} ({when})" if when else words, "RECOVER_LAST")
     if seen.resume_frame is not None:
         _tall(layout).operator(TRACKING_SESSIONS_OT_resume.bl_idname, icon="PLAY")
@@ -167,15 +165,6 @@ def _in_scene(clip: MovieClip, frame: int) -> int:
 
 def _frames(count: int, one: str, more: str) -> str:
     return f"1 frame {one}" if count == 1 else f"{count} frames {more}"
-
-
-def _local(recorded: str) -> str:
-    """A timestamp of a session as the clock on the wall has it; empty if it is none."""
-    when = moment(recorded)
-    if when is None:
-        return ""
-    local = when.astimezone()
-    return f"{local:%H:%M}" if local.date() == datetime.now().date() else f"{local:%Y-%m-%d %H:%M}"
 
 
 def _draw_words(layout: UILayout, context: Context, text: str, icon: Any) -> None:

@@ -6,9 +6,8 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
-from datetime import datetime, timedelta, timezone
+from datetime import datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -23,13 +22,12 @@ from tracking_sessions.bridge.preferences import Preferences
 from tracking_sessions.operators.status import clock, draw_status
 from tracking_sessions.panels.menu import draw_entries
 from tracking_sessions.panels.preferences import TRACKING_SESSIONS_AP_preferences
-from tracking_sessions.panels.session import TRACKING_SESSIONS_PT_session, TRACKING_SESSIONS_PT_top, _local
+from tracking_sessions.panels.session import TRACKING_SESSIONS_PT_session, TRACKING_SESSIONS_PT_top
 from tracking_sessions.panels.session import _draw_words as draw_words
 from tracking_sessions.tests.bpy.window import begin, inside, new_file, open_editor, open_file, session_of
 from tracking_sessions.tests.footage import Shot as Footage
 from tracking_sessions.tests.footage import make_shot
 
-NOW = datetime.now(timezone(timedelta(hours=1)))
 TRACK = ["Backwards", "Both", "Forwards"]
 ICONS = set(bpy.types.UILayout.bl_rna.functions["label"].parameters["icon"].enum_items.keys())
 
@@ -256,23 +254,6 @@ def test_frames_of_a_finished_pass_that_the_file_lacks_are_offered(footage: Foot
     layout = drawn(open_file(file))
     assert "11 frames are recorded that this file does not have, up to frame 12" in layout.text
     assert layout.buttons == layout.tall == ["Restore Markers", "Start Fresh"]
-
-
-@pytest.mark.parametrize(
-    ("recorded", "words"),
-    [
-        ("", ""),
-        ("nonsense", ""),
-        ("2026-01-31T10:15:00Z", "2026-01-31 11:15"),
-        (NOW.isoformat(), f"{NOW:%H:%M}"),
-    ],
-)
-def test_times_are_those_of_the_clock_on_the_wall(recorded: str, words: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("TZ", "CET-1")
-    time.tzset()
-    assert _local(recorded) == words
-    monkeypatch.undo()
-    time.tzset()
 
 
 def test_what_undo_took_back_is_offered_beside_going_on(footage: Footage, file: Path) -> None:

@@ -14,11 +14,11 @@ import pytest
 
 import tracking_sessions
 from tracking_sessions import registration
-from tracking_sessions.bridge import live, preferences, working_set
+from tracking_sessions.bridge import events, live, preferences, working_set
 from tracking_sessions.bridge.clip import default_root
 from tracking_sessions.core import journal
 from tracking_sessions.core.session import session_files
-from tracking_sessions.operators import status, track
+from tracking_sessions.operators import sessions, status, track
 from tracking_sessions.panels import menu
 from tracking_sessions.tests.bpy.window import begin, inside, new_file
 from tracking_sessions.tests.footage import Shot as Footage
@@ -28,6 +28,9 @@ from tracking_sessions.tests.footage import make_shot
 @pytest.fixture(scope="module")
 def footage(tmp_path_factory: pytest.TempPathFactory) -> Footage:
     return make_shot(tmp_path_factory.mktemp("shot"), 12, 320, 180, tracks=6)
+
+
+TIMERS = (events._tell_lost, sessions._fill)  # Blender has no list of them
 
 
 @pytest.fixture(autouse=True)
@@ -56,6 +59,7 @@ def all_of_blender() -> dict[str, Any]:
             for name, config in configs.items()
             if config is not None
         },
+        "timers": [one for one in TIMERS if bpy.app.timers.is_registered(one)],
         "properties": {
             name: set(getattr(bpy.types, name).bl_rna.properties.keys()) | set(vars(getattr(bpy.types, name)))
             for name in ("Scene", "MovieClip", "WindowManager", "Screen", "Object", "SpaceClipEditor")
@@ -149,6 +153,8 @@ def test_what_a_pass_has_put_into_blender_goes_with_the_extension(
         operator._live = begin(editor, steps=2)
         operator._timer = context.window_manager.event_timer_add(1.0, window=editor.window)
         monkeypatch.setattr(track, "_modal", operator)
+        for timer in TIMERS:
+            bpy.app.timers.register(timer, first_interval=60)
         status.Display().update(context)
     registration.unregister()
     assert live.current is None

@@ -168,16 +168,16 @@ def lost_words() -> str:
     verb = "is" if len(lost) == 1 and lost[0][1].missing == 1 else "are"
     until = clock_time(max(one.until for _, one in lost))
     return (
-        f"{' and '.join(parts)} {verb} recorded that this file does not have (until {until}): "
+        f"{' and '.join(parts)} {verb} recorded that this file does not have{until and f' (until {until})'}: "
         "see the Session panel in the Movie Clip Editor"
     )
 
 
 def clock_time(text: str) -> str:
-    """A timestamp as this place's clock shows it, with the day unless that is today."""
+    """A timestamp as this place's clock shows it, with the day unless that is today; empty if it is none."""
     at = moment(text)
     if at is None:
-        return text
+        return ""
     local = at.astimezone()
     return f"{local:%H:%M}" if local.date() == datetime.now(local.tzinfo).date() else f"{local:%Y-%m-%d %H:%M}"
 

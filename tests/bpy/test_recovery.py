@@ -3,6 +3,7 @@
 
 import json
 import re
+import time
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -119,6 +120,17 @@ def test_the_artist_is_told_at_once_what_the_opened_file_lacks(
     bpy.ops.wm.save_mainfile()
     open_file(file)
     assert operators.tell_lost() == {"CANCELLED"}
+
+
+def test_the_time_is_that_of_the_clock_on_the_wall(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "CET-1")
+    time.tzset()
+    now = datetime.now().astimezone()
+    assert overview.clock_time("2026-01-31T10:15:00Z") == "2026-01-31 11:15"
+    assert overview.clock_time(now.isoformat()) == f"{now:%H:%M}"
+    assert overview.clock_time("yesterday") == ""
+    monkeypatch.undo()
+    time.tzset()
 
 
 def test_several_clips_are_told_of_in_one_sentence(footage: Footage, other_footage: Footage, file: Path) -> None:

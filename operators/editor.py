@@ -33,7 +33,7 @@ class InEditor(Operator):
             return False
         seen = overview.overview(space.clip)
         if seen.owner and not cls._works_while_owned:
-            cls.poll_message_set(f"The session is in use by {seen.owner}: wait for it")
+            cls.poll_message_set(f"The session is in use by {owner_words(seen)}: wait for it")
             return False
         return cls._poll_session(seen)
 
@@ -45,6 +45,12 @@ class InEditor(Operator):
 
 def editor_of(context: Context) -> ClipEditor:
     return ClipEditor(context.window, context.area, context.space_data.clip)
+
+
+def owner_words(seen: overview.Overview) -> str:
+    """Who has the session, and since when by the clock on the wall."""
+    who, since, when = seen.owner.partition(" since ")
+    return f"{who}{since}{overview.clock_time(when) or when}"
 
 
 def redraw(context: Context) -> None:

@@ -11,6 +11,7 @@ from bpy.types import Panel
 from ..bridge import live, overview
 from ..bridge.preferences import preferences
 from ..operators import status
+from ..operators.editor import owner_words
 from ..operators.recovery import (
     TRACKING_SESSIONS_OT_restore,
     TRACKING_SESSIONS_OT_start_fresh,
@@ -77,9 +78,7 @@ class TRACKING_SESSIONS_PT_session(Panel):
             _draw_words(layout, context, seen.error, "ERROR")
             _tall(layout).operator(TRACKING_SESSIONS_OT_start_fresh.bl_idname)
         elif seen.owner:
-            who, since, when = seen.owner.partition(" since ")
-            words = f"In use by {who}{since}{overview.clock_time(when) or when}"
-            _draw_words(layout, context, words, "LOCKED")
+            _draw_words(layout, context, f"In use by {owner_words(seen)}", "LOCKED")
             _tall(layout).operator(TRACKING_SESSIONS_OT_wait.bl_idname, icon="TIME")
             _draw_track(layout, context)
         elif seen.is_missing:

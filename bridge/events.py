@@ -10,6 +10,7 @@ from bpy.app.handlers import persistent
 
 from ..core.errors import TrackingSessionError
 from . import live, overview
+from .clip import roots
 from .working_set import remove_leftovers
 
 
@@ -29,6 +30,8 @@ def _before_saving(*_: object) -> None:
 
 @persistent
 def _after_saving(*_: object) -> None:
+    if live.current is not None and live.current.shot.session.path.parent.parent not in roots():
+        _before_change()  # the file went to another folder, from which nobody would find what is recorded here
     owned = live.current.shot.session if live.current is not None else None
     for clip in bpy.data.movieclips:
         try:
@@ -39,7 +42,7 @@ def _after_saving(*_: object) -> None:
 
 @persistent
 def _before_change(*_: object) -> None:
-    """Undo, redo and loading replace the clip under a run: it pauses before that."""
+    """Undo, redo and loading replace the clip under a run, and quitting ends it: it pauses before that."""
     if live.current is not None:
         try:
             live.current.finish()

@@ -186,6 +186,27 @@ def test_a_session_begun_before_the_file_was_saved_stays_with_it(
     assert look(footage_opened(footage).clip) == overview.Overview()
 
 
+def test_a_pass_pauses_when_its_file_goes_to_another_folder(footage: Footage, file: Path, tmp_path: Path) -> None:
+    editor = new_file(footage, file)
+    begin(editor, steps=4)
+    copy = file.with_name("same folder.blend")
+    bpy.ops.wm.save_as_mainfile(filepath=str(copy))
+    assert live.current is not None
+    (tmp_path / "elsewhere").mkdir()
+    other = tmp_path / "elsewhere" / "shot.blend"
+    bpy.ops.wm.save_as_mainfile(filepath=str(other))
+    assert live.current is None
+    assert (session_of(file).get_resume_point(), session_of(file).owner) == (5, "")
+    assert last_frame(editor.clip) == 5
+    track(editor, 5, 8)
+    start_blender_anew()
+    editor = open_file(other)
+    assert look(editor.clip).missing == 3
+    with inside(editor):
+        operators.restore()
+    assert last_frame(editor.clip) == 8
+
+
 def test_saving_goes_on_though_the_session_cannot_be_written(footage: Footage, file: Path, tmp_path: Path) -> None:
     editor = new_file(footage, None)
     begin(editor, steps=4).finish()

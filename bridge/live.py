@@ -18,8 +18,7 @@ from .preferences import preferences
 from .shot import Shot
 
 TICK = 1 / 30  # seconds of tracking per timer tick; one step at least
-DELIVERY = 0.0008  # seconds per tick of giving markers to the artist's tracks, as long as none waits too long
-PATIENCE = 2  # intervals that a track may wait for what is recorded; then more is done per tick
+DELIVERY = 0.0008  # seconds per tick of giving markers to the artist's tracks; more when they wait for too long
 RATE_SPAN = 3.0  # seconds over which the frames per second are counted
 
 current: LivePass | None = None
@@ -124,7 +123,7 @@ class LivePass:
         if not self._is_delivering:
             self._is_delivering = True
             self._delivery_began = now
-        late = (now - self._delivery_began) / (PATIENCE * self._interval)
+        late = (now - self._delivery_began) / self._interval
         self._is_delivering = not self.run.deliver_for(DELIVERY * max(1.0, late))
 
     def _follow(self) -> None:

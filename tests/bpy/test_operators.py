@@ -513,11 +513,16 @@ def test_a_pass_that_ends_saves_a_copy_beside_its_session(footage: Footage, file
     editor.clip.filepath = bpy.path.relpath(editor.clip.filepath)
     bpy.ops.wm.save_mainfile()
     bpy.context.preferences.filepaths.save_version = 3
+    bpy.context.preferences.filepaths.use_relative_paths = False
     saved = file.read_bytes()
     for _ in range(3):
         bpy.context.scene.frame_current = 1
         with inside(editor):
             assert operators.track() == {"FINISHED"}
+        (session_of(file).folder / "fresh.blend").write_bytes(b"cut short by a crash")
+    bpy.context.scene.frame_current = 1
+    with inside(editor):
+        operators.track()
     assert names_in(session_of(file).folder) == {"copy.blend"}
     assert file.read_bytes() == saved
     assert bpy.data.filepath == str(file)

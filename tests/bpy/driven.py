@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A track operator in the middle of a pass, sent events as in a window: there is no event loop without one."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import bpy
+
+from tracking_sessions.bridge import live
+from tracking_sessions.bridge.editor import ClipEditor
+from tracking_sessions.operators import status
+from tracking_sessions.operators.track import _TracksLive
+from tracking_sessions.tests.bpy.window import begin
+
+
+class Driven:
+    """The operator, and what it has reported."""
+
+    modal, cancel, _end, _save_copy = _TracksLive.modal, _TracksLive.cancel, _TracksLive._end, _TracksLive._save_copy
+
+    def __init__(self, editor: ClipEditor, steps: int = 1, **asked: Any) -> None:
+        self.editor = editor
+        self.reports: list[tuple[set[str], str]] = []
+        self._live = begin(editor, steps=steps, **asked)
+        self._display = status.Display()
+        self._timer: Any = bpy.context.window_manager.event_timer_add(1.0, window=editor.window)
+
+    def report(self, kind: set[str], text: str) -> None:
+        self.reports.append((kind, text))
+
+    def send(self, kind: str = "TIMER", value: str = "PRESS") -> Any:
+        event: Any = SimpleNamespace(type=kind, value=value)
+        context = bpy.context
+        with context.temp_override(window=context.window_manager.windows[0]):
+            return self.modal(context, event)  # type: ignore[arg-type]
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing is left of it in Blender."""
+        return live.current is None and self._timer is None and not status_is_ours()
+
+
+def status_is_ours() -> bool:
+    return bpy.types.STATUSBAR_HT_header.draw is status.draw_status  # type: ignore[attr-defined]

@@ -54,7 +54,10 @@ class Delivery:
     @property
     def where(self) -> MovieTrackingObject | None:
         """The tracking object, whatever it is called now; None if it was deleted."""
-        return next((one for one in self._clip.tracking.objects if one.as_pointer() == self._where), None)
+        for one in self._clip.tracking.objects:
+            if one.as_pointer() == self._where:
+                return one
+        return None
 
     def find(self, number: int) -> MovieTrackingTrack | None:
         """The track of that number, whatever it is called now; None if it was deleted."""
@@ -63,12 +66,13 @@ class Delivery:
         if where is None or place is None:
             return None
         tracks = where.tracks
-        if place.index >= len(tracks) or tracks[place.index].as_pointer() != place.address:
+        track = tracks[place.index] if place.index < len(tracks) else None
+        if track is None or track.as_pointer() != place.address:
             index = next((index for index, one in enumerate(tracks) if one.as_pointer() == place.address), None)
             if index is None:
                 return None
-            self._places[number] = place = place._replace(index=index)
-        track = tracks[place.index]
+            self._places[number] = place._replace(index=index)
+            track = tracks[index]
         # one that was made since may be where one was that was deleted
         is_same = track.name == self._names[number] or track.markers.find_frame(place.frame) is not None
         return track if is_same else None

@@ -18,7 +18,7 @@ from ..core.journal import KEYED, MARKER_HEAD, MARKER_SIZE, MUTED
 from ..core.replay import split_rows
 
 if TYPE_CHECKING:
-    from bpy.types import MovieTrackingMarker, MovieTrackingTrack
+    from bpy.types import MovieTrackingTrack
 
 SETTINGS = (
     "pattern_match",
@@ -146,7 +146,12 @@ def merge_rows(track: MovieTrackingTrack, rows: Mapping[int, bytes]) -> None:
         view.release()
         markers.foreach_set(name, column)
     for frame, row in rows.items():
-        _set_flags(markers[at[frame]], row[8])
+        marker = markers[at[frame]]
+        mute, keyed = bool(row[8] & MUTED), bool(row[8] & KEYED)
+        if marker.mute != mute:
+            marker.mute = mute
+        if marker.is_keyed != keyed:
+            marker.is_keyed = keyed
 
 
 def _merge_few(track: MovieTrackingTrack, rows: Iterable[bytes]) -> None:
@@ -157,21 +162,20 @@ def _merge_few(track: MovieTrackingTrack, rows: Iterable[bytes]) -> None:
     for row in rows:
         _, frame, flags = MARKER_HEAD.unpack_from(row)
         words = memoryview(row).cast("f")
-        marker: Any = (find(frame) if frame <= last else None) or insert(frame)
+        marker: Any = find(frame) if frame <= last else None
+        if marker is None:
+            marker, was = insert(frame), KEYED  # as Blender makes it
+        else:
+            was = MUTED * marker.mute | KEYED * marker.is_keyed
         resolve = marker.path_resolve  # a property resolved as such takes values as they are, an attribute clamps them
         resolve("co", False).foreach_set(words[3:5])
         marker.pattern_corners.foreach_set(words[5:13])
         resolve("search_min", False).foreach_set(words[13:15])
         resolve("search_max", False).foreach_set(words[15:17])
-        _set_flags(marker, flags)
-
-
-def _set_flags(marker: MovieTrackingMarker, flags: int) -> None:
-    mute, keyed = bool(flags & MUTED), bool(flags & KEYED)
-    if marker.mute != mute:
-        marker.mute = mute
-    if marker.is_keyed != keyed:
-        marker.is_keyed = keyed
+        if (flags ^ was) & MUTED:
+            marker.mute = bool(flags & MUTED)
+        if (flags ^ was) & KEYED:
+            marker.is_keyed = bool(flags & KEYED)
 
 
 def _places(track: MovieTrackingTrack, frames: Iterable[int]) -> dict[int, int]:

@@ -147,6 +147,10 @@ class Window:
         """Move the mouse to x, y and wait for Blender to notice."""
         self._on_screen("bash", "-c", f"xdotool mousemove {x:.0f} {y:.0f}; sleep 0.3")
 
+    def wander(self) -> None:
+        """Move the mouse for a second, twenty times."""
+        self._on_screen("bash", "-c", "for x in $(seq 300 10 490); do xdotool mousemove $x 400; sleep 0.05; done")
+
     def key(self, *keys: str) -> None:
         """Press keys or combinations, one after the other, as xdotool spells them: "Escape", "ctrl+z"."""
         self._on_screen("xdotool", "key", "--delay", "100", *keys)

@@ -1,0 +1,169 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Runs in Blender with a window: track the clip plate/ from a frame that is far on, and from one that is not.
+
+plan.json says from which frames, how many, and where the tracks are on the frames of the loop that the clip repeats.
+`figures.json` tells for each start what each tick took, in seconds: `own` work (all of it but Blender's tracking), by
+the clock and of the `processor`, of which waiting for the `disk` and giving markers to the tracks (`delivery`); when
+each of its `steps` ended, whether the session file was written, and by how many frames the tracks are `late`. And it
+tells when each of the `events` was handled, and those of the mouse (`moves`).
+"""
+
+import json
+import os
+import time
+from pathlib import Path
+
+import bpy
+from bl_ext.user_default.tracking_sessions.bridge import editor, live, markers
+from bl_ext.user_default.tracking_sessions.core import journal, run
+from bl_ext.user_default.tracking_sessions.operators import track as operators
+
+bpy.context.preferences.view.show_splash = False
+bpy.context.preferences.use_preferences_save = False
+PLAN = json.loads(Path("plan.json").read_text(encoding="utf-8"))
+figures = {}
+spent = {}
+ticks, moves, events = [], [], []
+
+
+def timed(owner, name, key, at=None):
+    """Let `spent` count the seconds that a function takes, and `at` when it ended."""
+    inner = getattr(owner, name)
+
+    def outer(*args, **kwargs):
+        begun, used = time.perf_counter(), time.thread_time()
+        try:
+            return inner(*args, **kwargs)
+        finally:
+            spent[key] = spent.get(key, 0.0) + time.perf_counter() - begun
+            spent[f"{key}, processor"] = spent.get(f"{key}, processor", 0.0) + time.thread_time() - used
+            if at is not None:
+                at.append(time.perf_counter())
+
+    setattr(owner, name, outer)
+
+
+ends = []
+timed(editor.ClipEditor, "track", "track")
+timed(run.Run, "step", "step", ends)
+timed(run.Run, "deliver_for", "delivery")
+timed(os, "fsync", "disk")
+modal = operators._TracksLive.modal
+
+
+def timed_modal(self, context, event):
+    if event.type != "TIMER" or live.current is None:
+        return modal(self, context, event)
+    spent.clear()
+    ends.clear()
+    session = live.current.shot.session
+    files = session.files_written
+    begun, used = time.perf_counter(), time.thread_time()
+    result = modal(self, context, event)
+    took, used = time.perf_counter() - begun, time.thread_time() - used
+    if live.current is not None:  # the last tick ends the pass and brings everything up to date
+        ticks.append(
+            {
+                "begun": begun,
+                "took": took,
+                "own": took - spent.get("track", 0.0),
+                "processor": used - spent.get("track, processor", 0.0),
+                "disk": spent.get("disk", 0.0),
+                "delivery": spent.get("delivery", 0.0),
+                "steps": [end - begun for end in ends],
+                "wrote_file": session.files_written > files,
+                "late": abs(live.current.run.frame - live.current.run.delivered),
+            }
+        )
+    return result
+
+
+operators._TracksLive.modal = timed_modal
+
+
+class Observer(bpy.types.Operator):
+    """Note when Blender handles events"""
+
+    bl_idname = "wm.observe_events"
+    bl_label = "Observe"
+
+    def invoke(self, context, event):
+        context.window_manager.modal_handler_add(self)
+        return {"RUNNING_MODAL"}
+
+    def modal(self, context, event):
+        if live.current is None:
+            return {"FINISHED", "PASS_THROUGH"}
+        events.append(time.perf_counter())
+        if event.type == "MOUSEMOVE":
+            moves.append(time.perf_counter())
+        return {"PASS_THROUGH"}
+
+
+bpy.utils.register_class(Observer)
+
+
+def show():
+    window = bpy.context.window_manager.windows[0]
+    area = max(window.screen.areas, key=lambda area: area.width * area.height)
+    area.type = "CLIP_EDITOR"
+    area.spaces.active.mode = "TRACKING"
+    bpy.app.timers.register(begin, first_interval=1)
+
+
+def clip_with(tracked):
+    """The clip, its tracks having a marker on each of the frames 1 to `tracked`."""
+    clip = bpy.data.movieclips.load(str(sorted(Path("plate").iterdir())[0].absolute()))
+    for name, where in PLAN["tracks"].items():
+        track = clip.tracking.tracks.new(name=name, frame=1)
+        track.markers[0].co = where[0]
+        first = markers.read_rows(track, 0)
+        head = journal.MARKER.unpack(first)
+        rows = [journal.MARKER.pack(0, n, 0, *where[(n - 1) % len(where)], *head[5:]) for n in range(2, tracked + 1)]
+        markers.write_rows(track, first + b"".join(rows))
+        track.select = True
+    return clip
+
+
+def begin():
+    start = PLAN["starts"][len(figures)]
+    bpy.ops.wm.save_as_mainfile(filepath=str(Path(f"after-{start}.blend").absolute()))  # each has its session
+    window = bpy.context.window_manager.windows[0]
+    area = next(area for area in window.screen.areas if area.type == "CLIP_EDITOR")
+    space = area.spaces.active
+    space.clip = clip_with(start)
+    space.show_region_ui = True
+    scene = bpy.context.scene
+    scene.frame_start, scene.frame_end, scene.frame_current = 1, start + PLAN["frames"], start
+    region = next(region for region in area.regions if region.type == "WINDOW")
+    with bpy.context.temp_override(window=window, area=area, region=region):
+        bpy.ops.clip.view_all(fit_view=True)
+        assert bpy.ops.tracking_sessions.track("INVOKE_DEFAULT") == {"RUNNING_MODAL"}
+        bpy.ops.wm.observe_events("INVOKE_DEFAULT")
+    for one in (ticks, moves, events):
+        one.clear()
+    bpy.app.timers.register(wait, first_interval=0.5)
+
+
+def wait():
+    if live.current is not None:
+        return 0.5
+    clip = bpy.data.movieclips[-1]
+    last = min(max(marker.frame for marker in track.markers if not marker.mute) for track in clip.tracking.tracks)
+    figures[str(PLAN["starts"][len(figures)])] = {
+        "ticks": list(ticks),
+        "moves": list(moves),
+        "events": list(events),
+        "last_frame": last,
+        "tick": live.TICK,
+    }
+    bpy.data.movieclips.remove(clip)
+    if len(figures) < len(PLAN["starts"]):
+        bpy.app.timers.register(begin, first_interval=0.1)
+        return None
+    Path("figures.json").write_text(json.dumps(figures), encoding="utf-8")
+    print("measured", flush=True)
+    return None
+
+
+bpy.app.timers.register(show, first_interval=0.2)

@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Blender stays usable while 100 tracks are tracked at 1920x1080, after 10 frames and after 4,000.
+
+What depends on the machine and its load is printed (`pytest -s`) for docs/performance.md, the rest is held to.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import statistics
+import time
+from collections.abc import Iterable
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tracking_sessions.tests.blender.machine import Machine
+from tracking_sessions.tests.blender.real import ROOT
+from tracking_sessions.tests.footage import Shot, make_long
+
+STARTS = 10, 4000
+FRAMES = 30  # to track from each
+LOOP = 8  # rendered frames; the others are the same pictures again
+
+
+@pytest.fixture(scope="module")
+def plate(tmp_path_factory: pytest.TempPathFactory) -> Shot:
+    folder = tmp_path_factory.mktemp("plate")
+    return make_long(folder, max(STARTS) + FRAMES, 1920, 1080, tracks=100, loop=LOOP, noise=0)
+
+
+def shown(seconds: Iterable[float]) -> str:
+    values = sorted(1e3 * one for one in seconds)
+    if not values:
+        return "none"
+    return f"{statistics.median(values):7.2f} {values[int(len(values) * 0.95)]:7.2f} {values[-1]:7.2f}  ({len(values)})"
+
+
+def report(name: str, start: int, said: dict[str, Any]) -> None:
+    ticks = said["ticks"]
+    plain = [tick for tick in ticks if not tick["wrote_file"]]
+    print(f"\n{name}, {start:,} frames tracked before; ms: median, 95th percentile, maximum, of how many")
+    for words, values in (
+        ("own work of a tick", [tick["own"] for tick in plain]),
+        ("of which the processor", [tick["processor"] for tick in plain]),
+        ("of which waiting for the disk", [tick["disk"] for tick in plain]),
+        ("of which giving markers to the tracks", [tick["delivery"] for tick in plain]),
+        ("own work, session file written", [tick["own"] for tick in ticks if tick["wrote_file"]]),
+        ("of which the processor", [tick["processor"] for tick in ticks if tick["wrote_file"]]),
+        ("of which waiting for the disk", [tick["disk"] for tick in ticks if tick["wrote_file"]]),
+        ("tick", [tick["took"] for tick in ticks]),
+        ("from one event to the next", [b - a for a, b in pairwise(said["events"])]),
+        ("from one move of the mouse to the next", [b - a for a, b in pairwise(said["moves"])]),
+    ):
+        print(f"{words:>40} {shown(values)}")
+    print(f"{'frames that a track waits, at most':>40} {max(tick['late'] for tick in ticks):4}")
+
+
+def test_blender_stays_usable(machine: Machine, plate: Shot, tmp_path: Path) -> None:
+    shutil.rmtree(tmp_path / "plate")
+    (tmp_path / "plate").mkdir()
+    for file in plate.files:
+        os.link(file, tmp_path / "plate" / file.name)
+    where = {one.name: [plate.truth(one.name, frame) for frame in range(1, LOOP + 1)] for one in plate.tracks}
+    plan = {"starts": STARTS, "frames": FRAMES, "tracks": where}
+    (tmp_path / "plan.json").write_text(json.dumps(plan), encoding="utf-8")
+    shutil.copy(ROOT / "tests" / "blender" / "measure_window.py", tmp_path)
+    with machine.window("--python-exit-code", "7", "--python", "measure_window.py") as window:
+        said = tmp_path / "figures.json"
+        until = time.monotonic() + 60
+        while not said.exists() and time.monotonic() < until:
+            window.wander()
+            assert "Traceback" not in window.log.read_text("utf-8", "replace"), window.log.read_text("utf-8", "replace")
+        printed = window.wait_for("measured", 1)
+        assert "Traceback" not in printed, printed
+        figures = json.loads(said.read_text(encoding="utf-8"))
+    own = {}
+    for start in STARTS:
+        one = figures[str(start)]
+        report(machine.name or "Blender", start, one)
+        ticks = one["ticks"]
+        assert one["last_frame"] == start + FRAMES
+        assert len(ticks) >= FRAMES // 2
+        for tick in ticks:
+            assert all(end < one["tick"] for end in tick["steps"][:-1]), "a tick went on after its time"
+        gaps = [(a["begun"] + a["took"], b["begun"]) for a, b in pairwise(ticks)]
+        heard = [any(end <= at <= begun for at in one["moves"]) for end, begun in gaps]
+        assert sum(heard) > len(heard) // 2, "the mouse, which moves all the time, is not heard between two steps"
+        own[start] = statistics.median(tick["processor"] for tick in ticks if not tick["wrote_file"])
+    few, many = (own[start] for start in STARTS)
+    assert many < 1.5 * few + 0.001, "what a tick costs grows with the frames tracked before"

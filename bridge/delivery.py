@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..core.errors import ClipChanged
@@ -27,27 +28,29 @@ class _Place(NamedTuple):
 
 
 class Delivery:
-    """The artist's tracks of a pass, and how they get their markers."""
+    """The artist's tracks of a run, and how they get their markers. One serves all passes of the run."""
 
     def __init__(
-        self, clip: MovieClip, session_id: str, plan: Pass, tracks: Mapping[int, TrackData], frame: int
+        self, clip: MovieClip, session_id: str, where: str, tracks: Mapping[int, TrackData], frame: int
     ) -> None:
-        """`tracks` tells the names that the tracks have now. Raises ClipChanged if their tracking object is gone."""
+        """`tracks` tells the names that the tracks of the tracking object `where` have now, which starts on `frame`.
+
+        Raises ClipChanged if the tracking object is gone.
+        """
         self._clip = clip
         self._session_id = session_id
-        self._direction = plan.direction
-        self._names = {number: tracks[number].name for number in plan.tracks if number in tracks}
+        self._tracks = {number: data for number, data in tracks.items() if data.object == where}
         self._gone: set[int] = set()  # tracks of which it was said that they were deleted
-        self._object = plan.object
-        where = clip.tracking.objects.get(plan.object)
-        if where is None:
+        self._object = where
+        found = clip.tracking.objects.get(where)
+        if found is None:
             raise self._without_object()
-        self._where = where.as_pointer()
+        self._where = found.as_pointer()
         self._places: dict[int, _Place] = {}
-        there = {track.name: (index, track) for index, track in enumerate(where.tracks)}
-        for number, name in self._names.items():
-            if name in there:
-                index, track = there[name]
+        there = {track.name: (index, track) for index, track in enumerate(found.tracks)}
+        for number, data in self._tracks.items():
+            if data.name in there:
+                index, track = there[data.name]
                 marker = track.markers.find_frame(frame, exact=False)
                 self._places[number] = _Place(index, track.as_pointer(), marker.frame if marker is not None else frame)
 
@@ -74,26 +77,40 @@ class Delivery:
             self._places[number] = place._replace(index=index)
             track = tracks[index]
         # one that was made since may be where one was that was deleted
-        is_same = track.name == self._names[number] or track.markers.find_frame(place.frame) is not None
+        is_same = track.name == self._tracks[number].name or track.markers.find_frame(place.frame) is not None
         return track if is_same else None
 
-    def tracks(self) -> list[MovieTrackingTrack]:
+    def tracks(self, plan: Pass) -> list[MovieTrackingTrack]:
         """The tracks of the pass that are there."""
-        return [track for number in self._places if (track := self.find(number)) is not None]
+        return [track for number in plan.tracks if (track := self.find(number)) is not None]
+
+    def renamed(self) -> list[TrackData]:
+        """The tracks that are called otherwise than when this was asked last."""
+        try:
+            found = [(data, self.find(number)) for number, data in self._tracks.items()]
+        except ReferenceError:  # the clip was deleted
+            return []
+        changed = [
+            replace(data, name=track.name) for data, track in found if track is not None and track.name != data.name
+        ]
+        self._tracks.update({data.id: data for data in changed})
+        return changed
 
     def gone(self, numbers: Sequence[int]) -> ClipChanged:
         """What to tell about deleted tracks."""
         if self.where is None:
             return self._without_object()
-        name = self._names.get(numbers[0], "")
+        name = self._tracks[numbers[0]].name
         said = f"Track “{name}” is" if len(numbers) == 1 else f"{len(numbers)} tracks (“{name}”, …) are"
         return ClipChanged(f"{said} gone from the clip: undo that, or resume to track the others on")
 
     def _without_object(self) -> ClipChanged:
         return ClipChanged(f"The tracking object “{self._object}” is gone: undo that, or start a fresh session")
 
-    def give(self, steps: Sequence[Step], position: Position) -> Iterator[None]:
-        """Give the markers of steps to one track after the other; the clip then holds the journal up to `position`.
+    def give(self, plan: Pass, steps: Sequence[Step], position: Position) -> Iterator[None]:
+        """Give the markers of steps of the pass to one track after the other.
+
+        At the end the clip holds the journal up to `position`.
 
         Raises ClipChanged if the clip is gone, or, when all others have theirs, for the tracks that are.
         """
@@ -106,21 +123,21 @@ class Delivery:
         is_complete = True
         try:
             for number, rows in markers.items():
-                is_complete = (number in self._gone or self._give_to(number, rows)) and is_complete
+                is_complete = (number in self._gone or self._give_to(number, rows, plan.direction)) and is_complete
                 yield
             mark_position(self._clip, self._session_id, position)
-            gone = [] if is_complete else [n for n in self._places if n not in self._gone and self.find(n) is None]
+            gone = [] if is_complete else [n for n in plan.tracks if n not in self._gone and self.find(n) is None]
         except ReferenceError as error:
             raise ClipChanged("The clip was deleted: undo that, or open the file again, then resume") from error
         self._gone.update(gone)
         if gone:
             raise self.gone(gone)
 
-    def _give_to(self, number: int, rows: list[bytes]) -> bool:
+    def _give_to(self, number: int, rows: list[bytes], direction: int) -> bool:
         track = self.find(number)
         if track is None:
             return False
         found = {frame_of(row): row for row in rows}
-        spread_rows(rows[-1], self._direction, {number: found})  # the guards of the others would be written over
+        spread_rows(rows[-1], direction, {number: found})  # the guards of the others would be written over
         merge_rows(track, found)
         return True

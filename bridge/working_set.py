@@ -215,7 +215,9 @@ class WorkingSet:
         if APART:
             self._place = self._own_place()
         self._place.clip.tracking.settings.speed = "FASTEST"  # any other makes each step sleep
-        self._delivery = delivery = Delivery(self._clip, self._session_id, plan, self._tracks, frame)
+        if self._delivery is None:  # in later passes, and after a rest, names may be others
+            self._delivery = Delivery(self._clip, self._session_id, plan.object, self._tracks, frame)
+        delivery = self._delivery
         self._object = self._place.clip.tracking.objects.new(OBJECT_NAME)
         try:
             made: list[_Follower] = []
@@ -320,7 +322,10 @@ class WorkingSet:
         return MARKER.pack(number, frame, flags | MUTED * marker.mute | KEYED * marker.is_keyed, *values)
 
     def deliver(self, steps: Sequence[Step], position: Position) -> Iterator[None]:
-        return self._delivery.give(steps, position) if self._delivery is not None else iter(())
+        return self._delivery.give(self._plan, steps, position) if self._delivery is not None else iter(())
+
+    def renamed(self) -> Sequence[TrackData]:
+        return self._delivery.renamed() if self._delivery is not None else ()
 
     def end(self) -> None:
         place, self._place = self._place, self._editor
@@ -347,7 +352,7 @@ class WorkingSet:
         if delivery is None or where is None or all(plane.use_auto_keying for plane in where.plane_tracks):
             return
         start = self._plan.start
-        tracks = [one for one in delivery.tracks() if one.markers.find_frame(start) is not None]
+        tracks = [one for one in delivery.tracks(self._plan) if one.markers.find_frame(start) is not None]
         active, objects.active = objects.active, where
         try:
             self._editor.move_planes(tracks, start)

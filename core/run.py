@@ -11,7 +11,8 @@ from .errors import TrackingSessionError
 from .footage import FootageCheck
 from .journal import Position
 from .manager import TrackingSessionManager
-from .model import Outcome, Pass
+from .merging import tracks_record
+from .model import Outcome, Pass, TrackData
 
 
 class Step(NamedTuple):
@@ -42,6 +43,10 @@ class Tracker(Protocol):
 
         At the end the clip holds the journal up to `position`.
         """
+        ...
+
+    def renamed(self) -> Sequence[TrackData]:
+        """The tracks that the artist has given another name since the pass began, or since this was asked last."""
         ...
 
     def end(self) -> None:
@@ -162,6 +167,7 @@ class Run:
         """Hand on what is recorded and take the tracker out of the clip until the next step, for saving say."""
         try:
             self._deliver()
+            self._record_names()
         finally:
             if self._begun:
                 self._begun = False
@@ -170,7 +176,15 @@ class Run:
     def _close(self, outcome: Outcome, detail: str = "") -> None:
         self.outcome = outcome
         self._deliver()
+        self._record_names()
         self.session.close_pass(self.plan.number, outcome, detail)
+
+    def _record_names(self) -> None:
+        """All is handed on; the clip has the new names already."""
+        renamed = self._tracker.renamed()
+        if renamed:
+            self._position = self.session.append(tracks_record(renamed))
+            self._deliver()
 
     def deliver_for(self, seconds: float) -> bool:
         """Hand on for about so many seconds, a bit at least; True when all tracks have what was recorded at the first
@@ -217,4 +231,5 @@ class Run:
             self._deliver()
         finally:
             if not isinstance(error, TrackingSessionError) or error.exit_code != 75:
+                self._record_names()
                 self.session.close_pass(self.plan.number, Outcome.FAILED, str(error) if error else "")

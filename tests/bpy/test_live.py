@@ -23,7 +23,7 @@ from tracking_sessions.tests.bpy.tracking import (
     new_clip,
     track_session,
 )
-from tracking_sessions.tests.bpy.window import begin, inside, new_file, open_editor, operators, session_of
+from tracking_sessions.tests.bpy.window import begin, inside, new_file, open_editor, open_file, operators, session_of
 from tracking_sessions.tests.footage import Shot as Footage
 from tracking_sessions.tests.footage import make_shot
 
@@ -284,3 +284,36 @@ def test_leaving_the_clip_pauses(footage: Footage, file: Path, leave: Callable[[
     assert live.current is None
     assert [where.name for where in editor.clip.tracking.objects] == ["Camera"]
     assert max(last_frames(editor.clip)) == session_of(file).get_resume_point() == 6
+
+
+def test_a_track_renamed_in_the_middle_goes_on_after_a_pause(footage: Footage, file: Path, whole: Markers) -> None:
+    editor = new_file(footage, file)
+    run = begin(editor, steps=5)
+    editor.clip.tracking.tracks["Survives.02"].name = "Door"
+    assert run.tick(0)
+    run.finish()
+    with inside(editor):
+        assert operators.resume() == {"FINISHED"}
+    names = {"Camera/Survives.02": "Camera/Door"}
+    assert markers_of(editor.clip) == {names.get(name, name): rows for name, rows in whole.items()}
+
+
+@pytest.mark.parametrize("is_saved", [True, False])
+def test_a_track_renamed_in_the_middle_is_there_once_after_a_crash(
+    footage: Footage, file: Path, whole: Markers, is_saved: bool
+) -> None:
+    editor = new_file(footage, file)
+    run = begin(editor, steps=5)
+    editor.clip.tracking.tracks["Survives.02"].name = "Door"
+    if is_saved:
+        bpy.ops.wm.save_mainfile()
+    for _ in range(3):
+        assert run.tick(0)
+    run.finish()
+    registration.unregister()  # a Blender that starts anew
+    registration.register()
+    editor = open_file(file)
+    with inside(editor):
+        assert operators.resume() == {"FINISHED"}
+    names = {"Camera/Survives.02": "Camera/Door"}  # a file from before gets the new name
+    assert markers_of(editor.clip) == {names.get(name, name): rows for name, rows in whole.items()}

@@ -93,6 +93,9 @@ class FakeTracker:
             yield
         self.position = position
 
+    def renamed(self) -> Sequence[TrackData]:
+        return ()
+
     def end(self) -> None:
         self.calls.append("end")
 

@@ -13,7 +13,7 @@ import bpy
 from ..core.errors import FootageUnusable, JournalDamaged, SessionUnreadable
 from ..core.journal import Position
 from ..core.model import SessionState, TrackingSession
-from ..core.session import TrackingSessionManager, load_session, session_files, sessions_folder
+from ..core.session import TrackingSessionManager, session_files, sessions_folder
 from ..core.session_file import checked_session, resolve
 from ..core.storage import SUFFIXES, read_document
 from .clip import default_root, footage_of, homeless_roots, marked_position, roots
@@ -28,19 +28,20 @@ _said: dict[Path, tuple[float, TrackingSession | None]] = {}
 """What the session files say, with the time they were modified; None for those that cannot be read."""
 
 
-def find_session(clip: MovieClip) -> TrackingSessionManager | None:
+def find_session(clip: MovieClip, *, salvage: bool = False) -> TrackingSessionManager | None:
     """The session that the clip is marked with, or else the last one that was lost, of this file and clip by name, or,
     for files that were never saved, of the same footage.
 
-    Discarded ones are passed over. Raises SessionUnreadable or JournalDamaged.
+    Discarded ones are passed over. With `salvage` a damaged journal is read as far as it is whole. Raises
+    SessionUnreadable or JournalDamaged.
     """
     mark = marked_position(clip)
     path = session_file(mark[0]) if mark is not None else None
     if path is not None:
-        manager = load_session(path)
+        manager = TrackingSessionManager(path, salvage=salvage)
         if manager.session.state is not SessionState.DISCARDED:
             return manager
-    return _of_name(clip) or _of_footage(clip)
+    return _of_name(clip, salvage) or _of_footage(clip, salvage)
 
 
 def session_file(session_id: str) -> Path | None:
@@ -70,17 +71,17 @@ def said_of(path: Path) -> TrackingSession | None:
     return known[1]
 
 
-def _of_name(clip: MovieClip) -> TrackingSessionManager | None:
+def _of_name(clip: MovieClip, salvage: bool) -> TrackingSessionManager | None:
     """For a file that Blender died with before it was saved again."""
     blend = bpy.data.filepath
 
     def is_ours(path: Path, said: TrackingSession) -> bool:
         return bool(blend and said.blend) and said.clip == clip.name and _same(resolve(path, said.blend), blend)
 
-    return next(_candidates(clip, roots(), is_ours), None)
+    return next(_candidates(clip, roots(), is_ours, salvage), None)
 
 
-def _of_footage(clip: MovieClip) -> TrackingSessionManager | None:
+def _of_footage(clip: MovieClip, salvage: bool) -> TrackingSessionManager | None:
     """For a file that Blender died with before it was ever saved; nobody works on its session any more."""
     first: Path | None = None
 
@@ -94,14 +95,17 @@ def _of_footage(clip: MovieClip) -> TrackingSessionManager | None:
             return False
         return _same(resolve(path, said.footage.path), str(first))
 
-    found = _candidates(clip, homeless_roots(), is_ours)
+    found = _candidates(clip, homeless_roots(), is_ours, salvage)
     return next((one for one in found if len(one.session.tracked_frames) and not one.owner), None)
 
 
 def _candidates(
-    clip: MovieClip, folders: list[Path], is_ours: Callable[[Path, TrackingSession], bool]
+    clip: MovieClip, folders: list[Path], is_ours: Callable[[Path, TrackingSession], bool], salvage: bool
 ) -> Iterator[TrackingSessionManager]:
-    """The active sessions that `is_ours` and no other clip of the open file belongs to, the newest first."""
+    """The active sessions that `is_ours` and no other clip of the open file belongs to, the newest first.
+
+    Raises JournalDamaged: what was lost is not to be passed over in silence.
+    """
     others = [one for one in bpy.data.movieclips if one != clip]
     taken = {mark[0] for one in others if (mark := marked_position(one)) is not None}
     there = {one.session_uid for one in others}
@@ -118,8 +122,12 @@ def _candidates(
             if said is None or said.id in taken or not is_ours(path, said):
                 continue
             try:
-                manager = load_session(path)
-            except (SessionUnreadable, JournalDamaged):
+                manager = TrackingSessionManager(path, salvage=salvage)
+            except SessionUnreadable:
+                continue
+            except JournalDamaged:
+                if said.state is SessionState.ACTIVE:
+                    raise
                 continue
             if manager.session.state is SessionState.ACTIVE:
                 yield manager

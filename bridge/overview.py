@@ -77,9 +77,10 @@ def open_shot(editor: ClipEditor) -> Shot:
 def restore(editor: ClipEditor) -> int:
     """Put what is recorded but not in the clip into it; returns the last recorded clip frame.
 
-    Raises UsageError if the clip has no session, and what reading and owning one raises.
+    Of a damaged journal that is what stands before the damage. Raises UsageError if the clip has no session, and what
+    reading and owning one raises.
     """
-    found = find_session(editor.clip)
+    found = find_session(editor.clip, salvage=True)
     if found is None:
         raise UsageError("This clip has no session: there is nothing to restore")
     shot = _join(editor, found, restore=True)
@@ -89,7 +90,7 @@ def restore(editor: ClipEditor) -> int:
 
 
 def _join(editor: ClipEditor, found: TrackingSessionManager, *, restore: bool) -> Shot:
-    shot = Shot.join(editor, found, restore=restore)
+    shot = Shot.join(editor, found, restore=restore, salvage=restore)
     if restore:
         _note_held(editor.clip, found.session.id, found.position)
     return shot
@@ -102,8 +103,10 @@ def set_aside(clip: MovieClip) -> None:
     """
     while True:
         try:
-            found = find_session(clip)
+            found = find_session(clip, salvage=True)
         except (SessionUnreadable, JournalDamaged):
+            if marked_position(clip) is None:
+                raise
             unmark(clip)  # it cannot be written that it is discarded
             continue
         if found is None:
@@ -161,6 +164,10 @@ def note_saved(clip: MovieClip, owned: TrackingSessionManager | None) -> None:
 def lost_words() -> str:
     """What the open file has lost, in a sentence; empty if nothing."""
     seen = [(clip.name, overview(clip)) for clip in bpy.data.movieclips]
+    damaged = [name for name, one in seen if one.is_damaged]
+    if damaged:
+        names = " and ".join(damaged)
+        return f"What was recorded of {names} is damaged: see the Session panel in the Movie Clip Editor"
     lost = [(name, one) for name, one in seen if one.is_missing and not one.owner]
     if not lost:
         return ""
@@ -195,6 +202,7 @@ class Overview(NamedTuple):
     until: str = ""  # when the last frame was recorded, in UTC
     owner: str = ""
     error: str = ""
+    is_damaged: bool = False  # the journal, so that what stands before the damage can be restored
     seen: float = 0.0  # when, by time.monotonic
     tracked: FrameRanges = FrameRanges()
     asked: FrameRanges = FrameRanges()  # the frames that passes were to cover
@@ -218,6 +226,7 @@ class _Seen(NamedTuple):
     overview: Overview
 
 
+_DAMAGED = "What was recorded is damaged in the middle: restore what stands before that, or start fresh"
 _overviews: dict[int, _Seen] = {}
 OWNER_INTERVAL = 2.0  # seconds until it is looked again whether an owner lives: one that was killed changes no file
 
@@ -240,7 +249,8 @@ def overview(clip: MovieClip) -> Overview:
             seen = _overview_of(clip, found)
     except TrackingSessionError as error:
         file = getattr(error, "path", file)
-        seen = Overview(error=str(error))
+        is_damaged = isinstance(error, JournalDamaged)
+        seen = Overview(error=_DAMAGED if is_damaged else str(error), is_damaged=is_damaged)
     _overviews[clip.session_uid] = _Seen(stamp, file, _modified(file), seen)
     return seen
 

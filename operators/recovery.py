@@ -26,9 +26,10 @@ class TRACKING_SESSIONS_OT_restore(InEditor):
 
     @classmethod
     def _poll_session(cls, seen: overview.Overview) -> bool:
-        if not (seen.is_missing or seen.is_undone):
+        is_wanted = seen.is_missing or seen.is_undone or seen.is_damaged
+        if not is_wanted:
             cls.poll_message_set("This file has all frames that are recorded")
-        return seen.is_missing or seen.is_undone
+        return is_wanted
 
     def execute(self, context: Context) -> set[str]:
         try:

@@ -76,7 +76,10 @@ class TRACKING_SESSIONS_PT_session(Panel):
         seen = overview.overview(clip)
         if seen.error:
             _draw_words(layout, context, seen.error, "ERROR")
-            _tall(layout).operator(TRACKING_SESSIONS_OT_start_fresh.bl_idname)
+            row = _tall(layout)
+            if seen.is_damaged:
+                row.operator(TRACKING_SESSIONS_OT_restore.bl_idname)
+            row.operator(TRACKING_SESSIONS_OT_start_fresh.bl_idname)
         elif seen.owner:
             _draw_words(layout, context, f"In use by {owner_words(seen)}", "LOCKED")
             _tall(layout).operator(TRACKING_SESSIONS_OT_wait.bl_idname, icon="TIME")

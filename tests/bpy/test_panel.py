@@ -325,7 +325,7 @@ def test_a_damaged_journal_is_explained(footage: Footage, file: Path) -> None:
     overview._overviews.clear()
     layout = drawn(editor)
     assert "is damaged" in layout.text
-    assert layout.buttons == ["Start Fresh"]
+    assert layout.buttons == ["Restore Markers", "Start Fresh"]
 
 
 @pytest.mark.parametrize(("width", "scale", "most"), [(260, 1.0, 33), (520, 2.0, 33), (700, 1.0, 105)])

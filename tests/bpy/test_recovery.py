@@ -326,3 +326,45 @@ def test_quitting_pauses_a_pass_where_blender_says_so(footage: Footage, file: Pa
         handler(None)
     assert live.current is None
     assert (session_of(file).get_resume_point(), session_of(file).owner) == (5, "")
+
+
+def test_what_stands_before_damage_is_restored(footage: Footage, file: Path) -> None:
+    editor = new_file(footage, file)
+    begin(editor, steps=8)
+    session = session_of(file)
+    journal = session.folder / "journal.1"
+    whole = session.replay()
+    data = bytearray(journal.read_bytes())
+    data[-len(data) // 4] ^= 1
+    journal.write_bytes(data)
+    start_blender_anew()
+    editor = open_file(file)
+    seen = look(editor.clip)
+    assert seen.is_damaged and "is damaged" in seen.error
+    assert "is damaged" in overview.lost_words()
+    with inside(editor):
+        assert operators.restore() == {"FINISHED"}
+        frame = last_frame(editor.clip)
+        assert 3 < frame < 9
+        assert all(track.markers.find_frame(frame) is not None for track in editor.clip.tracking.tracks)
+        assert not look(editor.clip).error
+        assert operators.resume() == {"FINISHED"}
+    assert last_frame(editor.clip) == FRAMES
+    assert len(whole.tracks) == len(editor.clip.tracking.tracks)
+    assert journal.read_bytes().startswith(data)  # with the pause that ended the pass
+
+
+def test_a_damaged_session_that_no_file_names_can_be_left_aside(footage: Footage, file: Path) -> None:
+    editor = new_file(footage, file)
+    begin(editor, steps=8)
+    journal = session_of(file).folder / "journal.1"
+    data = bytearray(journal.read_bytes())
+    data[len(data) // 2] ^= 1
+    journal.write_bytes(data)
+    start_blender_anew()
+    editor = open_file(file)
+    with inside(editor):
+        assert operators.start_fresh() == {"FINISHED"}
+        assert look(editor.clip) == overview.Overview()
+        assert operators.track() == {"FINISHED"}
+    assert journal.read_bytes().startswith(data)  # with the pause that ended the pass

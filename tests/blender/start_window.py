@@ -3,8 +3,8 @@
 
 `window.json` tells where the sidebar is, in pixels from the upper left of the window. To ask for something is to make a
 file in this folder, which is removed when it is done: `ask-markers` (it writes them to markers.json), `ask-save`,
-`ask-delete` (the clip), `ask-load`
-(other.blend) and `ask-quit`.
+`ask-delete` (the clip), `ask-workspace`,
+`ask-area` and `ask-mode` (which show another one), `ask-back`, `ask-load` (other.blend) and `ask-quit`.
 """
 
 import json
@@ -24,13 +24,17 @@ def clip_area():
 
 
 def show():
+    show_clip()
+    bpy.app.timers.register(choose_tab, first_interval=0.7)
+
+
+def show_clip():
     _, area = clip_area()
     area.type = "CLIP_EDITOR"
     space = area.spaces.active
     space.mode = "TRACKING"
     space.clip = bpy.data.movieclips[0] if bpy.data.movieclips else None
     space.show_region_ui = True
-    bpy.app.timers.register(choose_tab, first_interval=0.7)
 
 
 def choose_tab():
@@ -91,6 +95,24 @@ def delete():
     bpy.data.movieclips.remove(bpy.data.movieclips[0])
 
 
+def other_workspace():
+    bpy.context.window_manager.windows[0].workspace = bpy.data.workspaces["Modeling"]
+
+
+def other_area():
+    clip_area()[1].type = "VIEW_3D"
+
+
+def other_mode():
+    clip_area()[1].spaces.active.mode = "MASK"
+
+
+def back():
+    """Show what was shown before; another workspace comes with the next drawing."""
+    bpy.context.window_manager.windows[0].workspace = bpy.data.workspaces["Layout"]
+    bpy.app.timers.register(show_clip, first_interval=0.5)
+
+
 def load():
     Path("ask-load").unlink()
     bpy.ops.wm.open_mainfile(filepath=str(Path("other.blend").absolute()))
@@ -101,5 +123,15 @@ def leave():
     bpy.ops.wm.quit_blender()
 
 
-ACTIONS = {"markers": markers, "save": save, "delete": delete, "load": load, "quit": leave}
+ACTIONS = {
+    "markers": markers,
+    "save": save,
+    "delete": delete,
+    "workspace": other_workspace,
+    "area": other_area,
+    "mode": other_mode,
+    "back": back,
+    "load": load,
+    "quit": leave,
+}
 bpy.app.timers.register(show, first_interval=0.2)

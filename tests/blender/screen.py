@@ -87,6 +87,7 @@ class Screen:
 
     def buttons(self) -> list[float]:
         """Where the rows of buttons of the session panel are, from the top; the tall one is the first."""
+        self.point_at_clip()  # a button under the mouse has another colour
         time.sleep(1)  # for the panel to be drawn anew
         picture = self.window.screenshot(self.machine.folder / "screen.ppm")
         end = self.left + self.width - 32  # of the buttons, where they have neither words nor icons

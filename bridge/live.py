@@ -91,7 +91,8 @@ class LivePass:
         files = self.shot.session.files_written
         try:
             # apart, the editor shows what the tracker works on, and nobody can leave it
-            if not working_set.APART and not self.editor.is_showing():
+            is_showing = working_set.APART or self.editor.is_showing()
+            if not is_showing:
                 self.wants_pause = True
             while goes_on and not self.wants_pause:
                 goes_on = self.run.step()
@@ -100,7 +101,7 @@ class LivePass:
             self._keep_pace()
             if files == self.shot.session.files_written:  # a tick that wrote the session file has done enough
                 self._deliver()
-            self._follow()
+            self._follow(is_showing=is_showing)
         except BaseException as error:
             self._leave(error)
             raise
@@ -126,13 +127,13 @@ class LivePass:
         late = (now - self._delivery_began) / self._interval
         self._is_delivering = not self.run.deliver_for(DELIVERY * max(1.0, late))
 
-    def _follow(self) -> None:
+    def _follow(self, *, is_showing: bool) -> None:
         """Show the last frame that the artist's tracks have. The tracker has moved the editor on beyond it."""
         frame = self.run.delivered + self.clip_start - 1
         scene = bpy.context.scene
         if scene.frame_current != frame:
             scene.frame_current = frame
-        if self.editor.is_showing():
+        if is_showing:
             self.editor.space.clip_user.frame_current = frame
 
     def finish(self) -> None:
@@ -143,7 +144,7 @@ class LivePass:
             run.pause()
             if run.outcome is not None and run.outcome.is_final and not has_more:
                 self.shot.session.mark_tracking_complete()
-            self._follow()
+            self._follow(is_showing=self.editor.is_showing())
         except BaseException as error:
             self._leave(error)
             raise

@@ -45,7 +45,7 @@ import bpy  # noqa: E402
 
 from tracking_sessions.bridge import editor, markers, shot, working_set  # noqa: E402  # type: ignore[import-not-found]
 from tracking_sessions.bridge.clip import open_footage  # noqa: E402  # type: ignore[import-not-found]
-from tracking_sessions.core import footage, journal, lease, session  # noqa: E402  # type: ignore[import-not-found]
+from tracking_sessions.core import footage, journal, lease, run, session  # noqa: E402  # type: ignore[import-not-found]
 from tracking_sessions.tests.footage import make_long  # noqa: E402  # type: ignore[import-not-found]
 
 TRACKS = 100
@@ -158,7 +158,7 @@ def our_pass(clip: Any, first: int, frames: int, root: Path) -> Pass:
             stepped, used = time.perf_counter() - stepped, time.process_time() - used
             parts = {name: seconds / frames * 1e3 for name, seconds in spent.items()}
             run.step()
-            parts["WorkingSet.deliver"] = spent["WorkingSet.deliver"] / (frames + 2) * 1e3
+            parts["Run._deliver"] = spent["Run._deliver"] / (frames + 2) * 1e3
             assert len(run.alive) == TRACKS
         around = time.perf_counter() - begun - stepped
         tracked.close()
@@ -263,7 +263,7 @@ def measure_parts(clips: Clips, root: Path, tracked: int, repeats: int, report: 
         )
         total += cost
         print(f"{name:>40} {cost:7.3f} ms {cost / step:7.2%}")
-    deliver = min(one.parts["WorkingSet.deliver"] for one in passes)
+    deliver = min(one.parts["Run._deliver"] for one in passes)
     print(f"{'(delivery when the pass ends)':>40} {deliver:7.3f} ms {deliver / step:7.2%}")
     report.target("bookkeeping, as a share of the step", 100 * total / step, 3, " %")
 
@@ -369,7 +369,7 @@ def main() -> int:
         (editor.ClipEditor, "track"),
         (footage.FootageCheck, "frame"),
         (working_set.WorkingSet, "step"),
-        (working_set.WorkingSet, "deliver"),
+        (run.Run, "_deliver"),
         (working_set._Follower, "refresh"),
         (journal.JournalWriter, "append"),
         (lease.Lease, "check"),

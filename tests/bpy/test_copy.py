@@ -3,14 +3,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import bpy
 import pytest
 
-from tracking_sessions import registration
-from tracking_sessions.bridge import overview, working_set
+from tracking_sessions.bridge import overview
 from tracking_sessions.bridge.preferences import Preferences
 from tracking_sessions.core.session import delete_session
 from tracking_sessions.operators import track
@@ -18,27 +16,8 @@ from tracking_sessions.tests.bpy.driven import Driven
 from tracking_sessions.tests.bpy.tracking import delete_track, markers_of
 from tracking_sessions.tests.bpy.window import inside, new_file, open_editor, open_file, operators, session_of
 from tracking_sessions.tests.footage import Shot as Footage
-from tracking_sessions.tests.footage import make_shot
 
-FRAMES = 24
-
-
-@pytest.fixture(scope="module")
-def footage(tmp_path_factory: pytest.TempPathFactory) -> Footage:
-    return make_shot(tmp_path_factory.mktemp("shot"), FRAMES, 320, 180, tracks=12)
-
-
-@pytest.fixture(autouse=True)
-def _registered(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(working_set, "APART", False)  # as in a window
-    registration.register()
-    yield
-    registration.unregister()
-
-
-@pytest.fixture
-def file(tmp_path: Path) -> Path:
-    return tmp_path / "shot.blend"
+pytestmark = pytest.mark.usefixtures("registered")
 
 
 @pytest.fixture

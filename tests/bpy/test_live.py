@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A pass in a window, tick by tick: what it tells while it goes on, and what may happen to the clip in between."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +9,7 @@ import bpy
 import pytest
 
 from tracking_sessions import registration
-from tracking_sessions.bridge import live, overview, working_set
+from tracking_sessions.bridge import live, overview
 from tracking_sessions.bridge.clip import marked_position
 from tracking_sessions.bridge.editor import ClipEditor
 from tracking_sessions.bridge.preferences import Preferences
@@ -23,29 +23,19 @@ from tracking_sessions.tests.bpy.tracking import (
     new_clip,
     track_session,
 )
-from tracking_sessions.tests.bpy.window import begin, inside, new_file, open_editor, open_file, operators, session_of
+from tracking_sessions.tests.bpy.window import (
+    FRAMES,
+    begin,
+    inside,
+    new_file,
+    open_editor,
+    open_file,
+    operators,
+    session_of,
+)
 from tracking_sessions.tests.footage import Shot as Footage
-from tracking_sessions.tests.footage import make_shot
 
-FRAMES = 24
-
-
-@pytest.fixture(scope="module")
-def footage(tmp_path_factory: pytest.TempPathFactory) -> Footage:
-    return make_shot(tmp_path_factory.mktemp("shot"), FRAMES, 320, 180, tracks=12)
-
-
-@pytest.fixture(autouse=True)
-def _registered(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(working_set, "APART", False)  # as in a window
-    registration.register()
-    yield
-    registration.unregister()
-
-
-@pytest.fixture
-def file(tmp_path: Path) -> Path:
-    return tmp_path / "shot.blend"
+pytestmark = pytest.mark.usefixtures("registered")
 
 
 @pytest.fixture(scope="module")

@@ -4,53 +4,22 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import bpy
 import pytest
 
-from tracking_sessions import registration
-from tracking_sessions.bridge import working_set
 from tracking_sessions.bridge.editor import ClipEditor
 from tracking_sessions.bridge.preferences import Preferences
 from tracking_sessions.core.errors import StorageFailed
 from tracking_sessions.core.model import SessionStatus
 from tracking_sessions.operators import status, track
 from tracking_sessions.tests.bpy.driven import Driven, status_is_ours
-from tracking_sessions.tests.bpy.tracking import live_frames, markers_of
-from tracking_sessions.tests.bpy.window import new_file, session_of
+from tracking_sessions.tests.bpy.window import last_frame, new_file, objects_of, session_of
 from tracking_sessions.tests.footage import Shot as Footage
-from tracking_sessions.tests.footage import make_shot
 
-FRAMES = 24
-
-
-@pytest.fixture(scope="module")
-def footage(tmp_path_factory: pytest.TempPathFactory) -> Footage:
-    return make_shot(tmp_path_factory.mktemp("shot"), FRAMES, 320, 180, tracks=12)
-
-
-@pytest.fixture(autouse=True)
-def _registered(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(working_set, "APART", False)  # as in a window
-    registration.register()
-    yield
-    registration.unregister()
-
-
-@pytest.fixture
-def file(tmp_path: Path) -> Path:
-    return tmp_path / "shot.blend"
-
-
-def last_frame(clip: Any) -> int:
-    return max(max(live_frames(rows)) for rows in markers_of(clip).values())
-
-
-def objects_of(clip: Any) -> list[str]:
-    return [where.name for where in clip.tracking.objects]
+pytestmark = pytest.mark.usefixtures("registered")
 
 
 @pytest.fixture

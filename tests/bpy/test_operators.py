@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -19,37 +18,21 @@ from tracking_sessions.core.errors import ClipChanged, StorageFailed, UsageError
 from tracking_sessions.core.model import SessionState, SessionStatus
 from tracking_sessions.operators.track import TRACKING_SESSIONS_OT_track
 from tracking_sessions.tests.bpy.tracking import delete_track, live_frames, markers_of, new_clip, track_session
-from tracking_sessions.tests.bpy.window import begin, inside, new_file, open_editor, open_file, operators, session_of
+from tracking_sessions.tests.bpy.window import (
+    FRAMES,
+    begin,
+    inside,
+    last_frame,
+    new_file,
+    objects_of,
+    open_editor,
+    open_file,
+    operators,
+    session_of,
+)
 from tracking_sessions.tests.footage import Shot as Footage
-from tracking_sessions.tests.footage import make_shot
 
-FRAMES = 24
-
-
-@pytest.fixture(scope="module")
-def footage(tmp_path_factory: pytest.TempPathFactory) -> Footage:
-    return make_shot(tmp_path_factory.mktemp("shot"), FRAMES, 320, 180, tracks=12)
-
-
-@pytest.fixture(autouse=True)
-def _registered(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(working_set, "APART", False)  # as in a window
-    registration.register()
-    yield
-    registration.unregister()
-
-
-@pytest.fixture
-def file(tmp_path: Path) -> Path:
-    return tmp_path / "shot.blend"
-
-
-def last_frame(clip: Any) -> int:
-    return max(max(live_frames(rows)) for rows in markers_of(clip).values())
-
-
-def objects_of(clip: Any) -> list[str]:
-    return [where.name for where in clip.tracking.objects]
+pytestmark = pytest.mark.usefixtures("registered")
 
 
 def test_unregistering_in_the_middle_of_a_pass_pauses_it(footage: Footage, file: Path) -> None:

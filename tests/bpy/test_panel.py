@@ -6,7 +6,6 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,8 +14,7 @@ from typing import Any
 import bpy
 import pytest
 
-from tracking_sessions import registration
-from tracking_sessions.bridge import live, overview, working_set
+from tracking_sessions.bridge import live, overview
 from tracking_sessions.bridge.editor import ClipEditor
 from tracking_sessions.bridge.preferences import Preferences
 from tracking_sessions.operators.status import clock, draw_status
@@ -27,6 +25,8 @@ from tracking_sessions.panels.session import _draw_words as draw_words
 from tracking_sessions.tests.bpy.window import begin, inside, new_file, open_editor, open_file, session_of
 from tracking_sessions.tests.footage import Shot as Footage
 from tracking_sessions.tests.footage import make_shot
+
+pytestmark = pytest.mark.usefixtures("registered")
 
 TRACK = ["Backwards", "Both", "Forwards"]
 ICONS = set(bpy.types.UILayout.bl_rna.functions["label"].parameters["icon"].enum_items.keys())
@@ -128,19 +128,6 @@ def drawn(editor: ClipEditor) -> RecordingLayout:
 @pytest.fixture(scope="module")
 def footage(tmp_path_factory: pytest.TempPathFactory) -> Footage:
     return make_shot(tmp_path_factory.mktemp("shot"), 12, 320, 180, tracks=6)
-
-
-@pytest.fixture(autouse=True)
-def _registered(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(working_set, "APART", False)  # as in a window
-    registration.register()
-    yield
-    registration.unregister()
-
-
-@pytest.fixture
-def file(tmp_path: Path) -> Path:
-    return tmp_path / "shot.blend"
 
 
 def test_without_a_session_it_offers_to_track(footage: Footage, file: Path) -> None:

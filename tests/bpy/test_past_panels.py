@@ -3,15 +3,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import bpy
 import pytest
 
-from tracking_sessions import registration
-from tracking_sessions.bridge import live, overview, working_set
+from tracking_sessions.bridge import live, overview
 from tracking_sessions.core.journal import MUTED
 from tracking_sessions.core.merging import tracks_record
 from tracking_sessions.core.model import Outcome, Pass, TrackData
@@ -23,25 +21,14 @@ from tracking_sessions.tests.core.shots import marker
 from tracking_sessions.tests.footage import Shot as Footage
 from tracking_sessions.tests.footage import make_shot
 
+pytestmark = pytest.mark.usefixtures("registered")
+
 operators: Any = bpy.ops.tracking_sessions
 
 
 @pytest.fixture(scope="module")
 def footage(tmp_path_factory: pytest.TempPathFactory) -> Footage:
     return make_shot(tmp_path_factory.mktemp("shot"), 40, 320, 180, tracks=12)
-
-
-@pytest.fixture(autouse=True)
-def _registered(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(working_set, "APART", False)  # as in a window
-    registration.register()
-    yield
-    registration.unregister()
-
-
-@pytest.fixture
-def file(tmp_path: Path) -> Path:
-    return tmp_path / "shot.blend"
 
 
 def test_the_passes_are_told_newest_first_as_the_timeline_counts(footage: Footage, file: Path) -> None:

@@ -10,12 +10,7 @@ import pytest
 from tracking_sessions.bridge import working_set
 from tracking_sessions.bridge.editor import background_editor
 from tracking_sessions.tests.bpy.tracking import chosen, new_clip, settings_of, track_sequence, track_session
-from tracking_sessions.tests.footage import Shot, make_shot
-
-
-@pytest.fixture(scope="module")
-def footage(tmp_path_factory: pytest.TempPathFactory) -> Shot:
-    return make_shot(tmp_path_factory.mktemp("shot"), 24, 320, 180, tracks=12)
+from tracking_sessions.tests.footage import Shot
 
 
 def with_plane(footage: Shot) -> Any:

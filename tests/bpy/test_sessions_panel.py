@@ -8,7 +8,6 @@ import re
 import shutil
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -17,7 +16,7 @@ import bpy
 import pytest
 
 from tracking_sessions import registration
-from tracking_sessions.bridge import overview, sessions, working_set
+from tracking_sessions.bridge import overview, sessions
 from tracking_sessions.bridge.clip import marked_position, unmark
 from tracking_sessions.core.journal import Position
 from tracking_sessions.core.model import SessionState, SessionStatus
@@ -30,6 +29,8 @@ from tracking_sessions.tests.bpy.window import begin, inside, new_file, open_edi
 from tracking_sessions.tests.footage import Shot as Footage
 from tracking_sessions.tests.footage import make_shot
 
+pytestmark = pytest.mark.usefixtures("registered")
+
 operators: Any = bpy.ops.tracking_sessions
 
 
@@ -38,22 +39,9 @@ def footage(tmp_path_factory: pytest.TempPathFactory) -> Footage:
     return make_shot(tmp_path_factory.mktemp("shot"), 40, 320, 180, tracks=12)
 
 
-@pytest.fixture(autouse=True)
-def _registered(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(working_set, "APART", False)  # as in a window
-    registration.register()
-    yield
-    registration.unregister()
-
-
 @pytest.fixture
-def file(tmp_path: Path) -> Path:
-    return tmp_path / "shot.blend"
-
-
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    return tmp_path / "tracking_sessions"
+def root(file: Path) -> Path:
+    return file.parent / "tracking_sessions"
 
 
 def test_the_list_tells_each_session_its_state_and_progress(
@@ -289,7 +277,7 @@ def test_open_opens_the_file_of_the_session(footage: Footage, file: Path, tmp_pa
     begin(editor, steps=2).finish()
     path = session_of(file).path
     bpy.ops.wm.read_homefile(use_empty=False)
-    editor = new_file(footage, tmp_path / "other.blend")
+    editor = new_file(footage, file.parent / "other.blend")
     choose(path)
     with inside(editor):
         operators.open_session()
@@ -310,7 +298,7 @@ def test_open_brings_the_footage_where_no_file_has_the_clip(footage: Footage, fi
     bpy.ops.wm.read_homefile(use_empty=False)
     other = bpy.data.movieclips.load(str(make_shot(tmp_path / "else", 3, 160, 90, tracks=0).files[0]))
     editor = open_editor(other)
-    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "new.blend"))
+    bpy.ops.wm.save_as_mainfile(filepath=str(file.parent / "new.blend"))
     choose(path)
     with inside(editor):
         operators.open_session()

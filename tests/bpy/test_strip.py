@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,7 @@ import bpy
 import pytest
 
 from tracking_sessions import registration
-from tracking_sessions.bridge import live, overview, working_set
+from tracking_sessions.bridge import live, overview
 from tracking_sessions.bridge.editor import ClipEditor
 from tracking_sessions.bridge.preferences import preferences
 from tracking_sessions.core.errors import ClipChanged
@@ -23,23 +22,7 @@ from tracking_sessions.tests.bpy.window import begin, inside, new_file, open_fil
 from tracking_sessions.tests.footage import Shot as Footage
 from tracking_sessions.tests.footage import make_shot
 
-
-@pytest.fixture(scope="module")
-def footage(tmp_path_factory: pytest.TempPathFactory) -> Footage:
-    return make_shot(tmp_path_factory.mktemp("shot"), 24, 320, 180, tracks=12)
-
-
-@pytest.fixture(autouse=True)
-def _registered(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(working_set, "APART", False)  # as in a window
-    registration.register()
-    yield
-    registration.unregister()
-
-
-@pytest.fixture
-def file(tmp_path: Path) -> Path:
-    return tmp_path / "shot.blend"
+pytestmark = pytest.mark.usefixtures("registered")
 
 
 @pytest.fixture

@@ -3,65 +3,29 @@
 
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import bpy
 import pytest
 
-from tracking_sessions import registration
-from tracking_sessions.bridge import overview, working_set
-from tracking_sessions.tests.bpy.tracking import live_frames, markers_of
-from tracking_sessions.tests.bpy.window import inside, new_file, open_editor, open_file, operators, session_of
+from tracking_sessions.bridge import overview
+from tracking_sessions.tests.bpy.tracking import markers_of
+from tracking_sessions.tests.bpy.window import (
+    inside,
+    last_frame,
+    look,
+    new_file,
+    open_editor,
+    open_file,
+    operators,
+    session_of,
+    start_blender_anew,
+    track,
+)
 from tracking_sessions.tests.footage import Shot as Footage
-from tracking_sessions.tests.footage import make_shot
 
-FRAMES = 24
-
-
-@pytest.fixture(scope="module")
-def footage(tmp_path_factory: pytest.TempPathFactory) -> Footage:
-    return make_shot(tmp_path_factory.mktemp("shot"), FRAMES, 320, 180, tracks=12)
-
-
-@pytest.fixture(autouse=True)
-def _registered(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
-    monkeypatch.setattr(working_set, "APART", False)  # as in a window
-    monkeypatch.setenv("BLENDER_USER_DATAFILES", str(tmp_path / "user"))
-    registration.register()
-    yield
-    registration.unregister()
-
-
-@pytest.fixture
-def file(tmp_path: Path) -> Path:
-    (tmp_path / "work").mkdir()
-    return tmp_path / "work" / "shot.blend"
-
-
-def last_frame(clip: Any) -> int:
-    return max(max(live_frames(rows)) for rows in markers_of(clip).values())
-
-
-def look(clip: Any) -> Any:
-    return overview.overview(clip)
-
-
-def start_blender_anew() -> None:
-    """Everything in memory is gone."""
-    registration.unregister()
-    bpy.ops.wm.read_factory_settings(use_empty=False)
-    registration.register()
-
-
-def track(editor: Any, first: int, last: int) -> None:
-    """A pass as a click makes it: with a step for undo."""
-    scene = bpy.context.scene
-    scene.frame_current, scene.frame_end = first, last
-    with inside(editor):
-        assert operators.track() == {"FINISHED"}
-    bpy.ops.ed.undo_push(message="Track in Session")
+pytestmark = pytest.mark.usefixtures("registered")
 
 
 def undo(what: Any = bpy.ops.ed.undo) -> Any:

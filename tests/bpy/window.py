@@ -10,13 +10,15 @@ from typing import Any
 
 import bpy
 
+from tracking_sessions import registration
 from tracking_sessions.bridge import live, overview
 from tracking_sessions.bridge.editor import ClipEditor
 from tracking_sessions.core.session import load_session, session_files
-from tracking_sessions.tests.bpy.tracking import Clip, new_clip
+from tracking_sessions.tests.bpy.tracking import Clip, live_frames, markers_of, new_clip
 from tracking_sessions.tests.footage import Shot as Footage
 
 operators: Any = bpy.ops.tracking_sessions
+FRAMES = 24  # of the fixture `footage`
 
 
 def open_editor(clip: Clip) -> ClipEditor:
@@ -66,3 +68,31 @@ def begin(editor: ClipEditor, *, backwards: bool | None = False, steps: int = 0)
 def session_of(path: Path) -> Any:
     """The newest session beside the file."""
     return load_session(session_files(path.parent / "tracking_sessions")[-1])
+
+
+def track(editor: ClipEditor, first: int, last: int) -> None:
+    """A pass as a click makes it: with a step for undo."""
+    scene = bpy.context.scene
+    scene.frame_current, scene.frame_end = first, last
+    with inside(editor):
+        assert operators.track() == {"FINISHED"}
+    bpy.ops.ed.undo_push(message="Track in Session")
+
+
+def start_blender_anew() -> None:
+    """Everything in memory is gone."""
+    registration.unregister()
+    bpy.ops.wm.read_factory_settings(use_empty=False)
+    registration.register()
+
+
+def look(clip: Any) -> overview.Overview:
+    return overview.overview(clip)
+
+
+def last_frame(clip: Any) -> int:
+    return max(max(live_frames(rows)) for rows in markers_of(clip).values())
+
+
+def objects_of(clip: Any) -> list[str]:
+    return [where.name for where in clip.tracking.objects]

@@ -395,7 +395,7 @@ def generated_cases(folder: Path, frames: int = 60) -> list[Case]:
 
 def mire2_cases(folder: Path, frames: int | None = None) -> list[Case]:
     """Real footage, forward and backward, all 501 frames or the first `frames`. Raises FileNotFoundError without it."""
-    from tracking_sessions.tests.footage import mire2
+    from tracking_sessions.tests.pictures import mire2
 
     files = mire2(folder / "mire2")
     last = str(frames or len(files))

@@ -13,7 +13,7 @@ from typing import Any
 
 from tracking_sessions.core.replay import Replay
 from tracking_sessions.core.session import load_session
-from tracking_sessions.tests.footage import link
+from tracking_sessions.tests.pictures import link
 from tracking_sessions.tools.kill import (
     recorded_frames,
     session_file,

@@ -7,7 +7,8 @@ from pathlib import Path
 import bpy
 import pytest
 
-from tracking_sessions.tests.footage import MIRE2, Shot, make_long, make_shot, mire2
+from tracking_sessions.tests.footage import Shot, make_long, make_shot
+from tracking_sessions.tests.pictures import MIRE2, mire2
 
 
 def track(shot: Shot, pattern_match: str = "KEYFRAME", backwards: bool = False) -> dict[str, dict[int, float]]:

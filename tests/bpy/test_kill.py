@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tracking_sessions.tests.footage import MIRE2
+from tracking_sessions.tests.pictures import MIRE2
 from tracking_sessions.tools.kill import (
     Case,
     Difference,

@@ -32,7 +32,8 @@ from tracking_sessions.tests.bpy.commands import (
     start,
     wait_for_frames,
 )
-from tracking_sessions.tests.footage import Shot, link, write_png
+from tracking_sessions.tests.footage import Shot
+from tracking_sessions.tests.pictures import link, write_png
 from tracking_sessions.tools.kill import (
     compare_replays,
     read_blends,

@@ -21,23 +21,20 @@ def _before_saving(*_: object) -> None:
             live.current.run.rest()
         except TrackingSessionError:
             _before_change()  # nothing of the tracker may be in the file
-    for clip in bpy.data.movieclips:
-        try:
-            overview.note_saving(clip)
-        except TrackingSessionError:
-            pass  # nobody may be kept from saving: at worst the file is said to lack what was taken back
 
 
 @persistent
-def _after_saving(*_: object) -> None:
+def _after_saving(path: str, *_: object) -> None:
     if live.current is not None and live.current.shot.session.path.parent.parent not in roots():
         _before_change()  # the file went to another folder, from which nobody would find what is recorded here
+    if not path or path != bpy.data.filepath:
+        return  # a copy was saved, or the startup file: the file itself is as it was
     owned = live.current.shot.session if live.current is not None else None
     for clip in bpy.data.movieclips:
         try:
             overview.note_saved(clip, owned)
         except TrackingSessionError:
-            pass  # the clip's mark tells as long as the session is where it is
+            pass  # nobody is kept from saving: at worst the file is said to lack what was taken back
 
 
 @persistent

@@ -129,11 +129,17 @@ def watch(clip: MovieClip) -> Watch:
     return Watch(found.folder)
 
 
-def note_saving(clip: MovieClip) -> None:
-    """If undo took back frames of the clip, record that the file is saved like that.
+def note_saved(clip: MovieClip, owned: TrackingSessionManager | None) -> None:
+    """Record what the session has to know of the file that was just saved.
 
-    Raises what reading, owning and writing the session raises.
+    `owned` is the session that this Blender is working on. Raises what reading, owning and writing the session raises.
     """
+    _note_undone(clip)
+    _note_blend(clip, owned)
+
+
+def _note_undone(clip: MovieClip) -> None:
+    """If undo took back frames of the clip, record that the file is saved like that."""
     seen = overview(clip)
     found = find_session(clip) if seen.is_undone and not seen.is_missing else None
     if found is None:
@@ -144,11 +150,8 @@ def note_saving(clip: MovieClip) -> None:
             found.record_undone(mark)
 
 
-def note_saved(clip: MovieClip, owned: TrackingSessionManager | None) -> None:
-    """If the clip's session does not know a .blend, because the file had never been saved, it is told.
-
-    `owned` is the session that this Blender is working on. Raises what reading, owning and writing the session raises.
-    """
+def _note_blend(clip: MovieClip, owned: TrackingSessionManager | None) -> None:
+    """If the clip's session does not know a .blend, because the file had never been saved, it is told."""
     mark = marked_position(clip)
     path = finding.session_file(mark[0]) if mark is not None else None
     said = finding.said_of(path) if path is not None else None

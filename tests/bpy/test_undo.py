@@ -10,6 +10,7 @@ import bpy
 import pytest
 
 from tracking_sessions.bridge import overview
+from tracking_sessions.bridge.file_copy import save_copy
 from tracking_sessions.tests.bpy.tracking import markers_of
 from tracking_sessions.tests.bpy.window import (
     inside,
@@ -140,6 +141,36 @@ def test_undo_save_redo_save_loses_nothing_either(footage: Footage, file: Path) 
     start_blender_anew()
     seen = look(open_file(file).clip)
     assert (seen.missing, seen.undone) == (0, 0)
+
+
+@pytest.mark.parametrize("is_ours", [True, False])
+def test_a_copy_records_nothing_of_what_was_undone(footage: Footage, file: Path, is_ours: bool) -> None:
+    editor = new_file(footage, file)
+    track(editor, 1, 5)
+    bpy.ops.wm.save_mainfile()
+    track(editor, 5, 10)
+    editor = undo()
+    said = session_of(file).state["history"]
+    if is_ours:
+        save_copy(file.parent)
+    else:
+        bpy.ops.wm.save_as_mainfile(filepath=str(file.with_name("for a colleague.blend")), copy=True)
+    assert session_of(file).state["history"] == said
+    assert look(editor.clip).undone == 5
+    start_blender_anew()
+    clip = open_file(file).clip
+    assert (look(clip).missing, look(clip).undone) == (5, 0)
+
+
+def test_what_cannot_be_saved_records_nothing_of_what_was_undone(footage: Footage, file: Path) -> None:
+    editor = new_file(footage, file)
+    bpy.ops.ed.undo_push(message="before")
+    track(editor, 1, 10)
+    undo()
+    said = session_of(file).state["history"]
+    with pytest.raises(RuntimeError, match="for writing"):
+        bpy.ops.wm.save_as_mainfile(filepath=str(file.parent / "nowhere" / "shot.blend"))
+    assert session_of(file).state["history"] == said
 
 
 def test_a_crash_after_undo_brings_back_what_the_saved_file_lacks(footage: Footage, file: Path) -> None:

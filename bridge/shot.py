@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -101,16 +102,22 @@ class Shot:
         remove_leftovers(self.clip)
         objects = self.clip.tracking.objects
         active = objects.active
-        self._rename(known)
+        for name in dict.fromkeys(data.object for data in known.tracks.values()):
+            before = known.renamed_objects.get(name, name)
+            if before in objects and name not in objects:
+                objects[before].name = name
+        called = self._objects(known)
+        self._rename(known, called)
         for number, data in known.tracks.items():
-            where = objects.get(data.object) or objects.new(data.object)
-            track = where.tracks.get(data.name)
+            where = objects.get(called[data.object])
+            track = where.tracks.get(data.name) if where is not None else None
             is_new = track is None
             if is_new and known.since is not None and number not in known.changed:
                 continue  # the artist deleted it and saved that
             if track is None:
+                where = where or objects.new(data.object)
                 track = where.tracks.new(name=data.name, frame=1)
-                if (where.name, track.name) != (data.object, data.name):
+                if (where.name, track.name) != (called[data.object], data.name):
                     raise ClipChanged(f"Track “{data.name}” of “{data.object}” cannot be made again under its name")
             if known.since is None or is_new:
                 write_settings(track, data.settings)
@@ -123,14 +130,33 @@ class Shot:
         objects.active = active
         mark_position(self.clip, self.session.session.id, self.session.position)
 
-    def _rename(self, known: Replay) -> None:
+    def _objects(self, known: Replay) -> dict[str, str]:
+        """What the recorded tracking objects are called in the clip, by their recorded names.
+
+        One that is not there may be one that is not recorded under its name: that which has the most of its markers,
+        in tracks of the same names. If there is none, or two are alike, it is called as recorded, and gone.
+        """
+        objects = self.clip.tracking.objects
+        recorded: dict[str, list[TrackData]] = {}
+        for data in known.tracks.values():
+            recorded.setdefault(data.object, []).append(data)
+        called = {name: name for name in recorded}
+        others = [one for one in objects if one.name not in recorded]
+        for name in [name for name in recorded if name not in objects]:
+            found = sorted((sum(_shared(one, data, known) for data in recorded[name]), one.name) for one in others)
+            scores = [0, 0, *(score for score, _ in found)]
+            if scores[-1] > scores[-2] and found[-1][1] not in called.values():
+                called[name] = found[-1][1]
+        return called
+
+    def _rename(self, known: Replay, called: Mapping[str, str]) -> None:
         """Give the tracks that had other names before the names that they are recorded under now."""
         waiting = {number: before for number, before in known.renamed.items() if number in known.tracks}
         while True:
             left = dict(waiting)
             for number, before in left.items():
                 data = known.tracks[number]
-                where = self.clip.tracking.objects.get(data.object)
+                where = self.clip.tracking.objects.get(called[data.object])
                 track = where.tracks.get(before) if where is not None else None
                 if where is not None and track is not None and where.tracks.get(data.name) is None:
                     track.name = data.name
@@ -183,9 +209,13 @@ class Shot:
         if progress is None or not (progress.is_open or progress.then):
             return None
         plan = progress.plan
-        where = self.clip.tracking.objects.get(plan.object)
+        name = next((known.tracks[number].object for number in plan.tracks if number in known.tracks), plan.object)
+        where = self.clip.tracking.objects.get(self._objects(known).get(name, name))
         if where is None:
-            raise ClipChanged(f"The tracking object “{plan.object}” is gone: undo that, or start a fresh session")
+            raise ClipChanged(
+                f"The tracking object “{name}” is gone: undo that, give it this name again, or start a fresh session"
+            )
+        plan = replace(plan, object=where.name)
         self.clip.tracking.objects.active = where
         self._known = None
         records = self._edits(where, known)
@@ -217,10 +247,12 @@ class Shot:
 
     def _edits(self, where: MovieTrackingObject, known: Replay) -> list[tuple[RecordType, bytes]]:
         """The records of what differs between the tracks of `where` and what is known of them; numbers new tracks."""
-        numbers = {(data.object, data.name): number for number, data in known.tracks.items()}
+        called = self._objects(known)
+        numbers = {(called[data.object], data.name): number for number, data in known.tracks.items()}
         last = known.last_track
         rows_of = {track.name: read_rows(track, 0) for track in where.tracks}
-        renamed = _renamed(where.name, rows_of, known)
+        recorded = next((name for name, now in called.items() if now == where.name), where.name)
+        renamed = _renamed(recorded, rows_of, known)
         for number in renamed.values():
             del numbers[where.name, known.tracks[number].name]
         numbers.update({(where.name, name): number for name, number in renamed.items()})
@@ -239,7 +271,8 @@ class Shot:
             if rows != known.rows(number):
                 self._edited.add(number)
                 records.append((RecordType.MARKERS, encode_markers(number, rows)))
-        gone = [number for (name, _), number in numbers.items() if name == where.name]
+        objects = self.clip.tracking.objects
+        gone = [number for (name, _), number in numbers.items() if name == where.name or name not in objects]
         if gone:
             records.insert(0, (RecordType.EVENT, encode_json({"event": "tracks_removed", "tracks": gone})))
         if described:
@@ -259,6 +292,14 @@ class Shot:
 
     def close(self) -> None:
         self.session.close()
+
+
+def _shared(where: MovieTrackingObject, data: TrackData, known: Replay) -> int:
+    """How many markers of the recorded track the one of its name in the tracking object has."""
+    track = where.tracks.get(data.name)
+    if track is None:
+        return 0
+    return len(known.markers.get(data.id, {}).items() & split_rows(read_rows(track, data.id)).items())
 
 
 def _renamed(where: str, rows_of: Mapping[str, bytes], known: Replay) -> dict[str, int]:

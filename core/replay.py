@@ -104,6 +104,7 @@ class Replay:
         self.changed: dict[int, dict[int, bytes]] = {}
         self.replaced: set[int] = set()
         self.renamed: dict[int, str] = {}  # the names that tracks had at `since`, or at first, if they have others now
+        self.renamed_objects: dict[str, str] = {}  # the same of tracking objects, by the names they have now
         self._collecting = False
         self.tracks: dict[int, TrackData] = {}
         self.last_track = 0  # the highest track number ever used
@@ -153,8 +154,12 @@ class Replay:
             number = int(track["id"])
             self.last_track = max(self.last_track, number)
             known = self.tracks.get(number)
-            if known is not None and known.name != track["name"] and (self.since is None or self._collecting):
-                self.renamed.setdefault(number, known.name)
+            if known is not None and (self.since is None or self._collecting):
+                if known.name != track["name"]:
+                    self.renamed.setdefault(number, known.name)
+                if known.object != track["object"]:
+                    first = self.renamed_objects.get(known.object, known.object)
+                    self.renamed_objects.setdefault(str(track["object"]), first)
             self.tracks[number] = TrackData(number, str(track["object"]), str(track["name"]), dict(track["settings"]))
             self.markers.setdefault(number, {})
 

@@ -171,11 +171,13 @@ class TRACKING_SESSIONS_OT_tell_lost(Operator):
 
     def invoke(self, context: Context, event: Event) -> set[str]:
         """Blender shows no report of an operator that a script has called, but that of one it has called itself."""
+        global _telling
         if bpy.app.background:
             return self.execute(context)
         manager = context.window_manager
         self._timer = manager.event_timer_add(0.1, window=context.window)
         manager.modal_handler_add(self)
+        _telling = self
         return {"RUNNING_MODAL"}
 
     def modal(self, context: Context, event: Event) -> set[str]:
@@ -185,19 +187,26 @@ class TRACKING_SESSIONS_OT_tell_lost(Operator):
         return self.execute(context)
 
     def cancel(self, context: Context) -> None:
+        global _telling
         if self._timer is not None:
             context.window_manager.event_timer_remove(self._timer)
             self._timer = None
+        if _telling is self:
+            _telling = None
 
 
 _waiting: TRACKING_SESSIONS_OT_wait | None = None
 """The operator that waits for a session."""
 
+_telling: TRACKING_SESSIONS_OT_tell_lost | None = None
+"""The operator that is about to say what a file has lost."""
+
 
 def unregister() -> None:
-    """Stop waiting: Blender does not call `cancel` when a class goes."""
-    if _waiting is not None:
-        _waiting.cancel(bpy.context)
+    """Stop what waits: Blender does not call `cancel` when a class goes."""
+    for one in (_waiting, _telling):
+        if one is not None:
+            one.cancel(bpy.context)
 
 
 classes = (

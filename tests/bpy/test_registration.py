@@ -18,7 +18,7 @@ from tracking_sessions.bridge import events, live, preferences, working_set
 from tracking_sessions.bridge.clip import default_root
 from tracking_sessions.core import journal
 from tracking_sessions.core.session import session_files
-from tracking_sessions.operators import sessions, status, track
+from tracking_sessions.operators import recovery, sessions, status, track
 from tracking_sessions.panels import menu
 from tracking_sessions.tests.bpy.window import begin, inside, new_file
 from tracking_sessions.tests.footage import Shot as Footage
@@ -159,6 +159,20 @@ def test_what_a_pass_has_put_into_blender_goes_with_the_extension(
     registration.unregister()
     assert live.current is None
     assert operator._timer is None
+    assert all_of_blender() == before
+
+
+def test_a_message_that_is_about_to_come_goes_with_the_extension(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A timer tells it to come, and then it waits for the next event in a window."""
+    before = all_of_blender()
+    registration.register()
+    bpy.app.timers.register(events._tell_lost, first_interval=0.1)  # which nothing does without a window
+    operator: Any = type("Telling", (), {"cancel": recovery.TRACKING_SESSIONS_OT_tell_lost.cancel})()
+    manager = bpy.context.window_manager
+    operator._timer = manager.event_timer_add(0.1, window=manager.windows[0])
+    monkeypatch.setattr(recovery, "_telling", operator)
+    registration.unregister()
+    assert operator._timer is None and recovery._telling is None
     assert all_of_blender() == before
 
 

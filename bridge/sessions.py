@@ -16,7 +16,14 @@ from ..core.footage import Footage, find_footage
 from ..core.journal import Position
 from ..core.losses import Losses
 from ..core.model import Outcome, SessionState, SessionStatus
-from ..core.session import TrackingSessionManager, delete_session, load_session, newest_session_files, sessions_folder
+from ..core.session import (
+    TrackingSessionManager,
+    delete_session,
+    delete_unreadable,
+    load_session,
+    newest_session_files,
+    sessions_folder,
+)
 from ..core.session_file import moment, resolve
 from . import live, overview
 from .clip import default_root, footage_of, mark_position, marked_position, open_footage
@@ -193,10 +200,16 @@ def set_state(path: Path, state: SessionState) -> None:
 
 
 def delete(path: Path) -> None:
-    """Delete the session for good. Raises LeaseHeld if anybody works on it, and what reading and owning one raises."""
-    with load_session(path) as manager:
-        manager.acquire()
-        delete_session(manager)
+    """Delete the session for good, also one that cannot be read.
+
+    Raises LeaseHeld if anybody works on it, and what owning one raises.
+    """
+    try:
+        with TrackingSessionManager(path, salvage=True) as manager:
+            manager.acquire(salvage=True)  # damage is no reason to keep it
+            delete_session(manager)
+    except SessionUnreadable:
+        delete_unreadable(path)
     _changed()
 
 

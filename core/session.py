@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 from collections.abc import Sequence
 from dataclasses import replace
@@ -13,6 +14,7 @@ from pathlib import Path
 from . import merging, report
 from .errors import JournalDamaged, LeaseHeld, SessionUnreadable, StorageFailed, UsageError
 from .footage import Footage, describe, find_footage, save_details
+from .lease import Lease
 from .manager import TrackingSessionManager
 from .model import (
     SESSION_ID,
@@ -213,12 +215,44 @@ def cleanup_old_sessions(base_path: str | os.PathLike[str], days_old: int = 30) 
 
 
 def delete_session(manager: TrackingSessionManager) -> None:
-    """Delete the session that `manager` owns: first its file, so that what is left of a half deletion is no session."""
+    """Delete the session that `manager` owns: first its file, so that what is left of a half deletion is no session.
+
+    Raises StorageFailed.
+    """
     try:
         os.unlink(manager.path)
         manager.close()  # Windows deletes no open file
-        for entry in os.listdir(manager.folder):
-            os.unlink(manager.folder / entry)
-        os.rmdir(manager.folder)
+        _delete_folder(manager.folder)
     except OSError as error:
         raise StorageFailed(manager.folder, error) from error
+
+
+def delete_unreadable(session_path: str | os.PathLike[str]) -> None:
+    """Delete a session whose file cannot be read, if nobody works on it.
+
+    The folder of its name goes with it if sessions have written there: the file may be none of a session at all.
+    Raises LeaseHeld or StorageFailed.
+    """
+    path = Path(session_path)
+    folder = path.with_suffix("")
+    try:
+        is_ours = not folder.is_symlink() and folder.is_dir() and any(map(_WRITTEN.match, os.listdir(folder)))
+        lease = Lease.take(folder, timestamp()) if is_ours else None
+        try:
+            os.unlink(path)
+        finally:
+            if lease is not None:
+                lease.release()  # Windows deletes no open file
+        if is_ours:
+            _delete_folder(folder)
+    except OSError as error:
+        raise StorageFailed(path, error) from error
+
+
+_WRITTEN = re.compile(r"(lease|journal)\.[1-9][0-9]*\Z")
+
+
+def _delete_folder(folder: Path) -> None:
+    for entry in os.listdir(folder):
+        os.unlink(folder / entry)
+    os.rmdir(folder)

@@ -96,7 +96,7 @@ class _OnSession(Operator):
     @classmethod
     def _is_readable(cls, row: sessions.Row) -> bool:
         if row.error:
-            cls.poll_message_set("The session cannot be read: look at its files with Reveal Folder")
+            cls.poll_message_set("The session cannot be read: look at its files with Reveal Folder, or delete it")
         return not row.error
 
     @classmethod
@@ -108,7 +108,7 @@ class _OnSession(Operator):
         if row.owner:
             cls.poll_message_set(f"The session is in use by {row.owner}: wait for it")
             return False
-        return cls._is_readable(row)
+        return True
 
     def execute(self, context: Context) -> set[str]:
         row = chosen(context)
@@ -185,7 +185,7 @@ class TRACKING_SESSIONS_OT_discard_session(_OnSession):
         if row.is_discarded:
             cls.poll_message_set("The session is discarded already")
             return False
-        return cls._is_free(row)
+        return cls._is_readable(row) and cls._is_free(row)
 
     def _do(self, context: Context, row: sessions.Row) -> set[str]:
         sessions.set_state(row.path, SessionState.DISCARDED)
@@ -204,7 +204,7 @@ class TRACKING_SESSIONS_OT_bring_back_session(_OnSession):
         if not row.is_discarded:
             cls.poll_message_set("The session is not discarded")
             return False
-        return cls._is_free(row)
+        return cls._is_readable(row) and cls._is_free(row)
 
     def _do(self, context: Context, row: sessions.Row) -> set[str]:
         sessions.set_state(row.path, SessionState.ACTIVE)
@@ -225,11 +225,12 @@ class TRACKING_SESSIONS_OT_delete_session(_OnSession):
     def invoke(self, context: Context, event: Event) -> set[str]:
         row = chosen(context)
         assert row is not None  # as polled
+        lost = "It cannot be read, but may hold something. All that" if row.error else "All that"
         return context.window_manager.invoke_confirm(
             self,
             event,
             title="Delete Session",
-            message=f"All that “{row.name}” has recorded is deleted. This cannot be undone.",
+            message=f"{lost} “{row.name}” has recorded is deleted. This cannot be undone.",
             confirm_text="Delete",
             icon="WARNING",
         )

@@ -8,6 +8,7 @@ import re
 import shutil
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -96,8 +97,8 @@ def test_the_list_tells_each_session_its_state_and_progress(
     layout = drawn(panels.TRACKING_SESSIONS_PT_sessions, editor)
     assert "cannot be read" in layout.text
     with inside(editor):
-        for name in ("open_session", "discard_session", "delete_session"):
-            with pytest.raises(RuntimeError, match="cannot be read"):
+        for name in ("open_session", "discard_session"):
+            with pytest.raises(RuntimeError, match=r"cannot be read.*delete it"):
                 getattr(operators, name)()
     choose(paused)
     assert "In use" not in drawn(panels.TRACKING_SESSIONS_PT_sessions, editor).text
@@ -253,6 +254,68 @@ def test_a_session_is_discarded_brought_back_and_deleted(footage: Footage, file:
         operators.delete_session()
     assert not path.exists() and not path.with_suffix("").exists() and listed(editor) == []
     assert markers_of(editor.clip) == markers and overview.overview(editor.clip).name == ""
+
+
+def break_file(path: Path) -> None:
+    path.write_text("nothing", encoding="utf-8")
+
+
+def break_journal(path: Path) -> None:
+    journal = next(path.with_suffix("").glob("journal.*"))
+    data = bytearray(journal.read_bytes())
+    data[len(data) // 2] ^= 0x55
+    journal.write_bytes(data)
+
+
+@pytest.mark.parametrize("damage", [break_file, break_journal])
+def test_a_session_that_cannot_be_read_can_be_deleted(
+    footage: Footage, file: Path, root: Path, damage: Callable[[Path], None]
+) -> None:
+    editor = new_file(footage, file)
+    path, other = make(root, footage, "one", 5), make(root, footage, "other", 5)
+    damage(path)
+    with pytest.raises(sessions.TrackingSessionError, match=r"cannot be read|is damaged"):
+        load_session(path).acquire()
+    choose(path)
+    with inside(editor):
+        operators.delete_session()
+    assert not path.exists() and not path.with_suffix("").exists()
+    assert [line[0] for line in listed(editor)] == ["other"]
+    assert load_session(other).get_progress()["tracked_frames"] == 5
+
+
+def test_a_session_that_cannot_be_read_and_is_worked_on_is_left_alone(
+    footage: Footage, file: Path, root: Path, extension: Path
+) -> None:
+    editor = new_file(footage, file)
+    path = make(root, footage, "one", 5)
+    with owned(path, extension), inside(editor):
+        break_file(path)
+        choose(path)
+        files = sorted(path.with_suffix("").iterdir())
+        with pytest.raises(RuntimeError, match="in use by"):
+            operators.delete_session()
+        assert path.exists() and sorted(path.with_suffix("").iterdir()) == files
+
+
+@pytest.mark.parametrize("is_link", [False, True])
+def test_of_a_file_that_is_no_session_nothing_else_is_deleted(
+    footage: Footage, file: Path, root: Path, tmp_path: Path, is_link: bool
+) -> None:
+    editor = new_file(footage, file)
+    make(root, footage, "one")
+    path = root / "sessions" / "notes.yaml"
+    break_file(path)
+    mine = tmp_path / "elsewhere" if is_link else path.with_suffix("")
+    mine.mkdir()
+    (mine / ("journal.1" if is_link else "journal.txt")).write_text("precious")
+    if is_link:
+        path.with_suffix("").symlink_to(mine, target_is_directory=True)
+    choose(path)
+    with inside(editor):
+        operators.delete_session()
+    assert not path.exists()
+    assert [one.read_text() for one in mine.iterdir()] == ["precious"]
 
 
 def test_open_shows_the_clip_of_the_session(footage: Footage, file: Path, root: Path) -> None:

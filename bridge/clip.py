@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,7 +20,9 @@ if TYPE_CHECKING:
     from bpy.types import MovieClip
 
 COPY_NAME = "copy.blend"  # of the copy of the open file that is kept with a session
+FRESH_NAME = "fresh.blend"  # of that copy while it is being written
 _MARK = "tracking_sessions"
+_FOLDER = "tracking_sessions_folder"
 
 
 def open_footage(footage: Footage) -> MovieClip:
@@ -86,8 +89,23 @@ def marked_position(clip: MovieClip) -> tuple[str, Position] | None:
 
 def unmark(clip: MovieClip) -> None:
     """Let the clip belong to no session."""
-    if _MARK in clip:
-        del clip[_MARK]
+    for name in (_MARK, _FOLDER):
+        if name in clip:
+            del clip[name]
+
+
+def mark_root(clip: MovieClip, root: Path | None) -> None:
+    """Note in the clip in which folder its session is, or with None that it is in one of the file's own."""
+    if root is not None:
+        clip[_FOLDER] = str(root)
+    elif _FOLDER in clip:
+        del clip[_FOLDER]
+
+
+def marked_root(clip: MovieClip) -> Path | None:
+    """The folder that the clip says its session is in; None if it says nothing."""
+    said = clip.get(_FOLDER)
+    return Path(said) if isinstance(said, str) and os.path.isabs(said) else None
 
 
 def default_root() -> Path:
@@ -95,26 +113,31 @@ def default_root() -> Path:
     return roots()[0]
 
 
-def roots() -> list[Path]:
-    """The folders in which a session of the open file may be: it may have been made before the file was saved."""
-    *chosen, user = homeless_roots()
-    beside = [_beside(Path(bpy.data.filepath))] if bpy.data.filepath else []
+def roots(blend: str | None = None) -> list[Path]:
+    """The folders in which a session of the file may be: it may have been made before the file was saved.
+
+    `blend` is its path, that of the open file if None.
+    """
+    blend = bpy.data.filepath if blend is None else blend
+    *chosen, user = homeless_roots(blend)
+    beside = [_beside(Path(blend))] if blend else []
     return list(dict.fromkeys([*chosen, *beside, user]))
 
 
 def _beside(blend: Path) -> Path:
     root = blend.parent.parent.parent
-    is_copy = blend.name == COPY_NAME and blend.parent.parent == sessions_folder(root)
+    is_copy = blend.name in (COPY_NAME, FRESH_NAME) and blend.parent.parent == sessions_folder(root)
     return root if is_copy else blend.parent / "tracking_sessions"
 
 
-def homeless_roots() -> list[Path]:
+def homeless_roots(blend: str | None = None) -> list[Path]:
     """The folders for sessions of files that were not saved yet: that of the preferences, if any, and the user's.
 
-    The user's is not the one that Blender deletes together with the extension.
+    The user's is not the one that Blender deletes together with the extension. `blend` as for `roots`.
     """
+    blend = bpy.data.filepath if blend is None else blend
     user = Path(bpy.utils.user_resource("DATAFILES", path="tracking_sessions"))
     chosen = preferences().folder
-    if not chosen or (chosen.startswith("//") and not bpy.data.filepath):
+    if not chosen or (chosen.startswith("//") and not blend):
         return [user]
-    return [Path(bpy.path.abspath(chosen)), user]
+    return [Path(bpy.path.abspath(chosen, start=os.path.dirname(blend))), user]

@@ -9,24 +9,24 @@ import bpy
 from bpy.app.handlers import persistent
 
 from ..core.errors import TrackingSessionError
-from . import live, overview
-from .clip import roots
+from . import finding, live, overview
 from .working_set import remove_leftovers
 
 
 @persistent
-def _before_saving(*_: object) -> None:
+def _before_saving(path: str, *_: object) -> None:
     if live.current is not None:
         try:
             live.current.run.rest()
         except TrackingSessionError:
             _before_change()  # nothing of the tracker may be in the file
+    if path:
+        for clip in bpy.data.movieclips:
+            finding.note_root(clip, path)
 
 
 @persistent
 def _after_saving(path: str, *_: object) -> None:
-    if live.current is not None and live.current.shot.session.path.parent.parent not in roots():
-        _before_change()  # the file went to another folder, from which nobody would find what is recorded here
     if not path or path != bpy.data.filepath:
         return  # a copy was saved, or the startup file: the file itself is as it was
     owned = live.current.shot.session if live.current is not None else None

@@ -9,7 +9,7 @@ from pathlib import Path
 import bpy
 
 from ..core.errors import StorageFailed
-from .clip import COPY_NAME
+from .clip import COPY_NAME, FRESH_NAME
 
 
 def save_copy(folder: Path) -> Path:
@@ -17,7 +17,7 @@ def save_copy(folder: Path) -> Path:
 
     Raises StorageFailed; the copy of before is then still there.
     """
-    path, fresh = folder / COPY_NAME, folder / "fresh.blend"
+    path, fresh = folder / COPY_NAME, folder / FRESH_NAME
     try:
         # never written over: Blender would keep each file of before as a numbered version beside the journal
         fresh.unlink(missing_ok=True)

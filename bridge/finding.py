@@ -12,17 +12,20 @@ import bpy
 
 from ..core.errors import FootageUnusable, JournalDamaged, SessionUnreadable
 from ..core.journal import Position
-from ..core.model import SessionState, TrackingSession
+from ..core.model import SESSION_ID, SessionState, TrackingSession
 from ..core.session import TrackingSessionManager, session_files, sessions_folder
 from ..core.session_file import checked_session, resolve
 from ..core.storage import SUFFIXES, read_document
-from .clip import default_root, footage_of, homeless_roots, marked_position, roots
+from .clip import default_root, footage_of, homeless_roots, mark_root, marked_position, marked_root, roots
 
 if TYPE_CHECKING:
     from bpy.types import MovieClip
 
 contained: dict[str, tuple[int, Position]] = {}
 """How much of which session this Blender has put into which clip of the open file, whatever undo took back since."""
+
+left: dict[str, Path] = {}
+"""The folders of sessions that the open file was saved away from. Its clips say so too, until undo takes that back."""
 
 _said: dict[Path, tuple[float, TrackingSession | None]] = {}
 """What the session files say, with the time they were modified; None for those that cannot be read."""
@@ -35,8 +38,7 @@ def find_session(clip: MovieClip, *, salvage: bool = False) -> TrackingSessionMa
     Discarded ones are passed over. With `salvage` a damaged journal is read as far as it is whole. Raises
     SessionUnreadable or JournalDamaged.
     """
-    mark = marked_position(clip)
-    path = session_file(mark[0]) if mark is not None else None
+    path = session_file(clip)
     if path is not None:
         manager = TrackingSessionManager(path, salvage=salvage)
         if manager.session.state is not SessionState.DISCARDED:
@@ -44,10 +46,32 @@ def find_session(clip: MovieClip, *, salvage: bool = False) -> TrackingSessionMa
     return _of_name(clip, salvage) or _of_footage(clip, salvage)
 
 
-def session_file(session_id: str) -> Path | None:
-    """Where the session is that belongs to the open file, if it is there."""
-    paths = (sessions_folder(root) / f"{session_id}{suffix}" for root in roots() for suffix in SUFFIXES)
+def session_file(clip: MovieClip) -> Path | None:
+    """Where the session is that the clip is marked with, if it is there."""
+    mark = marked_position(clip)
+    if mark is None or not SESSION_ID.match(mark[0]):
+        return None
+    paths = (sessions_folder(root) / f"{mark[0]}{suffix}" for root in roots_of(clip) for suffix in SUFFIXES)
     return next((path for path in paths if os.path.exists(path)), None)
+
+
+def roots_of(clip: MovieClip) -> list[Path]:
+    """The folders in which the session may be that the clip is marked with: of the open file, or of one before it."""
+    mark = marked_position(clip)
+    before = left.get(mark[0]) if mark is not None else None
+    return [*roots(), *(root for root in (marked_root(clip), before) if root is not None)]
+
+
+def note_root(clip: MovieClip, blend: str) -> None:
+    """Have the clip say where its session is if the file is saved as `blend`, from where it would not be found."""
+    path = session_file(clip)
+    if path is None or clip.library is not None:
+        return
+    root = path.parent.parent
+    is_left = root not in roots(blend)
+    mark_root(clip, root if is_left else None)
+    if is_left:
+        left[path.stem] = root
 
 
 def is_homeless(path: Path) -> bool:

@@ -19,7 +19,7 @@ from ..core.ranges import FrameRanges
 from ..core.session import TrackingSessionManager, load_session, sessions_folder
 from ..core.session_file import moment
 from . import finding
-from .clip import default_root, marked_position, roots, unmark
+from .clip import default_root, marked_position, unmark
 from .editor import ClipEditor
 from .finding import find_session
 from .shot import Shot
@@ -57,6 +57,7 @@ def forget(*, file_is_new: bool = False) -> None:
     _overviews.clear()
     if file_is_new:
         _contained.clear()
+        finding.left.clear()
 
 
 def open_shot(editor: ClipEditor) -> Shot:
@@ -152,8 +153,7 @@ def _note_undone(clip: MovieClip) -> None:
 
 def _note_blend(clip: MovieClip, owned: TrackingSessionManager | None) -> None:
     """If the clip's session does not know a .blend, because the file had never been saved, it is told."""
-    mark = marked_position(clip)
-    path = finding.session_file(mark[0]) if mark is not None else None
+    path = finding.session_file(clip)
     said = finding.said_of(path) if path is not None else None
     if path is None or said is None or said.blend or not bpy.data.filepath or not finding.is_homeless(path):
         return
@@ -237,7 +237,7 @@ OWNER_INTERVAL = 2.0  # seconds until it is looked again whether an owner lives:
 def overview(clip: MovieClip) -> Overview:
     """The state of the clip's session; read again only when files have changed, or the clip's mark."""
     # a session file that is written is a new one in its folder
-    stamp = (marked_position(clip), clip.name, *(_modified(sessions_folder(root)) for root in roots()))
+    stamp = (marked_position(clip), clip.name, *(_modified(sessions_folder(root)) for root in finding.roots_of(clip)))
     known = _overviews.get(clip.session_uid)
     if known is not None and known.stamp == stamp and known.modified == _modified(known.file):
         seen = known.overview

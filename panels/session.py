@@ -170,10 +170,8 @@ def _frames(count: int, one: str, more: str) -> str:
 
 
 def _draw_words(layout: UILayout, context: Context, text: str, icon: Any) -> None:
-    """A sentence, broken into lines that fit the sidebar; Blender's labels do not wrap."""
-    region = context.region
-    scale = context.preferences.system.ui_scale or 1.0  # 0 without a window
-    width = max(12, int(((region.width if region else 260) / scale - 50) / 6.2))
+    """A sentence, broken into lines that fit the sidebar."""
+    width = letters_that_fit(context)
     lines: list[str] = []
     for word in text.split():
         if lines and len(lines[-1]) + len(word) < width:
@@ -183,7 +181,14 @@ def _draw_words(layout: UILayout, context: Context, text: str, icon: Any) -> Non
     column = layout.column(align=True)
     column.scale_y = 0.8
     for i, line in enumerate(lines):
-        column.label(text=line, icon=icon if i == 0 else "BLANK1")
+        column.label(text=line, icon=icon if i == 0 or icon == "NONE" else "BLANK1")
+
+
+def letters_that_fit(context: Context) -> int:
+    """How many letters a line of the sidebar has room for, beside an icon; Blender's labels do not wrap."""
+    region = context.region
+    scale = context.preferences.system.ui_scale or 1.0  # 0 without a window
+    return max(12, int(((region.width if region else 260) / scale - 50) / 6.2))
 
 
 classes = (TRACKING_SESSIONS_PT_top, TRACKING_SESSIONS_PT_session)

@@ -11,7 +11,7 @@ from bpy.types import Panel, UIList
 
 from ..bridge import sessions
 from ..operators import sessions as actions
-from .session import TRACKING_SESSIONS_PT_session
+from .session import TRACKING_SESSIONS_PT_session, letters_that_fit
 from .session import _draw_words as draw_words
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def _draw_pass(layout: UILayout, clip: MovieClip, entry: dict[str, Any], *, is_r
     offset = clip.frame_start - 1  # as the timeline counts
     found = _RANGE.match(entry["range"])
     frames = f"{int(found[1]) + offset}-{int(found[2]) + offset}" if found else str(entry["range"])
-    words = "At {}" if is_running else _OUTCOMES.get(entry["outcome"], "Stopped at {}")
+    words = "At {}" if is_running else _OUTCOMES.get(entry["outcome"], "Ended at {}")
     left, middle, right = _columns(layout)
     is_backwards = entry["operation"] == "track_backwards"
     left.label(text=frames, icon="TRACKING_BACKWARDS" if is_backwards else "TRACKING_FORWARDS")
@@ -68,7 +68,7 @@ def _draw_pass(layout: UILayout, clip: MovieClip, entry: dict[str, Any], *, is_r
     right.label(text=f"{entry['alive']}/{entry['tracks']}")
 
 
-def _columns(layout: UILayout, first: float = 0.42, second: float = 0.4) -> tuple[UILayout, UILayout, UILayout]:
+def _columns(layout: UILayout, first: float = 0.38, second: float = 0.4) -> tuple[UILayout, UILayout, UILayout]:
     """Three in a row, as wide as these parts of it."""
     outer = layout.split(factor=first)
     left = outer.row()
@@ -96,19 +96,24 @@ class TRACKING_SESSIONS_PT_lost(_Past):
         for frame in islice(reversed(lost.frames), LOST_SHOWN):
             row = column.row()
             row.alignment = "LEFT"
-            text = f"{frame + clip.frame_start - 1}:  {_named([name for _, name in lost.tracks(frame)])}"
+            text = f"{frame + clip.frame_start - 1}:  "
+            text += _named([name for _, name in lost.tracks(frame)], letters_that_fit(context) - len(text))
             idname = actions.TRACKING_SESSIONS_OT_show_lost.bl_idname
             row.operator(idname, text=text, icon="TRACKER", emboss=False).frame = frame
         _draw_more(layout, len(lost.frames) - LOST_SHOWN)
 
 
-def _named(names: list[str]) -> str:
-    """The first names, as many as may fit the sidebar, and how many more there are."""
-    shown = [name for name in names if name][:3]
-    more = len(names) - len(shown)
-    if not shown:
-        return f"{more} Tracks" if more > 1 else "1 Track"
-    return ", ".join(shown) + (f" and {more} More" if more else "")
+def _named(names: list[str], letters: int) -> str:
+    """The first names, as many as so many letters have room for but one at least, and how many more there are."""
+    named = [name for name in names if name]
+    if not named:
+        return f"{len(names)} Tracks" if len(names) > 1 else "1 Track"
+    for count in range(len(named), 0, -1):
+        more = len(names) - count
+        text = ", ".join(named[:count]) + (f" and {more} More" if more else "")
+        if len(text) <= letters:
+            break
+    return text
 
 
 class TRACKING_SESSIONS_UL_sessions(UIList):
@@ -130,7 +135,7 @@ class TRACKING_SESSIONS_UL_sessions(UIList):
         if row is None:  # it is about to be filled
             layout.label(text="")
             return
-        left, middle, right = _columns(layout, 0.4, 0.34)
+        left, middle, right = _columns(layout, 0.42, 0.32)
         left.label(text=row.name, icon="ERROR" if row.error else "NONE")
         middle.label(text="Tracking" if sessions.is_running(row.path) else row.words)
         right.label(text=row.progress)
@@ -169,7 +174,10 @@ class TRACKING_SESSIONS_PT_sessions(_Past):
 
 def _draw_row(layout: UILayout, context: Context, row: sessions.Row) -> None:
     """What the list has no room for."""
-    draw_words(layout, context, f"{row.name}, {row.modified}" if row.modified else row.name, "NONE")
+    column = layout.column(align=True)
+    draw_words(column, context, row.name, "NONE")
+    if row.modified:
+        draw_words(column, context, f"Last Change {row.modified}", "NONE")
     if row.error:
         draw_words(layout, context, row.error, "ERROR")
     elif row.owner and not sessions.is_running(row.path):

@@ -327,6 +327,17 @@ def test_a_sentence_is_broken_into_lines_that_fit(width: int, scale: float, most
     assert len(layout.words) == (1 if most > len(text) else 3)
 
 
+@pytest.mark.parametrize(("icon", "further"), [("ERROR", "BLANK1"), ("NONE", "NONE")])
+def test_the_lines_of_a_sentence_stand_under_each_other(icon: str, further: str) -> None:
+    icons: list[str] = []
+    layout: Any = RecordingLayout()
+    layout.column = lambda *, align: SimpleNamespace(label=lambda *, text, icon: icons.append(icon))
+    system = SimpleNamespace(ui_scale=1.0)
+    context: Any = SimpleNamespace(region=SimpleNamespace(width=260), preferences=SimpleNamespace(system=system))
+    draw_words(layout, context, "As many words as need a line and then some more words and even more", icon)
+    assert icons == [icon, further, further]
+
+
 def test_the_panel_is_for_the_tracking_mode_of_a_clip_only(footage: Footage, file: Path) -> None:
     editor = new_file(footage, file)
     with inside(editor) as context:

@@ -63,7 +63,7 @@ def test_ten_passes_are_shown_and_one_that_stopped_short_is_told(footage: Footag
                 session.record_frame(number, 3, 0, b"")
                 session.close_pass(number, Outcome.LOST if number % 2 else Outcome.FAILED)
     layout = drawn(panels.TRACKING_SESSIONS_PT_passes, editor)
-    assert [line[1] for line in layout.lines[1:4]] == ["Stopped at 2", "Failed at 3", "Lost at 3"]
+    assert [line[1] for line in layout.lines[1:4]] == ["Ended at 2", "Failed at 3", "Lost at 3"]
     assert len(layout.lines) == 12 and layout.lines[-1] == ["And 3 More"]
 
 
@@ -109,7 +109,28 @@ def test_a_track_of_another_object_is_found_under_the_same_name(footage: Footage
     assert not any(track.select for track in objects[0].tracks)
 
 
-def test_many_losses_are_cut_and_gone_tracks_are_told(footage: Footage, file: Path) -> None:
+@pytest.mark.parametrize(
+    ("letters", "text"),
+    [
+        (80, "Door, Window, Roof"),
+        (17, "Door and 2 More"),
+        (3, "Door and 2 More"),
+        (18, "Door, Window, Roof"),
+    ],
+)
+def test_as_many_names_are_told_as_fit(letters: int, text: str) -> None:
+    assert panels._named(["Door", "Window", "Roof"], letters) == text
+
+
+def test_names_that_are_not_known_are_counted() -> None:
+    assert panels._named(["", "Door"], 80) == "Door and 1 More"
+    assert panels._named(["", ""], 80) == "2 Tracks"
+    assert panels._named([""], 80) == "1 Track"
+
+
+def test_many_losses_are_cut_and_gone_tracks_are_told(
+    footage: Footage, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     editor = new_file(footage, file)
     begin(editor, steps=1).finish()
     with session_of(file) as session:
@@ -118,6 +139,7 @@ def test_many_losses_are_cut_and_gone_tracks_are_told(footage: Footage, file: Pa
         session.open_pass(Pass(2, 2, 39, tuple(one.id for one in gone)), (), ())
         for frame in range(3, 26):
             session.record_frame(2, frame, 0, b"".join(marker(one.id, frame, flags=MUTED) for one in gone))
+    monkeypatch.setattr(panels, "letters_that_fit", lambda context: 41)
     layout = drawn(panels.TRACKING_SESSIONS_PT_lost, editor)
     assert layout.lines[0] == ["25:  Gone.50, Gone.51, Gone.52 and 2 More"]
     assert len(layout.lines) == 21 and layout.lines[-1] == ["And 3 More"]

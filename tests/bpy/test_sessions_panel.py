@@ -83,7 +83,7 @@ def test_the_list_tells_each_session_its_state_and_progress(
         ]
         layout = drawn(panels.TRACKING_SESSIONS_PT_sessions, editor)
         assert f"In use by process {process}" in layout.text
-        assert re.search(r"taken, 20\d\d-\d\d-\d\d \d\d:\d\d In use", layout.text)
+        assert re.search(r"taken Last Change 20\d\d-\d\d-\d\d \d\d:\d\d In use", layout.text)
         assert layout.lines[-2:] == [["Open", "Discard"], ["Delete", "Reveal Folder"]]
         before = taken.read_bytes(), sorted(taken.with_suffix("").iterdir())
         with inside(editor):

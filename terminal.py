@@ -54,7 +54,7 @@ def drive(signals: Signals, shot: Shot, run: Run) -> None:
     )
     progress = _Progress(run)
     while True:
-        if signals.name:
+        if signals.name and not run.is_at_end:
             run.pause()
             progress.end()
             raise Interrupted(
@@ -77,7 +77,7 @@ class _Progress:
 
     def show(self) -> None:
         now = time.monotonic()
-        if now - self._shown < (_BAR_INTERVAL if self._terminal else _REPORT_INTERVAL):
+        if now - self._shown < (_BAR_INTERVAL if self._terminal else _REPORT_INTERVAL) or not self._run.steps:
             return
         self._shown = now
         run = self._run

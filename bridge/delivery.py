@@ -3,14 +3,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from array import array
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..core.errors import ClipChanged
 from ..core.journal import MARKER_SIZE, Position
 from ..core.model import Pass, TrackData
-from ..core.replay import frame_of, spread_rows
+from ..core.replay import frame_of, split_rows, spread_rows
 from ..core.run import Step
 from .clip import mark_position
 from .markers import merge_rows
@@ -28,7 +31,11 @@ class _Place(NamedTuple):
 
 
 class Delivery:
-    """The artist's tracks of a run, and how they get their markers. One serves all passes of the run."""
+    """The artist's tracks of a run, and how they get their markers. One serves all passes of the run.
+
+    For each new marker Blender copies the whole track. So while an artist waits only a few are given at a time, the
+    newest first, and the others are held back until there is time.
+    """
 
     def __init__(
         self, clip: MovieClip, session_id: str, where: str, tracks: Mapping[int, TrackData], frame: int
@@ -41,6 +48,11 @@ class Delivery:
         self._session_id = session_id
         self._tracks = {number: data for number, data in tracks.items() if data.object == where}
         self._gone: set[int] = set()  # tracks of which it was said that they were deleted
+        self._held: defaultdict[int, bytearray] = defaultdict(bytearray)
+        """Per track the markers that are held back, as they were recorded."""
+        self._newest: dict[int, bytes] = {}  # per track the newest marker of those that `show` gave
+        self._turn: list[int] = []  # tracks that still get something in this turn
+        self._is_complete = True  # whether there was a track for all that was given
         self._object = where
         found = clip.tracking.objects.get(where)
         if found is None:
@@ -65,8 +77,11 @@ class Delivery:
     def find(self, number: int) -> MovieTrackingTrack | None:
         """The track of that number, whatever it is called now; None if it was deleted."""
         where = self.where
+        return self._find_in(where, number) if where is not None else None
+
+    def _find_in(self, where: MovieTrackingObject, number: int) -> MovieTrackingTrack | None:
         place = self._places.get(number)
-        if where is None or place is None:
+        if place is None:
             return None
         tracks = where.tracks
         track = tracks[place.index] if place.index < len(tracks) else None
@@ -107,37 +122,93 @@ class Delivery:
     def _without_object(self) -> ClipChanged:
         return ClipChanged(f"The tracking object “{self._object}” is gone: undo that, or start a fresh session")
 
-    def give(self, plan: Pass, steps: Sequence[Step], position: Position) -> Iterator[None]:
-        """Give the markers of steps of the pass to one track after the other.
+    @property
+    def holds(self) -> bool:
+        """Whether any markers are held back."""
+        return any(self._held.values())
 
-        At the end the clip holds the journal up to `position`.
+    def show(self, plan: Pass, steps: Sequence[Step], seconds: float, each: int) -> bool:
+        """Give the tracks, one after the other, for about so many seconds, their newest markers.
 
-        Raises ClipChanged if the clip is gone, or, when all others have theirs, for the tracks that are.
+        These are at most `each` per track of what is held back and of these steps of the pass; the others are held
+        back. True when each track had its turn since this was True last. Raises ClipChanged as `give` does.
         """
-        markers: dict[int, list[bytes]] = {}
-        for step in steps:
-            for start in range(0, len(step.rows), MARKER_SIZE):
-                row = step.rows[start : start + MARKER_SIZE]
-                markers.setdefault(int.from_bytes(row[:4], "little"), []).append(row)
-            yield
-        is_complete = True
+        until = time.perf_counter() + seconds
+        self._hold(steps)
+        self._turn = self._turn or [number for number, held in self._held.items() if held]
         try:
-            for number, rows in markers.items():
-                is_complete = (number in self._gone or self._give_to(number, rows, plan.direction)) and is_complete
-                yield
-            mark_position(self._clip, self._session_id, position)
-            gone = [] if is_complete else [n for n in plan.tracks if n not in self._gone and self.find(n) is None]
+            where = self.where
+            while self._turn:
+                number = self._turn.pop()
+                held = self._held[number]
+                rows = bytes(held[-each * MARKER_SIZE :])
+                del held[-each * MARKER_SIZE :]
+                self._newest[number] = _newer(rows[-MARKER_SIZE:], self._newest.get(number), plan)
+                self._put(where, number, split_rows(rows))
+                if time.perf_counter() >= until:
+                    break
         except ReferenceError as error:
-            raise ClipChanged("The clip was deleted: undo that, or open the file again, then resume") from error
+            raise _without_clip() from error
+        if not self._turn:
+            self._check(plan)
+        return not self._turn
+
+    def give(self, plan: Pass, steps: Sequence[Step], position: Position) -> None:
+        """Give the tracks all markers that are held back and those of these steps of the pass.
+
+        Then the clip holds the journal up to `position`. Raises ClipChanged if the clip is gone, or, when all others
+        have theirs, for the tracks that are.
+        """
+        self._hold(steps)
+        self._turn.clear()
+        try:
+            where = self.where
+            for number, held in self._held.items():
+                rows = split_rows(bytes(held))
+                newest = _newer(bytes(held[-MARKER_SIZE:]), self._newest.get(number), plan)
+                spread_rows(newest, plan.direction, {number: rows})  # the guards of the others would be written over
+                self._put(where, number, rows)
+            self._held.clear()
+            self._newest.clear()
+            mark_position(self._clip, self._session_id, position)
+            self._check(plan)
+        except ReferenceError as error:
+            raise _without_clip() from error
+
+    def _hold(self, steps: Sequence[Step]) -> None:
+        held = self._held
+        for step in steps:
+            rows = step.rows
+            numbers = array("I", rows)[:: MARKER_SIZE // 4]
+            for number, start in zip(numbers, range(0, len(rows), MARKER_SIZE), strict=True):
+                held[number] += rows[start : start + MARKER_SIZE]
+
+    def _put(self, where: MovieTrackingObject | None, number: int, rows: Mapping[int, bytes]) -> None:
+        if number in self._gone:
+            return
+        track = self._find_in(where, number) if where is not None else None
+        if track is None:
+            self._is_complete = False
+        else:
+            merge_rows(track, rows)
+
+    def _check(self, plan: Pass) -> None:
+        """Tell, once, that tracks were deleted. Raises ClipChanged."""
+        if self._is_complete:
+            return
+        self._is_complete = True
+        gone = [number for number in plan.tracks if number not in self._gone and self.find(number) is None]
         self._gone.update(gone)
         if gone:
             raise self.gone(gone)
 
-    def _give_to(self, number: int, rows: list[bytes], direction: int) -> bool:
-        track = self.find(number)
-        if track is None:
-            return False
-        found = {frame_of(row): row for row in rows}
-        spread_rows(rows[-1], direction, {number: found})  # the guards of the others would be written over
-        merge_rows(track, found)
-        return True
+
+def _newer(row: bytes, other: bytes | None, plan: Pass) -> bytes:
+    """The one of two packed markers to which the pass came later; the first may be empty."""
+    if other is None or (row and (frame_of(row) - frame_of(other)) * plan.direction > 0):
+        return row
+    return other
+
+
+def _without_clip() -> ClipChanged:
+    return ClipChanged("The clip was deleted: undo that, or open the file again, then resume")

@@ -18,7 +18,8 @@ from .preferences import preferences
 from .shot import Shot
 
 TICK = 1 / 30  # seconds of tracking per timer tick; one step at least
-DELIVERY = 0.0008  # seconds per tick of giving markers to the artist's tracks; more when they wait for too long
+SHOWING = 0.0004  # seconds per tick of giving markers to the artist's tracks while frames are tracked
+CATCHING_UP = 256  # markers at a time that each track gets of those held back, once no more frames are tracked
 RATE_SPAN = 3.0  # seconds over which the frames per second are counted
 
 current: LivePass | None = None
@@ -38,11 +39,12 @@ class LivePass:
         self.clip_name = editor.clip.name
         self.clip_start = editor.clip.frame_start  # kept, because the clip may be deleted
         self.wants_pause = False
-        self._interval = preferences().interval  # seconds between two deliveries to the artist's tracks
-        self._delivery_began = time.monotonic()
-        self._is_delivering = False
+        self._interval = preferences().interval  # seconds between two turns of the artist's tracks
+        self._turn_began = time.monotonic()
+        self._is_turn = False
+        self._each = 1  # markers that each track gets in its turn
         try:
-            run = shot.start(ranges, delivery=_never) if ranges else shot.resume(delivery=_never)
+            run = shot.start(ranges, delivery=None) if ranges else shot.resume(delivery=None)
             if run is None:
                 raise UsageError("Nothing was interrupted: there is nothing to resume")
             self.run: Run = run.__enter__()
@@ -84,52 +86,68 @@ class LivePass:
     def tick(self, seconds: float = TICK) -> bool:
         """Track for about so many seconds, one frame at least; False when it is over.
 
-        Raises what tracking raises; the run is then over as well.
+        About once a second a tick only brings the session file up to date. When no more frames are to be tracked, ticks
+        give the tracks what was held back, and the last one closes the pass. Raises what tracking raises; the run is
+        then over as well.
         """
         until = time.monotonic() + seconds
         goes_on = True
-        files = self.shot.session.files_written
         try:
             # apart, the editor shows what the tracker works on, and nobody can leave it
             is_showing = working_set.APART or self.editor.is_showing()
             if not is_showing:
                 self.wants_pause = True
-            while goes_on and not self.wants_pause:
-                goes_on = self.run.step()
-                if time.monotonic() >= until:
-                    break
-            self._keep_pace()
-            if files == self.shot.session.files_written:  # a tick that wrote the session file has done enough
-                self._deliver()
+            if self.shot.session.is_file_due:
+                self.shot.session.write_file()  # enough for one tick
+            elif not self._stops:
+                goes_on = self._track(until)
+            elif self._catch_up(until):
+                goes_on = not self.wants_pause and self.run.step()
             self._follow(is_showing=is_showing)
         except BaseException as error:
             self._leave(error)
             raise
-        if goes_on and not self.wants_pause:
-            return True
-        self.finish()
-        return False
+        if not goes_on:
+            self.finish()
+        return goes_on
 
-    def _keep_pace(self) -> None:
+    @property
+    def _stops(self) -> bool:
+        return self.wants_pause or self.run.is_at_end
+
+    def _track(self, until: float) -> bool:
+        goes_on = self.run.step()
+        while goes_on and not self._stops and time.monotonic() < until:
+            goes_on = self.run.step()
         now = time.monotonic()
         self._pace.append((now, self.run.steps))
         while now - self._pace[0][0] > RATE_SPAN and len(self._pace) > 2:
             self._pace.popleft()
+        self._show(now)
+        return goes_on
 
-    def _deliver(self) -> None:
-        """Give some of the tracks their markers, so that each gets them about as often as the interval says."""
-        now = time.monotonic()
-        if not self._is_delivering and now - self._delivery_began < self._interval:
-            return
-        if not self._is_delivering:
-            self._is_delivering = True
-            self._delivery_began = now
-        late = (now - self._delivery_began) / self._interval
-        self._is_delivering = not self.run.deliver_for(DELIVERY * max(1.0, late))
+    def _show(self, now: float) -> None:
+        """Give some of the tracks markers: as many as let each have its turn as often as the interval says."""
+        if not self._is_turn:
+            if now - self._turn_began < self._interval:
+                return
+            self._turn_began = now
+        self._is_turn = not self.run.show_for(SHOWING, self._each)
+        if not self._is_turn:
+            in_time = now - self._turn_began < self._interval
+            self._each = self._each + 1 if in_time else max(1, self._each // 2)
+
+    def _catch_up(self, until: float) -> bool:
+        """Give the tracks what was held back, for one tick; True when they have all."""
+        while self.run.holds:
+            self.run.show_for(until - time.monotonic(), CATCHING_UP)
+            if time.monotonic() >= until:
+                break
+        return not self.run.holds
 
     def _follow(self, *, is_showing: bool) -> None:
         """Show the last frame that the artist's tracks have. The tracker has moved the editor on beyond it."""
-        frame = self.run.delivered + self.clip_start - 1
+        frame = self.run.shown + self.clip_start - 1
         scene = bpy.context.scene
         if scene.frame_current != frame:
             scene.frame_current = frame
@@ -166,11 +184,6 @@ class LivePass:
             return bool(self.editor.clip.name)
         except ReferenceError:
             return False
-
-
-def _never(_: int) -> bool:
-    """When a step delivers: the ticks do."""
-    return False
 
 
 def asked_ranges(editor: ClipEditor, direction: str, extent: str, frames: int) -> list[tuple[int, int]]:

@@ -28,7 +28,7 @@ from .working_set import WorkingSet, remove_leftovers
 if TYPE_CHECKING:
     from bpy.types import MovieClip, MovieTrackingObject, MovieTrackingTrack, SpaceClipEditor
 
-Delivery = Callable[[int], bool]
+Delivery = Callable[[int], bool] | None  # as `Run` takes it
 
 
 def in_bulk(steps: int) -> bool:

@@ -14,7 +14,7 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left, bisect_right
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import bpy
@@ -321,8 +321,16 @@ class WorkingSet:
         values = (*marker.co[:], *self._corners, *marker.search_min[:], *marker.search_max[:])
         return MARKER.pack(number, frame, flags | MUTED * marker.mute | KEYED * marker.is_keyed, *values)
 
-    def deliver(self, steps: Sequence[Step], position: Position) -> Iterator[None]:
-        return self._delivery.give(self._plan, steps, position) if self._delivery is not None else iter(())
+    def show(self, steps: Sequence[Step], seconds: float, each: int) -> bool:
+        return self._delivery is None or self._delivery.show(self._plan, steps, seconds, each)
+
+    @property
+    def holds(self) -> bool:
+        return self._delivery is not None and self._delivery.holds
+
+    def deliver(self, steps: Sequence[Step], position: Position) -> None:
+        if self._delivery is not None:
+            self._delivery.give(self._plan, steps, position)
 
     def renamed(self) -> Sequence[TrackData]:
         return self._delivery.renamed() if self._delivery is not None else ()

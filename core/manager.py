@@ -60,7 +60,6 @@ class TrackingSessionManager:
         self._clock = clock
         self._lease: Lease | None = None
         self._journal: JournalWriter | None = None
-        self.files_written = 0
         """How often this manager has brought the session file up to date."""
         self._next_file = 0.0
         self._state = read_document(self.path)
@@ -303,12 +302,14 @@ class TrackingSessionManager:
     def record_frame(self, number: int, frame: int, alive: int, rows: bytes) -> Position:
         """The checkpoint of one step of pass `number`, which reached `frame`; `rows` as in `journal.MARKER`.
 
-        When it returns, the frame is recorded. About once a second it also brings the session file up to date.
+        When it returns, the frame is recorded. Write the session file when `is_file_due`.
         """
-        position = self.append((RecordType.FRAME, encode_frame(number, frame, alive, rows)))
-        if self._clock() >= self._next_file:
-            self.write_file()
-        return position
+        return self.append((RecordType.FRAME, encode_frame(number, frame, alive, rows)))
+
+    @property
+    def is_file_due(self) -> bool:
+        """Whether the session file and the lease were last brought up to date about a second ago."""
+        return self._clock() >= self._next_file
 
     def close_pass(self, number: int, outcome: Outcome, detail: str = "") -> None:
         said = {"pass": number, "outcome": outcome.value, "detail": detail, "time": timestamp()}
@@ -324,7 +325,6 @@ class TrackingSessionManager:
         replace_file(self.path, encode_document(self._state, self.path.suffix))
         self._lease.renew()
         self._session = checked_session(self.path, self._state)
-        self.files_written += 1
         self._next_file = self._clock() + FILE_INTERVAL
 
     def save_checkpoint(self, frame: int, operation: str) -> None:

@@ -3,8 +3,7 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
 
 from .errors import TrackingSessionError
@@ -38,10 +37,23 @@ class Tracker(Protocol):
         """The clip frames besides the current one whose images the next step reads."""
         ...
 
-    def deliver(self, steps: Sequence[Step], position: Position) -> Iterator[None]:
-        """Give recorded steps to the artist's tracks, a little with each `next`.
+    def show(self, steps: Sequence[Step], seconds: float, each: int) -> bool:
+        """Give the artist's tracks, one after the other, for about so many seconds, their newest markers.
 
-        At the end the clip holds the journal up to `position`.
+        These are at most `each` per track of what is held back and of these recorded steps; the others are held back.
+        True when each track had its turn since this was True last.
+        """
+        ...
+
+    @property
+    def holds(self) -> bool:
+        """Whether `show` has held markers back."""
+        ...
+
+    def deliver(self, steps: Sequence[Step], position: Position) -> None:
+        """Give the artist's tracks what is held back and these recorded steps.
+
+        The clip then holds the journal up to `position`.
         """
         ...
 
@@ -58,7 +70,7 @@ class Run:
     """Passes being tracked. Use it in a `with` statement, and call `step` until it returns False.
 
     The order inside `step` is the promise: a frame is tracked, appended to the journal, flushed, and only then counted
-    and handed on: all at once when enough has come together, or bit by bit with `deliver_for`. If anything fails, what
+    and handed on: all at once when enough has come together, or bit by bit with `show_for`. If anything fails, what
     was recorded before stays recorded and reaches the artist's tracks.
     """
 
@@ -71,26 +83,27 @@ class Run:
         *,
         frame: int,
         alive: frozenset[int],
-        deliver_every: Callable[[int], bool],
+        deliver_every: Callable[[int], bool] | None,
     ) -> None:
         """`session` owns the lease and has recorded that the first of `passes` is open at clip frame `frame`.
 
-        `alive` are the tracks to follow in it. `deliver_every(n)` tells whether n undelivered steps are enough.
+        `alive` are the tracks to follow in it. `deliver_every(n)` tells whether n undelivered steps are enough. If it
+        is None, steps do nothing but track and record: the caller uses `show_for`, and keeps the session file.
         """
         self.session = session
         self.plan = passes[0]
         self.frame = frame
         self.alive = alive
         self.steps = 0  # done by this run
-        self.delivered = frame
-        """The clip frame up to which all of the artist's tracks have what is recorded."""
+        self.shown = frame
+        """The last clip frame of which all of the artist's tracks have what is recorded."""
         self.outcome: Outcome | None = None
         self._then = list(passes[1:])
         self._tracker = tracker
         self._footage = footage
         self._deliver_every = deliver_every
         self._undelivered: list[Step] = []
-        self._delivery: Iterator[None] | None = None  # of the steps before those, under way
+        self._showing: int | None = None  # the clip frame that all tracks will have at the end of their turn
         self._position = session.position  # that of the last step that can be delivered
         self._begun = False
 
@@ -103,6 +116,16 @@ class Run:
     def remaining(self) -> int:
         """Steps still to do if no track is lost."""
         return abs(self.plan.end - self.frame) + sum(abs(p.end - p.start) for p in self._then)
+
+    @property
+    def is_at_end(self) -> bool:
+        """Whether the current pass has nothing more to track; the next step closes it."""
+        return self.outcome is None and (self.frame == self.plan.end or not self.alive)
+
+    @property
+    def holds(self) -> bool:
+        """Whether the artist's tracks lack anything that is recorded."""
+        return bool(self._undelivered) or self._tracker.holds
 
     def __enter__(self) -> Run:
         try:
@@ -118,14 +141,14 @@ class Run:
         self._tracker.begin(self.plan, self.frame, self.alive)
 
     def step(self) -> bool:
-        """Track and record one frame; False when all passes are done.
+        """Track and record one frame, or close the pass that is at its end; False when all passes are closed.
 
         Raises FootageUnusable, LeaseLost, StorageFailed and what the tracker raises.
         """
         if self.outcome is not None and not self._next_pass():
             return False
-        if self.frame == self.plan.end or not self.alive:
-            self._close(Outcome.COMPLETE if self.frame == self.plan.end else Outcome.LOST)
+        if self.is_at_end:
+            self._close(self._reached())
             return bool(self._then)
         if not self._begun:
             self._begin()
@@ -134,22 +157,24 @@ class Run:
             self._footage.frame(frame)
         step = self._tracker.step()
         position = self.session.record_frame(self.plan.number, step.frame, len(step.alive), step.rows)
+        if self._deliver_every is not None and self.session.is_file_due:
+            self.session.write_file()
         self.frame, self.alive = step.frame, step.alive
         self.steps += 1
         self._undelivered.append(step)
         self._position = position
-        if self._deliver_every(len(self._undelivered)):
+        if self._deliver_every is not None and self._deliver_every(len(self._undelivered)):
             self._deliver()
-        if self.frame == self.plan.end or not self.alive:
-            self._close(Outcome.COMPLETE if self.frame == self.plan.end else Outcome.LOST)
-            return bool(self._then)
         return True
 
     def pause(self) -> None:
         """Stop here, to go on later."""
         if self.outcome is None:
-            self._close(Outcome.PAUSED)
+            self._close(self._reached() if self.is_at_end else Outcome.PAUSED)
         self._then = []
+
+    def _reached(self) -> Outcome:
+        return Outcome.COMPLETE if self.frame == self.plan.end else Outcome.LOST
 
     def _next_pass(self) -> bool:
         if not self._then:
@@ -186,36 +211,26 @@ class Run:
             self._position = self.session.append(tracks_record(renamed))
             self._deliver()
 
-    def deliver_for(self, seconds: float) -> bool:
-        """Hand on for about so many seconds, a bit at least; True when all tracks have what was recorded at the first
-        of these calls. The next one begins with what came since. Raises what the tracker raises.
+    def show_for(self, seconds: float, each: int) -> bool:
+        """Hand on, for about so many seconds, the newest markers, at most `each` per track, as `Tracker.show` does.
+
+        True when each track had its turn. Raises what the tracker raises.
         """
-        until = time.perf_counter() + seconds
-        self._delivery = self._delivery or self._next_delivery()
-        for _ in self._delivery:
-            if time.perf_counter() >= until:
-                return False
-        self._delivery = None
+        if self._showing is None:
+            self._showing = self.frame
+        steps, self._undelivered = self._undelivered, []
+        if not self._tracker.show(steps, seconds, each):
+            return False
+        self.shown, self._showing = self._showing, None
         return True
 
     def _deliver(self) -> None:
         """Hand on all that is recorded."""
-        begun, self._delivery = self._delivery, None
-        try:
-            for _ in begun or ():
-                pass
-        finally:
-            for _ in self._next_delivery():
-                pass
-
-    def _next_delivery(self) -> Iterator[None]:
         steps, self._undelivered = self._undelivered, []
+        self._showing = None
         # not the session's position: a step whose record was written, but not the session file, is not among these
-        return self._hand_on(steps, self._position, self.frame)
-
-    def _hand_on(self, steps: Sequence[Step], position: Position, frame: int) -> Iterator[None]:
-        yield from self._tracker.deliver(steps, position)
-        self.delivered = frame
+        self._tracker.deliver(steps, self._position)
+        self.shown = self.frame
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
         try:

@@ -77,7 +77,8 @@ class _TracksLive(InEditor):
             return {"CANCELLED"}
         manager = context.window_manager
         self._display = status.Display()
-        self._timer = manager.event_timer_add(live.TICK, window=context.window)
+        # far more often, as Blender waits for it after a tick that was short
+        self._timer = manager.event_timer_add(live.TICK / 4, window=context.window)
         manager.modal_handler_add(self)
         _modal = self
         return {"RUNNING_MODAL"}

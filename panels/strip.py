@@ -55,7 +55,7 @@ def _version(clip: MovieClip) -> object:
     """What changes with the frames recorded of the clip, as often as its tracks do during a pass; None without any."""
     running = _running(clip)
     if running is not None:
-        return running.shot.session.path, running.run.plan.number, running.run.delivered
+        return running.shot.session.path, running.run.plan.number, running.run.shown
     seen = overview.last_overview(clip)
     return seen if len(seen.tracked) else None
 

@@ -158,6 +158,7 @@ def our_pass(clip: Any, first: int, frames: int, root: Path) -> Pass:
             stepped, used = time.perf_counter() - stepped, time.process_time() - used
             parts = {name: seconds / frames * 1e3 for name, seconds in spent.items()}
             run.step()
+            run.step()  # closes the pass
             parts["Run._deliver"] = spent["Run._deliver"] / (frames + 2) * 1e3
             assert len(run.alive) == TRACKS
         around = time.perf_counter() - begun - stepped

@@ -3,9 +3,10 @@
 
 plan.json says from which frames, how many, and where the tracks are on the frames of the loop that the clip repeats.
 `figures.json` tells for each start what each tick took, in seconds: `own` work (all of it but Blender's tracking), by
-the clock and of the `processor`, of which waiting for the `disk` and giving markers to the tracks (`delivery`); when
-each of its `steps` ended, whether the session file was written, and by how many frames the tracks are `late`. And it
-tells when each of the `events` was handled, and those of the mouse (`moves`).
+the clock and of the `processor`, of which waiting for the `disk` and giving markers to the tracks (`showing`); when
+each of its `steps` ended, and by how many frames the tracks are `late`. A tick without steps writes the session file,
+or gives what was held back. And it tells when each of the `events` was handled, and those of the mouse (`moves`), and
+how long each panel, the status bar and the strip took to draw (`drawn`).
 """
 
 import json
@@ -16,14 +17,16 @@ from pathlib import Path
 import bpy
 from bl_ext.user_default.tracking_sessions.bridge import editor, live, markers
 from bl_ext.user_default.tracking_sessions.core import journal, run
+from bl_ext.user_default.tracking_sessions.operators import status
 from bl_ext.user_default.tracking_sessions.operators import track as operators
+from bl_ext.user_default.tracking_sessions.panels import session, sessions, strip
 
 bpy.context.preferences.view.show_splash = False
 bpy.context.preferences.use_preferences_save = False
 PLAN = json.loads(Path("plan.json").read_text(encoding="utf-8"))
 figures = {}
 spent = {}
-ticks, moves, events = [], [], []
+ticks, moves, events, drawn = [], [], [], {}
 
 
 def timed(owner, name, key, at=None):
@@ -46,7 +49,7 @@ def timed(owner, name, key, at=None):
 ends = []
 timed(editor.ClipEditor, "track", "track")
 timed(run.Run, "step", "step", ends)
-timed(run.Run, "deliver_for", "delivery")
+timed(run.Run, "show_for", "showing")
 timed(os, "fsync", "disk")
 modal = operators._TracksLive.modal
 
@@ -56,8 +59,6 @@ def timed_modal(self, context, event):
         return modal(self, context, event)
     spent.clear()
     ends.clear()
-    session = live.current.shot.session
-    files = session.files_written
     begun, used = time.perf_counter(), time.thread_time()
     result = modal(self, context, event)
     took, used = time.perf_counter() - begun, time.thread_time() - used
@@ -69,16 +70,39 @@ def timed_modal(self, context, event):
                 "own": took - spent.get("track", 0.0),
                 "processor": used - spent.get("track, processor", 0.0),
                 "disk": spent.get("disk", 0.0),
-                "delivery": spent.get("delivery", 0.0),
+                "showing": spent.get("showing", 0.0),
                 "steps": [end - begun for end in ends],
-                "wrote_file": session.files_written > files,
-                "late": abs(live.current.run.frame - live.current.run.delivered),
+                "late": abs(live.current.run.frame - live.current.run.shown),
             }
         )
     return result
 
 
 operators._TracksLive.modal = timed_modal
+
+
+def timed_drawing(owner, name, label):
+    inner = getattr(owner, name)
+
+    def outer(self=None, context=None):  # Blender gives as many as are named
+        begun = time.perf_counter()
+        inner(*(one for one in (self, context) if one is not None))
+        drawn.setdefault(label, []).append(time.perf_counter() - begun)
+
+    setattr(owner, name, outer)
+
+
+panels = [kind for kind in (*session.classes, *sessions.classes) if issubclass(kind, bpy.types.Panel)]
+for panel in reversed(panels):
+    bpy.utils.unregister_class(panel)
+for panel in panels:
+    panel.bl_options = set()  # opened
+    bpy.utils.register_class(panel)
+    timed_drawing(panel, "draw", panel.bl_label)
+timed_drawing(status, "draw_status", "Status bar")
+strip.unregister()
+timed_drawing(strip, "_draw", "Strip")
+strip.register()
 
 
 class Observer(bpy.types.Operator):
@@ -108,7 +132,11 @@ def show():
     area = max(window.screen.areas, key=lambda area: area.width * area.height)
     area.type = "CLIP_EDITOR"
     area.spaces.active.mode = "TRACKING"
-    bpy.app.timers.register(begin, first_interval=1)
+    bpy.app.timers.register(prepare, first_interval=1)
+
+
+def editor_area():
+    return next(area for area in bpy.context.window_manager.windows[0].screen.areas if area.type == "CLIP_EDITOR")
 
 
 def clip_with(tracked):
@@ -125,22 +153,26 @@ def clip_with(tracked):
     return clip
 
 
-def begin():
+def prepare():
     start = PLAN["starts"][len(figures)]
     bpy.ops.wm.save_as_mainfile(filepath=str(Path(f"after-{start}.blend").absolute()))  # each has its session
-    window = bpy.context.window_manager.windows[0]
-    area = next(area for area in window.screen.areas if area.type == "CLIP_EDITOR")
-    space = area.spaces.active
+    space = editor_area().spaces.active
     space.clip = clip_with(start)
     space.show_region_ui = True
     scene = bpy.context.scene
     scene.frame_start, scene.frame_end, scene.frame_current = 1, start + PLAN["frames"], start
-    region = next(region for region in area.regions if region.type == "WINDOW")
-    with bpy.context.temp_override(window=window, area=area, region=region):
+    bpy.app.timers.register(begin, first_interval=1)
+
+
+def begin():
+    area = editor_area()
+    regions = {region.type: region for region in area.regions}
+    regions["UI"].active_panel_category = "Track"  # it had to be drawn before
+    with bpy.context.temp_override(window=bpy.context.window_manager.windows[0], area=area, region=regions["WINDOW"]):
         bpy.ops.clip.view_all(fit_view=True)
         assert bpy.ops.tracking_sessions.track("INVOKE_DEFAULT") == {"RUNNING_MODAL"}
         bpy.ops.wm.observe_events("INVOKE_DEFAULT")
-    for one in (ticks, moves, events):
+    for one in (ticks, moves, events, drawn):
         one.clear()
     bpy.app.timers.register(wait, first_interval=0.5)
 
@@ -154,12 +186,13 @@ def wait():
         "ticks": list(ticks),
         "moves": list(moves),
         "events": list(events),
+        "drawn": dict(drawn),
         "last_frame": last,
         "tick": live.TICK,
     }
     bpy.data.movieclips.remove(clip)
     if len(figures) < len(PLAN["starts"]):
-        bpy.app.timers.register(begin, first_interval=0.1)
+        bpy.app.timers.register(prepare, first_interval=0.1)
         return None
     Path("figures.json").write_text(json.dumps(figures), encoding="utf-8")
     print("measured", flush=True)

@@ -13,7 +13,9 @@ from tracking_sessions.bridge import live, overview
 from tracking_sessions.bridge.clip import marked_position
 from tracking_sessions.bridge.editor import ClipEditor
 from tracking_sessions.bridge.preferences import Preferences
+from tracking_sessions.core import manager
 from tracking_sessions.core.errors import ClipChanged
+from tracking_sessions.core.storage import read_document
 from tracking_sessions.tests.bpy.tracking import (
     Markers,
     add_tracks,
@@ -49,9 +51,10 @@ def whole(footage: Footage, tmp_path_factory: pytest.TempPathFactory) -> Markers
 
 @pytest.fixture
 def _bit_by_bit(monkeypatch: pytest.MonkeyPatch) -> None:
-    """In each tick one step is sorted or one track gets its markers, always."""
+    """In each tick one track gets its newest marker, always."""
+    monkeypatch.setattr(manager, "FILE_INTERVAL", 1e9)
     monkeypatch.setattr(live, "preferences", lambda: Preferences(interval=1e-6))
-    monkeypatch.setattr(live, "DELIVERY", 0.0)
+    monkeypatch.setattr(live, "SHOWING", 0.0)
 
 
 # What it tells
@@ -70,6 +73,7 @@ def test_progress_is_counted_over_both_ways(footage: Footage, file: Path) -> Non
 
 def test_the_rate_is_that_of_the_last_seconds(footage: Footage, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     now = 100.0
+    monkeypatch.setattr(manager, "FILE_INTERVAL", 1e9)
     monkeypatch.setattr(live.time, "monotonic", lambda: now)
     run = begin(new_file(footage, file))
     assert (run.rate, run.seconds_left) == (0.0, None)
@@ -101,24 +105,48 @@ def last_frames(clip: Any) -> list[int]:
 
 
 @pytest.mark.usefixtures("_bit_by_bit")
-def test_each_tick_gives_one_track_its_markers(footage: Footage, file: Path, whole: Markers) -> None:
+def test_each_tick_gives_one_track_its_newest_marker(footage: Footage, file: Path, whole: Markers) -> None:
     editor = new_file(footage, file)
     clip, count = editor.clip, len(footage.tracks)
-    run = begin(editor, steps=1)
-    (before,) = set(last_frames(clip))
-    first = marked_position(clip)
-    assert before == 1 and run.run.delivered == 1
-    for done in range(1, count + 1):
+    mark = marked_position(clip)
+    run = begin(editor)
+    given = [1] * count
+    for frame in range(2, count + 2):
+        assert (run.run.shown, bpy.context.scene.frame_current) == (1, 1)
         assert run.tick(0)
-        assert last_frames(clip).count(2) == done
-        assert (marked_position(clip), run.run.delivered, bpy.context.scene.frame_current) == (first, 1, 1)
-    assert run.tick(0)  # all have got theirs: the next round begins in the tick that follows
-    assert (run.run.delivered, bpy.context.scene.frame_current) == (2, 2)
-    second = marked_position(clip)
-    assert first != second and second is not None and second[1] < run.shot.session.position
+        given[given.index(1)] = frame
+        assert sorted(last_frames(clip)) == sorted(given)
+    assert (run.run.shown, bpy.context.scene.frame_current) == (2, 2)  # which all have, or what ended them before it
+    assert marked_position(clip) == mark and run.run.holds
     while run.tick(0):
         pass
     assert markers_of(clip) == whole
+
+
+@pytest.mark.parametrize("stop", ["pause", "end"])
+def test_what_was_held_back_comes_in_ticks_when_tracking_stops(
+    footage: Footage, file: Path, whole: Markers, monkeypatch: pytest.MonkeyPatch, stop: str
+) -> None:
+    monkeypatch.setattr(live, "preferences", lambda: Preferences(interval=1e9))
+    monkeypatch.setattr(live, "CATCHING_UP", 3)
+    editor = new_file(footage, file)
+    run = begin(editor, steps=8)
+    assert set(last_frames(editor.clip)) == {1}
+    while stop == "end" and not run.run.is_at_end:
+        assert run.tick(0)
+    run.wants_pause = stop == "pause"
+    steps, ticks, waiting = run.run.steps, 0, []
+    while run.tick(0):
+        ticks += 1
+        waiting.append(sum(last_frames(editor.clip)))
+    assert run.run.steps == steps and ticks > 8 * len(footage.tracks) // 3
+    assert waiting == sorted(waiting) and waiting[0] < waiting[-1]
+    if stop == "pause":
+        assert session_of(file).get_resume_point() == 9
+        with inside(editor):
+            assert operators.resume() == {"FINISHED"}
+    assert session_of(file).get_resume_point() is None
+    assert markers_of(editor.clip) == whole
 
 
 @pytest.mark.usefixtures("_bit_by_bit")
@@ -126,7 +154,7 @@ def test_a_pause_and_a_saved_file_bring_every_track_up_to_date(footage: Footage,
     editor = new_file(footage, file)
     run = begin(editor, steps=6)
     bpy.ops.wm.save_mainfile()
-    assert max(last_frames(editor.clip)) == run.run.delivered == 7
+    assert max(last_frames(editor.clip)) == run.run.shown == 7
     mark = marked_position(editor.clip)
     assert mark is not None and mark[1] == run.shot.session.position
     for _ in range(4):
@@ -136,27 +164,30 @@ def test_a_pause_and_a_saved_file_bring_every_track_up_to_date(footage: Footage,
 
 
 @pytest.mark.usefixtures("_bit_by_bit")
-def test_a_tick_that_writes_the_session_file_gives_nothing(footage: Footage, file: Path) -> None:
+def test_a_tick_that_writes_the_session_file_does_nothing_else(footage: Footage, file: Path) -> None:
     editor = new_file(footage, file)
     run = begin(editor, steps=4)
     before = last_frames(editor.clip)
+    assert session_of(file).session.checkpoint_frame == 5  # which is read from the journal
+    assert read_document(run.shot.session.path)["checkpoint"]["frame"] == 1
     run.shot.session._next_file = 0.0
     assert run.tick(0)
-    assert last_frames(editor.clip) == before
+    assert (last_frames(editor.clip), run.run.steps) == (before, 4)
+    assert read_document(run.shot.session.path)["checkpoint"]["frame"] == 5
     assert run.tick(0)
-    assert last_frames(editor.clip) != before
+    assert last_frames(editor.clip) != before and run.run.steps == 5
 
 
 def test_tracks_are_brought_up_to_date_as_often_as_the_preference_says(
     footage: Footage, file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = 100.0
+    monkeypatch.setattr(manager, "FILE_INTERVAL", 1e9)
     monkeypatch.setattr(live, "preferences", lambda: Preferences(interval=2.0))
-    monkeypatch.setattr(live, "DELIVERY", 1.0)
+    monkeypatch.setattr(live, "SHOWING", 1.0)
     monkeypatch.setattr(live.time, "monotonic", lambda: now)
     editor = new_file(footage, file)
     run = begin(editor)
-    run.shot.session._next_file = 1e9
     seen = []
     for _ in range(10):
         now += 0.5
@@ -270,7 +301,8 @@ def test_leaving_the_clip_pauses(footage: Footage, file: Path, leave: Callable[[
     editor = new_file(footage, file)
     run = begin(editor, steps=5)
     leave(editor)
-    assert not run.tick(0)
+    while run.tick(0):
+        assert run.run.steps == 5
     assert live.current is None
     assert [where.name for where in editor.clip.tracking.objects] == ["Camera"]
     assert max(last_frames(editor.clip)) == session_of(file).get_resume_point() == 6

@@ -22,6 +22,7 @@ from tracking_sessions.core.errors import (
 from tracking_sessions.core.footage import find_footage
 from tracking_sessions.core.model import Outcome
 from tracking_sessions.core.replay import frame_of
+from tracking_sessions.core.run import Run
 from tracking_sessions.core.session import load_session, session_files
 from tracking_sessions.tests.bpy.tracking import (
     Markers,
@@ -157,13 +158,19 @@ def test_a_pass_that_recorded_nothing_yet_begins_with_all_its_tracks(
     assert restored(footage, tmp_path / "cut") == expected
 
 
-def test_the_pass_that_was_to_follow_is_tracked_after_a_stop(footage: Footage, tmp_path: Path) -> None:
+@pytest.mark.parametrize("is_closed", [False, True])
+def test_the_pass_that_was_to_follow_is_tracked_after_a_stop(footage: Footage, tmp_path: Path, is_closed: bool) -> None:
+    def stop(run: Run) -> None:
+        if run.steps == 3 and run.is_at_end != is_closed:
+            raise Interrupted("stop")
+
     ranges = [(12, 15), (12, 8)]
     clip = new_clip(footage, 12)
     track_session(clip, tmp_path / "whole", ranges)
     with pytest.raises(Interrupted):
-        track_session(new_clip(footage, 12), tmp_path / "cut", ranges, after_step=stop_after(3))
-    assert [one["outcome"] for one in session_in(tmp_path / "cut").passes] == [Outcome.COMPLETE.value]
+        track_session(new_clip(footage, 12), tmp_path / "cut", ranges, after_step=stop)
+    outcome = Outcome.COMPLETE.value if is_closed else "running"
+    assert [one["outcome"] for one in session_in(tmp_path / "cut").passes] == [outcome]
     resume(in_a_fresh_blender(footage), tmp_path / "cut")
     assert restored(footage, tmp_path / "cut") == restored(footage, tmp_path / "whole")
 

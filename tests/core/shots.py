@@ -6,7 +6,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tracking_sessions.core.footage import FootageCheck, describe, find_footage
@@ -56,11 +56,14 @@ def marker(track: int, frame: int, values: Sequence[float] = (0.5,), flags: int 
 class FakeTracker:
     """Follows tracks in `markers`, the clip of these tests. Track n is lost in the step that reaches `lost[n]`."""
 
+    is_turn = False
+
     def __init__(self, markers: Markers, lost: Mapping[int, int] | None = None) -> None:
         self.markers = markers
         self.lost = lost or {}
         self.calls: list[str] = []
         self.delivered: list[int] = []
+        self.held: list[Step] = []
         self.position: Position | None = None
 
     def begin(self, plan: Pass, frame: int, alive: frozenset[int]) -> None:
@@ -85,13 +88,31 @@ class FakeTracker:
     def references(self) -> frozenset[int]:
         return frozenset()
 
-    def deliver(self, steps: Sequence[Step], position: Position) -> Iterator[None]:
+    def show(self, steps: Sequence[Step], seconds: float, each: int) -> bool:
+        """A turn takes two of these calls: the first one gives nothing."""
+        self.calls.append(f"show {len(steps)}")
+        self.is_turn = not self.is_turn
+        self.held += steps
+        if self.is_turn:
+            return False
+        for _ in range(min(each, len(self.held))):
+            self._give(self.held.pop())
+        return True
+
+    @property
+    def holds(self) -> bool:
+        return bool(self.held)
+
+    def deliver(self, steps: Sequence[Step], position: Position) -> None:
         self.calls.append(f"deliver {len(steps)}")
-        for step in steps:
-            self.delivered.append(step.frame)
-            spread_rows(step.rows, self.plan.direction, self.markers)
-            yield
+        for step in (*self.held, *steps):
+            self._give(step)
+        self.held.clear()
         self.position = position
+
+    def _give(self, step: Step) -> None:
+        self.delivered.append(step.frame)
+        spread_rows(step.rows, self.plan.direction, self.markers)
 
     def renamed(self) -> Sequence[TrackData]:
         return ()

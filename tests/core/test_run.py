@@ -2,7 +2,7 @@
 """The promise of a run: tracked, recorded, flushed, and only then counted and handed on."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -175,8 +175,8 @@ def test_the_tracker_rests_while_a_file_is_saved(tmp_path: Path) -> None:
 class Notes(FakeTracker):
     """Compares what it is told with what it was given."""
 
-    def deliver(self, steps: Sequence[Step], position: Position) -> Iterator[None]:
-        yield from super().deliver(steps, position)
+    def deliver(self, steps: Sequence[Step], position: Position) -> None:
+        super().deliver(steps, position)
         self.told = position
 
 
@@ -204,40 +204,33 @@ def test_the_clip_is_never_said_to_hold_a_frame_that_it_was_not_given(
     assert load_session(session.path).has_frames_after(held)
 
 
-def test_what_is_handed_on_bit_by_bit_is_all_handed_on(tmp_path: Path) -> None:
-    """The clip is said to hold what came before a round began, and only when the round is done."""
+def test_what_is_held_back_is_handed_on_in_the_end(tmp_path: Path) -> None:
+    """The clip is said to hold what was recorded only when it has all of that."""
     session = make_session(tmp_path)
-    tracker = Notes(start_markers((1, 2, 3), 1))
+    tracker = FakeTracker(start_markers((1, 2, 3), 1))
     run = start_run(session, [(1, 6)], tracker, deliver_every=100)
     with run:
         run.step()
         run.step()
-        held = session.position
-        assert not run.deliver_for(0) and tracker.delivered == [2]
+        assert run.holds and not run.show_for(0, 1)
         run.step()
-        assert not run.deliver_for(0) and tracker.delivered == [2, 3]
-        assert tracker.position is None and run.delivered == 1
-        assert run.deliver_for(0)
-        assert tracker.told == held < session.position and run.delivered == 3
-        assert not run.deliver_for(0) and tracker.delivered == [2, 3, 4]
-        run.step()
+        assert run.show_for(0, 1) and run.shown == 3  # that all tracks had reached when their turn began
+        assert tracker.delivered == [4] and tracker.position is None and run.holds
+        assert not run.show_for(0, 1) and run.shown == 3
         run.rest()
-        assert tracker.delivered == [2, 3, 4, 5] and tracker.told == session.position and run.delivered == 5
-        assert run.deliver_for(1)
+        assert tracker.delivered == [4, 2, 3] and tracker.position == session.position and run.shown == 4
+        assert not run.holds
         run.step()
-    assert tracker.delivered == [2, 3, 4, 5, 6] and run.delivered == 6
+    assert tracker.delivered == [4, 2, 3, 5] and run.shown == 5
 
 
 class LosesATrack(FakeTracker):
-    """Says once, when all was delivered, that the clip has lost a track."""
+    """Says when each had its turn that the clip has lost a track."""
 
-    has_said = False
-
-    def deliver(self, steps: Sequence[Step], position: Position) -> Iterator[None]:
-        yield from super().deliver(steps, position)
-        if steps and not self.has_said:
-            self.has_said = True
+    def show(self, steps: Sequence[Step], seconds: float, each: int) -> bool:
+        if super().show(steps, seconds, each):
             raise ClipChanged("Track “A” is gone")
+        return False
 
 
 def test_an_error_while_handing_on_keeps_the_rest_and_closes_the_pass(tmp_path: Path) -> None:
@@ -246,7 +239,7 @@ def test_an_error_while_handing_on_keeps_the_rest_and_closes_the_pass(tmp_path: 
     run = start_run(session, [(1, 6)], tracker, deliver_every=100)
     with pytest.raises(ClipChanged), run:
         run.step()
-        run.deliver_for(0)
+        run.show_for(0, 1)
         run.step()
-        run.deliver_for(1)
-    assert tracker.delivered == [2, 3] and tracker.calls[-1] == "end" and outcomes(run) == ["failed"]
+        run.show_for(0, 1)
+    assert tracker.delivered == [3, 2] and tracker.calls[-1] == "end" and outcomes(run) == ["failed"]

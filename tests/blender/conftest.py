@@ -2,30 +2,46 @@
 """Tests in this folder run in whole Blenders, which `make test-blender` prepares: Debian's, or what BLENDER names."""
 
 import json
-import os
-from collections.abc import Iterator
+import shutil
+from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
 
 from tracking_sessions.tests.blender.machine import Machine, Markers, put_clip, recorded_markers, start_outside
-from tracking_sessions.tests.blender.real import Blender
+from tracking_sessions.tests.blender.real import BLENDERS, Blender
+from tracking_sessions.tests.blender.screen import opened
 from tracking_sessions.tests.footage import Shot, make_shot
 
-BLENDERS = [os.environ["BLENDER"]] if os.environ.get("BLENDER") else ["trixie", "sid"]
+
+@pytest.fixture(scope="session")
+def prepared(package: Path, shot: Shot, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Gives a folder, to be copied, with home/, where the built package is installed and enabled, and shot.blend."""
+
+    @cache
+    def prepare(name: str) -> Path:
+        folder = tmp_path_factory.mktemp("prepared")
+        with Machine.started(name, folder) as machine:
+            put_clip(shot, folder)
+            machine.make_blend("shot.blend")
+            if not machine.take_caches():
+                with opened(machine) as screen:
+                    screen.leave()
+                machine.keep_caches()
+                shutil.rmtree(folder / "home" / ".config")  # what else it left
+            machine.install(package)
+        shutil.rmtree(folder / "home" / ".config" / "pulse", ignore_errors=True)  # it leads to a folder that is no more
+        return folder
+
+    return prepare
 
 
 @pytest.fixture(params=BLENDERS)
-def bare_blender(request: pytest.FixtureRequest, tmp_path: Path) -> Blender:
-    """Blender with an empty home."""
+def blender(request: pytest.FixtureRequest, tmp_path: Path, prepared: Callable[[str], Path]) -> Blender:
+    """Blender with the package."""
+    shutil.copytree(prepared(request.param) / "home", tmp_path / "home")
     return Blender(request.param, tmp_path)
-
-
-@pytest.fixture
-def blender(bare_blender: Blender, package: Path) -> Blender:
-    """Blender with the built package installed and enabled."""
-    bare_blender.install(package)
-    return bare_blender
 
 
 @pytest.fixture(scope="session")
@@ -51,9 +67,13 @@ def uninterrupted(shot: Shot, tmp_path_factory: pytest.TempPathFactory) -> Marke
 
 
 @pytest.fixture(params=BLENDERS)
-def machine(request: pytest.FixtureRequest, tmp_path: Path, package: Path, shot: Shot) -> Iterator[Machine]:
-    """A computer with Blender, the package and the clip."""
+def machine(
+    request: pytest.FixtureRequest, tmp_path: Path, prepared: Callable[[str], Path], shot: Shot
+) -> Iterator[Machine]:
+    """A computer with Blender, the package, the clip, and shot.blend with the clip in it."""
+    folder = prepared(request.param)
+    shutil.copytree(folder / "home", tmp_path / "home")
+    shutil.copy(folder / "shot.blend", tmp_path)
+    put_clip(shot, tmp_path)
     with Machine.started(request.param, tmp_path) as machine:
-        machine.install(package)
-        put_clip(shot, tmp_path)
         yield machine

@@ -19,14 +19,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tracking_sessions.core.session import session_files
-from tracking_sessions.tests.blender.conftest import BLENDERS
 from tracking_sessions.tests.blender.machine import (
     Machine,
     Markers,
     newest_session,
     steps_recorded,
 )
-from tracking_sessions.tests.blender.real import ROOT, Window
+from tracking_sessions.tests.blender.real import BLENDERS, ROOT, Window
 
 TALL = 27  # pixels: the main buttons are half as high again as others, which have 20
 EDITOR = 240  # pixels of the editor to the left of the sidebar in pictures
@@ -40,6 +39,7 @@ class Screen:
         self.machine = machine
         self.window = window
         self._is_saved = is_saved
+        self._is_halted = False
         window.wait_for("ready")
         said = json.loads((machine.folder / "window.json").read_text(encoding="utf-8"))
         assert said["scale"] == 1, "pixels are counted at a scale of 1"
@@ -77,8 +77,15 @@ class Screen:
     def halted(self) -> Iterator[None]:
         """Blender stands still and the screen as well; clicks and keys reach it afterwards."""
         self.machine.signal(self.window, signal.SIGSTOP)
+        self._is_halted = True
         yield
+        self._is_halted = False
         self.machine.signal(self.window, signal.SIGCONT)
+
+    def settle(self) -> None:
+        """Wait until Blender has handled what was done, and drawn it."""
+        if not self._is_halted:
+            self.ask("nothing")
 
     def wait_for_steps(self, count: int) -> None:
         """Wait until so many frames are recorded while a pass goes on."""
@@ -86,34 +93,48 @@ class Screen:
         assert not self.outcome, "the pass was over too soon"
 
     def buttons(self) -> list[float]:
-        """Where the rows of buttons of the session panel are, from the top; the tall one is the first."""
+        """Where the session panel has rows of buttons that can be clicked, from the tall one, which is waited for."""
         self.point_at_clip()  # a button under the mouse has another colour
-        time.sleep(1)  # for the panel to be drawn anew
+        found: list[float] = []
+        self.wait_until(lambda: found.extend(self._rows()) or found)
+        return found
+
+    def _rows(self) -> list[float]:
+        """Where rows of buttons are; none without a tall one."""
         picture = self.window.screenshot(self.machine.folder / "screen.ppm")
         end = self.left + self.width - 32  # of the buttons, where they have neither words nor icons
         edge = pixels(picture)[self.top : self.top + 300, end - 5 : end]
         is_button = ((edge.max(2) - edge.min(2) < 3) & (edge[..., 0] > 78) & (edge[..., 0] < 92)).all(1)
         changes = np.flatnonzero(np.diff(np.concatenate(([0], is_button, [0]))))
         found = [(int(a), int(b)) for a, b in changes.reshape(-1, 2) if b - a > 15]
-        first = next((i for i, (a, b) in enumerate(found) if b - a >= TALL), None)
-        assert first is not None, f"there is no tall button in {picture}: {found}"
+        first = next((i for i, (a, b) in enumerate(found) if b - a >= TALL), len(found))
         return [self.top + (a + b) / 2 for a, b in found[first:]]
 
     def click(self, index: int = 0, *, right: bool = False, buttons: list[float] | None = None) -> None:
         """Click a button of the panel: the tall one, or one below it; `right` for the right one of two."""
         x = self.left + (self.width - 60 if right else 30)
-        self.window.click(x, (buttons or self.buttons())[index])
+        y = (buttons or self.buttons())[index]
+        self.window.point(x, y)
+        self.settle()
+        self.window.click(x, y)
 
     def point_at_clip(self) -> None:
         """Move the mouse to the picture, where keys concern the clip."""
         self.window.point(self.left / 2, self.top + 300)
+        self.settle()
 
     def picture(self, state: str) -> None:
         """Keep a picture of the sidebar and some of the editor."""
-        time.sleep(1)
-        self.window.screenshot(self.machine.folder / f"{state}-screen.png")
+        shown = [b""]
+
+        def is_still() -> bool:  # panels slide to their places
+            self.settle()
+            shown.append(self.window.screenshot(self.machine.folder / f"{state}-screen.ppm").read_bytes())
+            return shown[-1] == shown[-2]
+
+        self.wait_until(is_still)
         crop = f"{EDITOR + self.width}x{HEIGHT}+{self.left - EDITOR}+{self.top}"
-        names = (f"{state}-screen.png", "-crop", crop, "+repage", "+dither", "-colors", "256", f"{state}.png")
+        names = (f"{state}-screen.ppm", "-crop", crop, "+repage", "+dither", "-colors", "256", f"{state}.png")
         done = self.machine.call("convert", *names)
         assert done.returncode == 0, done.stderr
         wanted = os.environ.get("TRACKING_SESSIONS_PICTURES")
@@ -123,7 +144,7 @@ class Screen:
     def ask(self, what: str) -> None:
         question = self.machine.folder / f"ask-{what}"
         question.touch()
-        self.wait_until(lambda: not question.exists(), 30)
+        self.wait_until(lambda: not question.exists())
 
     def markers(self) -> Markers:
         """All markers in the clip."""

@@ -2,9 +2,10 @@
 """Runs in Blender with a window: show the file's clip in a Movie Clip Editor with its sidebar, then do as asked.
 
 `window.json` tells where the sidebar is, in pixels from the upper left of the window. To ask for something is to make a
-file in this folder, which is removed when it is done: `ask-markers` (it writes them to markers.json), `ask-save`,
-`ask-delete` (the clip), `ask-workspace`,
-`ask-area` and `ask-mode` (which show another one), `ask-back`, `ask-load` (other.blend) and `ask-quit`.
+file in this folder, which is removed when that is done, what came before it is handled, and both are drawn:
+`ask-nothing`, `ask-markers` (it writes them to markers.json), `ask-save`, `ask-delete` (the clip), `ask-workspace`,
+`ask-area` and `ask-mode` (which show another one), `ask-first-workspace` and `ask-clip` (which lead back), `ask-load`
+(other.blend) and `ask-quit`.
 """
 
 import json
@@ -25,7 +26,7 @@ def clip_area():
 
 def show():
     show_clip()
-    bpy.app.timers.register(choose_tab, first_interval=0.7)
+    bpy.app.timers.register(choose_tab, first_interval=0.05)
 
 
 def show_clip():
@@ -40,9 +41,11 @@ def show_clip():
 def choose_tab():
     window, area = clip_area()
     region = next(region for region in area.regions if region.type == "UI")
-    if region.active_panel_category != "Track":  # the sidebar has to have been drawn before it takes another tab
+    if region.active_panel_category == "UNSUPPORTED":  # the sidebar has not been drawn yet
+        return 0.05
+    if region.active_panel_category != "Track":
         region.active_panel_category = "Track"
-        return 0.3
+        return 0.05
     tracks = bpy.data.movieclips[0].tracking.tracks
     tracks.active = tracks[0]
     with bpy.context.temp_override(window=window, area=area, region=window_region(area)):
@@ -55,8 +58,8 @@ def choose_tab():
         "scale": bpy.context.preferences.system.ui_scale,
     }
     Path("window.json").write_text(json.dumps(said), encoding="utf-8")
-    bpy.app.timers.register(lambda: print("ready", flush=True), first_interval=1)
-    bpy.app.timers.register(answer, first_interval=0.1)
+    bpy.app.timers.register(lambda: print("ready", flush=True), first_interval=0.2)  # the sidebar fades in
+    bpy.app.timers.register(answer, first_interval=0.05)
 
 
 def window_region(area):
@@ -64,12 +67,18 @@ def window_region(area):
 
 
 def answer():
+    while answered:  # when this was called before; since then Blender has looked for events, handled them and drawn
+        answered.pop().unlink(missing_ok=True)
     for name, action in ACTIONS.items():
         question = Path(f"ask-{name}")
         if question.exists():
             action()
-            question.unlink(missing_ok=True)
-    return 0.1
+            answered.append(question)
+    return 0.05
+
+
+def nothing():
+    pass
 
 
 def markers():
@@ -107,10 +116,8 @@ def other_mode():
     clip_area()[1].spaces.active.mode = "MASK"
 
 
-def back():
-    """Show what was shown before; another workspace comes with the next drawing."""
+def first_workspace():
     bpy.context.window_manager.windows[0].workspace = bpy.data.workspaces["Layout"]
-    bpy.app.timers.register(show_clip, first_interval=0.5)
 
 
 def load():
@@ -123,14 +130,17 @@ def leave():
     bpy.ops.wm.quit_blender()
 
 
+answered = []
 ACTIONS = {
+    "nothing": nothing,
     "markers": markers,
     "save": save,
     "delete": delete,
     "workspace": other_workspace,
     "area": other_area,
     "mode": other_mode,
-    "back": back,
+    "first-workspace": first_workspace,
+    "clip": show_clip,
     "load": load,
     "quit": leave,
 }

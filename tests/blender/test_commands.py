@@ -4,15 +4,16 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 import subprocess
+from collections.abc import Callable
 from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 
 import pytest
 
-from tracking_sessions.tests.blender.conftest import BLENDERS
 from tracking_sessions.tests.blender.machine import (
     Machine,
     Markers,
@@ -23,6 +24,7 @@ from tracking_sessions.tests.blender.machine import (
     start_outside,
     steps_recorded,
 )
+from tracking_sessions.tests.blender.real import BLENDERS
 from tracking_sessions.tests.footage import Shot
 
 COMMAND = ("-q", "-b", "-c", "tracking_sessions")
@@ -149,7 +151,6 @@ def test_sessions_of_a_blend_are_beside_it(machine: Machine, shot: Shot, uninter
 
 
 def test_a_script_tracks_in_a_background_clip_editor(machine: Machine, uninterrupted: Markers) -> None:
-    machine.make_blend("shot.blend")
     (machine.folder / "script.py").write_text(TRACK_IN_EDITOR)
     done = machine.run("shot.blend", "--python-exit-code", "7", "--python", "script.py")
     assert done.returncode == 0, done
@@ -159,14 +160,14 @@ def test_a_script_tracks_in_a_background_clip_editor(machine: Machine, uninterru
 
 @pytest.mark.parametrize("order", [[*BLENDERS, "wheel"], ["wheel", *reversed(BLENDERS)]], ids=" ".join)
 def test_another_version_of_blender_goes_on(
-    order: list[str], tmp_path: Path, package: Path, shot: Shot, uninterrupted: Markers
+    order: list[str], tmp_path: Path, prepared: Callable[[str], Path], shot: Shot, uninterrupted: Markers
 ) -> None:
     root = tmp_path / "tracking_sessions"
     put_clip(shot, tmp_path)
     for number, name in enumerate(order, 1):
         with Machine.started(name, tmp_path) if name != "wheel" else nullcontext() as machine:
             if machine is not None:
-                machine.install(package)
+                shutil.copytree(prepared(name) / "home", tmp_path / "home", dirs_exist_ok=True)
             start = partial(machine.start, *COMMAND) if machine is not None else partial(start_outside, tmp_path)
             started = start(*(track() if number == 1 else ["resume"]))
             if number < len(order):

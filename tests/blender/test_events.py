@@ -6,7 +6,6 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -32,7 +31,6 @@ def in_a_pass(screen: Screen) -> Iterator[None]:
 
 
 def test_a_pass_is_undone_and_redone_as_one_step(machine: Machine, shot: Shot, uninterrupted: Markers) -> None:
-    machine.make_blend("shot.blend")
     with opened(machine) as screen:
         before = screen.markers()
         screen.click(right=True)  # Forwards
@@ -48,15 +46,13 @@ def test_a_pass_is_undone_and_redone_as_one_step(machine: Machine, shot: Shot, u
 
 
 def test_whatever_takes_the_clip_away_pauses_the_pass(machine: Machine, shot: Shot, uninterrupted: Markers) -> None:
-    machine.make_blend("shot.blend")
     shutil.copy(machine.folder / "shot.blend", machine.folder / "other.blend")
     with opened(machine) as screen:
         for event in ("workspace", "area", "mode"):
             with in_a_pass(screen):
                 screen.ask(event)
-            screen.ask("back")
-            screen.point_at_clip()
-            time.sleep(1)
+            screen.ask("first-workspace")
+            screen.ask("clip")
         with in_a_pass(screen):
             screen.ask("load")
         assert recorded_markers(screen.root).keys() == uninterrupted.keys()
@@ -74,7 +70,6 @@ def test_whatever_takes_the_clip_away_pauses_the_pass(machine: Machine, shot: Sh
 
 
 def test_a_session_of_another_process_is_waited_for(machine: Machine, shot: Shot, uninterrupted: Markers) -> None:
-    machine.make_blend("shot.blend")
     root = machine.folder / "tracking_sessions"
     other = machine.start("-q", "-b", "-c", "tracking_sessions", "track", "shot.blend")
     other.wait_for(lambda: steps_recorded(root) >= 10)
@@ -85,15 +80,13 @@ def test_a_session_of_another_process_is_waited_for(machine: Machine, shot: Shot
         other.signal(signal.SIGKILL)
         os.kill(other.process.pid, signal.SIGCONT)  # what took it into its root stopped with it
         other.process.wait(30)
-        time.sleep(4)  # it looks once a second
-        screen.click()  # Resume
+        screen.click()  # Resume, as soon as it is there: the other button cannot be clicked again
         screen.wait_until(lambda: screen.outcome == "complete")
         assert screen.markers() == recorded_markers(root) == uninterrupted
         screen.leave()
 
 
 def test_damage_leaves_a_way_on(machine: Machine, shot: Shot) -> None:
-    machine.make_blend("shot.blend")
     root = machine.folder / "tracking_sessions"
     other = machine.start("-q", "-b", "-c", "tracking_sessions", "track", "shot.blend")
     other.wait_for(lambda: steps_recorded(root) >= 10)

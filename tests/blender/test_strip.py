@@ -6,7 +6,6 @@ from __future__ import annotations
 import json
 import shutil
 import statistics
-import time
 from typing import Any
 
 import numpy as np
@@ -25,14 +24,13 @@ LABEL = 30  # to both sides of the current frame, in which its number is
 
 def rows_of(screen: Screen, said: dict[str, Any]) -> NDArray[np.int16]:
     """The rows of pixels of the editor from its lower edge upwards."""
-    time.sleep(1)  # for the editor to be drawn anew
+    screen.settle()
     picture = pixels(screen.window.screenshot(screen.machine.folder / "strip.ppm"))
     bottom = picture.shape[0] - said["y"]
     return picture[bottom - 200 : bottom, said["x"] : said["x"] + said["width"]][::-1]
 
 
 def test_the_strip_shows_what_is_recorded(machine: Machine, shot: Shot) -> None:
-    machine.make_blend("shot.blend")
     for script in ("start_window.py", "strip_window.py"):
         shutil.copy(ROOT / "tests" / "blender" / script, machine.folder)
     scripts = ("--python", "start_window.py", "--python", "strip_window.py")

@@ -17,7 +17,6 @@ from tracking_sessions.tests.footage import Shot
 
 
 def test_an_artist_tracks_pauses_and_resumes(machine: Machine, shot: Shot, uninterrupted: Markers) -> None:
-    machine.make_blend("shot.blend")
     with opened(machine) as screen:
         screen.picture("idle")
         screen.click(right=True)  # Forwards
@@ -51,7 +50,6 @@ def test_an_artist_tracks_pauses_and_resumes(machine: Machine, shot: Shot, unint
 
 
 def test_a_crash_costs_nothing(machine: Machine, shot: Shot, uninterrupted: Markers) -> None:
-    machine.make_blend("shot.blend")
     with opened(machine) as screen:
         screen.click(right=True)  # Forwards
         screen.wait_for_steps(10)

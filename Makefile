@@ -22,7 +22,7 @@ test-versions: .venv/ready footage  ## the same on bpy 4.2, 4.5, 5.0 and 5.2 [AR
 
 test-blender: .venv/ready  ## the package in Debian's Blender 4.3 and 5.2, or in BLENDER=path/to/blender
 	@test -n "$(BLENDER)" || { tools/debian-root trixie && tools/debian-root sid; } >/dev/null
-	.venv/bin/pytest tests/blender --ignore=tests/blender/test_responsive.py --numprocesses=2 --dist=worksteal $(ARGS)
+	.venv/bin/pytest tests/blender --ignore=tests/blender/test_responsive.py --numprocesses=2 --maxschedchunk=1 $(ARGS)
 	.venv/bin/pytest tests/blender/test_responsive.py $(ARGS)  # measures: alone
 
 check: .venv/ready-check package  ## lint, format, types, manifest and contents of the package

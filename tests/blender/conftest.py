@@ -15,6 +15,11 @@ from tracking_sessions.tests.blender.screen import opened
 from tracking_sessions.tests.footage import Shot, make_shot
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What needs no window is quick and comes last, so that no worker is left alone with a long test."""
+    items.sort(key=lambda item: item.path.name in ("test_commands.py", "test_install.py"))
+
+
 @pytest.fixture(scope="session")
 def prepared(package: Path, shot: Shot, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
     """Gives a folder, to be copied, with home/, where the built package is installed and enabled, and shot.blend."""

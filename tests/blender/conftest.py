@@ -34,7 +34,7 @@ def prepared(package: Path, shot: Shot, tmp_path_factory: pytest.TempPathFactory
                 with opened(machine) as screen:
                     screen.leave()
                 machine.keep_caches()
-                shutil.rmtree(folder / "home" / ".config")  # what else it left
+                shutil.rmtree(folder / "home" / ".config", ignore_errors=True)  # what else it left
             machine.install(package)
         shutil.rmtree(folder / "home" / ".config" / "pulse", ignore_errors=True)  # it leads to a folder that is no more
         return folder

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -23,7 +24,10 @@ class ClipEditor:
         self.window = window
         self.area = area
         self.clip = clip
+        self.seconds = 0.0
+        """How long Blender has tracked here."""
         self._area_address = area.as_pointer()
+        self._at = 0, 0  # where the area was when last seen: among the windows, and in the screen
 
     @property
     def space(self) -> SpaceClipEditor:
@@ -35,11 +39,23 @@ class ClipEditor:
 
     def is_showing(self) -> bool:
         """Whether the editor is still there and shows the clip; a closed one may not even be looked at."""
-        for window in bpy.context.window_manager.windows:
-            if any(area.as_pointer() == self._area_address for area in window.screen.areas):
-                return (
-                    self.area.type == "CLIP_EDITOR" and self.space.mode == "TRACKING" and self.space.clip == self.clip
-                )
+        if not self._is_there():
+            return False
+        space = self.space
+        return space.type == "CLIP_EDITOR" and space.mode == "TRACKING" and space.clip == self.clip
+
+    def _is_there(self) -> bool:
+        windows = bpy.context.window_manager.windows
+        window, place = self._at
+        if window < len(windows):
+            areas = windows[window].screen.areas
+            if place < len(areas) and areas[place].as_pointer() == self._area_address:
+                return True
+        for window, one in enumerate(windows):
+            for place, area in enumerate(one.screen.areas):
+                if area.as_pointer() == self._area_address:
+                    self._at = window, place
+                    return True
         return False
 
     def track(self, frame: int, *, backwards: bool) -> None:
@@ -50,10 +66,12 @@ class ClipEditor:
         # the tracker starts here, whatever the frame of the scene is
         self.space.clip_user.frame_current = frame + self.clip.frame_start - 1
         with bpy.context.temp_override(window=self.window, area=self.area, region=self.region):
+            begun = time.perf_counter()
             try:
                 result = bpy.ops.clip.track_markers(backwards=backwards, sequence=False)
             except RuntimeError as error:
                 raise ClipChanged(f"Blender cannot track in this editor: {error}") from error
+            self.seconds += time.perf_counter() - begun
         if "FINISHED" not in result:
             raise NothingToTrack(
                 f"Blender did not track frame {frame}: either no track has a usable marker there, or another job "

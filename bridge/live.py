@@ -18,7 +18,8 @@ from .preferences import preferences
 from .shot import Shot
 
 TICK = 1 / 30  # seconds of tracking per timer tick; one step at least
-SHOWING = 0.0004  # seconds per tick of giving markers to the artist's tracks while frames are tracked
+OWN_WORK = 0.0016  # seconds per tick of all but Blender's tracking: what is left of them goes to the artist's tracks
+SHOWING = 0.0001  # seconds per tick, at least, of giving markers to them
 CATCHING_UP = 256  # markers at a time that each track gets of those held back, once no more frames are tracked
 RATE_SPAN = 3.0  # seconds over which the frames per second are counted
 
@@ -90,6 +91,7 @@ class LivePass:
         give the tracks what was held back, and the last one closes the pass. Raises what tracking raises; the run is
         then over as well.
         """
+        begun = time.perf_counter() - self.editor.seconds
         until = time.monotonic() + seconds
         goes_on = True
         try:
@@ -101,6 +103,7 @@ class LivePass:
                 self.shot.session.write_file()  # enough for one tick
             elif not self._stops:
                 goes_on = self._track(until)
+                self._show(OWN_WORK - (time.perf_counter() - self.editor.seconds - begun))
             elif self._catch_up(until):
                 goes_on = not self.wants_pause and self.run.step()
             self._follow(is_showing=is_showing)
@@ -123,16 +126,16 @@ class LivePass:
         self._pace.append((now, self.run.steps))
         while now - self._pace[0][0] > RATE_SPAN and len(self._pace) > 2:
             self._pace.popleft()
-        self._show(now)
         return goes_on
 
-    def _show(self, now: float) -> None:
+    def _show(self, seconds: float) -> None:
         """Give some of the tracks markers: as many as let each have its turn as often as the interval says."""
+        now = time.monotonic()
         if not self._is_turn:
             if now - self._turn_began < self._interval:
                 return
             self._turn_began = now
-        self._is_turn = not self.run.show_for(SHOWING, self._each)
+        self._is_turn = not self.run.show_for(max(seconds, SHOWING), self._each)
         if not self._is_turn:
             in_time = now - self._turn_began < self._interval
             self._each = self._each + 1 if in_time else max(1, self._each // 2)

@@ -278,8 +278,8 @@ class WorkingSet:
             made = [(one, at, one.find_marker(at)) for one in self._followers for at in one.lacks]
             rows = [self._packed(one.number, at, marker, 0) for one, at, marker in made if marker is not None]
         alive: list[_Follower] = []
-        found = [follower.find_marker(reached) for follower in self._followers]
-        for follower, marker in zip(self._followers, found, strict=True):
+        for follower in self._followers:
+            marker = follower.find_marker(reached)
             muted = marker is None or marker.mute
             # a muted one without a guard of its own is the guard of the step before: the track has left the frame
             if marker is not None and not (muted and follower.find_marker(guard) is None):
@@ -318,8 +318,9 @@ class WorkingSet:
     def _packed(self, number: int, frame: int, marker: MovieTrackingMarker, flags: int) -> bytes:
         # of so few markers, attributes read one quicker than columns; float32 to float64 and back is exact
         marker.pattern_corners.foreach_get(self._corners)
-        values = (*marker.co[:], *self._corners, *marker.search_min[:], *marker.search_max[:])
-        return MARKER.pack(number, frame, flags | MUTED * marker.mute | KEYED * marker.is_keyed, *values)
+        flags |= MUTED * marker.mute | KEYED * marker.is_keyed
+        co, low, high = marker.co, marker.search_min, marker.search_max
+        return MARKER.pack(number, frame, flags, co.x, co.y, *self._corners, low.x, low.y, high.x, high.y)
 
     def show(self, steps: Sequence[Step], seconds: float, each: int) -> bool:
         return self._delivery is None or self._delivery.show(self._plan, steps, seconds, each)

@@ -112,6 +112,7 @@ class Blender:
                 DISPLAY=display,
                 LIBGL_ALWAYS_SOFTWARE="1",
                 GALLIUM_DRIVER="llvmpipe",
+                LP_NUM_THREADS="0",  # draw when Blender draws, not beside what it does next
             )
             with log.open("wb") as output:
                 process = stack.enter_context(_ended(command, stdout=output, stderr=subprocess.STDOUT, cwd=self.folder))

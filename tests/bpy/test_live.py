@@ -54,6 +54,7 @@ def _bit_by_bit(monkeypatch: pytest.MonkeyPatch) -> None:
     """In each tick one track gets its newest marker, always."""
     monkeypatch.setattr(manager, "FILE_INTERVAL", 1e9)
     monkeypatch.setattr(live, "preferences", lambda: Preferences(interval=1e-6))
+    monkeypatch.setattr(live, "OWN_WORK", 0.0)
     monkeypatch.setattr(live, "SHOWING", 0.0)
 
 

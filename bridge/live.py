@@ -115,6 +115,11 @@ class LivePass:
         return goes_on
 
     @property
+    def is_catching_up(self) -> bool:
+        """Whether the tracks get what was held back, because the pass ends or pauses."""
+        return self._stops and self.run.holds
+
+    @property
     def _stops(self) -> bool:
         return self.wants_pause or self.run.is_at_end
 

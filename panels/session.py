@@ -127,7 +127,10 @@ def _draw_next(layout: UILayout, context: Context, seen: overview.Overview) -> N
 def _draw_running(layout: UILayout, context: Context, running: live.LivePass) -> None:
     direction = "Backwards" if running.run.plan.backwards else "Forwards"
     is_here = running.editor.clip == context.space_data.clip
-    layout.label(text=f"Tracking {direction}" if is_here else f"Tracking “{running.clip_name}”", icon="REC")
+    if running.is_catching_up:
+        layout.label(text="Bringing the Tracks up to Date", icon="TIME")
+    else:
+        layout.label(text=f"Tracking {direction}" if is_here else f"Tracking “{running.clip_name}”", icon="REC")
     _tall(layout).operator(TRACKING_SESSIONS_OT_pause.bl_idname, icon="PAUSE")  # where Resume Tracking was and will be
     layout.progress(factor=status.factor(running), text=status.position_text(running))
     column = layout.column(align=True)

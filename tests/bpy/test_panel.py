@@ -181,6 +181,17 @@ def test_a_running_pass_shows_how_far_it_is(footage: Footage, file: Path, backwa
     assert "recorded at once" in protection
 
 
+def test_a_pass_that_was_stopped_says_why_it_is_not_over(footage: Footage, file: Path) -> None:
+    editor = new_file(footage, file)
+    begin(editor, steps=4)
+    assert bpy.ops.tracking_sessions.pause() == {"FINISHED"}
+    assert drawn(editor).words[0] == "Bringing the Tracks up to Date"
+    assert live.current is not None
+    while live.current is not None:
+        live.current.tick()
+    assert drawn(editor).words[0] == "Paused at Frame 5"
+
+
 def test_a_pass_that_has_just_begun_claims_no_speed(footage: Footage, file: Path) -> None:
     editor = new_file(footage, file)
     begin(editor)

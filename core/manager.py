@@ -60,7 +60,6 @@ class TrackingSessionManager:
         self._clock = clock
         self._lease: Lease | None = None
         self._journal: JournalWriter | None = None
-        """How often this manager has brought the session file up to date."""
         self._next_file = 0.0
         self._state = read_document(self.path)
         self._session = checked_session(self.path, self._state)

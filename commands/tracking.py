@@ -1,0 +1,152 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The commands that track: `track` and `resume`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from functools import partial
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+from ..core.errors import TrackingSessionError
+from ..terminal import Signals, drive, quiet_blender, say
+from .arguments import add_json, add_session, command, described, find, latest, root_of
+
+if TYPE_CHECKING:
+    from ..bridge.headless import Result
+
+
+def add_commands(commands: Any) -> None:
+    one = command(commands, "track", _track, "track a shot", "track shots/010/plate_0001.png --detect --save 010.blend")
+    one.add_argument(
+        "footage",
+        metavar="FOOTAGE",
+        type=Path,
+        help="a movie, an image sequence (any file of it, or its folder), or a .blend",
+    )
+    one.add_argument(
+        "--root",
+        metavar="DIR",
+        type=Path,
+        help="the session folder (default: tracking_sessions here, or beside the .blend)",
+    )
+    one.add_argument("--name", default="", help="a name for the session (default: that of the footage)")
+    one.add_argument("--clip", default="", metavar="NAME", help="which clip of the .blend, if it has several")
+    one.add_argument(
+        "--start",
+        type=int,
+        metavar="N",
+        help="clip frame to track from (default: the first, or the last when tracking backward; "
+        "the current one of a .blend)",
+    )
+    one.add_argument("--end", type=int, metavar="N", help="clip frame to track to (default: the end of the clip)")
+    one.add_argument(
+        "--direction",
+        choices=("forward", "backward", "both"),
+        default="forward",
+        help="both: forward to --end, then backward to frame 1",
+    )
+    one.add_argument("--detect", action="store_true", help="find features on the start frame if the clip has no tracks")
+    one.add_argument("--tracks", metavar="FILE.json", type=Path, help="start positions of tracks")
+    which = one.add_mutually_exclusive_group()
+    which.add_argument(
+        "--resume",
+        action="store_true",
+        help="go on with the unfinished session of this footage, or start one if there is none",
+    )
+    which.add_argument(
+        "--fresh",
+        action="store_true",
+        help="set an unfinished session of this footage aside (it is kept) and start anew",
+    )
+    _add_outcome(one)
+
+    one = command(commands, "resume", _resume, "go on with an interrupted session", "resume 20260131-101500-5f0c2d1e")
+    add_session(one, optional=True)
+    one.add_argument(
+        "--salvage", action="store_true", help="if the journal is damaged, keep what stands before the damage"
+    )
+    _add_outcome(one)
+
+
+def _add_outcome(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--save", metavar="OUT.blend", type=Path, help="write the result into a .blend")
+    add_json(parser)
+
+
+def _track(options: argparse.Namespace) -> list[str]:
+    with Signals() as signals, quiet_blender():
+        headless = _headless()
+        blend = options.footage.suffix.lower() == ".blend"
+        root = options.root or (options.footage.absolute().parent / "tracking_sessions" if blend else root_of(None))
+        request = headless.Request(
+            footage=options.footage,
+            root=root,
+            name=options.name,
+            clip=options.clip,
+            start=options.start,
+            end=options.end,
+            direction=options.direction,
+            detect=options.detect,
+            tracks=options.tracks,
+            resume=options.resume,
+            fresh=options.fresh,
+            save=options.save,
+        )
+        result = headless.track(request, partial(drive, signals), say)
+    return _outcome(result, options.json)
+
+
+def _resume(options: argparse.Namespace) -> list[str]:
+    session = find(options.session, root_of(options.root)) if options.session else latest(root_of(options.root))
+    if session is None:
+        say("No session was interrupted: there is nothing to resume.")
+        return ["null"] if options.json else []
+    with Signals() as signals, quiet_blender():
+        run = partial(drive, signals)
+        result = _headless().resume(session, run, say, save=options.save, salvage=options.salvage)
+    return _outcome(result, options.json)
+
+
+def _headless() -> ModuleType:
+    """The module that tracks; the others need no bpy. Raises TrackingSessionError if there is none."""
+    try:
+        from ..bridge import headless
+    except ImportError as error:
+        if "bpy" in sys.modules:
+            raise
+        raise TrackingSessionError(
+            f"Tracking needs Blender ({error}): run this inside it, as “blender -b -c tracking_sessions …”, or with a "
+            "Python that has the package bpy"
+        ) from error
+    return headless
+
+
+def _outcome(result: Result, as_json: bool) -> list[str]:
+    manager = result.session
+    last = manager.passes[-1]
+    if as_json:
+        row = described(manager) | {
+            "frames": result.frames,
+            "outcome": last["outcome"],
+            "last_frame": last["last_frame"],
+            "tracks": last["tracks"],
+            "tracks_alive": last["alive"],
+            "saved": str(result.saved) if result.saved else None,
+        }
+        return [json.dumps(row, indent=1)]
+    progress = manager.get_progress()
+    recorded = f"{progress['tracked_frames']} of {progress['total_frames']}"
+    lines = [
+        f"Tracked {result.frames} frames; {recorded} are recorded."
+        if result.frames
+        else f"Nothing to do: {recorded} frames are recorded.",
+        f"All tracks were lost at frame {last['last_frame']}."
+        if last["outcome"] == "lost"
+        else f"{last['alive']} of {last['tracks']} tracks were followed to frame {last['last_frame']}.",
+        f"Session {manager.session.id} in {manager.path.parent.parent}",
+    ]
+    return [*lines, f"Saved {result.saved}"] if result.saved else lines

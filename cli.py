@@ -8,6 +8,7 @@ only what tracks needs the bpy module. Results go to standard output, everything
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import sys
 from collections.abc import Sequence
@@ -30,6 +31,8 @@ def main(arguments: Sequence[str]) -> int:
         lines: list[str] = options.run(options)
     except TrackingSessionError as error:
         say(f"{error}." if not str(error).endswith((".", "?", "!")) else str(error))
+        if getattr(options, "events", False):
+            _print([json.dumps({"event": "stopped", "kind": type(error).__name__, "error": str(error)})])
         return error.exit_code
     except KeyboardInterrupt:
         return STOPPED

@@ -10,8 +10,9 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
+from .core.children import parent_is_gone
 from .core.errors import Interrupted
 
 if TYPE_CHECKING:
@@ -54,11 +55,12 @@ def drive(signals: Signals, shot: Shot, run: Run) -> None:
     )
     progress = _Progress(run)
     while True:
-        if signals.name and not run.is_at_end:
+        stops = signals.name or (parent_is_gone() and "The batch was ended")
+        if stops and not run.is_at_end:
             run.pause()
             progress.end()
             raise Interrupted(
-                f"{signals.name}: stopped after frame {run.frame}, which is recorded; go on with: resume {session.id}"
+                f"{stops}: stopped after frame {run.frame}, which is recorded; go on with: resume {session.id}"
             )
         if not run.step():
             break
@@ -103,8 +105,8 @@ def _duration(seconds: float) -> str:
 
 
 @contextmanager
-def quiet_blender() -> Iterator[None]:
-    """Sends what Blender prints to standard error: standard output is for results.
+def quiet_blender() -> Iterator[TextIO]:
+    """Sends what Blender prints to standard error: standard output, which this gives, is for results.
 
     Blender writes such lines as `Read blend: …` and `Saved …` to file descriptor 1, past Python.
     """
@@ -112,7 +114,8 @@ def quiet_blender() -> Iterator[None]:
     descriptor = os.dup(1)
     os.dup2(2, 1)
     try:
-        yield
+        with open(descriptor, "w", encoding="utf-8", closefd=False) as output:
+            yield output
     finally:
         sys.stdout.flush()
         os.dup2(descriptor, 1)

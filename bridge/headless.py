@@ -4,11 +4,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import bpy
 
@@ -19,6 +19,7 @@ from ..core.errors import (
     SessionUnreadable,
     ShotUnusable,
     StorageFailed,
+    TrackingSessionError,
     TracksFileInvalid,
     UnfinishedSession,
     UsageError,
@@ -37,7 +38,7 @@ from .markers import SETTINGS
 from .shot import Shot, is_chosen
 
 if TYPE_CHECKING:
-    from bpy.types import MovieClip, SpaceClipEditor
+    from bpy.types import MovieClip, MovieTrackingMarker, MovieTrackingTrack, SpaceClipEditor
 
 Drive = Callable[[Shot, Run], None]
 """Steps a run to its end; raises Interrupted to stop it."""
@@ -59,6 +60,8 @@ class Request:
     resume: bool = False
     fresh: bool = False
     save: Path | None = None
+    settings: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    """Of the tracks, under Blender's names, and pattern_size and search_size in pixels."""
 
 
 @dataclass(frozen=True)
@@ -294,6 +297,13 @@ def _place_tracks(editor: ClipEditor, request: Request) -> list[tuple[int, int]]
     if not 1 <= start <= clip.frame_duration:
         raise UsageError(f"Frame {start} is outside the clip, which has the frames 1 to {clip.frame_duration}")
     ranges = _ranges(request, start, clip.frame_duration)
+    _choose_tracks(editor, request, start)
+    return ranges
+
+
+def _choose_tracks(editor: ClipEditor, request: Request, start: int) -> None:
+    """See to it that there are tracks to follow from clip frame `start`, with the settings that were asked for."""
+    tracks = editor.clip.tracking.objects.active.tracks
     if not tracks:
         if not request.detect:
             raise NothingToTrack("The clip has no tracks: find features with --detect, or name positions with --tracks")
@@ -302,27 +312,57 @@ def _place_tracks(editor: ClipEditor, request: Request) -> list[tuple[int, int]]
     if not any(is_chosen(track, editor.space) for track in tracks):
         for track in tracks:
             track.select = not (track.hide or track.lock)
-    return ranges
+    for track in tracks:
+        if is_chosen(track, editor.space):
+            _set(editor.clip, track, start, request.settings, UsageError)
 
 
 def _place_track(clip: MovieClip, one: StartPosition) -> None:
     track = clip.tracking.objects.active.tracks.new(name=one.name, frame=one.frame)
-    for name, value in one.settings.items():
-        try:
-            setattr(track, name, value)
-        except (TypeError, ValueError) as error:
-            reason = str(error).removeprefix("bpy_struct: item.attr = val: ")
-            raise TracksFileInvalid(f"{name} of track “{one.name}”: {reason}") from error
-    marker = track.markers[0]
-    marker.co = one.co
-    width, height = clip_size(clip)
-    if one.pattern_size:
-        x, y = one.pattern_size / width / 2, one.pattern_size / height / 2
-        marker.pattern_corners = ((-x, -y), (x, -y), (x, y), (-x, y))
-    if one.search_size:
-        x, y = one.search_size / width / 2, one.search_size / height / 2
-        marker.search_min, marker.search_max = (-x, -y), (x, y)
+    track.markers[0].co = one.co
+    sizes = {"pattern_size": one.pattern_size, "search_size": one.search_size}
+    _set(
+        clip,
+        track,
+        one.frame,
+        {**{name: size for name, size in sizes.items() if size}, **one.settings},
+        TracksFileInvalid,
+    )
     track.select = True
+
+
+def _set(
+    clip: MovieClip,
+    track: MovieTrackingTrack,
+    frame: int,
+    settings: Mapping[str, Any],
+    error: type[TrackingSessionError],
+) -> None:
+    """Change settings of the track; sizes are those of its marker on or before clip frame `frame`. Raises `error`."""
+    for name, value in settings.items():
+        try:
+            if name in ("pattern_size", "search_size"):
+                marker = track.markers.find_frame(frame, exact=False)
+                assert marker is not None  # a track has one at least
+                _set_size(marker, name, value, clip_size(clip))
+            elif name in SETTINGS:
+                setattr(track, name, value)
+            else:
+                known = ", ".join(sorted((*SETTINGS, "pattern_size", "search_size")))
+                raise ValueError(f"it is no setting of a track; there are {known}")
+        except (TypeError, ValueError) as problem:
+            reason = str(problem).removeprefix("bpy_struct: item.attr = val: ")
+            raise error(f"{name} of track “{track.name}”: {reason}") from problem
+
+
+def _set_size(marker: MovieTrackingMarker, name: str, pixels: float, size: tuple[int, int]) -> None:
+    if not 0 < pixels <= max(size):
+        raise ValueError(f"{pixels} is no size in pixels")
+    x, y = pixels / size[0] / 2, pixels / size[1] / 2
+    if name == "pattern_size":
+        marker.pattern_corners = ((-x, -y), (x, -y), (x, y), (-x, y))
+    else:
+        marker.search_min, marker.search_max = (-x, -y), (x, y)
 
 
 def _ranges(request: Request, start: int, last: int) -> list[tuple[int, int]]:

@@ -42,7 +42,7 @@ def add_session(parser: argparse.ArgumentParser, *, optional: bool = False) -> N
     add_root(parser)
 
 
-def add_json(parser: argparse.ArgumentParser) -> None:
+def add_json(parser: argparse._ActionsContainer) -> None:
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
 
 

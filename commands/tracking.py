@@ -9,7 +9,7 @@ import sys
 from functools import partial
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 from ..core.errors import TrackingSessionError
 from ..terminal import Signals, drive, quiet_blender, say
@@ -17,6 +17,8 @@ from .arguments import add_json, add_session, command, described, find, latest, 
 
 if TYPE_CHECKING:
     from ..bridge.headless import Result
+    from ..bridge.shot import Shot
+    from ..core.run import Run
 
 
 def add_commands(commands: Any) -> None:
@@ -62,6 +64,16 @@ def add_commands(commands: Any) -> None:
         action="store_true",
         help="set an unfinished session of this footage aside (it is kept) and start anew",
     )
+    one.add_argument(
+        "--set",
+        metavar="NAME=VALUE",
+        dest="settings",
+        type=_setting,
+        action="append",
+        default=[],
+        help="a setting of the tracks under Blender's name for it, such as pattern_match=PREV_FRAME or search_size=91; "
+        "can be repeated",
+    )
     _add_outcome(one)
 
     one = command(commands, "resume", _resume, "go on with an interrupted session", "resume 20260131-101500-5f0c2d1e")
@@ -74,11 +86,25 @@ def add_commands(commands: Any) -> None:
 
 def _add_outcome(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--save", metavar="OUT.blend", type=Path, help="write the result into a .blend")
-    add_json(parser)
+    how = parser.add_mutually_exclusive_group()
+    add_json(how)
+    how.add_argument(
+        "--events", action="store_true", help="print a line of JSON when tracking begins, and one with the result"
+    )
+
+
+def _setting(text: str) -> tuple[str, Any]:
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise argparse.ArgumentTypeError(f"{text!r} is no setting: write NAME=VALUE")
+    try:
+        return name, json.loads(value)
+    except ValueError:
+        return name, value  # a word
 
 
 def _track(options: argparse.Namespace) -> list[str]:
-    with Signals() as signals, quiet_blender():
+    with Signals() as signals, quiet_blender() as output:
         headless = _headless()
         blend = options.footage.suffix.lower() == ".blend"
         root = options.root or (options.footage.absolute().parent / "tracking_sessions" if blend else root_of(None))
@@ -95,20 +121,27 @@ def _track(options: argparse.Namespace) -> list[str]:
             resume=options.resume,
             fresh=options.fresh,
             save=options.save,
+            settings=dict(options.settings),
         )
-        result = headless.track(request, partial(drive, signals), say)
-    return _outcome(result, options.json)
+        result = headless.track(request, partial(_drive, signals, output if options.events else None), say)
+    return _outcome(result, options)
 
 
 def _resume(options: argparse.Namespace) -> list[str]:
     session = find(options.session, root_of(options.root)) if options.session else latest(root_of(options.root))
     if session is None:
         say("No session was interrupted: there is nothing to resume.")
-        return ["null"] if options.json else []
-    with Signals() as signals, quiet_blender():
-        run = partial(drive, signals)
+        return ["null"] if options.json or options.events else []
+    with Signals() as signals, quiet_blender() as output:
+        run = partial(_drive, signals, output if options.events else None)
         result = _headless().resume(session, run, say, save=options.save, salvage=options.salvage)
-    return _outcome(result, options.json)
+    return _outcome(result, options)
+
+
+def _drive(signals: Signals, events: TextIO | None, shot: Shot, run: Run) -> None:
+    if events is not None:
+        print(json.dumps({"event": "begun", "session": str(shot.session.path.absolute())}), file=events, flush=True)
+    drive(signals, shot, run)
 
 
 def _headless() -> ModuleType:
@@ -125,10 +158,10 @@ def _headless() -> ModuleType:
     return headless
 
 
-def _outcome(result: Result, as_json: bool) -> list[str]:
+def _outcome(result: Result, options: argparse.Namespace) -> list[str]:
     manager = result.session
     last = manager.passes[-1]
-    if as_json:
+    if options.json or options.events:
         row = described(manager) | {
             "frames": result.frames,
             "outcome": last["outcome"],
@@ -137,7 +170,7 @@ def _outcome(result: Result, as_json: bool) -> list[str]:
             "tracks_alive": last["alive"],
             "saved": str(result.saved) if result.saved else None,
         }
-        return [json.dumps(row, indent=1)]
+        return [json.dumps(row, indent=1) if options.json else json.dumps({"event": "done", **row})]
     progress = manager.get_progress()
     recorded = f"{progress['tracked_frames']} of {progress['total_frames']}"
     lines = [

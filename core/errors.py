@@ -68,6 +68,43 @@ class SessionUnreadable(TrackingSessionError):
         super().__init__(f"{path} cannot be read: {reason}. It was left as it is")
 
 
+class LedgerUnreadable(TrackingSessionError):
+    """The ledger of batches cannot be read or believed. It is left as it is; the sessions do not depend on it."""
+
+    def __init__(self, path: Path, reason: str, advice: str = "") -> None:
+        self.path = path
+        self.reason = reason
+        advice = advice or "move it away, then go on with what they have with: batch run … --resume"
+        super().__init__(
+            f"{path}, the ledger of batches, cannot be used: {reason}. The sessions are unharmed: {advice}"
+        )
+
+
+class LedgerBusy(TrackingSessionError):
+    """Another process kept the ledger for longer than anybody should."""
+
+    exit_code = STOPPED
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        super().__init__(
+            f"{path}, the ledger of batches, is held by another process: close what has it open, then resume the batch"
+        )
+
+
+class ShotTakenOver(TrackingSessionError):
+    """Another process has the shot of a batch now; what this one says of it does not count any more."""
+
+    exit_code = STOPPED
+
+    def __init__(self, batch: str, number: int) -> None:
+        self.batch = batch
+        self.number = number
+        super().__init__(
+            f"Another process has taken shot {number} of batch {batch} over; this one stops. Nothing recorded is lost"
+        )
+
+
 class JournalDamaged(TrackingSessionError):
     """Bytes in the middle of a journal are wrong. `records` complete records stand before the damage."""
 

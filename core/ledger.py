@@ -1,0 +1,308 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The ledger of local batches, `batch.db` beside the sessions: which shots were asked for and what became of them.
+
+What was tracked of a shot is read from its session, never from here. Who supervises a batch is told by the lease in its
+folder (`batch_folder`); whoever holds that may change the batch. Each change is one short transaction that is on disk
+when the call returns, so that a process may be killed at any time and others may read meanwhile.
+
+All methods raise LedgerUnreadable (damaged, or another program's), LedgerBusy, and StorageFailed (a full disk).
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import sqlite3
+from collections import Counter
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from .errors import ShotTakenOver, UsageError
+from .ledger_file import open_ledger, translated
+from .ledger_rows import (
+    BATCHES,
+    DIRECTIONS,
+    FRAME_LIMIT,
+    SHOT_LIMIT,
+    SHOTS,
+    UNFINISHED,
+    BatchRow,
+    BatchStatus,
+    FootageKey,
+    Rows,
+    ShotRow,
+    ShotSpec,
+    ShotStatus,
+    final_status,
+    stored_error,
+    stored_mapping,
+    stored_text,
+)
+from .model import SESSION_ID, timestamp
+from .session_file import relative
+
+__all__ = [
+    "UNFINISHED",
+    "BatchRow",
+    "BatchStatus",
+    "FootageKey",
+    "Ledger",
+    "ShotRow",
+    "ShotSpec",
+    "ShotStatus",
+    "batch_folder",
+    "final_status",
+    "ledger_path",
+]
+
+
+def ledger_path(root: Path) -> Path:
+    """The ledger of the session folder `root`."""
+    return root / "batch.db"
+
+
+def batch_folder(root: Path, batch: str) -> Path:
+    """The folder of a batch's lease and of the logs of its shots."""
+    return root / "batches" / batch
+
+
+class Ledger:
+    """The batches of the session folder `root`; use it as a context manager, or close it.
+
+    With `readonly` nothing is made or changed, and where there is no ledger there are no batches. A ledger belongs to
+    the thread that opened it.
+    """
+
+    def __init__(self, root: Path, *, readonly: bool = False) -> None:
+        self.root = Path(root)
+        self.path = ledger_path(self.root)
+        self._real_root = os.path.realpath(root)
+        self._rows = Rows(self.path, self._real_root)
+        self._db = open_ledger(self.path, readonly=readonly)
+
+    def __enter__(self) -> Ledger:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the file; may be called twice."""
+        with translated(self.path):
+            self._db.close()
+
+    # Batches
+
+    def create(self, name: str, shots: Sequence[ShotSpec], config: Mapping[str, Any]) -> BatchRow:
+        """A new batch of these shots, in this order, IN_PROGRESS. `config` is JSON. Raises UsageError."""
+        if not 0 < len(shots) <= SHOT_LIMIT:
+            raise UsageError(f"A batch has 1 to {SHOT_LIMIT} shots, not {len(shots)}: name some footage, or part it")
+        now = datetime.now(UTC)
+        batch = f"{now:%Y%m%d-%H%M%S}-{now.microsecond:05x}{secrets.token_hex(2)[:3]}"
+        created = timestamp()
+        rows = [(batch, number, *self._values(number, spec)) for number, spec in enumerate(shots, 1)]
+        head = (
+            batch,
+            stored_text(name, "The name of the batch"),
+            BatchStatus.IN_PROGRESS,
+            stored_mapping(config, "It"),
+        )
+        with self._writing():
+            self._db.execute(
+                "INSERT INTO batches (id, name, status, config, root, created, modified) VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (*head, stored_text(self._real_root, "The session folder"), created, created),
+            )
+            self._db.executemany(
+                "INSERT INTO shots (batch, number, footage, name, clip, first, last, direction, detect, tracks,"
+                " settings) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                rows,
+            )
+        return self.batch(batch)
+
+    def _values(self, number: int, spec: ShotSpec) -> tuple[object, ...]:
+        what = f"Shot {number}"
+        if spec.direction not in DIRECTIONS:
+            raise UsageError(f"{what}: direction {spec.direction!r} is none of {', '.join(DIRECTIONS)}")
+        for frame in (spec.start, spec.end):
+            if frame is not None and not 0 < frame < FRAME_LIMIT:
+                raise UsageError(f"{what}: {frame} is no clip frame; they count from 1")
+        return (
+            self._stored_path(spec.footage, what),
+            stored_text(spec.name, what),
+            stored_text(spec.clip, what),
+            spec.start,
+            spec.end,
+            spec.direction,
+            int(spec.detect),
+            self._stored_path(spec.tracks, what) if spec.tracks else "",
+            stored_mapping(spec.settings, what),
+        )
+
+    def _stored_path(self, path: str, what: str) -> str:
+        return stored_text(relative(Path(self._real_root, "batch.db"), os.path.abspath(path)), what)
+
+    def batches(self) -> list[BatchRow]:
+        """All batches, newest first."""
+        with translated(self.path):
+            return [self._rows.batch(row) for row in self._db.execute(BATCHES + " ORDER BY rowid DESC")]
+
+    def batch(self, id: str) -> BatchRow:
+        """The batch with this id, or whose id alone begins so. Raises UsageError."""
+        found: list[Any] = []
+        if SESSION_ID.match(id):
+            with translated(self.path):
+                query = f"{BATCHES} WHERE substr(id, 1, ?) = ? ORDER BY id = ? DESC, rowid DESC LIMIT 100"
+                found = self._db.execute(query, (len(id), id, id)).fetchall()
+        if not found:
+            raise UsageError(
+                f"There is no batch {id[:40]!r} in {self.path}: see “batch list”, or name the folder: --root"
+            )
+        rows = [self._rows.batch(row) for row in found]
+        if len(rows) > 1 and rows[0].id != id:
+            raise UsageError(f"{len(rows)} batches begin with {id}: give more of the id ({rows[0].id}, …)")
+        return rows[0]
+
+    def latest_unfinished(self, is_live: Callable[[str], bool] = lambda batch: False) -> BatchRow | None:
+        """The newest batch that is to be gone on with: one that nobody works on, else one that is worked on, or None.
+
+        `is_live` tells of a batch's id whether its lease is held.
+        """
+        unfinished = [batch for batch in self.batches() if batch.is_unfinished]
+        return next((batch for batch in unfinished if not is_live(batch.id)), unfinished[0] if unfinished else None)
+
+    def set_status(self, batch: str, status: BatchStatus) -> None:
+        """For whoever holds the batch's lease."""
+        with self._writing():
+            self._touch(batch, status)
+
+    # Shots
+
+    def shots(self, batch: str) -> list[ShotRow]:
+        """The shots of a batch, by number."""
+        with translated(self.path):
+            rows = self._db.execute(SHOTS + " WHERE batch = ? ORDER BY number LIMIT ?", (batch, SHOT_LIMIT)).fetchall()
+        return [self._rows.shot(row) for row in rows]
+
+    def counts(self, batch: str) -> Counter[ShotStatus]:
+        """How many shots of the batch have each status; quick, for a look every second."""
+        with translated(self.path):
+            rows = self._db.execute("SELECT status, count(*) FROM shots WHERE batch = ? GROUP BY status", (batch,))
+            found = {str(status): int(count) for status, count in rows}
+        return Counter({status: found[status] for status in ShotStatus if status in found})
+
+    def claim(self, batch: str, is_live: Callable[[str], bool]) -> ShotRow | None:
+        """Take the next pending shot: it is PROCESSING then, with one attempt more.
+
+        Left out are shots whose footage is being processed now, by this batch or by another whose id `is_live` says is
+        supervised. None if there is no pending shot, or if all of them have to wait for that (see `counts`).
+        """
+        with self._writing():
+            shot = self._next(batch, is_live)
+            if shot is None:
+                return None
+            self._db.execute(
+                "UPDATE shots SET status = 'processing', attempts = attempts + 1, error = '', ended = '',"
+                " started = iif(started = '', ?, started) WHERE id = ?",
+                (timestamp(), shot.id),
+            )
+            self._touch(batch)
+            return self._shot(shot.id)
+
+    def _next(self, batch: str, is_live: Callable[[str], bool]) -> ShotRow | None:
+        rows = self._db.execute(SHOTS + " WHERE shots.status = 'processing'").fetchall()
+        processing = [self._rows.shot(row) for row in rows]
+        live = {one: one == batch or is_live(one) for one in {shot.batch for shot in processing}}
+        busy = [FootageKey.of(shot.spec) for shot in processing if live[shot.batch]]
+        for row in self._db.execute(SHOTS + " WHERE shots.status = 'pending' AND batch = ? ORDER BY number", (batch,)):
+            shot = self._rows.shot(row)
+            if not busy or not any(FootageKey.of(shot.spec).overlaps(key) for key in busy):
+                return shot
+        return None
+
+    # What happens to a claimed shot. Each takes the row that the last one returned; ShotTakenOver is raised if another
+    # process has claimed the shot since, because this one was taken for dead.
+
+    def note_session(self, shot: ShotRow, session: str) -> ShotRow:
+        """Say which session the shot is tracked in, as soon as it is known. Raises UsageError for what is no id."""
+        if not SESSION_ID.match(session):
+            raise UsageError(f"{session[:40]!r} is not the id of a session")
+        return self._change(shot, "session = ?", session)
+
+    def note_attempt(self, shot: ShotRow) -> ShotRow:
+        """Count another child, about to be started for the shot; `claim` counts the first."""
+        return self._change(shot, "attempts = attempts + 1")
+
+    def note_crash(self, shot: ShotRow, error: str, *, progressed: bool) -> ShotRow:
+        """Count a crash of the shot's child; after progress the count begins anew with this one not counted."""
+        crashes = "0" if progressed else "crashes + 1"
+        return self._change(shot, f"crashes = {crashes}, error = ?", stored_error(error))
+
+    def finish(self, shot: ShotRow, status: ShotStatus, error: str = "") -> ShotRow:
+        """The shot is COMPLETED, FAILED or SKIPPED; `error` says why."""
+        if not status.is_final:
+            raise ValueError(status)
+        return self._change(shot, "status = ?, error = ?, ended = ?", status, stored_error(error), timestamp())
+
+    def release(self, shot: ShotRow, error: str = "") -> ShotRow:
+        """Back to pending: it was stopped, or its session is somebody else's for now; session and crashes are kept."""
+        return self._change(shot, "status = 'pending', error = ?", stored_error(error))
+
+    def put_back(self, batch: str, *statuses: ShotStatus) -> int:
+        """Make shots of these statuses pending again (PROCESSING if none is named); how many there were.
+
+        For whoever has just taken the batch's lease: what is PROCESSING then was left so by a supervisor that died.
+        FAILED and SKIPPED ones are put back to try them again, with their crashes forgotten.
+        """
+        with self._writing():
+            changed = 0
+            for status in statuses or (ShotStatus.PROCESSING,):
+                forgotten = ", crashes = 0, ended = ''" if status.is_final else ""
+                query = f"UPDATE shots SET status = 'pending'{forgotten} WHERE batch = ? AND status = ?"
+                changed += self._db.execute(query, (batch, status)).rowcount
+            self._touch(batch)
+            return changed
+
+    def check(self) -> list[str]:
+        """What SQLite finds wrong with the file; empty if it is sound."""
+        with translated(self.path):
+            wrong = [str(row[0]) for row in self._db.execute("PRAGMA integrity_check")]
+            orphans = self._db.execute("PRAGMA foreign_key_check").fetchall()
+        wrong = [] if wrong == ["ok"] else wrong
+        return wrong + [f"row {row[1]} of {row[0]} belongs to no row of {row[2]}" for row in orphans]
+
+    # Rows and transactions
+
+    @contextmanager
+    def _writing(self) -> Generator[None]:
+        """One transaction: all of it is on disk at the end, or nothing of it happened."""
+        with translated(self.path):
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+                self._db.execute("COMMIT")
+            except BaseException:
+                try:
+                    if self._db.in_transaction:
+                        self._db.execute("ROLLBACK")
+                except sqlite3.Error:
+                    pass  # the next opening rolls back; what went wrong before is the reason to tell
+                raise
+
+    def _change(self, shot: ShotRow, changes: str, *values: object) -> ShotRow:
+        with self._writing():
+            query = f"UPDATE shots SET {changes} WHERE id = ? AND status = 'processing' AND attempts = ?"
+            if not self._db.execute(query, (*values, shot.id, shot.attempts)).rowcount:
+                raise ShotTakenOver(shot.batch, shot.number)
+            self._touch(shot.batch)
+            return self._shot(shot.id)
+
+    def _touch(self, batch: str, status: BatchStatus | None = None) -> None:
+        query = "UPDATE batches SET modified = ?, status = coalesce(?, status) WHERE id = ?"
+        if not self._db.execute(query, (timestamp(), status, batch)).rowcount:
+            raise UsageError(f"There is no batch {batch[:40]!r} in {self.path}: see “batch list”")
+
+    def _shot(self, id: int) -> ShotRow:
+        return self._rows.shot(self._db.execute(SHOTS + " WHERE shots.id = ?", (id,)).fetchone())

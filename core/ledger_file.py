@@ -1,0 +1,251 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The SQLite file of a ledger: how it is opened, which one is believed, and what SQLite's errors mean to people.
+
+It may come from anybody, or from a machine that lost its power: its schema has to be, word for word, the one below, so
+that no trigger and no view of somebody else's ever runs.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import sqlite3
+import time
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+
+from .errors import LedgerBusy, LedgerUnreadable, StorageFailed, TrackingSessionError
+from .storage import make_folder, sync_folder
+
+SCHEMA = 1
+APPLICATION = 0x54534C42  # “TSLB” in the head of the file
+BUSY_TIME = 15.0
+"""Seconds to wait for another writer. Each holds the ledger for milliseconds; a slow network disk for longer."""
+
+_VALUE_LIMIT = 1 << 20  # bytes of a text, and of a row
+_NETWORK = re.compile(
+    r"(nfs\d?|cifs|smb\w*|afs|ceph|gluster\w*|lustre|beegfs|gpfs|pvfs2|ncpfs|9p|fuse\.(sshfs|.*fs))\Z"
+)
+
+_TABLES = (
+    """CREATE TABLE batches (
+    id TEXT PRIMARY KEY NOT NULL,
+    name TEXT NOT NULL,
+    status TEXT NOT NULL CHECK (status IN ('in_progress', 'completed', 'failed', 'paused')),
+    config TEXT NOT NULL,
+    root TEXT NOT NULL,
+    created TEXT NOT NULL,
+    modified TEXT NOT NULL
+)""",
+    """CREATE TABLE shots (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    batch TEXT NOT NULL REFERENCES batches (id) ON DELETE CASCADE,
+    number INTEGER NOT NULL,
+    footage TEXT NOT NULL,
+    name TEXT NOT NULL,
+    clip TEXT NOT NULL,
+    first INTEGER,
+    last INTEGER,
+    direction TEXT NOT NULL CHECK (direction IN ('forward', 'backward', 'both')),
+    detect INTEGER NOT NULL CHECK (detect IN (0, 1)),
+    tracks TEXT NOT NULL,
+    settings TEXT NOT NULL,
+    status TEXT NOT NULL DEFAULT 'pending'
+        CHECK (status IN ('pending', 'processing', 'completed', 'failed', 'skipped')),
+    session TEXT NOT NULL DEFAULT '',
+    error TEXT NOT NULL DEFAULT '',
+    attempts INTEGER NOT NULL DEFAULT 0,
+    crashes INTEGER NOT NULL DEFAULT 0,
+    started TEXT NOT NULL DEFAULT '',
+    ended TEXT NOT NULL DEFAULT '',
+    UNIQUE (batch, number)
+)""",
+    "CREATE INDEX shots_by_status ON shots (status, batch, number)",
+)
+
+
+def open_ledger(path: Path, *, readonly: bool = False) -> sqlite3.Connection:
+    """The ledger at `path`, made if it is missing; for reading a missing one is an empty one.
+
+    Raises LedgerUnreadable, LedgerBusy and StorageFailed.
+    """
+    if not os.path.exists(path):
+        if readonly:
+            connection = sqlite3.connect(":memory:", isolation_level=None)
+            _create(connection)
+            return connection
+        make_folder(path.parent)
+    elif not os.path.isfile(path):
+        raise LedgerUnreadable(path, "it is no file")
+    with translated(path):
+        return _open_for_reading(path) if readonly else _open_for_writing(path)
+
+
+def _open_for_writing(path: Path) -> sqlite3.Connection:
+    connection = _connect(path, "mode=rwc")
+    try:
+        if _is_empty(connection):
+            connection.execute("BEGIN IMMEDIATE")
+            if _is_empty(connection):  # nobody was quicker
+                _create(connection)
+            connection.execute("COMMIT")
+            sync_folder(path.parent)
+        _check_schema(path, connection)
+        _set_journal(path, connection)
+    except OSError as error:
+        connection.close()
+        raise StorageFailed(path, error) from error
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _open_for_reading(path: Path) -> sqlite3.Connection:
+    connection = _connect(path, "mode=ro")
+    try:
+        try:
+            is_empty = _is_empty(connection)
+        except sqlite3.OperationalError as error:
+            # SQLite reads a WAL file only where it may make files, but if nobody writes there that is not needed
+            if _code(error) not in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY) or _has_log(path):
+                raise
+            connection.close()
+            connection = _connect(path, "mode=ro&immutable=1")
+            is_empty = _is_empty(connection)
+        if is_empty:  # its maker was killed before it wrote anything
+            connection.close()
+            connection = sqlite3.connect(":memory:", isolation_level=None)
+            _create(connection)
+        _check_schema(path, connection)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _has_log(path: Path) -> bool:
+    try:
+        return os.path.getsize(f"{path}-wal") > 0
+    except OSError:
+        return False
+
+
+def _connect(path: Path, mode: str) -> sqlite3.Connection:
+    connection = sqlite3.connect(
+        f"{path.absolute().as_uri()}?{mode}", uri=True, timeout=BUSY_TIME, isolation_level=None
+    )
+    connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _VALUE_LIMIT)
+    connection.text_factory = _decoded
+    for pragma in ("trusted_schema = OFF", "cell_size_check = ON", "foreign_keys = ON"):
+        connection.execute(f"PRAGMA {pragma}")
+    # in WAL mode each commit is synced, with a rollback journal its removal as well: what was said done stays done
+    connection.execute("PRAGMA synchronous = EXTRA")
+    return connection
+
+
+def _decoded(data: bytes) -> str:
+    return data.decode("utf-8", "replace")
+
+
+def _is_empty(connection: sqlite3.Connection) -> bool:
+    return connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0
+
+
+def _create(connection: sqlite3.Connection) -> None:
+    for statement in _TABLES:
+        connection.execute(statement)
+    connection.execute(f"PRAGMA application_id = {APPLICATION}")
+    connection.execute(f"PRAGMA user_version = {SCHEMA}")
+
+
+def _check_schema(path: Path, connection: sqlite3.Connection) -> None:
+    if connection.execute("PRAGMA application_id").fetchone()[0] != APPLICATION:
+        raise LedgerUnreadable(path, "it is a database of another program")
+    schema = connection.execute("PRAGMA user_version").fetchone()[0]
+    if schema > SCHEMA:
+        raise LedgerUnreadable(path, f"a newer version wrote it (schema {schema})", "update the extension")
+    found = connection.execute("SELECT sql FROM sqlite_master WHERE name NOT LIKE 'sqlite~_%' ESCAPE '~'")
+    if schema != SCHEMA or sorted(str(sql) for (sql,) in found) != sorted(_TABLES):
+        raise LedgerUnreadable(path, "its tables are not those of a ledger")
+
+
+def _set_journal(path: Path, connection: sqlite3.Connection) -> None:
+    """WAL, or a rollback journal where WAL cannot be: it needs memory that all who have the file open share.
+
+    A ledger that once was on a network mount keeps its rollback journal: from there it may still be open.
+    """
+    mode = connection.execute("PRAGMA journal_mode").fetchone()[0]
+    network = network_kind(path.parent)
+    wanted = "delete" if network else "wal"
+    if mode == wanted or (mode == "delete" and connection.execute("SELECT count(*) FROM batches").fetchone()[0]):
+        return
+    until = time.monotonic() + BUSY_TIME
+    while True:
+        try:
+            connection.execute(f"PRAGMA journal_mode = {wanted}").fetchone()
+            return
+        except sqlite3.OperationalError as error:  # SQLite does not wait here by itself
+            if _code(error) != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+                raise
+        time.sleep(0.02)
+
+
+def network_kind(folder: Path, mounts: str | None = None) -> str:
+    """The kind of network file system that `folder` lies on; empty for none, or where the system does not tell.
+
+    `mounts`: the content of /proc/self/mounts.
+    """
+    if mounts is None:
+        if os.fspath(folder.absolute()).startswith("\\\\"):
+            return "a network share"
+        try:
+            with open("/proc/self/mounts", encoding="utf-8", errors="surrogateescape") as file:
+                mounts = file.read()
+        except OSError:
+            return ""
+    place = os.path.realpath(folder)
+    best, kind = -1, ""
+    for fields in (line.split(" ") for line in mounts.splitlines()):
+        if len(fields) < 3:
+            continue
+        at = re.sub(r"\\([0-7]{3})", lambda match: chr(int(match[1], 8)), fields[1])
+        if len(at) >= best and (place == at or place.startswith(at.rstrip("/") + "/")):
+            best, kind = len(at), fields[2]
+    return kind if _NETWORK.match(kind) else ""
+
+
+@contextmanager
+def translated(path: Path) -> Generator[None]:
+    """Raise what SQLite says as LedgerUnreadable, LedgerBusy or StorageFailed."""
+    try:
+        yield
+    except sqlite3.DatabaseError as error:
+        raise _translation(path, error) from error
+
+
+def _code(error: sqlite3.Error) -> int:
+    """SQLite's primary error code; 0 for errors of Python's own."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF
+
+
+def _translation(path: Path, error: sqlite3.DatabaseError) -> TrackingSessionError | sqlite3.Error:
+    code = _code(error)
+    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL):
+        return LedgerBusy(path)
+    if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_TOOBIG, sqlite3.SQLITE_FORMAT):
+        return LedgerUnreadable(path, f"it is damaged, or no ledger at all ({error})")
+    if code in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_AUTH):
+        gone = not os.path.isdir(path.parent)
+        return StorageFailed(path, _os_error(errno.ENOENT if gone else errno.EACCES))
+    if code == sqlite3.SQLITE_FULL:
+        return StorageFailed(path, _os_error(errno.ENOSPC))
+    if code in (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_NOLFS):
+        return StorageFailed(path, _os_error(errno.EIO))
+    return error
+
+
+def _os_error(code: int) -> OSError:
+    return OSError(code, os.strerror(code))

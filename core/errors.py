@@ -50,6 +50,10 @@ class TracksFileInvalid(ShotUnusable):
     """A file of start positions does not say what it should."""
 
 
+class ManifestInvalid(UsageError):
+    """A list of shots for a batch does not say what it should."""
+
+
 class FootageUnusable(ShotUnusable):
     """The footage is missing, damaged, incomplete or has changed; `frame` is the clip frame, if one is to blame."""
 
@@ -130,6 +134,17 @@ class LeaseHeld(TrackingSessionError):
         self.owner = owner
         self.elsewhere = elsewhere
         super().__init__(f"The session is in use by {owner}: wait until it ends, or stop it there")
+
+
+class BatchRuns(TrackingSessionError):
+    """Somebody runs the batch already."""
+
+    exit_code = STOPPED
+
+    def __init__(self, batch: str, owner: str) -> None:
+        self.batch = batch
+        self.owner = owner
+        super().__init__(f"The batch {batch} is run by {owner}: watch it with: batch info {batch} --follow")
 
 
 class LeaseLost(TrackingSessionError):

@@ -19,11 +19,10 @@ from .model import SESSION_ID
 SHOT_LIMIT = 100_000  # of one batch
 DIRECTIONS = ("forward", "backward", "both")
 FRAME_LIMIT = 1 << 31
-_TEXT_LIMIT = 32_768  # characters of a path or a name
+_TEXT_LIMIT = 8_192  # characters of a path or a name
 _JSON_LIMIT = 262_144  # characters of settings
 _ERROR_LIMIT = 4_000
 _E = TypeVar("_E", bound=StrEnum)
-_LAST_NUMBER = re.compile(r"\d+(?=\D*\Z)")
 
 
 class BatchStatus(StrEnum):
@@ -79,8 +78,11 @@ class ShotSpec:
 
     @property
     def title(self) -> str:
-        """A name for people."""
-        return self.name or Path(self.footage).stem or self.footage
+        """A name for people: that of a sequence is without its number."""
+        path = Path(self.footage)
+        if path.suffix.lower() in IMAGE_SUFFIXES:
+            return self.name or path.stem.rstrip("0123456789_. -") or path.parent.name
+        return self.name or path.stem or self.footage
 
 
 @dataclass(frozen=True)
@@ -129,8 +131,9 @@ class FootageKey:
         path = Path(os.path.normcase(os.path.realpath(spec.footage)))
         suffix = path.suffix.lower()
         if suffix in IMAGE_SUFFIXES:
-            return cls(str(path.parent), _LAST_NUMBER.sub("#", path.stem) + path.suffix, "")
-        if path.is_dir():
+            stem = re.sub(r"\d+", "#", path.stem[::-1], count=1)[::-1]  # its last number is that of the frame
+            return cls(str(path.parent), stem + path.suffix, "")
+        if os.path.isdir(path):
             return cls(str(path), "", "")
         return cls(str(path.parent), path.name, spec.clip if suffix == ".blend" else "")
 

@@ -124,8 +124,19 @@ def _encodable(value: object) -> object:
 def read_document(path: Path) -> dict[str, Any]:
     """The mapping in a YAML or JSON file that may come from anybody.
 
-    Raises SessionUnreadable if it is missing, too large, cut, not a mapping, too deep, or uses YAML aliases, tags or
-    anything else that plain data does not need.
+    Raises SessionUnreadable as `read_plain` does, and if it holds no mapping.
+    """
+    content = read_plain(path)
+    if not isinstance(content, dict):
+        raise SessionUnreadable(path, "it does not hold a mapping; it may have been cut")
+    return cast("dict[str, Any]", content)
+
+
+def read_plain(path: Path) -> object:
+    """What a YAML or JSON file that may come from anybody holds: mappings, lists, texts, numbers, dates.
+
+    Raises SessionUnreadable if it is missing, too large, cut, too deep, or uses YAML aliases, tags or anything else
+    that plain data does not need.
     """
     try:
         with open(path, "rb") as file:
@@ -135,13 +146,10 @@ def read_document(path: Path) -> dict[str, Any]:
     if len(data) > DOCUMENT_LIMIT:
         raise SessionUnreadable(path, f"it is larger than {DOCUMENT_LIMIT >> 20} MiB")
     try:
-        content = _parse_json(data) if path.suffix == ".json" else _parse_yaml(data)
+        return _parse_json(data) if path.suffix.lower() == ".json" else _parse_yaml(data)
     except (ValueError, RecursionError, OverflowError) as error:
         reason = " ".join(str(error).split())[:200] or type(error).__name__
         raise SessionUnreadable(path, reason) from error
-    if not isinstance(content, dict):
-        raise SessionUnreadable(path, "it does not hold a mapping; it may have been cut")
-    return cast("dict[str, Any]", content)
 
 
 def _parse_json(data: bytes) -> object:
@@ -165,9 +173,9 @@ def _parse_yaml(data: bytes) -> object:
         for event in yaml.parse(text, Loader=loader):
             nodes += 1
             if isinstance(event, yaml.AliasEvent):
-                raise ValueError("it uses YAML aliases, which session files never do")
+                raise ValueError("it uses YAML aliases, which are not followed here")
             if isinstance(event, (yaml.ScalarEvent, yaml.CollectionStartEvent)) and event.tag is not None:
-                raise ValueError("it uses YAML tags, which session files never do")
+                raise ValueError("it uses YAML tags, which are not followed here")
             if isinstance(event, yaml.ScalarEvent) and event.implicit[0] and _is_endless(event.value):
                 raise ValueError("it holds a number of impossible length")
             if isinstance(event, yaml.CollectionStartEvent):

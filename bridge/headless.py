@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import bpy
 
+from ..core.catalogue import Entry, Unreadable, catalogue
+from ..core.deletion import delete_session
 from ..core.errors import (
     JournalDamaged,
     LeaseHeld,
@@ -26,11 +28,10 @@ from ..core.errors import (
 )
 from ..core.footage import describe, find_footage
 from ..core.lease import LEASE_TIME
-from ..core.model import SessionState, SessionStatus, TrackingSession
+from ..core.model import SessionState, SessionStatus
 from ..core.run import Run
-from ..core.session import TrackingSessionManager, delete_session, load_session, session_files
-from ..core.session_file import checked_session, resolve
-from ..core.storage import read_document
+from ..core.session import TrackingSessionManager, load_session
+from ..core.session_file import resolve
 from ..core.tracks_file import StartPosition, read_tracks_file
 from .clip import clip_size, footage_of, open_footage
 from .editor import ClipEditor, background_editor
@@ -249,29 +250,27 @@ def _sessions_of(clip: MovieClip, request: Request, warn: Callable[[str], None])
     fingerprint = ""
     found: list[TrackingSessionManager] = []
 
-    def is_of_footage(path: Path, said: TrackingSession) -> bool:
+    def is_of_footage(said: Entry) -> bool:
         nonlocal fingerprint
-        if said.state is SessionState.DISCARDED or (said.blend and said.clip != clip.name):
+        if said.state == SessionState.DISCARDED or (said.blend and said.clip != clip.name):
             return False
-        if resolve(path, said.footage.path) == footage.first:
+        if said.footage_path == footage.first:
             return True
         fingerprint = fingerprint or describe(footage).fingerprint
-        return said.footage.fingerprint == fingerprint
+        return said.fingerprint == fingerprint
 
-    for path in reversed(session_files(request.root)):
+    for one in catalogue(request.root, warn):
+        said = one.known if isinstance(one, Unreadable) else one
+        if said is not None and not is_of_footage(said):
+            continue
         try:
-            manager = load_session(path)
+            found.append(load_session(one.path))
         except SessionUnreadable as error:
             warn(f"{error}. It may be a session of this footage")
         except JournalDamaged as error:
-            if not is_of_footage(path, checked_session(path, read_document(path))):
-                continue
             if not found and not request.fresh:
                 raise
             warn(str(error))
-        else:
-            if is_of_footage(path, manager.session):
-                found.append(manager)
     return found
 
 

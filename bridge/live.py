@@ -9,9 +9,9 @@ from collections.abc import Sequence
 
 import bpy
 
+from ..core.deletion import delete_session
 from ..core.errors import ShotUnusable, UsageError
 from ..core.run import Run
-from ..core.session import delete_session
 from . import overview, working_set
 from .editor import ClipEditor
 from .preferences import preferences

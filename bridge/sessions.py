@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import bpy
 
+from ..core.deletion import delete_files, delete_session
 from ..core.errors import SessionUnreadable, ShotUnusable, TrackingSessionError
 from ..core.footage import Footage, find_footage
 from ..core.journal import Position
@@ -18,8 +19,6 @@ from ..core.losses import Losses
 from ..core.model import Outcome, SessionState, SessionStatus
 from ..core.session import (
     TrackingSessionManager,
-    delete_session,
-    delete_unreadable,
     load_session,
     newest_session_files,
     sessions_folder,
@@ -209,7 +208,7 @@ def delete(path: Path) -> None:
             manager.acquire(salvage=True)  # damage is no reason to keep it
             delete_session(manager)
     except SessionUnreadable:
-        delete_unreadable(path)
+        delete_files(path)
     _changed()
 
 

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import os
-import re
 import secrets
 from collections.abc import Sequence
 from dataclasses import replace
@@ -12,9 +11,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from . import merging, report
-from .errors import JournalDamaged, LeaseHeld, SessionUnreadable, StorageFailed, UsageError
+from .catalogue import Entry, catalogue, session_names, sessions_folder
+from .deletion import delete_files, delete_unused_footage, find_old
+from .errors import JournalDamaged, LeaseHeld, SessionUnreadable, UsageError
 from .footage import Footage, describe, find_footage, save_details
-from .lease import Lease
 from .manager import TrackingSessionManager
 from .model import (
     SESSION_ID,
@@ -23,7 +23,7 @@ from .model import (
     TrackingSession,
     timestamp,
 )
-from .session_file import moment, new_state, resolve
+from .session_file import new_state, resolve
 from .storage import SUFFIXES, document_suffix, encode_document, make_folder, replace_file
 
 __all__ = [
@@ -38,11 +38,6 @@ __all__ = [
     "merge_sessions",
     "resume_tracking",
 ]
-
-
-def sessions_folder(base_path: str | os.PathLike[str] | None) -> Path:
-    """The folder of the session files under `base_path`, which is `tracking_sessions` here if None."""
-    return Path("tracking_sessions" if base_path is None else base_path) / "sessions"
 
 
 def create_session(
@@ -82,6 +77,7 @@ def create_session(
     make_folder(path.with_suffix(""))
     save_details(base.parent, found, details)
     replace_file(path, encode_document(state, path.suffix))
+    save_details(base.parent, found, details)  # again: until now a cleaning may have taken it for unused
     return TrackingSessionManager(path)
 
 
@@ -105,24 +101,14 @@ def resume_tracking(session_path: str | os.PathLike[str]) -> TrackingSessionMana
 def session_files(base_path: str | os.PathLike[str] | None = None) -> list[Path]:
     """The session files under `base_path`, by name, which is by age."""
     folder = sessions_folder(base_path)
-    return [folder / name for name in _session_names(folder)]
+    return [folder / name for name in session_names(folder)]
 
 
 def newest_session_files(base_path: str | os.PathLike[str], count: int) -> tuple[list[Path], int]:
     """The `count` newest session files under `base_path`, the newest first, and how many older ones there are."""
     folder = sessions_folder(base_path)
-    names = _session_names(folder)
+    names = session_names(folder)
     return [folder / name for name in reversed(names[-count:])], max(0, len(names) - count)
-
-
-def _session_names(folder: Path) -> list[str]:
-    try:
-        names = sorted(os.listdir(folder))
-    except FileNotFoundError:
-        return []
-    except OSError as error:
-        raise SessionUnreadable(folder, error.strerror or str(error)) from error
-    return [name for name in names if name.endswith(SUFFIXES) and not name.startswith(".")]
 
 
 def list_sessions(base_path: str | os.PathLike[str] | None = None) -> list[TrackingSession]:
@@ -181,9 +167,9 @@ def merge_sessions(
     state = new_state(output, session_id, f"{first.name} (merged)", timestamp(), footage)
     records = merging.merged_records([source.replay() for source in sources])
     make_folder(output.with_suffix(""))
+    replace_file(output, encode_document(state, output.suffix))
     if output.parent.name == "sessions":  # a session folder, from which the merged session may be resumed
         save_details(output.parent.parent, Footage(Path(footage.path), footage.source), sources[0].details())
-    replace_file(output, encode_document(state, output.suffix))
     merged = TrackingSessionManager(output)
     with merged:
         merged.append(*records)
@@ -192,67 +178,22 @@ def merge_sessions(
 
 
 def cleanup_old_sessions(base_path: str | os.PathLike[str], days_old: int = 30) -> int:
-    """Delete the sessions not modified for `days_old` days; return how many.
+    """Delete the sessions not modified for `days_old` days, with all that belongs to them; return how many.
 
     One that somebody owns is never touched, nor one that cannot be read or does not say when it was modified.
+    Raises StorageFailed.
     """
     try:
         limit = datetime.now(UTC) - timedelta(days=days_old)
     except OverflowError:  # before the beginning of time
         return 0
-    count = 0
-    for path in session_files(base_path):
+    old, _ = find_old(catalogue(base_path), limit)
+    deleted: list[Entry] = []
+    for one in old:
         try:
-            with load_session(path) as manager:
-                modified = moment(manager.session.modified)
-                if modified is not None and modified < limit:
-                    manager.acquire()
-                    delete_session(manager)
-                    count += 1
+            if delete_files(one.path, modified_before=limit):
+                deleted.append(one)
         except (SessionUnreadable, JournalDamaged, LeaseHeld):
             continue
-    return count
-
-
-def delete_session(manager: TrackingSessionManager) -> None:
-    """Delete the session that `manager` owns: first its file, so that what is left of a half deletion is no session.
-
-    Raises StorageFailed.
-    """
-    try:
-        os.unlink(manager.path)
-        manager.close()  # Windows deletes no open file
-        _delete_folder(manager.folder)
-    except OSError as error:
-        raise StorageFailed(manager.folder, error) from error
-
-
-def delete_unreadable(session_path: str | os.PathLike[str]) -> None:
-    """Delete a session whose file cannot be read, if nobody works on it.
-
-    The folder of its name goes with it if sessions have written there: the file may be none of a session at all.
-    Raises LeaseHeld or StorageFailed.
-    """
-    path = Path(session_path)
-    folder = path.with_suffix("")
-    try:
-        is_ours = not folder.is_symlink() and folder.is_dir() and any(map(_WRITTEN.match, os.listdir(folder)))
-        lease = Lease.take(folder, timestamp()) if is_ours else None
-        try:
-            os.unlink(path)
-        finally:
-            if lease is not None:
-                lease.release()  # Windows deletes no open file
-        if is_ours:
-            _delete_folder(folder)
-    except OSError as error:
-        raise StorageFailed(path, error) from error
-
-
-_WRITTEN = re.compile(r"(lease|journal)\.[1-9][0-9]*\Z")
-
-
-def _delete_folder(folder: Path) -> None:
-    for entry in os.listdir(folder):
-        os.unlink(folder / entry)
-    os.rmdir(folder)
+    delete_unused_footage(base_path, {one.fingerprint for one in deleted})
+    return len(deleted)

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from tracking_sessions.core import session as public
+from tracking_sessions.core.deletion import delete_session
 from tracking_sessions.core.errors import JournalDamaged, LeaseHeld, SessionUnreadable, UsageError
 from tracking_sessions.core.footage import load_details
 from tracking_sessions.core.model import Outcome, SessionState
@@ -238,7 +239,7 @@ def test_a_deleted_session_does_not_come_back(tmp_path: Path) -> None:
     manager, other = make_session(tmp_path), list_sessions(tmp_path / "tracking_sessions")
     assert len(other) == 1
     manager.acquire()
-    public.delete_session(manager)
+    delete_session(manager)
     late = manager
     with pytest.raises(SessionUnreadable, match="it is gone"):
         late.save_checkpoint(1, "track")

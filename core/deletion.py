@@ -1,0 +1,221 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Deleting sessions, with what belongs to them: reports, solves, and what was seen of footage that no other uses."""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from datetime import datetime
+from pathlib import Path
+
+from .catalogue import Entry, Unreadable, catalogue
+from .errors import SessionUnreadable, StorageFailed
+from .lease import LEASE_TIME, Lease
+from .manager import TrackingSessionManager
+from .model import timestamp
+from .session_file import moment
+
+_WRITTEN = re.compile(r"(lease|journal)\.[1-9][0-9]*\Z")
+
+
+def delete_session(manager: TrackingSessionManager) -> None:
+    """Delete the session that `manager` owns: first its file, so that what is left of a half deletion is no session.
+
+    Raises StorageFailed.
+    """
+    try:
+        os.unlink(manager.path)
+        manager.close()  # Windows deletes no open file
+        _delete_folder(manager.folder)
+        _delete_belongings(manager.path)
+    except OSError as error:
+        raise StorageFailed(manager.folder, error) from error
+
+
+def is_session(path: Path) -> bool:
+    """Whether the file is one of a session, though it may not be readable: by where it lies, or what lies beside it."""
+    return path.parent.name == "sessions" or _has_written(path.with_suffix(""))
+
+
+def delete_files(
+    session_path: str | os.PathLike[str],
+    *,
+    modified_before: datetime | None = None,
+    wait: bool = False,
+    lease_time: float = LEASE_TIME,
+) -> bool:
+    """Delete a session that nobody works on, readable or not; whether it was as old as asked and is gone.
+
+    The folder of its name goes with it if it is empty or sessions have written there: the file may be none of a
+    session at all. With `modified_before` a session is left alone that was modified later, or does not say when.
+    `wait` and `lease_time` as in `Lease.take`. Raises LeaseHeld or StorageFailed, and with `modified_before` what
+    reading raises.
+    """
+    path = Path(session_path)
+    folder = path.with_suffix("")
+    try:
+        is_ours = _has_written(folder) or (_is_folder(folder) and not os.listdir(folder))
+        lease = Lease.take(folder, timestamp(), wait=wait, lease_time=lease_time) if is_ours else None
+        try:
+            if modified_before is not None and not _is_older(path, modified_before):
+                return False
+            os.unlink(path)
+        finally:
+            if lease is not None:
+                lease.release()  # Windows deletes no open file
+        if is_ours:
+            _delete_folder(folder)
+        _delete_belongings(path)
+    except OSError as error:
+        raise StorageFailed(path, error) from error
+    return True
+
+
+def find_old(entries: Iterable[Entry | Unreadable], limit: datetime) -> tuple[list[Entry], list[tuple[Path, str]]]:
+    """The sessions not modified since `limit`, and those of them that are to be left alone, each with the reason.
+
+    One that cannot be read is left alone, however old it may be.
+    """
+    old: list[Entry] = []
+    left: list[tuple[Path, str]] = []
+    for one in entries:
+        if isinstance(one, Unreadable):
+            left.append((one.path, str(one.error)))
+            continue
+        modified = moment(one.modified)
+        if modified is None or modified >= limit:
+            continue
+        try:
+            owner = one.owner
+        except SessionUnreadable as error:
+            left.append((one.path, str(error)))
+            continue
+        if owner:
+            left.append((one.path, f"it is in use by {owner}"))
+        else:
+            old.append(one)
+    return old, left
+
+
+def _is_older(path: Path, limit: datetime) -> bool:
+    modified = moment(TrackingSessionManager(path).session.modified)
+    return modified is not None and modified < limit
+
+
+def _is_folder(folder: Path) -> bool:
+    return folder.is_dir() and not folder.is_symlink()
+
+
+def _has_written(folder: Path) -> bool:
+    return _is_folder(folder) and any(map(_WRITTEN.match, os.listdir(folder)))
+
+
+def _delete_folder(folder: Path) -> None:
+    for entry in os.listdir(folder):
+        os.unlink(folder / entry)
+    os.rmdir(folder)
+
+
+# What belongs to a session
+
+
+def _belongings(root: Path, ids: Collection[str]) -> Iterator[Path]:
+    """The reports of these sessions, and the folders of their solves."""
+    for place, suffix in (("reports", ".html"), ("solves", "")):
+        try:
+            names = os.listdir(root / place)
+        except OSError:
+            continue  # there are none
+        for name in names:
+            if name.endswith(suffix) and name.removesuffix(suffix) in ids:
+                yield root / place / name
+
+
+def _delete_belongings(path: Path) -> None:
+    if path.parent.name != "sessions":
+        return
+    for one in (path.parent.parent / "reports" / f"{path.stem}.html", path.parent.parent / "solves" / path.stem):
+        try:
+            if _is_folder(one):
+                _delete_folder(one)
+            else:
+                os.unlink(one)
+        except OSError as error:
+            if error.errno not in (errno.ENOENT, errno.ENOTDIR):
+                raise
+
+
+def bytes_freed(root: Path, going: Sequence[Entry], entries: Sequence[Entry | Unreadable]) -> int:
+    """How much disk space the sessions `going` take, of all the `entries` under `root`, with what belongs to them."""
+    total = sum(one.size for one in going)
+    for path in _belongings(root, {one.id for one in going}):
+        total += sum(_size(path / name) for name in os.listdir(path)) if _is_folder(path) else _size(path)
+    gone = {one.file for one in going}
+    used = _used(one for one in entries if isinstance(one, Unreadable) or one.file not in gone)
+    files = _footage_files(root, {one.fingerprint for one in going})
+    return total + sum(_size(path) for path in files if used is not None and path.stem not in used)
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.lstat().st_size
+    except OSError:
+        return 0  # it has just gone
+
+
+def _used(entries: Iterable[Entry | Unreadable]) -> set[str] | None:
+    """The fingerprints of footage that these sessions use; None if one cannot be read, and may use any."""
+    used: set[str] = set()
+    for one in entries:
+        if isinstance(one, Entry):
+            used.add(one.fingerprint)
+        elif one.known is not None:
+            used.add(one.known.fingerprint)
+        else:
+            return None
+    return used
+
+
+def _footage_files(root: Path, fingerprints: Collection[str]) -> list[Path]:
+    try:
+        names = os.listdir(root / "footage")
+    except OSError:
+        return []  # there are none
+    return [root / "footage" / name for name in names if Path(name).stem in fingerprints and not name.startswith(".")]
+
+
+def delete_unused_footage(base_path: str | os.PathLike[str], fingerprints: Collection[str]) -> int:
+    """Delete what was seen of these footages, unless a session under `base_path` uses it; return how many bytes."""
+    root = Path(base_path)
+    files = _footage_files(root, fingerprints)
+    used = _used(catalogue(root)) if files else None
+    aside: list[tuple[Path, Path]] = []
+    for path in files:
+        if used is not None and path.stem not in used:
+            temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+            if _renamed(path, temporary):
+                aside.append((path, temporary))
+    # whoever made a session of it in the meantime either finds it gone and saves it again, or is found here
+    used = _used(catalogue(root)) if aside else None
+    freed = 0
+    for path, temporary in aside:
+        if used is None or path.stem in used:
+            _renamed(temporary, path)
+            continue
+        size = _size(temporary)
+        try:
+            os.unlink(temporary)
+            freed += size
+        except OSError:
+            pass  # a leftover harms nothing
+    return freed
+
+
+def _renamed(path: Path, target: Path) -> bool:
+    try:
+        os.replace(path, target)
+    except OSError:
+        return False  # it is gone already, or belongs to somebody else
+    return True

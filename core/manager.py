@@ -64,13 +64,17 @@ class TrackingSessionManager:
         self._state = read_document(self.path)
         self._session = checked_session(self.path, self._state)
         self.folder = self.path.with_suffix("")
-        self._summary, after, self._checksum = summary_from_state(self.path, self._state)
-        reader = JournalReader(self.folder, self._session.id, salvage=salvage)
+        self._summary, self._position, self._checksum = summary_from_state(self.path, self._state)
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Read what was recorded since it was read. Raises JournalDamaged or SessionUnreadable: begin anew then."""
+        reader = JournalReader(self.folder, self._session.id, salvage=self._salvage)
         with self._reading():
+            after = self._position
             if not after.generation or not reader.counts(after):
                 # cut, written by a process that had lost the session, or restored without its journal
-                self._summary, after = Summary(), NOTHING
-            self._position = after
+                self._summary, self._position, after = Summary(), NOTHING, NOTHING
             self._read(reader, reader.records(after, self._checksum) if after.generation else reader.records())
 
     @contextmanager

@@ -77,10 +77,14 @@ class Child:
             if isinstance(said, dict):
                 event = cast("dict[str, Any]", said)
                 self.events[str(event.get("event"))] = event
-        if code is not None and self.ended is not None:
+        if code is not None:
+            self._close()
+        return code
+
+    def _close(self) -> None:
+        if self.ended is not None:
             os.close(self.ended)
             self.ended = None
-        return code
 
     def stop(self) -> None:
         """Let it record the frame in flight and end."""
@@ -90,6 +94,7 @@ class Child:
         """End it at once."""
         self._process.kill()
         self._process.wait()
+        self._close()
 
 
 def _descriptor_of(pid: int) -> int | None:

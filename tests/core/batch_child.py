@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A child of a batch that tracks without Blender: `batch_child.py ROOT FOOTAGE`, real sessions, a tracker that fakes.
+
+`behave.json` in the folder of the footage says what is special: `delay` (seconds per frame), `crash` (the frame behind
+which it dies of a segmentation fault, `times` of them), `stopped` (an event printed in place of tracking, with its
+`code`), `frames`.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+spec = importlib.util.spec_from_file_location(
+    "tracking_sessions", ROOT / "__init__.py", submodule_search_locations=[str(ROOT)]
+)
+assert spec is not None
+sys.modules["tracking_sessions"] = importlib.util.module_from_spec(spec)
+
+from tracking_sessions import terminal  # noqa: E402
+from tracking_sessions.core.errors import TrackingSessionError  # noqa: E402
+from tracking_sessions.core.run import Run  # noqa: E402
+from tracking_sessions.core.session import create_session, load_session, session_files  # noqa: E402
+from tracking_sessions.core.session_file import resolve  # noqa: E402
+from tracking_sessions.tests.core import shots  # noqa: E402
+
+
+def tell(**event: Any) -> None:
+    print(json.dumps(event), flush=True)
+
+
+def main(root: Path, footage: Path) -> int:
+    behave: dict[str, Any] = json.loads((footage / "behave.json").read_text("utf-8"))
+    print("Blender 5.2.2 (not a line of JSON)", flush=True)
+    if "stopped" in behave:
+        tell(event="stopped", **behave["stopped"])
+        return int(behave["code"])
+    found = [load_session(path) for path in session_files(root)]
+    mine = [one.path for one in found if resolve(one.path, one.session.footage.path).parent == footage]
+    path = mine[-1] if mine else create_session(footage, footage.name, root).path
+    step = Run.step
+
+    def slow_step(run: Run) -> bool:
+        time.sleep(behave.get("delay", 0.0))
+        if run.frame == behave.get("crash"):
+            crashes = footage / "crashes"
+            count = len(crashes.read_text("utf-8")) if crashes.exists() else 0
+            if count < behave.get("times", 1):
+                crashes.write_text("x" * (count + 1), "utf-8")
+                os.kill(os.getpid(), signal.SIGSEGV)
+        return step(run)
+
+    try:
+        with terminal.Signals() as signals:
+
+            def drive(run: Run) -> None:
+                tell(event="begun", session=str(path))
+                Run.step = slow_step  # type: ignore[method-assign]
+                with run:
+                    terminal.drive(signals, SimpleNamespace(session=run.session), run)  # type: ignore[arg-type]
+                run.session.mark_tracking_complete()
+                run.session.close()
+
+            shots.finish = drive
+            shots.go_on(path, [(1, behave.get("frames", 6))])
+    except TrackingSessionError as error:
+        tell(event="stopped", kind=type(error).__name__, error=str(error))
+        return error.exit_code
+    tell(event="done", id=path.stem)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1]), Path(sys.argv[2])))

@@ -1,0 +1,283 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A supervisor and its children, as processes: what becomes of each shot, whoever dies."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tracking_sessions.core import batch as module
+from tracking_sessions.core.batch import News, Supervisor, What
+from tracking_sessions.core.errors import BatchRuns
+from tracking_sessions.core.journal import FRAME_HEAD, JournalReader, RecordType
+from tracking_sessions.core.ledger import BatchRow, BatchStatus, Ledger, ShotRow, ShotSpec, ShotStatus
+from tracking_sessions.core.model import SessionStatus
+from tracking_sessions.core.session import load_session, sessions_folder
+from tracking_sessions.tests.core.shots import make_footage
+
+CHILD = Path(__file__).with_name("batch_child.py")
+FRAMES = 6
+
+
+def make_shots(folder: Path, *behaviours: dict[str, Any]) -> list[ShotSpec]:
+    specs: list[ShotSpec] = []
+    for number, behave in enumerate(behaviours, 1):
+        footage = make_footage(folder / f"shot{number}", behave.get("frames", FRAMES))
+        (footage / "behave.json").write_text(json.dumps(behave), "utf-8")
+        specs.append(ShotSpec(str(footage)))
+    return specs
+
+
+def command(root: Path) -> Callable[[ShotRow, Path | None], Sequence[str]]:
+    return lambda shot, session: [sys.executable, str(CHILD), str(root), shot.spec.footage]
+
+
+class Told:
+    """What a supervisor tells, and how often it looked."""
+
+    def __init__(self) -> None:
+        self.news: list[News] = []
+        self.looks = 0
+
+    def what(self, number: int) -> list[What]:
+        return [one.what for one in self.news if one.shot.number == number]
+
+
+def supervise(
+    ledger: Ledger, batch: BatchRow, told: Told, *, stop: Callable[[], str] = lambda: "", jobs: int = 2
+) -> BatchRow:
+    def watch() -> None:
+        told.looks += 1
+
+    supervisor = Supervisor(ledger, batch, command(ledger.root), told.news.append, jobs=jobs)
+    try:
+        return supervisor.run(stop, watch)
+    finally:
+        assert not [one for one in supervisor.running if _lives(one.child.pid)]
+
+
+def _lives(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return Path(f"/proc/{pid}/stat").read_text("utf-8").rpartition(")")[2].split()[0] != "Z"
+
+
+def recorded(root: Path, session: str) -> Counter[int]:
+    """How often each frame was recorded."""
+    reader = JournalReader(sessions_folder(root) / session, session)
+    frames = [FRAME_HEAD.unpack_from(one.payload)[1] for one in reader.records() if one.type == RecordType.FRAME]
+    return Counter(frames)
+
+
+def check(ledger: Ledger, batch: BatchRow) -> None:
+    """The ledger is sound, what it calls done is, and no frame was tracked twice."""
+    assert ledger.check() == []
+    for shot in ledger.shots(batch.id):
+        assert (shot.status is ShotStatus.PENDING) or shot.status.is_final
+        if shot.status is ShotStatus.COMPLETED:
+            session = load_session(sessions_folder(ledger.root) / f"{shot.session}.yaml").session
+            assert session.status is SessionStatus.TRACKING_COMPLETE
+            frames = json.loads(Path(shot.spec.footage, "behave.json").read_text("utf-8")).get("frames", FRAMES)
+            assert recorded(ledger.root, shot.session) == Counter(range(2, frames + 1))
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    return tmp_path / "tracking_sessions"
+
+
+def test_all_shots_are_tracked_so_many_at_a_time(root: Path, tmp_path: Path) -> None:
+    told = Told()
+    most = 0
+    with Ledger(root) as ledger:
+        batch = ledger.create("night", make_shots(tmp_path, *[{"delay": 0.02}] * 5), {})
+        supervisor = Supervisor(ledger, batch, command(root), told.news.append, jobs=2)
+
+        def watch() -> None:
+            nonlocal most
+            most = max(most, len(supervisor.running))
+
+        assert supervisor.run(lambda: "", watch).status is BatchStatus.COMPLETED
+        check(ledger, batch)
+        assert most == 2
+        assert all(told.what(number) == [What.STARTED, What.COMPLETED] for number in range(1, 6))
+        assert {shot.attempts for shot in ledger.shots(batch.id)} == {1}
+
+
+def test_a_crashed_child_goes_on_and_only_crashes_without_progress_count(root: Path, tmp_path: Path) -> None:
+    shots = make_shots(tmp_path, {"crash": 3}, {"crash": 4, "times": 99}, {}, {"crash": 1, "times": 2})
+    told = Told()
+    with Ledger(root) as ledger:
+        batch = ledger.create("", shots, {})
+        assert supervise(ledger, batch, told).status is BatchStatus.COMPLETED
+        check(ledger, batch)
+        once, always, never, first = ledger.shots(batch.id)
+    assert told.what(1) == [What.STARTED, What.RESTARTED, What.COMPLETED]
+    assert (always.status, always.attempts, always.crashes) == (ShotStatus.FAILED, 4, 3)
+    assert always.error.startswith("It crashed 3 times on the way from frame 4 (SIGSEGV); what it printed is in ")
+    assert Path(always.error.rpartition(" is in ")[2]).exists()
+    assert (once.status, never.status, first.status) == (ShotStatus.COMPLETED,) * 3
+    assert (once.attempts, never.attempts) == (2, 1)
+
+
+def test_what_cannot_be_used_is_skipped_and_what_fails_is_not_tried_again(root: Path, tmp_path: Path) -> None:
+    cut = {"stopped": {"kind": "FootageUnusable", "error": "Frame 3 is cut off"}, "code": 3}
+    wrong = {"stopped": {"kind": "UsageError", "error": "Frame 9 is outside"}, "code": 2}
+    told = Told()
+    with Ledger(root) as ledger:
+        batch = ledger.create("", make_shots(tmp_path, cut, wrong, {}), {})
+        assert supervise(ledger, batch, told).status is BatchStatus.COMPLETED
+        said = [(shot.status, shot.error, shot.attempts) for shot in ledger.shots(batch.id)]
+        assert said[:2] == [(ShotStatus.SKIPPED, "Frame 3 is cut off", 1), (ShotStatus.FAILED, "Frame 9 is outside", 1)]
+        batch = ledger.create("", make_shots(tmp_path / "other", wrong, wrong), {})
+        assert supervise(ledger, batch, told).status is BatchStatus.FAILED
+
+
+def test_a_stop_lets_each_child_record_its_frame_and_the_next_supervisor_goes_on(root: Path, tmp_path: Path) -> None:
+    told = Told()
+    with Ledger(root) as ledger:
+        batch = ledger.create("", make_shots(tmp_path, *[{"delay": 0.1, "frames": 20}] * 3), {})
+        begun = time.monotonic()
+        row = supervise(ledger, batch, told, stop=lambda: "SIGINT" if time.monotonic() - begun > 1.5 else "")
+        assert row.status is BatchStatus.PAUSED
+        check(ledger, batch)
+        shots = ledger.shots(batch.id)
+        assert [shot.status for shot in shots] == [ShotStatus.PENDING] * 3
+        assert told.what(1) == told.what(2) == [What.STARTED, What.RELEASED] and not told.what(3)
+        assert sum(recorded(root, shots[0].session).values()) > 2
+        assert supervise(ledger, batch, told).status is BatchStatus.COMPLETED
+        check(ledger, batch)
+
+
+def test_a_full_disk_pauses_the_batch(root: Path, tmp_path: Path) -> None:
+    full = {"stopped": {"kind": "StorageFailed", "error": "The disk is full"}, "code": 75}
+    told = Told()
+    with Ledger(root) as ledger:
+        batch = ledger.create("", make_shots(tmp_path, full, {}, {}), {})
+        assert supervise(ledger, batch, told, jobs=1).status is BatchStatus.PAUSED
+        first, *others = ledger.shots(batch.id)
+        assert (first.status, first.error) == (ShotStatus.PENDING, "The disk is full")
+        assert not told.what(2) and [shot.attempts for shot in others] == [0, 0]
+
+
+def test_a_session_that_somebody_has_is_waited_for(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "RETRY", 0.3)
+    told = Told()
+    with Ledger(root) as ledger:
+        batch = ledger.create("", make_shots(tmp_path, {"delay": 0.1, "frames": 20}), {})
+        supervise(ledger, batch, told, stop=lambda: "enough" if told.looks > 6 else "")
+        (shot,) = ledger.shots(batch.id)
+        held = load_session(sessions_folder(root) / f"{shot.session}.yaml")
+        held.acquire()
+
+        def stop() -> str:
+            if What.WAITING in told.what(1):
+                held.close()
+            return ""
+
+        assert supervise(ledger, batch, told, stop=stop).status is BatchStatus.COMPLETED
+        check(ledger, batch)
+        assert told.what(1)[2:4] == [What.STARTED, What.WAITING]
+        monkeypatch.setattr(module, "PATIENCE", 0.5)
+        batch = ledger.create("", make_shots(tmp_path / "b", {"stopped": {"kind": "LeaseHeld"}, "code": 75}), {})
+        assert supervise(ledger, batch, told).status is BatchStatus.PAUSED
+
+
+SUPERVISE = """
+import sys
+sys.argv = [sys.argv[0], *sys.argv[1:]]
+import runpy
+child = runpy.run_path({child!r})
+from pathlib import Path
+from tracking_sessions.core.batch import Supervisor
+from tracking_sessions.core.ledger import Ledger
+root = Path({root!r})
+with Ledger(root) as ledger:
+    batch = ledger.batch({batch!r})
+    command = lambda shot, session: [sys.executable, {child!r}, str(root), shot.spec.footage]
+    def watch():
+        print(*(one.child.pid for one in supervisor.running), flush=True)
+    supervisor = Supervisor(ledger, batch, command, lambda news: None, jobs=3)
+    print(supervisor.run(lambda: "", watch).status.value, flush=True)
+"""
+
+
+def start(root: Path, batch: BatchRow) -> subprocess.Popen[str]:
+    code = SUPERVISE.format(child=str(CHILD), root=str(root), batch=batch.id)
+    return subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+
+
+def test_children_die_with_their_supervisor_and_nothing_is_tracked_twice(root: Path, tmp_path: Path) -> None:
+    behave = {"delay": 0.05, "frames": 15}
+    with Ledger(root) as ledger:
+        batch = ledger.create("", make_shots(tmp_path, *[behave] * 4, {"delay": 0.05, "crash": 3, "times": 2}), {})
+        for kills in range(40):
+            process = start(root, batch)
+            assert process.stdout is not None
+            pids: set[int] = set()
+            until = time.monotonic() + 0.5 + 0.1 * (kills % 7)
+            said = ""
+            while time.monotonic() < until and (said := process.stdout.readline().strip()) != "completed":
+                pids |= set(map(int, said.split()))
+            process.kill()
+            killed = time.monotonic()
+            process.wait()
+            while any(map(_lives, pids)):
+                assert time.monotonic() - killed < 1.0, "a child outlives its supervisor"
+                time.sleep(0.01)
+            assert ledger.check() == []
+            if said == "completed":
+                break
+        assert kills >= 2
+        check(ledger, batch)
+        assert {shot.status for shot in ledger.shots(batch.id)} == {ShotStatus.COMPLETED}
+
+
+def test_two_supervisors_do_not_run_one_batch(root: Path, tmp_path: Path) -> None:
+    with Ledger(root) as ledger:
+        batch = ledger.create("", make_shots(tmp_path, {"delay": 0.2}), {})
+        process = start(root, batch)
+        assert process.stdout is not None
+        process.stdout.readline()
+        with pytest.raises(BatchRuns, match=f"batch info {batch.id} --follow"):
+            supervise(ledger, batch, Told())
+        assert process.communicate(timeout=30)[0].splitlines()[-1] == "completed"
+        check(ledger, batch)
+
+
+def test_two_batches_that_share_a_shot_track_it_once(root: Path, tmp_path: Path) -> None:
+    shots = make_shots(tmp_path, *[{"delay": 0.05}] * 3)
+    with Ledger(root) as ledger:
+        one, two = (ledger.create("", order, {}) for order in (shots, shots[::-1]))
+        processes = [start(root, one), start(root, two)]
+        for process in processes:
+            assert process.communicate(timeout=60)[0].splitlines()[-1] == "completed"
+        check(ledger, one)
+        check(ledger, two)
+        sessions = [{shot.session for shot in ledger.shots(batch.id)} for batch in (one, two)]
+    assert sessions[0] == sessions[1] and len(sessions[0]) == 3
+
+
+def test_signals_reach_the_children_from_the_supervisor_only(root: Path, tmp_path: Path) -> None:
+    """Ctrl+C goes to all processes of a terminal's foreground group."""
+    with Ledger(root) as ledger:
+        batch = ledger.create("", make_shots(tmp_path, {"delay": 0.1}), {})
+        process = start(root, batch)
+        assert process.stdout is not None
+        while not (pids := process.stdout.readline().split()):
+            pass
+        assert os.getpgid(int(pids[0])) != os.getpgid(process.pid)
+        process.send_signal(signal.SIGKILL)
+        process.wait()

@@ -15,7 +15,7 @@ import secrets
 import sqlite3
 from collections import Counter
 from collections.abc import Callable, Generator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -93,6 +93,12 @@ class Ledger:
         """Let go of the file; may be called twice."""
         with translated(self.path):
             self._db.close()
+
+    @property
+    def journal(self) -> str:
+        """How SQLite keeps the ledger whole: `wal`, or `delete` (slower) where it lies, or once lay, on a network."""
+        with translated(self.path):
+            return str(self._db.execute("PRAGMA journal_mode").fetchone()[0])
 
     # Batches
 
@@ -216,10 +222,12 @@ class Ledger:
         processing = [self._rows.shot(row) for row in rows]
         live = {one: one == batch or is_live(one) for one in {shot.batch for shot in processing}}
         busy = [FootageKey.of(shot.spec) for shot in processing if live[shot.batch]]
-        for row in self._db.execute(SHOTS + " WHERE shots.status = 'pending' AND batch = ? ORDER BY number", (batch,)):
-            shot = self._rows.shot(row)
-            if not busy or not any(FootageKey.of(shot.spec).overlaps(key) for key in busy):
-                return shot
+        query = SHOTS + " WHERE shots.status = 'pending' AND batch = ? ORDER BY number"
+        with closing(self._db.execute(query, (batch,))) as rows:
+            for row in rows:
+                shot = self._rows.shot(row)
+                if not busy or not any(FootageKey.of(shot.spec).overlaps(key) for key in busy):
+                    return shot
         return None
 
     # What happens to a claimed shot. Each takes the row that the last one returned; ShotTakenOver is raised if another

@@ -10,7 +10,9 @@ from __future__ import annotations
 import errno
 import os
 import re
+import shutil
 import sqlite3
+import stat
 import time
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -24,9 +26,18 @@ APPLICATION = 0x54534C42  # “TSLB” in the head of the file
 BUSY_TIME = 15.0
 """Seconds to wait for another writer. Each holds the ledger for milliseconds; a slow network disk for longer."""
 
+_PAGE = 512  # bytes of the smallest part of a database
 _VALUE_LIMIT = 1 << 20  # bytes of a text, and of a row
 _NETWORK = re.compile(
     r"(nfs\d?|cifs|smb\w*|afs|ceph|gluster\w*|lustre|beegfs|gpfs|pvfs2|ncpfs|9p|fuse\.(sshfs|.*fs))\Z"
+)
+
+_DAMAGED = (
+    sqlite3.SQLITE_CORRUPT,
+    sqlite3.SQLITE_NOTADB,
+    sqlite3.SQLITE_FORMAT,
+    sqlite3.SQLITE_TOOBIG,  # values beyond the limit
+    sqlite3.SQLITE_CONSTRAINT,  # all that is written keeps to the constraints, so what is there does not
 )
 
 _TABLES = (
@@ -71,14 +82,20 @@ def open_ledger(path: Path, *, readonly: bool = False) -> sqlite3.Connection:
 
     Raises LedgerUnreadable, LedgerBusy and StorageFailed.
     """
-    if not os.path.exists(path):
-        if readonly:
-            connection = sqlite3.connect(":memory:", isolation_level=None)
-            _create(connection)
-            return connection
+    try:
+        found = os.stat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        found = None
+    except OSError as error:
+        raise LedgerUnreadable(path, f"it cannot be read ({error.strerror})", "ask for the right to read it") from error
+    if found is None and readonly:
+        return _empty()
+    if found is None:
         make_folder(path.parent)
-    elif not os.path.isfile(path):
+    elif not stat.S_ISREG(found.st_mode):
         raise LedgerUnreadable(path, "it is no file")
+    elif 0 < found.st_size < _PAGE:  # SQLite would take it for an empty one
+        raise LedgerUnreadable(path, "it is no ledger at all")
     with translated(path):
         return _open_for_reading(path) if readonly else _open_for_writing(path)
 
@@ -104,21 +121,17 @@ def _open_for_writing(path: Path) -> sqlite3.Connection:
 
 
 def _open_for_reading(path: Path) -> sqlite3.Connection:
-    connection = _connect(path, "mode=ro")
     try:
-        try:
-            is_empty = _is_empty(connection)
-        except sqlite3.OperationalError as error:
-            # SQLite reads a WAL file only where it may make files, but if nobody writes there that is not needed
-            if _code(error) not in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY) or _has_log(path):
-                raise
+        connection = _connect(path, "mode=ro")
+    except sqlite3.OperationalError as error:
+        # in WAL mode SQLite reads only where it may make files; where nobody can write it need not look out for others
+        if _code(error) not in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY) or _has_log(path):
+            raise
+        connection = _connect(path, "mode=ro&immutable=1")
+    try:
+        if _is_empty(connection):  # its maker was killed before it wrote anything
             connection.close()
-            connection = _connect(path, "mode=ro&immutable=1")
-            is_empty = _is_empty(connection)
-        if is_empty:  # its maker was killed before it wrote anything
-            connection.close()
-            connection = sqlite3.connect(":memory:", isolation_level=None)
-            _create(connection)
+            connection = _empty()
         _check_schema(path, connection)
     except BaseException:
         connection.close()
@@ -139,10 +152,14 @@ def _connect(path: Path, mode: str) -> sqlite3.Connection:
     )
     connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _VALUE_LIMIT)
     connection.text_factory = _decoded
-    for pragma in ("trusted_schema = OFF", "cell_size_check = ON", "foreign_keys = ON"):
-        connection.execute(f"PRAGMA {pragma}")
-    # in WAL mode each commit is synced, with a rollback journal its removal as well: what was said done stays done
-    connection.execute("PRAGMA synchronous = EXTRA")
+    # EXTRA: in WAL mode each commit is synced, else the journal's removal as well, so what was said done stays done
+    try:
+        for pragma in ("trusted_schema = OFF", "cell_size_check = ON", "foreign_keys = ON", "synchronous = EXTRA"):
+            connection.execute(f"PRAGMA {pragma}")
+        _is_empty(connection)  # the first look into the file
+    except BaseException:
+        connection.close()
+        raise
     return connection
 
 
@@ -152,6 +169,13 @@ def _decoded(data: bytes) -> str:
 
 def _is_empty(connection: sqlite3.Connection) -> bool:
     return connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0
+
+
+def _empty() -> sqlite3.Connection:
+    """What is read where there is no ledger."""
+    connection = sqlite3.connect(":memory:", isolation_level=None)
+    _create(connection)
+    return connection
 
 
 def _create(connection: sqlite3.Connection) -> None:
@@ -223,7 +247,12 @@ def translated(path: Path) -> Generator[None]:
     try:
         yield
     except sqlite3.DatabaseError as error:
-        raise _translation(path, error) from error
+        translation = _translation(path, error)
+        if translation is None:
+            raise
+        raise translation from error
+    except UnicodeDecodeError as error:  # Python's, when SQLite names a part of the file that is damaged
+        raise LedgerUnreadable(path, "it is damaged") from error
 
 
 def _code(error: sqlite3.Error) -> int:
@@ -231,20 +260,35 @@ def _code(error: sqlite3.Error) -> int:
     return getattr(error, "sqlite_errorcode", 0) & 0xFF
 
 
-def _translation(path: Path, error: sqlite3.DatabaseError) -> TrackingSessionError | sqlite3.Error:
+def _translation(path: Path, error: sqlite3.DatabaseError) -> TrackingSessionError | None:
     code = _code(error)
     if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL):
         return LedgerBusy(path)
-    if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_TOOBIG, sqlite3.SQLITE_FORMAT):
+    if code in _DAMAGED:
         return LedgerUnreadable(path, f"it is damaged, or no ledger at all ({error})")
     if code in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_AUTH):
-        gone = not os.path.isdir(path.parent)
-        return StorageFailed(path, _os_error(errno.ENOENT if gone else errno.EACCES))
-    if code == sqlite3.SQLITE_FULL:
+        return StorageFailed(path, _os_error(_why_not(path.parent)))
+    if code == sqlite3.SQLITE_FULL or (code == sqlite3.SQLITE_IOERR and _is_full(path.parent)):
         return StorageFailed(path, _os_error(errno.ENOSPC))
-    if code in (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_NOLFS):
+    if code == sqlite3.SQLITE_IOERR:
         return StorageFailed(path, _os_error(errno.EIO))
-    return error
+    return None
+
+
+def _why_not(folder: Path) -> int:
+    """The reason why nothing can be written in `folder`."""
+    if not os.path.isdir(folder):
+        return errno.ENOENT
+    is_readonly = os.name == "posix" and os.statvfs(folder).f_flag & os.ST_RDONLY
+    return errno.EROFS if is_readonly else errno.EACCES
+
+
+def _is_full(folder: Path) -> bool:
+    """Whether there is no room for what several processes share of a ledger; SQLite tells it as any other error."""
+    try:
+        return shutil.disk_usage(folder).free < 1 << 16
+    except OSError:
+        return False
 
 
 def _os_error(code: int) -> OSError:

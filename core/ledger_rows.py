@@ -133,7 +133,7 @@ class FootageKey:
         if suffix in IMAGE_SUFFIXES:
             stem = re.sub(r"\d+", "#", path.stem[::-1], count=1)[::-1]  # its last number is that of the frame
             return cls(str(path.parent), stem + path.suffix, "")
-        if os.path.isdir(path):
+        if os.path.isdir(path) or not suffix:
             return cls(str(path), "", "")
         return cls(str(path.parent), path.name, spec.clip if suffix == ".blend" else "")
 

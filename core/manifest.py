@@ -209,12 +209,14 @@ def _table(path: Path) -> Iterator[tuple[int, object]]:
 
 def _check_names(names: list[str], path: Path) -> None:
     """The first line of a table."""
-    _check_keys(dict.fromkeys(name for name in names if name), KEYS, f"The first line of {path}")
+    _check_keys(
+        dict.fromkeys(name for name in names if name), KEYS, f"The first line of {path}, which names the columns"
+    )
     twice = next((name for name in names if name and names.count(name) > 1), "")
     if twice:
         raise ManifestInvalid(f"The first line of {path} names “{twice}” twice")
     if "footage" not in names:
-        raise ManifestInvalid(f"The first line of {path} has to name the columns, “footage” among them")
+        raise ManifestInvalid(f"The first line of {path} names the columns, and “footage” has to be among them")
 
 
 def _row(names: list[str], values: list[str], where: str) -> dict[str, Any]:

@@ -14,7 +14,8 @@ import sys
 from collections.abc import Sequence
 from io import TextIOWrapper
 
-from .commands import sessions, tracking
+from .commands import cleaning, sessions, tracking
+from .commands.arguments import Parser
 from .core.errors import FAILED, STOPPED, TrackingSessionError
 from .terminal import say
 
@@ -67,13 +68,13 @@ def _print(lines: Sequence[str]) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="tracking_sessions",
         description="Motion tracking that is never lost: each tracked frame is recorded before the next one is begun.",
         epilog="Exit codes: 0 done or nothing to do; 1 failed; 2 wrong use; 3 the shot cannot be used; "
         "75 stopped, resume later.",
     )
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for part in (tracking, sessions):
+    for part in (tracking, sessions, cleaning):
         part.add_commands(commands)
     return parser

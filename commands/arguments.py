@@ -4,17 +4,37 @@
 from __future__ import annotations
 
 import argparse
+import difflib
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from ..core.errors import JournalDamaged, SessionUnreadable, UsageError
+from ..core.catalogue import Entry, Unreadable, catalogue
+from ..core.errors import LeaseHeld, UsageError
+from ..core.lease import LEASE_TIME
 from ..core.model import SESSION_ID
 from ..core.session import SUFFIXES, TrackingSessionManager, load_session, session_files, sessions_folder
+from ..core.session_file import moment
 from ..terminal import say, short
 
+_T = TypeVar("_T")
+
 INTERRUPTED = "interrupted"
+
+
+class Parser(argparse.ArgumentParser):
+    """Says which argument may have been meant instead of one that is not known."""
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        parsed, unknown = super().parse_known_args(args, namespace)
+        if unknown:
+            options = [name for name in self._option_string_actions if name.startswith("--")]
+            close = difflib.get_close_matches(unknown[0].partition("=")[0], options, 1)
+            hint = f"did you mean {close[0]}?" if close else f"there are {', '.join(options)}"
+            self.error(f"{short(unknown[0])} is not known here: {hint}")
+        return parsed, unknown
 
 
 def command(
@@ -47,10 +67,12 @@ def add_json(parser: argparse._ActionsContainer) -> None:
 
 
 def positive(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError("it must be 1 or more")
-    return value
+    if not (text.isascii() and text.isdigit() and 0 < len(text) < 10 and int(text)):
+        raise argparse.ArgumentTypeError(f"{short(text)!r} is no whole number from 1 on")
+    return int(text)
+
+
+# What is said of a session
 
 
 def described(manager: TrackingSessionManager) -> dict[str, Any]:
@@ -66,6 +88,61 @@ def described(manager: TrackingSessionManager) -> dict[str, Any]:
         **manager.get_progress(),
         "status": INTERRUPTED if manager.is_interrupted else session.status.value,
     }
+
+
+def described_entry(entry: Entry) -> dict[str, Any]:
+    """The same of a session that need not be read. Raises SessionUnreadable."""
+    owner = entry.owner
+    return {
+        "id": entry.id,
+        "name": entry.name,
+        "file": entry.file,
+        "state": entry.state,
+        "created": entry.created,
+        "modified": entry.modified,
+        "owner": owner,
+        **entry.progress,
+        "status": INTERRUPTED if entry.is_working and not owner else entry.status,
+    }
+
+
+def status_words(row: dict[str, Any]) -> str:
+    state = "" if row["state"] == "active" else f", {row['state']}"
+    return f"{row['status'].replace('_', ' ')}{state}"
+
+
+_UNITS = ((60, "second"), (60, "minute"), (24, "hour"), (7, "day"), (52, "week"), (0, "year"))
+
+
+def age(modified: str) -> str:
+    """How long ago a timestamp was, as people say it; empty if it is none."""
+    then = moment(modified)
+    if then is None:
+        return ""
+    count = max(0, int((datetime.now(UTC) - then).total_seconds()))
+    if count < 60:
+        return "just now"
+    for size, unit in _UNITS:
+        if count < size or not size:
+            return f"{count} {unit}{'s' * (count != 1)} ago"
+        count //= size
+    return ""
+
+
+def size_words(size: int) -> str:
+    """So many bytes, in a unit that people read."""
+    if size < 1000:
+        return f"{size} bytes"
+    value = float(size)
+    for unit in ("KB", "MB", "GB"):
+        value /= 1000
+        if value < 999.95:
+            return f"{value:.1f} {unit}"
+    return f"{value / 1000:.1f} TB"
+
+
+def count_words(count: int, noun: str = "session") -> str:
+    return f"{count:,} {noun}{'s' * (count != 1)}"
 
 
 # Finding sessions
@@ -85,14 +162,18 @@ def root_of(given: Path | None) -> Path:
     return Path("tracking_sessions")
 
 
-def find(text: str, root: Path) -> TrackingSessionManager:
-    """The session that an id, the beginning of one, or a path names. Raises UsageError."""
+def find_file(text: str, root: Path) -> Path:
+    """The session file that an id, the beginning of one, or a path names. Raises UsageError."""
     path = Path(text)
-    if path.suffix in SUFFIXES and path.exists():
-        return load_session(path)
+    try:
+        if path.suffix in SUFFIXES and path.is_file():
+            return path
+    except (OSError, ValueError):
+        pass  # no possible name of a file
     found = [file for file in session_files(root) if file.stem.startswith(text)] if SESSION_ID.match(text) else []
-    if len(found) == 1:
-        return load_session(found[0])
+    exact = [file for file in found if file.stem == text]
+    if len(found) == 1 or len(exact) == 1:
+        return (exact or found)[0]
     if found:
         raise UsageError(f"{len(found)} sessions begin with {text}: give more of the id ({found[0].stem}, …)")
     raise UsageError(
@@ -100,15 +181,43 @@ def find(text: str, root: Path) -> TrackingSessionManager:
     )
 
 
-def sessions_in(root: Path) -> Iterator[TrackingSessionManager]:
-    """The sessions, newest first; those that cannot be read are mentioned."""
-    for path in reversed(session_files(root)):
-        try:
-            yield load_session(path)
-        except (SessionUnreadable, JournalDamaged) as error:
-            say(str(error))
+def find(text: str, root: Path) -> TrackingSessionManager:
+    """The session that an id, the beginning of one, or a path names. Raises UsageError, and what reading it raises."""
+    return load_session(find_file(text, root))
 
 
 def latest(root: Path) -> TrackingSessionManager | None:
-    """The session that was interrupted last."""
-    return next((manager for manager in sessions_in(root) if manager.is_interrupted), None)
+    """The session that was interrupted last; newer ones that cannot be read are mentioned."""
+    for one in catalogue(root, say):
+        if isinstance(one, Unreadable):
+            say(str(one.error))
+        elif one.is_working and not one.owner:
+            return load_session(one.path)
+    return None
+
+
+# Asking first
+
+
+def agreed(question: str, instead: str, shown: Iterable[str] = ()) -> bool:
+    """Show some lines and ask, on a terminal. Raises UsageError with the words `instead` where there is none."""
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise UsageError(instead)
+    for line in shown:
+        say(line)
+    say(f"{question} [y/N] ", end="")
+    answer = sys.stdin.readline()
+    if not answer.endswith("\n"):
+        say("")
+    return answer.strip().lower() in ("y", "yes")
+
+
+def patiently(act: Callable[[bool], _T]) -> _T:
+    """Do what needs the lease; `act` is told whether to wait for an owner on another machine to be taken for dead."""
+    try:
+        return act(False)
+    except LeaseHeld as held:
+        if not held.elsewhere:
+            raise
+        say(f"It was left to {held.owner}: watching for {LEASE_TIME:g} seconds whether that still works on it.")
+    return act(True)

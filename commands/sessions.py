@@ -1,14 +1,19 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The commands that look at sessions and put them in order."""
+"""The commands that look at sessions, and make something of them."""
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
+from pathlib import Path
 from typing import Any
 
-from ..core.model import SessionState, SessionStatus
-from ..core.session import TrackingSessionManager
+from ..core.catalogue import Unreadable, catalogue
+from ..core.errors import JournalDamaged, SessionUnreadable, UsageError
+from ..core.model import Outcome, SessionState, SessionStatus
+from ..core.replay import Replay, is_muted
+from ..core.session import TrackingSessionManager, export_session_report, merge_sessions
 from ..core.session_file import resolve
 from ..terminal import say, short
 from .arguments import (
@@ -16,21 +21,28 @@ from .arguments import (
     add_json,
     add_root,
     add_session,
+    age,
     command,
+    count_words,
     described,
+    described_entry,
     find,
+    find_file,
     positive,
     root_of,
-    sessions_in,
+    status_words,
 )
 
 LOST_SHOWN = 20  # frames on which tracks were lost; JSON has all that are kept
+_KINDS = [INTERRUPTED, *(status.value for status in SessionStatus), "committed", "discarded"]
 
 
 def add_commands(commands: Any) -> None:
     one = command(commands, "list", _list, "list the sessions, newest first", "list --status interrupted")
     add_root(one)
-    one.add_argument("--status", choices=[INTERRUPTED, *(status.value for status in SessionStatus)], help="only those")
+    one.add_argument(
+        "--status", choices=_KINDS, metavar="S", help=f"only those that are {', '.join(_KINDS[:-1])} or {_KINDS[-1]}"
+    )
     one.add_argument("--limit", type=positive, metavar="N", help="at most N sessions")
     add_json(one)
 
@@ -39,29 +51,73 @@ def add_commands(commands: Any) -> None:
     one.add_argument("--frames", action="store_true", help="with the tracks that were followed on each frame")
     add_json(one)
 
+    words = "write a report of a session, to look at in a browser"
+    one = command(commands, "report", _report, words, "report 20260131-101500-5f0c2d1e -o 010.html")
+    add_session(one)
+    one.add_argument(
+        "-o",
+        "--output",
+        metavar="FILE",
+        type=Path,
+        help="the file to write (default: reports/SESSION.html in the session folder)",
+    )
+    add_json(one)
+
+    words = "make one session out of several of the same footage, such as ranges tracked on different machines"
+    one = command(commands, "merge", _merge, words, "merge 20260131-1015 20260131-1140 -o merged.yaml")
+    one.add_argument(
+        "sessions",
+        metavar="SESSION",
+        nargs="+",
+        help="their ids, the beginnings of them, or their files; where two have a marker on the same frame, "
+        "the one named later wins",
+    )
+    one.add_argument(
+        "-o",
+        "--output",
+        metavar="FILE",
+        type=Path,
+        required=True,
+        help="the session file to make; it is listed if it lies in the folder “sessions” of a session folder",
+    )
+    add_root(one)
+    add_json(one)
+
 
 def _list(options: argparse.Namespace) -> list[str]:
-    root = root_of(options.root)
+    root = root_of(options.root).absolute()
     rows: list[dict[str, Any]] = []
-    for manager in sessions_in(root):
-        row = described(manager)
-        if options.status in (None, row["status"]):
+    for one in catalogue(root, say):
+        try:
+            if isinstance(one, Unreadable):
+                raise one.error
+            if options.status in (SessionState.COMMITTED, SessionState.DISCARDED) and one.state != options.status:
+                continue
+            row = described_entry(one)
+        except (SessionUnreadable, JournalDamaged) as error:
+            say(str(error))
+            continue
+        if options.status in (None, row["status"], row["state"]):
             rows.append(row)
         if options.limit and len(rows) >= options.limit:
             break
     if options.json:
-        return [json.dumps(rows, indent=1)]
+        lines = ",\n".join(json.dumps(row) for row in rows)
+        return [f"[\n{lines}\n]" if rows else "[]"]
     if not rows:
-        say(f"There are no such sessions in {root}.")
-    lines: list[str] = []
-    for row in rows:
-        state = "" if row["state"] == SessionState.ACTIVE.value else f", {row['state']}"
-        owner = f", in use by {row['owner']}" if row["owner"] else ""
-        lines.append(
-            f"{row['id']}  {row['percent_complete']:5.1f} %  {row['tracked_frames']:>6} frames  "
-            f"{row['status'].replace('_', ' ')}{state}{owner}  {short(row['name'])}"
-        )
-    return lines
+        say(f"There are no such sessions in {root}." if options.status else f"There are no sessions in {root}.")
+    return table(rows)
+
+
+def table(rows: list[dict[str, Any]]) -> list[str]:
+    """A line for each session."""
+    width = max((len(status_words(row)) for row in rows), default=0)
+    return [
+        f"{row['id']}  {age(row['modified']):>14}  {row['percent_complete']:5.1f} %  "
+        f"{row['tracked_frames']:>6} frames  {status_words(row):<{width}}  {short(row['name'])}"
+        + (f"  (in use by {row['owner']})" if row["owner"] else "")
+        for row in rows
+    ]
 
 
 def _info(options: argparse.Namespace) -> list[str]:
@@ -72,48 +128,127 @@ def _info(options: argparse.Namespace) -> list[str]:
     row |= {"footage": str(footage), "ranges": str(session.tracked_frames), "passes": manager.passes}
     manager.name_lost()
     row["lost"] = {frame: [name for _, name in manager.lost.tracks(frame)] for frame in manager.lost.frames}
+    row["problems"] = _problems(manager, footage)
+    try:
+        replay = manager.replay()
+    except JournalDamaged as damage:  # of what the session file sums up already
+        replay = Replay()
+        row["problems"].append(str(damage))
+    live = {number: _live_frames(replay, number) for number in replay.tracks}
+    row["tracks"] = [
+        {
+            "name": track.name,
+            "object": track.object,
+            "frames": len(live[number]),
+            "first": live[number][0] if live[number] else None,
+            "last": live[number][-1] if live[number] else None,
+        }
+        for number, track in replay.tracks.items()
+    ]
     if options.frames:
-        row["frames"] = _tracks_by_frame(manager)
+        counts: dict[int, int] = {}
+        for frames in live.values():
+            for frame in frames:
+                counts[frame] = counts.get(frame, 0) + 1
+        row["frames"] = dict(sorted(counts.items()))
+    row["next"] = _advice(row, footage)
     if options.json:
         return [json.dumps(row, indent=1)]
+    return _told(row)
+
+
+def _told(row: dict[str, Any]) -> list[str]:
     facts = [
-        ("Session", session.id),
-        ("Name", short(session.name, 200)),
+        ("Session", row["id"]),
+        ("Name", short(row["name"], 200)),
         ("Status", row["status"].replace("_", " ") + (f" ({row['state']})" if row["state"] != "active" else "")),
         ("Owner", row["owner"] or "nobody"),
-        ("Footage", short(str(footage), 200)),
+        ("Footage", short(row["footage"], 200)),
         ("Frames", f"{row['tracked_frames']} of {row['total_frames']} tracked: {row['ranges'] or 'none'}"),
-        ("Modified", session.modified),
+        ("Tracks", _track_words(row["tracks"])),
+        ("Modified", f"{row['modified']}  {age(row['modified'])}".rstrip()),
     ]
     lines = [f"{name + ':':<10}{value}" for name, value in facts]
-    for one in manager.passes:
+    for one in row["passes"]:
         detail = f": {one['detail']}" if one.get("detail") else ""
         lines.append(
             f"Pass {one['number']}:   {one['operation'].replace('_', ' ')} {one['range']}, "
             f"at frame {one['last_frame']}, {one['alive']} of {one['tracks']} tracks alive, {one['outcome']}{detail}"
         )
+    hidden = len(row["lost"]) - LOST_SHOWN
+    if hidden > 0:
+        lines.append(f"Lost on {count_words(hidden, 'more frame')}: see --json")
     for frame, names in list(row["lost"].items())[-LOST_SHOWN:]:
         lines.append(f"Lost at frame {frame}: {short(', '.join(name or 'one track' for name in names), 200)}")
+    lines += [f"Problem:  {short(problem, 500)}" for problem in row["problems"]]
     lines += [f"{frame:>8}  {alive} tracks" for frame, alive in row.get("frames", {}).items()]
-    return [*lines, f"Next:     {_advice(row)}"]
+    return [*lines, f"Next:     {row['next']}"]
 
 
-def _advice(row: dict[str, Any]) -> str:
+def _track_words(tracks: list[dict[str, Any]]) -> str:
+    if not tracks:
+        return "none"
+    lengths = [track["frames"] for track in tracks]
+    low, high = min(lengths), max(lengths)
+    on = f"{low}" if low == high else f"{low} to {high}"
+    return f"{len(tracks)}, each with markers on {on} frames" if len(tracks) > 1 else f"1, with markers on {on} frames"
+
+
+def _live_frames(replay: Replay, number: int) -> list[int]:
+    return sorted(frame for frame, row in replay.markers.get(number, {}).items() if not is_muted(row))
+
+
+def _problems(manager: TrackingSessionManager, footage: Path) -> list[str]:
+    """What is wrong, apart from tracks that were lost."""
+    said = manager.session
+    problems: list[str] = []
+    if not os.path.exists(footage):
+        problems.append(f"There is no footage at {footage}: put it back before you go on")
+    if said.blend and not os.path.exists(resolve(manager.path, said.blend)):
+        problems.append(f"There is no file {resolve(manager.path, said.blend)}, which the tracks came from")
+    problems += [
+        f"Pass {one['number']} failed at frame {one['last_frame']}: {one.get('detail') or 'no reason is recorded'}"
+        for one in manager.passes
+        if one["outcome"] == Outcome.FAILED
+    ]
+    return problems
+
+
+def _advice(row: dict[str, Any], footage: Path) -> str:
     if row["owner"]:
         return "wait: it is being tracked"
+    if row["state"] == SessionState.DISCARDED:
+        return f"nothing to do; bring it back with: commit {row['id']}"
     if row["status"] == INTERRUPTED:
-        return f"go on with: resume {row['id']}"
-    if row["status"] == SessionStatus.NOT_STARTED.value:
+        return f"{'' if os.path.exists(footage) else 'put the footage back, then '}go on with: resume {row['id']}"
+    if row["status"] == SessionStatus.NOT_STARTED:
         return "begin it with: track --resume"
+    if row["status"] == SessionStatus.FAILED:
+        return "see what failed, then start anew with: track --fresh"
     return "nothing to do"
 
 
-def _tracks_by_frame(manager: TrackingSessionManager) -> dict[int, int]:
-    from ..core.replay import is_muted
+def _report(options: argparse.Namespace) -> list[str]:
+    manager = find(options.session, root_of(options.root))
+    folder = manager.path.absolute().parent
+    root = folder.parent if folder.name == "sessions" else folder
+    output: Path = options.output or root / "reports" / f"{manager.session.id}.html"
+    if output.is_dir():
+        raise UsageError(f"{output} is a folder: name a file in it")
+    if output.exists() and output.suffix.lower() not in (".html", ".htm"):
+        raise UsageError(f"{output} exists and is no .html: name another file")
+    written = export_session_report(manager.path, output)
+    return [json.dumps({"id": manager.session.id, "report": str(written.absolute())}) if options.json else str(written)]
 
-    alive: dict[int, int] = {}
-    for markers in manager.replay().markers.values():
-        for frame, row in markers.items():
-            if not is_muted(row):
-                alive[frame] = alive.get(frame, 0) + 1
-    return dict(sorted(alive.items()))
+
+def _merge(options: argparse.Namespace) -> list[str]:
+    root = root_of(options.root)
+    merged = merge_sessions([find_file(text, root) for text in options.sessions], options.output)
+    if options.json:
+        return [json.dumps(described(merged), indent=1)]
+    progress = merged.get_progress()
+    return [
+        f"Merged {count_words(len(options.sessions))}; "
+        f"{progress['tracked_frames']} of {progress['total_frames']} are recorded.",
+        f"Session {merged.session.id} in {merged.path}",
+    ]

@@ -3,14 +3,13 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import re
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
 
-from .catalogue import Entry, Unreadable, catalogue
+from .catalogue import Entry, Unreadable, bytes_of, catalogue
 from .errors import SessionUnreadable, StorageFailed
 from .lease import LEASE_TIME, Lease
 from .manager import TrackingSessionManager
@@ -45,22 +44,23 @@ def delete_files(
     modified_before: datetime | None = None,
     wait: bool = False,
     lease_time: float = LEASE_TIME,
-) -> bool:
-    """Delete a session that nobody works on, readable or not; whether it was as old as asked and is gone.
+) -> int | None:
+    """Delete a session that nobody works on, readable or not; return how many bytes that freed.
 
     The folder of its name goes with it if it is empty or sessions have written there: the file may be none of a
-    session at all. With `modified_before` a session is left alone that was modified later, or does not say when.
-    `wait` and `lease_time` as in `Lease.take`. Raises LeaseHeld or StorageFailed, and with `modified_before` what
-    reading raises.
+    session at all. With `modified_before` a session that was modified later, or does not say when, is left alone, and
+    None returned. `wait` and `lease_time` as in `Lease.take`. Raises LeaseHeld or StorageFailed, and with
+    `modified_before` what reading raises.
     """
     path = Path(session_path)
     folder = path.with_suffix("")
     try:
         is_ours = _has_written(folder) or (_is_folder(folder) and not os.listdir(folder))
+        freed = bytes_of(path) + _bytes_in(_belongings(path))
         lease = Lease.take(folder, timestamp(), wait=wait, lease_time=lease_time) if is_ours else None
         try:
             if modified_before is not None and not _is_older(path, modified_before):
-                return False
+                return None
             os.unlink(path)
         finally:
             if lease is not None:
@@ -70,7 +70,7 @@ def delete_files(
         _delete_belongings(path)
     except OSError as error:
         raise StorageFailed(path, error) from error
-    return True
+    return freed
 
 
 def find_old(entries: Iterable[Entry | Unreadable], limit: datetime) -> tuple[list[Entry], list[tuple[Path, str]]]:
@@ -121,46 +121,45 @@ def _delete_folder(folder: Path) -> None:
 # What belongs to a session
 
 
-def _belongings(root: Path, ids: Collection[str]) -> Iterator[Path]:
-    """The reports of these sessions, and the folders of their solves."""
-    for place, suffix in (("reports", ".html"), ("solves", "")):
-        try:
-            names = os.listdir(root / place)
-        except OSError:
-            continue  # there are none
-        for name in names:
-            if name.endswith(suffix) and name.removesuffix(suffix) in ids:
-                yield root / place / name
+def _belongings(file: str | os.PathLike[str]) -> list[str]:
+    """The report of the session with this file and the folder of its solves, where they are."""
+    folder, name = os.path.split(file)
+    root, place = os.path.split(folder)
+    if place != "sessions":
+        return []
+    session_id = os.path.splitext(name)[0]
+    found = (os.path.join(root, "reports", f"{session_id}.html"), os.path.join(root, "solves", session_id))
+    return [path for path in found if os.path.lexists(path)]
+
+
+def _bytes_in(paths: Iterable[str]) -> int:
+    total = 0
+    for path in paths:
+        inside = [os.path.join(path, name) for name in os.listdir(path)] if _is_folder(Path(path)) else [path]
+        total += sum(map(_size, inside))
+    return total
 
 
 def _delete_belongings(path: Path) -> None:
-    if path.parent.name != "sessions":
-        return
-    for one in (path.parent.parent / "reports" / f"{path.stem}.html", path.parent.parent / "solves" / path.stem):
-        try:
-            if _is_folder(one):
-                _delete_folder(one)
-            else:
-                os.unlink(one)
-        except OSError as error:
-            if error.errno not in (errno.ENOENT, errno.ENOTDIR):
-                raise
+    for one in map(Path, _belongings(path)):
+        if _is_folder(one):
+            _delete_folder(one)
+        else:
+            os.unlink(one)
 
 
 def bytes_freed(root: Path, going: Sequence[Entry], entries: Sequence[Entry | Unreadable]) -> int:
     """How much disk space the sessions `going` take, of all the `entries` under `root`, with what belongs to them."""
-    total = sum(one.size for one in going)
-    for path in _belongings(root, {one.id for one in going}):
-        total += sum(_size(path / name) for name in os.listdir(path)) if _is_folder(path) else _size(path)
+    total = sum(one.size + _bytes_in(_belongings(one.file)) for one in going)
     gone = {one.file for one in going}
     used = _used(one for one in entries if isinstance(one, Unreadable) or one.file not in gone)
     files = _footage_files(root, {one.fingerprint for one in going})
     return total + sum(_size(path) for path in files if used is not None and path.stem not in used)
 
 
-def _size(path: Path) -> int:
+def _size(path: str | os.PathLike[str]) -> int:
     try:
-        return path.lstat().st_size
+        return os.lstat(path).st_size
     except OSError:
         return 0  # it has just gone
 

@@ -191,7 +191,7 @@ def cleanup_old_sessions(base_path: str | os.PathLike[str], days_old: int = 30) 
     deleted: list[Entry] = []
     for one in old:
         try:
-            if delete_files(one.path, modified_before=limit):
+            if delete_files(one.path, modified_before=limit) is not None:
                 deleted.append(one)
         except (SessionUnreadable, JournalDamaged, LeaseHeld):
             continue

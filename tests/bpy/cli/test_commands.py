@@ -247,7 +247,7 @@ def test_list_and_info(stopped: Path, shot: Shot, tracks: Path) -> None:
     run("track", shot.folder, "--tracks", tracks, "--root", root, "--name", "Two\nlines\x1b[31m")
     new, old = run("list", "--root", root).stdout.splitlines()
     assert new.endswith("100.0 %      30 frames  tracking complete  Two lines [31m")
-    assert old.endswith(f"{there + 1:>6} frames  interrupted  long")
+    assert old.endswith(f"{there + 1:>6} frames  interrupted        long")
     rows = json.loads(run("list", "--root", root, "--json").stdout)
     assert [(row["status"], row["tracked_frames"], row["owner"]) for row in rows] == [
         ("tracking_complete", 30, ""),

@@ -61,17 +61,24 @@ def read_shots(arguments: Sequence[str], defaults: Mapping[str, Any] | None = No
     if defaults.get("tracks"):
         defaults["tracks"] = os.path.abspath(defaults["tracks"])
     found: list[_Found] = []
+    nothing: list[Path] = []
     for argument in arguments:
         path = Path(os.path.abspath(argument))
         if path.suffix.lower() in LIST_SUFFIXES and not os.path.isdir(path):
             found += _listed(path, defaults)
         else:
             shots = _in_folder(path) if os.path.isdir(path) else [(path, "")]
-            for one, name in shots:
+            nothing += [] if shots else [path]
+            for one, name in shots or [(path, "")]:
                 entry = {"footage": str(one), "name": "".join(c if c.isprintable() else "?" for c in name)}
                 found.append(_Found(_spec(entry, defaults, path.parent, str(one)), str(one)))
         if len(found) > SHOT_LIMIT:
             raise UsageError(f"A batch has at most {SHOT_LIMIT} shots: part it")
+    if nothing and len(nothing) == len(found):  # one among others is a shot that cannot be used
+        raise UsageError(
+            f"There is no footage in {nothing[0]} or in the folders in it: name a movie, an image sequence, a folder of "
+            "folders of them, or a list of shots (YAML, JSON or CSV)"
+        )
     _check_different(found)
     return [one.spec for one in found]
 
@@ -95,7 +102,7 @@ def _check_different(found: Iterable[_Found]) -> None:
 
 
 def _in_folder(folder: Path) -> list[tuple[Path, str]]:
-    """The footage in a folder and its name: the folder itself if it is a sequence, else that of its sub-folders."""
+    """The footage in a folder and its name: the folder itself if it is a sequence, else what lies in it."""
     images, movies, folders = _content(folder)
     if images > 1:
         return [(folder, "")]
@@ -107,12 +114,9 @@ def _in_folder(folder: Path) -> list[tuple[Path, str]]:
         elif movies_there:  # the shot itself tells if there are several
             found.append((movies_there[0] if len(movies_there) == 1 else one, one.name))
     found += [(movie, movie.stem) for movie in movies]
-    if found or images:
-        return sorted(found, key=lambda shot: shot[0].as_posix()) or [(folder, "")]
-    raise UsageError(
-        f"There is no footage in {folder} or in the folders in it: name a movie, an image sequence, a folder of "
-        "folders of them, or a list of shots (YAML, JSON or CSV)"
-    )
+    if images and not found:
+        return [(folder, "")]
+    return sorted(found, key=lambda shot: shot[0].as_posix())
 
 
 def _content(folder: Path) -> tuple[int, list[Path], list[Path]]:

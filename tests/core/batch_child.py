@@ -28,8 +28,7 @@ sys.modules["tracking_sessions"] = importlib.util.module_from_spec(spec)
 from tracking_sessions import terminal  # noqa: E402
 from tracking_sessions.core.errors import TrackingSessionError  # noqa: E402
 from tracking_sessions.core.run import Run  # noqa: E402
-from tracking_sessions.core.session import create_session, load_session, session_files  # noqa: E402
-from tracking_sessions.core.session_file import resolve  # noqa: E402
+from tracking_sessions.core.session import create_session  # noqa: E402
 from tracking_sessions.tests.core import shots  # noqa: E402
 
 
@@ -43,9 +42,10 @@ def main(root: Path, footage: Path) -> int:
     if "stopped" in behave:
         tell(event="stopped", **behave["stopped"])
         return int(behave["code"])
-    found = [load_session(path) for path in session_files(root)]
-    mine = [one.path for one in found if resolve(one.path, one.session.footage.path).parent == footage]
-    path = mine[-1] if mine else create_session(footage, footage.name, root).path
+    known = footage / "session"
+    if not known.exists():
+        known.write_text(str(create_session(footage, footage.name, root).path), "utf-8")
+    path = Path(known.read_text("utf-8"))
     step = Run.step
 
     def slow_step(run: Run) -> bool:

@@ -1,0 +1,282 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Kill a batch of real tracking, its children and its supervisor, at random instants until it is done.
+
+    .venv/bin/python tools/kill_batch.py --kills 30 -v
+
+Twelve shots of different length and direction: eight can be tracked; of the others one has a gap, one a cut picture,
+one nothing to follow, and in one the reference picture is spoilt once the tracking is under way, so that Blender dies
+of a segmentation fault each time it reads it. After each kill of the supervisor the ledger has to be sound, no child
+may live on, and what the ledger calls completed must be. In the end each good shot must hold every frame once, and the
+same bits as a run that nobody killed; each bad one must say why it is not done.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import runpy
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+LIMIT = 900.0  # seconds for all of it
+GOOD = 8
+FAILED, STOPPED = 1, 75
+
+
+class Difference(Exception):
+    """A promise was broken."""
+
+
+def command(*arguments: str | Path) -> list[str]:
+    return [sys.executable, str(ROOT), *map(str, arguments)]
+
+
+def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command(*arguments), capture_output=True, text=True, timeout=LIMIT, check=False)
+
+
+class Night:
+    """The shots in a folder, their batch, and what is known of it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.root = folder / "tracking_sessions"
+        self.entries: list[dict[str, Any]] = []
+        self._make_shots()
+        self.manifest = folder / "night.yaml"
+        self.manifest.write_text(json.dumps({"shots": self.entries}), encoding="utf-8")  # JSON is YAML
+        self._spoilt = False
+
+    def _make_shots(self) -> None:
+        from tracking_sessions.tests.footage import make_shot
+        from tracking_sessions.tools.kill import write_tracks
+
+        lengths = [40, 60, 25, 90, 50, 30, 70, 45, 30, 30, 30, 60]
+        for number, frames in enumerate(lengths, 1):
+            place = self.folder / f"shot{number:02}"
+            shot = make_shot(place / "plate", frames, 320, 180, seed=number, tracks=12)
+            direction = ("forward", "backward", "both")[number % 3] if number <= GOOD else "forward"
+            start = {"forward": 1, "backward": frames, "both": frames // 2}[direction]
+            match = ("KEYFRAME", "PREV_FRAME")[number % 2] if number <= GOOD else "KEYFRAME"
+            tracks = write_tracks(place / "tracks.json", shot, start, pattern_match=match)
+            entry = {"footage": f"shot{number:02}/plate", "name": f"shot{number:02}", "tracks": str(tracks)}
+            self.entries.append({**entry, "direction": direction, "start": start})
+        plates = [sorted((self.folder / f"shot{number:02}" / "plate").iterdir()) for number in range(1, 13)]
+        plates[8][14].unlink()
+        plates[9][20].write_bytes(plates[9][20].read_bytes()[:-500])
+        del self.entries[10]["tracks"]  # and there is no --detect
+        self.reference = plates[11][0]
+
+    def start(self, *arguments: str | Path) -> subprocess.Popen[str]:
+        log = open(self.folder / "night.log", "a", encoding="utf-8")  # noqa: SIM115  # it lives as long as the process
+        return subprocess.Popen(
+            command("batch", *arguments, "--root", self.root),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            text=True,
+        )
+
+    def spoil(self) -> None:
+        """Spoil the reference picture of the last shot, where no look at its size or samples notices it."""
+        if self._spoilt or not (session := self.sessions().get("shot12")):
+            return
+        if len(session.session.tracked_frames) > 5:
+            data = bytearray(self.reference.read_bytes())
+            for at in range(len(data) // 4, len(data) // 4 + 4000):
+                data[at] ^= 0xFF
+            self.reference.write_bytes(data)
+            self._spoilt = True
+
+    def sessions(self) -> dict[str, Any]:
+        """The session of each shot, by name."""
+        from tracking_sessions.core.errors import TrackingSessionError
+        from tracking_sessions.core.session import load_session, session_files
+
+        found: dict[str, Any] = {}
+        for path in session_files(self.root):
+            try:
+                manager = load_session(path)
+            except TrackingSessionError:
+                continue  # it is being made
+            if manager.session.name in found and manager.passes and found[manager.session.name].passes:
+                raise Difference(f"{manager.session.name} is tracked in two sessions")
+            if manager.passes or manager.session.name not in found:
+                found[manager.session.name] = manager
+        return found
+
+    def check_ledger(self) -> None:
+        """The ledger is sound, and what it calls completed is. Raises Difference."""
+        from tracking_sessions.core.ledger import Ledger, ShotStatus
+        from tracking_sessions.core.model import SessionStatus
+
+        sessions = self.sessions()
+        with Ledger(self.root, readonly=True) as ledger:
+            if ledger.check():
+                raise Difference(f"the ledger is damaged: {ledger.check()}")
+            for batch in ledger.batches():
+                for shot in ledger.shots(batch.id):
+                    session = sessions.get(shot.spec.name)
+                    if shot.session and (session is None or session.session.id != shot.session):
+                        raise Difference(f"{shot.spec.name} is in session {shot.session}, says the ledger")
+                    done = session is not None and session.session.status is SessionStatus.TRACKING_COMPLETE
+                    if shot.status is ShotStatus.COMPLETED and not done:
+                        raise Difference(f"{shot.spec.name} is completed in the ledger only")
+
+
+def children_of(pid: int) -> list[int]:
+    try:
+        return [int(one) for one in Path(f"/proc/{pid}/task/{pid}/children").read_text("utf-8").split()]
+    except OSError:
+        return []
+
+
+def lives(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text("utf-8").rpartition(")")[2].split()[0] not in "ZX"
+    except OSError:
+        return False
+
+
+def kill_supervisor(process: subprocess.Popen[str], night: Night) -> None:
+    children = children_of(process.pid)
+    process.kill()
+    killed = time.monotonic()
+    process.wait()
+    while any(map(lives, children)):
+        if time.monotonic() - killed > 1.0:
+            raise Difference("a child outlives its supervisor by a second")
+        time.sleep(0.005)
+    night.check_ledger()
+
+
+def kill_child(process: subprocess.Popen[str], chance: random.Random, sizes: dict[int, int]) -> bool:
+    """Kill one that has recorded something, so that no crash without progress is counted against its shot."""
+    for pid in chance.sample(found := children_of(process.pid), len(found)):
+        try:
+            grown = sum(1 for one in os.scandir(f"/proc/{pid}/fd") if "journal." in os.readlink(one.path))
+        except OSError:
+            continue
+        if grown and sizes.setdefault(pid, 0) >= 2:
+            os.kill(pid, signal.SIGKILL)
+            return True
+        sizes[pid] = sizes.get(pid, 0) + grown
+    return False
+
+
+def check_end(night: Night) -> tuple[int, int]:
+    """Compare all good shots with runs that nobody kills. Raises Difference. Returns shots and markers."""
+    from tracking_sessions.core.journal import FRAME_HEAD, JournalReader, RecordType
+    from tracking_sessions.core.ledger import Ledger, ShotStatus
+    from tracking_sessions.tools.kill import compare_replays
+
+    with Ledger(night.root, readonly=True) as ledger:
+        (batch,) = ledger.batches()
+        shots = {shot.spec.name: shot for shot in ledger.shots(batch.id)}
+    sessions = night.sessions()
+    markers = 0
+    for number, entry in enumerate(night.entries, 1):
+        name = entry["name"]
+        shot = shots[name]
+        if number > GOOD:
+            if shot.status not in (ShotStatus.SKIPPED, ShotStatus.FAILED) or not shot.error:
+                raise Difference(f"{name} cannot be tracked, but is {shot.status.value}: {shot.error!r}")
+            print(f"{name}: {shot.status.value}: {shot.error}")
+            continue
+        if shot.status is not ShotStatus.COMPLETED:
+            raise Difference(f"{name} is {shot.status.value}: {shot.error}")
+        session = sessions[name]
+        records = JournalReader(session.folder, session.session.id).records()
+        steps = Counter(FRAME_HEAD.unpack_from(one.payload)[:2] for one in records if one.type == RecordType.FRAME)
+        if set(steps.values()) != {1}:
+            raise Difference(f"{name}: frames were tracked twice: {[step for step, n in steps.items() if n > 1]}")
+        root = night.folder / "whole" / name
+        arguments = ("--tracks", entry["tracks"], "--direction", entry["direction"], "--start", str(entry["start"]))
+        done = run("track", night.folder / entry["footage"], "--root", root, *arguments)
+        if done.returncode:
+            raise Difference(f"{name} cannot be tracked without a kill either: {done.stderr}")
+        (whole,) = _sessions(root)
+        compare_replays(whole.replay(), session.replay())
+        markers += sum(map(len, session.replay().markers.values()))
+    return GOOD, markers
+
+
+def _sessions(root: Path) -> list[Any]:
+    from tracking_sessions.core.session import load_session, session_files
+
+    return [load_session(path) for path in session_files(root)]
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="Kill a batch at random instants until it is done.")
+    parser.add_argument("--kills", type=int, default=30, help="at least so many (default: 30)")
+    parser.add_argument("--seed", type=int, default=None)
+    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("-v", "--verbose", action="store_true")
+    options = parser.parse_args()
+    runpy.run_path(str(ROOT / "__main__.py"))["_load"]()
+    seed = random.randrange(10**6) if options.seed is None else options.seed
+    chance = random.Random(seed)
+    print(f"seed {seed}", flush=True)
+    with tempfile.TemporaryDirectory(prefix="kill_batch_") as name:
+        night = Night(Path(name))
+        try:
+            kills = _kill(night, chance, options)
+            shots, markers = check_end(night)
+        except Difference as difference:
+            print(f"{difference}\nThe log: {(night.folder / 'night.log').read_text('utf-8')[-3000:]}")
+            return 1
+    print(
+        f"{kills['supervisor']} kills of the supervisor and {kills['child']} of children: no frame lost or tracked "
+        f"twice, all {markers} markers of {shots} shots equal those of runs without a kill, bit for bit."
+    )
+    return 0
+
+
+def _kill(night: Night, chance: random.Random, options: argparse.Namespace) -> Counter[str]:
+    kills: Counter[str] = Counter()
+    process = night.start("run", night.manifest, "--jobs", str(options.jobs))
+    until = time.monotonic() + LIMIT
+    while time.monotonic() < until:
+        wanted = options.kills - sum(kills.values())
+        pause = time.monotonic() + chance.uniform(0.2, 2.5)
+        sizes: dict[int, int] = {}
+        while time.monotonic() < pause and process.poll() is None:
+            night.spoil()
+            time.sleep(0.02)
+        if process.poll() is not None:
+            if process.returncode not in (FAILED, 0):
+                raise Difference(f"the batch ended with {process.returncode}")
+            if wanted > 0:
+                raise Difference(f"the batch was done after {sum(kills.values())} kills: give more or longer shots")
+            return kills
+        if wanted <= 0:
+            continue
+        while chance.random() < 0.6 and process.poll() is None and time.monotonic() < pause + 2:
+            night.spoil()
+            if kill_child(process, chance, sizes):
+                kills["child"] += 1
+                break
+            time.sleep(0.02)
+        else:
+            if process.poll() is None:
+                kill_supervisor(process, night)
+                kills["supervisor"] += 1
+                process = night.start("resume")
+        if options.verbose:
+            print(f"{dict(kills)}", flush=True)
+    process.kill()
+    raise Difference("it took too long")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What commands over very many sessions take, as processes, from the start of Python to its end."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Protocol
+
+from tracking_sessions.core.catalogue import SETTLED, session_names, sessions_folder  # type: ignore[import-not-found]
+from tracking_sessions.core.journal import HEADER, HEADER_SIZE, Header  # type: ignore[import-not-found]
+from tracking_sessions.core.session import create_session  # type: ignore[import-not-found]
+from tracking_sessions.tests.core.shots import finish, make_footage, start_run  # type: ignore[import-not-found]
+
+ROOT = Path(__file__).resolve().parent.parent
+FRAMES = 120
+REPEATS = 5
+OLD = "2025-01-01T12:00:00Z"
+
+
+class Report(Protocol):
+    def target(self, what: str, value: float, limit: float, unit: str) -> None: ...
+
+
+def make_sessions(root: Path, count: int) -> None:
+    """Sessions of 120 frames: half of them old, one in ten interrupted, one in fifty of all killed.
+
+    They are copies of two real ones under other ids.
+    """
+    footage = make_footage(root.parent / "plates", FRAMES)
+    whole = create_session(footage, "a shot with a name as people give them", root)
+    finish(start_run(whole, [(1, FRAMES)]))
+    part = create_session(footage, "a shot that was stopped half-way", root)
+    with start_run(part, [(1, FRAMES)]) as run:
+        for _ in range(FRAMES // 2):
+            run.step()
+        run.pause()
+    lease = (part.folder / "lease.1").read_bytes()  # as a process leaves it that is killed
+    part.close()
+    for number in range(count - 2):
+        source = part if number % 10 == 0 else whole
+        session_id = f"20260101-000000-{number:08x}"
+        text = source.path.read_text(encoding="utf-8").replace(source.session.id, session_id)
+        if number % 2:
+            text = text.replace(source.session.modified, OLD)
+        folder = source.path.with_name(session_id)
+        folder.mkdir()
+        _copy_journal(source.folder / "journal.1", folder / "journal.1", session_id)
+        kept = (source.folder / "lease.1").read_bytes()
+        if number % 50 == 0:
+            kept = lease.replace(b'"started": "', b'"started": "1')  # another process of the same number
+        (folder / "lease.1").write_bytes(kept)
+        source.path.with_name(f"{session_id}{source.path.suffix}").write_text(text, encoding="utf-8")
+
+
+def _copy_journal(source: Path, target: Path, session_id: str) -> None:
+    """The same records under another id, which only the header holds."""
+    data = source.read_bytes()
+    salt = HEADER.unpack_from(data)[5]
+    target.write_bytes(Header(session_id, 1, salt).encode() + data[HEADER_SIZE:])
+
+
+def seconds(*arguments: str | Path) -> tuple[float, str]:
+    """How long the command takes, and what it prints."""
+    command = [sys.executable, str(ROOT), *map(str, arguments)]
+    begun = time.perf_counter()
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    return time.perf_counter() - begun, done.stdout
+
+
+def measure_sessions(folder: Path, count: int, report: Report) -> None:
+    """`list` and `clean --dry-run` over `count` sessions, the first run apart, which builds the index."""
+    root = folder / "many"
+    begun = time.perf_counter()
+    make_sessions(root, count)
+    os.sync()
+    assert len(session_names(sessions_folder(root))) == count
+    print(f"\n{count:,} sessions of {FRAMES} frames, made in {time.perf_counter() - begun:.0f} s", flush=True)
+    time.sleep(SETTLED + 0.1)
+    first, shown = seconds("list", "--root", root)
+    assert len(shown.splitlines()) == count
+    print(f"  the first list reads all of them and builds the index: {first:.1f} s", flush=True)
+    for name, arguments in (
+        ("list", ("list", "--root", root)),
+        ("list --json", ("list", "--root", root, "--json")),
+        ("list --status interrupted", ("list", "--root", root, "--status", "interrupted")),
+        ("clean --dry-run", ("clean", "--older-than", "1m", "--dry-run", "--root", root)),
+    ):
+        best = min(seconds(*arguments)[0] for _ in range(REPEATS))
+        report.target(f"{name} over {count:,} sessions", best, 1, " s")

@@ -28,7 +28,7 @@ from .storage import SUFFIXES, read_document
 
 INDEX_NAME = "index.db"
 APPLICATION_ID = 0x5453494E  # tells the file from any other database
-VERSION = 1
+VERSION = 1  # to be raised when the fields of Entry change
 SETTLED = 2.0  # seconds after which a change would have another time in every file system
 MANY = 500  # sessions to be read that are worth a word
 _SAVE_EVERY = 1.0  # seconds of reading that a killed process may lose
@@ -147,7 +147,8 @@ def catalogue(
     names.reverse()
     with _Index(folder.parent / INDEX_NAME) as index:
         rows = index.rows(2 * len(names) + MANY)
-        kept = {name: entry for name in names if (entry := _kept(folder, name, rows.get(name))) is not None}
+        head = os.path.join(folder, "")
+        kept = {name: entry for name in names if name in rows and (entry := _kept(head + name, rows[name]))}
         missing = len(names) - len(kept)
         if missing >= MANY and warn is not None:
             warn(f"Reading {missing:,} sessions, which takes a while; the next time only those that have changed.")
@@ -170,15 +171,15 @@ class _Row(NamedTuple):
         return zlib.crc32(f"{name}\0{self.stamp}\0{self.journal}\0{self.said}".encode("utf-8", "replace"))
 
 
-def _kept(folder: Path, name: str, row: _Row | None) -> Entry | None:
+def _kept(file: str, row: _Row) -> Entry | None:
     """What the index has of a session, if it is still so."""
-    if row is None or _look(folder, name, row.journal)[0] != row.stamp:
+    if _look(file, row.journal)[0] != row.stamp:
         return None
     try:
         said = json.loads(row.said)
         if [type(value) for value in said] != _TYPES:
             return None
-        entry = Entry(os.path.join(folder, name), *said)
+        entry = Entry(file, *said)
     except (ValueError, TypeError, RecursionError):
         return None
     return entry if entry.state in _STATES and entry.status in _STATUSES else None
@@ -188,10 +189,9 @@ _STATES, _STATUSES = frozenset(SessionState), frozenset(SessionStatus)
 _TYPES = [{"str": str, "int": int, "float": float, "bool": bool}[str(one.type)] for one in fields(Entry)][1:]
 
 
-def _look(folder: Path, name: str, journal: int) -> tuple[str, float]:
+def _look(file: str, journal: int) -> tuple[str, float]:
     """The stamp of a session's files, and when the last of them changed, in seconds since 1970."""
-    file = os.path.join(folder, name)
-    beside = os.path.splitext(file)[0]
+    beside = file[: file.rindex(".")]
     stamp: list[str] = []
     latest = 0
     for path in (file, beside, f"{beside}{os.sep}journal.{journal}" if journal else ""):
@@ -213,7 +213,7 @@ def _read(folder: Path, name: str, index: _Index) -> Entry | Unreadable | None:
     beside = path.with_suffix("")
     try:
         journal = max(numbered(beside, "journal"), default=0)
-        stamp, changed = _look(folder, name, journal)  # before it is read: what changes meanwhile is then noticed
+        stamp, changed = _look(os.fspath(path), journal)  # before it is read: what changes meanwhile is then noticed
         leases = numbered(beside, "lease")
         owner = read_owner(beside, leases[-1]) if leases else None
         is_free = not leases or (owner is not None and owner.released)

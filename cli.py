@@ -14,8 +14,9 @@ import sys
 from collections.abc import Sequence
 from io import TextIOWrapper
 
-from .commands import cleaning, sessions, tracking
+from .commands import batches, cleaning, sessions, tracking
 from .commands.arguments import Parser
+from .commands.batch_run import ShotsLeft
 from .core.errors import FAILED, STOPPED, TrackingSessionError
 from .terminal import say
 
@@ -31,6 +32,8 @@ def main(arguments: Sequence[str]) -> int:
     try:
         lines: list[str] = options.run(options)
     except TrackingSessionError as error:
+        if isinstance(error, ShotsLeft):
+            _print(error.results)
         say(f"{error}." if not str(error).endswith((".", "?", "!")) else str(error))
         if getattr(options, "events", False):
             _print([json.dumps({"event": "stopped", "kind": type(error).__name__, "error": str(error)})])
@@ -75,6 +78,6 @@ def _parser() -> argparse.ArgumentParser:
         "75 stopped, resume later.",
     )
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for part in (tracking, sessions, cleaning):
+    for part in (tracking, batches, sessions, cleaning):
         part.add_commands(commands)
     return parser

@@ -7,7 +7,8 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterator
+import unicodedata
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import FrameType
 from typing import TYPE_CHECKING, TextIO
@@ -85,7 +86,7 @@ class _Progress:
         run = self._run
         rate = run.steps / (now - self._began)
         words = (
-            f"frame {run.frame}, {len(run.alive)} tracks, {rate:.1f} frames/s, {_duration(run.remaining / rate)} left"
+            f"frame {run.frame}, {len(run.alive)} tracks, {rate:.1f} frames/s, {duration(run.remaining / rate)} left"
         )
         if self._terminal:
             done = 24 * (self._total - run.remaining) // max(1, self._total)
@@ -98,7 +99,7 @@ class _Progress:
             say("\r\033[K", end="")
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
     minutes, seconds = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min {seconds:02d} s" if minutes else f"{seconds} s"
@@ -122,6 +123,100 @@ def quiet_blender() -> Iterator[TextIO]:
         os.close(descriptor)
 
 
+class Screen:
+    """Lines at the bottom of a terminal that are drawn over, while what is said scrolls by above them.
+
+    Nothing of the terminal is set, and the cursor waits below the lines, so nothing has to be put back whatever ends
+    the process.
+    """
+
+    def __init__(self) -> None:
+        self._widths: list[int] = []  # of the lines on the screen, in columns
+
+    def draw(self, lines: Sequence[str]) -> None:
+        """Show these lines in place of the last ones, cut to what fits."""
+        columns, rows = _terminal_size()
+        if len(lines) >= rows:
+            lines = [*lines[: max(0, rows - 3)], f"… and {len(lines) - max(0, rows - 2)} more", lines[-1]]
+        shown = [fit(line, columns - 1) for line in lines]
+        say(self._home() + "".join(f"{line}\033[K\n" for line in shown) + "\033[J", end="")
+        self._widths = [columns_of(line) for line in shown]
+
+    def say(self, text: str) -> None:
+        """Print a line that stays; the next drawing comes below it."""
+        self.clear()
+        say(text)
+
+    def clear(self) -> None:
+        """Take the lines away."""
+        if self._widths:
+            say(self._home() + "\033[J", end="")
+            self._widths = []
+
+    def _home(self) -> str:
+        """The way to the beginning of the first line; in a window made narrower they take more rows than before."""
+        columns = _terminal_size()[0]
+        rows = sum(max(1, -(-width // columns)) for width in self._widths)
+        return f"\r\033[{rows}A" if rows else "\r"
+
+
+def has_screen() -> bool:
+    """Whether standard error is a terminal on which lines can be drawn over."""
+    return sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+
+
+def _terminal_size() -> tuple[int, int]:
+    """Columns and rows."""
+    try:
+        size = os.get_terminal_size(sys.stderr.fileno())
+    except (OSError, ValueError):
+        return 80, 24
+    return size.columns or 80, size.lines or 24
+
+
+def columns_of(text: str) -> int:
+    """How many columns of a terminal `text` takes, without control characters in it."""
+    return sum(map(_columns, text))
+
+
+def _columns(character: str) -> int:
+    if unicodedata.category(character) in ("Mn", "Me", "Cf"):
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in "WF" else 1
+
+
+def fit(text: str, columns: int) -> str:
+    """`text` without control characters, cut to `columns` of a terminal."""
+    line = short(text, len(text))
+    if columns_of(line) <= columns:
+        return line
+    room = columns - 1
+    for end, character in enumerate(line):
+        room -= _columns(character)
+        if room < 0:
+            return f"{line[:end]}…"
+    return line
+
+
+def can_ask() -> bool:
+    """Whether there is somebody to ask."""
+    return sys.stdin.isatty() and sys.stderr.isatty()
+
+
+def ask(question: str, answers: Mapping[str, str]) -> str:
+    """The answer that was given, or its first letter; empty if there was none. `answers`: what each means."""
+    meanings = ", ".join(f"[{answer[0]}]{answer[1:]}: {words}" for answer, words in answers.items())
+    say(f"{question}\n{meanings}")
+    while True:
+        say("> ", end="")
+        line = sys.stdin.readline()
+        given = line.strip().lower()
+        found = [answer for answer in answers if given in (answer, answer[0])]
+        if found or not line:
+            return found[0] if found else ""
+        say(f"Answer {' or '.join(answers)}.")
+
+
 def say(text: str, end: str = "\n") -> None:
     try:
         print(text, end=end, file=sys.stderr, flush=True)
@@ -131,5 +226,5 @@ def say(text: str, end: str = "\n") -> None:
 
 def short(text: str, limit: int = 60) -> str:
     """`text` on one line of at most `limit` characters, without control characters."""
-    line = "".join(c if c.isprintable() else " " for c in text)
+    line = text if text.isprintable() else "".join(c if c.isprintable() else " " for c in text)
     return line if len(line) <= limit else line[: limit - 1] + "…"

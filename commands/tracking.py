@@ -11,9 +11,10 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, TextIO
 
-from ..core.errors import TrackingSessionError
-from ..terminal import Signals, drive, quiet_blender, say
+from ..core.errors import TrackingSessionError, UnfinishedSession
+from ..terminal import Signals, drive, quiet_blender, say, short
 from .arguments import add_json, add_session, command, described, find, latest, root_of
+from .unfinished import decide
 
 if TYPE_CHECKING:
     from ..bridge.headless import Result
@@ -64,7 +65,19 @@ def add_commands(commands: Any) -> None:
         action="store_true",
         help="set an unfinished session of this footage aside (it is kept) and start anew",
     )
+    add_settings(one)
+    _add_outcome(one)
+
+    one = command(commands, "resume", _resume, "go on with an interrupted session", "resume 20260131-101500-5f0c2d1e")
+    add_session(one, optional=True)
     one.add_argument(
+        "--salvage", action="store_true", help="if the journal is damaged, keep what stands before the damage"
+    )
+    _add_outcome(one)
+
+
+def add_settings(parser: argparse._ActionsContainer) -> None:
+    parser.add_argument(
         "--set",
         metavar="NAME=VALUE",
         dest="settings",
@@ -74,14 +87,6 @@ def add_commands(commands: Any) -> None:
         help="a setting of the tracks under Blender's name for it, such as pattern_match=PREV_FRAME or search_size=91; "
         "can be repeated",
     )
-    _add_outcome(one)
-
-    one = command(commands, "resume", _resume, "go on with an interrupted session", "resume 20260131-101500-5f0c2d1e")
-    add_session(one, optional=True)
-    one.add_argument(
-        "--salvage", action="store_true", help="if the journal is damaged, keep what stands before the damage"
-    )
-    _add_outcome(one)
 
 
 def _add_outcome(parser: argparse.ArgumentParser) -> None:
@@ -104,6 +109,17 @@ def _setting(text: str) -> tuple[str, Any]:
 
 
 def _track(options: argparse.Namespace) -> list[str]:
+    try:
+        return _tracked(options)
+    except UnfinishedSession as unfinished:
+        if options.events:
+            raise
+        words = f"“{short(unfinished.name)}” ({unfinished.session_id}) is an unfinished session of this footage."
+        setattr(options, decide(words, unfinished), True)
+    return _tracked(options)
+
+
+def _tracked(options: argparse.Namespace) -> list[str]:
     with Signals() as signals, quiet_blender() as output:
         headless = _headless()
         blend = options.footage.suffix.lower() == ".blend"

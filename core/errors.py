@@ -30,6 +30,7 @@ class UnfinishedSession(UsageError):
 
     def __init__(self, session_id: str, name: str) -> None:
         self.session_id = session_id
+        self.name = name
         super().__init__(
             f"“{name}” ({session_id}) is an unfinished session of this footage: "
             "go on with it with --resume, or set it aside with --fresh"

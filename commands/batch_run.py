@@ -1,0 +1,226 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Running a batch: `batch run` and `batch resume`."""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import json
+import os
+import shlex
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from ..core.batch import CRASHES, Supervisor
+from ..core.batch_view import BatchView
+from ..core.errors import FAILED, STOPPED, TrackingSessionError, UsageError
+from ..core.ledger import BatchRow, BatchStatus, Ledger, ShotRow, ShotStatus
+from ..core.manifest import read_shots
+from ..terminal import Signals, say, short
+from .arguments import root_of
+from .batch_view import Show, described_batch, owner_of, root_words, shots_words, summary
+from .unfinished import settle
+
+JOBS_LIMIT = 1000
+_SHOTS_SHOWN = 4
+
+
+class ShotsLeft(TrackingSessionError):
+    """A batch has ended, and not all of its shots are tracked. `results` are printed all the same."""
+
+    def __init__(self, words: str, exit_code: int, results: Sequence[str]) -> None:
+        self.exit_code = exit_code
+        self.results = results
+        super().__init__(words)
+
+
+def run(options: argparse.Namespace) -> list[str]:
+    _check_tracker()
+    defaults = {
+        "start": options.start,
+        "end": options.end,
+        "direction": options.direction,
+        "detect": options.detect or None,
+        "tracks": options.tracks,
+        "settings": dict(options.settings) or None,
+    }
+    shots = read_shots(options.shots, {key: value for key, value in defaults.items() if value is not None})
+    root = root_of(options.root).absolute()
+    settle(root, shots, resume=options.resume, fresh=options.fresh)
+    name = options.name or (Path(os.path.abspath(options.shots[0])).stem if len(options.shots) == 1 else "")
+    config = {
+        "jobs": min(options.jobs, JOBS_LIMIT),
+        "crashes": options.crashes,
+        "shots": [os.path.abspath(shot) for shot in options.shots[:_SHOTS_SHOWN]],  # to name them in a message
+    }
+    with Ledger(root) as ledger:
+        batch = ledger.create(name, shots, config)
+        say(f"Batch {batch.id}{f' “{short(name)}”' if name else ''}: {shots_words(len(shots))}, {_at_a_time(batch)}.")
+        return _supervise(ledger, batch, options)
+
+
+def resume(options: argparse.Namespace) -> list[str]:
+    _check_tracker()
+    root = root_of(options.root).absolute()
+    with Ledger(root, readonly=True) as ledger:
+        batch = (
+            ledger.batch(options.batch)
+            if options.batch
+            else ledger.latest_unfinished(lambda batch: bool(owner_of(root, batch)))
+        )
+        if batch is None:
+            return _nothing_to_resume(ledger, options)
+        shots = ledger.shots(batch.id)
+    if batch.status is BatchStatus.COMPLETED:
+        raise UsageError(_completed_words(root, batch, shots))
+    with Ledger(root) as ledger:
+        if batch.status is BatchStatus.FAILED and not owner_of(root, batch.id):
+            count = ledger.put_back(batch.id, ShotStatus.FAILED)
+            ledger.set_status(batch.id, BatchStatus.IN_PROGRESS)
+            say(f"Batch {batch.id} had failed: trying {shots_words(count)} again, {_at_a_time(batch)}.")
+        else:
+            done = {status: sum(shot.status is status for shot in shots) for status in ShotStatus}
+            left = sum(not shot.status.is_final for shot in shots)
+            words = f"{done[ShotStatus.COMPLETED]} of {shots_words(len(shots))} are done"
+            for status in (ShotStatus.SKIPPED, ShotStatus.FAILED):
+                words += f", {done[status]} {status}" if done[status] else ""
+            say(f"Batch {batch.id}: {words}; going on with {left}, {_at_a_time(batch)}.")
+        return _supervise(ledger, batch, options)
+
+
+def _nothing_to_resume(ledger: Ledger, options: argparse.Namespace) -> list[str]:
+    newest = next(iter(ledger.batches()), None)
+    hint = ""
+    if newest is not None and newest.status is BatchStatus.FAILED:
+        hint = f" The latest one failed: try its shots again with: batch resume {newest.id}{root_words(ledger.root)}."
+    say(f"No batch is unfinished: there is nothing to resume.{hint}")
+    return ["null"] if options.json else []
+
+
+def _completed_words(root: Path, batch: BatchRow, shots: Sequence[ShotRow]) -> str:
+    """What to do in place of resuming it."""
+    given = batch.config.get("shots")
+    named = [str(one) for one in given] if isinstance(given, list) else []  # type: ignore[reportUnknownVariableType]
+    again = f"batch run {shlex.join(named) if 0 < len(named) < _SHOTS_SHOWN else 'SHOT…'}"
+    bad = [shot for shot in shots if shot.status is not ShotStatus.COMPLETED]
+    if not bad:
+        return (
+            f"Batch {batch.id} is completed: all its shots are done. To track them anew: "
+            f"{again} --fresh{root_words(root)}"
+        )
+    return (
+        f"Batch {batch.id} is completed, though {_bad_words(bad)}. Mend what is wrong with them, then: "
+        f"{again} --resume{root_words(root)} (what is done stays done)"
+    )
+
+
+def _supervise(ledger: Ledger, batch: BatchRow, options: argparse.Namespace) -> list[str]:
+    view = BatchView(ledger.root, ledger.shots(batch.id))
+    with Signals() as signals, Show(view) as show:
+        supervisor = Supervisor(
+            ledger,
+            batch,
+            _command(ledger.root),
+            show.tell,
+            jobs=_count(batch, "jobs", 1),
+            crashes=_count(batch, "crashes", CRASHES),
+        )
+
+        def watch() -> None:
+            for one in supervisor.running:
+                view.put(one.shot)
+            show.waits_for = supervisor.stopping and (signals.name or "stopping")
+            show.refresh()
+
+        batch = supervisor.run(lambda: signals.name, watch)
+    return _results(ledger, batch, options, view, signals.name or supervisor.stopping)
+
+
+def _results(ledger: Ledger, batch: BatchRow, options: argparse.Namespace, ran: BatchView, stopped: str) -> list[str]:
+    """What is printed when a batch has ended. Raises ShotsLeft if not all of its shots are tracked."""
+    shots = ledger.shots(batch.id)
+    bad = [shot for shot in shots if shot.status in (ShotStatus.FAILED, ShotStatus.SKIPPED)]
+    code = STOPPED if batch.is_unfinished else FAILED if bad else 0
+    run = {"frames": ran.new_frames, "seconds": round(ran.seconds, 1), "exit_code": code}
+    document = described_batch(ledger, batch, BatchView(ledger.root, shots)) | {"run": run}
+    results = [json.dumps(document, indent=1)] if options.json else summary(document)
+    go_on = f"batch resume {batch.id}{root_words(ledger.root)}"
+    if batch.is_unfinished:
+        why = f"{stopped.rstrip('.')}: stopped" if stopped else "Somebody else has the sessions of what is left"
+        raise ShotsLeft(f"{why}. Every frame so far is recorded; go on with: {go_on}", code, results)
+    if bad:
+        again = f"; try again with: {go_on}" if batch.status is BatchStatus.FAILED else ""
+        raise ShotsLeft(f"{_bad_words(bad)}{again}", code, results)
+    return results
+
+
+def _bad_words(bad: Sequence[ShotRow]) -> str:
+    said: list[str] = []
+    for status, verb in ((ShotStatus.FAILED, "failed"), (ShotStatus.SKIPPED, "skipped")):
+        names = [short(shot.spec.title) for shot in bad if shot.status is status]
+        if names:
+            more = f" and {len(names) - 5} more" if len(names) > 5 else ""
+            said.append(f"{shots_words(len(names))} {verb} ({', '.join(names[:5])}{more})")
+    return ", ".join(said)
+
+
+def _at_a_time(batch: BatchRow) -> str:
+    jobs = _count(batch, "jobs", 1)
+    return f"{jobs} at a time" if jobs > 1 else "one at a time"
+
+
+def _count(batch: BatchRow, key: str, default: int) -> int:
+    """A number from the configuration, which anybody may have written."""
+    value = batch.config.get(key)
+    return value if isinstance(value, int) and 0 < value <= JOBS_LIMIT else default
+
+
+# Child processes
+
+
+def _blender() -> str:
+    """The Blender that this process is; empty outside, where a bpy wheel tracks."""
+    bpy = sys.modules.get("bpy")
+    return bpy.app.binary_path if bpy is not None and not bpy.app.module else ""
+
+
+def _check_tracker() -> None:
+    """Raises TrackingSessionError if a child could not track; bpy itself stays out of this process."""
+    if not _blender() and importlib.util.find_spec("bpy") is None:
+        raise TrackingSessionError(
+            "Tracking needs Blender: run this inside it, as “blender -b -c tracking_sessions batch …”, or with a "
+            "Python that has the package bpy"
+        )
+
+
+def _command(root: Path) -> Callable[[ShotRow, Path | None], list[str]]:
+    """The command lines of children."""
+    blender = _blender()
+    if blender:
+        id = (__package__ or "").split(".")[-2]
+        begin = [blender, "--background", "--command", id]
+    else:
+        begin = [sys.executable, str(Path(__file__).resolve().parent.parent)]
+
+    def of(shot: ShotRow, session: Path | None) -> list[str]:
+        if session is not None:
+            return [*begin, "resume", str(session), "--events"]
+        spec = shot.spec
+        line = [
+            *begin,
+            "track",
+            spec.footage,
+            f"--root={root}",
+            "--resume",
+            "--events",
+            f"--direction={spec.direction}",
+        ]
+        for option, value in (("name", spec.name), ("clip", spec.clip), ("tracks", spec.tracks)):
+            line += [f"--{option}={value}"] if value else []
+        for option, frame in (("start", spec.start), ("end", spec.end)):
+            line += [f"--{option}={frame}"] if frame is not None else []
+        line += ["--detect"] if spec.detect else []
+        return line + [f"--set={name}={json.dumps(value)}" for name, value in spec.settings.items()]
+
+    return of

@@ -1,0 +1,239 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A batch in words: while it runs, on a terminal or in a log, and at the end."""
+
+from __future__ import annotations
+
+import shlex
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from ..core.batch import News, What
+from ..core.batch_view import BatchView, described_shot
+from ..core.errors import StorageFailed
+from ..core.lease import live_owner
+from ..core.ledger import BatchRow, BatchStatus, Ledger, ShotRow, ShotStatus, batch_folder
+from ..terminal import Screen, columns_of, duration, fit, has_screen, say, short
+from .arguments import INTERRUPTED
+
+_DRAW_INTERVAL = 0.25  # seconds between two drawings on a terminal
+_REPORT_INTERVAL = 10.0  # seconds between two lines of progress in a log
+_TITLE = 24  # columns for the name of a shot
+_LOST_SHOWN = 3  # frames on which tracks were lost; JSON has all that are kept
+_QUIET = (What.STARTED, What.DONE_BEFORE, What.COMPLETED)  # on a terminal the lines and the totals show it
+_BECAME = {
+    ShotStatus.PENDING: What.RELEASED,
+    ShotStatus.PROCESSING: What.STARTED,
+    ShotStatus.COMPLETED: What.COMPLETED,
+    ShotStatus.FAILED: What.FAILED,
+    ShotStatus.SKIPPED: What.SKIPPED,
+}
+
+
+class Show:
+    """Shows a batch on standard error: lines that are drawn over on a terminal, one thing after the other in a log.
+
+    Use it in a `with` statement, which leaves the terminal as it was.
+    """
+
+    def __init__(self, view: BatchView, clock: Callable[[], float] = time.monotonic) -> None:
+        self.waits_for = ""
+        """What children are being stopped for, if they are."""
+        self._view = view
+        self._clock = clock
+        self._screen = Screen() if has_screen() else None
+        self._next = 0.0 if self._screen else clock() + _REPORT_INTERVAL
+        self._waiting: set[int] = set()  # numbers of shots that wait for whoever has their sessions
+
+    def __enter__(self) -> Show:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._screen is not None:
+            self._screen.clear()
+
+    def tell(self, news: News) -> None:
+        """Something happened to a shot."""
+        self._view.put(news.shot)
+        if news.what is What.WAITING:
+            self._waiting.add(news.shot.number)
+        else:
+            self._waiting.discard(news.shot.number)
+        if news.shot.status.is_final or self._screen is None:
+            self._view.look(news.shot)
+        if self._screen is None:
+            say(_news_words(self._view, news))
+        elif news.what not in _QUIET:
+            self._screen.say(_news_words(self._view, news))
+
+    def put(self, shot: ShotRow) -> None:
+        """Take what the ledger says now of a shot that another process works on."""
+        before = self._view.shots.get(shot.number)
+        if before is None or (before.status, before.attempts) == (shot.status, shot.attempts):
+            self._view.put(shot)
+        elif shot.status is before.status:
+            self.tell(News(What.RESTARTED, shot))
+        else:
+            self.tell(News(_BECAME[shot.status], shot))
+
+    def refresh(self) -> None:
+        """Show how far it is, if it is time to."""
+        if self._clock() < self._next:
+            return
+        self._next = self._clock() + (_DRAW_INTERVAL if self._screen else _REPORT_INTERVAL)
+        for shot in self._view.running:
+            self._view.look(shot)
+        if self._screen is not None:
+            self._screen.draw([*(self._line(shot) for shot in self._view.running), self._totals()])
+        else:
+            say(f"{self._totals()}.")
+
+    def _line(self, shot: ShotRow) -> str:
+        """How far a running shot is."""
+        title = fit(shot.spec.title, _TITLE)
+        title += " " * (_TITLE - columns_of(title))
+        if shot.number in self._waiting:
+            return f"{title}  waiting: somebody else has its session"
+        session = self._view.session(shot)
+        if session is None or not session.frames.total:
+            return f"{title}  starting"
+        frames = session.frames
+        rate = f"  {session.rate:.1f} frames/s" if session.rate else ""
+        return (
+            f"{title}  frame {frames.frame or 0:>5}  {frames.tracked:>5} of {frames.total}  "
+            f"{_tracks(frames.alive)}{rate}"
+        )
+
+    def _totals(self) -> str:
+        counts = self._view.counts
+        names = {
+            ShotStatus.COMPLETED: "done",
+            ShotStatus.FAILED: "failed",
+            ShotStatus.SKIPPED: "skipped",
+            ShotStatus.PROCESSING: "running",
+            ShotStatus.PENDING: "to do",
+        }
+        said = [f"{counts[status]} {name}" for status, name in names.items() if counts[status]]
+        words = f"{shots_words(len(self._view.shots))}: {', '.join(said)}"
+        if self.waits_for:
+            return f"{words}; {self.waits_for}: each records its frame"
+        if self._view.rate:
+            words += f"; {self._view.rate:.1f} frames/s"
+        left = self._view.seconds_left
+        return words if left is None else f"{words}, {duration(left)} left"
+
+
+def _news_words(view: BatchView, news: News) -> str:
+    shot = news.shot
+    words = news.words or shot.error
+    said = {
+        What.STARTED: "begun" if shot.attempts < 2 else "gone on with",
+        What.RESTARTED: f"started again. {words}",
+        What.WAITING: f"waits. {words}",
+        What.DONE_BEFORE: f"was done before: {frames_words(view, shot)}",
+        What.COMPLETED: f"done: {frames_words(view, shot)}",
+        What.FAILED: f"failed. {words}",
+        What.SKIPPED: f"skipped. {words}",
+        What.RELEASED: f"is to be gone on with later{'. ' if words else ''}{words}",
+    }[news.what]
+    return f"{short(shot.spec.title)}: {short(said, 1000).rstrip('.')}."
+
+
+def frames_words(view: BatchView, shot: ShotRow) -> str:
+    session = view.session(shot)
+    frames = session.frames if session else None
+    if frames is None or not frames.total:
+        return "nothing is recorded"
+    return f"{frames.tracked} of {frames.total} frames, {frames.alive} of {_tracks(frames.tracks)} alive"
+
+
+def shots_words(count: int) -> str:
+    return f"{count:,} shot{'s' * (count != 1)}"
+
+
+def _tracks(count: int) -> str:
+    return f"{count} track{'s' * (count != 1)}"
+
+
+# All that is known of it
+
+
+def shot_lines(shots: list[dict[str, Any]]) -> list[str]:
+    """A table of shots, which are as `described_shot` gives them, and below each what is wrong with it."""
+    digits = max((len(str(shot["number"])) for shot in shots), default=1)
+    widths = [columns_of(fit(shot["name"], _TITLE)) for shot in shots]
+    width = max(widths, default=0)
+    lines: list[str] = []
+    for shot, own in zip(shots, widths, strict=True):
+        title = fit(shot["name"], _TITLE) + " " * (width - own)
+        facts: list[str] = []
+        if shot["tracks"]:
+            facts.append(f"{shot['tracked_frames']} of {shot['total_frames']} frames")
+            facts.append(f"{shot['tracks_alive']} of {_tracks(shot['tracks'])} alive")
+        if shot["seconds"] is not None:
+            facts.append(duration(shot["seconds"]))
+        lines.append(f"{shot['number']:>{digits}}  {title}  {shot['status']:<10}  {', '.join(facts)}".rstrip())
+        indent = " " * (digits + 2)
+        if shot["lost"]:
+            lines.append(f"{indent}lost: {_lost_words(shot['lost'])}")
+        if shot["error"]:
+            lines.append(f"{indent}{short(shot['error'], 500)}")
+    return lines
+
+
+def _lost_words(lost: dict[int, list[str]]) -> str:
+    frames = sorted(lost)
+    said = [f"{_tracks(len(lost[frame]))} at frame {frame}" for frame in frames[:_LOST_SHOWN]]
+    if len(frames) > _LOST_SHOWN:
+        more = sum(len(lost[frame]) for frame in frames[_LOST_SHOWN:])
+        said.append(f"{_tracks(more)} at {len(frames) - _LOST_SHOWN} more frames")
+    return ", ".join(said)
+
+
+def owner_of(root: Path, batch: str) -> str:
+    """Who runs the batch, in words; empty if nobody does. Raises StorageFailed."""
+    folder = batch_folder(root, batch)
+    try:
+        return str(live_owner(folder) or "")
+    except OSError as error:
+        raise StorageFailed(folder, error) from error
+
+
+def root_words(root: Path) -> str:
+    """How the command that goes on names the session folder, if it has to."""
+    return "" if root == Path("tracking_sessions").absolute() else f" --root {shlex.quote(str(root))}"
+
+
+def described_head(root: Path, batch: BatchRow) -> dict[str, Any]:
+    owner = owner_of(root, batch.id)
+    return {
+        "id": batch.id,
+        "name": batch.name,
+        "status": INTERRUPTED if batch.status is BatchStatus.IN_PROGRESS and not owner else batch.status.value,
+        "owner": owner,
+        "created": batch.created,
+        "modified": batch.modified,
+    }
+
+
+def described_batch(ledger: Ledger, batch: BatchRow, view: BatchView) -> dict[str, Any]:
+    """All that is known of a batch, for a program to read."""
+    shots = [described_shot(view, shot) for _, shot in sorted(view.shots.items())]
+    return {
+        **described_head(ledger.root, batch),
+        "config": batch.config,
+        "counts": {status.value: view.counts[status] for status in ShotStatus},
+        "tracked_frames": sum(shot["tracked_frames"] for shot in shots),
+        "shots": shots,
+    }
+
+
+def summary(document: dict[str, Any]) -> list[str]:
+    counts = [f"{count} {name}" for name, count in document["counts"].items() if count]
+    line = f"Batch {document['id']} {document['status'].replace('_', ' ')}: {', '.join(counts)}; "
+    line += f"{document['tracked_frames']:,} frames are recorded"
+    run = document.get("run")
+    if run:
+        line += f", {run['frames']:,} by this run in {duration(run['seconds'])}; exit code {run['exit_code']}"
+    return [*shot_lines(document["shots"]), f"{line}."]

@@ -1,0 +1,165 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The commands for batches of shots: `batch run`, `resume`, `list` and `info`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+from ..core.batch import CRASHES
+from ..core.batch_view import BatchView
+from ..core.ledger import BatchRow, BatchStatus, Ledger, ShotStatus
+from ..terminal import Signals, say, short
+from . import batch_run
+from .arguments import add_json, add_root, command, positive, root_of
+from .batch_view import Show, described_batch, described_head, owner_of, root_words, shots_words, summary
+from .tracking import add_settings
+
+_FOLLOW_INTERVAL = 0.5  # seconds between two looks at the ledger
+
+
+def add_commands(commands: Any) -> None:
+    words = "track many shots, each in a process of its own"
+    batch = commands.add_parser(
+        "batch",
+        help=words,
+        description=f"{words[0].upper()}{words[1:]}.",
+        epilog="Example: tracking_sessions batch run shots --jobs 4 --detect",
+    )
+    parts = batch.add_subparsers(title="commands", metavar="COMMAND", required=True)
+
+    one = command(
+        parts, "run", batch_run.run, "track shots as a new batch", "batch run shots.csv --jobs 4 --root sessions"
+    )
+    one.add_argument(
+        "shots",
+        metavar="SHOT",
+        nargs="+",
+        help="a movie, an image sequence, a .blend, a folder of folders with one of them each, or a list of shots: "
+        "YAML, JSON or CSV with footage, name, clip, start, end, range, direction, detect, tracks, settings",
+    )
+    add_root(one)
+    one.add_argument("--name", default="", help="a name for the batch (default: that of what it is read from)")
+    one.add_argument("--jobs", type=positive, default=1, metavar="N", help="how many shots at a time (default: 1)")
+    one.add_argument(
+        "--crashes",
+        type=positive,
+        default=CRASHES,
+        metavar="N",
+        help=f"crashes without progress in between after which a shot is given up (default: {CRASHES})",
+    )
+    which = one.add_mutually_exclusive_group()
+    which.add_argument("--resume", action="store_true", help="go on with unfinished sessions of these shots")
+    which.add_argument(
+        "--fresh", action="store_true", help="set all sessions of these shots aside (they are kept) and start anew"
+    )
+    shared = one.add_argument_group("for all shots that do not say it themselves")
+    shared.add_argument("--start", type=positive, metavar="N", help="clip frame to track from")
+    shared.add_argument("--end", type=positive, metavar="N", help="clip frame to track to")
+    shared.add_argument(
+        "--direction", choices=("forward", "backward", "both"), help="where to track (default: forward)"
+    )
+    shared.add_argument("--detect", action="store_true", help="find features where a shot has no tracks")
+    shared.add_argument("--tracks", metavar="FILE.json", help="start positions of tracks")
+    add_settings(shared)
+    add_json(one)
+
+    one = command(
+        parts, "resume", batch_run.resume, "go on with a batch that was stopped", "batch resume 20260131-1015"
+    )
+    _add_batch(one, "the latest unfinished one")
+
+    one = command(parts, "list", _list, "list the batches, newest first", "batch list --json")
+    add_root(one)
+    add_json(one)
+
+    words = "show how far a batch is, and what is wrong with its shots"
+    one = command(parts, "info", _info, words, "batch info 20260131-1015 --follow")
+    _add_batch(one, "the latest one")
+    one.add_argument("--follow", action="store_true", help="watch it until it ends, or until Ctrl+C")
+
+
+def _add_batch(parser: argparse.ArgumentParser, default: str) -> None:
+    parser.add_argument(
+        "batch", metavar="BATCH", nargs="?", help=f"its id, or the beginning of it (default: {default})"
+    )
+    add_root(parser)
+    add_json(parser)
+
+
+def _list(options: argparse.Namespace) -> list[str]:
+    root = root_of(options.root).absolute()
+    rows: list[dict[str, Any]] = []
+    with Ledger(root, readonly=True) as ledger:
+        for batch in ledger.batches():
+            counts = ledger.counts(batch.id)
+            rows.append(
+                {**described_head(root, batch), "counts": {status.value: counts[status] for status in ShotStatus}}
+            )
+    if options.json:
+        return [json.dumps(rows, indent=1)]
+    if not rows:
+        say(f"There are no batches in {root}.")
+    lines: list[str] = []
+    for row in rows:
+        counts = row["counts"]
+        bad = "".join(f", {counts[status]} {status}" for status in ("failed", "skipped") if counts[status])
+        lines.append(
+            f"{row['id']}  {row['created']}  {row['status'].replace('_', ' '):<11}  "
+            f"{counts['completed']} of {shots_words(sum(counts.values()))} done{bad}  {short(row['name'])}".rstrip()
+            + (f"  (run by {row['owner']})" if row["owner"] else "")
+        )
+    return lines
+
+
+def _info(options: argparse.Namespace) -> list[str]:
+    root = root_of(options.root).absolute()
+    with Ledger(root, readonly=True) as ledger:
+        batch = ledger.batch(options.batch) if options.batch else next(iter(ledger.batches()), None)
+        if batch is None:
+            say(f"There are no batches in {root}.")
+            return ["null"] if options.json else []
+        if options.follow:
+            _follow(ledger, batch)
+            batch = ledger.batch(batch.id)
+        document = described_batch(ledger, batch, BatchView(root, ledger.shots(batch.id)))
+    if options.json:
+        return [json.dumps(document, indent=1)]
+    facts = [
+        ("Batch", document["id"]),
+        ("Name", short(document["name"], 200)),
+        ("Status", document["status"].replace("_", " ")),
+        ("Owner", document["owner"] or "nobody"),
+        ("Created", document["created"]),
+    ]
+    return [
+        *(f"{name + ':':<10}{value}".rstrip() for name, value in facts),
+        *summary(document),
+        f"Next:     {_advice(root, document)}",
+    ]
+
+
+def _advice(root: Path, document: dict[str, Any]) -> str:
+    if document["owner"]:
+        return f"wait, or watch it with: batch info {document['id']} --follow{root_words(root)}"
+    if document["status"] == BatchStatus.COMPLETED:
+        return (
+            "nothing to do" if document["counts"]["completed"] == len(document["shots"]) else "see what is wrong above"
+        )
+    return f"go on with: batch resume {document['id']}{root_words(root)}"
+
+
+def _follow(ledger: Ledger, batch: BatchRow) -> None:
+    """Show how far the batch is until nobody runs it any more, or until a signal."""
+    view = BatchView(ledger.root, ledger.shots(batch.id))
+    with Signals() as signals, Show(view) as show:
+        while not signals.name and owner_of(ledger.root, batch.id):
+            began = time.monotonic()
+            for shot in ledger.shots(batch.id):
+                show.put(shot)
+            show.refresh()
+            took = time.monotonic() - began
+            time.sleep(max(_FOLLOW_INTERVAL, 10 * took))  # many shots take a while to read

@@ -60,10 +60,10 @@ class Night:
         from tracking_sessions.tests.footage import make_shot
         from tracking_sessions.tools.kill import write_tracks
 
-        lengths = [40, 60, 25, 90, 50, 30, 70, 45, 30, 30, 30, 60]
+        lengths = [120, 200, 90, 300, 160, 100, 240, 150, 30, 30, 30, 120]
         for number, frames in enumerate(lengths, 1):
             place = self.folder / f"shot{number:02}"
-            shot = make_shot(place / "plate", frames, 320, 180, seed=number, tracks=12)
+            shot = make_shot(place / "plate", frames, 480, 270, seed=number, tracks=16)
             direction = ("forward", "backward", "both")[number % 3] if number <= GOOD else "forward"
             start = {"forward": 1, "backward": frames, "both": frames // 2}[direction]
             match = ("KEYFRAME", "PREV_FRAME")[number % 2] if number <= GOOD else "KEYFRAME"
@@ -86,16 +86,20 @@ class Night:
             text=True,
         )
 
-    def spoil(self) -> None:
-        """Spoil the reference picture of the last shot, where no look at its size or samples notices it."""
+    def spoil(self) -> bool:
+        """Once the last shot is under way, spoil its reference picture, where no look at its size or samples notices.
+
+        True when that has just been done: the process that tracks it has the picture in memory still.
+        """
         if self._spoilt or not (session := self.sessions().get("shot12")):
-            return
+            return False
         if len(session.session.tracked_frames) > 5:
             data = bytearray(self.reference.read_bytes())
             for at in range(len(data) // 4, len(data) // 4 + 4000):
                 data[at] ^= 0xFF
             self.reference.write_bytes(data)
             self._spoilt = True
+        return self._spoilt
 
     def sessions(self) -> dict[str, Any]:
         """The session of each shot, by name."""
@@ -248,10 +252,11 @@ def _kill(night: Night, chance: random.Random, options: argparse.Namespace) -> C
     until = time.monotonic() + LIMIT
     while time.monotonic() < until:
         wanted = options.kills - sum(kills.values())
-        pause = time.monotonic() + chance.uniform(0.2, 2.5)
+        pause = time.monotonic() + chance.uniform(0.1, 3.0)
         sizes: dict[int, int] = {}
-        while time.monotonic() < pause and process.poll() is None:
-            night.spoil()
+        spoils = False
+        while time.monotonic() < pause and process.poll() is None and not spoils:
+            spoils = night.spoil()
             time.sleep(0.02)
         if process.poll() is not None:
             if process.returncode not in (FAILED, 0):
@@ -259,10 +264,10 @@ def _kill(night: Night, chance: random.Random, options: argparse.Namespace) -> C
             if wanted > 0:
                 raise Difference(f"the batch was done after {sum(kills.values())} kills: give more or longer shots")
             return kills
-        if wanted <= 0:
+        if wanted <= 0 and not spoils:
             continue
-        while chance.random() < 0.6 and process.poll() is None and time.monotonic() < pause + 2:
-            night.spoil()
+        kills_child = chance.random() < 0.6 and not spoils
+        while kills_child and process.poll() is None and time.monotonic() < pause + 2:
             if kill_child(process, chance, sizes):
                 kills["child"] += 1
                 break

@@ -274,6 +274,7 @@ class _Index:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._database: sqlite3.Connection | None = None
         self._database = self._connected()
         self._new: list[tuple[Any, ...]] = []
         self._gone: list[tuple[str]] = []

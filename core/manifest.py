@@ -76,8 +76,8 @@ def read_shots(arguments: Sequence[str], defaults: Mapping[str, Any] | None = No
             raise UsageError(f"A batch has at most {SHOT_LIMIT} shots: part it")
     if nothing and len(nothing) == len(found):  # one among others is a shot that cannot be used
         raise UsageError(
-            f"There is no footage in {nothing[0]} or in the folders in it: name a movie, an image sequence, a folder of "
-            "folders of them, or a list of shots (YAML, JSON or CSV)"
+            f"There is no footage in {nothing[0]} or in the folders in it: name a movie, an image sequence, a folder "
+            "of folders of them, or a list of shots (YAML, JSON or CSV)"
         )
     _check_different(found)
     return [one.spec for one in found]

@@ -113,6 +113,9 @@ def _has_written(folder: Path) -> bool:
 
 
 def _delete_folder(folder: Path) -> None:
+    if folder.is_symlink():
+        os.unlink(folder)  # what it leads to is somebody else's
+        return
     for entry in os.listdir(folder):
         os.unlink(folder / entry)
     os.rmdir(folder)

@@ -1,0 +1,246 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What goes with a session that is deleted, and what stays."""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from tracking_sessions.core import deletion
+from tracking_sessions.core.catalogue import Entry, catalogue
+from tracking_sessions.core.deletion import (
+    bytes_freed,
+    delete_files,
+    delete_session,
+    delete_unused_footage,
+    find_old,
+    is_session,
+)
+from tracking_sessions.core.errors import LeaseHeld, SessionUnreadable, StorageFailed
+from tracking_sessions.core.session import (
+    TrackingSessionManager,
+    cleanup_old_sessions,
+    create_session,
+    export_session_report,
+    session_files,
+)
+from tracking_sessions.core.storage import encode_document, read_document
+from tracking_sessions.tests.core.shots import make_footage
+
+LONG_AGO = (datetime.now(UTC) - timedelta(days=40)).isoformat()
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    return tmp_path / "tracking_sessions"
+
+
+def make(root: Path, plates: str = "a", modified: str = "") -> TrackingSessionManager:
+    """A session with a report and a solve."""
+    footage = root.parent / plates
+    if not footage.exists():
+        make_footage(footage, 3 + len(list(root.parent.iterdir())))
+    with create_session(footage, plates, root) as manager:
+        manager.save_checkpoint(1, "track")
+    export_session_report(manager.path, root / "reports" / f"{manager.session.id}.html")
+    solves = root / "solves" / manager.session.id
+    solves.mkdir(parents=True)
+    (solves / "1.yaml").write_text("x" * 100)
+    if modified:
+        state = read_document(manager.path)
+        state["session"]["modified"] = modified
+        manager.path.write_bytes(encode_document(state, ".yaml"))
+    return TrackingSessionManager(manager.path)
+
+
+def files(root: Path) -> set[str]:
+    """All files under `root` but the index."""
+    return {str(path.relative_to(root)) for path in root.rglob("*") if path.is_file() and path.name != "index.db"}
+
+
+def disk_use(root: Path) -> int:
+    return sum((root / name).stat().st_size for name in files(root))
+
+
+def footage_of(manager: TrackingSessionManager) -> str:
+    return f"footage/{manager.session.footage.fingerprint}.yaml"
+
+
+@pytest.mark.parametrize("owned", [False, True])
+def test_report_and_solves_go_with_the_session(root: Path, owned: bool) -> None:
+    manager = make(root)
+    before = disk_use(root)
+    if owned:
+        manager.acquire()
+        delete_session(manager)
+    else:
+        assert delete_files(manager.path) == before - disk_use(root)
+    assert files(root) == {footage_of(manager)}
+    assert not (root / "solves" / manager.session.id).exists() and not manager.folder.exists()
+
+
+def test_details_of_footage_go_with_the_last_session_of_it(root: Path) -> None:
+    one, two, other = make(root), make(root), make(root, "b")
+    used = {manager.session.footage.fingerprint for manager in (one, two, other)}
+    delete_files(one.path)
+    assert delete_unused_footage(root, used) == 0
+    assert {footage_of(two), footage_of(other)} <= files(root)
+    size = (root / footage_of(two)).stat().st_size
+    delete_files(two.path)
+    assert delete_unused_footage(root, {two.session.footage.fingerprint}) == size
+    assert [name for name in files(root) if name.startswith("footage")] == [footage_of(other)]
+    assert other.details()
+
+
+def test_a_session_that_cannot_be_read_may_use_any_footage(root: Path) -> None:
+    gone, broken = make(root), make(root, "b")
+    fingerprints = {gone.session.footage.fingerprint, broken.session.footage.fingerprint}
+    broken.path.write_text("[")
+    delete_files(gone.path)
+    assert delete_unused_footage(root, fingerprints) == 0
+    assert {footage_of(gone), footage_of(broken)} <= files(root)
+
+
+def test_one_with_a_damaged_journal_uses_the_footage_that_its_file_names(root: Path) -> None:
+    gone, damaged = make(root), make(root, "b")
+    journal = damaged.folder / "journal.1"
+    journal.write_bytes(b"x" * len(journal.read_bytes()))
+    delete_files(gone.path)
+    assert delete_unused_footage(root, {gone.session.footage.fingerprint, damaged.session.footage.fingerprint}) > 0
+    assert footage_of(damaged) in files(root) and footage_of(gone) not in files(root)
+
+
+@pytest.mark.parametrize("moment", ["before it is gone", "while it is gone"])
+def test_a_session_begun_at_that_moment_has_its_details(
+    root: Path, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    gone = make(root)
+    delete_files(gone.path)
+    begun: list[TrackingSessionManager] = []
+
+    def begin() -> None:
+        if not begun:
+            begun.append(create_session(root.parent / "a", "begun", root))
+
+    look, rename = deletion.catalogue, deletion._renamed
+
+    def looking(base: Path) -> list[object]:
+        found = look(base)
+        if moment == "before it is gone":
+            begin()
+        return found  # type: ignore[return-value]
+
+    def renaming(path: Path, target: Path) -> bool:
+        done = rename(path, target)
+        if moment == "while it is gone":
+            begin()
+        return done
+
+    monkeypatch.setattr(deletion, "catalogue", looking)
+    monkeypatch.setattr(deletion, "_renamed", renaming)
+    assert delete_unused_footage(root, {gone.session.footage.fingerprint}) == 0
+    (manager,) = begun
+    assert manager.details() and footage_of(manager) in files(root)
+
+
+def test_a_session_that_is_made_saves_details_that_go_while_it_is(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between its first look and its file, nobody can know that it will use them."""
+    gone = make(root)
+    delete_files(gone.path)
+    replace = os.replace
+
+    def replacing(source: object, target: object) -> None:
+        if str(target).endswith(".yaml") and "sessions" in str(target):
+            monkeypatch.setattr(os, "replace", replace)
+            assert delete_unused_footage(root, {gone.session.footage.fingerprint}) > 0
+        replace(source, target)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(os, "replace", replacing)
+    assert create_session(root.parent / "a", "begun", root).details()
+
+
+def test_the_size_foretold_is_the_size_freed(root: Path) -> None:
+    make(root, "a", LONG_AGO), make(root, "a", LONG_AGO), make(root, "b", LONG_AGO), make(root, "b")
+    limit = datetime.now(UTC) - timedelta(days=30)
+    entries = catalogue(root)
+    old, left = find_old(entries, limit)
+    assert len(old) == 3 and left == []
+    foretold, before = bytes_freed(root, old, entries), disk_use(root)
+    assert cleanup_old_sessions(root) == 3
+    assert before - disk_use(root) == foretold
+    assert len(session_files(root)) == 1 and len(files(root)) == 6
+
+
+def test_old_sessions_are_left_alone_with_a_reason(root: Path) -> None:
+    owned, broken, timeless = make(root, "a", LONG_AGO), make(root, "a", LONG_AGO), make(root, "a", "yesterday")
+    owned.acquire()
+    broken.path.write_text("[")
+    limit = datetime.now(UTC) - timedelta(days=30)
+    old, left = find_old(catalogue(root), limit)
+    assert old == []
+    reasons = dict(left)
+    assert reasons.keys() == {owned.path, broken.path}
+    assert "in use by process" in reasons[owned.path] and "cannot be read" in reasons[broken.path]
+    before = files(root)
+    with pytest.raises(LeaseHeld):
+        delete_files(owned.path)
+    with pytest.raises(SessionUnreadable):
+        delete_files(broken.path, modified_before=limit)
+    assert delete_files(timeless.path, modified_before=limit) is None
+    assert before <= files(root)
+    owned.close()
+
+
+def test_what_was_worked_on_since_the_look_is_not_deleted(root: Path) -> None:
+    manager = make(root, "a", LONG_AGO)
+    limit = datetime.now(UTC) - timedelta(days=30)
+    ((old,), _) = find_old(catalogue(root), limit)
+    with manager:
+        manager.save_checkpoint(2, "track")
+    assert isinstance(old, Entry) and delete_files(old.path, modified_before=limit) is None
+    assert manager.path.exists()
+
+
+@pytest.mark.parametrize("owned", [False, True])
+def test_a_link_in_place_of_a_folder_is_not_followed(root: Path, tmp_path: Path, owned: bool) -> None:
+    manager = make(root)
+    precious = tmp_path / "precious"
+    precious.mkdir()
+    for name in ("lease.1", "journal.1", "letter.txt"):
+        (precious / name).write_text("dear")
+    solves = root / "solves" / manager.session.id
+    for folder in (manager.folder, solves):
+        for path in folder.iterdir():
+            path.unlink()
+        folder.rmdir()
+        folder.symlink_to(precious)
+    if owned:
+        (precious / "journal.1").unlink()
+        manager.acquire()
+        delete_session(manager)
+    else:
+        delete_files(manager.path)
+    assert (precious / "letter.txt").read_text() == "dear"
+    assert not manager.path.exists() and not solves.is_symlink()
+
+
+def test_only_files_of_sessions_are_taken_for_some(root: Path, tmp_path: Path) -> None:
+    manager = make(root)
+    (tmp_path / "settings.yaml").write_text("a: 1")
+    (tmp_path / "settings").mkdir()
+    (tmp_path / "settings" / "more.yaml").write_text("b: 2")
+    assert is_session(manager.path) and not is_session(tmp_path / "settings.yaml")
+    moved = tmp_path / f"{manager.session.id}.yaml"
+    os.rename(manager.path, moved)
+    os.rename(manager.folder, moved.with_suffix(""))
+    assert is_session(moved)
+
+
+def test_a_session_that_is_gone_is_an_error_and_not_a_traceback(root: Path) -> None:
+    manager = make(root)
+    delete_files(manager.path)
+    with pytest.raises(StorageFailed):
+        delete_files(manager.path)

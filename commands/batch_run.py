@@ -182,7 +182,7 @@ def _count(batch: BatchRow, key: str, default: int) -> int:
 def _blender() -> str:
     """The Blender that this process is; empty outside, where a bpy wheel tracks."""
     bpy = sys.modules.get("bpy")
-    return bpy.app.binary_path if bpy is not None and not bpy.app.module else ""
+    return bpy.app.binary_path if bpy is not None else ""
 
 
 def _check_tracker() -> None:

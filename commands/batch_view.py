@@ -6,6 +6,7 @@ from __future__ import annotations
 import shlex
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +63,8 @@ class Show:
             self._waiting.discard(news.shot.number)
         if news.shot.status.is_final or self._screen is None:
             self._view.look(news.shot)
+        if self.waits_for and news.what is What.RELEASED:
+            news = news._replace(words="", shot=replace(news.shot, error=""))  # the same for all of them
         if self._screen is None:
             say(_news_words(self._view, news))
         elif news.what not in _QUIET:
@@ -85,23 +88,26 @@ class Show:
         for shot in self._view.running:
             self._view.look(shot)
         if self._screen is not None:
-            self._screen.draw([*(self._line(shot) for shot in self._view.running), self._totals()])
+            running = self._view.running
+            width = max((columns_of(fit(shot.spec.title, _TITLE)) for shot in running), default=0)
+            self._screen.draw([*(self._line(shot, width) for shot in running), self._totals()])
         else:
             say(f"{self._totals()}.")
 
-    def _line(self, shot: ShotRow) -> str:
-        """How far a running shot is."""
-        title = fit(shot.spec.title, _TITLE)
-        title += " " * (_TITLE - columns_of(title))
+    def _line(self, shot: ShotRow, width: int) -> str:
+        """How far a running shot is, behind its name in so many columns."""
+        title = fit(shot.spec.title, width)
+        title += " " * (width - columns_of(title))
         if shot.number in self._waiting:
             return f"{title}  waiting: somebody else has its session"
         session = self._view.session(shot)
         if session is None or not session.frames.total:
             return f"{title}  starting"
         frames = session.frames
+        digits = len(str(frames.total))
         rate = f"  {session.rate:.1f} frames/s" if session.rate else ""
         return (
-            f"{title}  frame {frames.frame or 0:>5}  {frames.tracked:>5} of {frames.total}  "
+            f"{title}  frame {frames.frame or 0:>{digits}}, {frames.tracked:>{digits}} of {frames.total}  "
             f"{_tracks(frames.alive)}{rate}"
         )
 
@@ -135,7 +141,7 @@ def _news_words(view: BatchView, news: News) -> str:
         What.COMPLETED: f"done: {frames_words(view, shot)}",
         What.FAILED: f"failed. {words}",
         What.SKIPPED: f"skipped. {words}",
-        What.RELEASED: f"is to be gone on with later{'. ' if words else ''}{words}",
+        What.RELEASED: f"stopped, to be gone on with later{'. ' if words else ''}{words}",
     }[news.what]
     return f"{short(shot.spec.title)}: {short(said, 1000).rstrip('.')}."
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import time
 from collections.abc import Callable, Generator, Sequence
@@ -18,6 +19,7 @@ from .ledger import BatchRow, BatchStatus, Ledger, ShotRow, ShotStatus, batch_fo
 from .manager import TrackingSessionManager
 from .model import SessionStatus, timestamp
 from .session import load_session, sessions_folder
+from .session_file import resolve
 from .storage import make_folder
 
 CRASHES = 3  # crashes of a shot without progress in between, after which it is given up
@@ -201,7 +203,7 @@ class Supervisor:
         if manager is not None and manager.session.status is SessionStatus.TRACKING_COMPLETE:
             self._tell(News(What.DONE_BEFORE, self._ledger.finish(shot, ShotStatus.COMPLETED)))
             return
-        begun = manager.path if manager is not None and manager.passes else None
+        begun = manager.path if manager is not None and manager.passes and _has_footage(manager) else None
         child = Child(self._command(shot, begun), self._folder / str(shot.number))
         self.running.append(Running(shot, child, begun, _progress(manager)))
         self._tell(News(what, shot))
@@ -273,6 +275,12 @@ class Supervisor:
     def _give_up_waiting(self) -> None:
         for _, shot in self._waiting:
             self._tell(News(What.RELEASED, self._ledger.release(shot, shot.error), shot.error))
+
+
+def _has_footage(manager: TrackingSessionManager) -> bool:
+    """Whether the session still knows where its footage is. If only one of them was moved, `track` finds them both."""
+    session = manager.session
+    return os.path.exists(resolve(manager.path, session.blend or session.footage.path))
 
 
 def _progress(manager: TrackingSessionManager | None) -> Progress:

@@ -44,8 +44,8 @@ def main(root: Path, footage: Path) -> int:
         return int(behave["code"])
     known = footage / "session"
     if not known.exists():
-        known.write_text(str(create_session(footage, footage.name, root).path), "utf-8")
-    path = Path(known.read_text("utf-8"))
+        known.write_text(create_session(footage, footage.name, root).path.name, "utf-8")
+    path = root / "sessions" / known.read_text("utf-8")
     step = Run.step
 
     def slow_step(run: Run) -> bool:

@@ -270,6 +270,29 @@ def test_two_batches_that_share_a_shot_track_it_once(root: Path, tmp_path: Path)
     assert sessions[0] == sessions[1] and len(sessions[0]) == 3
 
 
+@pytest.mark.parametrize("what", ["both", "sessions"])
+def test_a_batch_goes_on_where_its_folder_was_moved_to(tmp_path: Path, what: str) -> None:
+    """The sessions alone, or with the footage beside them, as on another mount."""
+    job = tmp_path / "job"
+    told = Told()
+    with Ledger(job / "tracking_sessions") as ledger:
+        batch = ledger.create("", make_shots(job, *[{"delay": 0.05, "frames": 20}] * 2), {})
+        supervise(ledger, batch, told, stop=lambda: "moving" if told.looks > 8 else "")
+        assert all(shot.session for shot in ledger.shots(batch.id))
+    if what == "both":
+        job.rename(tmp_path / "moved")
+        root = tmp_path / "moved" / "tracking_sessions"
+    else:
+        root = tmp_path / "elsewhere" / "sessions"
+        root.parent.mkdir()
+        (job / "tracking_sessions").rename(root)
+    with Ledger(root) as ledger:
+        for shot in ledger.shots(batch.id):
+            assert Path(shot.spec.footage).is_dir()
+        assert supervise(ledger, batch, told).status is BatchStatus.COMPLETED
+        check(ledger, batch)
+
+
 def test_signals_reach_the_children_from_the_supervisor_only(root: Path, tmp_path: Path) -> None:
     """Ctrl+C goes to all processes of a terminal's foreground group."""
     with Ledger(root) as ledger:

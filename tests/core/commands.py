@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Commands as processes, on sessions made without Blender."""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import subprocess
+import sys
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from tracking_sessions.core.session import TrackingSessionManager, create_session, load_session
+from tracking_sessions.core.storage import encode_document, read_document
+from tracking_sessions.tests.core.shots import FakeTracker, finish, make_footage, start_markers, start_run
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+
+
+class Commands:
+    def __init__(self, root: Path, environment: dict[str, str]) -> None:
+        self.root = root
+        self.environment = environment
+
+    def start(self, *given: object, **options: object) -> subprocess.Popen[str]:
+        command = [sys.executable, str(CHECKOUT), *map(str, given)]
+        where = ["--root", str(self.root)] if "--help" not in command and "--root" not in command else []
+        options = {
+            "stdin": subprocess.DEVNULL,
+            "stdout": subprocess.PIPE,
+            "stderr": subprocess.PIPE,
+            "env": self.environment,
+            **options,
+        }
+        return subprocess.Popen([*command, *where], text=True, **options)  # type: ignore[call-overload]
+
+    def run(self, *given: object, code: int = 0, says: tuple[str, ...] = ()) -> str:
+        """What it prints; `says` must stand on standard error."""
+        process = self.start(*given)
+        out, error = process.communicate(timeout=60)
+        assert process.returncode == code, (process.returncode, out, error)
+        assert "Traceback" not in error and all(word in error for word in says), error
+        assert not code or not out
+        if not says:
+            assert not error, error
+        return out
+
+    def json(self, *given: object, says: tuple[str, ...] = ()) -> object:
+        return json.loads(self.run(*given, "--json", says=says))
+
+    def ask(self, *given: object, answer: str) -> tuple[str, str]:
+        """What it prints and what it says on a terminal, on which somebody answers."""
+        import pty  # not on Windows
+
+        master, slave = pty.openpty()
+        process = self.start(*given, stdin=slave, stderr=slave)
+        os.close(slave)
+        said = b""
+        deadline = time.monotonic() + 60
+        asked = False
+        while time.monotonic() < deadline:
+            if select.select([master], [], [], 0.1)[0]:
+                try:
+                    data = os.read(master, 4096)
+                except OSError:  # the other end is closed
+                    break
+                said += data
+            if b"[y/N] " in said and not asked:
+                asked = True
+                os.write(master, answer.encode())
+        out, _ = process.communicate(timeout=60)
+        os.close(master)
+        assert process.returncode == 0 and asked
+        return out, said.decode().replace("\r\n", "\n")
+
+
+def make(commands: Commands, name: str = "shot", *, days: float = 0, plates: str = "plates") -> TrackingSessionManager:
+    """A session that was stopped on frame 3 of 6, with a track lost there, `days` ago."""
+    footage = commands.root.parent / plates
+    if not footage.exists():
+        make_footage(footage)
+    manager = create_session(footage, name, commands.root)
+    with start_run(manager, [(1, 6)]) as run:
+        run.step()
+        run.step()
+        run.pause()
+    manager.close()
+    if days:
+        state = read_document(manager.path)
+        state["session"]["modified"] = (datetime.now(UTC) - timedelta(days=days)).isoformat()
+        manager.path.write_bytes(encode_document(state, ".yaml"))
+    return load_session(manager.path)
+
+
+def make_whole(commands: Commands, name: str = "whole", start: int = 1, end: int = 6) -> TrackingSessionManager:
+    footage = commands.root.parent / "plates"
+    if not footage.exists():
+        make_footage(footage)
+    manager = create_session(footage, name, commands.root)
+    finish(start_run(manager, [(start, end)], FakeTracker(start_markers((1, 2, 3), start))))
+    return load_session(manager.path)
+
+
+HOLDER = """
+from tracking_sessions.core.session import load_session
+session = load_session(sys.argv[1])
+session.acquire()
+print("owned", flush=True)
+sys.stdin.readline()
+session.close()
+"""

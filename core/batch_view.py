@@ -104,12 +104,15 @@ class BatchView:
         self._sessions: dict[str, SessionView] = {}  # by id
         for shot in shots:
             self.put(shot)
-            if not shot.status.is_final:
+            if shot.status is ShotStatus.PENDING:
                 self.look(shot)
 
     def put(self, shot: ShotRow) -> None:
-        """Take what the ledger says of a shot now."""
+        """Take what the ledger says of a shot now. A session that it goes on with is looked at, to know from where."""
+        is_known = shot.session in self._sessions
         self.shots[shot.number] = shot
+        if shot.status is ShotStatus.PROCESSING and not is_known:
+            self.look(shot)
 
     def look(self, shot: ShotRow) -> Frames:
         """Read how far the session of the shot is."""

@@ -26,7 +26,7 @@ class Picture:
         self.columns = columns
         self.lines = [""]
         self.row = self.column = 0
-        self.wrapped = 0
+        self.wrapped: list[str] = []
 
     def show(self, text: str) -> None:
         """Print. Raises AssertionError for a control sequence that it does not know."""
@@ -63,7 +63,7 @@ class Picture:
 
     def _put(self, character: str) -> None:
         if self.column == self.columns:
-            self.wrapped += 1
+            self.wrapped.append(self.lines[self.row])
             self.column = 0
             self._down()
         line = self.lines[self.row].ljust(self.column)

@@ -14,13 +14,14 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-LAYERS = ("core", "bridge", "operators", "panels")
+LAYERS = ("core", "bridge", "operators", "panels", "commands")
 # What a module of each layer may import from the extension. Modules of the root may import anything.
 MAY_IMPORT = {
     "core": {"core"},
     "bridge": {"core", "bridge"},
     "operators": {"core", "bridge", "operators"},
     "panels": {"core", "bridge", "operators", "panels"},
+    "commands": {"core", "bridge", "commands", "terminal"},
 }
 
 

@@ -143,7 +143,9 @@ def _results(ledger: Ledger, batch: BatchRow, options: argparse.Namespace, ran: 
     bad = [shot for shot in shots if shot.status in (ShotStatus.FAILED, ShotStatus.SKIPPED)]
     code = STOPPED if batch.is_unfinished else FAILED if bad else 0
     run = {"frames": ran.new_frames, "seconds": round(ran.seconds, 1), "exit_code": code}
-    document = described_batch(ledger, batch, BatchView(ledger.root, shots)) | {"run": run}
+    for shot in shots:
+        ran.put(shot)
+    document = described_batch(ledger, batch, ran) | {"run": run}
     results = [json.dumps(document, indent=1)] if options.json else summary(document)
     go_on = f"batch resume {batch.id}{root_words(ledger.root)}"
     if batch.is_unfinished:

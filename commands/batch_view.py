@@ -20,6 +20,7 @@ from .arguments import INTERRUPTED
 
 _DRAW_INTERVAL = 0.25  # seconds between two drawings on a terminal
 _REPORT_INTERVAL = 10.0  # seconds between two lines of progress in a log
+_SHARE = 50  # of the time at most one part goes into drawing, however many shots there are
 _TITLE = 24  # columns for the name of a shot
 _LOST_SHOWN = 3  # frames on which tracks were lost; JSON has all that are kept
 _QUIET = (What.STARTED, What.DONE_BEFORE, What.COMPLETED)  # on a terminal the lines and the totals show it
@@ -82,9 +83,9 @@ class Show:
 
     def refresh(self) -> None:
         """Show how far it is, if it is time to."""
-        if self._clock() < self._next:
+        began = self._clock()
+        if began < self._next:
             return
-        self._next = self._clock() + (_DRAW_INTERVAL if self._screen else _REPORT_INTERVAL)
         for shot in self._view.running:
             self._view.look(shot)
         if self._screen is not None:
@@ -93,6 +94,8 @@ class Show:
             self._screen.draw([*(self._line(shot, width) for shot in running), self._totals()])
         else:
             say(f"{self._totals()}.")
+        took = self._clock() - began
+        self._next = began + max(_DRAW_INTERVAL if self._screen else _REPORT_INTERVAL, _SHARE * took)
 
     def _line(self, shot: ShotRow, width: int) -> str:
         """How far a running shot is, behind its name in so many columns."""

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ..core.catalogue import Entry, Unreadable, catalogue
-from ..core.errors import LeaseHeld, TrackingSessionError, UsageError
+from ..core.errors import FootageUnusable, LeaseHeld, TrackingSessionError, UsageError
+from ..core.footage import describe, find_footage
 from ..core.ledger import FootageKey, ShotSpec
 from ..core.manager import TrackingSessionManager
 from ..core.model import SessionState, SessionStatus
@@ -50,9 +51,10 @@ def settle(root: Path, shots: Sequence[ShotSpec], *, resume: bool, fresh: bool) 
     ]
     if unfinished and not fresh:
         names = [f"{short(one.shot.title)} ({one.said.id})" for one in unfinished[:_SHOWN]]
-        of = f"{len({one.shot.footage for one in unfinished})} of {shots_words(len(shots))}"
-        words = f"{of} have unfinished sessions: {', '.join(names)}{', …' * (len(unfinished) > _SHOWN)}"
-        advice = "go on with them with --resume, or set them aside with --fresh"
+        count = len({one.shot.footage for one in unfinished})
+        have = "has an unfinished session" if count == 1 else "have unfinished sessions"
+        words = f"{count} of {shots_words(len(shots))} {have}: {', '.join(names)}{', …' * (len(unfinished) > _SHOWN)}"
+        advice = "go on with what is recorded with --resume, or set it aside with --fresh"
         if decide(f"{words}.", UsageError(f"{words}: {advice}")) == "fresh":
             asked = {one.shot.footage for one in unfinished}
             _set_aside([one for one in found if one.shot.footage in asked])
@@ -79,11 +81,15 @@ def _set_aside(found: Sequence[_Session]) -> None:
 
 
 def _sessions_of(root: Path, shots: Sequence[ShotSpec]) -> Iterator[_Session]:
-    """The sessions of the shots that have recorded something and were not discarded, newest first."""
+    """The sessions of the shots that have recorded something and were not discarded, newest first.
+
+    `track` knows footage that was moved by its content, and so does this.
+    """
     by_folder: dict[str, list[tuple[FootageKey, ShotSpec]]] = {}
     for shot in shots:
         key = FootageKey.of(shot)
         by_folder.setdefault(key.folder, []).append((key, shot))
+    by_content: dict[str, ShotSpec] | None = None
     for one in catalogue(root, say):
         said = one if isinstance(one, Entry) else one.known
         if said is None:
@@ -92,11 +98,26 @@ def _sessions_of(root: Path, shots: Sequence[ShotSpec]) -> Iterator[_Session]:
             continue
         if said.state == SessionState.DISCARDED or said.status == SessionStatus.NOT_STARTED:
             continue
-        for own in _keys(said):
-            shot = next((shot for key, shot in by_folder.get(own.folder, ()) if key.overlaps(own)), None)
-            if shot is not None:
-                yield _Session(shot, said, is_damaged=isinstance(one, Unreadable))
-                break
+        own = list(_keys(said))
+        found = (shot for mine in own for key, shot in by_folder.get(mine.folder, ()) if key.overlaps(mine))
+        shot = next(found, None)
+        if shot is None and not said.blend and not said.footage_path.exists():
+            by_content = _by_content(shots) if by_content is None else by_content
+            shot = by_content.get(said.fingerprint)
+        if shot is not None:
+            yield _Session(shot, said, is_damaged=isinstance(one, Unreadable))
+
+
+def _by_content(shots: Sequence[ShotSpec]) -> dict[str, ShotSpec]:
+    """The shots by the fingerprint of their footage, but for those that have none; a .blend does not tell it."""
+    found: dict[str, ShotSpec] = {}
+    for shot in shots:
+        if Path(shot.footage).suffix.lower() != ".blend":
+            try:
+                found[describe(find_footage(shot.footage)).fingerprint] = shot
+            except FootageUnusable:
+                pass  # the shot says that itself, when it is its turn
+    return found
 
 
 def _keys(said: Entry) -> Iterator[FootageKey]:

@@ -247,7 +247,7 @@ def test_unfinished_sessions_have_to_be_decided_about(stopped: Path, whole: Repl
     root = stopped / "tracking_sessions"
     (before,) = list_sessions(root)
     done = batch(stopped, "run", "plate")
-    assert done.returncode == 2 and f"unfinished sessions: plate ({before.id})" in done.stderr
+    assert done.returncode == 2 and f"unfinished session: plate ({before.id})" in done.stderr
     assert "--resume" in done.stderr and "--fresh" in done.stderr and not done.stdout
     assert not (root / "batch.db").exists()
     with load_session(session_files(root)[0]) as owner:
@@ -260,6 +260,12 @@ def test_unfinished_sessions_have_to_be_decided_about(stopped: Path, whole: Repl
     new, old = list_sessions(root)
     assert (old.id, old.state, new.state) == (before.id, "discarded", "active")
     compare_replays(load_session(root / "sessions" / f"{new.id}.yaml").replay(), whole)
+
+
+def test_sessions_of_footage_that_was_moved_are_found(stopped: Path) -> None:
+    (stopped / "plate").rename(stopped / "moved")
+    done = batch(stopped, "run", "moved")
+    assert done.returncode == 2 and "1 of 1 shot has an unfinished session: moved (" in done.stderr
 
 
 def test_resume_goes_on_with_them(stopped: Path, whole: Replay) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from tracking_sessions.core.session import list_sessions
 from tracking_sessions.terminal import columns_of, fit
-from tracking_sessions.tests.bpy.commands import LONG, ROOT, copied
+from tracking_sessions.tests.bpy.commands import LONG, ROOT, copied, start, wait_for_frames
 from tracking_sessions.tests.footage import Shot
 from tracking_sessions.tests.pictures import link
 from tracking_sessions.tests.pseudo_terminal import Terminal
@@ -69,6 +69,19 @@ def test_ctrl_c_says_how_to_go_on(job: Path) -> None:
         in terminal.picture.text.replace("\n", "")
     )
     assert "3 shots: " not in terminal.picture.text
+
+
+def test_a_second_terminal_watches_and_leaves(job: Path) -> None:
+    runs = start("batch", "run", "shots", "--tracks=tracks.json", "--jobs=2", cwd=job)
+    wait_for_frames(runs, job / "tracking_sessions", 2)
+    terminal = opened(job, "batch", "info", "--follow")
+    terminal.wait_for("3 shots: ")
+    assert " running" in terminal.picture.text and runs.poll() is None
+    terminal.process.send_signal(signal.SIGINT)
+    code, stdout = terminal.end()
+    assert code == 0 and terminal.picture.text == "" and "Owner:    process " in stdout
+    runs.communicate()
+    assert runs.returncode == 1
 
 
 def test_more_shots_than_lines(job: Path) -> None:

@@ -22,8 +22,8 @@ from .arguments import root_of
 from .batch_view import Show, described_batch, owner_of, root_words, shots_words, summary
 from .unfinished import settle
 
-JOBS_LIMIT = 1000
-_SHOTS_SHOWN = 4
+_LIMIT = 1000  # jobs, and crashes of a shot
+_SHOTS_SHOWN = 3  # for more, a message does not name the whole command
 
 
 class ShotsLeft(TrackingSessionError):
@@ -50,14 +50,25 @@ def run(options: argparse.Namespace) -> list[str]:
     settle(root, shots, resume=options.resume, fresh=options.fresh)
     name = options.name or (Path(os.path.abspath(options.shots[0])).stem if len(options.shots) == 1 else "")
     config = {
-        "jobs": min(options.jobs, JOBS_LIMIT),
-        "crashes": options.crashes,
-        "shots": [os.path.abspath(shot) for shot in options.shots[:_SHOTS_SHOWN]],  # to name them in a message
+        "jobs": min(options.jobs, _LIMIT),
+        "crashes": min(options.crashes, _LIMIT),
+        "command": _again(options) if len(options.shots) <= _SHOTS_SHOWN else [],
     }
     with Ledger(root) as ledger:
         batch = ledger.create(name, shots, config)
         say(f"Batch {batch.id}{f' “{short(name)}”' if name else ''}: {shots_words(len(shots))}, {_at_a_time(batch)}.")
         return _supervise(ledger, batch, options)
+
+
+def _again(options: argparse.Namespace) -> list[str]:
+    """The arguments that mean the same shots wherever they are given; kept with the batch for messages."""
+    said = [os.path.abspath(shot) for shot in options.shots]
+    tracks = os.path.abspath(options.tracks) if options.tracks else None
+    named = {"start": options.start, "end": options.end, "direction": options.direction, "tracks": tracks}
+    said += [f"--{name}={value}" for name, value in named.items() if value is not None]
+    said += ["--detect"] if options.detect else []
+    said += [f"--set={name}={json.dumps(value)}" for name, value in options.settings]
+    return said + ([f"--jobs={options.jobs}"] if options.jobs > 1 else [])
 
 
 def resume(options: argparse.Namespace) -> list[str]:
@@ -100,9 +111,9 @@ def _nothing_to_resume(ledger: Ledger, options: argparse.Namespace) -> list[str]
 
 def _completed_words(root: Path, batch: BatchRow, shots: Sequence[ShotRow]) -> str:
     """What to do in place of resuming it."""
-    given = batch.config.get("shots")
-    named = [str(one) for one in given] if isinstance(given, list) else []  # type: ignore[reportUnknownVariableType]
-    again = f"batch run {shlex.join(named) if 0 < len(named) < _SHOTS_SHOWN else 'SHOT…'}"
+    given = batch.config.get("command")
+    words = shlex.join(map(str, given)) if isinstance(given, list) and given else "SHOT…"
+    again = f"batch run {short(words, len(words))}"
     bad = [shot for shot in shots if shot.status is not ShotStatus.COMPLETED]
     if not bad:
         return (
@@ -175,7 +186,7 @@ def _at_a_time(batch: BatchRow) -> str:
 def _count(batch: BatchRow, key: str, default: int) -> int:
     """A number from the configuration, which anybody may have written."""
     value = batch.config.get(key)
-    return value if isinstance(value, int) and 0 < value <= JOBS_LIMIT else default
+    return value if isinstance(value, int) and 0 < value <= _LIMIT else default
 
 
 # Child processes

@@ -100,7 +100,7 @@ def test_each_shot_is_done_or_says_why(job: Path) -> None:
     assert (done.returncode, done.stdout) == (0, "") and "nothing to resume" in done.stderr
     assert json.loads(batch(job, "resume", "--json").stdout) is None
     done = batch(job, "resume", id)
-    advice = f"batch run {job / 'shots'} --resume"
+    advice = f"batch run {job / 'shots'} --tracks={job / 'tracks.json'} --jobs=2 --resume"
     assert done.returncode == 2 and "1 shot skipped (030)" in done.stderr and advice in done.stderr
     shutil.rmtree(job / "shots" / "030")
     done = batch(job, *shlex.split(advice)[1:], "--json")
@@ -108,7 +108,7 @@ def test_each_shot_is_done_or_says_why(job: Path) -> None:
     assert json.loads(done.stdout)["run"] == {**json.loads(done.stdout)["run"], "frames": 0, "exit_code": 0}
     assert len(list_sessions(job / "tracking_sessions")) == 2
     done = batch(job, "resume", json.loads(done.stdout)["id"])
-    assert done.returncode == 2 and f"To track them anew: batch run {job / 'shots'} --fresh." in done.stderr
+    assert done.returncode == 2 and f"To track them anew: {advice.replace('resume', 'fresh')}." in done.stderr
 
 
 def test_a_list_says_what_is_special_of_each_shot(job: Path) -> None:

@@ -82,6 +82,31 @@ def test_results_can_be_read_by_a_program(machine: Machine) -> None:
     assert json_in(done.stdout) == listed
 
 
+def test_sessions_are_looked_at_and_decided_about_inside_blender(machine: Machine) -> None:
+    for _ in range(2):
+        done = inside(machine, "track", "plate", "--detect", "--json", "--end=5", "--fresh")
+        assert done.returncode == 0, done.stderr
+    one = json.loads(done.stdout)["id"]
+    sessions = machine.folder / "tracking_sessions" / "sessions"
+    (other,) = {path.stem for path in sessions.glob("*.*")} - {one}
+    expected: list[tuple[tuple[str, ...], int, str]] = [
+        (("report", one), 0, f"reports/{one}.html\n"),
+        (("merge", one, other, "-o", "merged.yaml"), 0, "Merged 2 sessions; 5 of 5 are recorded."),
+        (("commit", one), 0, "Committed “shot”"),
+        (("discard", other), 0, "Discarded “shot”"),
+        (("list", "--status=committed"), 0, f"{one}  "),
+        (("clean", "--older-than=0d", "--dry-run"), 0, "2 sessions would be deleted, which frees "),
+        (("clean", "--older-than=0d"), 2, ""),
+        (("delete", other, "--force"), 0, f"Deleted {other}, which freed "),
+        (("clean", "--older-than=0d", "--force"), 0, "1 session deleted, which freed "),
+    ]
+    for arguments, code, words in expected:
+        done = inside(machine, *arguments)
+        assert (done.returncode, "Traceback" in done.stderr) == (code, False), (arguments, done)
+        assert words in done.stdout, (arguments, done)
+    assert list(sessions.iterdir()) == [] and (machine.folder / "merged.yaml").exists()
+
+
 def test_sigterm_stops_it_after_the_frame_in_flight(machine: Machine, shot: Shot, uninterrupted: Markers) -> None:
     root = machine.folder / "tracking_sessions"
     started = machine.start(*COMMAND, *track())

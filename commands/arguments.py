@@ -17,7 +17,7 @@ from ..core.lease import LEASE_TIME
 from ..core.model import SESSION_ID
 from ..core.session import SUFFIXES, TrackingSessionManager, load_session, session_files, sessions_folder
 from ..core.session_file import moment
-from ..terminal import say, short
+from ..terminal import can_ask, say, short
 
 _T = TypeVar("_T")
 
@@ -201,7 +201,7 @@ def latest(root: Path) -> TrackingSessionManager | None:
 
 def agreed(question: str, instead: str, shown: Iterable[str] = ()) -> bool:
     """Show some lines and ask, on a terminal. Raises UsageError with the words `instead` where there is none."""
-    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+    if not can_ask():
         raise UsageError(instead)
     for line in shown:
         say(line)

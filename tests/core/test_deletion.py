@@ -3,12 +3,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from tracking_sessions.commands import arguments
 from tracking_sessions.core import deletion
 from tracking_sessions.core.catalogue import Entry, catalogue
 from tracking_sessions.core.deletion import (
@@ -244,3 +246,26 @@ def test_a_session_that_is_gone_is_an_error_and_not_a_traceback(root: Path) -> N
     delete_files(manager.path)
     with pytest.raises(StorageFailed):
         delete_files(manager.path)
+
+
+def test_what_another_machine_left_is_watched_before_it_is_deleted(root: Path) -> None:
+    manager = make(root)
+    manager.acquire()
+    lease = max(manager.folder.glob("lease.*"))
+    left = lease.read_bytes()
+    manager.close()
+    said, counter = left.split(b"\n", 1)
+    owner = {**json.loads(said), "host": "farm-7", "boot": "another", "machine": "another"}
+    lease.write_bytes(json.dumps(owner).encode() + b"\n" + counter)
+    with pytest.raises(LeaseHeld, match="farm-7") as held:
+        delete_files(manager.path)
+    assert held.value.elsewhere and manager.path.exists()
+
+    waited: list[bool] = []
+
+    def act(wait: bool) -> int | None:
+        waited.append(wait)
+        return delete_files(manager.path, wait=wait, lease_time=0.2)
+
+    assert arguments.patiently(act) and waited == [False, True]
+    assert not manager.path.exists() and not manager.folder.exists()

@@ -256,6 +256,8 @@ def _sessions_of(clip: MovieClip, request: Request, warn: Callable[[str], None])
             return False
         if said.footage_path == footage.first:
             return True
+        if os.path.exists(said.footage_path):
+            return _is_same(said.footage_path, footage.first)  # a copy is another shot
         fingerprint = fingerprint or describe(footage).fingerprint
         return said.fingerprint == fingerprint
 
@@ -272,6 +274,14 @@ def _sessions_of(clip: MovieClip, request: Request, warn: Callable[[str], None])
                 raise
             warn(str(error))
     return found
+
+
+def _is_same(first: Path, second: Path) -> bool:
+    """Whether both names lead to one file, by links or mounts."""
+    try:
+        return os.path.samefile(first, second)
+    except OSError:
+        return False
 
 
 def _place_tracks(editor: ClipEditor, request: Request) -> list[tuple[int, int]]:

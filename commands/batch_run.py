@@ -229,7 +229,7 @@ def _command(root: Path) -> Callable[[ShotRow, Path | None], list[str]]:
             "--events",
             f"--direction={spec.direction}",
         ]
-        for option, value in (("name", spec.name), ("clip", spec.clip), ("tracks", spec.tracks)):
+        for option, value in (("name", spec.title), ("clip", spec.clip), ("tracks", spec.tracks)):
             line += [f"--{option}={value}"] if value else []
         for option, frame in (("start", spec.start), ("end", spec.end)):
             line += [f"--{option}={frame}"] if frame is not None else []

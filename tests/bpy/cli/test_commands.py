@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 import time
 from pathlib import Path
@@ -12,7 +13,7 @@ import bpy
 import pytest
 
 from tracking_sessions.core.replay import Replay
-from tracking_sessions.core.session import load_session
+from tracking_sessions.core.session import load_session, session_files
 from tracking_sessions.tests.bpy.commands import LIMIT, LONG, end, replay_of, run, start, wait_for_frames
 from tracking_sessions.tests.footage import Shot
 from tracking_sessions.tools.kill import (
@@ -269,3 +270,15 @@ def test_list_and_info(stopped: Path, shot: Shot, tracks: Path) -> None:
     run("info", "20", "--root", root, code=2, says=("2 sessions begin with 20",))
     for unknown in ("19990101", "../../x", "x" * 10_000, "\N{SNOWMAN}"):
         run("info", unknown, "--root", root, code=2, says=("There is no session", "“list”"))
+
+
+def test_a_copy_of_footage_is_another_shot_and_a_link_to_it_is_not(shot: Shot, tracks: Path, tmp_path: Path) -> None:
+    root = tmp_path / "sessions"
+    run("track", shot.folder, "--tracks", tracks, "--root", root)
+    shutil.copytree(shot.folder, tmp_path / "copy")
+    (tmp_path / "link").symlink_to(shot.folder)
+    row = json.loads(run("track", tmp_path / "link", "--resume", "--root", root, "--json").stdout)
+    assert row["frames"] == 0
+    row = json.loads(run("track", tmp_path / "copy", "--resume", "--tracks", tracks, "--root", root, "--json").stdout)
+    assert row["frames"] == 29
+    assert len(session_files(root)) == 2

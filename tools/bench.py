@@ -47,7 +47,7 @@ from tracking_sessions.bridge import editor, markers, shot, working_set  # noqa:
 from tracking_sessions.bridge.clip import open_footage  # noqa: E402  # type: ignore[import-not-found]
 from tracking_sessions.core import footage, journal, lease, run, session  # noqa: E402  # type: ignore[import-not-found]
 from tracking_sessions.tests.footage import make_long  # noqa: E402  # type: ignore[import-not-found]
-from tracking_sessions.tools import bench_sessions  # noqa: E402  # type: ignore[import-not-found]
+from tracking_sessions.tools import bench_batch, bench_sessions  # noqa: E402  # type: ignore[import-not-found]
 
 TRACKS = 100
 LOOP = 64  # rendered frames of the clip; the others are the same pictures again
@@ -360,7 +360,8 @@ def measure_memory(clips: Clips, root: Path, frames: int, report: Report) -> Non
 def main() -> int:
     parser = argparse.ArgumentParser(description="Measure tracking against Blender's own tracker.")
     parser.add_argument("--quick", action="store_true", help="a short version: fewer frames, fewer repeats")
-    parser.add_argument("--only", choices=("steps", "parts", "restore", "memory", "sessions"), help="measure only this")
+    tracking = ["memory", "steps", "parts", "restore"]  # memory: in a young process
+    parser.add_argument("--only", choices=(*tracking, "sessions", "batch"), help="measure only this")
     options = parser.parse_args()
     frames = 25
     plan = {10: Plan(frames, 15, 15), 1000: Plan(frames, 3, 3), 4000: Plan(15, 7, 7), 10_000: Plan(5, 1, 15)}
@@ -384,12 +385,14 @@ def main() -> int:
     machine = f"{platform.machine()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}"
     print(f"Blender {bpy.app.version_string}, {machine}", flush=True)
     report = Report()
-    tracking = ["memory", "steps", "parts", "restore"]  # memory: in a young process
-    wanted = [options.only] if options.only else [*tracking, "sessions"]
+    wanted = [options.only] if options.only else [*tracking, "sessions", "batch"]
     with tempfile.TemporaryDirectory(prefix="bench-") as name:
         if "sessions" in wanted:
             wanted.remove("sessions")
             bench_sessions.measure_sessions(Path(name), 1000 if options.quick else 10_000, report)
+        if "batch" in wanted:
+            wanted.remove("batch")
+            bench_batch.measure_batch(Path(name), 100 if options.quick else 1000, report)
         root = Path(name, "sessions")
         clips = Clips(Path(name), max(plan) + 100) if wanted else None
         for part in wanted:

@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a batch costs besides its children: the time of the supervisor in which no child runs."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+from typing import Protocol
+
+from tracking_sessions.core.batch import Supervisor  # type: ignore[import-not-found]
+from tracking_sessions.core.children import Child  # type: ignore[import-not-found]
+from tracking_sessions.core.ledger import BatchStatus, Ledger, ShotSpec  # type: ignore[import-not-found]
+from tracking_sessions.tests.core.shots import make_footage  # type: ignore[import-not-found]
+
+CHILD = Path(__file__).resolve().parent.parent / "tests" / "core" / "batch_child.py"
+FRAMES = 3
+
+
+class Report(Protocol):
+    def target(self, what: str, value: float, limit: float, unit: str) -> None: ...
+
+
+def measure_batch(folder: Path, count: int, report: Report) -> None:
+    """`count` tiny shots, one at a time, in children without Blender: those of Blender live ten times as long."""
+    root = folder / "batch" / "tracking_sessions"
+    specs: list[ShotSpec] = []
+    for number in range(count):
+        footage = make_footage(folder / "batch" / f"{number:04}", FRAMES)
+        (footage / "behave.json").write_text(f'{{"frames": {FRAMES}}}', "utf-8")
+        specs.append(ShotSpec(str(footage)))
+    inside = 0.0
+    look = Child.look
+
+    def timed(child: Child) -> int | None:
+        nonlocal inside
+        code = look(child)
+        inside += time.monotonic() - child.began if code is not None else 0
+        return code
+
+    Child.look = timed
+    try:
+        with Ledger(root) as ledger:
+            batch = ledger.create("bench", specs, {})
+            supervisor = Supervisor(
+                ledger,
+                batch,
+                lambda shot, _: [sys.executable, str(CHILD), str(root), shot.spec.footage],
+                lambda _: None,
+                jobs=1,
+            )
+            begun = time.monotonic()
+            status = supervisor.run(lambda: "", lambda: None).status
+            took = time.monotonic() - begun
+    finally:
+        Child.look = look
+    assert status is BatchStatus.COMPLETED
+    print(f"\n{count:,} shots of {FRAMES} frames, {took / count * 1e3:.0f} ms each", flush=True)
+    report.target("outside children, as a share of a batch", 100 * (1 - inside / took), 5, " %")

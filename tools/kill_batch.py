@@ -47,23 +47,24 @@ def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
 class Night:
     """The shots in a folder, their batch, and what is known of it."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, quick: bool) -> None:
         self.folder = folder
         self.root = folder / "tracking_sessions"
         self.entries: list[dict[str, Any]] = []
-        self._make_shots()
+        self._make_shots(quick)
         self.manifest = folder / "night.yaml"
         self.manifest.write_text(json.dumps({"shots": self.entries}), encoding="utf-8")  # JSON is YAML
         self._spoilt = False
 
-    def _make_shots(self) -> None:
+    def _make_shots(self, quick: bool) -> None:
         from tracking_sessions.tests.footage import make_shot
         from tracking_sessions.tools.kill import write_tracks
 
         lengths = [120, 200, 90, 300, 160, 100, 240, 150, 30, 30, 30, 120]
-        for number, frames in enumerate(lengths, 1):
+        width, height = (320, 180) if quick else (480, 270)
+        for number, frames in enumerate([max(24, one // 3) for one in lengths] if quick else lengths, 1):
             place = self.folder / f"shot{number:02}"
-            shot = make_shot(place / "plate", frames, 480, 270, seed=number, tracks=16)
+            shot = make_shot(place / "plate", frames, width, height, seed=number, tracks=12)
             direction = ("forward", "backward", "both")[number % 3] if number <= GOOD else "forward"
             start = {"forward": 1, "backward": frames, "both": frames // 2}[direction]
             match = ("KEYFRAME", "PREV_FRAME")[number % 2] if number <= GOOD else "KEYFRAME"
@@ -223,7 +224,8 @@ def _sessions(root: Path) -> list[Any]:
 def main() -> int:
     parser = argparse.ArgumentParser(description="Kill a batch at random instants until it is done.")
     parser.add_argument("--kills", type=int, default=30, help="at least so many (default: 30)")
-    parser.add_argument("--seed", type=int, default=None)
+    parser.add_argument("--seed", type=int, default=None, help="the same kills again, as far as time allows")
+    parser.add_argument("--quick", action="store_true", help="shorter shots in smaller pictures, for ten kills at most")
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("-v", "--verbose", action="store_true")
     options = parser.parse_args()
@@ -232,7 +234,7 @@ def main() -> int:
     chance = random.Random(seed)
     print(f"seed {seed}", flush=True)
     with tempfile.TemporaryDirectory(prefix="kill_batch_") as name:
-        night = Night(Path(name))
+        night = Night(Path(name), quick=options.quick)
         try:
             kills = _kill(night, chance, options)
             shots, markers = check_end(night)
@@ -252,7 +254,7 @@ def _kill(night: Night, chance: random.Random, options: argparse.Namespace) -> C
     until = time.monotonic() + LIMIT
     while time.monotonic() < until:
         wanted = options.kills - sum(kills.values())
-        pause = time.monotonic() + chance.uniform(0.1, 3.0)
+        pause = time.monotonic() + chance.uniform(0.1, 1.5 if options.quick else 3.0)
         sizes: dict[int, int] = {}
         spoils = False
         while time.monotonic() < pause and process.poll() is None and not spoils:

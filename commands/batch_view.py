@@ -196,7 +196,8 @@ def _lost_words(lost: dict[int, list[str]]) -> str:
     said = [f"{_tracks(len(lost[frame]))} at frame {frame}" for frame in frames[:_LOST_SHOWN]]
     if len(frames) > _LOST_SHOWN:
         more = sum(len(lost[frame]) for frame in frames[_LOST_SHOWN:])
-        said.append(f"{_tracks(more)} at {len(frames) - _LOST_SHOWN} more frames")
+        count = len(frames) - _LOST_SHOWN
+        said.append(f"{_tracks(more)} at {count} more frame{'s' if count > 1 else ''}")
     return ", ".join(said)
 
 

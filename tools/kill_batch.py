@@ -124,18 +124,18 @@ class Night:
         from tracking_sessions.core.ledger import Ledger, ShotStatus
         from tracking_sessions.core.model import SessionStatus
 
-        sessions = self.sessions()
         with Ledger(self.root, readonly=True) as ledger:
             if ledger.check():
                 raise Difference(f"the ledger is damaged: {ledger.check()}")
-            for batch in ledger.batches():
-                for shot in ledger.shots(batch.id):
-                    session = sessions.get(shot.spec.name)
-                    if shot.session and (session is None or session.session.id != shot.session):
-                        raise Difference(f"{shot.spec.name} is in session {shot.session}, says the ledger")
-                    done = session is not None and session.session.status is SessionStatus.TRACKING_COMPLETE
-                    if shot.status is ShotStatus.COMPLETED and not done:
-                        raise Difference(f"{shot.spec.name} is completed in the ledger only")
+            shots = [shot for batch in ledger.batches() for shot in ledger.shots(batch.id)]
+        sessions = self.sessions()  # read after the ledger, as others go on
+        for shot in shots:
+            session = sessions.get(shot.spec.name)
+            if shot.session and (session is None or session.session.id != shot.session):
+                raise Difference(f"{shot.spec.name} is in session {shot.session}, says the ledger")
+            done = session is not None and session.session.status is SessionStatus.TRACKING_COMPLETE
+            if shot.status is ShotStatus.COMPLETED and not done:
+                raise Difference(f"{shot.spec.name} is completed in the ledger only")
 
 
 def children_of(pid: int) -> list[int]:
@@ -152,7 +152,7 @@ def lives(pid: int) -> bool:
         return False
 
 
-def kill_supervisor(process: subprocess.Popen[str], night: Night) -> None:
+def kill_supervisor(process: subprocess.Popen[str]) -> None:
     children = children_of(process.pid)
     process.kill()
     killed = time.monotonic()
@@ -161,7 +161,6 @@ def kill_supervisor(process: subprocess.Popen[str], night: Night) -> None:
         if time.monotonic() - killed > 1.0:
             raise Difference("a child outlives its supervisor by a second")
         time.sleep(0.005)
-    night.check_ledger()
 
 
 def kill_child(process: subprocess.Popen[str], chance: random.Random, sizes: dict[int, int]) -> bool:
@@ -276,9 +275,10 @@ def _kill(night: Night, chance: random.Random, options: argparse.Namespace) -> C
             time.sleep(0.02)
         else:
             if process.poll() is None:
-                kill_supervisor(process, night)
+                kill_supervisor(process)
                 kills["supervisor"] += 1
                 process = night.start("resume")
+        night.check_ledger()
         if options.verbose:
             print(f"{dict(kills)}", flush=True)
     process.kill()

@@ -60,7 +60,7 @@ class Night:
         from tracking_sessions.tests.footage import make_shot
         from tracking_sessions.tools.kill import write_tracks
 
-        lengths = [120, 200, 90, 300, 160, 100, 240, 150, 30, 30, 30, 120]
+        lengths = [150, 240, 120, 360, 200, 120, 300, 180, 30, 30, 30, 150]
         width, height = (320, 180) if quick else (480, 270)
         for number, frames in enumerate([max(24, one // 3) for one in lengths] if quick else lengths, 1):
             place = self.folder / f"shot{number:02}"
@@ -253,7 +253,7 @@ def _kill(night: Night, chance: random.Random, options: argparse.Namespace) -> C
     until = time.monotonic() + LIMIT
     while time.monotonic() < until:
         wanted = options.kills - sum(kills.values())
-        pause = time.monotonic() + chance.uniform(0.1, 1.5 if options.quick else 3.0)
+        pause = time.monotonic() + chance.uniform(0.1, 1.5 if options.quick else 2.0)
         sizes: dict[int, int] = {}
         spoils = False
         while time.monotonic() < pause and process.poll() is None and not spoils:

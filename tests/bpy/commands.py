@@ -3,11 +3,14 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +21,7 @@ from tracking_sessions.tools.kill import (
     recorded_frames,
     session_file,
 )
+from tracking_sessions.tools.kill_batch import children_of
 
 ROOT = Path(__file__).resolve().parents[2]
 LIMIT = 120.0  # seconds for a process
@@ -88,3 +92,16 @@ def spoiled(path: Path, change: Callable[[bytes], bytes]) -> Path:
 def flipped(data: bytes) -> bytes:
     middle = len(data) // 2
     return data[:middle] + bytes([data[middle] ^ 0x55]) + data[middle + 1 :]
+
+
+@contextmanager
+def children_stopped(process: subprocess.Popen[str]) -> Iterator[None]:
+    """Time stands still for what the batch tracks, however long something else takes."""
+    children = children_of(process.pid)
+    for pid in children:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for pid in children:
+            os.kill(pid, signal.SIGCONT)

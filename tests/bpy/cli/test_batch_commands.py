@@ -19,12 +19,18 @@ import pytest
 from tracking_sessions.core.ledger import Ledger
 from tracking_sessions.core.replay import Replay
 from tracking_sessions.core.session import list_sessions, load_session, session_files
-from tracking_sessions.tests.bpy.commands import LIMIT, LONG, copied, flipped, run, spoiled, start
+from tracking_sessions.tests.bpy.commands import LIMIT, LONG, children_stopped, copied, flipped, run, spoiled, start
 from tracking_sessions.tests.footage import Shot
 from tracking_sessions.tests.pictures import link
 from tracking_sessions.tools.kill import compare_replays, recorded_frames
 
 FRAMES = 8
+
+
+def listens(process: subprocess.Popen[str]) -> bool:
+    """Whether the process handles SIGTERM by now."""
+    status = Path(f"/proc/{process.pid}/status").read_text("utf-8")
+    return bool(int(status.partition("SigCgt:")[2].split()[0], 16) >> signal.SIGTERM - 1 & 1)
 
 
 @pytest.fixture
@@ -220,19 +226,21 @@ def test_one_supervisor_at_a_time_and_anybody_may_watch(night: Path) -> None:
     root = night / "tracking_sessions"
     process = start("batch", "run", "night.yaml", cwd=night)
     wait_until(lambda: frames_of_long(root) >= 5, process)
-    done = batch(night, "resume")
-    assert done.returncode == 75 and f"is run by process {process.pid} on " in done.stderr and not done.stdout
-    assert (
-        f"process {process.pid} on "
-        in document(night)["owner"]
-        == json.loads(batch(night, "list", "--json").stdout)[0]["owner"]
-    )
-    leaves = start("batch", "info", "--follow", cwd=night)
-    follower = start("batch", "info", "--follow", "--json", cwd=night)
-    time.sleep(1)
-    leaves.send_signal(signal.SIGINT)
-    stdout, stderr = leaves.communicate(timeout=LIMIT)
-    assert (leaves.returncode, stderr) == (0, "") and "Status:   in progress\n" in stdout and process.poll() is None
+    with children_stopped(process):
+        done = batch(night, "resume")
+        assert done.returncode == 75 and f"is run by process {process.pid} on " in done.stderr and not done.stdout
+        assert (
+            f"process {process.pid} on "
+            in document(night)["owner"]
+            == json.loads(batch(night, "list", "--json").stdout)[0]["owner"]
+        )
+        leaves = start("batch", "info", "--follow", cwd=night)
+        follower = start("batch", "info", "--follow", "--json", cwd=night)
+        for one in (leaves, follower):
+            wait_until(lambda one=one: listens(one), one)
+        leaves.send_signal(signal.SIGINT)
+        stdout, stderr = leaves.communicate(timeout=LIMIT)
+        assert (leaves.returncode, stderr) == (0, "") and "Status:   in progress\n" in stdout
     assert process.wait(LIMIT) == 0
     stdout, stderr = follower.communicate(timeout=LIMIT)
     assert follower.returncode == 0 and json.loads(stdout)["status"] == "completed"

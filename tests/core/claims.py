@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Processes that claim and finish the shots of a batch until they are killed. What they were told is in their logs."""
+"""Ledgers to claim shots from, and processes that do until they are killed; what they were told is in their logs."""
 
 from __future__ import annotations
 
@@ -11,8 +11,29 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tracking_sessions.core import ledger_file
 from tracking_sessions.core.ledger import Ledger, ShotSpec, ShotStatus
+
+posix = pytest.mark.skipif(os.name != "posix", reason="signals, fork and limits of POSIX")
+PENDING, PROCESSING, COMPLETED, FAILED, SKIPPED = ShotStatus
+
+
+def everything_dead(batch: str) -> bool:
+    return False
+
+
+def everything_live(batch: str) -> bool:
+    return True
+
+
+def make(ledger: Ledger, count: int = 3, name: str = "night") -> str:
+    return ledger.create(name, specs(ledger.root.parent, count), {"jobs": 2}).id
+
+
+def statuses(ledger: Ledger, batch: str) -> list[ShotStatus]:
+    return [shot.status for shot in ledger.shots(batch)]
 
 
 def specs(folder: Path, count: int) -> list[ShotSpec]:

@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 import os
+import subprocess
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from tracking_sessions.core.ledger import Ledger
 from tracking_sessions.tests.core.commands import Commands
 
 
@@ -25,3 +28,32 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 @pytest.fixture
 def commands(tmp_path: Path, environment: dict[str, str]) -> Commands:
     return Commands(tmp_path / "tracking_sessions", environment)
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """A session folder in that of a project."""
+    return tmp_path / "project" / "tracking_sessions"
+
+
+@pytest.fixture
+def ledger(root: Path) -> Iterator[Ledger]:
+    with Ledger(root) as opened:
+        yield opened
+
+
+@pytest.fixture
+def mounted(tmp_path: Path) -> Iterator[Callable[[str], Path]]:
+    """Makes a disk in memory of a size such as 256k."""
+    disk = tmp_path / "disk"
+
+    def mount(size: str) -> Path:
+        disk.mkdir()
+        command = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", disk]
+        if subprocess.run(command, capture_output=True, check=False).returncode:
+            pytest.skip("mounting a small disk takes root")
+        return disk
+
+    yield mount
+    if os.path.ismount(disk):
+        subprocess.run(["umount", "-l", disk], check=True)

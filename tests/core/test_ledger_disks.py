@@ -1,0 +1,182 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The ledger of batches beside other writers, and on disks that are full, far away or not to be written."""
+
+import errno
+import os
+import sqlite3
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tracking_sessions.core import ledger_file
+from tracking_sessions.core.errors import (
+    LedgerBusy,
+    LedgerUnreadable,
+    StorageFailed,
+)
+from tracking_sessions.core.ledger import (
+    BatchStatus,
+    Ledger,
+    ledger_path,
+)
+from tracking_sessions.core.ledger_file import network_kind
+from tracking_sessions.tests.core.claims import (
+    COMPLETED,
+    everything_dead,
+    make,
+    posix,
+)
+from tracking_sessions.tests.core.shots import run_child
+
+
+def test_another_writer_is_waited_for_and_then_told(
+    ledger: Ledger, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batch = make(ledger)
+    monkeypatch.setattr(ledger_file, "BUSY_TIME", 0.2)
+    holder = sqlite3.connect(ledger_path(root), isolation_level=None)
+    holder.execute("BEGIN IMMEDIATE")
+    with Ledger(root) as other:
+        assert len(other.shots(batch)) == 3  # reading goes on
+        with pytest.raises(LedgerBusy, match="held by another process"):
+            other.claim(batch, everything_dead)
+        holder.execute("ROLLBACK")
+        assert other.claim(batch, everything_dead).number == 1
+    holder.close()
+
+
+def test_a_ledger_on_a_network_mount_keeps_a_rollback_journal(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def mode() -> str:
+        connection = sqlite3.connect(ledger_path(root))
+        (found,) = connection.execute("PRAGMA journal_mode").fetchone()
+        connection.close()
+        return str(found)
+
+    with Ledger(root) as ledger:
+        batch = make(ledger)
+    assert mode() == "wal"
+    monkeypatch.setattr(ledger_file, "network_kind", lambda folder: "nfs4")
+    with Ledger(root) as ledger:
+        ledger.claim(batch, everything_dead)
+        assert ledger.journal == "delete"
+    assert mode() == "delete"
+    monkeypatch.undo()
+    with Ledger(root) as ledger:  # somebody may still have it open over there
+        assert ledger.claim(batch, everything_dead).number == 2
+    assert mode() == "delete"
+
+
+def test_mounts_tell_which_folders_lie_on_a_network(tmp_path: Path) -> None:
+    place = os.path.realpath(tmp_path).replace(" ", "\\040")
+    (tmp_path / "a b" / "c").mkdir(parents=True)
+    mounts = (
+        f"/dev/sda1 / ext4 rw 0 0\nserver:/x {place}/a\\040b nfs4 rw 0 0\n"
+        f"tmpfs {place}/a\\040b/c tmpfs rw 0 0\n//s/y {place}/cifs cifs rw 0 0\nme@h: {place}/ssh fuse.sshfs rw 0 0\n"
+    )
+    found = [network_kind(tmp_path / name, mounts) for name in ("", "a b", "a b/x", "a b/c", "a bc", "cifs/x", "ssh")]
+    assert found == ["", "nfs4", "nfs4", "", "", "cifs", "fuse.sshfs"]
+
+
+FULL = """
+import resource, signal
+from pathlib import Path
+from tracking_sessions.core.errors import StorageFailed
+from tracking_sessions.core.ledger import Ledger
+from tracking_sessions.tests.core import claims
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]),) * 2)
+try:
+    root = Path(sys.argv[1])
+    with Ledger(root) as ledger:
+        batch = ledger.create("night", claims.specs(root, 40), {}).id
+    print("batch", batch)
+    claims.work(root, batch, print)
+except StorageFailed as error:
+    print(error)
+"""
+
+
+@posix
+@pytest.mark.parametrize("limit", [0, 1000, 5000, 20_000, 36_000, 50_000, 70_000, 100_000, 200_000, 500_000])
+def test_a_file_that_may_not_grow_any_more_loses_nothing(root: Path, limit: int) -> None:
+    lines = run_child(FULL, root, limit).splitlines()
+    assert "cannot be written" in lines[-1] and "mend it, then resume" in lines[-1]
+    with Ledger(root) as ledger:
+        assert ledger.check() == []
+        if not lines[0].startswith("batch"):
+            assert len(ledger.batches()) in (0, 1)
+            return
+        batch = lines[0].split()[1]
+        done = {int(line.split()[1]) for line in lines if line.startswith("finished")}
+        found = {shot.number for shot in ledger.shots(batch) if shot.status is COMPLETED}
+        assert done <= found and len(found - done) <= 1
+        ledger.put_back(batch)
+        rest = [shot.number for shot in iter(lambda: ledger.claim(batch, everything_dead), None)]
+        assert sorted({*found, *rest}) == list(range(1, 41)) and len(found) + len(rest) == 40
+
+
+@pytest.fixture
+def disk(mounted: Callable[[str], Path]) -> Path:
+    return mounted("400k")
+
+
+def test_a_disk_that_is_really_full_loses_nothing(disk: Path) -> None:
+    with Ledger(disk) as ledger:
+        batch = make(ledger, 200)
+        first = ledger.finish(ledger.claim(batch, everything_dead), COMPLETED)
+        filling = disk / "filling"
+        with pytest.raises(OSError), filling.open("wb", buffering=0) as file:
+            while True:
+                file.write(bytes(512))
+        with pytest.raises(StorageFailed, match=r"The disk is full.*mend it, then resume"):
+            for _ in range(200):
+                ledger.finish(ledger.claim(batch, everything_dead), COMPLETED, "x" * 4000)
+        with pytest.raises(StorageFailed, match="The disk is full"):
+            for _ in range(200):
+                ledger.set_status(batch, BatchStatus.PAUSED)
+                ledger.claim(batch, everything_dead)
+        assert ledger.shots(batch)[0] == first and ledger.check() == []
+        filling.unlink()
+        ledger.put_back(batch)
+        assert ledger.claim(batch, everything_dead) and ledger.check() == []
+
+
+def test_a_full_disk_lets_nobody_begin_and_says_so(disk: Path) -> None:
+    with Ledger(disk) as ledger:
+        make(ledger)
+    filling = disk / "filling"
+    with pytest.raises(OSError), filling.open("wb", buffering=0) as file:
+        while True:
+            file.write(bytes(512))
+    with pytest.raises(StorageFailed, match="The disk is full"), Ledger(disk) as ledger:
+        make(ledger)
+
+
+def test_a_read_only_disk_can_be_read_and_says_why_it_is_not_written(disk: Path) -> None:
+    with Ledger(disk) as ledger:
+        batch = make(ledger)
+    subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
+    with Ledger(disk, readonly=True) as ledger:
+        assert len(ledger.shots(batch)) == 3
+    with pytest.raises(StorageFailed, match="cannot be written: The disk is read-only"), Ledger(disk) as ledger:
+        ledger.claim(batch, everything_dead)
+
+
+def test_who_may_not_look_is_not_told_that_there_are_no_batches(
+    ledger: Ledger, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def denied(path: object, *_: object, **__: object) -> os.stat_result:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    make(ledger)
+    monkeypatch.setattr(os, "stat", denied)  # root may look everywhere
+    with pytest.raises(LedgerUnreadable, match=r"Permission denied.*ask for the right"):
+        Ledger(root, readonly=True)
+
+
+def test_a_missing_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(StorageFailed):
+        Ledger(tmp_path / "file" / "root")

@@ -35,16 +35,21 @@ def start(*arguments: str | Path, python: tuple[str, ...] = (), **options: Any) 
     return subprocess.Popen(command, text=True, **options)
 
 
-def end(process: subprocess.Popen[str], code: int, *words: str) -> Outcome:
-    """Wait for the process; check its exit code, and that its last words say these and show no traceback."""
+def printed(process: subprocess.Popen[str]) -> tuple[str, str]:
+    """Wait for the process; standard output and standard error, which shows no traceback."""
     try:
         stdout, stderr = process.communicate(timeout=LIMIT)
     except subprocess.TimeoutExpired:
         process.kill()
         process.communicate()
         raise
-    stdout, stderr = stdout or "", stderr or ""
-    assert "Traceback" not in stderr, stderr
+    assert "Traceback" not in (stderr or ""), stderr
+    return stdout or "", stderr or ""
+
+
+def end(process: subprocess.Popen[str], code: int, *words: str) -> Outcome:
+    """Wait for the process; check its exit code, and that its last words say these and show no traceback."""
+    stdout, stderr = printed(process)
     assert process.returncode == code, (process.returncode, stdout, stderr)
     for word in words:
         assert word in stderr, (word, stderr)

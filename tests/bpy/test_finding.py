@@ -238,14 +238,14 @@ def test_a_fresh_session_is_kept_where_the_file_is_now(footage: Footage, file: P
     assert look(open_file(other).clip).frames == 6
 
 
-@pytest.mark.parametrize("mark", ["../../work/tracking_sessions/sessions/{} 1 100", "{} 1 100"])
+@pytest.mark.parametrize("mark", ["../../{folder}/tracking_sessions/sessions/{id} 1 100", "{id} 1 100"])
 def test_a_mark_leads_nowhere_but_into_session_folders(footage: Footage, file: Path, other: Path, mark: str) -> None:
     track(new_file(footage, file), 1, 6)
     session = session_of(file).session.id
     start_blender_anew()
     editor = new_file(footage, other)
-    editor.clip["tracking_sessions"] = mark.format(session)
-    editor.clip["tracking_sessions_folder"] = "../work/tracking_sessions"
+    editor.clip["tracking_sessions"] = mark.format(folder=file.parent.name, id=session)
+    editor.clip["tracking_sessions_folder"] = f"../{file.parent.name}/tracking_sessions"
     assert look(editor.clip) == overview.Overview()
 
 

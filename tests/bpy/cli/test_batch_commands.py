@@ -19,7 +19,17 @@ import pytest
 from tracking_sessions.core.ledger import Ledger
 from tracking_sessions.core.replay import Replay
 from tracking_sessions.core.session import list_sessions, load_session, session_files
-from tracking_sessions.tests.bpy.commands import LIMIT, LONG, children_stopped, copied, flipped, run, spoiled, start
+from tracking_sessions.tests.bpy.commands import (
+    LIMIT,
+    LONG,
+    children_stopped,
+    copied,
+    flipped,
+    printed,
+    run,
+    spoiled,
+    start,
+)
 from tracking_sessions.tests.footage import Shot
 from tracking_sessions.tests.pictures import link
 from tracking_sessions.tools.kill import compare_replays, recorded_frames
@@ -50,13 +60,7 @@ def job(shot: Shot, tracks: Path, tmp_path: Path) -> Path:
 def batch(folder: Path, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
     """A batch command to its end. What it says last is a sentence, and no traceback."""
     process = start("batch", *arguments, cwd=folder)
-    try:
-        stdout, stderr = process.communicate(timeout=LIMIT)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.communicate()
-        raise
-    assert "Traceback" not in stderr, stderr
+    stdout, stderr = printed(process)
     assert not stderr or stderr.endswith(".\n") or process.returncode == 2, stderr
     return subprocess.CompletedProcess(process.args, process.returncode, stdout, stderr)
 

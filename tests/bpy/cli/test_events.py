@@ -13,15 +13,13 @@ import pytest
 
 from tracking_sessions.core.journal import MARKER
 from tracking_sessions.core.session import load_session
-from tracking_sessions.tests.bpy.commands import LIMIT, run, start, wait_for_frames
+from tracking_sessions.tests.bpy.commands import printed, run, start, wait_for_frames
 from tracking_sessions.tests.footage import Shot
 from tracking_sessions.tools.kill import session_file
 
 
 def events(process: subprocess.Popen[str]) -> list[dict[str, Any]]:
-    stdout, stderr = process.communicate(timeout=LIMIT)
-    assert "Traceback" not in stderr
-    return [json.loads(line) for line in stdout.splitlines()]
+    return [json.loads(line) for line in printed(process)[0].splitlines()]
 
 
 def test_a_line_when_tracking_begins_and_one_when_it_is_done(shot: Shot, tracks: Path, tmp_path: Path) -> None:

@@ -145,7 +145,9 @@ class BatchRuns(TrackingSessionError):
     def __init__(self, batch: str, owner: str) -> None:
         self.batch = batch
         self.owner = owner
-        super().__init__(f"The batch {batch} is run by {owner}: watch it with: batch info {batch} --follow")
+        super().__init__(
+            f"The batch {batch} is run by {owner}: watch it with the same --root and: batch info {batch} --follow"
+        )
 
 
 class LeaseLost(TrackingSessionError):

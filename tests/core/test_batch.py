@@ -18,9 +18,10 @@ import pytest
 
 from tracking_sessions.core import batch as module
 from tracking_sessions.core.batch import News, Supervisor, What
+from tracking_sessions.core.children import PARENT
 from tracking_sessions.core.errors import BatchRuns
 from tracking_sessions.core.journal import FRAME_HEAD, JournalReader, RecordType
-from tracking_sessions.core.ledger import BatchRow, BatchStatus, Ledger, ShotRow, ShotSpec, ShotStatus
+from tracking_sessions.core.ledger import BatchRow, BatchStatus, Ledger, ShotRow, ShotSpec, ShotStatus, batch_folder
 from tracking_sessions.core.model import SessionStatus
 from tracking_sessions.core.session import load_session, sessions_folder
 from tracking_sessions.tests.core.shots import make_footage
@@ -243,6 +244,35 @@ def test_children_die_with_their_supervisor_and_nothing_is_tracked_twice(root: P
         assert kills >= 2
         check(ledger, batch)
         assert {shot.status for shot in ledger.shots(batch.id)} == {ShotStatus.COMPLETED}
+
+
+def test_a_child_dies_with_its_supervisor_in_the_middle_of_a_frame(root: Path, tmp_path: Path) -> None:
+    with Ledger(root) as ledger:
+        batch = ledger.create("", make_shots(tmp_path, {"delay": 60}), {})
+        process = start(root, batch)
+    assert process.stdout is not None
+    while not (pids := process.stdout.readline().split()):
+        pass
+    log = batch_folder(root, batch.id) / "1.log"
+    while "from frame 1, 3 tracks" not in log.read_text("utf-8"):
+        time.sleep(0.01)
+    time.sleep(0.5)  # so that it is in its first step, and looks at nothing for a minute
+    process.kill()
+    process.wait()
+    until = time.monotonic() + 1
+    while _lives(int(pids[0])):
+        assert time.monotonic() < until
+        time.sleep(0.01)
+
+
+def test_a_child_whose_supervisor_is_gone_stops_where_the_system_does_not_end_it(root: Path, tmp_path: Path) -> None:
+    (shot,) = make_shots(tmp_path, {})
+    environment = {**os.environ, PARENT: str(os.getppid())}  # a process that lives, but did not start it
+    arguments = [sys.executable, str(CHILD), str(root), shot.footage]
+    done = subprocess.run(arguments, env=environment, capture_output=True, text=True, check=False, timeout=60)
+    said = json.loads(done.stdout.splitlines()[-1])
+    assert (done.returncode, said["kind"]) == (75, "Interrupted")
+    assert said["error"].startswith("The batch was ended: stopped after frame 1, which is recorded")
 
 
 def test_two_supervisors_do_not_run_one_batch(root: Path, tmp_path: Path) -> None:

@@ -163,17 +163,17 @@ def kill_supervisor(process: subprocess.Popen[str]) -> None:
         time.sleep(0.005)
 
 
-def kill_child(process: subprocess.Popen[str], chance: random.Random, sizes: dict[int, int]) -> bool:
+def kill_child(process: subprocess.Popen[str], chance: random.Random, seen: dict[int, int]) -> bool:
     """Kill one that has recorded something, so that no crash without progress is counted against its shot."""
     for pid in chance.sample(found := children_of(process.pid), len(found)):
         try:
-            grown = sum(1 for one in os.scandir(f"/proc/{pid}/fd") if "journal." in os.readlink(one.path))
+            journals = sum(1 for one in os.scandir(f"/proc/{pid}/fd") if "journal." in os.readlink(one.path))
         except OSError:
             continue
-        if grown and sizes.setdefault(pid, 0) >= 2:
+        if journals and seen.setdefault(pid, 0) >= 2:
             os.kill(pid, signal.SIGKILL)
             return True
-        sizes[pid] = sizes.get(pid, 0) + grown
+        seen[pid] = seen.get(pid, 0) + journals
     return False
 
 
@@ -254,7 +254,7 @@ def _kill(night: Night, chance: random.Random, options: argparse.Namespace) -> C
     while time.monotonic() < until:
         wanted = options.kills - sum(kills.values())
         pause = time.monotonic() + chance.uniform(0.1, 1.5 if options.quick else 2.0)
-        sizes: dict[int, int] = {}
+        seen: dict[int, int] = {}
         spoils = False
         while time.monotonic() < pause and process.poll() is None and not spoils:
             spoils = night.spoil()
@@ -269,7 +269,7 @@ def _kill(night: Night, chance: random.Random, options: argparse.Namespace) -> C
             continue
         kills_child = chance.random() < 0.6 and not spoils
         while kills_child and process.poll() is None and time.monotonic() < pause + 2:
-            if kill_child(process, chance, sizes):
+            if kill_child(process, chance, seen):
                 kills["child"] += 1
                 break
             time.sleep(0.02)

@@ -316,11 +316,19 @@ def test_a_batch_goes_on_where_its_folder_was_moved_to(tmp_path: Path, what: str
         root = tmp_path / "elsewhere" / "sessions"
         root.parent.mkdir()
         (job / "tracking_sessions").rename(root)
+    known: list[bool] = []
+
+    def line(shot: ShotRow, session: Path | None) -> Sequence[str]:
+        known.append(session is not None)
+        return command(root)(shot, session)
+
     with Ledger(root) as ledger:
         for shot in ledger.shots(batch.id):
             assert Path(shot.spec.footage).is_dir()
-        assert supervise(ledger, batch, told).status is BatchStatus.COMPLETED
+        supervisor = Supervisor(ledger, batch, line, told.news.append, jobs=2)
+        assert supervisor.run(lambda: "", lambda: None).status is BatchStatus.COMPLETED
         check(ledger, batch)
+    assert known == [what == "both"] * 2, "a session that does not find its footage is not resumed by itself"
 
 
 def test_signals_reach_the_children_from_the_supervisor_only(root: Path, tmp_path: Path) -> None:

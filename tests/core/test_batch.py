@@ -43,6 +43,11 @@ def command(root: Path) -> Callable[[ShotRow, Path | None], Sequence[str]]:
     return lambda shot, session: [sys.executable, str(CHILD), str(root), shot.spec.footage]
 
 
+def begun(ledger: Ledger, batch: BatchRow) -> bool:
+    """Whether all shots have a session."""
+    return all(shot.session for shot in ledger.shots(batch.id))
+
+
 class Told:
     """What a supervisor tells, and how often it looked."""
 
@@ -150,8 +155,13 @@ def test_a_stop_lets_each_child_record_its_frame_and_the_next_supervisor_goes_on
     told = Told()
     with Ledger(root) as ledger:
         batch = ledger.create("", make_shots(tmp_path, *[{"delay": 0.1, "frames": 20}] * 3), {})
-        begun = time.monotonic()
-        row = supervise(ledger, batch, told, stop=lambda: "SIGINT" if time.monotonic() - begun > 1.5 else "")
+
+        def stop() -> str:
+            first, second, _ = ledger.shots(batch.id)
+            recorded_some = first.session and second.session and sum(recorded(root, first.session).values()) > 2
+            return "SIGINT" if recorded_some else ""
+
+        row = supervise(ledger, batch, told, stop=stop)
         assert row.status is BatchStatus.PAUSED
         check(ledger, batch)
         shots = ledger.shots(batch.id)
@@ -178,7 +188,7 @@ def test_a_session_that_somebody_has_is_waited_for(root: Path, tmp_path: Path, m
     told = Told()
     with Ledger(root) as ledger:
         batch = ledger.create("", make_shots(tmp_path, {"delay": 0.1, "frames": 20}), {})
-        supervise(ledger, batch, told, stop=lambda: "enough" if told.looks > 6 else "")
+        supervise(ledger, batch, told, stop=lambda: "enough" if begun(ledger, batch) else "")
         (shot,) = ledger.shots(batch.id)
         held = load_session(sessions_folder(root) / f"{shot.session}.yaml")
         held.acquire()
@@ -306,9 +316,10 @@ def test_a_batch_goes_on_where_its_folder_was_moved_to(tmp_path: Path, what: str
     job = tmp_path / "job"
     told = Told()
     with Ledger(job / "tracking_sessions") as ledger:
-        batch = ledger.create("", make_shots(job, *[{"delay": 0.05, "frames": 20}] * 2), {})
-        supervise(ledger, batch, told, stop=lambda: "moving" if told.looks > 8 else "")
-        assert all(shot.session for shot in ledger.shots(batch.id))
+        batch = ledger.create("", make_shots(job, *[{"delay": 0.1, "frames": 40}] * 2), {})
+        supervise(ledger, batch, told, stop=lambda: "moving" if begun(ledger, batch) else "")
+        shots = ledger.shots(batch.id)
+        assert all(shot.session and shot.status is ShotStatus.PENDING for shot in shots)
     if what == "both":
         job.rename(tmp_path / "moved")
         root = tmp_path / "moved" / "tracking_sessions"

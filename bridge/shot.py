@@ -44,6 +44,8 @@ class Shot:
         self.clip: MovieClip = editor.clip
         self.session = session
         self.check = check
+        self.tracked_before = len(known.tracked)
+        """Frames that were recorded when it was opened."""
         self._known: Replay | None = known  # what is recorded, as long as nothing more was
         self._tracks: dict[int, TrackData] = {}
         self._edited: set[int] = set()

@@ -23,7 +23,7 @@ _REPORT_INTERVAL = 10.0  # seconds between two lines of progress in a log
 _SHARE = 50  # of the time at most one part goes into drawing, however many shots there are
 _TITLE = 24  # columns for the name of a shot
 _LOST_SHOWN = 3  # frames on which tracks were lost; JSON has all that are kept
-_QUIET = (What.STARTED, What.DONE_BEFORE, What.COMPLETED)  # on a terminal the lines and the totals show it
+_QUIET = (What.STARTED, What.FOUND, What.DONE_BEFORE, What.COMPLETED)  # on a terminal the lines and the totals show it
 _BECAME = {
     ShotStatus.PENDING: What.RELEASED,
     ShotStatus.PROCESSING: What.STARTED,
@@ -57,6 +57,8 @@ class Show:
 
     def tell(self, news: News) -> None:
         """Something happened to a shot."""
+        if news.what is What.FOUND:
+            self._view.go_on_from(news.shot, news.frames)
         self._view.put(news.shot)
         if news.what is What.WAITING:
             self._waiting.add(news.shot.number)
@@ -139,6 +141,7 @@ def _news_words(view: BatchView, news: News) -> str:
     said = {
         What.STARTED: "begun" if shot.attempts < 2 else "gone on with",
         What.RESTARTED: f"started again. {words}",
+        What.FOUND: f"goes on with session {shot.session}, which has {news.frames} frame{'s' * (news.frames != 1)}",
         What.WAITING: f"waits. {words}",
         What.DONE_BEFORE: f"was done before: {frames_words(view, shot)}",
         What.COMPLETED: f"done: {frames_words(view, shot)}",

@@ -156,7 +156,9 @@ def _resume(options: argparse.Namespace) -> list[str]:
 
 def _drive(signals: Signals, events: TextIO | None, shot: Shot, run: Run) -> None:
     if events is not None:
-        print(json.dumps({"event": "begun", "session": str(shot.session.path.absolute())}), file=events, flush=True)
+        path = str(shot.session.path.absolute())
+        begun = {"event": "begun", "session": path, "tracked_frames": shot.tracked_before}
+        print(json.dumps(begun), file=events, flush=True)
     drive(signals, shot, run)
 
 

@@ -34,6 +34,7 @@ class What(StrEnum):
 
     STARTED = "started"
     RESTARTED = "restarted"  # after a crash
+    FOUND = "found"  # a session of the footage, which it goes on with
     WAITING = "waiting"  # for whoever has its session
     DONE_BEFORE = "done before"  # as its session says
     COMPLETED = "completed"
@@ -48,6 +49,7 @@ class News(NamedTuple):
     what: What
     shot: ShotRow
     words: str = ""
+    frames: int = 0  # that the session had when it was found
 
 
 class Progress(NamedTuple):
@@ -86,8 +88,9 @@ class Supervisor:
     ) -> None:
         """`command` gives the command line that tracks a shot, or goes on with its session if that has been begun.
 
-        The process prints events (`children.Child`): `begun` with the path of the `session`, `stopped` with the `kind`
-        of the error and the `error` in words. `tell` is told what happens.
+        The process prints events (`children.Child`): `begun` with the path of the `session` and how many
+        `tracked_frames` it had, `stopped` with the `kind` of the error and the `error` in words. `tell` is told what
+        happens.
         """
         self.running: list[Running] = []
         self._ledger = ledger
@@ -220,11 +223,14 @@ class Supervisor:
 
     def _look(self, one: Running) -> None:
         code = one.child.look()
-        begun = one.child.events.get("begun", {}).get("session")
-        if one.session is None and isinstance(begun, str):
-            one.session = Path(begun)
+        begun = one.child.events.get("begun", {})
+        path, frames = begun.get("session"), begun.get("tracked_frames")
+        if one.session is None and isinstance(path, str):
+            one.session = Path(path)
         if one.session is not None and one.shot.session != one.session.stem:
             one.shot = self._ledger.note_session(one.shot, one.session.stem)
+            if isinstance(frames, int) and frames > 0:
+                self._tell(News(What.FOUND, one.shot, frames=frames))
         if code is not None:
             self.running.remove(one)
             self._ended(one, code)

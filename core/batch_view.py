@@ -44,8 +44,13 @@ class SessionView:
         self._since = since
         self._clock = clock
         self._manager: TrackingSessionManager | None = None
-        self._before = 0  # frames
+        self._before: int | None = None  # frames that were tracked before
         self._moved: tuple[float, int] | None = None  # when the first new frame was seen, and how many there were then
+
+    def go_on_from(self, frames: int) -> None:
+        """So many frames were tracked before, unless that is known already."""
+        if self._before is None:
+            self._before = frames
 
     def look(self) -> None:
         """Read what was recorded since the last look."""
@@ -53,7 +58,7 @@ class SessionView:
             if self._manager is None:
                 self._manager = TrackingSessionManager(self._path)
                 is_new = (moment(self._manager.session.created) or self._since) >= self._since
-                if not self.frames.total:
+                if self._before is None:
                     self._before = 0 if is_new else len(self._manager.session.tracked_frames)
             else:
                 self._manager.refresh()
@@ -74,7 +79,7 @@ class SessionView:
             alive=last.get("alive", 0),
         )
         now = self._clock()
-        self.new = self.frames.tracked - self._before
+        self.new = self.frames.tracked - (self._before or 0)
         if self._moved is None and before.total and self.frames.tracked > before.tracked:
             self._moved = now, self.frames.tracked
         elif self._moved is not None and now > self._moved[0]:
@@ -113,6 +118,12 @@ class BatchView:
         self.shots[shot.number] = shot
         if shot.status is ShotStatus.PROCESSING and not is_known:
             self.look(shot)
+
+    def go_on_from(self, shot: ShotRow, frames: int) -> None:
+        """The session of the shot, which nobody knew of, had so many frames when it was found."""
+        session = self.session(shot)
+        if session is not None:
+            session.go_on_from(frames)
 
     def look(self, shot: ShotRow) -> Frames:
         """Read how far the session of the shot is."""

@@ -28,7 +28,7 @@ sys.modules["tracking_sessions"] = importlib.util.module_from_spec(spec)
 from tracking_sessions import terminal  # noqa: E402
 from tracking_sessions.core.errors import TrackingSessionError  # noqa: E402
 from tracking_sessions.core.run import Run  # noqa: E402
-from tracking_sessions.core.session import create_session  # noqa: E402
+from tracking_sessions.core.session import create_session, load_session  # noqa: E402
 from tracking_sessions.tests.core import shots  # noqa: E402
 
 
@@ -46,6 +46,7 @@ def main(root: Path, footage: Path) -> int:
     if not known.exists():
         known.write_text(create_session(footage, footage.name, root).path.name, "utf-8")
     path = root / "sessions" / known.read_text("utf-8")
+    before = len(load_session(path).session.tracked_frames)
     step = Run.step
 
     def slow_step(run: Run) -> bool:
@@ -62,7 +63,7 @@ def main(root: Path, footage: Path) -> int:
         with terminal.Signals() as signals:
 
             def drive(run: Run) -> None:
-                tell(event="begun", session=str(path))
+                tell(event="begun", session=str(path), tracked_frames=before)
                 Run.step = slow_step  # type: ignore[method-assign]
                 with run:
                     terminal.drive(signals, SimpleNamespace(session=run.session), run)  # type: ignore[arg-type]

@@ -78,6 +78,21 @@ def test_what_was_there_before_is_not_new(tmp_path: Path) -> None:
     finish(run)
 
 
+def test_what_a_session_had_when_it_was_found_is_not_new_however_late_it_is_looked_at(tmp_path: Path) -> None:
+    session = make_session(tmp_path)
+    run = start_run(session, [(1, 6)])
+    step(run, 4)
+    view = view_of(session, LATER)
+    view.go_on_from(2)
+    view.look()
+    assert view.new == 3
+    view.go_on_from(4)  # after a crash
+    step(run, 1)
+    view.look()
+    assert view.new == 4
+    finish(run)
+
+
 def test_the_rate_counts_from_when_frames_began_to_come(tmp_path: Path) -> None:
     session = make_session(tmp_path, frames=30)
     clock = Clock()

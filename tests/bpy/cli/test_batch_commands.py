@@ -288,8 +288,9 @@ def test_resume_goes_on_with_them(stopped: Path, whole: Replay) -> None:
     (after,) = list_sessions(root)
     found = json.loads(done.stdout)
     assert found["shots"][0]["session"] == before.id == after.id
-    new = LONG - len(before.tracked_frames)
-    assert new - 40 <= found["run"]["frames"] <= new  # from when it was seen to go on
+    tracked = len(before.tracked_frames)
+    assert found["run"]["frames"] == LONG - tracked
+    assert f"long: goes on with session {before.id}, which has {tracked} frames.\n" in done.stderr
     compare_replays(load_session(session_files(root)[0]).replay(), whole)
 
 

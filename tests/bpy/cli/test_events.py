@@ -26,7 +26,7 @@ def test_a_line_when_tracking_begins_and_one_when_it_is_done(shot: Shot, tracks:
     process = start("track", shot.folder, "--tracks", tracks, "--root", tmp_path, "--events")
     begun, done = events(process)
     path = session_file(tmp_path)
-    assert begun == {"event": "begun", "session": str(path)} and process.returncode == 0
+    assert begun == {"event": "begun", "session": str(path), "tracked_frames": 0} and process.returncode == 0
     assert (done["event"], done["frames"], done["file"], done["outcome"]) == ("done", 29, str(path), "complete")
     (done,) = events(start("track", shot.folder, "--root", tmp_path, "--resume", "--events"))
     assert (done["event"], done["frames"], done["tracked_frames"]) == ("done", 0, 30)
@@ -34,11 +34,13 @@ def test_a_line_when_tracking_begins_and_one_when_it_is_done(shot: Shot, tracks:
 
 def test_a_line_says_why_it_stopped(shot: Shot, stopped: Path, tmp_path: Path) -> None:
     root = stopped / "tracking_sessions"
+    before = len(load_session(session_file(root)).session.tracked_frames)
     process = start("resume", "--root", root, "--events")
     wait_for_frames(process, root, 40)
     process.send_signal(signal.SIGTERM)
     begun, said = events(process)
     assert (begun["event"], said["event"], said["kind"], process.returncode) == ("begun", "stopped", "Interrupted", 75)
+    assert begun["tracked_frames"] == before
     assert said["error"].startswith("SIGTERM: stopped after frame ")
     process = start("track", shot.folder / "none.png", "--root", tmp_path, "--events")
     (said,) = events(process)

@@ -124,6 +124,12 @@ def _only_sequence(folder: Path) -> Footage:
     return next(iter(found.values())) if found else _sequence(folder / images[0], images)
 
 
+def sequence_name(name: str) -> str:
+    """The name of a picture with # for its last number, so that all pictures of a sequence have the same."""
+    stem, suffix = os.path.splitext(name)
+    return re.sub(r"\d+", "#", stem[::-1], count=1)[::-1] + suffix
+
+
 def _sequence_of(name: str) -> tuple[str, str, str] | None:
     stem, suffix = os.path.splitext(name)
     match = _DIGITS.match(stem)

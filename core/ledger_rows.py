@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -13,7 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 
 from .errors import LedgerUnreadable, UsageError
-from .footage import IMAGE_SUFFIXES
+from .footage import IMAGE_SUFFIXES, sequence_name
 from .model import SESSION_ID
 
 SHOT_LIMIT = 100_000  # of one batch
@@ -131,8 +130,7 @@ class FootageKey:
         path = Path(os.path.normcase(os.path.realpath(spec.footage)))
         suffix = path.suffix.lower()
         if suffix in IMAGE_SUFFIXES:
-            stem = re.sub(r"\d+", "#", path.stem[::-1], count=1)[::-1]  # its last number is that of the frame
-            return cls(str(path.parent), stem + path.suffix, "")
+            return cls(str(path.parent), sequence_name(path.name), "")
         if os.path.isdir(path) or not suffix:
             return cls(str(path), "", "")
         return cls(str(path.parent), path.name, spec.clip if suffix == ".blend" else "")

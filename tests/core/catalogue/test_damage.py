@@ -1,0 +1,185 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The index of a session folder, damaged, foreign or out of reach: it is made anew or done without."""
+
+from __future__ import annotations
+
+import os
+import random
+import sqlite3
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tracking_sessions.core import catalogue as module
+from tracking_sessions.core.catalogue import INDEX_NAME, catalogue
+from tracking_sessions.core.session import TrackingSessionManager, load_session, session_files
+from tracking_sessions.tests.core.catalogue.listing import grow_journal_alone, index, make_sessions, reads
+from tracking_sessions.tests.core.shots import start_child
+
+
+def garbage(path: Path) -> None:
+    path.write_bytes(random.Random(1).randbytes(9000))
+
+
+def empty(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+def cut(path: Path) -> None:
+    os.truncate(path, 3000)
+
+
+def header_only(path: Path) -> None:
+    os.truncate(path, 100)
+
+
+def older(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as database:
+        database.execute("DROP TABLE session")
+        database.execute("CREATE TABLE session (id TEXT, name TEXT)")
+        database.execute("PRAGMA user_version = 0")
+        database.commit()
+
+
+def view(path: Path) -> None:
+    """A table that never ends, from somebody who means harm."""
+    endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT i, i, i, i, i FROM n"
+    with closing(sqlite3.connect(path)) as database:
+        database.execute("DROP TABLE session")
+        database.execute(f"CREATE VIEW session (file, stamp, journal, said, checksum) AS {endless}")
+        database.commit()
+
+
+def gone(path: Path) -> None:
+    path.unlink()
+
+
+@pytest.mark.parametrize("damage", [garbage, empty, cut, header_only, older, view, gone])
+def test_a_damaged_index_is_made_anew(root: Path, damage: Callable[[Path], None]) -> None:
+    reads(root)
+    damage(root / INDEX_NAME)
+    assert [reads(root), reads(root)] == [6, 0]
+
+
+def foreign(path: Path) -> None:
+    path.unlink()
+    with closing(sqlite3.connect(path)) as database:
+        database.execute("CREATE TABLE session (id TEXT)")
+        database.commit()
+
+
+def newer(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as database:
+        database.execute("ALTER TABLE session ADD COLUMN more TEXT")
+        database.execute(f"PRAGMA user_version = {module.VERSION + 1}")
+        database.commit()
+
+
+@pytest.mark.parametrize("other", [foreign, newer])
+def test_an_index_of_others_is_left_as_it_is(root: Path, other: Callable[[Path], None]) -> None:
+    reads(root)
+    other(root / INDEX_NAME)
+    content = (root / INDEX_NAME).read_bytes()
+    assert [reads(root), reads(root)] == [6, 6]
+    assert (root / INDEX_NAME).read_bytes() == content
+
+
+def test_where_there_can_be_no_index_sessions_are_read(root: Path) -> None:
+    (root / INDEX_NAME).mkdir()
+    assert [reads(root), reads(root)] == [6, 6]
+    (root / INDEX_NAME).rmdir()
+    elsewhere = root.parent / "elsewhere.db"
+    (root / INDEX_NAME).symlink_to(elsewhere)
+    assert [reads(root), reads(root)] == [6, 6]
+    assert not elsewhere.exists()
+
+
+def test_no_flipped_byte_makes_it_lie(root: Path) -> None:
+    reads(root)
+    whole = (root / INDEX_NAME).read_bytes()
+    used = [at for at, byte in enumerate(whole) if byte]
+    for at in (*used[:100], *used[100::41]):
+        (root / INDEX_NAME).write_bytes(whole[:at] + bytes([whole[at] ^ 0x11]) + whole[at + 1 :])
+        reads(root)
+        for path in root.glob(f"{INDEX_NAME}-*"):
+            path.unlink()
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "[]",
+        "{}",
+        "null",
+        "5",
+        "[" * 5000,
+        '["x", "neither", "nor", "", "", "", "", "", "", 1, 1, 1, 1.0, 1, true]',
+        "\0",
+    ],
+)
+def test_a_row_that_makes_no_sense_is_read_anew(root: Path, said: str) -> None:
+    reads(root)
+    with closing(index(root)) as database:
+        rows = database.execute("SELECT file, stamp, journal FROM session").fetchall()
+        for name, stamp, journal in rows:
+            row = module._Row(stamp, journal, said)
+            values = (said, row.checksum(name), name)
+            database.execute("UPDATE session SET said = ?, checksum = ? WHERE file = ?", values)
+        database.execute("UPDATE session SET journal = 'x', stamp = NULL, checksum = x'00' WHERE file = ?", rows[0][:1])
+        database.execute("INSERT INTO session VALUES ('../../x.yaml', '- - -', 0, '[]', 0)")
+        database.commit()
+    assert [reads(root), reads(root)] == [6, 0]
+
+
+def test_a_locked_index_is_done_without(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_PATIENCE", 0.05)
+    reads(root)
+    grow_journal_alone(session_files(root)[0])
+    with closing(index(root)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        assert reads(root) == 6
+        other.rollback()
+        other.execute("BEGIN IMMEDIATE")  # it can be read, and not be written
+        assert [reads(root), reads(root)] == [1, 1]
+        other.rollback()
+    assert [reads(root), reads(root)] == [1, 0]
+
+
+READ_ONLY = """
+import os
+from tracking_sessions.core import catalogue
+from tracking_sessions.core.storage import *
+catalogue.SETTLED = -1.0
+if os.geteuid() == 0:
+    os.setuid(65534)
+for _ in range(2):
+    entries = catalogue.catalogue(sys.argv[1])
+    print([(one.name, one.status, one.owner) for one in entries])
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="permissions")
+@pytest.mark.parametrize("has_index", [False, True])
+def test_a_folder_that_cannot_be_written_is_listed(has_index: bool) -> None:
+    with tempfile.TemporaryDirectory() as name:  # which, unlike pytest's, everybody may come to
+        os.chmod(name, 0o755)
+        root = make_sessions(Path(name))
+        if has_index:
+            catalogue(root)
+            grow_journal_alone(session_files(root)[0])
+        before = {path: path.stat().st_mtime_ns for path in root.rglob("*")}
+        root.chmod(0o555)
+        child = start_child(READ_ONLY, root)
+        out, _ = child.communicate(timeout=60)
+        root.chmod(0o755)
+        assert child.returncode == 0
+        assert {path: path.stat().st_mtime_ns for path in root.rglob("*")} == before
+        first, second = map(eval, out.splitlines())
+        assert first == second == [(one.session.name, one.session.status, "") for one in _managers(root)]
+
+
+def _managers(root: Path) -> Iterator[TrackingSessionManager]:
+    return map(load_session, session_files(root)[::-1])

@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The index of a session folder that several processes write at once, and one is killed while it does."""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import signal
+import subprocess
+import time
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tracking_sessions.core.catalogue import INDEX_NAME
+from tracking_sessions.core.session import create_session
+from tracking_sessions.tests.core.catalogue.listing import index, reads
+from tracking_sessions.tests.core.shots import start_child
+
+LISTER = """
+import os
+from tracking_sessions.core import catalogue
+os.fsync = lambda descriptor: None
+catalogue.SETTLED, catalogue._SAVE_EVERY = -1.0, 0.0
+print("begun", flush=True)
+for _ in range(int(sys.argv[2])):
+    catalogue.catalogue(sys.argv[1])
+"""
+
+
+def _check_integrity(root: Path) -> None:
+    with closing(index(root)) as database:
+        assert database.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+
+
+def test_several_processes_and_sessions_that_come_and_go(root: Path) -> None:
+    children = [start_child(LISTER, root, 25) for _ in range(3)]
+    for number in range(100):
+        manager = create_session(root.parent / "plates", f"new {number}", root)
+        with manager:
+            manager.save_checkpoint(1, "track")
+        if number % 3 == 0:
+            manager.path.unlink()
+            shutil.rmtree(manager.folder)
+        if number % 10 == 9:
+            reads(root)
+        if number % 40 == 39:
+            (root / INDEX_NAME).unlink(missing_ok=True)
+        if all(child.poll() is not None for child in children):
+            break
+    for child in children:
+        child.communicate(timeout=120)
+        assert child.returncode == 0
+    reads(root)
+    assert reads(root) == 0
+    _check_integrity(root)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="SIGKILL")
+def test_killed_while_it_is_written(root: Path) -> None:
+    for number in range(20):
+        create_session(root.parent / "plates", f"new {number}", root)
+    dice = random.Random(4)
+    cold: set[int] = set()
+    for _ in range(8):
+        (root / INDEX_NAME).unlink(missing_ok=True)
+        child = start_child(LISTER, root, 1000, stderr=subprocess.DEVNULL)
+        assert child.stdout is not None and child.stdout.readline() == "begun\n"
+        time.sleep(dice.uniform(0, 0.1))
+        child.send_signal(signal.SIGKILL)
+        child.communicate()
+        cold.add(reads(root))
+        assert reads(root) == 0
+        _check_integrity(root)
+    assert len(cold) > 1, "none was killed while it built the index"

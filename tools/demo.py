@@ -20,18 +20,19 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kill import (
-    ROOT,
+if __name__ == "__main__":
+    runpy.run_path(str(Path(__file__).resolve().parent.parent / "__main__.py"))["_load"]()
+
+from tracking_sessions.tools.comparison import (
     Difference,
     compare_blends,
     compare_replays,
-    kill_when,
     read_blends,
     recorded_frames,
-    run,
     session_file,
-    write_tracks,
 )
+from tracking_sessions.tools.kill import write_tracks
+from tracking_sessions.tools.processes import ROOT, kill_when, run
 
 if TYPE_CHECKING:
     from tracking_sessions.tests.footage import Shot
@@ -46,7 +47,6 @@ def main() -> int:
     options = parser.parse_args()
     if options.folder is not None and options.folder.exists():
         parser.error(f"{options.folder} is there already: name a new folder")
-    runpy.run_path(str(ROOT / "__main__.py"))["_load"]()
     folder = options.folder
     if folder is None:
         os.chdir(ROOT)  # so that the commands shown are the ones to type

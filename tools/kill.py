@@ -23,49 +23,31 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+if __name__ == "__main__":
+    runpy.run_path(str(Path(__file__).resolve().parent.parent / "__main__.py"))["_load"]()
+
+from tracking_sessions.tools.comparison import (
+    Difference,
+    Witness,
+    compare_blends,
+    compare_replays,
+    journal_size,
+    read_blends,
+    recorded_frames,
+    session_file,
+)
+from tracking_sessions.tools.processes import LOOK_EVERY, TIME_LIMIT, command, kill_when, run
 
 if TYPE_CHECKING:
     from tracking_sessions.core.replay import Replay
     from tracking_sessions.tests.footage import Shot
 
-ROOT = Path(__file__).resolve().parent.parent
-TIME_LIMIT = 300.0  # seconds for one process; a bpy whose pipe was closed once hung at exit
 PHASES = ("before its first frame", "while it tracked", "after its last frame")
-_LOOK_EVERY = 0.001  # seconds between two looks at the size of the journal
-
-# Prints all marker values of .blend files as JSON: {file: {"objects": [...], "tracks": {object/name: {frame: hex}}}}.
-# It shares no code with the extension.
-READ_BLEND = """
-import bpy, json, sys
-import numpy as np
-found = {}
-for path in sys.argv[1:]:
-    bpy.ops.wm.open_mainfile(filepath=path, load_ui=False)
-    clip, = bpy.data.movieclips
-    tracks = {}
-    for where in clip.tracking.objects:
-        for track in where.tracks:
-            count = len(track.markers)
-            columns = []
-            for name, width, kind in (("frame", 1, "i"), ("mute", 1, "i"), ("is_keyed", 1, "i"), ("co", 2, "f"),
-                                      ("pattern_corners", 8, "f"), ("search_min", 2, "f"), ("search_max", 2, "f")):
-                column = np.zeros(count * width, {"i": np.int32, "f": np.float32}[kind])
-                track.markers.foreach_get(name, column)
-                columns.append(column.view(np.uint8).reshape(count, -1))
-            rows = np.concatenate(columns, axis=1)
-            frames = columns[0].copy().view(np.int32)[:, 0]
-            tracks[where.name + "/" + track.name] = {str(f): row.tobytes().hex() for f, row in zip(frames, rows)}
-    found[path] = {"objects": [where.name for where in clip.tracking.objects], "tracks": tracks}
-sys.stderr.write(json.dumps(found))
-"""
-
-
-class Difference(Exception):
-    """A promise was broken: something was lost or differs."""
 
 
 @dataclass(frozen=True)
@@ -110,156 +92,6 @@ class Kill:
         )
 
 
-# Processes
-
-
-def command(*arguments: str | Path) -> list[str]:
-    """The command line of the checkout in a process of its own."""
-    return [sys.executable, str(ROOT), *map(str, arguments)]
-
-
-def run(*arguments: str | Path, limit: float = TIME_LIMIT) -> subprocess.CompletedProcess[str]:
-    """Run a command to its end. Raises subprocess.TimeoutExpired."""
-    return subprocess.run(command(*arguments), capture_output=True, text=True, check=False, timeout=limit)
-
-
-def journal_size(root: Path) -> int:
-    """Bytes in all journal files under the session folder."""
-    return sum(size for _, size in _journals(root))
-
-
-def _journals(root: Path) -> Iterator[tuple[Path, int]]:
-    for path in root.glob("sessions/*/journal.*"):
-        try:
-            yield path, path.stat().st_size
-        except FileNotFoundError:
-            continue
-
-
-def kill_when(ready: Callable[[], bool], delay: float, *arguments: str | Path) -> tuple[int, float, str]:
-    """Start a command, wait until `ready`, then `delay` seconds more, and kill it with SIGKILL.
-
-    Returns the exit code (-9 if the kill came in time), how long it ran in seconds, and its standard error.
-    """
-    started = time.monotonic()
-    with tempfile.TemporaryFile("w+") as errors:
-        process = subprocess.Popen(command(*arguments), stdout=subprocess.DEVNULL, stderr=errors)
-        try:
-            while process.poll() is None and time.monotonic() < started + TIME_LIMIT:
-                if ready():
-                    time.sleep(delay)
-                    break
-                time.sleep(_LOOK_EVERY)
-        finally:
-            process.send_signal(signal.SIGKILL)
-            code = process.wait(TIME_LIMIT)
-        seconds = time.monotonic() - started
-        errors.seek(0)
-        return code, seconds, errors.read()
-
-
-def read_blends(paths: list[Path]) -> dict[Path, dict[str, Any]]:
-    """All marker values of .blend files with one clip each, read by a Blender that knows nothing of the extension."""
-    if not paths:
-        return {}
-    with tempfile.TemporaryFile("w+") as errors:  # Blender itself prints to standard output
-        done = subprocess.run(
-            [sys.executable, "-I", "-c", READ_BLEND, *map(str, paths)],
-            stdout=subprocess.DEVNULL,
-            stderr=errors,
-            check=False,
-            timeout=TIME_LIMIT,
-        )
-        errors.seek(0)
-        said = errors.read()
-    if done.returncode:
-        raise Difference(f"a saved file cannot be read: {said[-2000:]}")
-    return {Path(path): content for path, content in json.loads(said[said.index('{"') :]).items()}
-
-
-# What is recorded
-
-
-def session_file(root: Path) -> Path | None:
-    """The only session under the folder; None if none is there yet."""
-    from tracking_sessions.core.session import session_files
-
-    found = session_files(root)
-    if len(found) > 1:
-        raise Difference(f"{root} has {len(found)} sessions, there must be one")
-    return found[0] if found else None
-
-
-def recorded_frames(root: Path) -> list[tuple[int, ...]]:
-    """Pass, frame and all else of each frame record before its markers, in the order of the journal."""
-    from tracking_sessions.core.journal import FRAME_HEAD, JournalReader, RecordType
-
-    path = session_file(root)
-    if path is None:
-        return []
-    records = JournalReader(path.with_suffix(""), path.stem).records()
-    return [FRAME_HEAD.unpack_from(record.payload) for record in records if record.type == RecordType.FRAME]
-
-
-class Witness:
-    """Looks at a session from outside after each kill, and remembers what was recorded."""
-
-    def __init__(self, root: Path) -> None:
-        self.root = root
-        self.frames: list[tuple[int, ...]] = []
-        self._bytes: dict[str, bytes] = {}  # what counts of each journal file
-
-    def look(self) -> None:
-        """Raises Difference if anything that was recorded is gone or has changed."""
-        from tracking_sessions.core.journal import JournalReader
-        from tracking_sessions.core.session import load_session
-
-        path = session_file(self.root)
-        if path is None:
-            if self._bytes:
-                raise Difference("the session is gone")
-            return
-        load_session(path)  # must always be possible
-        frames = recorded_frames(self.root)
-        if frames[: len(self.frames)] != self.frames:
-            raise Difference(f"of {len(self.frames)} recorded frames not all stand any more: {frames}")
-        self.frames = frames
-        folder = path.with_suffix("")
-        for name, kept in self._bytes.items():
-            if (folder / name).read_bytes()[: len(kept)] != kept:
-                raise Difference(f"the first {len(kept)} bytes of {name} have changed")
-        reader = JournalReader(folder, path.stem)
-        for record in reader.records():
-            name = f"journal.{record.end.generation}"
-            self._bytes[name] = (folder / name).read_bytes()[: record.end.offset]
-
-
-def compare_replays(reference: Replay, other: Replay) -> None:
-    """Raise Difference unless both journals come to the same tracks, settings and markers, bit for bit."""
-    if reference.tracks != other.tracks:
-        raise Difference("the tracks or their settings differ")
-    if reference.tracked != other.tracked:
-        raise Difference(f"the tracked frames differ: {other.tracked}, without a kill {reference.tracked}")
-    for number, data in reference.tracks.items():
-        compare_markers(data.name, reference.markers[number], other.markers[number])
-
-
-def compare_blends(reference: dict[str, Any], other: dict[str, Any]) -> int:
-    """Raise Difference unless both files hold the same markers, bit for bit; returns how many there are."""
-    if reference["objects"] != other["objects"] or reference["tracks"].keys() != other["tracks"].keys():
-        raise Difference(f"the saved tracking objects or tracks differ: {other['objects']} {sorted(other['tracks'])}")
-    for name, markers in reference["tracks"].items():
-        compare_markers(f"{name} in the saved file", markers, other["tracks"][name])
-    return sum(map(len, reference["tracks"].values()))
-
-
-def compare_markers(name: str, reference: dict[Any, Any], other: dict[Any, Any]) -> None:
-    if reference == other:
-        return
-    wrong = sorted(frame for frame in reference.keys() | other.keys() if reference.get(frame) != other.get(frame))
-    raise Difference(f"track {name}: {len(wrong)} markers differ, the first on frame {wrong[0]}")
-
-
 # Rounds
 
 
@@ -283,7 +115,7 @@ def track_reference(case: Case, folder: Path) -> Reference:
         if size and (not sizes or size != sizes[-1]):
             moments.append(time.monotonic() - started)
             sizes.append(size)
-        time.sleep(_LOOK_EVERY)
+        time.sleep(LOOK_EVERY)
     process.kill()
     said = process.communicate()[1]
     total = time.monotonic() - started
@@ -417,7 +249,6 @@ def main() -> int:
     options = parser.parse_args()
     seed = options.seed if options.seed is not None else int.from_bytes(os.urandom(3), "little")
     print(f"Seed {seed}", flush=True)
-    runpy.run_path(str(ROOT / "__main__.py"))["_load"]()
     with tempfile.TemporaryDirectory(prefix="kill-") as scratch:
         folder = options.keep or Path(scratch)
         folder.mkdir(parents=True, exist_ok=True)

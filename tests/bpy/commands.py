@@ -17,10 +17,7 @@ from typing import Any
 from tracking_sessions.core.replay import Replay
 from tracking_sessions.core.session import load_session
 from tracking_sessions.tests.pictures import link
-from tracking_sessions.tools.kill import (
-    recorded_frames,
-    session_file,
-)
+from tracking_sessions.tools.comparison import recorded_frames, session_file
 from tracking_sessions.tools.kill_batch import children_of
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -9,17 +9,14 @@ from pathlib import Path
 import pytest
 
 from tracking_sessions.tests.pictures import MIRE2
+from tracking_sessions.tools.comparison import Difference, Witness, compare_markers, session_file
 from tracking_sessions.tools.kill import (
     Case,
-    Difference,
     Reference,
-    Witness,
     check_blends,
-    compare_markers,
     generated_cases,
     kill_round,
     mire2_cases,
-    session_file,
     track_reference,
 )
 

@@ -11,10 +11,8 @@ import pytest
 from tracking_sessions.core.replay import Replay
 from tracking_sessions.tests.bpy.commands import LONG, copied, end, replay_of, run, start, wait_for_frames
 from tracking_sessions.tests.footage import Shot, make_long, make_shot
-from tracking_sessions.tools.kill import (
-    recorded_frames,
-    write_tracks,
-)
+from tracking_sessions.tools.comparison import recorded_frames
+from tracking_sessions.tools.kill import write_tracks
 
 
 @pytest.fixture(scope="package")

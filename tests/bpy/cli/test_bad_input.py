@@ -34,12 +34,7 @@ from tracking_sessions.tests.bpy.commands import (
 )
 from tracking_sessions.tests.footage import Shot
 from tracking_sessions.tests.pictures import link, write_png
-from tracking_sessions.tools.kill import (
-    compare_replays,
-    read_blends,
-    recorded_frames,
-    session_file,
-)
+from tracking_sessions.tools.comparison import compare_replays, read_blends, recorded_frames, session_file
 
 # Bad input: what is wrong with the footage
 

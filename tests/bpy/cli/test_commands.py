@@ -16,13 +16,8 @@ from tracking_sessions.core.replay import Replay
 from tracking_sessions.core.session import load_session, session_files
 from tracking_sessions.tests.bpy.commands import LIMIT, LONG, end, replay_of, run, start, wait_for_frames
 from tracking_sessions.tests.footage import Shot
-from tracking_sessions.tools.kill import (
-    compare_replays,
-    journal_size,
-    recorded_frames,
-    session_file,
-    write_tracks,
-)
+from tracking_sessions.tools.comparison import compare_replays, journal_size, recorded_frames, session_file
+from tracking_sessions.tools.kill import write_tracks
 
 # What can be tracked
 

@@ -26,22 +26,15 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parent.parent
+if __name__ == "__main__":
+    runpy.run_path(str(Path(__file__).resolve().parent.parent / "__main__.py"))["_load"]()
+
+from tracking_sessions.tools.comparison import Difference, compare_replays
+from tracking_sessions.tools.processes import command, run
+
 LIMIT = 900.0  # seconds for all of it
 GOOD = 8
-FAILED, STOPPED = 1, 75
-
-
-class Difference(Exception):
-    """A promise was broken."""
-
-
-def command(*arguments: str | Path) -> list[str]:
-    return [sys.executable, str(ROOT), *map(str, arguments)]
-
-
-def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(command(*arguments), capture_output=True, text=True, timeout=LIMIT, check=False)
+FAILED = 1
 
 
 class Night:
@@ -181,7 +174,6 @@ def check_end(night: Night) -> tuple[int, int]:
     """Compare all good shots with runs that nobody kills. Raises Difference. Returns shots and markers."""
     from tracking_sessions.core.journal import FRAME_HEAD, JournalReader, RecordType
     from tracking_sessions.core.ledger import Ledger, ShotStatus
-    from tracking_sessions.tools.kill import compare_replays
 
     with Ledger(night.root, readonly=True) as ledger:
         (batch,) = ledger.batches()
@@ -205,7 +197,7 @@ def check_end(night: Night) -> tuple[int, int]:
             raise Difference(f"{name}: frames were tracked twice: {[step for step, n in steps.items() if n > 1]}")
         root = night.folder / "whole" / name
         arguments = ("--tracks", entry["tracks"], "--direction", entry["direction"], "--start", str(entry["start"]))
-        done = run("track", night.folder / entry["footage"], "--root", root, *arguments)
+        done = run("track", night.folder / entry["footage"], "--root", root, *arguments, limit=LIMIT)
         if done.returncode:
             raise Difference(f"{name} cannot be tracked without a kill either: {done.stderr}")
         (whole,) = _sessions(root)
@@ -228,7 +220,6 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("-v", "--verbose", action="store_true")
     options = parser.parse_args()
-    runpy.run_path(str(ROOT / "__main__.py"))["_load"]()
     seed = random.randrange(10**6) if options.seed is None else options.seed
     chance = random.Random(seed)
     print(f"seed {seed}", flush=True)

@@ -1,360 +1,36 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Figures against Blender's own tracker, in one run: what a frame costs at any length of a shot, and what ours adds.
 
-Each pass begins on a fresh copy of a clip whose tracks have markers on all frames up to the first, at their true
-positions, and is done by Track Forwards (`clip.track_markers(sequence=True)`) and by ours in turns. For both the image
-cache of the clip is empty, as when a shot is tracked for the first time, and each reads one new picture per frame; the
-files themselves are in the system's cache. Exit code 1: a target is missed.
+What many sessions and the shots of a batch cost is measured too. Exit code 1: a target is missed.
 """
 
 from __future__ import annotations
 
 import argparse
-import ctypes
-import functools
-import gc
-import importlib.util
 import os
 import platform
-import shutil
+import runpy
 import sys
 import tempfile
-import time
-import tracemalloc
-from collections import Counter
-from collections.abc import Iterable
 from pathlib import Path
-from statistics import median
-from typing import Any, NamedTuple
 
-ROOT = Path(__file__).resolve().parent.parent
+if __name__ == "__main__":
+    runpy.run_path(str(Path(__file__).resolve().parent.parent / "__main__.py"))["_load"]()
 
+import bpy
 
-def load_checkout() -> None:
-    """Make the checkout the package `tracking_sessions`, in a folder of any name."""
-    name = "tracking_sessions"
-    spec = importlib.util.spec_from_file_location(name, ROOT / "__init__.py", submodule_search_locations=[str(ROOT)])
-    assert spec is not None and spec.loader is not None
-    sys.modules[name] = module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-
-
-load_checkout()
-
-import bpy  # noqa: E402
-
-from tracking_sessions.bridge import editor, markers, shot, working_set  # noqa: E402  # type: ignore[import-not-found]
-from tracking_sessions.bridge.clip import open_footage  # noqa: E402  # type: ignore[import-not-found]
-from tracking_sessions.core import footage, journal, lease, run, session  # noqa: E402  # type: ignore[import-not-found]
-from tracking_sessions.tests.footage import make_long  # noqa: E402  # type: ignore[import-not-found]
-from tracking_sessions.tools import bench_batch, bench_sessions  # noqa: E402  # type: ignore[import-not-found]
-
-TRACKS = 100
-LOOP = 64  # rendered frames of the clip; the others are the same pictures again
-
-spent: Counter[str] = Counter()  # seconds by the name of the part
-
-
-def timed(owner: type, method: str) -> None:
-    """Let `spent` count what a method takes, under `Class.method`."""
-    inner = getattr(owner, method)
-    name = f"{owner.__name__}.{method}"
-
-    @functools.wraps(inner)
-    def outer(*args: Any, **kwargs: Any) -> Any:
-        begun = time.perf_counter()
-        try:
-            return inner(*args, **kwargs)
-        finally:
-            spent[name] += time.perf_counter() - begun
-
-    setattr(owner, method, outer)
-
-
-class Clips:
-    """Clips with tracks that have markers on many frames; each is filled once and then copied."""
-
-    def __init__(self, folder: Path, frames: int) -> None:
-        self.footage = make_long(folder / "footage", frames, tracks=TRACKS, loop=LOOP, noise=0)
-        os.sync()  # or the first checkpoints would wait for these pictures to reach the disk
-        self._filled: dict[int, Any] = {}
-
-    def empty(self) -> Any:
-        return open_footage(footage.find_footage(self.footage.files[0]))
-
-    def filled(self, tracked: int) -> Any:
-        """A copy of a clip whose tracks have a marker on each of the frames 1 to `tracked`."""
-        if tracked not in self._filled:
-            clip = self.empty()
-            for start in self.footage.tracks:
-                track = clip.tracking.tracks.new(name=start.name, frame=1)
-                track.markers[0].co = start.co
-                first = markers.read_rows(track, 0)
-                where = [self.footage.truth(start.name, frame) for frame in range(1, min(tracked, LOOP) + 1)]
-                rows = [first]
-                for frame in range(2, tracked + 1):
-                    head = journal.MARKER.unpack(first)
-                    rows.append(journal.MARKER.pack(0, frame, 0, *where[(frame - 1) % LOOP], *head[5:]))
-                markers.write_rows(track, b"".join(rows))
-                track.select = True
-            self._filled[tracked] = clip
-        return self._filled[tracked].copy()
-
-
-class Cost(NamedTuple):
-    """Milliseconds per frame: by the clock, and of the processors, which other work on the machine disturbs less."""
-
-    clock: float
-    processors: float
-
-
-def middle(costs: Iterable[Cost]) -> Cost:
-    """The median of repeats."""
-    clock, processors = zip(*costs, strict=True)
-    return Cost(median(clock), median(processors))
-
-
-def ratio(above: Iterable[Cost], below: Iterable[Cost]) -> Cost:
-    """The median of the ratios of passes that were done in turns, as other work on the machine slows both."""
-    pairs = zip(above, below, strict=False)
-    return middle(Cost(a.clock / b.clock, a.processors / b.processors) for a, b in pairs)
-
-
-def blender_pass(clip: Any, first: int, frames: int) -> Cost:
-    """Track Forwards from clip frame `first`."""
-    scene = bpy.context.scene
-    scene.frame_start, scene.frame_end = 1, first + frames
-    clip.tracking.settings.speed = "FASTEST"
-    with editor.background_editor(clip) as opened:
-        opened.space.clip_user.frame_current = first
-        with bpy.context.temp_override(window=opened.window, area=opened.area, region=opened.region):
-            begun, used = time.perf_counter(), time.process_time()
-            bpy.ops.clip.track_markers(backwards=False, sequence=True)
-            cost = Cost((time.perf_counter() - begun) / frames * 1e3, (time.process_time() - used) / frames * 1e3)
-    assert all(not track.markers.find_frame(first + frames).mute for track in clip.tracking.tracks)
-    return cost
-
-
-class Pass(NamedTuple):
-    """A pass of ours. `around` is what is done once (look for edits, fill the set, deliver), in milliseconds."""
-
-    step: Cost
-    around: float
-    parts: dict[str, float]  # as `spent`, per frame
-
-
-def our_pass(clip: Any, first: int, frames: int, root: Path) -> Pass:
-    """Track `frames` frames from clip frame `first`, in a new session."""
-    shutil.rmtree(root, ignore_errors=True)
-    with editor.background_editor(clip) as opened:
-        tracked = shot.Shot.create(opened, root, "bench")
-        begun = time.perf_counter()
-        # neither the first frame, on which Blender counts the pictures of a new clip, nor the last, with the delivery
-        with tracked.start([(first, first + frames + 2)]) as run:
-            run.step()
-            spent.clear()
-            stepped, used = time.perf_counter(), time.process_time()
-            for _ in range(frames):
-                run.step()
-            stepped, used = time.perf_counter() - stepped, time.process_time() - used
-            parts = {name: seconds / frames * 1e3 for name, seconds in spent.items()}
-            run.step()
-            run.step()  # closes the pass
-            parts["Run._deliver"] = spent["Run._deliver"] / (frames + 2) * 1e3
-            assert len(run.alive) == TRACKS
-        around = time.perf_counter() - begun - stepped
-        tracked.close()
-    return Pass(Cost(stepped / frames * 1e3, used / frames * 1e3), around * 1e3, parts)
-
-
-def remove(clip: Any) -> None:
-    bpy.data.movieclips.remove(clip)
-    gc.collect()
-
-
-# What is measured
-
-
-class Report:
-    """Prints the figures and remembers whether a target was missed."""
-
-    def __init__(self) -> None:
-        self.missed = 0
-
-    def target(self, what: str, value: float, limit: float, unit: str, *, at_least: bool = False) -> None:
-        holds = value >= limit if at_least else value <= limit
-        self.missed += not holds
-        sign = ">=" if at_least else "<="
-        print(
-            f"  {'holds ' if holds else 'MISSED'}  {what}: {value:.2f}{unit} (target {sign} {limit:g}{unit})",
-            flush=True,
-        )
-
-
-class Plan(NamedTuple):
-    """Passes from a frame: how many frames Track Forwards does and how often, and how often ours is repeated."""
-
-    frames: int
-    blender: int
-    ours: int
-
-
-def measure_steps(clips: Clips, root: Path, plan: dict[int, Plan], frames: int, report: Report) -> None:
-    """`plan` by the number of frames already tracked; ours always does `frames` frames."""
-    blender: dict[int, list[Cost]] = {tracked: [] for tracked in plan}
-    ours: dict[int, list[Pass]] = {tracked: [] for tracked in plan}
-
-    def one_of_theirs(tracked: int) -> None:
-        clip = clips.filled(tracked)
-        blender[tracked].append(blender_pass(clip, tracked, plan[tracked].frames))
-        remove(clip)
-
-    def one_of_ours(tracked: int) -> None:
-        clip = clips.filled(tracked)
-        ours[tracked].append(our_pass(clip, tracked, frames, root))
-        remove(clip)
-
-    for repeat in range(max(one.ours for one in plan.values())):
-        for tracked, one in plan.items():
-            turn = [one_of_theirs] * (repeat < one.blender) + [one_of_ours] * (repeat < one.ours)
-            for measure in turn[:: -1 if repeat % 2 else 1]:  # neither is always the first
-                measure(tracked)
-    print(f"\nms per frame, {TRACKS} tracks, by the clock and (of the processors)")
-    print(f"{'tracked before':>15} {'Track Forwards':>19} {'ours':>17} {'ratio':>15} {'once per pass':>15}")
-    mine = {tracked: [one.step for one in passes] for tracked, passes in ours.items()}
-    for tracked in plan:
-        around = median(one.around for one in ours[tracked])
-        a, b, gain = middle(blender[tracked]), middle(mine[tracked]), ratio(blender[tracked], mine[tracked])
-        print(f"{tracked:15,} {a.clock:9.1f} ({a.processors:7.1f}) {b.clock:7.1f} ({b.processors:7.1f})", end=" ")
-        print(f"{gain.clock:6.1f} ({gain.processors:5.1f}) {around:12.0f} ms")
-    short, long = min(plan), max(plan)
-    report.target(f"ours against Track Forwards at {short}", ratio(mine[short], blender[short]).clock, 1.05, "x")
-    gain = ratio(blender[4000], mine[4000]).clock
-    report.target("Track Forwards against ours at 4,000", gain, 9, "x", at_least=True)
-    report.target(f"ours at {long:,} against ours at {short}", ratio(mine[long], mine[short]).clock, 1.1, "x")
-
-
-PARTS = (
-    ("footage checked", ("FootageCheck.frame",), ()),
-    ("markers read, guards removed", ("WorkingSet.step",), ("ClipEditor.track", "_Follower.refresh")),
-    ("working set moved along", ("_Follower.refresh",), ()),
-    ("journal, with fsync", ("JournalWriter.append",), ()),
-    ("lease looked at", ("Lease.check",), ()),
-    ("session file, once a second", ("TrackingSessionManager.write_file",), ()),
-    (
-        "the rest of the record",
-        ("TrackingSessionManager.record_frame",),
-        ("JournalWriter.append", "Lease.check", "TrackingSessionManager.write_file"),
-    ),
+from tracking_sessions.tools.bench_batch import measure_batch
+from tracking_sessions.tools.bench_figures import Report
+from tracking_sessions.tools.bench_sessions import measure_sessions
+from tracking_sessions.tools.bench_tracking import (
+    Clips,
+    Plan,
+    measure_memory,
+    measure_parts,
+    measure_restore,
+    measure_steps,
+    time_parts,
 )
-
-
-def measure_parts(clips: Clips, root: Path, tracked: int, repeats: int, report: Report) -> None:
-    """What a frame costs item by item, over passes that are long enough for what happens every 16 frames."""
-    passes: list[Pass] = []
-    for _ in range(repeats):
-        clip = clips.filled(tracked)
-        passes.append(our_pass(clip, tracked, 3 * working_set.REFRESH + 1, root))
-        remove(clip)
-    step = min(one.step.clock for one in passes)
-    print(f"\nwhat ours adds to Blender's operator call, at {tracked:,}, per frame of {step:.1f} ms")
-    total = 0.0
-    for name, plus, minus in PARTS:
-        cost = min(
-            sum(one.parts.get(key, 0) for key in plus) - sum(one.parts.get(key, 0) for key in minus) for one in passes
-        )
-        total += cost
-        print(f"{name:>40} {cost:7.3f} ms {cost / step:7.2%}")
-    deliver = min(one.parts["Run._deliver"] for one in passes)
-    print(f"{'(delivery when the pass ends)':>40} {deliver:7.3f} ms {deliver / step:7.2%}")
-    report.target("bookkeeping, as a share of the step", 100 * total / step, 3, " %")
-
-
-def record(clip: Any, clips: Clips, frames: int, root: Path) -> None:
-    """A session of `clip` in which a pass over `frames` frames was killed, recorded without tracking anything."""
-    shutil.rmtree(root, ignore_errors=True)
-    with editor.background_editor(clip) as opened:
-        recorded = shot.Shot.create(opened, root, "bench")
-        run = recorded.start([(1, frames)])
-        names = {data.id: data.name for data in recorded._tracks.values()}
-        where = {
-            number: [clips.footage.truth(name, frame) for frame in range(1, LOOP + 1)] for number, name in names.items()
-        }
-        area = journal.MARKER.unpack(markers.read_rows(clip.tracking.tracks[0], 0))[5:]
-        for frame in range(2, frames + 1):
-            rows = [
-                journal.MARKER.pack(number, frame, journal.GUARDED, *where[number][(frame - 1) % LOOP], *area)
-                for number in names
-            ]
-            recorded.session.record_frame(run.plan.number, frame, len(rows), b"".join(rows))
-        recorded.close()
-
-
-def measure_restore(clips: Clips, root: Path, frames: int, repeats: int, report: Report) -> None:
-    """Put a recorded pass from the journal into a fresh clip."""
-    clip = clips.filled(1)
-    record(clip, clips, frames, root)
-    remove(clip)
-    times: list[tuple[float, float, float]] = []
-    for _ in range(repeats):
-        clip = clips.empty()
-        spent.clear()
-        with editor.background_editor(clip) as opened:
-            begun = time.perf_counter()
-            joined = shot.Shot.join(opened, session.load_session(session.session_files(root)[0]))
-            taken = time.perf_counter() - begun
-            times.append((taken, spent["TrackingSessionManager.acquire"], spent["Shot._restore"]))
-            joined.close()
-        count = sum(len(track.markers) for track in clip.tracking.tracks)
-        assert count == TRACKS * (frames + 1)  # and the guard
-        remove(clip)
-    total, read, written = min(times)
-    print(
-        f"\nrestoring {count:,} markers: {read:.2f} s to read the journal, {written:.2f} s to write the clip, ", end=""
-    )
-    print(f"{total - read - written:.2f} s to check {frames:,} pictures and open the session")
-    report.target("restoring, per 400,000 markers", (read + written) * 400_000 / count, 3, " s")
-
-
-def resident() -> float:
-    """Resident memory in MB, without what is free in the heap; nan where the system does not tell."""
-    try:
-        ctypes.CDLL(None).malloc_trim(0)
-    except (AttributeError, OSError, TypeError):
-        pass  # another C library: what is free there counts
-    try:
-        return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
-    except OSError:
-        return float("nan")
-
-
-def measure_memory(clips: Clips, root: Path, frames: int, report: Report) -> None:
-    """Memory over a long pass, sampled behind each delivery, with hardly any image cache."""
-    preferences = bpy.context.preferences.system
-    kept, preferences.memory_cache_limit = preferences.memory_cache_limit, 64
-    shutil.rmtree(root, ignore_errors=True)
-    clip = clips.filled(10)
-    samples: list[tuple[float, float]] = []
-    every = frames // 5
-    tracemalloc.start()
-    with editor.background_editor(clip) as opened:
-        tracked = shot.Shot.create(opened, root, "bench")
-        with tracked.start([(10, 10 + frames)], delivery=lambda steps: steps >= every) as run:
-            while run.step():
-                if run.steps % every == 0:
-                    gc.collect()
-                    samples.append((resident(), tracemalloc.get_traced_memory()[0]))
-        tracked.close()
-    tracemalloc.stop()
-    remove(clip)
-    preferences.memory_cache_limit = kept
-    between = (len(samples) - 1) * every * TRACKS
-    grown, ours = ((last - first) / between for first, last in zip(samples[0], samples[-1], strict=True))
-    print(f"\nresident memory over a pass of {frames:,} frames, in MB: {', '.join(f'{mb:.0f}' for mb, _ in samples)}")
-    print(
-        f"  {grown * 1e6:.0f} bytes per marker tracked; Blender holds 64, and 64 more in its evaluated copy of the clip"
-    )
-    report.target("growth of what Python holds, per marker", ours, 4, " bytes")
 
 
 def main() -> int:
@@ -368,20 +44,7 @@ def main() -> int:
     if options.quick:
         plan = {10: Plan(frames, 5, 5), 4000: Plan(10, 1, 5)}
     repeats = 2 if options.quick else 4
-    for owner, method in (
-        (editor.ClipEditor, "track"),
-        (footage.FootageCheck, "frame"),
-        (working_set.WorkingSet, "step"),
-        (run.Run, "_deliver"),
-        (working_set._Follower, "refresh"),
-        (journal.JournalWriter, "append"),
-        (lease.Lease, "check"),
-        (session.TrackingSessionManager, "record_frame"),
-        (session.TrackingSessionManager, "write_file"),
-        (session.TrackingSessionManager, "acquire"),
-        (shot.Shot, "_restore"),
-    ):
-        timed(owner, method)
+    time_parts()
     machine = f"{platform.machine()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}"
     print(f"Blender {bpy.app.version_string}, {machine}", flush=True)
     report = Report()
@@ -389,10 +52,10 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="bench-") as name:
         if "sessions" in wanted:
             wanted.remove("sessions")
-            bench_sessions.measure_sessions(Path(name), 1000 if options.quick else 10_000, report)
+            measure_sessions(Path(name), 1000 if options.quick else 10_000, report)
         if "batch" in wanted:
             wanted.remove("batch")
-            bench_batch.measure_batch(Path(name), 100 if options.quick else 1000, report)
+            measure_batch(Path(name), 100 if options.quick else 1000, report)
         root = Path(name, "sessions")
         clips = Clips(Path(name), max(plan) + 100) if wanted else None
         for part in wanted:

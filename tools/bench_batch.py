@@ -6,19 +6,15 @@ from __future__ import annotations
 import sys
 import time
 from pathlib import Path
-from typing import Protocol
 
-from tracking_sessions.core.batch import Supervisor  # type: ignore[import-not-found]
-from tracking_sessions.core.children import Child  # type: ignore[import-not-found]
-from tracking_sessions.core.ledger import BatchStatus, Ledger, ShotSpec  # type: ignore[import-not-found]
-from tracking_sessions.tests.core.shots import make_footage  # type: ignore[import-not-found]
+from tracking_sessions.core.batch import Supervisor
+from tracking_sessions.core.children import Child
+from tracking_sessions.core.ledger import BatchStatus, Ledger, ShotSpec
+from tracking_sessions.tests.core.shots import make_footage
+from tracking_sessions.tools.bench_figures import Report
 
 CHILD = Path(__file__).resolve().parent.parent / "tests" / "core" / "batch_child.py"
 FRAMES = 3
-
-
-class Report(Protocol):
-    def target(self, what: str, value: float, limit: float, unit: str) -> None: ...
 
 
 def measure_batch(folder: Path, count: int, report: Report) -> None:

@@ -5,24 +5,19 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 import time
 from pathlib import Path
-from typing import Protocol
 
-from tracking_sessions.core.catalogue import SETTLED, session_names, sessions_folder  # type: ignore[import-not-found]
-from tracking_sessions.core.journal import HEADER, HEADER_SIZE, Header  # type: ignore[import-not-found]
-from tracking_sessions.core.session import create_session  # type: ignore[import-not-found]
-from tracking_sessions.tests.core.shots import finish, make_footage, start_run  # type: ignore[import-not-found]
+from tracking_sessions.core.catalogue import SETTLED, session_names, sessions_folder
+from tracking_sessions.core.journal import HEADER, HEADER_SIZE, Header
+from tracking_sessions.core.session import create_session
+from tracking_sessions.tests.core.shots import finish, make_footage, start_run
+from tracking_sessions.tools.bench_figures import Report
+from tracking_sessions.tools.processes import command
 
-ROOT = Path(__file__).resolve().parent.parent
 FRAMES = 120
 REPEATS = 5
 OLD = "2025-01-01T12:00:00Z"
-
-
-class Report(Protocol):
-    def target(self, what: str, value: float, limit: float, unit: str) -> None: ...
 
 
 def make_sessions(root: Path, count: int) -> None:
@@ -65,9 +60,8 @@ def _copy_journal(source: Path, target: Path, session_id: str) -> None:
 
 def seconds(*arguments: str | Path) -> tuple[float, str]:
     """How long the command takes, and what it prints."""
-    command = [sys.executable, str(ROOT), *map(str, arguments)]
     begun = time.perf_counter()
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = subprocess.run(command(*arguments), capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return time.perf_counter() - begun, done.stdout
 

@@ -16,7 +16,7 @@ from tracking_sessions.bridge.shot import Shot
 from tracking_sessions.bridge.working_set import OBJECT_NAME
 from tracking_sessions.core.errors import ClipChanged, FootageUnusable, StorageFailed
 from tracking_sessions.core.model import Outcome
-from tracking_sessions.core.session import load_session, session_files
+from tracking_sessions.tests.bpy.shot.passes import FRAMES, resume, session_in
 from tracking_sessions.tests.bpy.tracking import (
     chosen,
     delete_track,
@@ -26,15 +26,8 @@ from tracking_sessions.tests.bpy.tracking import (
     settings_of,
     track_session,
 )
+from tracking_sessions.tests.bpy.window import last_frame
 from tracking_sessions.tests.footage import Shot as Footage
-from tracking_sessions.tests.footage import make_shot
-
-FRAMES = 30
-
-
-@pytest.fixture(scope="module")
-def footage(tmp_path_factory: pytest.TempPathFactory) -> Footage:
-    return make_shot(tmp_path_factory.mktemp("shot"), FRAMES, 320, 180, tracks=12)
 
 
 @pytest.fixture(autouse=True, params=[True, False], ids=["apart", "in the clip"])
@@ -65,21 +58,6 @@ def at_step(number: int, action: Callable[[], Any]) -> Callable[[Any], None]:
     return look
 
 
-def session_in(root: Path) -> Any:
-    return load_session(session_files(root)[-1])
-
-
-def resume(clip: Any, root: Path) -> None:
-    with background_editor(clip) as editor:
-        shot = Shot.join(editor, session_in(root))
-        with shot.session:
-            run = shot.resume()
-            assert run is not None
-            with run:
-                while run.step():
-                    pass
-
-
 def assert_stops(clip: Any, root: Path, error: type[Exception], action: Callable[[], Any], step: int = 10) -> str:
     """Tracking stops with `error` after `action`, and nothing but markers is changed. Returns the message."""
     names = [track.name for track in chosen(clip)]
@@ -89,10 +67,6 @@ def assert_stops(clip: Any, root: Path, error: type[Exception], action: Callable
         track_session(clip, root, [(1, FRAMES)], after_step=at_step(step, action))
     assert settings_of(clip, without=names) == before
     return str(caught.value)
-
-
-def last_frame(clip: Any) -> int:
-    return max(max(live_frames(rows)) for rows in markers_of(clip).values())
 
 
 def whole(footage: Footage, root: Path) -> Any:

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import bpy
 import pytest
@@ -16,19 +15,11 @@ from tracking_sessions.core.model import Outcome, Pass, TrackData
 from tracking_sessions.panels import sessions as panels
 from tracking_sessions.tests.bpy.past import drawn
 from tracking_sessions.tests.bpy.test_losses import given_up
-from tracking_sessions.tests.bpy.window import begin, inside, new_file, session_of
+from tracking_sessions.tests.bpy.window import begin, inside, new_file, operators, session_of
 from tracking_sessions.tests.core.shots import marker
 from tracking_sessions.tests.footage import Shot as Footage
-from tracking_sessions.tests.footage import make_shot
 
 pytestmark = pytest.mark.usefixtures("registered")
-
-operators: Any = bpy.ops.tracking_sessions
-
-
-@pytest.fixture(scope="module")
-def footage(tmp_path_factory: pytest.TempPathFactory) -> Footage:
-    return make_shot(tmp_path_factory.mktemp("shot"), 40, 320, 180, tracks=12)
 
 
 def test_the_passes_are_told_newest_first_as_the_timeline_counts(footage: Footage, file: Path) -> None:

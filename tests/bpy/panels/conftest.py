@@ -1,0 +1,17 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+from pathlib import Path
+
+import pytest
+
+from tracking_sessions.tests.footage import Shot, make_shot
+
+
+@pytest.fixture(scope="package")
+def footage(tmp_path_factory: pytest.TempPathFactory) -> Shot:
+    """40 frames. Not to be changed."""
+    return make_shot(tmp_path_factory.mktemp("shot"), 40, 320, 180, tracks=12)
+
+
+@pytest.fixture
+def root(file: Path) -> Path:
+    return file.parent / "tracking_sessions"

@@ -3,10 +3,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -114,31 +110,6 @@ def choose(path: Path) -> None:
     fill()
     shown = actions.list_of(bpy.context)
     shown.active = [row.name for row in shown.rows].index(path.stem)
-
-
-OWNER = """
-import sys
-from tracking_sessions.core.session import load_session
-session = load_session(sys.argv[1])
-session.acquire()
-print("owned", flush=True)
-sys.stdin.read()
-"""
-
-
-@contextmanager
-def owned(path: Path, extension: Path) -> Iterator[int]:
-    """Another process works on the session; gives its number."""
-    load = f"import sys; sys.path.insert(0, {str(extension / 'tests')!r}); import conftest\n"
-    command = [sys.executable, "-c", load + OWNER, path]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None and process.stdin is not None
-        assert process.stdout.readline() == "owned\n"
-        try:
-            yield process.pid
-        finally:
-            process.stdin.close()
-            process.wait(20)
 
 
 def make(root: Path, footage: Footage, name: str, frames: int = 0) -> Path:

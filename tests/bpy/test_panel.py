@@ -4,8 +4,6 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 from datetime import datetime
 from pathlib import Path
 from types import SimpleNamespace
@@ -23,6 +21,7 @@ from tracking_sessions.panels.preferences import TRACKING_SESSIONS_AP_preference
 from tracking_sessions.panels.session import TRACKING_SESSIONS_PT_session, TRACKING_SESSIONS_PT_top
 from tracking_sessions.panels.session import _draw_words as draw_words
 from tracking_sessions.tests.bpy.window import begin, inside, new_file, open_editor, open_file, session_of
+from tracking_sessions.tests.core.commands import owned
 from tracking_sessions.tests.footage import Shot as Footage
 from tracking_sessions.tests.footage import make_shot
 
@@ -268,37 +267,20 @@ def test_what_undo_took_back_is_offered_beside_going_on(footage: Footage, file: 
     assert layout.tall == TRACK
 
 
-OWNER = """
-import sys
-import time
-from tracking_sessions.core.session import load_session
-session = load_session(sys.argv[1])
-session.acquire()
-print("owned", flush=True)
-sys.stdin.read()
-"""
-
-
 def test_another_process_that_owns_the_session_is_named_until_it_dies(
-    footage: Footage, file: Path, extension: Path, monkeypatch: pytest.MonkeyPatch
+    footage: Footage, file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     editor = new_file(footage, file)
     begin(editor, steps=4).finish()
-    load = f"import sys; sys.path.insert(0, {str(extension / 'tests')!r}); import conftest\n"
-    command = [sys.executable, "-c", load + OWNER, session_of(file).path]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "owned\n"
+    with owned(session_of(file).path) as process:
         overview._overviews.clear()
         layout = drawn(editor)
-        assert re.fullmatch(rf"In use by process {process.pid} on .+ since \d\d:\d\d", layout.text)
+        assert re.fullmatch(rf"In use by process {process} on .+ since \d\d:\d\d", layout.text)
         assert layout.buttons == layout.tall == ["Wait for It", *TRACK]
-        reason = rf"in use by process {process.pid} on .+ since \d\d:\d\d: wait for it"
+        reason = rf"in use by process {process} on .+ since \d\d:\d\d: wait for it"
         for operator in ("track", "resume"):
             with inside(editor), pytest.raises(RuntimeError, match=reason):
                 getattr(bpy.ops.tracking_sessions, operator)()
-        process.kill()
-        process.wait(20)
     monkeypatch.setattr(overview, "OWNER_INTERVAL", 0.0)
     assert "In use" not in drawn(editor).text
 

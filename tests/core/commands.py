@@ -9,12 +9,14 @@ import select
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from tracking_sessions.core.session import TrackingSessionManager, create_session, load_session
 from tracking_sessions.core.storage import encode_document, read_document
-from tracking_sessions.tests.core.shots import FakeTracker, finish, make_footage, start_markers, start_run
+from tracking_sessions.tests.core.shots import FakeTracker, finish, make_footage, start_child, start_markers, start_run
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 
@@ -111,3 +113,14 @@ print("owned", flush=True)
 sys.stdin.readline()
 session.close()
 """
+
+
+@contextmanager
+def owned(path: Path) -> Iterator[int]:
+    """Another process works on the session, until it is killed; gives its number."""
+    with start_child(HOLDER, path) as child:
+        assert child.stdout is not None and child.stdout.readline() == "owned\n"
+        try:
+            yield child.pid
+        finally:
+            child.kill()

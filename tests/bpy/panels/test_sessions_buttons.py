@@ -18,9 +18,10 @@ from tracking_sessions.core.journal import Position
 from tracking_sessions.core.model import SessionState
 from tracking_sessions.core.session import create_session, load_session
 from tracking_sessions.panels import sessions as panels
-from tracking_sessions.tests.bpy.past import choose, drawn, listed, make, owned
+from tracking_sessions.tests.bpy.past import choose, drawn, listed, make
 from tracking_sessions.tests.bpy.tracking import markers_of
 from tracking_sessions.tests.bpy.window import begin, inside, new_file, open_editor, operators, session_of
+from tracking_sessions.tests.core.commands import owned
 from tracking_sessions.tests.footage import Shot as Footage
 from tracking_sessions.tests.footage import make_shot
 
@@ -80,12 +81,10 @@ def test_a_session_that_cannot_be_read_can_be_deleted(
     assert load_session(other).get_progress()["tracked_frames"] == 5
 
 
-def test_a_session_that_cannot_be_read_and_is_worked_on_is_left_alone(
-    footage: Footage, file: Path, root: Path, extension: Path
-) -> None:
+def test_a_session_that_cannot_be_read_and_is_worked_on_is_left_alone(footage: Footage, file: Path, root: Path) -> None:
     editor = new_file(footage, file)
     path = make(root, footage, "one", 5)
-    with owned(path, extension), inside(editor):
+    with owned(path), inside(editor):
         break_file(path)
         choose(path)
         files = sorted(path.with_suffix("").iterdir())

@@ -19,16 +19,15 @@ from tracking_sessions.core.model import SessionState, SessionStatus
 from tracking_sessions.core.session import load_session
 from tracking_sessions.operators import sessions as actions
 from tracking_sessions.panels import sessions as panels
-from tracking_sessions.tests.bpy.past import choose, drawn, fill, listed, make, owned
+from tracking_sessions.tests.bpy.past import choose, drawn, fill, listed, make
 from tracking_sessions.tests.bpy.window import begin, inside, new_file, operators, session_of
+from tracking_sessions.tests.core.commands import owned
 from tracking_sessions.tests.footage import Shot as Footage
 
 pytestmark = pytest.mark.usefixtures("registered")
 
 
-def test_the_list_tells_each_session_its_state_and_progress(
-    footage: Footage, file: Path, root: Path, extension: Path
-) -> None:
+def test_the_list_tells_each_session_its_state_and_progress(footage: Footage, file: Path, root: Path) -> None:
     editor = new_file(footage, file)
     for number, state in enumerate(("new", "interrupted", "discarded", "committed", "tracked", "solved", "odd\nname")):
         path = make(root, footage, state, number)
@@ -48,7 +47,7 @@ def test_the_list_tells_each_session_its_state_and_progress(
     assert listed(editor) == [], "nothing is read while a panel is drawn"
     assert bpy.app.timers.is_registered(actions._fill)
     taken = make(root, footage, "taken", 3)
-    with owned(taken, extension) as process:
+    with owned(taken) as process:
         choose(taken)
         assert listed(editor) == [
             ["taken", "In Use", "3/40"],
@@ -85,13 +84,11 @@ def test_the_list_tells_each_session_its_state_and_progress(
     assert "In use" not in drawn(panels.TRACKING_SESSIONS_PT_sessions, editor).text
 
 
-def test_an_owner_that_the_list_has_not_seen_yet_is_safe_too(
-    footage: Footage, file: Path, root: Path, extension: Path
-) -> None:
+def test_an_owner_that_the_list_has_not_seen_yet_is_safe_too(footage: Footage, file: Path, root: Path) -> None:
     editor = new_file(footage, file)
     path = make(root, footage, "free", 2)
     choose(path)
-    with owned(path, extension), inside(editor):
+    with owned(path), inside(editor):
         files = sorted(path.with_suffix("").iterdir())
         for name in ("discard_session", "delete_session"):
             with pytest.raises(RuntimeError, match="in use by"):
@@ -166,14 +163,14 @@ def test_of_many_sessions_the_newest_are_read_in_slices_and_drawing_reads_none(
 
 
 def test_the_list_is_due_when_the_folder_changed_and_seldom_looked_at(
-    footage: Footage, file: Path, root: Path, extension: Path, monkeypatch: pytest.MonkeyPatch
+    footage: Footage, file: Path, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     new_file(footage, file)
     path = make(root, footage, "one")
     os.utime(root / "sessions", (1e9, 1e9))
     assert sessions.listing.is_due()
     monkeypatch.setattr(sessions, "LOOK_INTERVAL", 0.0)
-    with owned(path, extension):
+    with owned(path):
         fill()
         assert sessions.listing.is_due(), "its owner may die, which changes no file"
     fill()

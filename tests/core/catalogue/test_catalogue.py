@@ -18,7 +18,7 @@ from tracking_sessions.core.catalogue import APPLICATION_ID, Entry, Unreadable, 
 from tracking_sessions.core.session import create_session, load_session, session_files
 from tracking_sessions.core.storage import encode_document, read_document
 from tracking_sessions.tests.core.catalogue.listing import CountedManager, assert_true, grow_journal_alone, index, reads
-from tracking_sessions.tests.core.shots import start_child
+from tracking_sessions.tests.core.commands import owned
 
 
 def test_what_is_kept_is_not_read_again(root: Path) -> None:
@@ -173,31 +173,19 @@ def test_a_name_of_any_length_is_listed(root: Path) -> None:
     assert [reads(root), reads(root)] == [6, 1]
 
 
-OWNER = """
-from tracking_sessions.core.session import load_session
-session = load_session(sys.argv[1])
-session.acquire()
-print("owned", flush=True)
-sys.stdin.readline()
-"""
-
-
 @pytest.mark.skipif(os.name != "posix", reason="SIGKILL")
 def test_who_owns_a_session_is_never_remembered(root: Path) -> None:
     reads(root)
     path = session_files(root)[2]
-    child = start_child(OWNER, path)
-    assert child.stdout is not None and child.stdout.readline() == "owned\n"
 
     def entry() -> Entry:
         (found,) = (one for one in catalogue(root) if one.path == path)
         assert isinstance(found, Entry)
         return found
 
-    for _ in range(2):
-        assert f"process {child.pid}" in entry().owner
-    child.kill()
-    child.communicate()
+    with owned(path) as process:
+        for _ in range(2):
+            assert f"process {process}" in entry().owner
     before = CountedManager.reads
     assert entry().owner == "" and entry().is_working
     assert CountedManager.reads == before

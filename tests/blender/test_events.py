@@ -17,6 +17,7 @@ from tracking_sessions.tests.blender.machine import (
     steps_recorded,
 )
 from tracking_sessions.tests.blender.screen import Screen, opened
+from tracking_sessions.tests.core.faults import flip
 from tracking_sessions.tests.footage import Shot
 
 
@@ -93,9 +94,7 @@ def test_damage_leaves_a_way_on(machine: Machine, shot: Shot) -> None:
     other.signal(signal.SIGKILL)
     other.process.wait(30)
     journal = newest_session(root).folder / "journal.1"
-    data = bytearray(journal.read_bytes())
-    data[-len(data) // 4] ^= 0x55
-    journal.write_bytes(data)
+    data = flip(journal, -journal.stat().st_size // 4, 0x55)
     with opened(machine) as screen:
         screen.picture("error")
         screen.click()  # Restore

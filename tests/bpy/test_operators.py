@@ -30,6 +30,7 @@ from tracking_sessions.tests.bpy.window import (
     operators,
     session_of,
 )
+from tracking_sessions.tests.core.faults import flip
 from tracking_sessions.tests.footage import Shot as Footage
 
 pytestmark = pytest.mark.usefixtures("registered")
@@ -261,9 +262,7 @@ def test_a_damaged_session_can_be_left_aside(footage: Footage, file: Path, is_se
     begin(editor, steps=8).finish()
     session = session_of(file)
     journal = session.folder / "journal.1"
-    data = bytearray(journal.read_bytes())
-    data[300] ^= 1
-    journal.write_bytes(data)
+    data = flip(journal, 300)
     if is_seen:
         session.path.write_text("no session", encoding="utf-8")
     bpy.context.scene.frame_current = 1

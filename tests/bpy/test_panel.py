@@ -22,6 +22,7 @@ from tracking_sessions.panels.session import TRACKING_SESSIONS_PT_session, TRACK
 from tracking_sessions.panels.session import _draw_words as draw_words
 from tracking_sessions.tests.bpy.window import begin, inside, new_file, open_editor, open_file, session_of
 from tracking_sessions.tests.core.commands import owned
+from tracking_sessions.tests.core.faults import flip
 from tracking_sessions.tests.footage import Shot as Footage
 from tracking_sessions.tests.footage import make_shot
 
@@ -298,10 +299,7 @@ def test_a_session_that_cannot_be_read_is_explained(footage: Footage, file: Path
 def test_a_damaged_journal_is_explained(footage: Footage, file: Path) -> None:
     editor = new_file(footage, file)
     begin(editor, steps=4).finish()
-    journal = session_of(file).folder / "journal.1"
-    data = bytearray(journal.read_bytes())
-    data[20] ^= 1
-    journal.write_bytes(data)
+    flip(session_of(file).folder / "journal.1", 20)
     overview._overviews.clear()
     layout = drawn(editor)
     assert "is damaged" in layout.text

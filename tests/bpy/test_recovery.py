@@ -30,6 +30,7 @@ from tracking_sessions.tests.bpy.window import (
     session_of,
     start_blender_anew,
 )
+from tracking_sessions.tests.core.faults import flip
 from tracking_sessions.tests.footage import Shot as Footage
 
 pytestmark = pytest.mark.usefixtures("registered")
@@ -304,9 +305,7 @@ def test_what_stands_before_damage_is_restored(footage: Footage, file: Path) -> 
     session = session_of(file)
     journal = session.folder / "journal.1"
     whole = session.replay()
-    data = bytearray(journal.read_bytes())
-    data[-len(data) // 4] ^= 1
-    journal.write_bytes(data)
+    data = flip(journal, -journal.stat().st_size // 4)
     start_blender_anew()
     editor = open_file(file)
     seen = look(editor.clip)
@@ -328,9 +327,7 @@ def test_a_damaged_session_that_no_file_names_can_be_left_aside(footage: Footage
     editor = new_file(footage, file)
     begin(editor, steps=8)
     journal = session_of(file).folder / "journal.1"
-    data = bytearray(journal.read_bytes())
-    data[len(data) // 2] ^= 1
-    journal.write_bytes(data)
+    data = flip(journal, journal.stat().st_size // 2)
     start_blender_anew()
     editor = open_file(file)
     with inside(editor):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""File operations on a session folder, counted, made to fail, or the last thing a process does."""
+"""File operations on a session folder, counted, made to fail, or the last thing a process does; damage to files."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import builtins
 import errno
 import json
 import os
+import random
 import signal
 import sys
 from collections.abc import Callable, Iterator
@@ -177,3 +178,20 @@ def _send(pipe: int, frame: int) -> None:
 
 
 ERRORS = (errno.ENOSPC, errno.EIO, errno.EACCES)
+
+
+def flip(path: Path, at: int, bits: int = 1) -> bytes:
+    """Flip bits of one byte of a file, as a bad disk does; returns what the file holds now."""
+    data = bytearray(path.read_bytes())
+    data[at] ^= bits
+    path.write_bytes(data)
+    return bytes(data)
+
+
+def scrambled(content: bytes, chance: random.Random, characters: bytes) -> bytes:
+    """Up to four times up to three bytes are replaced by up to three of these characters."""
+    changed = bytearray(content)
+    for _ in range(chance.randint(1, 4)):
+        at = chance.randrange(len(changed))
+        changed[at : at + chance.randint(0, 3)] = bytes(chance.choice(characters) for _ in range(chance.randint(0, 3)))
+    return bytes(changed)

@@ -12,6 +12,7 @@ from tracking_sessions.commands import arguments
 from tracking_sessions.core.model import SessionState
 from tracking_sessions.core.session import create_session, load_session
 from tracking_sessions.tests.core.commands import HOLDER, Commands, make, make_whole
+from tracking_sessions.tests.core.faults import flip
 from tracking_sessions.tests.core.shots import start_child
 
 ID = "20260131-101500-00000000"
@@ -112,10 +113,7 @@ def test_info_says_what_to_do_next(commands: Commands) -> None:
 
 def test_info_of_a_journal_that_is_damaged_in_what_is_summed_up(commands: Commands) -> None:
     manager = make(commands)
-    journal = manager.folder / "journal.1"
-    data = bytearray(journal.read_bytes())
-    data[200] ^= 1
-    journal.write_bytes(data)
+    flip(manager.folder / "journal.1", 200)
     told = commands.run("info", manager.session.id)
     assert "Frames:   3 of 6 tracked: 1-3" in told and "Problem:  " in told and "resume --salvage" in told
 

@@ -10,6 +10,7 @@ from tracking_sessions.core.errors import JournalDamaged, SessionUnreadable
 from tracking_sessions.core.journal import HEADER_SIZE, Position, RecordType
 from tracking_sessions.core.replay import RecordInvalid
 from tracking_sessions.core.session import load_session
+from tracking_sessions.tests.core.faults import flip
 from tracking_sessions.tests.core.shots import make_session, start_run
 
 
@@ -69,10 +70,7 @@ def test_nothing_before_the_mark_is_read(tmp_path: Path) -> None:
     beginning, middle = Position(1, HEADER_SIZE), marks[1]._replace(offset=marks[1].offset - 5)
     assert str(manager.lacking(beginning).lost) == "2-6"
     assert str(manager.lacking(middle).lost) == "3-6"  # in no file that the extension made
-    journal = manager.folder / "journal.1"
-    data = bytearray(journal.read_bytes())
-    data[marks[0].offset - 50] ^= 1
-    journal.write_bytes(data)
+    flip(manager.folder / "journal.1", marks[0].offset - 50)
     assert str(manager.lacking(marks[1]).lost) == "4-6"
     for mark in (None, beginning, middle):
         with pytest.raises(JournalDamaged):

@@ -21,6 +21,7 @@ from tracking_sessions.core.session import (
     load_session,
 )
 from tracking_sessions.core.storage import DOCUMENT_LIMIT, encode_document, read_document
+from tracking_sessions.tests.core.faults import scrambled
 from tracking_sessions.tests.core.shots import finish, make_footage, make_session, start_run
 
 
@@ -112,13 +113,8 @@ def test_random_damage_is_told_or_harmless(finished: Path) -> None:
     content = finished.read_bytes()
     chance = random.Random(7)
     for _ in range(400):
-        changed = bytearray(content)
-        for _ in range(chance.randint(1, 4)):
-            at = chance.randrange(len(changed))
-            changed[at : at + chance.randint(0, 3)] = bytes(
-                chance.choice(b"\0\n :-[]{}&*!|>'\"%@`,#~09aZ\xff\xc3\xe2") for _ in range(chance.randint(0, 3))
-            )
-        check_harmless(finished, bytes(changed))
+        changed = scrambled(content, chance, b"\0\n :-[]{}&*!|>'\"%@`,#~09aZ\xff\xc3\xe2")
+        check_harmless(finished, changed)
 
 
 def bomb(levels: int) -> bytes:

@@ -20,6 +20,7 @@ from tracking_sessions.core.journal import (
     journal_path,
 )
 from tracking_sessions.core.replay import encode_frame, encode_json, encode_markers
+from tracking_sessions.tests.core.faults import flip
 from tracking_sessions.tests.core.shots import marker
 
 SESSION = "20260101-101500-5f0c2d1e"
@@ -257,9 +258,7 @@ def test_reading_from_a_position_gives_what_stands_behind_it(folder: Path) -> No
 def test_salvage_keeps_what_stands_before_and_goes_on_behind_it(folder: Path) -> None:
     records, _ = read(folder)
     path = journal_path(folder, 3)
-    damaged = bytearray(path.read_bytes())
-    damaged[ends(folder, 3)[0] + RECORD_OVERHEAD - 2] ^= 1
-    path.write_bytes(damaged)
+    damaged = flip(path, ends(folder, 3)[0] + RECORD_OVERHEAD - 2)
     newest = journal_path(folder, 5).read_bytes()
     kept, damage = read(folder, salvage=True)
     assert kept == records[:5] and damage is not None

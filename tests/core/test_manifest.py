@@ -12,6 +12,7 @@ from tracking_sessions.core.errors import USAGE, ManifestInvalid, TrackingSessio
 from tracking_sessions.core.ledger import Ledger, ShotSpec
 from tracking_sessions.core.manifest import KEYS, read_shots
 from tracking_sessions.core.storage import DOCUMENT_LIMIT
+from tracking_sessions.tests.core.faults import scrambled
 from tracking_sessions.tests.core.shots import make_footage
 
 
@@ -321,14 +322,9 @@ def test_random_damage_is_told_or_means_shots(tmp_path: Path, name: str, content
     whole = content.encode()
     told = 0
     for _ in range(300):
-        changed = bytearray(whole)
-        for _ in range(chance.randint(1, 4)):
-            at = chance.randrange(len(changed))
-            changed[at : at + chance.randint(0, 3)] = bytes(
-                chance.choice(b"\0\n :-[]{},;\"'\\&*!|>%@`#~09aZ\xff\xc3") for _ in range(chance.randint(0, 3))
-            )
+        changed = scrambled(whole, chance, b"\0\n :-[]{},;\"'\\&*!|>%@`#~09aZ\xff\xc3")
         try:
-            assert all(os.path.isabs(shot.footage) for shot in read_shots([write(tmp_path, name, bytes(changed))]))
+            assert all(os.path.isabs(shot.footage) for shot in read_shots([write(tmp_path, name, changed)]))
         except TrackingSessionError as error:
             assert isinstance(error, ManifestInvalid), error
             told += 1

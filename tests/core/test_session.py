@@ -32,6 +32,7 @@ from tracking_sessions.core.session import (
 )
 from tracking_sessions.core.session_file import resolve
 from tracking_sessions.core.storage import encode_document, read_document
+from tracking_sessions.tests.core.faults import flip
 from tracking_sessions.tests.core.shots import (
     FakeTracker,
     finish,
@@ -196,9 +197,7 @@ def test_a_damaged_journal_can_be_read_and_gone_on_with_for_what_stands_before(t
     manager.record_frame(1, 3, 0, b"")
     manager.close()
     journal = manager.folder / f"journal.{generation}"
-    damaged = bytearray(journal.read_bytes())
-    damaged[-30] ^= 4
-    journal.write_bytes(damaged)
+    damaged = flip(journal, -30, 4)
     manager.path.write_bytes(encode_document({**read_document(manager.path), "checkpoint": {}}, ".yaml"))
     with pytest.raises(JournalDamaged, match="resume --salvage"):
         load_session(manager.path)

@@ -22,6 +22,7 @@ from tracking_sessions.tests.bpy.past import choose, drawn, listed, make
 from tracking_sessions.tests.bpy.tracking import markers_of
 from tracking_sessions.tests.bpy.window import begin, inside, new_file, open_editor, operators, session_of
 from tracking_sessions.tests.core.commands import owned
+from tracking_sessions.tests.core.faults import flip
 from tracking_sessions.tests.footage import Shot as Footage
 from tracking_sessions.tests.footage import make_shot
 
@@ -59,9 +60,7 @@ def break_file(path: Path) -> None:
 
 def break_journal(path: Path) -> None:
     journal = next(path.with_suffix("").glob("journal.*"))
-    data = bytearray(journal.read_bytes())
-    data[len(data) // 2] ^= 0x55
-    journal.write_bytes(data)
+    flip(journal, journal.stat().st_size // 2, 0x55)
 
 
 @pytest.mark.parametrize("damage", [break_file, break_journal])

@@ -19,6 +19,7 @@ from tracking_sessions.core.session import create_session, load_session, session
 from tracking_sessions.core.storage import encode_document, read_document
 from tracking_sessions.tests.core.catalogue.listing import CountedManager, assert_true, grow_journal_alone, index, reads
 from tracking_sessions.tests.core.commands import owned
+from tracking_sessions.tests.core.faults import flip
 
 
 def test_what_is_kept_is_not_read_again(root: Path) -> None:
@@ -155,10 +156,7 @@ def test_what_cannot_be_read_is_tried_each_time(root: Path) -> None:
 
 def test_of_a_damaged_journal_it_knows_what_the_file_says(root: Path) -> None:
     path = session_files(root)[1]
-    journal = path.with_suffix("") / "journal.1"
-    data = bytearray(journal.read_bytes())
-    data[-30] ^= 4
-    journal.write_bytes(data)
+    flip(path.with_suffix("") / "journal.1", -30, 4)
     path.write_bytes(encode_document({**read_document(path), "checkpoint": {}}, ".yaml"))
     (damaged,) = (one for one in catalogue(root) if isinstance(one, Unreadable))
     assert damaged.path == path and damaged.known is not None

@@ -5,9 +5,11 @@ Tests import `tracking_sessions.core…`, and helpers beside them as `tracking_s
 """
 
 import importlib.util
+import os
 import subprocess
 import sys
 import tomllib
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -50,3 +52,22 @@ def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
     built = subprocess.run(command, capture_output=True, text=True, check=False, timeout=250)
     assert built.returncode == 0, built.stdout + built.stderr
     return folder / f"{MANIFEST['id']}-{MANIFEST['version']}.zip"
+
+
+@pytest.fixture
+def mounted(tmp_path: Path) -> Iterator[Callable[[str], Path]]:
+    """Makes a disk in memory of a size such as 256k, or 50% of the memory. Skips where that is not allowed."""
+    disk = tmp_path / "disk"
+
+    def mount(size: str) -> Path:
+        disk.mkdir()
+        command = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", disk]
+        try:
+            subprocess.run(command, capture_output=True, check=True)
+        except (OSError, subprocess.CalledProcessError):
+            pytest.skip("mounting a small disk takes root")
+        return disk
+
+    yield mount
+    if os.path.ismount(disk):
+        subprocess.run(["umount", "-l", disk], check=True)

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 import os
-import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -40,20 +39,3 @@ def root(tmp_path: Path) -> Path:
 def ledger(root: Path) -> Iterator[Ledger]:
     with Ledger(root) as opened:
         yield opened
-
-
-@pytest.fixture
-def mounted(tmp_path: Path) -> Iterator[Callable[[str], Path]]:
-    """Makes a disk in memory of a size such as 256k."""
-    disk = tmp_path / "disk"
-
-    def mount(size: str) -> Path:
-        disk.mkdir()
-        command = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", disk]
-        if subprocess.run(command, capture_output=True, check=False).returncode:
-            pytest.skip("mounting a small disk takes root")
-        return disk
-
-    yield mount
-    if os.path.ismount(disk):
-        subprocess.run(["umount", "-l", disk], check=True)

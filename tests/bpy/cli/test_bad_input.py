@@ -3,14 +3,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import bpy
@@ -262,38 +261,28 @@ def test_the_session_folder_cannot_be_written(shot: Shot, tracks: Path, tmp_path
     run("track", shot.folder, "--tracks", tracks, "--root", tmp_path / "half", code=75, says=("cannot be written",))
 
 
-@contextlib.contextmanager
-def mounted(folder: Path, *options: str) -> Iterator[Path]:
-    """A file system in memory at `folder`; skips where that is not allowed."""
-    folder.mkdir()
-    if subprocess.run(["mount", "-t", "tmpfs", *options, "tmpfs", folder], capture_output=True, check=False).returncode:
-        pytest.skip("mounting is not allowed here")
-    try:
-        yield folder
-    finally:
-        subprocess.run(["umount", "--lazy", folder], check=True, timeout=LIMIT)
+def test_a_read_only_disk(stopped: Path, mounted: Callable[[str], Path]) -> None:
+    disk = mounted("50%")
+    job = shutil.copytree(stopped, disk / "job")
+    subprocess.run(["mount", "-o", "remount,ro", disk], check=True, timeout=LIMIT)
+    root = job / "tracking_sessions"
+    run("resume", "--root", root, code=75, says=("The disk is read-only",))
+    assert "interrupted" in run("list", "--root", root).stdout
 
 
-def test_a_read_only_disk(stopped: Path) -> None:
-    with mounted(stopped.parent / "disk") as disk:
-        job = shutil.copytree(stopped, disk / "job")
-        subprocess.run(["mount", "-o", "remount,ro", disk], check=True, timeout=LIMIT)
-        root = job / "tracking_sessions"
-        run("resume", "--root", root, code=75, says=("The disk is read-only",))
-        assert "interrupted" in run("list", "--root", root).stdout
-
-
-def test_a_full_disk_stops_the_run_and_a_larger_one_completes_it(long: Path, whole: Replay, tmp_path: Path) -> None:
-    with mounted(tmp_path / "disk", "-o", "size=96k") as disk:
-        track = ("track", long / "plate", "--tracks", long / "tracks.json", "--root", disk)
-        run(*track, code=75, says=("The disk is full", "kept", "resume"))
-        there = len(recorded_frames(disk))
-        assert 10 < there < LONG - 10
-        run("resume", "--root", disk, code=75, says=("The disk is full",))  # nothing has got better
-        assert len(recorded_frames(disk)) >= there
-        subprocess.run(["mount", "-o", "remount,size=4m", disk], check=True, timeout=LIMIT)
-        run("resume", "--root", disk)
-        compare_replays(whole, replay_of(disk))
+def test_a_full_disk_stops_the_run_and_a_larger_one_completes_it(
+    long: Path, whole: Replay, mounted: Callable[[str], Path]
+) -> None:
+    disk = mounted("96k")
+    track = ("track", long / "plate", "--tracks", long / "tracks.json", "--root", disk)
+    run(*track, code=75, says=("The disk is full", "kept", "resume"))
+    there = len(recorded_frames(disk))
+    assert 10 < there < LONG - 10
+    run("resume", "--root", disk, code=75, says=("The disk is full",))  # nothing has got better
+    assert len(recorded_frames(disk)) >= there
+    subprocess.run(["mount", "-o", "remount,size=4m", disk], check=True, timeout=LIMIT)
+    run("resume", "--root", disk)
+    compare_replays(whole, replay_of(disk))
 
 
 def test_the_session_folder_is_removed_during_a_run(long: Path, tmp_path: Path) -> None:

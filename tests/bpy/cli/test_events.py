@@ -15,7 +15,7 @@ from tracking_sessions.core.journal import MARKER
 from tracking_sessions.core.session import load_session
 from tracking_sessions.tests.bpy.commands import printed, run, start, wait_for_frames
 from tracking_sessions.tests.footage import Shot
-from tracking_sessions.tools.kill import session_file
+from tracking_sessions.tools.comparison import session_file
 
 
 def events(process: subprocess.Popen[str]) -> list[dict[str, Any]]:

@@ -7,15 +7,25 @@ import argparse
 import json
 import platform
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from ..core.catalogue import Entry, catalogue
-from ..core.deletion import bytes_freed, delete_files, delete_unused_footage, find_old, is_session
-from ..core.errors import JournalDamaged, LeaseHeld, SessionUnreadable, StorageFailed, UsageError
+from ..core.batch_deletion import OldBatch, delete_batches, find_old_batches
+from ..core.catalogue import Entry, Unreadable, catalogue
+from ..core.deletion import Deleted, batch_of, bytes_freed, delete_files, delete_old, find_old, is_session
+from ..core.errors import (
+    LeaseHeld,
+    LedgerBusy,
+    LedgerUnreadable,
+    SessionUnreadable,
+    StorageFailed,
+    TrackingSessionError,
+    UsageError,
+)
 from ..core.lease import live_owner
+from ..core.ledger import Ledger, ledger_path
 from ..core.model import SessionState, SessionStatus, TrackingSession
 from ..core.session import TrackingSessionManager
 from ..terminal import say, short
@@ -36,14 +46,17 @@ from .arguments import (
     size_words,
     status_words,
 )
+from .batch_view import root_words
 
-SHOWN = 20  # sessions in a question
+SHOWN = 20  # sessions and batches in a question
+SHOWN_LEFT = 3  # sessions that are left alone for the same reason
 _AGE = re.compile(r"(\d{1,6})([dwm])\Z", re.ASCII)
 _DAYS = {"d": 1, "w": 7, "m": 30}
+_UNSURE = "possibly needed by a batch; delete one all the same with: delete SESSION --force"
 
 
 def add_commands(commands: Any) -> None:
-    words = "delete sessions in which nothing has happened for long, and what belongs to them"
+    words = "delete sessions in which nothing has happened for long, and batches that ended as long ago"
     one = command(commands, "clean", _clean, words, "clean --older-than 2w --dry-run")
     one.add_argument(
         "--older-than",
@@ -52,7 +65,7 @@ def add_commands(commands: Any) -> None:
         required=True,
         help="how long nothing may have happened: days, weeks or months of 30 days, as 7d, 2w or 1m",
     )
-    one.add_argument("--dry-run", action="store_true", help="delete nothing, only say which sessions it would be")
+    one.add_argument("--dry-run", action="store_true", help="delete nothing, only say what it would be")
     _add_force(one)
     add_root(one)
     add_json(one)
@@ -88,6 +101,14 @@ def _age(text: str) -> timedelta:
 # clean and delete
 
 
+class _Found(NamedTuple):
+    """What is old, and what of it is left alone: what it is called, its file or folder, and why."""
+
+    sessions: list[Entry]
+    batches: list[OldBatch]
+    left: list[tuple[str, Path, str]]
+
+
 def _clean(options: argparse.Namespace) -> list[str]:
     root = root_of(options.root).absolute()
     entries = catalogue(root, say)
@@ -95,51 +116,82 @@ def _clean(options: argparse.Namespace) -> list[str]:
         limit = datetime.now(UTC) - options.older_than
     except OverflowError:  # before the beginning of time
         limit = datetime.min.replace(tzinfo=UTC)
-    old, left = find_old(entries, limit)
-    freed = bytes_freed(root, old, entries) if old else 0
-    if old and not options.dry_run:
-        what = f"{count_words(len(old))} ({size_words(freed)})"
-        shown = [*map(_line, old[:SHOWN]), *["…"] * (len(old) > SHOWN)]
+    found = _found(root, entries, limit)
+    freed = bytes_freed(root, found.sessions, entries) + sum(one.size for one in found.batches)
+    if not found.sessions and not found.batches:
+        say(f"{'There' if found.left else 'No session and no batch is that old: there'} is nothing to clean.")
+    elif not options.dry_run:
+        what = f"{_count(found)} ({size_words(freed)})"
+        lines = _lines(found)
+        shown = [*lines[:SHOWN], *["…"] * (len(lines) > SHOWN)]
         instead = f"This would delete {what}: see which with --dry-run, and delete them with --force"
         if options.force or agreed(f"Delete {what}?", instead, shown):
-            old, freed = _deleted(root, old, limit, left)
+            found, freed = _deleted(root, found, limit)
         else:
             say("Nothing was deleted.")
-            old, freed = [], 0
-    elif not old:
-        say("No session is that old: there is nothing to clean.")
-    for path, reason in left:
-        say(f"{path.stem} is left alone: {reason.removesuffix('. It was left as it is')}.")
+            found, freed = _Found([], [], found.left), 0
+    _say_left(found.left)
     if options.json:
-        rows = ",\n".join(json.dumps(_row(one)) for one in old)
-        others = json.dumps([{"file": str(path), "reason": reason} for path, reason in left])
-        head = f'"dry_run": {json.dumps(options.dry_run)}, "freed": {freed}, "left": {others}'
-        return [f'{{{head}, "sessions": [\n{rows}\n]}}']
-    lines = [_line(one) for one in old]
+        return [_document(found, freed, dry_run=options.dry_run)]
     did = "would be deleted, which frees" if options.dry_run else "deleted, which freed"
-    return [*lines, f"{count_words(len(old))} {did} {size_words(freed)}."] if old else []
+    total = f"{_count(found)} {did} {size_words(freed)}."
+    return [*_lines(found), total] if found.sessions or found.batches else []
 
 
-def _deleted(root: Path, old: list[Entry], limit: datetime, left: list[tuple[Path, str]]) -> tuple[list[Entry], int]:
-    """Those that were deleted, and how many bytes that freed; others are added to `left`. Raises StorageFailed."""
-    deleted: list[Entry] = []
-    freed = 0
+def _found(root: Path, entries: Sequence[Entry | Unreadable], limit: datetime) -> _Found:
     try:
-        for one in old:
-            try:
-                size = delete_files(one.path, modified_before=limit)
-            except (SessionUnreadable, JournalDamaged, LeaseHeld) as error:
-                left.append((one.path, str(error)))
-                continue
-            if size is None:
-                left.append((one.path, "somebody has worked on it just now"))
-            else:
-                deleted.append(one)
-                freed += size
-    except StorageFailed:
-        say(f"{count_words(len(deleted))} deleted, which freed {size_words(freed)}; the others are left.")
+        with Ledger(root, readonly=True) as ledger:
+            needed = {session: _needs(root, batch) for session, batch in ledger.needed().items()}
+            batches, owned = find_old_batches(ledger, limit)
+    except (LedgerUnreadable, LedgerBusy, StorageFailed) as error:
+        unsure, left = find_old(entries, limit, {})
+        left += [(one.path, _UNSURE) for one in unsure]
+        return _Found([], [], [*_named(left), ("Each batch", ledger_path(root), str(error))])
+    sessions, left = find_old(entries, limit, needed)
+    return _Found(sessions, batches, [*_named(left), *_named(owned, "Batch ")])
+
+
+def _named(left: Iterable[tuple[Path, str]], kind: str = "") -> list[tuple[str, Path, str]]:
+    return [(f"{kind}{path.stem}", path, reason) for path, reason in left]
+
+
+def _needs(root: Path, batch: str) -> str:
+    return f"needed by batch {batch}; go on with: batch resume {batch}{root_words(root)}"
+
+
+def _deleted(root: Path, found: _Found, limit: datetime) -> tuple[_Found, int]:
+    """What of it was deleted, and how many bytes that freed; the others are left alone. Raises TrackingSessionError."""
+    with Ledger(root, readonly=True) as ledger:
+        needed = ledger.needed()  # anew: the question may have stood there for long
+    left = [(one.path, _needs(root, needed[one.id])) for one in found.sessions if one.id in needed]
+    sessions, batches = Deleted[Entry](), Deleted[OldBatch]()
+    try:
+        delete_old(root, [one for one in found.sessions if one.id not in needed], limit, sessions)
+        delete_batches(root, found.batches, batches)  # last: on a full disk the ledger needs the room
+    except TrackingSessionError:
+        count, freed = _count(_Found(sessions.gone, batches.gone, [])), sessions.freed + batches.freed
+        say(f"{count} deleted, which freed {size_words(freed)}; the others are left.")
         raise
-    return deleted, freed + delete_unused_footage(root, {one.fingerprint for one in deleted})
+    left = [*found.left, *_named(left), *_named(sessions.left), *_named(batches.left, "Batch ")]
+    return _Found(sessions.gone, batches.gone, left), sessions.freed + batches.freed
+
+
+def _say_left(left: Sequence[tuple[str, Path, str]]) -> None:
+    by_reason: dict[str, list[str]] = {}
+    for name, _, reason in left:
+        by_reason.setdefault(reason, []).append(name)
+    for reason, names in by_reason.items():
+        more = f" and {len(names) - SHOWN_LEFT:,} more" if len(names) > SHOWN_LEFT else ""
+        words = f"{', '.join(names[:SHOWN_LEFT])}{more} {'is' if len(names) == 1 else 'are'} left alone"
+        say(f"{words}: {reason.removesuffix('. It was left as it is')}.")
+
+
+def _document(found: _Found, freed: int, *, dry_run: bool) -> str:
+    left = json.dumps([{"file": str(path), "reason": reason} for _, path, reason in found.left])
+    batches = json.dumps([one._asdict() for one in found.batches])
+    rows = ",\n".join(json.dumps(_row(one)) for one in found.sessions)
+    head = f'"dry_run": {json.dumps(dry_run)}, "freed": {freed}, "left": {left}, "batches": {batches}'
+    return f'{{{head}, "sessions": [\n{rows}\n]}}'
 
 
 def _row(one: Entry) -> dict[str, Any]:
@@ -147,9 +199,27 @@ def _row(one: Entry) -> dict[str, Any]:
     return {**shown, "modified": one.modified, "size": one.size}
 
 
-def _line(one: Entry) -> str:
-    words = status_words({"status": _status(one), "state": one.state})
-    return f"{one.id}  {age(one.modified):>14}  {size_words(one.size):>9}  {words}  {short(one.name)}"
+def _count(found: _Found) -> str:
+    sessions, batches = len(found.sessions), len(found.batches)
+    words = f"{batches:,} batch{'es' * (batches != 1)}"
+    if not batches:
+        return count_words(sessions)
+    return f"{count_words(sessions)} and {words}" if sessions else words
+
+
+def _lines(found: _Found) -> list[str]:
+    lines: list[str] = []
+    for one in found.sessions:
+        words = status_words({"status": _status(one), "state": one.state})
+        lines.append(_line(one, f"{words}  {short(one.name)}"))
+    for one in found.batches:
+        words = f"batch, {one.status}  {short(one.name)}".rstrip() if one.status else "what is left of a batch"
+        lines.append(_line(one, words))
+    return lines
+
+
+def _line(one: Entry | OldBatch, words: str) -> str:
+    return f"{one.id}  {age(one.modified):>14}  {size_words(one.size):>9}  {words}"
 
 
 def _status(one: Entry) -> str:
@@ -160,27 +230,37 @@ def _delete(options: argparse.Namespace) -> list[str]:
     path = find_file(options.session, root_of(options.root)).absolute()
     if not is_session(path):
         raise UsageError(f"{path} is no session: name the file or the id of one")
-    folder = path.with_suffix("")
-    fingerprints: set[str] = set()
     try:
         manager = TrackingSessionManager(path, salvage=True)  # damage is no reason to keep it
         progress = manager.get_progress()
-        fingerprints.add(manager.session.footage.fingerprint)
         what = f"“{short(manager.session.name)}” ({path.stem}), {progress['tracked_frames']} frames tracked"
     except SessionUnreadable:
         what = f"{path}, which cannot be read"
-    owner = live_owner(folder)
+    owner = live_owner(path.with_suffix(""))
     if owner is not None and owner.host == platform.node():
         raise LeaseHeld(str(owner))
-    if not options.force and not agreed(f"Delete {what}?", f"This would delete {what}: run it again with --force"):
+    need = _need(path)
+    instead = f"This would delete {what}: run it again with --force"
+    if need:
+        instead = f"This would delete {what}. {need}. To delete it all the same: --force"
+    if options.force and need:
+        say(f"{need}.")
+    if not options.force and not agreed(f"Delete {what}?", instead, [f"{need}."] if need else []):
         say("Nothing was deleted.")
         return ["null"] if options.json else []
-    freed = patiently(lambda wait: delete_files(path, wait=wait)) or 0
-    if path.parent.name == "sessions":
-        freed += delete_unused_footage(path.parent.parent, fingerprints)
+    freed = patiently(lambda wait: delete_files(path, wait=wait))
     if options.json:
         return [json.dumps({"id": path.stem, "file": str(path), "freed": freed})]
     return [f"Deleted {path.stem}, which freed {size_words(freed)}."]
+
+
+def _need(path: Path) -> str:
+    """Which batch needs the session, in words, or why that is not known; empty if none does."""
+    try:
+        batch = batch_of(path)
+    except (LedgerUnreadable, LedgerBusy, StorageFailed) as error:
+        return f"Whether a batch needs it is not known: {error}"
+    return f"It is {_needs(path.parent.parent, batch)}" if batch else ""
 
 
 # discard and commit

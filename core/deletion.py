@@ -3,24 +3,30 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Generator, Iterable, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from datetime import datetime
 from pathlib import Path
+from typing import Generic, TypeVar
 
 from .catalogue import Entry, Unreadable, bytes_of, catalogue
-from .errors import SessionUnreadable, StorageFailed
+from .errors import JournalDamaged, LeaseHeld, SessionUnreadable, StorageFailed
 from .lease import LEASE_TIME, Lease
+from .ledger import Ledger
 from .manager import TrackingSessionManager
 from .model import timestamp
-from .session_file import moment
+from .session_file import checked_session, moment
+from .storage import read_document
 
+_T = TypeVar("_T")
 _WRITTEN = re.compile(r"(lease|journal)\.[1-9][0-9]*\Z")
 
 
 def delete_session(manager: TrackingSessionManager) -> None:
-    """Delete the session that `manager` owns: first its file, so that what is left of a half deletion is no session.
+    """Delete the session that `manager` owns, and what no other uses: its file first, as what is left is no session.
 
     Raises StorageFailed.
     """
@@ -31,6 +37,23 @@ def delete_session(manager: TrackingSessionManager) -> None:
         _delete_belongings(manager.path)
     except OSError as error:
         raise StorageFailed(manager.folder, error) from error
+    _delete_footage_of(manager.path, {manager.session.footage.fingerprint})
+
+
+def delete_files(session_path: str | os.PathLike[str], *, wait: bool = False, lease_time: float = LEASE_TIME) -> int:
+    """Delete a session that nobody works on, readable or not, and what no other uses; return how many bytes that freed.
+
+    The folder of its name goes with it if it is empty or sessions have written there: the file may be none of a
+    session at all. `wait` and `lease_time` as in `Lease.take`. Raises LeaseHeld or StorageFailed.
+    """
+    path = Path(session_path)
+    try:
+        used = {checked_session(path, read_document(path)).footage.fingerprint}
+    except SessionUnreadable:
+        used = set[str]()
+    freed = _delete_files(path, None, wait=wait, lease_time=lease_time)
+    assert freed is not None
+    return freed + _delete_footage_of(path, used)
 
 
 def is_session(path: Path) -> bool:
@@ -38,33 +61,65 @@ def is_session(path: Path) -> bool:
     return path.parent.name == "sessions" or _has_written(path.with_suffix(""))
 
 
-def delete_files(
-    session_path: str | os.PathLike[str],
-    *,
-    modified_before: datetime | None = None,
-    wait: bool = False,
-    lease_time: float = LEASE_TIME,
-) -> int | None:
-    """Delete a session that nobody works on, readable or not; return how many bytes that freed.
+def batch_of(session_path: str | os.PathLike[str]) -> str:
+    """The id of an unfinished batch that has begun this session; empty if there is none.
 
-    The folder of its name goes with it if it is empty or sessions have written there: the file may be none of a
-    session at all. With `modified_before` a session that was modified later, or does not say when, is left alone, and
-    None returned. `wait` and `lease_time` as in `Lease.take`. Raises LeaseHeld or StorageFailed, and with
-    `modified_before` what reading raises.
+    Raises LedgerUnreadable, LedgerBusy or StorageFailed.
     """
     path = Path(session_path)
+    if path.parent.name != "sessions":
+        return ""
+    with Ledger(path.parent.parent, readonly=True) as ledger:
+        return ledger.needed().get(path.stem, "")
+
+
+class Deleted(Generic[_T]):
+    """What came of deleting several, also if an error ended that."""
+
+    def __init__(self) -> None:
+        self.gone: list[_T] = []
+        self.left: list[tuple[Path, str]] = []  # those left alone, each with the reason
+        self.freed = 0  # bytes
+
+
+def delete_old(root: Path, old: Iterable[Entry], limit: datetime, done: Deleted[Entry]) -> None:
+    """Delete the sessions `old` under `root`, as `delete_files` does, but for those that are not old any more.
+
+    Raises StorageFailed.
+    """
+    try:
+        for one in old:
+            try:
+                size = _delete_files(one.path, limit)
+            except (SessionUnreadable, JournalDamaged, LeaseHeld) as error:
+                done.left.append((one.path, str(error)))
+                continue
+            if size is None:
+                done.left.append((one.path, "somebody has worked on it just now"))
+            else:
+                done.gone.append(one)
+                done.freed += size
+    finally:
+        done.freed += _delete_unused_footage(root, {one.fingerprint for one in done.gone})
+
+
+def _delete_files(
+    path: Path, modified_before: datetime | None, *, wait: bool = False, lease_time: float = LEASE_TIME
+) -> int | None:
+    """Delete a session with what is its own; return how many bytes that freed.
+
+    With `modified_before` a session that was modified later, or does not say when, is left alone, and None returned.
+    Its file goes first, so that what is left of a half deletion is no session. Raises LeaseHeld or StorageFailed, and
+    with `modified_before` what reading raises.
+    """
     folder = path.with_suffix("")
     try:
-        is_ours = _has_written(folder) or (_is_folder(folder) and not os.listdir(folder))
+        is_ours = _has_written(folder) or (is_folder(folder) and not os.listdir(folder))
         freed = bytes_of(path) + _bytes_in(_belongings(path))
-        lease = Lease.take(folder, timestamp(), wait=wait, lease_time=lease_time) if is_ours else None
-        try:
+        with owned(folder, wait=wait, lease_time=lease_time) if is_ours else nullcontext():
             if modified_before is not None and not _is_older(path, modified_before):
                 return None
             os.unlink(path)
-        finally:
-            if lease is not None:
-                lease.release()  # Windows deletes no open file
         if is_ours:
             _delete_folder(folder)
         _delete_belongings(path)
@@ -73,10 +128,32 @@ def delete_files(
     return freed
 
 
-def find_old(entries: Iterable[Entry | Unreadable], limit: datetime) -> tuple[list[Entry], list[tuple[Path, str]]]:
+@contextmanager
+def owned(folder: Path, *, wait: bool = False, lease_time: float = LEASE_TIME) -> Generator[None]:
+    """Hold the lease in `folder`, which is closed at the end: Windows deletes no open file.
+
+    On a full disk it is done without: nobody else can take one there either. Raises LeaseHeld or StorageFailed.
+    """
+    try:
+        lease = Lease.take(folder, timestamp(), wait=wait, lease_time=lease_time)
+    except StorageFailed as failed:
+        if failed.error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        lease = None
+    try:
+        yield
+    finally:
+        if lease is not None:
+            lease.release()
+
+
+def find_old(
+    entries: Iterable[Entry | Unreadable], limit: datetime, needed: Mapping[str, str]
+) -> tuple[list[Entry], list[tuple[Path, str]]]:
     """The sessions not modified since `limit`, and those of them that are to be left alone, each with the reason.
 
-    One that cannot be read is left alone, however old it may be.
+    `needed`: the ids of sessions that must stay, with the reasons. One that cannot be read is left alone, however old
+    it may be.
     """
     old: list[Entry] = []
     left: list[tuple[Path, str]] = []
@@ -92,8 +169,9 @@ def find_old(entries: Iterable[Entry | Unreadable], limit: datetime) -> tuple[li
         except SessionUnreadable as error:
             left.append((one.path, str(error)))
             continue
-        if owner:
-            left.append((one.path, f"it is in use by {owner}"))
+        reason = f"it is in use by {owner}" if owner else needed.get(one.id)
+        if reason:
+            left.append((one.path, reason))
         else:
             old.append(one)
     return old, left
@@ -104,12 +182,13 @@ def _is_older(path: Path, limit: datetime) -> bool:
     return modified is not None and modified < limit
 
 
-def _is_folder(folder: Path) -> bool:
+def is_folder(folder: Path) -> bool:
+    """Whether it is a folder, and no link to one, which is somebody else's."""
     return folder.is_dir() and not folder.is_symlink()
 
 
 def _has_written(folder: Path) -> bool:
-    return _is_folder(folder) and any(map(_WRITTEN.match, os.listdir(folder)))
+    return is_folder(folder) and any(map(_WRITTEN.match, os.listdir(folder)))
 
 
 def _delete_folder(folder: Path) -> None:
@@ -138,14 +217,14 @@ def _belongings(file: str | os.PathLike[str]) -> list[str]:
 def _bytes_in(paths: Iterable[str]) -> int:
     total = 0
     for path in paths:
-        inside = [os.path.join(path, name) for name in os.listdir(path)] if _is_folder(Path(path)) else [path]
+        inside = [os.path.join(path, name) for name in os.listdir(path)] if is_folder(Path(path)) else [path]
         total += sum(map(_size, inside))
     return total
 
 
 def _delete_belongings(path: Path) -> None:
     for one in map(Path, _belongings(path)):
-        if _is_folder(one):
+        if is_folder(one):
             _delete_folder(one)
         else:
             os.unlink(one)
@@ -188,9 +267,13 @@ def _footage_files(root: Path, fingerprints: Collection[str]) -> list[Path]:
     return [root / "footage" / name for name in names if Path(name).stem in fingerprints and not name.startswith(".")]
 
 
-def delete_unused_footage(base_path: str | os.PathLike[str], fingerprints: Collection[str]) -> int:
-    """Delete what was seen of these footages, unless a session under `base_path` uses it; return how many bytes."""
-    root = Path(base_path)
+def _delete_footage_of(session_path: Path, fingerprints: Collection[str]) -> int:
+    in_folder = session_path.parent.name == "sessions"
+    return _delete_unused_footage(session_path.parent.parent, fingerprints) if in_folder else 0
+
+
+def _delete_unused_footage(root: Path, fingerprints: Collection[str]) -> int:
+    """Delete what was seen of these footages, unless a session under `root` uses it; return how many bytes."""
     files = _footage_files(root, fingerprints)
     used = _used(catalogue(root)) if files else None
     aside: list[tuple[Path, Path]] = []

@@ -20,12 +20,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from .errors import ShotTakenOver, UsageError
+from .errors import LedgerUnreadable, ShotTakenOver, UsageError
 from .ledger_file import open_ledger, translated
 from .ledger_rows import (
     BATCHES,
     DIRECTIONS,
     FRAME_LIMIT,
+    NEEDED,
     SHOT_LIMIT,
     SHOTS,
     UNFINISHED,
@@ -178,6 +179,26 @@ class Ledger:
         """
         unfinished = [batch for batch in self.batches() if batch.is_unfinished]
         return next((batch for batch in unfinished if not is_live(batch.id)), unfinished[0] if unfinished else None)
+
+    def needed(self) -> dict[str, str]:
+        """The ids of the sessions that unfinished batches have begun, done or not, each with the id of its batch.
+
+        Raises LedgerUnreadable for any damage: what is missing here may be deleted.
+        """
+        wrong = self.check()
+        if wrong:
+            raise LedgerUnreadable(self.path, f"it is damaged ({wrong[0][:200]})")
+        with translated(self.path):
+            return {self._rows.id(session): self._rows.id(batch) for session, batch in self._db.execute(NEEDED)}
+
+    def delete(self, batch: str, modified: str) -> bool:
+        """Forget a batch that has ended, and its shots; False, with nothing done, if it is not as it was at `modified`.
+
+        For whoever holds the batch's lease.
+        """
+        with self._writing():
+            query = "DELETE FROM batches WHERE id = ? AND modified = ? AND status IN ('completed', 'failed')"
+            return bool(self._db.execute(query, (batch, modified)).rowcount)
 
     def set_status(self, batch: str, status: BatchStatus) -> None:
         """For whoever holds the batch's lease."""

@@ -152,6 +152,11 @@ SHOTS = (
     " FROM shots JOIN batches ON batches.id = batch"
 )
 
+NEEDED = (
+    "SELECT session, batch FROM batches JOIN shots ON batch = batches.id"
+    " WHERE session != '' AND batches.status NOT IN ('completed', 'failed') ORDER BY batches.rowid"
+)
+
 
 class Rows:
     """Makes rows of the ledger at `path` into what they stand for. Methods raise LedgerUnreadable for nonsense.
@@ -167,7 +172,7 @@ class Rows:
         """A row of `BATCHES`."""
         id, name, status, config, created, modified = row
         return BatchRow(
-            id=self._id(id),
+            id=self.id(id),
             name=self._text(name),
             status=self._enum(status, BatchStatus),
             config=self._mapping(config),
@@ -195,11 +200,11 @@ class Rows:
         )
         return ShotRow(
             id=self._number(id),
-            batch=self._id(batch),
+            batch=self.id(batch),
             number=self._number(number, 1, SHOT_LIMIT),
             spec=spec,
             status=self._enum(status, ShotStatus),
-            session=self._id(session) if session else "",
+            session=self.id(session) if session else "",
             error=self._text(error),
             attempts=self._number(attempts),
             crashes=self._number(crashes),
@@ -215,8 +220,8 @@ class Rows:
             raise self._nonsense(value)
         return value
 
-    def _id(self, value: object) -> str:
-        """Ids become names of files and folders."""
+    def id(self, value: object) -> str:
+        """The id of a batch or a session: they become names of files and folders."""
         text = self._text(value)
         if not SESSION_ID.match(text):
             raise self._nonsense(value)

@@ -12,9 +12,10 @@ from pathlib import Path
 
 from . import merging, report
 from .catalogue import Entry, catalogue, session_names, sessions_folder
-from .deletion import delete_files, delete_unused_footage, find_old
-from .errors import JournalDamaged, LeaseHeld, SessionUnreadable, UsageError
+from .deletion import Deleted, delete_old, find_old
+from .errors import JournalDamaged, LedgerBusy, LedgerUnreadable, SessionUnreadable, StorageFailed, UsageError
 from .footage import Footage, describe, find_footage, save_details
+from .ledger import Ledger
 from .manager import TrackingSessionManager
 from .model import (
     SESSION_ID,
@@ -180,20 +181,18 @@ def merge_sessions(
 def cleanup_old_sessions(base_path: str | os.PathLike[str], days_old: int = 30) -> int:
     """Delete the sessions not modified for `days_old` days, with all that belongs to them; return how many.
 
-    One that somebody owns is never touched, nor one that cannot be read or does not say when it was modified.
-    Raises StorageFailed.
+    One that somebody owns is never touched, nor one that a batch needs which is not finished, that cannot be read or
+    does not say when it was modified; none is if the ledger of batches cannot be read. Raises StorageFailed.
     """
+    root = Path(base_path)
     try:
         limit = datetime.now(UTC) - timedelta(days=days_old)
+        with Ledger(root, readonly=True) as ledger:
+            needed = dict.fromkeys(ledger.needed(), "a batch needs it")
     except OverflowError:  # before the beginning of time
         return 0
-    old, _ = find_old(catalogue(base_path), limit)
-    deleted: list[Entry] = []
-    for one in old:
-        try:
-            if delete_files(one.path, modified_before=limit) is not None:
-                deleted.append(one)
-        except (SessionUnreadable, JournalDamaged, LeaseHeld):
-            continue
-    delete_unused_footage(base_path, {one.fingerprint for one in deleted})
-    return len(deleted)
+    except (LedgerUnreadable, LedgerBusy, StorageFailed):  # a batch may need any
+        return 0
+    done = Deleted[Entry]()
+    delete_old(root, find_old(catalogue(root), limit, needed)[0], limit, done)
+    return len(done.gone)

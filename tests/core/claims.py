@@ -4,17 +4,23 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import sqlite3
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tracking_sessions.core import ledger_file
-from tracking_sessions.core.ledger import Ledger, ShotSpec, ShotStatus
+from tracking_sessions.core.lease import Lease
+from tracking_sessions.core.ledger import BatchStatus, Ledger, ShotSpec, ShotStatus, batch_folder, ledger_path
+from tracking_sessions.core.model import timestamp
+from tracking_sessions.tests.core.faults import Faults
 
 posix = pytest.mark.skipif(os.name != "posix", reason="signals, fork and limits of POSIX")
 PENDING, PROCESSING, COMPLETED, FAILED, SKIPPED = ShotStatus
@@ -41,6 +47,29 @@ def specs(folder: Path, count: int) -> list[ShotSpec]:
     return [ShotSpec(str(folder / "plates" / f"{number:03d}" / "plate_0001.png")) for number in range(1, count + 1)]
 
 
+def make_batch(root: Path, status: BatchStatus, sessions: Sequence[str], *, days: float = 0) -> str:
+    """A batch with a shot for each of these sessions, done, and files that it printed, of which all are so old."""
+    with Ledger(root) as ledger:
+        batch = make(ledger, len(sessions))
+        folder = batch_folder(root, batch)
+        folder.mkdir(parents=True)
+        Lease.take(folder, timestamp()).release()
+        for session in sessions:
+            shot = ledger.claim(batch, everything_dead)
+            assert shot is not None
+            ledger.finish(ledger.note_session(shot, session), COMPLETED)
+            (folder / f"{shot.number}.log").write_text("frame 1\n" * 50)
+            (folder / f"{shot.number}.events").write_text("{}\n")
+        ledger.set_status(batch, status)
+    if days:
+        when = datetime.now(UTC) - timedelta(days=days)
+        with closing(sqlite3.connect(ledger_path(root))) as raw, raw:
+            raw.execute("UPDATE batches SET modified = ? WHERE id = ?", (when.isoformat(), batch))
+        for path in folder.iterdir():
+            os.utime(path, (when.timestamp(), when.timestamp()))
+    return batch
+
+
 def work(root: Path, batch: str, say: Callable[[str], object]) -> None:
     """Claim and finish until there is nothing left; `say` is told of each thing once it counts."""
     with Ledger(root) as ledger:
@@ -62,11 +91,22 @@ class _Mortal(sqlite3.Connection):
     last = 0
     count = 0
 
-    def execute(self, *arguments: Any) -> sqlite3.Cursor:
-        _Mortal.count += 1
-        if _Mortal.count == _Mortal.last:
+    @classmethod
+    def step(cls) -> None:
+        cls.count += 1
+        if cls.count == cls.last:
             os.kill(os.getpid(), signal.SIGKILL)
+
+    def execute(self, *arguments: Any) -> sqlite3.Cursor:
+        self.step()
         return super().execute(*arguments)
+
+
+def _let_die(number: int) -> None:
+    """From now on each statement counts as a step, and before the one with this number this process dies."""
+    real = sqlite3.connect
+    _Mortal.last = number
+    ledger_file.sqlite3.connect = lambda *args, **options: real(*args, factory=_Mortal, **options)  # type: ignore[assignment]
 
 
 def die_at_each_statement(folder: Path) -> None:
@@ -74,15 +114,13 @@ def die_at_each_statement(folder: Path) -> None:
 
     Prints how many died. To be called in a process without threads.
     """
-    real = sqlite3.connect
     number = 0
     while True:
         number += 1
         child = os.fork()
         if not child:
             try:
-                _Mortal.last = number
-                ledger_file.sqlite3.connect = lambda *args, **options: real(*args, factory=_Mortal, **options)  # type: ignore[assignment]
+                _let_die(number)
                 root = folder / str(number)
                 with Ledger(root) as ledger:
                     batch = ledger.create("two", specs(folder, 2), {}).id
@@ -91,4 +129,32 @@ def die_at_each_statement(folder: Path) -> None:
                 os._exit(0)
         if os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0:
             break
+    sys.stdout.write(f"{number - 1}\n")
+
+
+def die_at_each_step(whole: Path, act: Callable[[Path], object]) -> None:
+    """Do `act` on copies of the session folder `whole`, beside it, each in a process that dies one step later.
+
+    Steps are statements, and file operations, before and after. Prints how many died. To be called in a process without
+    threads.
+    """
+    number = 0
+    while True:
+        number += 1
+        root = whole.with_name(str(number))
+        shutil.copytree(whole, root)
+        child = os.fork()
+        if not child:
+            code = 1
+            try:
+                _let_die(number)
+                with Faults(root, lambda *_: _Mortal.step(), lambda *_: _Mortal.step()).watching():
+                    act(root)
+                code = 0
+            finally:
+                os._exit(code)
+        code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        if code == 0:
+            break
+        assert code == -signal.SIGKILL
     sys.stdout.write(f"{number - 1}\n")

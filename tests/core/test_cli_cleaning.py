@@ -44,6 +44,7 @@ def test_clean_deletes_what_is_old_and_says_so(commands: Commands) -> None:
         "dry_run": False,
         "freed": 0,
         "left": [],
+        "batches": [],
         "sessions": [],
     }
 

@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -14,14 +16,17 @@ from tracking_sessions.commands import arguments
 from tracking_sessions.core import deletion
 from tracking_sessions.core.catalogue import Entry, catalogue
 from tracking_sessions.core.deletion import (
+    Deleted,
+    batch_of,
     bytes_freed,
     delete_files,
+    delete_old,
     delete_session,
-    delete_unused_footage,
     find_old,
     is_session,
 )
-from tracking_sessions.core.errors import LeaseHeld, SessionUnreadable, StorageFailed
+from tracking_sessions.core.errors import LeaseHeld, LedgerUnreadable, StorageFailed
+from tracking_sessions.core.ledger import BatchStatus, ledger_path
 from tracking_sessions.core.session import (
     TrackingSessionManager,
     cleanup_old_sessions,
@@ -30,9 +35,12 @@ from tracking_sessions.core.session import (
     session_files,
 )
 from tracking_sessions.core.storage import encode_document, read_document
+from tracking_sessions.tests.core.claims import make_batch
+from tracking_sessions.tests.core.faults import Faults, failing, nothing
 from tracking_sessions.tests.core.shots import make_footage
 
-LONG_AGO = (datetime.now(UTC) - timedelta(days=40)).isoformat()
+LIMIT = datetime.now(UTC) - timedelta(days=30)
+LONG_AGO = (LIMIT - timedelta(days=10)).isoformat()
 
 
 @pytest.fixture
@@ -80,29 +88,29 @@ def test_report_and_solves_go_with_the_session(root: Path, owned: bool) -> None:
         delete_session(manager)
     else:
         assert delete_files(manager.path) == before - disk_use(root)
-    assert files(root) == {footage_of(manager)}
+    assert files(root) == set()
     assert not (root / "solves" / manager.session.id).exists() and not manager.folder.exists()
 
 
-def test_details_of_footage_go_with_the_last_session_of_it(root: Path) -> None:
+@pytest.mark.parametrize("owned", [False, True])
+def test_details_of_footage_go_with_the_last_session_of_it(root: Path, owned: bool) -> None:
     one, two, other = make(root), make(root), make(root, "b")
-    used = {manager.session.footage.fingerprint for manager in (one, two, other)}
     delete_files(one.path)
-    assert delete_unused_footage(root, used) == 0
     assert {footage_of(two), footage_of(other)} <= files(root)
-    size = (root / footage_of(two)).stat().st_size
-    delete_files(two.path)
-    assert delete_unused_footage(root, {two.session.footage.fingerprint}) == size
+    if owned:
+        two.acquire()
+        delete_session(two)
+    else:
+        before = disk_use(root)
+        assert delete_files(two.path) == before - disk_use(root)
     assert [name for name in files(root) if name.startswith("footage")] == [footage_of(other)]
     assert other.details()
 
 
 def test_a_session_that_cannot_be_read_may_use_any_footage(root: Path) -> None:
     gone, broken = make(root), make(root, "b")
-    fingerprints = {gone.session.footage.fingerprint, broken.session.footage.fingerprint}
     broken.path.write_text("[")
     delete_files(gone.path)
-    assert delete_unused_footage(root, fingerprints) == 0
     assert {footage_of(gone), footage_of(broken)} <= files(root)
 
 
@@ -111,8 +119,9 @@ def test_one_with_a_damaged_journal_uses_the_footage_that_its_file_names(root: P
     journal = damaged.folder / "journal.1"
     journal.write_bytes(b"x" * len(journal.read_bytes()))
     delete_files(gone.path)
-    assert delete_unused_footage(root, {gone.session.footage.fingerprint, damaged.session.footage.fingerprint}) > 0
     assert footage_of(damaged) in files(root) and footage_of(gone) not in files(root)
+    delete_files(damaged.path)
+    assert files(root) == set()
 
 
 @pytest.mark.parametrize("moment", ["before it is gone", "while it is gone"])
@@ -120,7 +129,6 @@ def test_a_session_begun_at_that_moment_has_its_details(
     root: Path, monkeypatch: pytest.MonkeyPatch, moment: str
 ) -> None:
     gone = make(root)
-    delete_files(gone.path)
     begun: list[TrackingSessionManager] = []
 
     def begin() -> None:
@@ -143,7 +151,7 @@ def test_a_session_begun_at_that_moment_has_its_details(
 
     monkeypatch.setattr(deletion, "catalogue", looking)
     monkeypatch.setattr(deletion, "_renamed", renaming)
-    assert delete_unused_footage(root, {gone.session.footage.fingerprint}) == 0
+    delete_files(gone.path)
     (manager,) = begun
     assert manager.details() and footage_of(manager) in files(root)
 
@@ -151,13 +159,13 @@ def test_a_session_begun_at_that_moment_has_its_details(
 def test_a_session_that_is_made_saves_details_that_go_while_it_is(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Between its first look and its file, nobody can know that it will use them."""
     gone = make(root)
-    delete_files(gone.path)
     replace = os.replace
 
     def replacing(source: object, target: object) -> None:
         if str(target).endswith(".yaml") and "sessions" in str(target):
             monkeypatch.setattr(os, "replace", replace)
-            assert delete_unused_footage(root, {gone.session.footage.fingerprint}) > 0
+            delete_files(gone.path)
+            assert footage_of(gone) not in files(root)
         replace(source, target)  # type: ignore[arg-type]
 
     monkeypatch.setattr(os, "replace", replacing)
@@ -166,9 +174,8 @@ def test_a_session_that_is_made_saves_details_that_go_while_it_is(root: Path, mo
 
 def test_the_size_foretold_is_the_size_freed(root: Path) -> None:
     make(root, "a", LONG_AGO), make(root, "a", LONG_AGO), make(root, "b", LONG_AGO), make(root, "b")
-    limit = datetime.now(UTC) - timedelta(days=30)
     entries = catalogue(root)
-    old, left = find_old(entries, limit)
+    old, left = find_old(entries, LIMIT, {})
     assert len(old) == 3 and left == []
     foretold, before = bytes_freed(root, old, entries), disk_use(root)
     assert cleanup_old_sessions(root) == 3
@@ -177,33 +184,73 @@ def test_the_size_foretold_is_the_size_freed(root: Path) -> None:
 
 
 def test_old_sessions_are_left_alone_with_a_reason(root: Path) -> None:
-    owned, broken, timeless = make(root, "a", LONG_AGO), make(root, "a", LONG_AGO), make(root, "a", "yesterday")
+    owned, broken, timeless, needed = (make(root, "a", LONG_AGO) for _ in range(4))
+    entries, _ = find_old(catalogue(root), LIMIT, {})
+    assert len(entries) == 4
+    state = read_document(timeless.path)
+    state["session"]["modified"] = "yesterday"
+    timeless.path.write_bytes(encode_document(state, ".yaml"))
     owned.acquire()
     broken.path.write_text("[")
-    limit = datetime.now(UTC) - timedelta(days=30)
-    old, left = find_old(catalogue(root), limit)
+    old, left = find_old(catalogue(root), LIMIT, {needed.session.id: "needed by a friend"})
     assert old == []
     reasons = dict(left)
-    assert reasons.keys() == {owned.path, broken.path}
+    assert reasons.keys() == {owned.path, broken.path, needed.path}
     assert "in use by process" in reasons[owned.path] and "cannot be read" in reasons[broken.path]
+    assert reasons[needed.path] == "needed by a friend"
     before = files(root)
     with pytest.raises(LeaseHeld):
         delete_files(owned.path)
-    with pytest.raises(SessionUnreadable):
-        delete_files(broken.path, modified_before=limit)
-    assert delete_files(timeless.path, modified_before=limit) is None
-    assert before <= files(root)
+    done = Deleted[Entry]()
+    delete_old(root, [one for one in entries if one.id != needed.session.id], LIMIT, done)
+    reasons = dict(done.left)
+    assert done.gone == [] and done.freed == 0 and before <= files(root)
+    assert "in use by process" in reasons[owned.path] and "cannot be read" in reasons[broken.path]
+    assert reasons[timeless.path] == "somebody has worked on it just now"
     owned.close()
 
 
 def test_what_was_worked_on_since_the_look_is_not_deleted(root: Path) -> None:
     manager = make(root, "a", LONG_AGO)
-    limit = datetime.now(UTC) - timedelta(days=30)
-    ((old,), _) = find_old(catalogue(root), limit)
+    old, _ = find_old(catalogue(root), LIMIT, {})
     with manager:
         manager.save_checkpoint(2, "track")
-    assert isinstance(old, Entry) and delete_files(old.path, modified_before=limit) is None
-    assert manager.path.exists()
+    done = Deleted[Entry]()
+    delete_old(root, old, LIMIT, done)
+    assert [path for path, _ in done.left] == [manager.path] and manager.path.exists()
+
+
+@pytest.mark.parametrize(("code", "deleted"), [(errno.ENOSPC, True), (errno.EDQUOT, True), (errno.EIO, False)])
+def test_a_full_disk_is_the_reason_to_delete_and_not_in_the_way(root: Path, code: int, deleted: bool) -> None:
+    manager, owned = make(root), make(root)
+    owned.acquire()
+    with Faults(root, failing(lambda _: True, code, frozenset({"write"})), nothing).watching():
+        with nullcontext() if deleted else pytest.raises(StorageFailed):
+            delete_files(manager.path)
+        with pytest.raises(LeaseHeld):
+            delete_files(owned.path)
+    assert manager.path.exists() != deleted and owned.path.exists()
+    owned.close()
+
+
+@pytest.mark.parametrize("status", BatchStatus)
+def test_cleaning_up_leaves_what_an_unfinished_batch_needs(root: Path, status: BatchStatus) -> None:
+    needed, other = make(root, "a", LONG_AGO), make(root, "a", LONG_AGO)
+    batch = make_batch(root, status, [needed.session.id], days=40)
+    is_needed = status in (BatchStatus.PAUSED, BatchStatus.IN_PROGRESS)
+    assert batch_of(needed.path) == (batch if is_needed else "") and batch_of(other.path) == ""
+    assert cleanup_old_sessions(root) == (1 if is_needed else 2)
+    assert needed.path.exists() == is_needed and not other.path.exists()
+
+
+def test_cleaning_up_deletes_nothing_if_the_ledger_cannot_be_read(root: Path) -> None:
+    manager = make(root, "a", LONG_AGO)
+    ledger_path(root).write_bytes(b"no ledger " * 1000)
+    with pytest.raises(LedgerUnreadable):
+        batch_of(manager.path)
+    assert cleanup_old_sessions(root) == 0 and manager.path.exists()
+    ledger_path(root).unlink()
+    assert cleanup_old_sessions(root) == 1
 
 
 @pytest.mark.parametrize("owned", [False, True])

@@ -1,0 +1,155 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Deleting batches that have ended: their rows in the ledger, and the folders with what their shots have printed.
+
+The rows go first, all at once: a batch is there or it is not, whenever a process is killed. A folder whose batch the
+ledger does not know is what such a process has left, and counts as old like a batch.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+from contextlib import nullcontext
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import NamedTuple
+
+from .deletion import Deleted, is_folder, owned
+from .errors import LeaseHeld, LedgerBusy, LedgerUnreadable, StorageFailed
+from .lease import live_owner
+from .ledger import Ledger, batch_folder
+from .model import SESSION_ID
+from .session_file import moment
+
+_PRINTED = re.compile(r"[1-9][0-9]*\.(log|events)\Z")
+_LEASE = re.compile(r"(lease\.[1-9][0-9]*|\.lease\.[0-9]+\.[0-9a-f]+\.tmp)\Z")
+
+
+class OldBatch(NamedTuple):
+    """A batch that ended long ago, or only its folder: then `name` and `status` are empty."""
+
+    id: str
+    name: str
+    status: str
+    modified: str  # when it ended; of a mere folder when something was printed into it last, empty if nothing is left
+    size: int  # bytes of its folder
+
+
+def find_old_batches(ledger: Ledger, limit: datetime) -> tuple[list[OldBatch], list[tuple[Path, str]]]:
+    """The batches that ended before `limit`, newest first, and those of them to be left alone, each with the reason.
+
+    Raises StorageFailed and what the ledger raises.
+    """
+    folders = _folders(ledger.root)  # before the ledger is read: a batch has its rows earlier than its folder
+    found: list[OldBatch] = []
+    for batch in ledger.batches():
+        ended = moment(batch.modified)
+        if not batch.is_unfinished and ended is not None and ended < limit:
+            size = _size(_ours(folders[batch.id])) if batch.id in folders else 0
+            found.append(OldBatch(batch.id, batch.name, batch.status.value, batch.modified, size))
+        folders.pop(batch.id, None)
+    found += filter(None, (_leftover(folder, limit) for _, folder in sorted(folders.items(), reverse=True)))
+    old: list[OldBatch] = []
+    left: list[tuple[Path, str]] = []
+    for one in found:
+        folder = batch_folder(ledger.root, one.id)
+        try:
+            owner = live_owner(folder)
+        except OSError as error:
+            raise StorageFailed(folder, error) from error
+        if owner is not None:
+            left.append((folder, f"it is in use by {owner}"))
+        else:
+            old.append(one)
+    return old, left
+
+
+def _leftover(folder: Path, limit: datetime) -> OldBatch | None:
+    """The folder as that of a batch which the ledger does not know; None if it is not old, or holds nothing of one."""
+    ours = _ours(folder)
+    if not ours and _names(folder):
+        return None
+    # leases do not count: whoever was killed here had made one
+    last = max((one.st_mtime for path, one in ours.items() if _PRINTED.match(path.name)), default=None)
+    if last is None:
+        return OldBatch(folder.name, "", "", "", _size(ours))
+    if last >= limit.timestamp():
+        return None
+    modified = datetime.fromtimestamp(max(0.0, last), UTC).isoformat(timespec="seconds")
+    return OldBatch(folder.name, "", "", modified, _size(ours))
+
+
+def delete_batches(root: Path, old: Sequence[OldBatch], done: Deleted[OldBatch]) -> None:
+    """Delete those of the batches `old` of the session folder `root` that nobody has gone on with since.
+
+    They are left alone if the ledger cannot be used. Raises StorageFailed.
+    """
+    rest = list(old)
+    try:
+        with Ledger(root) if any(one.status for one in old) else nullcontext() as ledger:
+            while rest:
+                one, folder = rest[0], batch_folder(root, rest[0].id)
+                try:
+                    if _delete(ledger if one.status else None, folder, one):
+                        done.gone.append(one)
+                        done.freed += one.size
+                    else:
+                        done.left.append((folder, "somebody has worked on it just now"))
+                except LeaseHeld as held:
+                    done.left.append((folder, f"it is in use by {held.owner}"))
+                del rest[0]
+    except (LedgerBusy, LedgerUnreadable) as error:
+        done.left += [(batch_folder(root, one.id), str(error)) for one in rest]
+
+
+def _delete(ledger: Ledger | None, folder: Path, one: OldBatch) -> bool:
+    """Whether it could be deleted; `ledger` if it has rows. Raises LeaseHeld, StorageFailed, what the ledger raises."""
+    has_folder = is_folder(folder.parent) and is_folder(folder)
+    with owned(folder) if has_folder else nullcontext():
+        if ledger is not None and not ledger.delete(one.id, one.modified):
+            return False
+    if has_folder:
+        try:
+            for path in _ours(folder):
+                os.unlink(path)
+            if not _names(folder):  # what somebody has put there stays
+                os.rmdir(folder)
+        except FileNotFoundError:
+            pass  # another process deletes it as well
+        except OSError as error:
+            raise StorageFailed(folder, error) from error
+    return True
+
+
+def _folders(root: Path) -> dict[str, Path]:
+    """The folders of batches, by their ids. Links are not followed: where they lead is somebody else's."""
+    parent = batch_folder(root, "")
+    names = _names(parent) if is_folder(parent) else []
+    return {name: parent / name for name in names if SESSION_ID.match(name) and is_folder(parent / name)}
+
+
+def _ours(folder: Path) -> dict[Path, os.stat_result]:
+    """The files in it that a batch has made."""
+    found: dict[Path, os.stat_result] = {}
+    for name in _names(folder):
+        if _PRINTED.match(name) or _LEASE.match(name):
+            try:
+                found[folder / name] = os.lstat(folder / name)
+            except OSError:
+                pass  # it has just gone
+    return found
+
+
+def _size(files: dict[Path, os.stat_result]) -> int:
+    return sum(one.st_size for one in files.values())
+
+
+def _names(folder: Path) -> list[str]:
+    """What is in it; nothing if it has just gone."""
+    try:
+        return os.listdir(folder)
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise StorageFailed(folder, error) from error

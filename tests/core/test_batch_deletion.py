@@ -1,0 +1,237 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What goes with a batch that is deleted, and which stay; also if that is killed in the middle."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from tracking_sessions.core import ledger_file
+from tracking_sessions.core.batch_deletion import OldBatch, delete_batches, find_old_batches
+from tracking_sessions.core.deletion import Deleted
+from tracking_sessions.core.errors import LedgerUnreadable, UsageError
+from tracking_sessions.core.lease import Lease
+from tracking_sessions.core.ledger import BatchStatus, Ledger, batch_folder, ledger_path
+from tracking_sessions.core.model import timestamp
+from tracking_sessions.tests.core.claims import make_batch, posix
+from tracking_sessions.tests.core.shots import run_child
+
+LIMIT = datetime.now(UTC) - timedelta(days=30)
+SESSIONS = ("session-1", "session-2")
+
+
+def ids(root: Path) -> list[str]:
+    with Ledger(root, readonly=True) as ledger:
+        return [batch.id for batch in ledger.batches()]
+
+
+def find(root: Path) -> tuple[list[OldBatch], list[tuple[Path, str]]]:
+    with Ledger(root, readonly=True) as ledger:
+        return find_old_batches(ledger, LIMIT)
+
+
+def clean(root: Path) -> Deleted[OldBatch]:
+    done = Deleted[OldBatch]()
+    delete_batches(root, find(root)[0], done)
+    return done
+
+
+def test_only_what_ended_before_the_limit_is_old(root: Path) -> None:
+    kept = [make_batch(root, status, SESSIONS, days=40) for status in (BatchStatus.PAUSED, BatchStatus.IN_PROGRESS)]
+    kept.append(make_batch(root, BatchStatus.COMPLETED, SESSIONS, days=20))
+    gone = [make_batch(root, status, SESSIONS, days=40) for status in (BatchStatus.COMPLETED, BatchStatus.FAILED)]
+    size = sum(path.stat().st_size for one in gone for path in batch_folder(root, one).iterdir())
+    old, left = find(root)
+    assert [(one.id, one.name, one.status) for one in old] == [
+        (gone[1], "night", "failed"),
+        (gone[0], "night", "completed"),
+    ]
+    assert left == [] and sum(one.size for one in old) == size > 0
+    done = clean(root)
+    assert (done.gone, done.left, done.freed) == (old, [], size)
+    assert ids(root) == kept[::-1] and {path.name for path in (root / "batches").iterdir()} == set(kept)
+    with Ledger(root) as ledger:
+        assert ledger.check() == [] and all(len(ledger.shots(one)) == 2 for one in kept)
+        assert not any(ledger.shots(one) for one in gone)
+
+
+def test_one_that_is_owned_is_left_alone(root: Path) -> None:
+    batch, leftover = (make_batch(root, BatchStatus.COMPLETED, SESSIONS, days=40) for _ in range(2))
+    with Ledger(root) as ledger:
+        assert ledger.delete(leftover, ledger.batch(leftover).modified)
+    before, _ = find(root)
+    leases = [Lease.take(batch_folder(root, one), timestamp()) for one in (batch, leftover)]
+    old, left = find(root)
+    assert old == [] and {path.name for path, _ in left} == {batch, leftover}
+    assert all("it is in use by process" in reason for _, reason in left)
+    done = Deleted[OldBatch]()
+    delete_batches(root, before, done)  # it was taken after the look
+    assert done.gone == [] and len(done.left) == 2 and ids(root) == [batch]
+    for lease in leases:
+        lease.release()
+    assert len(clean(root).gone) == 2
+
+
+@pytest.mark.parametrize("ends", [False, True])
+def test_one_that_was_gone_on_with_since_the_look_is_left_alone(root: Path, ends: bool) -> None:
+    batch = make_batch(root, BatchStatus.FAILED, SESSIONS, days=40)
+    old, _ = find(root)
+    with Ledger(root) as ledger:
+        ledger.set_status(batch, BatchStatus.IN_PROGRESS)
+        if ends:
+            ledger.set_status(batch, BatchStatus.FAILED)
+    done = Deleted[OldBatch]()
+    delete_batches(root, old, done)
+    assert (done.gone, done.left) == ([], [(batch_folder(root, batch), "somebody has worked on it just now")])
+    assert ids(root) == [batch] and (batch_folder(root, batch) / "1.log").exists()
+
+
+def test_whoever_goes_on_with_one_that_was_deleted_is_told(root: Path) -> None:
+    batch = make_batch(root, BatchStatus.FAILED, SESSIONS, days=40)
+    with Ledger(root) as ledger:
+        assert clean(root).gone
+        for act in (lambda: ledger.put_back(batch), lambda: ledger.set_status(batch, BatchStatus.IN_PROGRESS)):
+            with pytest.raises(UsageError, match="There is no batch"):
+                act()
+
+
+def test_a_row_without_a_folder_goes_and_a_folder_without_a_row(root: Path) -> None:
+    row, folder, fresh = (make_batch(root, BatchStatus.COMPLETED, SESSIONS, days=40) for _ in range(3))
+    shutil.rmtree(batch_folder(root, row))
+    with Ledger(root) as ledger:
+        for one in (folder, fresh):
+            assert ledger.delete(one, ledger.batch(one).modified)
+    (batch_folder(root, fresh) / "1.log").write_text("just now")
+    empty = batch_folder(root, "20260101-101500-00000000")
+    empty.mkdir()
+    done = clean(root)
+    assert [(one.id, one.status) for one in done.gone] == [(row, "completed"), (folder, ""), (empty.name, "")]
+    assert ids(root) == [] and [path.name for path in (root / "batches").iterdir()] == [fresh]
+
+
+def test_folders_go_though_there_is_no_ledger_and_none_is_made(root: Path) -> None:
+    make_batch(root, BatchStatus.PAUSED, SESSIONS, days=40)
+    ledger_path(root).unlink()
+    assert len(clean(root).gone) == 1 and os.listdir(root / "batches") == []
+    assert not ledger_path(root).exists()
+
+
+def test_what_others_have_put_there_stays(root: Path, tmp_path: Path) -> None:
+    batch, linked = (make_batch(root, BatchStatus.COMPLETED, SESSIONS, days=40) for _ in range(2))
+    folder, other = batch_folder(root, batch), tmp_path / "other"
+    (folder / "notes.txt").write_text("dear")
+    (folder / "frames").mkdir()
+    batch_folder(root, linked).rename(other)
+    batch_folder(root, linked).symlink_to(other)
+    kept = sorted(os.listdir(other))
+    mine = root / "batches" / "mine"
+    mine.mkdir()
+    (mine / "letter.txt").write_text("dear")
+    (root / "batches" / "link").symlink_to(other)
+    assert {one.id for one in clean(root).gone} == {batch, linked} and ids(root) == []
+    assert sorted(os.listdir(folder)) == ["frames", "notes.txt"] and sorted(os.listdir(other)) == kept
+    assert clean(root).gone == [] and (mine / "letter.txt").exists()
+
+
+def test_batches_that_lie_elsewhere_keep_their_folders(root: Path, tmp_path: Path) -> None:
+    batch, orphan = (make_batch(root, BatchStatus.COMPLETED, SESSIONS, days=40) for _ in range(2))
+    with Ledger(root) as ledger:
+        assert ledger.delete(orphan, ledger.batch(orphan).modified)
+    (root / "batches").rename(tmp_path / "elsewhere")
+    (root / "batches").symlink_to(tmp_path / "elsewhere")
+    assert [one.id for one in clean(root).gone] == [batch] and ids(root) == []
+    assert (batch_folder(root, batch) / "1.log").exists() and (batch_folder(root, orphan) / "1.log").exists()
+
+
+def test_a_ledger_that_somebody_holds_keeps_its_batches(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    batch, orphan = (make_batch(root, BatchStatus.COMPLETED, SESSIONS, days=40) for _ in range(2))
+    with Ledger(root) as ledger:
+        assert ledger.delete(orphan, ledger.batch(orphan).modified)
+    monkeypatch.setattr(ledger_file, "BUSY_TIME", 0.1)
+    with closing(sqlite3.connect(ledger_path(root), isolation_level=None)) as holder:
+        holder.execute("BEGIN IMMEDIATE")
+        done = clean(root)
+        assert done.gone == [] and all("held by another process" in reason for _, reason in done.left)
+        assert [path.name for path, _ in done.left] == [batch, orphan]
+        holder.execute("ROLLBACK")
+    assert len(clean(root).gone) == 2
+
+
+def test_the_newest_unfinished_batch_is_told_for_a_session(root: Path) -> None:
+    first = make_batch(root, BatchStatus.PAUSED, ["one", "both"])
+    make_batch(root, BatchStatus.COMPLETED, ["two"])
+    second = make_batch(root, BatchStatus.IN_PROGRESS, ["both"])
+    with Ledger(root, readonly=True) as ledger:
+        assert ledger.needed() == {"one": first, "both": second}
+
+
+def test_a_batch_of_which_nobody_knows_how_it_stands_is_unfinished(root: Path) -> None:
+    batch = make_batch(root, BatchStatus.COMPLETED, ["one"])
+    with closing(sqlite3.connect(ledger_path(root))) as raw, raw:
+        raw.executescript("PRAGMA ignore_check_constraints = ON; UPDATE batches SET status = 'stopped'")
+        (modified,) = raw.execute("SELECT modified FROM batches").fetchone()
+    with Ledger(root, readonly=True) as ledger:
+        assert ledger.needed() == {"one": batch}
+    with Ledger(root) as ledger:
+        assert not ledger.delete(batch, modified)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE shots SET session = '../../x'",
+        "DELETE FROM batches",
+        "PRAGMA writable_schema = ON; UPDATE sqlite_master SET rootpage = 2 WHERE type = 'index'",
+    ],
+)
+def test_a_damaged_ledger_does_not_say_what_is_needed(root: Path, change: str) -> None:
+    make_batch(root, BatchStatus.PAUSED, SESSIONS)
+    with closing(sqlite3.connect(ledger_path(root))) as raw, raw:
+        raw.executescript(f"PRAGMA ignore_check_constraints = ON; {change}")
+    with pytest.raises(LedgerUnreadable), Ledger(root, readonly=True) as ledger:
+        ledger.needed()
+
+
+# Kills
+
+DIE = """
+from pathlib import Path
+from tracking_sessions.tests.core import claims, test_batch_deletion
+claims.die_at_each_step(Path(sys.argv[1]), test_batch_deletion.clean)
+"""
+
+
+@posix
+def test_sigkill_at_any_moment_leaves_a_batch_or_what_the_next_cleaning_finds(tmp_path: Path) -> None:
+    root = tmp_path / "whole"
+    paused = make_batch(root, BatchStatus.PAUSED, SESSIONS, days=40)
+    batch = make_batch(root, BatchStatus.COMPLETED, SESSIONS, days=40)
+    printed = {"1.log", "1.events", "2.log", "2.events"}
+    count = int(run_child(DIE, root))
+    assert count > 40
+    seen: set[str] = set()
+    for number in range(1, count + 1):
+        root = tmp_path / str(number)
+        folder = batch_folder(root, batch)
+        with Ledger(root) as ledger:
+            assert ledger.check() == []
+            rows = {one.id: len(ledger.shots(one.id)) for one in ledger.batches()}
+        names = set(os.listdir(folder)) if folder.exists() else set()
+        if batch in rows:
+            assert rows == {paused: 2, batch: 2} and printed <= names
+            seen.add("whole")
+        else:
+            assert rows == {paused: 2}
+            seen.add("gone" if not folder.exists() else "begun" if printed <= names else "half")
+        old, left = find(root)
+        assert [one.id for one in old] == [batch] * (batch in rows or folder.exists()) and left == []
+        assert clean(root).gone == old
+        assert ids(root) == [paused] and os.listdir(root / "batches") == [paused]
+        assert printed <= set(os.listdir(batch_folder(root, paused)))
+    assert seen == {"whole", "begun", "half", "gone"}

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import bpy
 
-from ..core.deletion import delete_files, delete_session
+from ..core.deletion import batch_of, delete_files
 from ..core.errors import SessionUnreadable, ShotUnusable, TrackingSessionError
 from ..core.footage import Footage, find_footage
 from ..core.journal import Position
@@ -198,17 +198,23 @@ def set_state(path: Path, state: SessionState) -> None:
     _changed()
 
 
+def what_goes(row: Row) -> str:
+    """What is lost if the session is deleted, in words."""
+    all_of_it = "It cannot be read, but may hold something. All that" if row.error else "All that"
+    words = f"{all_of_it} “{row.name}” has recorded is deleted. This cannot be undone."
+    try:
+        batch = batch_of(row.path)
+    except TrackingSessionError as error:
+        return f"{words} Whether a batch needs it is not known: {error}."
+    return f"{words} Batch {batch}, which is not finished, needs it." if batch else words
+
+
 def delete(path: Path) -> None:
     """Delete the session for good, also one that cannot be read.
 
-    Raises LeaseHeld if anybody works on it, and what owning one raises.
+    Raises LeaseHeld if anybody works on it, and StorageFailed.
     """
-    try:
-        with TrackingSessionManager(path, salvage=True) as manager:
-            manager.acquire(salvage=True)  # damage is no reason to keep it
-            delete_session(manager)
-    except SessionUnreadable:
-        delete_files(path)
+    delete_files(path)
     _changed()
 
 

@@ -225,12 +225,11 @@ class TRACKING_SESSIONS_OT_delete_session(_OnSession):
     def invoke(self, context: Context, event: Event) -> set[str]:
         row = chosen(context)
         assert row is not None  # as polled
-        lost = "It cannot be read, but may hold something. All that" if row.error else "All that"
         return context.window_manager.invoke_confirm(
             self,
             event,
             title="Delete Session",
-            message=f"{lost} “{row.name}” has recorded is deleted. This cannot be undone.",
+            message=sessions.what_goes(row),
             confirm_text="Delete",
             icon="WARNING",
         )

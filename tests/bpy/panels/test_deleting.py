@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the button Delete of the panel Sessions deletes, and what it says before."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tracking_sessions.bridge import sessions
+from tracking_sessions.core.ledger import BatchStatus, ledger_path
+from tracking_sessions.core.session import export_session_report, load_session
+from tracking_sessions.tests.bpy.past import choose, make
+from tracking_sessions.tests.bpy.window import inside, new_file, operators
+from tracking_sessions.tests.core.claims import make_batch
+from tracking_sessions.tests.footage import Shot as Footage
+
+pytestmark = pytest.mark.usefixtures("registered")
+
+
+def files(root: Path) -> list[str]:
+    """But for the index, which is a cache."""
+    return sorted(path.name for path in root.rglob("*") if path.is_file() and path.name != "index.db")
+
+
+def test_what_was_seen_of_the_footage_goes_with_its_last_session(
+    footage: Footage, other_footage: Footage, file: Path, root: Path
+) -> None:
+    editor = new_file(footage, file)
+    one, two, other = make(root, footage, "one", 2), make(root, footage, "two"), make(root, other_footage, "other")
+    export_session_report(one, root / "reports" / f"{one.stem}.html")
+    details, kept = (f"{load_session(path).session.footage.fingerprint}.yaml" for path in (one, other))
+    for path, is_last in ((one, False), (two, True)):
+        choose(path)
+        with inside(editor):
+            operators.delete_session()
+        assert not path.exists() and kept in files(root) and (details in files(root)) != is_last
+    choose(other)
+    with inside(editor):
+        operators.delete_session()
+    assert files(root) == []
+
+
+def test_it_is_said_that_a_batch_needs_the_session(footage: Footage, file: Path, root: Path) -> None:
+    new_file(footage, file)
+    path, other = make(root, footage, "one"), make(root, footage, "other")
+    batch = make_batch(root, BatchStatus.PAUSED, [path.stem])
+    choose(path)
+    rows = sessions.listing.rows
+    words = "All that “one” has recorded is deleted. This cannot be undone."
+    assert sessions.what_goes(rows[path.stem]) == f"{words} Batch {batch}, which is not finished, needs it."
+    assert sessions.what_goes(rows[other.stem]) == words.replace("“one”", "“other”")
+    ledger_path(root).write_bytes(b"no ledger " * 1000)
+    assert f"{words} Whether a batch needs it is not known: " in sessions.what_goes(rows[path.stem])

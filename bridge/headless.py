@@ -17,12 +17,9 @@ from ..core.deletion import delete_session
 from ..core.errors import (
     JournalDamaged,
     LeaseHeld,
-    NothingToTrack,
     SessionUnreadable,
     ShotUnusable,
     StorageFailed,
-    TrackingSessionError,
-    TracksFileInvalid,
     UnfinishedSession,
     UsageError,
 )
@@ -32,14 +29,13 @@ from ..core.model import SessionState, SessionStatus
 from ..core.run import Run
 from ..core.session import TrackingSessionManager, load_session
 from ..core.session_file import resolve
-from ..core.tracks_file import StartPosition, read_tracks_file
 from .clip import clip_size, footage_of, open_footage
 from .editor import ClipEditor, background_editor
-from .markers import SETTINGS
-from .shot import Shot, is_chosen
+from .placing import place_tracks
+from .shot import Shot
 
 if TYPE_CHECKING:
-    from bpy.types import MovieClip, MovieTrackingMarker, MovieTrackingTrack, SpaceClipEditor
+    from bpy.types import MovieClip, SpaceClipEditor
 
 Drive = Callable[[Shot, Run], None]
 """Steps a run to its end; raises Interrupted to stop it."""
@@ -47,7 +43,7 @@ Drive = Callable[[Shot, Run], None]
 
 @dataclass(frozen=True)
 class Request:
-    """What `track` is asked to do. Frames are clip frames; None: the natural one (see `_ranges`)."""
+    """What `track` is asked to do. Frames are clip frames; None: the natural one (see `place_tracks`)."""
 
     footage: Path
     root: Path
@@ -99,7 +95,7 @@ def _track(
         shot = _join(editor, going_on, warn)
         with shot.session:
             began = bool(shot.session.passes)
-            return _finish(shot, shot.resume() if began else shot.start(_place_tracks(editor, request)), drive)
+            return _finish(shot, shot.resume() if began else shot.start(place_tracks(editor, request)), drive)
     if unfinished is None or not unfinished.passes:  # what recorded nothing is nothing to lose
         return _begin(editor, request, drive, blend)
     if unfinished.owner:
@@ -119,7 +115,7 @@ def _begin(
     replaced: TrackingSessionManager | None = None,
 ) -> Result:
     """Track in a new session, in place of `replaced`, which is set aside once that can begin."""
-    ranges = _place_tracks(editor, request)
+    ranges = place_tracks(editor, request)
     shot = Shot.create(editor, request.root, request.name, blend=str(blend.absolute()) if blend else "")
     with shot.session:
         try:
@@ -282,110 +278,6 @@ def _is_same(first: Path, second: Path) -> bool:
         return os.path.samefile(first, second)
     except OSError:
         return False
-
-
-def _place_tracks(editor: ClipEditor, request: Request) -> list[tuple[int, int]]:
-    """Make the tracks that were asked for, and return the ranges to track."""
-    clip = editor.clip
-    tracks = clip.tracking.objects.active.tracks
-    placed: list[StartPosition] = []
-    if request.tracks is not None:
-        size = clip_size(clip)
-        placed = read_tracks_file(request.tracks, size, clip.frame_duration, SETTINGS)
-        for track in tracks:
-            track.select = False
-        for one in placed:
-            _place_track(clip, one)
-    start = request.start
-    if start is None and placed:
-        start = placed[0].frame
-    if start is None and tracks:
-        start = bpy.context.scene.frame_current - clip.frame_start + 1
-    if start is None:
-        start = clip.frame_duration if request.direction == "backward" else 1
-    if not 1 <= start <= clip.frame_duration:
-        raise UsageError(f"Frame {start} is outside the clip, which has the frames 1 to {clip.frame_duration}")
-    ranges = _ranges(request, start, clip.frame_duration)
-    _choose_tracks(editor, request, start)
-    return ranges
-
-
-def _choose_tracks(editor: ClipEditor, request: Request, start: int) -> None:
-    """See to it that there are tracks to follow from clip frame `start`, with the settings that were asked for."""
-    tracks = editor.clip.tracking.objects.active.tracks
-    if not tracks:
-        if not request.detect:
-            raise NothingToTrack("The clip has no tracks: find features with --detect, or name positions with --tracks")
-        if not editor.detect_features(start):
-            raise NothingToTrack(f"No features were found on frame {start}: try another --start, or use --tracks")
-    if not any(is_chosen(track, editor.space) for track in tracks):
-        for track in tracks:
-            track.select = not (track.hide or track.lock)
-    for track in tracks:
-        if is_chosen(track, editor.space):
-            _set(editor.clip, track, start, request.settings, UsageError)
-
-
-def _place_track(clip: MovieClip, one: StartPosition) -> None:
-    track = clip.tracking.objects.active.tracks.new(name=one.name, frame=one.frame)
-    track.markers[0].co = one.co
-    sizes = {"pattern_size": one.pattern_size, "search_size": one.search_size}
-    _set(
-        clip,
-        track,
-        one.frame,
-        {**{name: size for name, size in sizes.items() if size}, **one.settings},
-        TracksFileInvalid,
-    )
-    track.select = True
-
-
-def _set(
-    clip: MovieClip,
-    track: MovieTrackingTrack,
-    frame: int,
-    settings: Mapping[str, Any],
-    error: type[TrackingSessionError],
-) -> None:
-    """Change settings of the track; sizes are those of its marker on or before clip frame `frame`. Raises `error`."""
-    for name, value in settings.items():
-        try:
-            if name in ("pattern_size", "search_size"):
-                marker = track.markers.find_frame(frame, exact=False)
-                assert marker is not None  # a track has one at least
-                _set_size(marker, name, value, clip_size(clip))
-            elif name in SETTINGS:
-                setattr(track, name, value)
-            else:
-                known = ", ".join(sorted((*SETTINGS, "pattern_size", "search_size")))
-                raise ValueError(f"it is no setting of a track; there are {known}")
-        except (TypeError, ValueError) as problem:
-            reason = str(problem).removeprefix("bpy_struct: item.attr = val: ")
-            raise error(f"{name} of track “{track.name}”: {reason}") from problem
-
-
-def _set_size(marker: MovieTrackingMarker, name: str, pixels: float, size: tuple[int, int]) -> None:
-    if not 0 < pixels <= max(size):
-        raise ValueError(f"{pixels} is no size in pixels")
-    x, y = pixels / size[0] / 2, pixels / size[1] / 2
-    if name == "pattern_size":
-        marker.pattern_corners = ((-x, -y), (x, -y), (x, y), (-x, y))
-    else:
-        marker.search_min, marker.search_max = (-x, -y), (x, y)
-
-
-def _ranges(request: Request, start: int, last: int) -> list[tuple[int, int]]:
-    """The passes: from the start to the end frame, which is the end of the clip in that direction if not named."""
-    if request.direction == "both":
-        ranges = [(start, last if request.end is None else request.end), (start, 1)]
-        return [pair for pair in ranges if pair[0] != pair[1]] or ranges[:1]
-    forward = request.direction == "forward"
-    end = request.end if request.end is not None else last if forward else 1
-    if (end < start) if forward else (end > start):
-        raise UsageError(
-            f"Tracking {request.direction} from frame {start} cannot end on frame {end}: swap --start and --end"
-        )
-    return [(start, end)]
 
 
 def _check_save(save: Path | None, blend: Path | None) -> None:

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 
 import bpy
 
+from ..core.belonging import Origin, SoughtClip
 from ..core.errors import FootageUnusable, JournalDamaged, SessionUnreadable
 from ..core.journal import Position
 from ..core.model import SESSION_ID, SessionState, TrackingSession
 from ..core.session import TrackingSessionManager, session_files, sessions_folder
-from ..core.session_file import checked_session, resolve
+from ..core.session_file import checked_session
 from ..core.storage import SUFFIXES, read_document
 from .clip import default_root, footage_of, homeless_roots, mark_root, marked_position, marked_root, roots
 
@@ -97,27 +98,26 @@ def said_of(path: Path) -> TrackingSession | None:
 
 def _of_name(clip: MovieClip, salvage: bool) -> TrackingSessionManager | None:
     """For a file that Blender died with before it was saved again."""
-    blend = bpy.data.filepath
-
-    def is_ours(path: Path, said: TrackingSession) -> bool:
-        return bool(blend and said.blend) and said.clip == clip.name and _same(resolve(path, said.blend), blend)
-
-    return next(_candidates(clip, roots(), is_ours, salvage), None)
+    if not bpy.data.filepath:
+        return None
+    sought = SoughtClip(blend=Path(bpy.data.filepath), name=clip.name)
+    found = _candidates(clip, roots(), lambda path, said: sought.has(Origin.of_session(path, said)), salvage)
+    return next(found, None)
 
 
 def _of_footage(clip: MovieClip, salvage: bool) -> TrackingSessionManager | None:
     """For a file that Blender died with before it was ever saved; nobody works on its session any more."""
-    first: Path | None = None
+    sought: SoughtClip | None = None
 
     def is_ours(path: Path, said: TrackingSession) -> bool:
-        nonlocal first
+        nonlocal sought
         if said.blend:
-            return False
+            return False  # it is found with that file
         try:
-            first = first or footage_of(clip).first
+            sought = sought or SoughtClip(footage_of(clip), by_content=False)
         except FootageUnusable:
             return False
-        return _same(resolve(path, said.footage.path), str(first))
+        return sought.has(Origin.of_session(path, said))
 
     found = _candidates(clip, homeless_roots(), is_ours, salvage)
     return next((one for one in found if len(one.session.tracked_frames) and not one.owner), None)
@@ -155,7 +155,3 @@ def _candidates(
                 continue
             if manager.session.state is SessionState.ACTIVE:
                 yield manager
-
-
-def _same(path: Path, other: str) -> bool:
-    return os.path.normcase(path) == os.path.normcase(os.path.abspath(other))

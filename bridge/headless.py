@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import bpy
 
-from ..core.catalogue import Entry, Unreadable, catalogue
+from ..core.belonging import Origin, SoughtClip
+from ..core.catalogue import Unreadable, catalogue
 from ..core.deletion import delete_session
 from ..core.errors import (
     JournalDamaged,
@@ -23,13 +24,13 @@ from ..core.errors import (
     UnfinishedSession,
     UsageError,
 )
-from ..core.footage import describe, find_footage
+from ..core.footage import find_footage
 from ..core.lease import LEASE_TIME
 from ..core.model import SessionState, SessionStatus
 from ..core.run import Run
 from ..core.session import TrackingSessionManager, load_session
 from ..core.session_file import resolve
-from .clip import clip_size, footage_of, open_footage
+from .clip import clip_size, footage_of, marked_position, open_footage
 from .editor import ClipEditor, background_editor
 from .placing import place_tracks
 from .shot import Shot
@@ -60,6 +61,11 @@ class Request:
     settings: Mapping[str, Any] = field(default_factory=dict[str, Any])
     """Of the tracks, under Blender's names, and pattern_size and search_size in pixels."""
 
+    @property
+    def blend(self) -> Path | None:
+        """The .blend, if that is what `footage` names."""
+        return self.footage if self.footage.suffix.lower() == ".blend" else None
+
 
 @dataclass(frozen=True)
 class Result:
@@ -76,16 +82,13 @@ def track(request: Request, drive: Drive, warn: Callable[[str], None]) -> Result
     `warn` is told of sessions that cannot be read and may be of this footage. Raises UnfinishedSession unless `resume`
     or `fresh` says what to do about one, and what tracking raises.
     """
-    blend = request.footage if request.footage.suffix.lower() == ".blend" else None
-    _check_save(request.save, blend)
-    with _opened(blend, request.clip, request.footage) as editor:
-        result = _track(editor, request, drive, warn, blend)
+    _check_save(request.save, request.blend)
+    with _opened(request.blend, request.clip, request.footage) as editor:
+        result = _track(editor, request, drive, warn)
     return _saved(result, editor.clip, request.save)
 
 
-def _track(
-    editor: ClipEditor, request: Request, drive: Drive, warn: Callable[[str], None], blend: Path | None
-) -> Result:
+def _track(editor: ClipEditor, request: Request, drive: Drive, warn: Callable[[str], None]) -> Result:
     earlier = _sessions_of(editor.clip, request, warn)
     unfinished = next((one for one in earlier if one.session.is_unfinished), None)
     named = [frame for frame in (request.start, request.end) if frame is not None]
@@ -97,26 +100,22 @@ def _track(
             began = bool(shot.session.passes)
             return _finish(shot, shot.resume() if began else shot.start(place_tracks(editor, request)), drive)
     if unfinished is None or not unfinished.passes:  # what recorded nothing is nothing to lose
-        return _begin(editor, request, drive, blend)
+        return _begin(editor, request, drive)
     if unfinished.owner:
         raise LeaseHeld(unfinished.owner)
     if not request.fresh:
         raise UnfinishedSession(unfinished.session.id, unfinished.session.name)
     with unfinished:
         unfinished.acquire()
-        return _begin(editor, request, drive, blend, unfinished)
+        return _begin(editor, request, drive, unfinished)
 
 
 def _begin(
-    editor: ClipEditor,
-    request: Request,
-    drive: Drive,
-    blend: Path | None,
-    replaced: TrackingSessionManager | None = None,
+    editor: ClipEditor, request: Request, drive: Drive, replaced: TrackingSessionManager | None = None
 ) -> Result:
     """Track in a new session, in place of `replaced`, which is set aside once that can begin."""
     ranges = place_tracks(editor, request)
-    shot = Shot.create(editor, request.root, request.name, blend=str(blend.absolute()) if blend else "")
+    shot = Shot.create(editor, request.root, request.name, blend=str(request.blend.absolute()) if request.blend else "")
     with shot.session:
         try:
             run = shot.start(ranges)
@@ -238,28 +237,18 @@ def _fit_scene(clip: MovieClip) -> None:
 
 
 def _sessions_of(clip: MovieClip, request: Request, warn: Callable[[str], None]) -> list[TrackingSessionManager]:
-    """The readable sessions of the same footage that were not set aside, newest first.
+    """The readable sessions of the clip that were not set aside, newest first.
 
     Raises JournalDamaged if the newest of them is damaged, unless the request is to start afresh.
     """
-    footage = footage_of(clip)
-    fingerprint = ""
+    sought = SoughtClip(footage_of(clip))
+    if request.blend is not None:
+        mark = marked_position(clip)
+        sought = replace(sought, blend=request.blend, name=clip.name, marked=mark[0] if mark is not None else "")
     found: list[TrackingSessionManager] = []
-
-    def is_of_footage(said: Entry) -> bool:
-        nonlocal fingerprint
-        if said.state == SessionState.DISCARDED or (said.blend and said.clip != clip.name):
-            return False
-        if said.footage_path == footage.first:
-            return True
-        if os.path.exists(said.footage_path):
-            return _is_same(said.footage_path, footage.first)  # a copy is another shot
-        fingerprint = fingerprint or describe(footage).fingerprint
-        return said.fingerprint == fingerprint
-
     for one in catalogue(request.root, warn):
         said = one.known if isinstance(one, Unreadable) else one
-        if said is not None and not is_of_footage(said):
+        if said is not None and not sought.has(Origin.of_entry(said)):
             continue
         try:
             found.append(load_session(one.path))
@@ -270,14 +259,6 @@ def _sessions_of(clip: MovieClip, request: Request, warn: Callable[[str], None])
                 raise
             warn(str(error))
     return found
-
-
-def _is_same(first: Path, second: Path) -> bool:
-    """Whether both names lead to one file, by links or mounts."""
-    try:
-        return os.path.samefile(first, second)
-    except OSError:
-        return False
 
 
 def _check_save(save: Path | None, blend: Path | None) -> None:

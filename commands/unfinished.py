@@ -3,17 +3,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from ..core.belonging import Origin, SoughtClip, SoughtClips
 from ..core.catalogue import Entry, Unreadable, catalogue
 from ..core.errors import FootageUnusable, LeaseHeld, TrackingSessionError, UsageError
-from ..core.footage import describe, find_footage
-from ..core.ledger import FootageKey, ShotSpec
+from ..core.footage import find_footage
+from ..core.ledger import ShotSpec
 from ..core.manager import TrackingSessionManager
 from ..core.model import SessionState, SessionStatus
-from ..core.session_file import resolve
 from ..terminal import ask, can_ask, say, short
 from .batch_view import shots_words
 
@@ -45,21 +45,25 @@ def settle(root: Path, shots: Sequence[ShotSpec], *, resume: bool, fresh: bool) 
     Without `resume` and `fresh` unfinished sessions are asked about on a terminal. Sessions are set aside all or, if
     one of them is in use, none. Raises UsageError, LeaseHeld and what setting them aside raises.
     """
-    found = [] if resume else list(_sessions_of(root, shots))
-    unfinished = [
-        one for one in found if one.said.state == SessionState.ACTIVE and one.said.status == SessionStatus.TRACKING
-    ]
-    if unfinished and not fresh:
+    if resume:
+        return
+    sessions = _recorded(root)
+    if fresh:
+        _set_aside(_of_shots(sessions, shots))
+        return
+    unfinished = _of_shots([(said, is_damaged) for said, is_damaged in sessions if _is_unfinished(said)], shots)
+    if unfinished:
         names = [f"{short(one.shot.title)} ({one.said.id})" for one in unfinished[:_SHOWN]]
-        count = len({one.shot.footage for one in unfinished})
+        count = len({(one.shot.footage, one.shot.clip) for one in unfinished})
         have = "has an unfinished session" if count == 1 else "have unfinished sessions"
         words = f"{count} of {shots_words(len(shots))} {have}: {', '.join(names)}{', …' * (len(unfinished) > _SHOWN)}"
         advice = "go on with what is recorded with --resume, or set it aside with --fresh"
         if decide(f"{words}.", UsageError(f"{words}: {advice}")) == "fresh":
-            asked = {one.shot.footage for one in unfinished}
-            _set_aside([one for one in found if one.shot.footage in asked])
-    elif fresh:
-        _set_aside(found)
+            _set_aside(_of_shots(sessions, [one.shot for one in unfinished]))
+
+
+def _is_unfinished(said: Entry) -> bool:
+    return said.state == SessionState.ACTIVE and said.status == SessionStatus.TRACKING
 
 
 def _set_aside(found: Sequence[_Session]) -> None:
@@ -80,49 +84,35 @@ def _set_aside(found: Sequence[_Session]) -> None:
         say(f"Set aside {len(found)} session{'s' * (len(found) != 1)}; “list --status discarded” shows them.")
 
 
-def _sessions_of(root: Path, shots: Sequence[ShotSpec]) -> Iterator[_Session]:
-    """The sessions of the shots that have recorded something and were not discarded, newest first.
-
-    `track` knows footage that was moved by its content, and so does this.
-    """
-    by_folder: dict[str, list[tuple[FootageKey, ShotSpec]]] = {}
-    for shot in shots:
-        key = FootageKey.of(shot)
-        by_folder.setdefault(key.folder, []).append((key, shot))
-    by_content: dict[str, ShotSpec] | None = None
+def _recorded(root: Path) -> list[tuple[Entry, bool]]:
+    """The sessions that have recorded something, newest first, each with whether its journal is damaged."""
+    found: list[tuple[Entry, bool]] = []
     for one in catalogue(root, say):
         said = one if isinstance(one, Entry) else one.known
         if said is None:
             assert isinstance(one, Unreadable)
             say(f"{one.error}. It may be a session of a shot.")
-            continue
-        if said.state == SessionState.DISCARDED or said.status == SessionStatus.NOT_STARTED:
-            continue
-        own = list(_keys(said))
-        found = (shot for mine in own for key, shot in by_folder.get(mine.folder, ()) if key.overlaps(mine))
-        shot = next(found, None)
-        if shot is None and not said.blend and not said.footage_path.exists():
-            by_content = _by_content(shots) if by_content is None else by_content
-            shot = by_content.get(said.fingerprint)
-        if shot is not None:
-            yield _Session(shot, said, is_damaged=isinstance(one, Unreadable))
-
-
-def _by_content(shots: Sequence[ShotSpec]) -> dict[str, ShotSpec]:
-    """The shots by the fingerprint of their footage, but for those that have none; a .blend does not tell it."""
-    found: dict[str, ShotSpec] = {}
-    for shot in shots:
-        if Path(shot.footage).suffix.lower() != ".blend":
-            try:
-                found[describe(find_footage(shot.footage)).fingerprint] = shot
-            except FootageUnusable:
-                pass  # the shot says that itself, when it is its turn
+        elif said.state != SessionState.DISCARDED and said.status != SessionStatus.NOT_STARTED:
+            found.append((said, isinstance(one, Unreadable)))
     return found
 
 
-def _keys(said: Entry) -> Iterator[FootageKey]:
-    """What the session may have been tracked from: its .blend, or the footage itself."""
-    if said.blend:
-        yield FootageKey.of(ShotSpec(str(resolve(said.path, said.blend)), clip=said.clip))
-    if not said.blend or said.clip == said.footage_path.name:  # Blender gives a clip the name of its file
-        yield FootageKey.of(ShotSpec(str(said.footage_path)))
+def _of_shots(sessions: Sequence[tuple[Entry, bool]], shots: Sequence[ShotSpec]) -> list[_Session]:
+    """Those of the sessions that belong to one of the shots, in their order."""
+    if not sessions:
+        return []  # no footage needs to be looked for
+    sought = {clip: shot for shot in shots if (clip := _clip_of(shot)) is not None}
+    clips = SoughtClips(sought)
+    owned = ((clips.of(Origin.of_entry(said)), said, is_damaged) for said, is_damaged in sessions)
+    return [_Session(sought[clip], said, is_damaged) for clip, said, is_damaged in owned if clip is not None]
+
+
+def _clip_of(shot: ShotSpec) -> SoughtClip | None:
+    """What is known of it without Blender; None if it cannot be tracked, which is said when it is its turn."""
+    path = Path(shot.footage)
+    if path.suffix.lower() == ".blend":
+        return SoughtClip(blend=path, name=shot.clip) if path.is_file() else None
+    try:
+        return SoughtClip(find_footage(path))
+    except FootageUnusable:
+        return None

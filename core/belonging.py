@@ -1,0 +1,172 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which clip a session belongs to: the one rule for tracking, for whole batches of shots and for the panel.
+
+- A discarded session belongs to no clip.
+- A .blend brings tracks of its own. The sessions of its clip are those that were tracked from that file in a clip of
+  that name, or from a file that is gone (it was renamed or moved since), and the one that the clip itself names (it was
+  saved under another name since). Where the footage of the clip is known, it has to be that of the session.
+- Footage brings no tracks. Its sessions are all that were tracked from it, also in a .blend, unless the clip there has
+  a name that it does not get from its file: a file may have several clips of one footage.
+- Two names mean the same footage if they lead to the same file or to pictures of one sequence, through whatever links
+  and mounts. A copy is another shot. Footage is known by its content only where nothing is at the session's own path.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from .catalogue import Entry
+from .errors import FootageUnusable
+from .footage import IMAGE_SUFFIXES, Footage, describe, sequence_name
+from .model import SessionState, TrackingSession
+from .session_file import resolve
+
+
+class Place:
+    """Where a file lies: a .blend, a movie, or any picture of a sequence. It is looked at once, when that is needed."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @cached_property
+    def is_there(self) -> bool:
+        return _identity(self.path) is not None
+
+    @cached_property
+    def keys(self) -> frozenset[object]:
+        """Its path, what is the same for all names of the file, and what is for all pictures of the sequence."""
+        found: set[object] = {os.path.normcase(self.path), _identity(self.path)}
+        if self.path.suffix.lower() in IMAGE_SUFFIXES and (folder := _identity(self.path.parent)) is not None:
+            found.add((folder, os.path.normcase(sequence_name(self.path.name))))
+        return frozenset(found - {None})
+
+    def is_same(self, other: Place) -> bool:
+        return not self.keys.isdisjoint(other.keys)
+
+
+def _identity(path: Path) -> object:
+    try:
+        status = os.stat(path)
+    except (OSError, ValueError):  # a session file may hold what is no path
+        return None
+    return (status.st_dev, status.st_ino) if status.st_ino else os.path.normcase(os.path.realpath(path))
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What a session was tracked from. `blend` is None if from footage alone; `clip` is the clip's name in it."""
+
+    session: str  # its id
+    is_discarded: bool
+    footage: Place
+    fingerprint: str
+    blend: Place | None
+    clip: str
+
+    @classmethod
+    def of_entry(cls, said: Entry) -> Origin:
+        return cls._of(said.path, said.state, said.footage, said.fingerprint, said.blend, said.clip)
+
+    @classmethod
+    def of_session(cls, path: Path, said: TrackingSession) -> Origin:
+        """As the session file `path` says."""
+        return cls._of(path, said.state, said.footage.path, said.footage.fingerprint, said.blend, said.clip)
+
+    @classmethod
+    def _of(cls, path: Path, state: str, footage: str, fingerprint: str, blend: str, clip: str) -> Origin:
+        from_blend = Place(resolve(path, blend)) if blend else None
+        is_discarded = state == SessionState.DISCARDED
+        return cls(path.stem, is_discarded, Place(resolve(path, footage)), fingerprint, from_blend, clip)
+
+
+@dataclass(frozen=True, eq=False)
+class SoughtClip:
+    """A clip whose sessions are looked for: of footage, of a .blend, or of a .blend with footage that is known.
+
+    `name` is the clip's in the .blend, empty for whichever it has; `marked` the id of the session that it names itself.
+    Without `by_content` the footage is never read, which takes a while: what was moved is not found then.
+    """
+
+    footage: Footage | None = None
+    blend: Path | None = None
+    name: str = ""
+    marked: str = ""
+    by_content: bool = True
+
+    def has(self, session: Origin) -> bool:
+        """Whether the session belongs to the clip."""
+        if session.is_discarded:
+            return False
+        if self.blend is None:
+            is_own = session.blend is None or session.clip == session.footage.path.name
+        else:
+            is_own = self.marked == session.session or self._is_of_blend(session)
+        return is_own and (self.place is None or self._is_of_footage(self.place, session))
+
+    def _is_of_blend(self, session: Origin) -> bool:
+        if session.blend is None or self.blend_place is None or (self.name and self.name != session.clip):
+            return False
+        is_renamed = self.footage is not None and not session.blend.is_there
+        return is_renamed or self.blend_place.is_same(session.blend)
+
+    def _is_of_footage(self, place: Place, session: Origin) -> bool:
+        if place.is_same(session.footage):
+            return True
+        return not session.footage.is_there and bool(session.fingerprint) and session.fingerprint == self.fingerprint
+
+    @cached_property
+    def place(self) -> Place | None:
+        """Where its footage lies."""
+        return None if self.footage is None else Place(self.footage.first)
+
+    @cached_property
+    def blend_place(self) -> Place | None:
+        return None if self.blend is None else Place(self.blend)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Of its footage, which is read; empty if it cannot be, or is not to be."""
+        if self.footage is None or not self.by_content:
+            return ""
+        try:
+            return describe(self.footage).fingerprint
+        except FootageUnusable:
+            return ""  # whoever tracks it is told
+
+
+class SoughtClips:
+    """Many clips at once: a session is compared with the few only that it may belong to."""
+
+    def __init__(self, clips: Iterable[SoughtClip]) -> None:
+        self._clips = tuple(clips)
+        self._by_key: dict[object, list[SoughtClip]] = {}
+        for clip in self._clips:
+            for key in _keys(clip.place, clip.blend_place):
+                self._by_key.setdefault(key, []).append(clip)
+
+    def of(self, session: Origin) -> SoughtClip | None:
+        """The clip that the session belongs to, if it is one of these. Clips that are `marked` are not looked for."""
+        return next((clip for clip in self._candidates(session) if clip.has(session)), None)
+
+    def _candidates(self, session: Origin) -> Iterator[SoughtClip]:
+        for key in _keys(session.blend, session.footage):
+            yield from self._by_key.get(key, ())
+        if not session.footage.is_there:
+            yield from self._by_content.get(session.fingerprint, ())
+
+    @cached_property
+    def _by_content(self) -> dict[str, list[SoughtClip]]:
+        found: dict[str, list[SoughtClip]] = {}
+        for clip in self._clips:
+            if clip.fingerprint:
+                found.setdefault(clip.fingerprint, []).append(clip)
+        return found
+
+
+def _keys(*places: Place | None) -> Iterator[object]:
+    for place in places:
+        yield from place.keys if place is not None else ()

@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a batch does about sessions that its shots have already, before anything is tracked."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tracking_sessions.commands import unfinished
+from tracking_sessions.commands.unfinished import settle
+from tracking_sessions.core.errors import UsageError
+from tracking_sessions.core.ledger import ShotSpec
+from tracking_sessions.core.session import TrackingSessionManager, create_session, list_sessions
+from tracking_sessions.tests.core.shots import finish, make_footage, start_run
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    return tmp_path / "tracking_sessions"
+
+
+@pytest.fixture
+def blend(tmp_path: Path) -> Path:
+    (tmp_path / "shot.blend").write_bytes(b"no Blender looks into it here")
+    return tmp_path / "shot.blend"
+
+
+def stopped(footage: Path, root: Path, blend: str = "", clip: str = "") -> TrackingSessionManager:
+    session = create_session(footage, "", root, blend=blend, clip=clip)
+    with start_run(session, [(1, 6)]) as run:
+        run.step()
+        run.pause()
+    session.close()
+    return session
+
+
+def done(footage: Path, root: Path) -> TrackingSessionManager:
+    session = create_session(footage, "", root)
+    finish(start_run(session, [(1, 6)]))
+    return session
+
+
+def discarded(root: Path) -> set[str]:
+    return {one.id for one in list_sessions(root) if one.state == "discarded"}
+
+
+def ids(*sessions: TrackingSessionManager) -> set[str]:
+    return {one.session.id for one in sessions}
+
+
+def test_the_sessions_of_the_shots_are_named_and_no_others(root: Path, tmp_path: Path, blend: Path) -> None:
+    one, two, three = (make_footage(tmp_path / name) for name in ("one", "two", "three"))
+    mine, other = stopped(one, root), stopped(two, root)
+    done(three, root)
+    hero = stopped(three, root, str(blend), "hero")
+    shots = [ShotSpec(str(one / "plate_0004.png")), ShotSpec(str(three)), ShotSpec(str(blend), clip="hero")]
+    with pytest.raises(UsageError) as found:
+        settle(root, shots, resume=False, fresh=False)
+    words = str(found.value)
+    assert words.startswith("2 of 3 shots have unfinished sessions: ")
+    assert mine.session.id in words and hero.session.id in words and other.session.id not in words
+    settle(root, shots, resume=True, fresh=False)
+    settle(root, [ShotSpec(str(blend), clip="background")], resume=False, fresh=False)
+    assert not discarded(root)
+
+
+def test_fresh_sets_aside_what_belongs_to_the_shots(root: Path, tmp_path: Path, blend: Path) -> None:
+    one, two = (make_footage(tmp_path / name) for name in ("one", "two"))
+    mine = [done(one, root), stopped(one, root)]
+    stopped(two, root, str(blend), "background")
+    hero = stopped(two, root, str(blend), "hero")
+    begun = create_session(one, "", root)  # it has recorded nothing, so there is nothing to set aside
+    begun.close()
+    shots = [ShotSpec(str(one)), ShotSpec(str(blend), clip="hero")]
+    settle(root, shots, resume=False, fresh=True)
+    assert discarded(root) == ids(*mine, hero)
+    settle(root, shots, resume=False, fresh=True)
+    assert discarded(root) == ids(*mine, hero)
+
+
+def test_the_answer_fresh_sets_aside_what_was_asked_about(
+    root: Path, tmp_path: Path, blend: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, two = (make_footage(tmp_path / name) for name in ("one", "two"))
+    older, newer = done(one, root), stopped(one, root)
+    done(two, root)  # its shot was not asked about
+    asked: list[str] = []
+    monkeypatch.setattr(unfinished, "decide", lambda question, error: asked.append(question) or "fresh")
+    settle(root, [ShotSpec(str(one)), ShotSpec(str(two))], resume=False, fresh=False)
+    assert len(asked) == 1 and "1 of 2 shots has" in asked[0]
+    assert discarded(root) == ids(older, newer)
+
+
+def test_two_clips_of_a_blend_are_two_shots(
+    root: Path, tmp_path: Path, blend: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plate = make_footage(tmp_path / "plate")
+    for clip in ("hero", "background"):
+        stopped(plate, root, str(blend), clip)
+    asked: list[str] = []
+    monkeypatch.setattr(unfinished, "decide", lambda question, error: asked.append(question) or "resume")
+    clips = [ShotSpec(str(blend), clip=clip) for clip in ("hero", "background", "third")]
+    settle(root, clips, resume=False, fresh=False)
+    assert "2 of 3 shots have" in asked[0]
+
+
+def test_what_cannot_be_tracked_now_keeps_its_sessions(root: Path, tmp_path: Path, blend: Path) -> None:
+    """A disk that is not there is no reason to set anything aside, and the shot is skipped when it is its turn."""
+    plate = make_footage(tmp_path / "plate")
+    stopped(plate, root)
+    stopped(plate, root, str(blend), "hero")
+    for path in (plate, blend):
+        path.rename(path.with_name("away"))
+        settle(root, [ShotSpec(str(path))], resume=False, fresh=True)
+        settle(root, [ShotSpec(str(path))], resume=False, fresh=False)
+        path.with_name("away").rename(path)
+    assert not discarded(root)

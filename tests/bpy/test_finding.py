@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Which session a clip belongs to: files that were never saved, clips that come and go, sessions brought back."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +73,23 @@ def test_a_file_that_was_never_saved_is_found_again_through_its_footage(
     clip = new_clip(footage)
     track_session(clip, tmp_path / "other", [(1, FRAMES)])
     assert markers_of(editor.clip) == markers_of(clip)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows lets few make links")
+def test_a_link_to_footage_leads_to_its_session(footage: Footage, tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(footage.folder)
+    never_saved(footage, 8)
+    clip: Any = bpy.data.movieclips.load(str(tmp_path / "link" / footage.files[0].name))
+    assert look(clip).missing == 8
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows lets few make links")
+def test_a_link_to_a_file_leads_to_its_session(footage: Footage, file: Path) -> None:
+    begin(new_file(footage, file), steps=4).finish()
+    start_blender_anew()
+    link = file.with_name("link.blend")
+    link.symlink_to(file)
+    assert look(open_file(link).clip).missing == 4
 
 
 def test_tracks_come_back_under_the_tracking_object_they_were_in(footage: Footage) -> None:

@@ -333,6 +333,20 @@ def test_two_clips_of_a_file_have_a_session_each(footage: Footage, other_footage
     assert (look(first).resume_frame, look(second).resume_frame) == (None, 7)
 
 
+def test_after_a_crash_a_session_is_offered_to_its_own_clip_only(
+    footage: Footage, other_footage: Footage, file: Path
+) -> None:
+    editor = new_file(footage, file)
+    names = editor.clip.name, new_clip(other_footage).name
+    bpy.ops.wm.save_mainfile()
+    begin(editor, steps=4).finish()
+    start_blender_anew()
+    open_file(file)
+    first, second = (bpy.data.movieclips[name] for name in names)
+    assert look(second) == overview.Overview()
+    assert look(first).missing == 4
+
+
 def test_a_clip_that_was_deleted_and_opened_again_lacks_its_frames(footage: Footage, file: Path) -> None:
     editor = new_file(footage, file)
     name = editor.clip.name

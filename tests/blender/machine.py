@@ -83,7 +83,7 @@ class Started:
     def signal(self, number: signal.Signals) -> None:
         send(self.process, number, wrapped=self._wrapped)
 
-    def wait(self, timeout: float = 60) -> subprocess.CompletedProcess[str]:
+    def wait(self, timeout: float = 180) -> subprocess.CompletedProcess[str]:
         try:
             code = self.process.wait(timeout)
         except subprocess.TimeoutExpired:
@@ -91,7 +91,7 @@ class Started:
             raise
         return subprocess.CompletedProcess([], code, self._out.read_text("utf-8"), self._err.read_text("utf-8"))
 
-    def wait_for(self, happened: Callable[[], bool], timeout: float = 60) -> None:
+    def wait_for(self, happened: Callable[[], bool], timeout: float = 180) -> None:
         """Wait until something has happened, which must be before the program ends."""
         end = time.monotonic() + timeout
         while not happened():

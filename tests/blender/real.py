@@ -52,7 +52,7 @@ class Blender:
         variables = [f"{key}={value}" for key, value in {**self._environment, **environment}.items()]
         return [*self._enter, "env", "-i", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", *variables, *command]
 
-    def call(self, *command: str | Path, timeout: float = 60, **environment: str) -> subprocess.CompletedProcess[str]:
+    def call(self, *command: str | Path, timeout: float = 180, **environment: str) -> subprocess.CompletedProcess[str]:
         """Run any command where this Blender is, to its end. One that takes longer than the timeout is killed."""
         return subprocess.run(
             self.command(*command, **environment),
@@ -65,7 +65,7 @@ class Blender:
             check=False,
         )
 
-    def run(self, *arguments: str | Path, timeout: float = 120) -> subprocess.CompletedProcess[str]:
+    def run(self, *arguments: str | Path, timeout: float = 300) -> subprocess.CompletedProcess[str]:
         """Run Blender without a window, with these arguments after `--background`."""
         return self.call(self.executable, "--background", *arguments, timeout=timeout)
 
@@ -141,7 +141,7 @@ class Window:
         self.log = log
         self._display = display
 
-    def wait_for(self, text: str, timeout: float = 60) -> str:
+    def wait_for(self, text: str, timeout: float = 180) -> str:
         """Wait until Blender has printed the text, and return all it printed (scripts have to flush it)."""
         end = time.monotonic() + timeout
         while True:
@@ -153,7 +153,7 @@ class Window:
             assert time.monotonic() < end, f"Blender did not print {text!r} in {timeout} s:\n{printed}"
             time.sleep(0.05)
 
-    def wait_until_closed(self, timeout: float = 60) -> int:
+    def wait_until_closed(self, timeout: float = 180) -> int:
         """Wait for Blender to end by itself, and return its exit code."""
         return self.process.wait(timeout)
 

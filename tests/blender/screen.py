@@ -53,7 +53,7 @@ class Screen:
         found = list((self.machine.folder / "home").glob(".config/blender/*/datafiles/tracking_sessions"))
         return found[0] if found else self.machine.folder / "home" / "nothing yet"
 
-    def wait_until(self, happened: Callable[[], object], timeout: float = 60) -> None:
+    def wait_until(self, happened: Callable[[], object], timeout: float = 180) -> None:
         end = time.monotonic() + timeout
         while not happened():
             assert self.window.process.poll() is None, self.printed

@@ -22,7 +22,7 @@ def test_a_batch_is_stopped_and_goes_on(machine: Machine, shot: Shot, uninterrup
     assert "SIGTERM: stopped. Every frame so far is recorded; go on with: batch resume" in done.stderr
     assert 10 <= steps_recorded(root) < shot.frames - 1
 
-    done = machine.call(machine.executable, *BATCH, "resume", "--json", timeout=120)
+    done = machine.call(machine.executable, *BATCH, "resume", "--json", timeout=300)
     assert done.returncode == 1, done
     assert "1 shot skipped (missing)." in done.stderr and "Traceback" not in done.stderr
     document = json.loads(done.stdout)

@@ -32,7 +32,7 @@ COMMAND = ("-q", "-b", "-c", "tracking_sessions")
 
 def inside(machine: Machine, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
     """Run a command in Blender."""
-    return machine.call(machine.executable, *COMMAND, *arguments, timeout=120)
+    return machine.call(machine.executable, *COMMAND, *arguments, timeout=300)
 
 
 def track() -> list[str | Path]:

@@ -8,18 +8,22 @@ from array import array
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from struct import Struct
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..core.errors import ClipChanged
 from ..core.journal import MARKER_SIZE, Position
 from ..core.model import Pass, TrackData
-from ..core.replay import frame_of, split_rows, spread_rows
+from ..core.replay import frame_of, spread_rows
 from ..core.run import Step
 from .clip import mark_position
 from .markers import merge_rows
 
 if TYPE_CHECKING:
     from bpy.types import MovieClip, MovieTrackingObject, MovieTrackingTrack
+
+
+_ROW = Struct(f"{MARKER_SIZE}s")
 
 
 class _Place(NamedTuple):
@@ -48,8 +52,8 @@ class Delivery:
         self._session_id = session_id
         self._tracks = {number: data for number, data in tracks.items() if data.object == where}
         self._gone: set[int] = set()  # tracks of which it was said that they were deleted
-        self._held: defaultdict[int, bytearray] = defaultdict(bytearray)
-        """Per track the markers that are held back, as they were recorded."""
+        self._held: defaultdict[int, list[bytes]] = defaultdict(list)
+        """Per track the markers that are held back, in the order in which they were recorded."""
         self._newest: dict[int, bytes] = {}  # per track the newest marker of those that `show` gave
         self._turn: list[int] = []  # tracks that still get something in this turn
         self._is_complete = True  # whether there was a track for all that was given
@@ -141,10 +145,10 @@ class Delivery:
             while self._turn:
                 number = self._turn.pop()
                 held = self._held[number]
-                rows = bytes(held[-each * MARKER_SIZE :])
-                del held[-each * MARKER_SIZE :]
-                self._newest[number] = _newer(rows[-MARKER_SIZE:], self._newest.get(number), plan)
-                self._put(where, number, split_rows(rows))
+                rows = held[-each:]
+                del held[-each:]
+                self._newest[number] = _newer(rows[-1], self._newest.get(number), plan)
+                self._put(where, number, {frame_of(row): row for row in rows})
                 if time.perf_counter() >= until:
                     break
         except ReferenceError as error:
@@ -164,8 +168,8 @@ class Delivery:
         try:
             where = self.where
             for number, held in self._held.items():
-                rows = split_rows(bytes(held))
-                newest = _newer(bytes(held[-MARKER_SIZE:]), self._newest.get(number), plan)
+                rows = {frame_of(row): row for row in held}
+                newest = _newer(held[-1] if held else b"", self._newest.get(number), plan)
                 spread_rows(newest, plan.direction, {number: rows})  # the guards of the others would be written over
                 self._put(where, number, rows)
             self._held.clear()
@@ -176,12 +180,11 @@ class Delivery:
             raise _without_clip() from error
 
     def _hold(self, steps: Sequence[Step]) -> None:
-        held = self._held
+        held_of = self._held.__getitem__
         for step in steps:
-            rows = step.rows
-            numbers = array("I", rows)[:: MARKER_SIZE // 4]
-            for number, start in zip(numbers, range(0, len(rows), MARKER_SIZE), strict=True):
-                held[number] += rows[start : start + MARKER_SIZE]
+            numbers = array("I", step.rows)[:: MARKER_SIZE // 4]
+            for held, (row,) in zip(map(held_of, numbers), _ROW.iter_unpack(step.rows), strict=True):
+                held.append(row)
 
     def _put(self, where: MovieTrackingObject | None, number: int, rows: Mapping[int, bytes]) -> None:
         if number in self._gone:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The buttons of the Clip Editor: track, pause, resume, restore, start fresh, and all that happens in between."""
+"""The buttons of the Clip Editor: track, pause, resume, restore and start fresh."""
 
 from __future__ import annotations
 

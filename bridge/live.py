@@ -87,9 +87,9 @@ class LivePass:
     def tick(self, seconds: float = TICK) -> bool:
         """Track for about so many seconds, one frame at least; False when it is over.
 
-        About once a second a tick only brings the session file up to date. When no more frames are to be tracked, ticks
-        give the tracks what was held back, and the last one closes the pass. Raises what tracking raises; the run is
-        then over as well.
+        About once a second two ticks only bring the session file up to date. When no more frames are to be tracked,
+        ticks give the tracks what was held back, and the last one closes the pass. Raises what tracking raises; the run
+        is then over as well.
         """
         begun = time.perf_counter() - self.editor.seconds
         until = time.monotonic() + seconds
@@ -99,8 +99,9 @@ class LivePass:
             is_showing = working_set.APART or self.editor.is_showing()
             if not is_showing:
                 self.wants_pause = True
-            if self.shot.session.is_file_due:
-                self.shot.session.write_file()  # enough for one tick
+            session = self.shot.session
+            if session.is_file_due:
+                (session.write_file if session.is_file_ready else session.prepare_file)()  # each is enough for a tick
             elif not self._stops:
                 goes_on = self._track(until)
                 self._show(OWN_WORK - (time.perf_counter() - self.editor.seconds - begun))

@@ -21,7 +21,7 @@ from pathlib import Path
 
 from .errors import FootageUnusable, UsageError
 from .ranges import FrameRanges
-from .storage import SUFFIXES, document_suffix, encode_document, make_folder, read_document, replace_file
+from .storage import document_suffix, encode_document, existing_document, make_folder, read_document, replace_file
 
 _STILLS = ("png", "jpg", "jpeg", "jp2", "j2c", "exr", "tif", "tiff", "dpx", "cin", "tga", "bmp", "sgi", "rgb", "bw")
 IMAGE_SUFFIXES = frozenset(f".{kind}" for kind in (*_STILLS, "hdr", "webp", "psd"))
@@ -307,11 +307,7 @@ def load_details(root: Path, fingerprint: str) -> FootageDetails:
     """What `save_details` kept under that fingerprint. Raises SessionUnreadable, or UsageError for no fingerprint."""
     if not re.fullmatch(r"[0-9a-f]{32}", fingerprint):
         raise UsageError(f"{fingerprint[:40]!r} is not the fingerprint of footage")
-    path = root / "footage" / f"{fingerprint}{document_suffix()}"
-    for suffix in SUFFIXES:  # it may come from a Blender with PyYAML or from one without
-        if os.path.exists(path.with_suffix(suffix)):
-            path = path.with_suffix(suffix)
-            break
+    path = existing_document(root / "footage" / f"{fingerprint}{document_suffix()}")
     content = read_document(path)
     try:
         unpack = zlib.decompressobj()

@@ -6,7 +6,7 @@ from __future__ import annotations
 import os
 import secrets
 import time
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -27,9 +27,9 @@ from .model import (
     timestamp,
 )
 from .ranges import FrameRanges
-from .replay import FRAME_LIMIT, RecordInvalid, Replay, encode_frame, encode_json
+from .replay import FRAME_LIMIT, RecordInvalid, Replay, encode_frame, encode_json, shown_to
 from .session_file import checked_session, relative, summary_from_state, summary_to_state
-from .storage import SUFFIXES, encode_document, make_folder, read_document, replace_file, sync_file
+from .storage import encode_document, existing_document, make_folder, read_document, replace_file, sync_file
 from .summary import Summary
 
 FILE_INTERVAL = 1.0  # seconds between two updates of the session file and of the lease while a pass runs
@@ -54,13 +54,14 @@ class TrackingSessionManager:
 
         With `salvage` what stands before damage in the journal is read. Raises SessionUnreadable or JournalDamaged.
         """
-        self.path = _existing(Path(session_path))
+        self.path = existing_document(Path(session_path))
         self.durable = durable
         self._salvage = salvage
         self._clock = clock
         self._lease: Lease | None = None
         self._journal: JournalWriter | None = None
         self._next_file = 0.0
+        self._ready: tuple[Position, dict[str, Any], bytes] | None = None  # a session file that is to be written
         self._state = read_document(self.path)
         self._session = checked_session(self.path, self._state)
         self.folder = self.path.with_suffix("")
@@ -251,7 +252,7 @@ class TrackingSessionManager:
             reader = JournalReader(self.folder, self._session.id, salvage=salvage or self._salvage)
             self._summary, self._position, self._checksum = Summary(), NOTHING, 0
             with self._reading():
-                self._read(reader, _shown_to(replay, reader.records()))
+                self._read(reader, shown_to(replay, reader.records()))
             self._keep_base()
             salt = int.from_bytes(secrets.token_bytes(8), "little")
             header = Header(self._session.id, lease.generation, salt, *self._position, self._checksum)
@@ -319,13 +320,27 @@ class TrackingSessionManager:
         self.append((RecordType.END, encode_json(said)))
         self.write_file()
 
+    @property
+    def is_file_ready(self) -> bool:
+        """Whether `prepare_file` was called since the last record."""
+        return self._ready is not None and self._ready[0] == self._position
+
+    def prepare_file(self) -> None:
+        """Do the half of `write_file` that needs no disk, for whoever has to do a little at a time."""
+        state = self.state
+        state["session"] = {**state["session"], "modified": timestamp()}
+        self._ready = self._position, state, encode_document(state, self.path.suffix)
+
     def write_file(self) -> None:
         """Bring the session file and the lease up to date. Raises LeaseLost or StorageFailed."""
         assert self._lease is not None
         self._lease.check()
-        self._state = self.state
-        self._state["session"] = {**self._state["session"], "modified": timestamp()}
-        replace_file(self.path, encode_document(self._state, self.path.suffix))
+        if not self.is_file_ready:
+            self.prepare_file()
+        assert self._ready is not None
+        _, self._state, encoded = self._ready
+        self._ready = None
+        replace_file(self.path, encoded)
         self._lease.renew()
         self._session = checked_session(self.path, self._state)
         self._next_file = self._clock() + FILE_INTERVAL
@@ -360,6 +375,7 @@ class TrackingSessionManager:
         """Note in which .blend the clip is now, and its name there."""
         self.acquire()
         self._state["footage"] = {**self._state["footage"], "blend": relative(self.path, blend), "clip": clip}
+        self._ready = None
         self.write_file()
 
     def set_state(self, state: SessionState) -> None:
@@ -381,20 +397,3 @@ class TrackingSessionManager:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-
-def _shown_to(replay: Replay | None, records: Iterable[Record]) -> Iterator[Record]:
-    """The records, each applied to `replay` on its way, so that one reading of the files serves both."""
-    for record in records:
-        if replay is not None:
-            replay.apply(record)
-        yield record
-
-
-def _existing(path: Path) -> Path:
-    """`path`, or its YAML or JSON sibling if only that exists: where PyYAML is missing sessions are JSON."""
-    if path.name and not os.path.exists(path):
-        for suffix in SUFFIXES:
-            if os.path.exists(path.with_suffix(suffix)):
-                return path.with_suffix(suffix)
-    return path

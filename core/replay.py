@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 import struct
 from array import array
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -289,3 +289,11 @@ def marker_position(row: bytes) -> tuple[float, float]:
     """The position of a packed marker, 0..1 of the frame from its lower left."""
     values = MARKER.unpack(row)
     return values[3], values[4]
+
+
+def shown_to(replay: Replay | None, records: Iterable[Record]) -> Iterator[Record]:
+    """The records, each applied to `replay` on its way, so that one reading of the files serves both."""
+    for record in records:
+        if replay is not None:
+            replay.apply(record)
+        yield record

@@ -29,6 +29,15 @@ _BASE_60 = re.compile(r"[-+]?\d[\d_]*(:[0-5]?\d)+(\.[\d_]*)?\Z")  # YAML takes 1
 SUFFIXES = (".yaml", ".json")
 
 
+def existing_document(path: Path) -> Path:
+    """`path`, or its YAML or JSON sibling if only that exists: where PyYAML is missing documents are JSON."""
+    if path.name and not os.path.exists(path):
+        for suffix in SUFFIXES:
+            if os.path.exists(path.with_suffix(suffix)):
+                return path.with_suffix(suffix)
+    return path
+
+
 def document_suffix() -> str:
     """The suffix of documents written here: `.yaml`, or `.json` where PyYAML is missing."""
     return ".yaml" if yaml is not None else ".json"

@@ -4,7 +4,7 @@
 plan.json says from which frames, how many, and where the tracks are on the frames of the loop that the clip repeats.
 `figures.json` tells for each start what each tick took, in seconds: `own` work (all of it but Blender's tracking), by
 the clock and of the `processor`, of which waiting for the `disk` and giving markers to the tracks (`showing`); when
-each of its `steps` ended, and by how many frames the tracks are `late`. A tick without steps writes the session file,
+each of its `steps` ended, and by how many frames the tracks are `late`. A tick without steps is for the session file,
 or gives what was held back. And it tells when each of the `events` was handled, and those of the mouse (`moves`), and
 how long each panel, the status bar and the strip took to draw (`drawn`).
 """

@@ -51,7 +51,7 @@ def report(name: str, start: int, said: dict[str, Any]) -> None:
         ("of which waiting for the disk", [tick["disk"] for tick in ticks]),
         ("of which giving markers to the tracks", [tick["showing"] for tick in ticks]),
         ("tick", [tick["took"] for tick in ticks]),
-        ("tick that writes the session file", [tick["took"] for tick in files]),
+        ("tick for the session file", [tick["took"] for tick in files]),
         ("of which waiting for the disk", [tick["disk"] for tick in files]),
         ("tick that gives what was held back", catching_up),
         ("from one event to the next", [b - a for a, b in pairwise(said["events"])]),

@@ -165,13 +165,16 @@ def test_a_pause_and_a_saved_file_bring_every_track_up_to_date(footage: Footage,
 
 
 @pytest.mark.usefixtures("_bit_by_bit")
-def test_a_tick_that_writes_the_session_file_does_nothing_else(footage: Footage, file: Path) -> None:
+def test_ticks_that_write_the_session_file_do_nothing_else(footage: Footage, file: Path) -> None:
     editor = new_file(footage, file)
     run = begin(editor, steps=4)
     before = last_frames(editor.clip)
     assert session_of(file).session.checkpoint_frame == 5  # which is read from the journal
     assert read_document(run.shot.session.path)["checkpoint"]["frame"] == 1
     run.shot.session._next_file = 0.0
+    assert run.tick(0)
+    assert run.shot.session.is_file_ready
+    assert read_document(run.shot.session.path)["checkpoint"]["frame"] == 1
     assert run.tick(0)
     assert (last_frames(editor.clip), run.run.steps) == (before, 4)
     assert read_document(run.shot.session.path)["checkpoint"]["frame"] == 5

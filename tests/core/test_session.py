@@ -171,6 +171,22 @@ def test_what_only_the_journal_knows_after_a_kill_is_told_by_every_reader(tmp_pa
     assert read_document(manager.path)["session"]["state"] == "discarded" and listed.state is SessionState.DISCARDED
 
 
+def test_a_file_that_was_prepared_is_written_unless_it_is_out_of_date(tmp_path: Path) -> None:
+    manager = make_session(tmp_path)
+    manager.save_checkpoint(1, "track")
+    before = manager.path.read_bytes()
+    manager.prepare_file()
+    assert manager.is_file_ready and manager.path.read_bytes() == before
+    manager.append_event("checkpoint", frame=2, operation="track")
+    assert not manager.is_file_ready
+    manager.write_file()
+    assert read_document(manager.path)["checkpoint"]["frame"] == 2
+    manager.prepare_file()
+    manager.set_blend(str(tmp_path / "shot.blend"), "plate")
+    assert read_document(manager.path)["footage"]["clip"] == "plate" and not manager.is_file_ready
+    manager.close()
+
+
 def test_a_file_that_says_more_than_the_journal_is_not_believed(tmp_path: Path) -> None:
     """A folder put back from a backup, or a file from an owner that had lost the lease."""
     manager = make_session(tmp_path)

@@ -159,10 +159,10 @@ def test_hostile_yaml_is_told_quickly_and_left(tmp_path: Path, content: bytes, r
     path = tmp_path / "sessions" / "hostile.yaml"
     path.parent.mkdir()
     path.write_bytes(content)
-    began = time.monotonic()
+    began = time.process_time()
     with pytest.raises(SessionUnreadable, match=reason) as raised:
         load_session(path)
-    assert time.monotonic() - began < 5
+    assert time.process_time() - began < 5
     assert len(str(raised.value)) < 600 and "It was left as it is" in str(raised.value)
     assert path.read_bytes() == content and list_sessions(tmp_path) == []
     assert cleanup_old_sessions(tmp_path, 0) == 0 and path.exists()
@@ -236,12 +236,12 @@ def test_large_content_takes_no_longer_than_its_size(finished: Path, change: Cal
     content = read_document(finished)
     change(content)
     finished.write_bytes(encode_document(content, ".yaml"))
-    began = time.monotonic()
+    began = time.process_time()
     try:
         load_session(finished).get_progress()
     except SessionUnreadable:
         pass
-    assert time.monotonic() - began < 10
+    assert time.process_time() - began < 10
 
 
 NAMES = [

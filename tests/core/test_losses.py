@@ -161,9 +161,9 @@ def test_impossible_names_of_tracks_are_refused(named: dict[str, Any]) -> None:
 
 
 def test_more_than_is_kept_is_cut_and_long_names_are_shortened() -> None:
-    began = time.monotonic()
+    began = time.process_time()
     text = ", ".join(f"{frame}: 1 2 2" for frame in range(200_000))
     losses = Losses.parse(text, {"o" * 5000: {"1": "n" * 5000, 2: 5}})
     assert min(losses.frames) == 200_000 - LOSSES_KEPT // 2 and losses.frames[199_999] == [1, 2]
     assert losses.names == {1: ("o" * 255, "n" * 255), 2: ("o" * 255, "5")}
-    assert time.monotonic() - began < 5
+    assert time.process_time() - began < 5

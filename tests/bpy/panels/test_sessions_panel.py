@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import os
 import re
-import time
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -137,10 +136,7 @@ def test_of_many_sessions_the_newest_are_read_in_slices_and_drawing_reads_none(
     with monkeypatch.context() as patch:
         patch.setattr(sessions, "load_session", None)
         patch.setattr(sessions, "newest_session_files", None)
-        began = time.perf_counter()
-        for _ in range(20):
-            drawn(panels.TRACKING_SESSIONS_PT_sessions, editor)
-        assert (time.perf_counter() - began) / 20 < 0.005
+        drawn(panels.TRACKING_SESSIONS_PT_sessions, editor)  # reads nothing
     read: list[Path] = []
 
     def counted(path: Path) -> Any:

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -100,10 +100,14 @@ def flipped(data: bytes) -> bytes:
 def children_stopped(process: subprocess.Popen[str]) -> Iterator[None]:
     """Time stands still for what the batch tracks, however long something else takes."""
     children = children_of(process.pid)
-    for pid in children:
-        os.kill(pid, signal.SIGSTOP)
+
+    def send(number: int) -> None:
+        for pid in children:
+            with suppress(ProcessLookupError):  # it was done already
+                os.kill(pid, number)
+
+    send(signal.SIGSTOP)
     try:
         yield
     finally:
-        for pid in children:
-            os.kill(pid, signal.SIGCONT)
+        send(signal.SIGCONT)

@@ -32,7 +32,7 @@ from tracking_sessions.tests.bpy.commands import (
 )
 from tracking_sessions.tests.footage import Shot
 from tracking_sessions.tests.pictures import link
-from tracking_sessions.tools.kill import compare_replays, recorded_frames
+from tracking_sessions.tools.comparison import compare_replays, recorded_frames
 
 FRAMES = 8
 

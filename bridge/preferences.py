@@ -11,7 +11,7 @@ import bpy
 class Preferences(NamedTuple):
     folder: str = ""  # of the sessions; empty: beside the .blend
     is_durable: bool = True  # whether each checkpoint is flushed to the disk
-    interval: float = 0.5  # seconds between two updates of the tracks and the view while a pass runs
+    interval: float = 0.25  # seconds between two updates of the tracks and the view while a pass runs
     has_strip: bool = True  # whether the strip of tracked frames is drawn in the Clip Editor
     saves_copy: bool = False  # whether a pass that ends saves a copy of the file beside the session
 

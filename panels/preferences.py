@@ -49,7 +49,7 @@ class TRACKING_SESSIONS_AP_preferences(AddonPreferences):
         default=_DEFAULTS.interval,
         min=0.1,
         max=5.0,
-        precision=1,
+        precision=2,
     )
     saves_copy: BoolProperty(  # type: ignore[valid-type]
         name="Save a Copy After Each Pass",

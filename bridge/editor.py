@@ -25,7 +25,7 @@ class ClipEditor:
         self.area = area
         self.clip = clip
         self.seconds = 0.0
-        """How long Blender has tracked here."""
+        """How long Blender has tracked here, of the processor time of this thread."""
         self._area_address = area.as_pointer()
         self._at = 0, 0  # where the area was when last seen: among the windows, and in the screen
 
@@ -66,12 +66,12 @@ class ClipEditor:
         # the tracker starts here, whatever the frame of the scene is
         self.space.clip_user.frame_current = frame + self.clip.frame_start - 1
         with bpy.context.temp_override(window=self.window, area=self.area, region=self.region):
-            begun = time.perf_counter()
+            begun = time.thread_time()
             try:
                 result = bpy.ops.clip.track_markers(backwards=backwards, sequence=False)
             except RuntimeError as error:
                 raise ClipChanged(f"Blender cannot track in this editor: {error}") from error
-            self.seconds += time.perf_counter() - begun
+            self.seconds += time.thread_time() - begun
         if "FINISHED" not in result:
             raise NothingToTrack(
                 f"Blender did not track frame {frame}: either no track has a usable marker there, or another job "

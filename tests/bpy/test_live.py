@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A pass in a window, tick by tick: what it tells while it goes on, and what may happen to the clip in between."""
 
+import os
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -122,6 +124,17 @@ def test_each_tick_gives_one_track_its_newest_marker(footage: Footage, file: Pat
     while run.tick(0):
         pass
     assert markers_of(clip) == whole
+
+
+@pytest.mark.usefixtures("_bit_by_bit")
+def test_a_slow_disk_is_no_reason_to_hold_markers_back(
+    footage: Footage, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live, "OWN_WORK", 0.05)
+    run = begin(new_file(footage, file))
+    monkeypatch.setattr(os, "fsync", lambda _: time.sleep(0.1))
+    for frame in (2, 3, 4):
+        assert run.tick(0) and run.run.shown == frame
 
 
 @pytest.mark.parametrize("stop", ["pause", "end"])

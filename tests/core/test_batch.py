@@ -246,6 +246,15 @@ def start(root: Path, batch: BatchRow) -> subprocess.Popen[str]:
     return subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
 
 
+def started(root: Path, batch: BatchRow) -> tuple[subprocess.Popen[str], int]:
+    """A supervisor and the process of its first child, which it has by now."""
+    process = start(root, batch)
+    assert process.stdout is not None
+    while not (pids := process.stdout.readline().split()):
+        assert process.poll() is None
+    return process, int(pids[0])
+
+
 def test_children_die_with_their_supervisor_and_nothing_is_tracked_twice(root: Path, tmp_path: Path) -> None:
     behave = {"delay": 0.05, "frames": 15}
     with Ledger(root) as ledger:
@@ -275,10 +284,7 @@ def test_children_die_with_their_supervisor_and_nothing_is_tracked_twice(root: P
 def test_a_child_dies_with_its_supervisor_in_the_middle_of_a_frame(root: Path, tmp_path: Path) -> None:
     with Ledger(root) as ledger:
         batch = ledger.create("", make_shots(tmp_path, {"delay": 60}), {})
-        process = start(root, batch)
-    assert process.stdout is not None
-    while not (pids := process.stdout.readline().split()):
-        pass
+        process, child = started(root, batch)
     log = batch_folder(root, batch.id) / "1.log"
     while "from frame 1, 3 tracks" not in log.read_text("utf-8"):
         time.sleep(0.01)
@@ -286,7 +292,7 @@ def test_a_child_dies_with_its_supervisor_in_the_middle_of_a_frame(root: Path, t
     process.kill()
     process.wait()
     until = time.monotonic() + 1
-    while _lives(int(pids[0])):
+    while _lives(child):
         assert time.monotonic() < until
         time.sleep(0.01)
 
@@ -362,10 +368,7 @@ def test_signals_reach_the_children_from_the_supervisor_only(root: Path, tmp_pat
     """Ctrl+C goes to all processes of a terminal's foreground group."""
     with Ledger(root) as ledger:
         batch = ledger.create("", make_shots(tmp_path, {"delay": 0.1}), {})
-        process = start(root, batch)
-        assert process.stdout is not None
-        while not (pids := process.stdout.readline().split()):
-            pass
-        assert os.getpgid(int(pids[0])) != os.getpgid(process.pid)
+        process, child = started(root, batch)
+        assert os.getpgid(child) != os.getpgid(process.pid)
         process.send_signal(signal.SIGKILL)
         process.wait()

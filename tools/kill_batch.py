@@ -80,6 +80,10 @@ class Night:
             text=True,
         )
 
+    def has_begun(self) -> bool:
+        """Whether the batch has said that it is there."""
+        return "Batch " in (self.folder / "night.log").read_text("utf-8")
+
     def spoil(self) -> bool:
         """Once the last shot is under way, spoil its reference picture, where no look at its size or samples notices.
 
@@ -242,6 +246,8 @@ def _kill(night: Night, chance: random.Random, options: argparse.Namespace) -> C
     kills: Counter[str] = Counter()
     process = night.start("run", night.manifest, "--jobs", str(options.jobs))
     until = time.monotonic() + LIMIT
+    while not night.has_begun() and process.poll() is None:
+        time.sleep(0.02)  # a batch that is not in the ledger yet cannot be gone on with
     while time.monotonic() < until:
         wanted = options.kills - sum(kills.values())
         pause = time.monotonic() + chance.uniform(0.1, 1.5 if options.quick else 2.0)

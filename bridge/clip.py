@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import bpy
 
 from ..core.errors import FootageUnusable
-from ..core.footage import Footage, describe, find_footage
+from ..core.footage.files import Footage, find_footage
+from ..core.footage.seen import describe
 from ..core.journal import Position
 from ..core.model import FootageMetadata
 from ..core.session import sessions_folder

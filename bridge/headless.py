@@ -24,7 +24,7 @@ from ..core.errors import (
     UnfinishedSession,
     UsageError,
 )
-from ..core.footage import find_footage
+from ..core.footage.files import find_footage
 from ..core.lease import LEASE_TIME
 from ..core.model import SessionState, SessionStatus
 from ..core.run import Run

@@ -13,7 +13,7 @@ import bpy
 
 from ..core.deletion import batch_of, delete_files
 from ..core.errors import SessionUnreadable, ShotUnusable, TrackingSessionError
-from ..core.footage import Footage, find_footage
+from ..core.footage.files import Footage, find_footage
 from ..core.journal import Position
 from ..core.losses import Losses
 from ..core.model import Outcome, SessionState, SessionStatus

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import bpy
 
 from ..core.errors import ClipChanged, NothingToTrack, UsageError
-from ..core.footage import FootageCheck
+from ..core.footage.seen import FootageCheck
 from ..core.journal import RecordType
 from ..core.merging import tracks_record
 from ..core.model import Pass, TrackData

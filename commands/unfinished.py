@@ -10,7 +10,7 @@ from typing import NamedTuple
 from ..core.belonging import Origin, SoughtClip, SoughtClips
 from ..core.catalogue import Entry, Unreadable, catalogue
 from ..core.errors import FootageUnusable, LeaseHeld, TrackingSessionError, UsageError
-from ..core.footage import find_footage
+from ..core.footage.files import find_footage
 from ..core.ledger import ShotSpec
 from ..core.manager import TrackingSessionManager
 from ..core.model import SessionState, SessionStatus

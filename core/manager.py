@@ -14,7 +14,7 @@ from typing import Any
 
 from .contained import NOTHING, Lacking, lacking
 from .errors import JournalDamaged, SessionUnreadable, StorageFailed, UsageError
-from .footage import FootageDetails, load_details
+from .footage.seen import FootageDetails, load_details
 from .journal import Header, JournalReader, JournalWriter, Position, Record, RecordType, journal_path
 from .lease import LEASE_TIME, Lease, live_owner
 from .losses import Losses

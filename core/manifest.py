@@ -30,7 +30,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, cast
 
 from .errors import ManifestInvalid, SessionUnreadable, UsageError
-from .footage import IMAGE_SUFFIXES
+from .footage.files import IMAGE_SUFFIXES
 from .ledger_rows import DIRECTIONS, FRAME_LIMIT, SHOT_LIMIT, FootageKey, ShotSpec, stored_mapping, stored_text
 from .ranges import FrameRanges
 from .storage import DOCUMENT_LIMIT, read_plain

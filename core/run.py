@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
 
 from .errors import TrackingSessionError
-from .footage import FootageCheck
+from .footage.seen import FootageCheck
 from .journal import Position
 from .manager import TrackingSessionManager
 from .merging import tracks_record

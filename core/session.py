@@ -14,7 +14,8 @@ from . import merging, report
 from .catalogue import Entry, catalogue, session_names, sessions_folder
 from .deletion import Deleted, delete_old, find_old
 from .errors import JournalDamaged, LedgerBusy, LedgerUnreadable, SessionUnreadable, StorageFailed, UsageError
-from .footage import Footage, describe, find_footage, save_details
+from .footage.files import Footage, find_footage
+from .footage.seen import describe, save_details
 from .ledger import Ledger
 from .manager import TrackingSessionManager
 from .model import (

@@ -25,7 +25,8 @@ import bpy
 
 from tracking_sessions.bridge import editor, markers, shot, working_set
 from tracking_sessions.bridge.clip import open_footage
-from tracking_sessions.core import footage, journal, lease, run, session
+from tracking_sessions.core import journal, lease, run, session
+from tracking_sessions.core.footage import files, seen
 from tracking_sessions.tests.footage import make_long
 from tracking_sessions.tools.bench_figures import Cost, Report, middle, ratio
 
@@ -55,7 +56,7 @@ def time_parts() -> None:
     """Have `spent` count all that a pass of ours consists of."""
     for owner, method in (
         (editor.ClipEditor, "track"),
-        (footage.FootageCheck, "frame"),
+        (seen.FootageCheck, "frame"),
         (working_set.WorkingSet, "step"),
         (run.Run, "_deliver"),
         (working_set._Follower, "refresh"),
@@ -78,7 +79,7 @@ class Clips:
         self._filled: dict[int, Any] = {}
 
     def empty(self) -> Any:
-        return open_footage(footage.find_footage(self.footage.files[0]))
+        return open_footage(files.find_footage(self.footage.files[0]))
 
     def filled(self, tracked: int) -> Any:
         """A copy of a clip whose tracks have a marker on each of the frames 1 to `tracked`."""

@@ -19,7 +19,7 @@ from tracking_sessions.bridge.clip import open_footage
 from tracking_sessions.bridge.editor import background_editor
 from tracking_sessions.bridge.shot import Shot
 from tracking_sessions.core.errors import Interrupted
-from tracking_sessions.core.footage import find_footage
+from tracking_sessions.core.footage.files import find_footage
 from tracking_sessions.core.session import load_session, session_files
 from tracking_sessions.tests.bpy.tracking import markers_of, place
 

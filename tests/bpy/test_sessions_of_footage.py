@@ -14,7 +14,7 @@ from tracking_sessions.bridge import headless
 from tracking_sessions.bridge.clip import mark_position, open_footage, unmark
 from tracking_sessions.commands import unfinished
 from tracking_sessions.core import catalogue
-from tracking_sessions.core.footage import find_footage
+from tracking_sessions.core.footage.files import find_footage
 from tracking_sessions.core.journal import Position
 from tracking_sessions.core.ledger import ShotSpec
 from tracking_sessions.core.model import SessionState

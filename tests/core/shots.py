@@ -9,7 +9,8 @@ import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from tracking_sessions.core.footage import FootageCheck, describe, find_footage
+from tracking_sessions.core.footage.files import find_footage
+from tracking_sessions.core.footage.seen import FootageCheck, describe
 from tracking_sessions.core.journal import GUARDED, KEYED, MARKER, MUTED, Position, RecordType
 from tracking_sessions.core.merging import tracks_record
 from tracking_sessions.core.model import Outcome, Pass, SessionStatus, TrackData

@@ -15,7 +15,8 @@ import pytest
 from tracking_sessions.core import belonging
 from tracking_sessions.core.belonging import Origin, SoughtClip, SoughtClips
 from tracking_sessions.core.catalogue import Entry, catalogue
-from tracking_sessions.core.footage import describe, find_footage
+from tracking_sessions.core.footage.files import find_footage
+from tracking_sessions.core.footage.seen import describe
 from tracking_sessions.core.model import SessionState
 from tracking_sessions.core.session import TrackingSessionManager, create_session, load_session
 from tracking_sessions.tests.core.shots import TESTS, make_footage

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from tracking_sessions.core.errors import FootageUnusable, SessionUnreadable, UsageError
-from tracking_sessions.core.footage import FootageCheck, describe, find_footage, load_details, save_details
+from tracking_sessions.core.footage.files import find_footage
+from tracking_sessions.core.footage.seen import FootageCheck, describe, load_details, save_details
 from tracking_sessions.core.ranges import FrameRanges
 
 

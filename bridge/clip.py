@@ -4,11 +4,13 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import bpy
 
+from ..core.counting import Counting
 from ..core.errors import FootageUnusable
 from ..core.footage.files import Footage, find_footage
 from ..core.footage.seen import describe
@@ -50,10 +52,7 @@ def footage_of(clip: MovieClip) -> Footage:
     """The files of the clip, so that `Footage.file` takes clip frames. Raises FootageUnusable."""
     path = Path(bpy.path.abspath(clip.filepath, library=clip.library))
     footage = find_footage(path)
-    if footage.source == "MOVIE":
-        return footage
-    named = int(path.name[len(footage.head) : len(path.name) - len(footage.tail)] or 0) if footage.digits else 0
-    return footage.shifted(named - footage.number + clip.frame_offset)
+    return replace(footage.seen_from(path, clip.frame_offset), counting=Counting(clip.frame_start))
 
 
 def clip_size(clip: MovieClip) -> tuple[int, int]:

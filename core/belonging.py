@@ -21,7 +21,8 @@ from pathlib import Path
 
 from .catalogue import Entry
 from .errors import FootageUnusable
-from .footage.files import IMAGE_SUFFIXES, Footage, sequence_name
+from .footage.files import IMAGE_SUFFIXES, Footage
+from .footage.names import sequence_name
 from .footage.seen import describe
 from .model import SessionState, TrackingSession
 from .session_file import resolve

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 
 from .errors import LedgerUnreadable, UsageError
-from .footage.files import IMAGE_SUFFIXES, sequence_name
+from .footage.files import IMAGE_SUFFIXES
+from .footage.names import sequence_name
 from .model import SESSION_ID
 
 SHOT_LIMIT = 100_000  # of one batch

@@ -5,16 +5,26 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
+from ..counting import Counting
 from ..errors import FootageUnusable
+from .names import NUMBER_LIMIT, Numbered, Pattern, numbered, pattern, run_of, shape, split_range
 
 _STILLS = ("png", "jpg", "jpeg", "jp2", "j2c", "exr", "tif", "tiff", "dpx", "cin", "tga", "bmp", "sgi", "rgb", "bw")
 IMAGE_SUFFIXES = frozenset(f".{kind}" for kind in (*_STILLS, "hdr", "webp", "psd"))
-_DIGITS = re.compile(r"(.*?)(\d+)(\D*)\Z", re.DOTALL)  # the last group of digits of a name, as Blender takes it
+_OTHER_SYSTEM = re.compile(r"[A-Za-z]:[\\/]|\\\\[^\\]")  # a drive of Windows, or a share
+_PICTURES = frozenset(
+    {".dng", ".arw", ".cr2", ".cr3", ".nef", ".raf", ".orf", ".rw2", ".heic", ".avif", ".svg", ".gif"}
+)
+"""What Blender reads no sequences of; it is named only where there is nothing else."""
+
+
+_FROM_ONE = Counting()
 
 
 @dataclass(frozen=True)
@@ -24,10 +34,15 @@ class Footage:
     first: Path
     source: str  # MOVIE or SEQUENCE
     head: str = ""
-    digits: int = 0
+    digits: int = 0  # that a number has at least
     tail: str = ""
     number: int = 1
     count: int = 0  # files from the first to the last number, whether they are there or not; 0 for a movie
+    counting: Counting = _FROM_ONE
+    asked: tuple[int, int] | None = None
+    """The first and the last number of a range that was named with it."""
+    apart: tuple[int, ...] = ()
+    """The numbers of files that are named alike and lie too far off to belong to it, such as a slate."""
 
     @property
     def name(self) -> str:
@@ -48,88 +63,157 @@ class Footage:
     def _start(self) -> str:
         return os.path.join(self.first.parent, self.head)
 
-    def shifted(self, offset: int) -> Footage:
-        """The same files with `offset` added to the number that clip frame 1 has (Blender's frame_offset)."""
-        return Footage(
-            self.first, self.source, self.head, self.digits, self.tail, self.number + offset, self.count - offset
-        )
+    def seen_from(self, named: Path, offset: int) -> Footage:
+        """The same files as a clip of Blender counts them whose path is `named`, with that `frame_offset`."""
+        one = numbered(named.name) if self.digits else None
+        if one is None:
+            return self
+        number = one.number + offset
+        count = self.count + self.number - number
+        return replace(self, number=number, count=count, digits=len(one.digits), asked=None, apart=())
+
+    def words(self, frame: int) -> str:
+        """A clip frame for people, with its file: “Frame 1003 (plate.1003.exr)”."""
+        return f"Frame {self.counting.shown(frame)} ({self.file(frame).name})"
 
 
 def find_footage(path: str | os.PathLike[str]) -> Footage:
     """The footage at `path`: a movie, any file of an image sequence, or the folder of one sequence.
 
-    Raises FootageUnusable.
+    A sequence may be written as this trade does: `plate.####.exr`, `plate.%04d.exr`, `plate.1001-1200.exr`, or with the
+    range behind it, “plate.####.exr 1001-1200”. Raises FootageUnusable.
     """
+    check_system(path)
     path = Path(os.path.abspath(path))
     try:
         os.fsencode(path).decode("utf-8")
     except UnicodeError:
         raise FootageUnusable(f"The path {str(path)!r} is not valid text: rename it", path) from None
     try:
-        if path.is_dir():
-            return _only_sequence(path)
-        if not path.exists():
-            raise FootageUnusable(f"There is no footage at {path}: check the path, or put the files back", path)
-        if path.suffix.lower() in IMAGE_SUFFIXES:
-            return _sequence(path, os.listdir(path.parent))
+        return _found(path)
     except OSError as error:
         raise FootageUnusable(f"{path} cannot be read: {error.strerror or error}", path) from error
-    return Footage(path, "MOVIE")
+
+
+def check_system(path: str | os.PathLike[str]) -> None:
+    """Raise FootageUnusable for a path that only another system can have: this one would take it for a name."""
+    text = os.fspath(path)
+    if os.name != "nt" and _OTHER_SYSTEM.match(text) and not os.path.exists(text):
+        raise FootageUnusable(
+            f"{text} is a path of Windows, which this system does not have: name the footage as it is found here",
+            Path(text),
+        )
+
+
+def _found(path: Path) -> Footage:
+    if path.is_dir():
+        return _only_sequence(path)
+    if path.exists():
+        if path.suffix.lower() in IMAGE_SUFFIXES:
+            return _sequence(path, os.listdir(path.parent))
+        return Footage(path, "MOVIE")
+    text, asked = split_range(str(path))
+    if asked is not None:
+        return replace(_found(Path(text)), asked=asked)
+    wanted = pattern(path.name)
+    if wanted is not None and path.suffix.lower() in IMAGE_SUFFIXES and path.parent.is_dir():
+        return _matching(path, wanted)
+    raise FootageUnusable(f"There is no footage at {path}: check the path, or put the files back", path)
+
+
+def _matching(path: Path, wanted: Pattern) -> Footage:
+    """The sequence that a pattern stands for."""
+    names = sorted(name for name in os.listdir(path.parent) if wanted.matches(name))
+    inside = [name for name in names if wanted.contains(name)]
+    if not inside:
+        where = f" with the numbers {wanted.first} to {wanted.last}" if wanted.first is not None and names else ""
+        raise FootageUnusable(f"{path.parent} has no pictures named as {path.name}{where}: check the path", path)
+    found = _sequence(path.with_name(_in_the_longest(inside)), names)
+    if wanted.first is not None and wanted.last is not None:
+        found = replace(found, asked=(wanted.first, wanted.last))
+    return found
 
 
 def _only_sequence(folder: Path) -> Footage:
-    names = sorted(os.listdir(folder))
-    images = [name for name in names if Path(name).suffix.lower() in IMAGE_SUFFIXES and not name.startswith(".")]
+    names = sorted(name for name in os.listdir(folder) if not name.startswith("."))
+    images = [name for name in names if Path(name).suffix.lower() in IMAGE_SUFFIXES]
     if not images:
-        raise FootageUnusable(
-            f"There are no images in {folder}: name a movie, an image, or the folder of images", folder
-        )
-    found: dict[tuple[str, str], Footage] = {}
+        raise FootageUnusable(f"There are no images in {folder}{_others(names)}", folder)
+    groups: dict[tuple[str, str], list[str]] = {}
     for name in images:
-        one = _sequence_of(name)
-        if one is not None and (one[0], one[2]) not in found:
-            found[one[0], one[2]] = _sequence(folder / name, images)
+        one = numbered(name)
+        if one is not None:
+            groups.setdefault((one.head, one.tail), []).append(name)
+    found = [_sequence(folder / _in_the_longest(group), group) for group in groups.values()]
     if len(found) > 1:
-        named = ", ".join(sorted(footage.first.name for footage in found.values())[:5])
+        if all(one.count == 1 for one in found):
+            check_followed(found[0])
+        named = ", ".join(sorted(one.first.name for one in found)[:5])
         raise FootageUnusable(
             f"{folder} holds more than one sequence ({named}): name a file of the one you mean", folder
         )
-    return next(iter(found.values())) if found else _sequence(folder / images[0], images)
+    return found[0] if found else _sequence(folder / images[0], images)
 
 
-def sequence_name(name: str) -> str:
-    """The name of a picture with # for its last number, so that all pictures of a sequence have the same."""
-    stem, suffix = os.path.splitext(name)
-    return re.sub(r"\d+", "#", stem[::-1], count=1)[::-1] + suffix
+def _others(names: Sequence[str]) -> str:
+    """What is there in place of images, and what to do."""
+    kinds = Counter(Path(name).suffix.lower() for name in names)
+    unread = [(count, kind) for kind, count in kinds.items() if kind in _PICTURES]
+    if unread:
+        count, kind = max(unread)
+        return f" that Blender reads ({count:,} {kind} file{'s' * (count != 1)}): convert them, to EXR or PNG say"
+    return ": name a movie, an image, or the folder of images"
 
 
-def _sequence_of(name: str) -> tuple[str, str, str] | None:
-    stem, suffix = os.path.splitext(name)
-    match = _DIGITS.match(stem)
-    return (match[1], match[2], match[3] + suffix) if match and len(match[2]) < 10 else None
+def _in_the_longest(names: Iterable[str]) -> str:
+    """A name that lies in the longest run of those that are named alike."""
+    ones = [one for name in names if (one := numbered(name)) is not None]
+    by_number = {one.number: one for one in ones}
+    best: tuple[int, Numbered] | None = None
+    for number, one in sorted(by_number.items()):
+        if number - 1 not in by_number:
+            length = next(n for n in range(1, len(by_number) + 1) if number + n not in by_number)
+            if best is None or length > best[0]:
+                best = length, one
+    assert best is not None
+    return "".join(best[1])
 
 
 def _sequence(path: Path, names: Iterable[str]) -> Footage:
     """The sequence that the image `path` is part of, among the `names` of its folder."""
-    one = _sequence_of(path.name)
+    one = numbered(path.name)
     if one is None:
         return Footage(path, "SEQUENCE", path.stem, 0, path.suffix, 0, 1)
-    head, digits, tail = one
-    numbers: list[str] = []
-    for name in names:
-        if name.startswith(head) and name.endswith(tail):
-            number = name[len(head) : len(name) - len(tail)]
-            if number.isascii() and number.isdigit() and len(number) < 10:
-                numbers.append(number)
-    # numbers either have leading zeros and one length, or none and count on, such as 99 and 100
-    numbers = [n for n in numbers if len(n) == len(digits) or not (_is_padded(n) or _is_padded(digits))]
-    if any(_is_padded(n) for n in numbers):
-        numbers = [n for n in numbers if len(n) == len(digits)]
-    low, high = min(map(int, numbers)), max(map(int, numbers))
-    width = min(map(len, numbers))
-    first = path.with_name(f"{head}{low:0{width}d}{tail}")
-    return Footage(first, "SEQUENCE", head, width, tail, low, high - low + 1)
+    if one.is_negative:
+        raise FootageUnusable(
+            f"{path.name} has a number below 0, which Blender takes for {one.number}: number the files from 0 or 1 on",
+            path,
+        )
+    run = run_of(one, (other for name in names if (other := numbered(name)) is not None))
+    first = path.with_name(f"{one.head}{run.low:0{run.width}d}{one.tail}")
+    count = run.high - run.low + 1
+    counting = Counting(run.low)
+    return Footage(first, "SEQUENCE", one.head, run.width, one.tail, run.low, count, counting=counting, apart=run.apart)
 
 
-def _is_padded(number: str) -> bool:
-    return len(number) > 1 and number.startswith("0")
+def check_followed(footage: Footage) -> None:
+    """Raise FootageUnusable for a single picture, saying why if the files beside it look like a sequence with it."""
+    path = footage.first
+    try:
+        beside = [name for name in os.listdir(path.parent) if shape(name) == shape(path.name) and name != path.name]
+    except OSError:
+        beside = []
+    if not beside:
+        raise FootageUnusable(f"{path.name} is a single picture: there is nothing to follow in it", path)
+    one = numbered(path.name)
+    many = f"{path.name} and {len(beside)} more beside it look like a sequence, but"
+    if path.suffix.lower() not in IMAGE_SUFFIXES:
+        words = f"Blender opens a {path.suffix} file as a movie of one frame: convert them, to EXR or PNG say"
+    elif one is not None:
+        words = (
+            f"Blender takes the last number of a name for the frame (here {one.digits}): rename the files, "
+            "or link them under other names, so that the frame stands last"
+        )
+    else:
+        words = f"Blender follows no numbers over {NUMBER_LIMIT}: number them from 1 or 1001 on"
+    raise FootageUnusable(f"{many} {words}", path)

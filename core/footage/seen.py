@@ -16,14 +16,19 @@ import struct
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, NamedTuple
 
 from ..errors import FootageUnusable, UsageError
 from ..ranges import FrameRanges
 from ..storage import document_suffix, encode_document, existing_document, make_folder, read_document, replace_file
 from .files import Footage
+from .pictures.file import Picture, PictureDamaged, PictureFile, read_at
+from .pictures.look import look, look_whole
 
 _SAMPLE = 4096  # bytes read at the beginning, in the middle and at the end of a file
 _MOVIE_SAMPLES = 64
+_PROBES = 16  # places in a picture, less one, that are looked at for holes
+_PROBE = 32  # bytes
 _ENTRY = struct.Struct("<QI")  # size in bytes, checksum of the samples
 
 
@@ -31,88 +36,136 @@ _ENTRY = struct.Struct("<QI")  # size in bytes, checksum of the samples
 class FootageDetails:
     """What was seen of the files: for each frame (for a movie: once) its size in bytes and a checksum of samples.
 
-    `size` is that of the pictures in pixels where the files' headers say it, else (0, 0).
+    `size` is that of the pictures in pixels, (0, 0) for a movie; `is_float` whether Blender keeps them as floating
+    point. Neither is kept with a session.
     """
 
     entries: tuple[tuple[int, int], ...]
     fingerprint: str
     size: tuple[int, int] = (0, 0)
     frame_count: int = 0
+    is_float: bool = False
 
 
 def describe(footage: Footage) -> FootageDetails:
-    """Read a little of every file. Raises FootageUnusable for what is missing, empty, cut or of another size."""
+    """Read a little of every file. Raises FootageUnusable for what is missing, empty, damaged or of another size."""
     if footage.source == "MOVIE":
-        entry = _sample(footage.first, 1, _MOVIE_SAMPLES)[0]
-        return _details((entry,), (0, 0), 0)
+        return _details((_seen(footage, 1).entry,), frame_count=0)
     entries: list[tuple[int, int]] = []
-    size = (0, 0)
+    first = before = _seen(footage, 1)
     for frame in range(1, footage.count + 1):
-        path = footage.file(frame)
-        entry, head, tail = _sample(path, frame, 3)
-        entries.append(entry)
-        _check_end(path, frame, head, tail)
-        picture = _picture_size(head)
-        size = size if any(size) else picture
-        if picture != size:
-            raise FootageUnusable(
-                f"Frame {frame} ({path.name}) is {picture[0]}x{picture[1]} pixels, the first one {size[0]}x{size[1]}: "
-                "render it again in the size of the others",
-                path,
-                frame,
-            )
-    return _details(tuple(entries), size, footage.count)
+        seen = _seen(footage, frame) if frame > 1 else first
+        if any(now and not then for now, then in zip(seen.zeros, before.zeros, strict=True)):
+            check_whole(footage, frame)  # that is a hole, or darkness
+        _compare(footage, frame, seen.picture, first.picture)
+        entries.append(seen.entry)
+        before = seen
+    picture = first.picture
+    assert picture is not None  # it is no movie
+    return _details(
+        tuple(entries),
+        size=(picture.width, picture.height),
+        frame_count=footage.count,
+        is_float=picture.is_float,
+    )
 
 
-def _details(entries: tuple[tuple[int, int], ...], size: tuple[int, int], count: int) -> FootageDetails:
+def _details(entries: tuple[tuple[int, int], ...], **details: Any) -> FootageDetails:
     packed = b"".join(_ENTRY.pack(*entry) for entry in entries)
-    return FootageDetails(entries, hashlib.blake2b(packed, digest_size=16).hexdigest(), size, count)
+    return FootageDetails(entries, hashlib.blake2b(packed, digest_size=16).hexdigest(), **details)
 
 
-def _sample(path: Path, frame: int, pieces: int) -> tuple[tuple[int, int], bytes, bytes]:
-    """The size of the file and a checksum over `pieces` samples spread over it; the first and the last sample."""
+class _Seen(NamedTuple):
+    """What one file shows: its size and checksum, its picture, and at which of its samples there are zeros only."""
+
+    entry: tuple[int, int]
+    picture: Picture | None  # None for a movie
+    zeros: tuple[bool, ...]
+
+
+def _seen(footage: Footage, frame: int) -> _Seen:
+    """Look at the file of a frame. Raises FootageUnusable for what is missing, empty or damaged."""
+    path = footage.path(frame)
+    is_movie = footage.source == "MOVIE"
     try:
-        with open(path, "rb") as file:
-            size = os.fstat(file.fileno()).st_size
-            samples: list[bytes] = []
-            for at in sorted({max(0, (size - _SAMPLE) * i // (pieces - 1)) for i in range(pieces)}):
-                file.seek(at)
-                samples.append(file.read(_SAMPLE))
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
+        try:
+            size = os.fstat(descriptor).st_size
+            samples = [read_at(descriptor, at, _SAMPLE) for at in _places(size, _MOVIE_SAMPLES if is_movie else 3)]
+            if size == 0:
+                raise FootageUnusable(
+                    f"{footage.words(frame)} is an empty file: put the footage back", Path(path), frame
+                )
+            picture = None if is_movie else look(PictureFile(descriptor, size, samples[0]))
+            zeros = () if is_movie else _zeros(descriptor, size)
+        finally:
+            os.close(descriptor)
     except FileNotFoundError:
-        raise _missing(path, frame) from None
+        raise _missing(footage, frame) from None
     except OSError as error:
-        raise FootageUnusable(f"{path} cannot be read: {error.strerror or error}", path, frame) from error
-    if size == 0:
-        raise FootageUnusable(f"Frame {frame} ({path.name}) is an empty file: put the footage back", path, frame)
+        raise FootageUnusable(f"{path} cannot be read: {error.strerror or error}", Path(path), frame) from error
+    except PictureDamaged as error:
+        raise _damaged(footage, frame, error) from error
     checksum = 0
     for sample in samples:
         checksum = zlib.crc32(sample, checksum)
-    return (size, checksum), samples[0], samples[-1]
+    return _Seen((size, checksum), picture, zeros)
 
 
-def _missing(path: Path, frame: int) -> FootageUnusable:
+def _places(size: int, count: int) -> list[int]:
+    """Where the samples begin, spread over a file of this size."""
+    return sorted({max(0, (size - _SAMPLE) * i // (count - 1)) for i in range(count)})
+
+
+def _zeros(descriptor: int, size: int) -> tuple[bool, ...]:
+    """At which of some places in the file there are zeros only."""
+    return tuple(not any(read_at(descriptor, size * i // _PROBES, _PROBE)) for i in range(1, _PROBES))
+
+
+def _compare(footage: Footage, frame: int, picture: Picture | None, first: Picture | None) -> None:
+    """Raise FootageUnusable if the picture is not as large as the first one, or lies elsewhere."""
+    assert picture is not None and first is not None
+    if picture[:2] != first[:2]:
+        raise FootageUnusable(
+            f"{footage.words(frame)} is {picture.width}x{picture.height} pixels, the first one "
+            f"{first.width}x{first.height}: render it again in the size of the others",
+            footage.file(frame),
+            frame,
+        )
+    if (picture.left, picture.top) != (first.left, first.top):
+        raise FootageUnusable(
+            f"{footage.words(frame)} has a data window that begins at {picture.left}, {picture.top}, that of the first "
+            f"one at {first.left}, {first.top}, and Blender shows nothing else: render all with the same window",
+            footage.file(frame),
+            frame,
+        )
+
+
+def check_whole(footage: Footage, frame: int) -> None:
+    """Read all of the picture of a frame, which takes some milliseconds. Raises FootageUnusable."""
+    if footage.source == "MOVIE":
+        return
+    around = [footage.file(one) for one in (frame - 1, frame + 1) if 1 <= one <= footage.count]
+    try:
+        look_whole(footage.file(frame), around)
+    except FileNotFoundError:
+        raise _missing(footage, frame) from None
+    except OSError as error:
+        path = footage.file(frame)
+        raise FootageUnusable(f"{path} cannot be read: {error.strerror or error}", path, frame) from error
+    except PictureDamaged as error:
+        raise _damaged(footage, frame, error) from error
+
+
+def _missing(footage: Footage, frame: int) -> FootageUnusable:
+    path = footage.file(frame)
     return FootageUnusable(
-        f"Frame {frame} ({path.name}) is missing in {path.parent}: put it back, Blender cannot track over a gap",
-        path,
-        frame,
+        f"{footage.words(frame)} is missing in {path.parent}: put it back, Blender cannot track over a gap", path, frame
     )
 
 
-def _check_end(path: Path, frame: int, head: bytes, tail: bytes) -> None:
-    """Notice a cut PNG or JPEG file by the mark at its end."""
-    cut = (head.startswith(b"\x89PNG") and b"IEND" not in tail[-32:]) or (
-        head.startswith(b"\xff\xd8\xff") and b"\xff\xd9" not in tail
-    )
-    if cut:
-        raise FootageUnusable(f"Frame {frame} ({path.name}) is cut off: copy or render it again", path, frame)
-
-
-def _picture_size(head: bytes) -> tuple[int, int]:
-    """Width and height in pixels as the head of a PNG file says; (0, 0) for other formats."""
-    if head.startswith(b"\x89PNG\r\n\x1a\n") and len(head) >= 24:
-        width, height = struct.unpack(">II", head[16:24])
-        return width, height
-    return 0, 0
+def _damaged(footage: Footage, frame: int, error: PictureDamaged) -> FootageUnusable:
+    return FootageUnusable(f"{footage.words(frame)} {error}: copy or render it again", footage.file(frame), frame)
 
 
 class FootageCheck:
@@ -130,34 +183,54 @@ class FootageCheck:
         try:
             size = os.stat(footage.path(frame)).st_size
         except OSError:
-            raise _missing(footage.file(frame), frame) from None
+            raise _missing(footage, frame) from None
         index = 0 if footage.source == "MOVIE" else frame - 1
-        if not 0 <= index < len(self._sizes) or size != self._sizes[index]:
-            raise _changed(footage.file(frame), frame)
+        if not 0 <= index < len(self._sizes):
+            raise self._unknown(frame)
+        if size != self._sizes[index]:
+            raise self._changed(frame)
 
     def frames(self, frames: FrameRanges) -> None:
-        """Read a little of the files of `frames`, unless that was done before, and compare. Raises FootageUnusable."""
+        """Look at the files of `frames`, unless that was done before, and compare. Raises FootageUnusable."""
         if self.footage.source == "MOVIE":
-            if _sample(self.footage.first, 1, _MOVIE_SAMPLES)[0] != self.details.entries[0]:
-                raise _changed(self.footage.first, None)
+            if _seen(self.footage, 1).entry != self.details.entries[0]:
+                raise self._changed(1)
             return
         for start, end in frames.ranges():
             for low, high in self._seen.missing(start, end).ranges():
                 for frame in range(low, high + 1):
                     self.frame(frame)
-                    path = self.footage.file(frame)
-                    if _sample(path, frame, 3)[0] != self.details.entries[frame - 1]:
-                        raise _changed(path, frame)
+                    if _seen(self.footage, frame).entry != self.details.entries[frame - 1]:
+                        raise self._changed(frame)
                 self._seen.add(low, high)
 
+    def whole(self, frame: int) -> None:
+        """Read all of the picture of a frame, before something is believed that hangs on it. Raises FootageUnusable."""
+        if self.footage.source != "MOVIE":
+            check_whole(self.footage, frame)
 
-def _changed(path: Path, frame: int | None) -> FootageUnusable:
-    what = "The movie" if frame is None else f"Frame {frame} ({path.name})"
-    return FootageUnusable(
-        f"{what} has changed since the session was made: put the old footage back, or start a fresh session",
-        path,
-        frame,
-    )
+    def _changed(self, frame: int) -> FootageUnusable:
+        """What to tell of a file that is not the one that was seen: what is wrong with it, if anything is."""
+        footage = self.footage
+        try:
+            check_whole(footage, frame)
+        except FootageUnusable as error:
+            return error
+        what = "The movie" if footage.source == "MOVIE" else footage.words(frame)
+        return FootageUnusable(
+            f"{what} has changed since the session was made: put the old footage back, or start a fresh session",
+            footage.file(frame),
+            frame,
+        )
+
+    def _unknown(self, frame: int) -> FootageUnusable:
+        count = len(self._sizes)
+        return FootageUnusable(
+            f"{self.footage.words(frame)} is not one of the {count} frames that the footage had when the session was "
+            "made: start a fresh session",
+            self.footage.file(frame),
+            frame,
+        )
 
 
 def save_details(root: Path, footage: Footage, details: FootageDetails) -> None:
@@ -191,7 +264,7 @@ def load_details(root: Path, fingerprint: str) -> FootageDetails:
         unpack = zlib.decompressobj()
         packed = unpack.decompress(base64.b64decode(str(content["files"])), 1 << 28)
         entries = tuple((size, checksum) for size, checksum in _ENTRY.iter_unpack(packed))
-        found = _details(entries, (0, 0), len(entries))
+        found = _details(entries, frame_count=len(entries))
     except (KeyError, ValueError, binascii.Error, zlib.error, struct.error) as error:
         raise UsageError(f"{path} is damaged: start a fresh session") from error
     if found.fingerprint != fingerprint or not entries:

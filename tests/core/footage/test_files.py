@@ -3,6 +3,7 @@
 
 import os
 import struct
+import zlib
 from pathlib import Path
 
 import pytest
@@ -14,9 +15,18 @@ from tracking_sessions.core.ranges import FrameRanges
 
 
 def png(width: int = 64, height: int = 48, filling: bytes = b"") -> bytes:
-    """As much of a PNG file as is looked at."""
-    head = b"\x89PNG\r\n\x1a\n" + struct.pack(">I4sII", 13, b"IHDR", width, height)
-    return head + filling.ljust(3000, b".") + struct.pack(">I4sI", 0, b"IEND", 0xAE426082)
+    """A grey picture with a text in it, so that files of one size differ."""
+    pixels = zlib.compress(bytes((width + 1) * height))
+    chunks = (
+        (b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)),
+        (b"tEXt", b"Comment\0" + filling.ljust(3000, b".")),
+        (b"IDAT", pixels),
+        (b"IEND", b""),
+    )
+    data = b"\x89PNG\r\n\x1a\n"
+    for kind, body in chunks:
+        data += struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+    return data
 
 
 def make(folder: Path, *names: str) -> Path:
@@ -74,7 +84,7 @@ def test_names_are_for_people(tmp_path: Path) -> None:
 
 
 def test_a_clip_may_begin_later_in_the_files(tmp_path: Path) -> None:
-    footage = find_footage(make(tmp_path, *[f"f{n}.png" for n in range(1, 7)])).shifted(2)
+    footage = find_footage(make(tmp_path, *[f"f{n}.png" for n in range(1, 7)])).seen_from(tmp_path / "f2.png", 1)
     assert footage.file(1).name == "f3.png" and footage.count == 4
 
 
@@ -104,7 +114,7 @@ def plates(tmp_path: Path) -> Path:
         (b"", "empty file"),
         (png()[:-1500], "cut off"),
         (png()[:20], "cut off"),
-        (b"\xff\xd8\xff" + bytes(900), "cut off"),
+        (b"\xff\xd8\xff" + bytes(900), "only partly written"),
         (png(65, 48), "65x48 pixels, the first one 64x48"),
     ],
 )

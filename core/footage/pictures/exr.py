@@ -1,0 +1,214 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""OpenEXR: headers, the table of chunks behind them, and the chunks that it points to.
+
+After “OpenEXR File Layout” and “Technical Introduction to OpenEXR” of the Academy Software Foundation. A file that is
+written bit by bit gets its table last: a renderer that was stopped leaves zeros in it, a copy that was stopped leaves
+chunks behind the end of the file.
+"""
+
+from __future__ import annotations
+
+import struct
+from array import array
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from sys import byteorder
+
+from .file import CUT, HALF_WRITTEN, Picture, PictureDamaged, PictureFile, check_size
+
+SIGNATURE = b"\x76\x2f\x31\x01"
+_LINES = {0: 1, 1: 1, 2: 1, 3: 16, 4: 32, 5: 16, 6: 32, 7: 32, 8: 32, 9: 256}  # of a chunk, by compression
+_TILED, _DEEP, _PARTS = 0x200, 0x800, 0x1000  # flags beside the version
+_HEADERS = 4 << 20  # bytes of all headers, at most
+_CHUNKS = 1 << 22  # of one part, at most
+_PROBED = 32  # chunks of a part whose heads are looked at each time, spread over it
+
+
+@dataclass
+class _Part:
+    """A header: its attributes by name, as bytes."""
+
+    said: dict[str, bytes] = field(default_factory=dict[str, bytes])
+
+    def box(self, name: str) -> tuple[int, int, int, int]:
+        """Left, top, width and height of a window."""
+        try:
+            left, top, right, bottom = struct.unpack("<4i", self.said[name])
+        except (KeyError, struct.error):
+            raise PictureDamaged(f"is damaged (its header has no {name})") from None
+        return left, top, right - left + 1, bottom - top + 1
+
+    @property
+    def is_tiled(self) -> bool:
+        return "tiles" in self.said
+
+    @property
+    def is_deep(self) -> bool:
+        return self.said.get("type", b"").startswith(b"deep")
+
+    @property
+    def lines(self) -> int | None:
+        """Of one chunk, for strips; None for a compression that is not known here."""
+        return _LINES.get((self.said.get("compression") or b"\xff")[0])
+
+    def chunks(self) -> int | None:
+        """How many there are; None if that cannot be told here."""
+        if len(self.said.get("chunkCount", b"")) == 4:
+            return struct.unpack("<I", self.said["chunkCount"])[0]
+        _, _, width, height = self.box("dataWindow")
+        if not self.is_tiled:
+            return None if self.lines is None else -(-height // self.lines)
+        try:
+            across, down, mode = struct.unpack("<IIB", self.said["tiles"])
+        except struct.error:
+            return None
+        if not across or not down:
+            raise PictureDamaged("is damaged (its tiles have no size)")
+        columns = [-(-size // across) for size in _levels(width, round_up=mode >> 4 == 1)]
+        rows = [-(-size // down) for size in _levels(height, round_up=mode >> 4 == 1)]
+        if mode & 0xF == 0:
+            return columns[0] * rows[0]
+        if mode & 0xF == 1:
+            most = max(len(columns), len(rows))
+            columns += [1] * (most - len(columns))
+            rows += [1] * (most - len(rows))
+            return sum(a * b for a, b in zip(columns, rows, strict=True))
+        return sum(columns) * sum(rows)
+
+
+def _levels(size: int, *, round_up: bool) -> list[int]:
+    """The sizes of the levels of a mip-map along one side."""
+    sizes = [size]
+    while size > 1:
+        size = (size + round_up) // 2
+        sizes.append(size)
+    return sizes
+
+
+def look(file: PictureFile) -> Picture:
+    """Raises PictureDamaged."""
+    return _look(file, _PROBED)
+
+
+def look_whole(file: PictureFile) -> None:
+    """Look at the heads of all chunks. Raises PictureDamaged."""
+    _look(file, _CHUNKS)
+
+
+def _look(file: PictureFile, probed: int) -> Picture:
+    (flags,) = struct.unpack("<I", file.read(4, 4))
+    parts, at = _headers(file, flags)
+    counts = [part.chunks() for part in parts]
+    for index, (part, count) in enumerate(zip(parts, counts, strict=True)):
+        if count is None:
+            break  # nor can be told where the tables of the others are
+        if not 0 < count <= _CHUNKS:
+            raise PictureDamaged("is damaged (it says that it has no chunks)")
+        table = array("Q", file.read(at, 8 * count))
+        if byteorder == "big":
+            table.byteswap()
+        at += 8 * count
+        if not all(table):
+            raise PictureDamaged(HALF_WRITTEN)
+        _check_chunks(file, part, table, probed, number=index if flags & _PARTS else None)
+    left, top, width, height = parts[0].box("dataWindow")
+    check_size(width, height)
+    shown_left, shown_top, _, _ = parts[0].box("displayWindow")
+    return Picture(width, height, is_float=True, left=left - shown_left, top=top - shown_top)
+
+
+def _headers(file: PictureFile, flags: int) -> tuple[list[_Part], int]:
+    """The parts, and where the first table begins."""
+    names = _Names(file)
+    at = 8
+    parts: list[_Part] = []
+    while True:
+        part = _Part()
+        while True:
+            name, at = names.text(at)
+            if not name:
+                break
+            _, at = names.text(at)
+            (size,) = struct.unpack("<I", names.read(at, 4))
+            part.said[name] = names.read(at + 4, size)
+            at += 4 + size
+        if part.said:
+            parts.append(part)
+        if not flags & _PARTS or not part.said:
+            break
+    if not parts:
+        raise PictureDamaged(HALF_WRITTEN)
+    if flags & _TILED and "tiles" not in parts[0].said:
+        raise PictureDamaged("is damaged (its header does not say how large its tiles are)")
+    return parts, at
+
+
+class _Names:
+    """The headers, read in pieces."""
+
+    def __init__(self, file: PictureFile) -> None:
+        self._file = file
+        self._data = file.head
+
+    def read(self, at: int, count: int) -> bytes:
+        if at + count > _HEADERS:
+            raise PictureDamaged("is damaged (its header does not end)")
+        if at + count > len(self._data):
+            self._data = self._file.read(0, min(self._file.size, max(at + count, 2 * len(self._data))))
+        if at + count > len(self._data):
+            raise PictureDamaged(CUT)
+        return self._data[at : at + count]
+
+    def text(self, at: int) -> tuple[str, int]:
+        """The text there, up to its zero, and where the next thing begins."""
+        while (end := self._data.find(0, at, at + 256)) < 0:
+            if at + 256 <= len(self._data):
+                raise PictureDamaged(HALF_WRITTEN)
+            if len(self._data) >= self._file.size:
+                raise PictureDamaged(CUT)
+            self.read(at, min(256, self._file.size - at))
+        return self._data[at:end].decode("latin-1"), end + 1
+
+
+def _check_chunks(file: PictureFile, part: _Part, table: Sequence[int], probed: int, *, number: int | None) -> None:
+    """That the chunks lie in the file, one behind the other, and that some begin as they should."""
+    if max(table) >= file.size:
+        raise PictureDamaged(CUT)
+    ordered = sorted(table)
+    ends = dict(zip(ordered, [*ordered[1:], file.size], strict=True))
+    _, top, _, _ = part.box("dataWindow")
+    # the last one in the file tells best whether that is whole
+    for index in {table.index(ordered[-1]), *_spread(len(table), probed)}:
+        at = table[index]
+        if number is not None:
+            (said,) = struct.unpack("<i", file.read(at, 4))
+            if said != number:
+                raise PictureDamaged(HALF_WRITTEN)
+            at += 4
+        if part.is_tiled:
+            at += 16
+        else:
+            (line,) = struct.unpack("<i", file.read(at, 4))
+            if part.lines is not None and line != top + index * part.lines:
+                raise PictureDamaged(HALF_WRITTEN)
+            at += 4
+        if part.is_deep:
+            sizes = struct.unpack("<QQ", file.read(at, 16))
+            end = at + 24 + sum(sizes)
+        else:
+            (size,) = struct.unpack("<I", file.read(at, 4))
+            sizes, end = (size,), at + 4 + size
+        if not any(sizes):
+            raise PictureDamaged(HALF_WRITTEN)
+        if end > file.size:
+            raise PictureDamaged(CUT)
+        if number is None and end > ends[table[index]]:  # several parts may lie in one another
+            raise PictureDamaged(HALF_WRITTEN)
+
+
+def _spread(count: int, most: int) -> Iterator[int]:
+    """At most so many indices, from the first to the last one."""
+    if count <= most:
+        yield from range(count)
+    else:
+        yield from (i * (count - 1) // (most - 1) for i in range(most))

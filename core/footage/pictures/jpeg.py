@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""JPEG: segments up to the first scan, then scans up to EOI (ITU-T T.81, annex B)."""
+
+from __future__ import annotations
+
+import re
+import struct
+
+from .file import CUT, HALF_WRITTEN, Picture, PictureDamaged, PictureFile, check_size
+
+SIGNATURE = b"\xff\xd8\xff"
+_FRAMES = frozenset({0xC0, 0xC1, 0xC2, 0xC3, 0xC5, 0xC6, 0xC7, 0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF})  # SOF
+_ALONE = frozenset({0x01, *range(0xD0, 0xD8)})  # markers without a length: TEM, RST
+_SCAN, _END = 0xDA, 0xD9
+# in a scan FF is followed by 00 (a byte FF of the data), by RST, or by another FF that fills; all else is a marker
+_MARKER = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
+_TAIL = 1024
+_PIECE = 1 << 20
+
+
+def look(file: PictureFile) -> Picture:
+    """Walk to the first scan, and find EOI behind it, whatever stands behind that. Raises PictureDamaged."""
+    picture, at = _head(file)
+    tail = max(at, file.size - _TAIL)
+    end = file.read(tail, file.size - tail)
+    # most files end with it, some with a few bytes more; only else are the scans read
+    if end.rfind(b"\xff\xd9") < 0:
+        _walk_scans(file, at)
+    return picture
+
+
+def look_whole(file: PictureFile) -> None:
+    """Walk the scans to EOI. Raises PictureDamaged."""
+    _walk_scans(file, _head(file)[1])
+
+
+def _head(file: PictureFile) -> tuple[Picture, int]:
+    """The picture, and where the data of the first scan begins."""
+    at, picture = 2, None
+    while True:
+        fill, marker = file.read(at, 2)
+        if fill != 0xFF or marker in (0x00, _END):
+            raise PictureDamaged(HALF_WRITTEN)
+        if marker == 0xFF or marker in _ALONE:
+            at += 1 if marker == 0xFF else 2
+            continue
+        (length,) = struct.unpack(">H", file.read(at + 2, 2))
+        if length < 2:
+            raise PictureDamaged(HALF_WRITTEN)
+        if marker in _FRAMES:
+            height, width = struct.unpack(">HH", file.read(at + 5, 4))
+            check_size(width, height)
+            picture = Picture(width, height)
+        at += 2 + length
+        if marker == _SCAN:
+            if picture is None:
+                raise PictureDamaged("is damaged (it has a scan and no frame)")
+            if at >= file.size:
+                raise PictureDamaged(CUT)
+            return picture, at
+
+
+def _walk_scans(file: PictureFile, at: int) -> None:
+    """Go from marker to marker up to EOI; tables may stand between the scans of a progressive picture."""
+    piece, start = b"", at
+    while True:
+        found = _MARKER.search(piece, at - start) if piece else None
+        if found is None:
+            # the last byte may be the first one of a marker
+            at = max(at, start + len(piece) - 1)
+            if at + 1 >= file.size:
+                raise PictureDamaged(CUT)
+            start, piece = at, file.read(at, min(_PIECE, file.size - at))
+            if _MARKER.search(piece) is None and start + len(piece) >= file.size:
+                raise PictureDamaged(CUT)
+            continue
+        at = start + found.start()
+        marker = piece[found.start() + 1]
+        if marker == _END:
+            return
+        if marker in _ALONE:
+            at += 2
+            continue
+        (length,) = struct.unpack(">H", file.read(at + 2, 2))
+        at += 2 + max(2, length)
+        if at >= start + len(piece):
+            start, piece = at, b""

@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""PNG: chunks with checksums from the signature to IEND (https://www.w3.org/TR/png/, section 5)."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+
+from .file import CUT, HALF_WRITTEN, Picture, PictureDamaged, PictureFile, check_size
+
+SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_HEAD = struct.Struct(">I4s")
+_SMALL = 128 << 10  # bytes of a file whose checksums are all compared each time
+_CHECKED = 4096  # bytes of a chunk whose checksum is compared in larger files as well
+
+
+def look(file: PictureFile) -> Picture:
+    """Walk the chunks; what stands behind IEND is left alone. Raises PictureDamaged."""
+    return _walk(file, all_of_it=file.size <= _SMALL)
+
+
+def look_whole(file: PictureFile) -> None:
+    """Compare the checksums of all chunks. Raises PictureDamaged."""
+    _walk(file, all_of_it=True)
+
+
+def _walk(file: PictureFile, *, all_of_it: bool) -> Picture:
+    data = file.whole() if all_of_it else b""
+    at = len(SIGNATURE)
+    has_pixels = False
+    picture = None
+    while True:
+        head = data[at : at + 8] if data else file.read(at, 8)
+        if len(head) < 8:
+            raise PictureDamaged(CUT)
+        length, kind = _HEAD.unpack(head)
+        end = at + 12 + length
+        if not kind.isalpha():
+            raise PictureDamaged(HALF_WRITTEN)
+        if end > file.size:
+            raise PictureDamaged(CUT)
+        if all_of_it or length <= _CHECKED:
+            body = data[at + 4 : end] if data else file.read(at + 4, length + 8)
+            if zlib.crc32(body[:-4]) != int.from_bytes(body[-4:], "big"):
+                raise PictureDamaged(f"is damaged (its chunk {kind.decode()} at byte {at} has a wrong checksum)")
+        if picture is None:
+            if kind != b"IHDR" or length != 13:
+                raise PictureDamaged("is damaged (it does not begin with IHDR)")
+            width, height, depth = struct.unpack(">IIB", file.read(at + 8, 9))
+            check_size(width, height)
+            picture = Picture(width, height, is_float=depth == 16)
+        has_pixels = has_pixels or kind == b"IDAT"
+        if kind == b"IEND":
+            if not has_pixels:
+                raise PictureDamaged("has no pixels in it")
+            return picture
+        at = end

@@ -6,14 +6,14 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import bpy
 
 from ..core.counting import Counting
 from ..core.errors import FootageUnusable
-from ..core.footage.files import Footage, find_footage
-from ..core.footage.seen import describe
+from ..core.footage.files import Footage, check_followed, check_system, find_footage
+from ..core.footage.seen import FootageDetails, check_whole, describe
 from ..core.journal import Position
 from ..core.model import FootageMetadata
 from ..core.session import sessions_folder
@@ -28,8 +28,16 @@ _MARK = "tracking_sessions"
 _FOLDER = "tracking_sessions_folder"
 
 
+class Plate(NamedTuple):
+    """The files of a clip, and what was seen of them."""
+
+    footage: Footage
+    details: FootageDetails
+
+
 def open_footage(footage: Footage) -> MovieClip:
     """A new clip of the footage. Raises FootageUnusable if Blender cannot read it."""
+    check_first(footage)
     try:
         clip = bpy.data.movieclips.load(str(footage.first))
     except RuntimeError as error:
@@ -38,18 +46,58 @@ def open_footage(footage: Footage) -> MovieClip:
     return clip
 
 
+def check_first(footage: Footage) -> None:
+    """Look at what Blender reads as soon as it is asked for the size of a clip. Raises FootageUnusable."""
+    if footage.count == 1:
+        check_followed(footage)
+    check_whole(footage, 1)
+
+
 def check_readable(clip: MovieClip, footage: Footage) -> None:
-    """Raise FootageUnusable if Blender cannot read the clip."""
+    """Raise FootageUnusable if Blender cannot read the clip, or there is nothing in it to follow.
+
+    The first picture has been looked at, or this may end the process.
+    """
     if not all(clip_size(clip)) or clip.frame_duration < 1:
-        describe(footage)  # may say more exactly what is wrong
         raise FootageUnusable(
             f"Blender cannot read {footage.first}: it is damaged, cut, or in a format that Blender does not know",
             footage.first,
         )
+    if clip.frame_duration == 1:
+        check_followed(footage)
+
+
+def plate_of(clip: MovieClip) -> Plate:
+    """Look at all files of the clip, before Blender reads them. Raises FootageUnusable."""
+    footage = footage_of(clip)
+    check_first(footage)
+    plate = Plate(footage, describe(footage))
+    check_readable(clip, footage)
+    _check_count(clip, footage)
+    return plate
+
+
+def _check_count(clip: MovieClip, footage: Footage) -> None:
+    """Raise FootageUnusable if Blender sees other files than were looked at; it may have counted them long ago."""
+    count = clip.frame_duration
+    if footage.source == "MOVIE" or count == footage.count:
+        return
+    if count > footage.count:
+        raise FootageUnusable(
+            f"Blender sees {count} files from {footage.file(1).name} on, and {footage.count} are there: "
+            f"{footage.file(footage.count + 1).name} is the first that is not. Put it back, or reload the clip",
+            footage.file(footage.count + 1),
+        )
+    raise FootageUnusable(
+        f"Blender sees {count} files from {footage.file(1).name} on, and {footage.count} are there: "
+        f"{footage.file(count + 1).name} is the first that it does not see. Reload the clip (Clip > Reload Clip)",
+        footage.file(count + 1),
+    )
 
 
 def footage_of(clip: MovieClip) -> Footage:
     """The files of the clip, so that `Footage.file` takes clip frames. Raises FootageUnusable."""
+    check_system(clip.filepath)
     path = Path(bpy.path.abspath(clip.filepath, library=clip.library))
     footage = find_footage(path)
     return replace(footage.seen_from(path, clip.frame_offset), counting=Counting(clip.frame_start))

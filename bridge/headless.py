@@ -30,7 +30,7 @@ from ..core.model import SessionState, SessionStatus
 from ..core.run import Run
 from ..core.session import TrackingSessionManager, load_session
 from ..core.session_file import resolve
-from .clip import clip_size, footage_of, marked_position, open_footage
+from .clip import check_first, clip_size, footage_of, marked_position, open_footage, plate_of
 from .editor import ClipEditor, background_editor
 from .placing import place_tracks
 from .shot import Shot
@@ -114,8 +114,10 @@ def _begin(
     editor: ClipEditor, request: Request, drive: Drive, replaced: TrackingSessionManager | None = None
 ) -> Result:
     """Track in a new session, in place of `replaced`, which is set aside once that can begin."""
+    plate = plate_of(editor.clip)
     ranges = place_tracks(editor, request)
-    shot = Shot.create(editor, request.root, request.name, blend=str(request.blend.absolute()) if request.blend else "")
+    blend = str(request.blend.absolute()) if request.blend else ""
+    shot = Shot.create(editor, request.root, request.name, blend=blend, plate=plate)
     with shot.session:
         try:
             run = shot.start(ranges)
@@ -197,8 +199,25 @@ def _opened(blend: Path | None, clip_name: str, footage: Path) -> Iterator[ClipE
                 f"Blender cannot open {blend}: it is damaged, cut, or no .blend at all ({reason})"
             ) from error
         clip = _clip_of_file(clip_name)
+        _prepare(clip)
     with background_editor(clip) as editor:
         yield editor
+
+
+def _prepare(clip: MovieClip) -> None:
+    """See to it that the clip of a .blend can be tracked, before Blender reads a picture of it.
+
+    Raises ShotUnusable for a linked one, FootageUnusable.
+    """
+    if clip.library is not None:
+        raise ShotUnusable(
+            f"The clip “{clip.name}” is linked from {clip.library.filepath}, so nothing that is tracked in it can be "
+            "saved: track that file, or make the clip local and save"
+        )
+    files = footage_of(clip)
+    check_first(files)
+    if files.source == "SEQUENCE" and clip.frame_duration != files.count:
+        clip.filepath = clip.filepath  # files have come or gone since Blender counted them: it counts them again
 
 
 def _clip_of_file(name: str) -> MovieClip:

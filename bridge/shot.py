@@ -17,12 +17,13 @@ from ..core.merging import tracks_record
 from ..core.model import Pass, TrackData
 from ..core.ranges import FrameRanges
 from ..core.replay import Replay, encode_json, encode_markers, is_muted, renumbered, split_rows
-from ..core.run import Run
+from ..core.run import PICTURE_DAMAGED, Run
 from ..core.session import TrackingSessionManager, create_session
-from .clip import check_readable, footage_of, mark_position, marked_position, metadata_of
+from .clip import Plate, check_first, check_readable, footage_of, mark_position, marked_position, metadata_of, plate_of
 from .editor import ClipEditor
 from .markers import merge_rows, read_rows, read_settings, write_rows, write_settings
 from .preferences import preferences
+from .reading import can_read
 from .working_set import WorkingSet, remove_leftovers
 
 if TYPE_CHECKING:
@@ -51,17 +52,19 @@ class Shot:
         self._edited: set[int] = set()
 
     @classmethod
-    def create(cls, editor: ClipEditor, root: Path, name: str, *, blend: str = "") -> Shot:
-        """A new session of the clip. Raises FootageUnusable, StorageFailed."""
-        footage = footage_of(editor.clip)
-        check_readable(editor.clip, footage)
+    def create(cls, editor: ClipEditor, root: Path, name: str, *, blend: str = "", plate: Plate | None = None) -> Shot:
+        """A new session of the clip; `plate` is what was seen of its files, if that is known.
+
+        Raises FootageUnusable, StorageFailed.
+        """
+        plate = plate or plate_of(editor.clip)
         known = metadata_of(editor.clip)
         session = create_session(
-            footage.first, name, root, metadata=known, files=footage, blend=blend, clip=editor.clip.name
+            plate.footage.first, name, root, metadata=known, plate=plate, blend=blend, clip=editor.clip.name
         )
         session.durable = preferences().is_durable
         session.acquire()
-        return cls(editor, session, FootageCheck(footage, session.details()), Replay())
+        return cls(editor, session, FootageCheck(*plate, can_read=can_read), Replay())
 
     @classmethod
     def join(
@@ -83,12 +86,15 @@ class Shot:
         if since is not None and not session.counts(since):
             since = None
         footage = footage_of(editor.clip)
+        check_first(footage)
         check_readable(editor.clip, footage)
-        check = FootageCheck(footage, session.details())
+        details = session.details()
         known = Replay(since=since)
         session.durable = preferences().is_durable
         session.acquire(salvage=salvage, wait=wait, replay=known)
         try:
+            damaged = [int(said["frame"]) for said in known.events if said.get("event") == PICTURE_DAMAGED]
+            check = FootageCheck(footage, details, damaged=damaged, can_read=can_read)
             check.frames(known.tracked)
             shot = cls(editor, session, check, known)
             if restore:

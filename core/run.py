@@ -6,12 +6,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
 
-from .errors import TrackingSessionError
+from .errors import FootageUnusable, TrackingSessionError
 from .footage.seen import FootageCheck
 from .journal import Position
 from .manager import TrackingSessionManager
 from .merging import tracks_record
 from .model import Outcome, Pass, TrackData
+
+PICTURE_DAMAGED = "picture_damaged"
+"""The event that tells of a picture that was found to be damaged when it was tracked; `frame` is its clip frame."""
 
 
 class Step(NamedTuple):
@@ -139,6 +142,9 @@ class Run:
         self._footage.frame(self.frame)
         self._begun = True  # also if it fails half way: `end` then clears up
         self._tracker.begin(self.plan, self.frame, self.alive)
+        if not self.is_at_end:  # the patterns come from these, and a run that died may have died of the next one
+            for frame in {self.frame, self.frame + self.plan.direction, *self._tracker.references()}:
+                self._footage.whole(frame)
 
     def step(self) -> bool:
         """Track and record one frame, or close the pass that is at its end; False when all passes are closed.
@@ -156,6 +162,8 @@ class Run:
         for frame in (self.frame + self.plan.direction, *self._tracker.references()):
             self._footage.frame(frame)
         step = self._tracker.step()
+        if len(step.alive) < len(self.alive):
+            self._doubt(step)
         position = self.session.record_frame(self.plan.number, step.frame, len(step.alive), step.rows)
         if self._deliver_every is not None and self.session.is_file_due:
             self.session.write_file()
@@ -166,6 +174,19 @@ class Run:
         if self._deliver_every is not None and self._deliver_every(len(self._undelivered)):
             self._deliver()
         return True
+
+    def _doubt(self, step: Step) -> None:
+        """A step has lost tracks: before that counts, see whether its picture can be read at all.
+
+        What is wrong with it is recorded, so that another file may stand in its place when the pass goes on.
+        """
+        try:
+            self._footage.whole(step.frame)
+            if not step.alive:
+                self._footage.read(step.frame)
+        except FootageUnusable:
+            self.session.append_event(PICTURE_DAMAGED, frame=step.frame)
+            raise
 
     def pause(self) -> None:
         """Stop here, to go on later."""

@@ -15,7 +15,7 @@ from .catalogue import Entry, catalogue, session_names, sessions_folder
 from .deletion import Deleted, delete_old, find_old
 from .errors import JournalDamaged, LedgerBusy, LedgerUnreadable, SessionUnreadable, StorageFailed, UsageError
 from .footage.files import Footage, find_footage
-from .footage.seen import describe, save_details
+from .footage.seen import FootageDetails, describe, save_details
 from .ledger import Ledger
 from .manager import TrackingSessionManager
 from .model import (
@@ -48,19 +48,19 @@ def create_session(
     base_path: str | os.PathLike[str] | None = None,
     *,
     metadata: FootageMetadata | None = None,
-    files: Footage | None = None,
+    plate: tuple[Footage, FootageDetails] | None = None,
     blend: str = "",
     clip: str = "",
 ) -> TrackingSessionManager:
     """A new session of the footage: a movie, any file of an image sequence, or the folder of one.
 
     `base_path` is the folder of all sessions (`tracking_sessions` in the current folder if None). `metadata` may bring
-    what only Blender knows: size, fps, colour space, the number of frames of a movie; `files` the footage as a clip
-    numbers it; `blend` and `clip` name the file and the clip in it that the tracks come from.
+    what only Blender knows: size, fps, colour space, the number of frames of a movie; `plate` the footage as a clip
+    numbers it, and what was seen of it; `blend` and `clip` name the file and the clip in it that the tracks come from.
     Raises FootageUnusable and StorageFailed.
     """
-    found = files or find_footage(footage_path)
-    details = describe(found)
+    found = plate[0] if plate is not None else find_footage(footage_path)
+    details = plate[1] if plate is not None else describe(found)
     known = metadata or FootageMetadata(path="", frame_count=details.frame_count, size=details.size)
     base = sessions_folder(base_path)
     now = datetime.now(UTC)

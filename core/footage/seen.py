@@ -14,6 +14,7 @@ import os
 import re
 import struct
 import zlib
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -171,10 +172,22 @@ def _damaged(footage: Footage, frame: int, error: PictureDamaged) -> FootageUnus
 class FootageCheck:
     """Compares the files with what was seen of them when the session was made."""
 
-    def __init__(self, footage: Footage, details: FootageDetails) -> None:
+    def __init__(
+        self,
+        footage: Footage,
+        details: FootageDetails,
+        *,
+        damaged: Iterable[int] = (),
+        can_read: Callable[[Path], bool] | None = None,
+    ) -> None:
+        """`damaged` are clip frames whose pictures could not be read then: others may have taken their place.
+
+        `can_read` tells whether Blender reads a picture, for when all else says that it is whole.
+        """
         self.footage = footage
-        self.details = details
-        self._sizes = [size for size, _ in details.entries]
+        self._entries = list(details.entries)
+        self._damaged = set(damaged)
+        self._can_read = can_read
         self._seen = FrameRanges()
 
     def frame(self, frame: int) -> None:
@@ -185,22 +198,23 @@ class FootageCheck:
         except OSError:
             raise _missing(footage, frame) from None
         index = 0 if footage.source == "MOVIE" else frame - 1
-        if not 0 <= index < len(self._sizes):
+        if not 0 <= index < len(self._entries):
             raise self._unknown(frame)
-        if size != self._sizes[index]:
+        if size != self._entries[index][0] and not self._is_mended(frame):
             raise self._changed(frame)
 
     def frames(self, frames: FrameRanges) -> None:
         """Look at the files of `frames`, unless that was done before, and compare. Raises FootageUnusable."""
         if self.footage.source == "MOVIE":
-            if _seen(self.footage, 1).entry != self.details.entries[0]:
+            if _seen(self.footage, 1).entry != self._entries[0]:
                 raise self._changed(1)
             return
         for start, end in frames.ranges():
             for low, high in self._seen.missing(start, end).ranges():
                 for frame in range(low, high + 1):
                     self.frame(frame)
-                    if _seen(self.footage, frame).entry != self.details.entries[frame - 1]:
+                    is_same = _seen(self.footage, frame).entry == self._entries[frame - 1]
+                    if not is_same and not self._is_mended(frame):
                         raise self._changed(frame)
                 self._seen.add(low, high)
 
@@ -208,6 +222,23 @@ class FootageCheck:
         """Read all of the picture of a frame, before something is believed that hangs on it. Raises FootageUnusable."""
         if self.footage.source != "MOVIE":
             check_whole(self.footage, frame)
+
+    def read(self, frame: int) -> None:
+        """Let Blender read the picture of a frame in a process of its own. Raises FootageUnusable if it cannot."""
+        path = self.footage.file(frame)
+        if self.footage.source != "MOVIE" and self._can_read is not None and not self._can_read(path):
+            words = f"{self.footage.words(frame)} cannot be read by Blender: copy or render it again"
+            raise FootageUnusable(words, path, frame)
+
+    def _is_mended(self, frame: int) -> bool:
+        """Whether the picture was damaged and a whole one of the same size is in its place. Raises FootageUnusable."""
+        if frame not in self._damaged:
+            return False
+        seen, other = _seen(self.footage, frame), _seen(self.footage, 2 if frame == 1 else frame - 1)
+        check_whole(self.footage, frame)
+        _compare(self.footage, frame, seen.picture, other.picture)
+        self._entries[frame - 1] = seen.entry
+        return True
 
     def _changed(self, frame: int) -> FootageUnusable:
         """What to tell of a file that is not the one that was seen: what is wrong with it, if anything is."""
@@ -224,7 +255,7 @@ class FootageCheck:
         )
 
     def _unknown(self, frame: int) -> FootageUnusable:
-        count = len(self._sizes)
+        count = len(self._entries)
         return FootageUnusable(
             f"{self.footage.words(frame)} is not one of the {count} frames that the footage had when the session was "
             "made: start a fresh session",

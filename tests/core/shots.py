@@ -17,6 +17,7 @@ from tracking_sessions.core.model import Outcome, Pass, SessionStatus, TrackData
 from tracking_sessions.core.replay import Replay, encode_markers, is_muted, spread_rows
 from tracking_sessions.core.run import Run, Step
 from tracking_sessions.core.session import TrackingSessionManager, create_session
+from tracking_sessions.tests.core.grey import grey_png
 
 TESTS = Path(__file__).resolve().parent.parent
 Markers = dict[int, dict[int, bytes]]
@@ -38,10 +39,10 @@ def run_child(code: str, *arguments: object) -> str:
 
 
 def make_footage(folder: Path, frames: int = 6) -> Path:
-    """An image sequence: nothing looks into the images here."""
+    """An image sequence."""
     folder.mkdir(parents=True)
     for frame in range(1, frames + 1):
-        (folder / f"plate_{frame:04d}.png").write_bytes(b"picture %d" % frame)
+        (folder / f"plate_{frame:04d}.png").write_bytes(grey_png(b"picture %d" % frame))
     return folder
 
 

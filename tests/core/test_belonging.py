@@ -19,6 +19,7 @@ from tracking_sessions.core.footage.files import find_footage
 from tracking_sessions.core.footage.seen import describe
 from tracking_sessions.core.model import SessionState
 from tracking_sessions.core.session import TrackingSessionManager, create_session, load_session
+from tracking_sessions.tests.core.grey import grey_png
 from tracking_sessions.tests.core.shots import TESTS, make_footage
 
 
@@ -43,7 +44,7 @@ def root(tmp_path: Path) -> Path:
 
 
 def written(path: Path, content: bytes = b"a file") -> Path:
-    path.write_bytes(content)
+    path.write_bytes(grey_png(content) if path.suffix == ".png" else content)
     return path
 
 

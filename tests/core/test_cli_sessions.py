@@ -13,6 +13,7 @@ from tracking_sessions.core.model import SessionState
 from tracking_sessions.core.session import create_session, load_session
 from tracking_sessions.tests.core.commands import HOLDER, Commands, make, make_whole
 from tracking_sessions.tests.core.faults import flip
+from tracking_sessions.tests.core.grey import grey_png
 from tracking_sessions.tests.core.shots import start_child
 
 ID = "20260131-101500-00000000"
@@ -147,7 +148,7 @@ def test_merging(commands: Commands) -> None:
     commands.run("merge", *ids, "-o", output, code=2, says=("exists already",))
     commands.run("merge", *ids, code=2, says=("-o",))
     commands.run("merge", "-o", "x.yaml", code=2, says=("SESSION",))
-    (commands.root.parent / "others" / "plate_0001.png").write_bytes(b"other")
+    (commands.root.parent / "others" / "plate_0001.png").write_bytes(grey_png(b"other"))
     other = create_session(commands.root.parent / "others", "c", commands.root)
     commands.run("merge", ids[0], other.path, "-o", "x.yaml", code=2, says=("other footage",))
     row = commands.json("merge", *ids, "-o", commands.root / "more.yaml")

@@ -2,8 +2,6 @@
 """Footage on disk: found from any of its files, whole, and unchanged."""
 
 import os
-import struct
-import zlib
 from pathlib import Path
 
 import pytest
@@ -12,21 +10,12 @@ from tracking_sessions.core.errors import FootageUnusable, SessionUnreadable, Us
 from tracking_sessions.core.footage.files import find_footage
 from tracking_sessions.core.footage.seen import FootageCheck, describe, load_details, save_details
 from tracking_sessions.core.ranges import FrameRanges
+from tracking_sessions.tests.core.grey import grey_png
 
 
 def png(width: int = 64, height: int = 48, filling: bytes = b"") -> bytes:
-    """A grey picture with a text in it, so that files of one size differ."""
-    pixels = zlib.compress(bytes((width + 1) * height))
-    chunks = (
-        (b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)),
-        (b"tEXt", b"Comment\0" + filling.ljust(3000, b".")),
-        (b"IDAT", pixels),
-        (b"IEND", b""),
-    )
-    data = b"\x89PNG\r\n\x1a\n"
-    for kind, body in chunks:
-        data += struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
-    return data
+    """Pictures of one length, whatever fills them."""
+    return grey_png(filling.ljust(3000, b"."), width, height)
 
 
 def make(folder: Path, *names: str) -> Path:

@@ -211,6 +211,7 @@ class Lease:
         self._descriptor = descriptor
         self._counter_at = size - _COUNTER_DIGITS - 1
         self._counter = 0
+        self._pid = os.getpid()
         self._own = os.fspath(folder / f"lease.{generation}")
         self._next = os.fspath(folder / f"lease.{generation + 1}")
 
@@ -276,6 +277,11 @@ class Lease:
             lease.release()
             raise StorageFailed(path, error) from error
         return lease
+
+    @property
+    def is_mine(self) -> bool:
+        """Whether this process took it, and did not come by it as a fork of the one that did."""
+        return self._pid == os.getpid()
 
     def check(self) -> None:
         """Two looks at the file system. Raises LeaseLost if somebody took over, StorageFailed if the folder is gone."""

@@ -38,9 +38,11 @@ FILE_INTERVAL = 1.0  # seconds between two updates of the session file and of th
 class TrackingSessionManager:
     """One session: reads it, and, once it owns the lease, writes it.
 
-    Reading needs no lease. What writes takes it if it is free (LeaseHeld otherwise) and keeps it until `close`; use
-    the manager in a `with` statement. `durable` says whether each checkpoint waits for the disk.
+    Reading needs no lease. What writes takes it if it is free (LeaseHeld otherwise) and keeps it until `close`, or
+    until the manager is dropped; use it in a `with` statement. `durable`: each checkpoint waits for the disk.
     """
+
+    _lease: Lease | None = None
 
     def __init__(
         self,
@@ -58,7 +60,6 @@ class TrackingSessionManager:
         self.durable = durable
         self._salvage = salvage
         self._clock = clock
-        self._lease: Lease | None = None
         self._journal: JournalWriter | None = None
         self._next_file = 0.0
         self._ready: tuple[Position, dict[str, Any], bytes] | None = None  # a session file that is to be written
@@ -391,6 +392,10 @@ class TrackingSessionManager:
             journal.close()
         if lease is not None:
             lease.release()
+
+    def __del__(self) -> None:
+        if self._lease is not None and self._lease.is_mine:
+            self.close()
 
     def __enter__(self) -> TrackingSessionManager:
         return self

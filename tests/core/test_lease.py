@@ -17,7 +17,7 @@ import pytest
 from tracking_sessions.core.errors import LeaseHeld, LeaseLost, StorageFailed
 from tracking_sessions.core.lease import LEASE_TIME, Lease, Owner, Watch, live_owner, read_owner
 from tracking_sessions.core.session import TrackingSessionManager
-from tracking_sessions.tests.core.shots import make_session, start_child, start_run
+from tracking_sessions.tests.core.shots import make_session, run_child, start_child, start_run
 
 CONTENDERS = 8
 ROUNDS = 300
@@ -367,3 +367,38 @@ def test_checking_and_renewing_tell_other_hosts_of_life(tmp_path: Path) -> None:
     lease.release()
     owner = read_owner(tmp_path, 1)
     assert owner and owner.released and owner.counter == 3
+
+
+def test_a_manager_that_is_dropped_gives_its_session_up(tmp_path: Path) -> None:
+    manager = make_session(tmp_path)
+    path = manager.path
+    manager.save_checkpoint(1, "track")
+    other = TrackingSessionManager(path)
+    with pytest.raises(LeaseHeld):
+        other.acquire()
+    del manager
+    assert other.owner == "" and other.is_interrupted
+    with other:
+        other.save_checkpoint(2, "track")
+
+
+FORKED = """
+import os
+from tracking_sessions.core.errors import LeaseHeld
+from tracking_sessions.core.session import load_session, resume_tracking
+session = resume_tracking(sys.argv[1])
+child = os.fork()
+if not child:
+    del session
+    os._exit(0)
+os.waitpid(child, 0)
+try:
+    load_session(sys.argv[1]).acquire()
+except LeaseHeld:
+    print("held")
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="fork")
+def test_a_fork_that_drops_its_copy_takes_nothing_from_the_owner(tmp_path: Path) -> None:
+    assert run_child(FORKED, make_session(tmp_path).path) == "held\n"

@@ -107,7 +107,7 @@ class TrackingSessionManager:
             tracked_frames=summary.tracked,
             checkpoint_frame=summary.checkpoint[0] if summary.checkpoint else None,
             checkpoint_operation=summary.checkpoint[1] if summary.checkpoint else "",
-            best_solve=str(summary.solves[-1]["id"]) if summary.solves else "",
+            best_solve=summary.best_solve,
         )
 
     @property
@@ -168,6 +168,16 @@ class TrackingSessionManager:
     def asked(self) -> FrameRanges:
         """The clip frames that the passes were to cover."""
         return self._summary.asked
+
+    @property
+    def scope(self) -> FrameRanges:
+        """The clip frames that were to be covered: by the passes, or else the whole clip, if its length is known."""
+        return self._summary.scope(self._session.footage.frame_count)
+
+    @property
+    def solves(self) -> list[dict[str, Any]]:
+        """The solves as in the session file, oldest first."""
+        return self._summary.solves
 
     def get_resume_point(self) -> int | None:
         """The last recorded clip frame of unfinished tracking, from which it goes on; None if nothing is unfinished."""

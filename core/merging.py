@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from .journal import MARKER_HEAD, MUTED, RecordType
 from .model import TrackData, timestamp
@@ -18,17 +18,27 @@ def tracks_record(tracks: Sequence[TrackData]) -> tuple[RecordType, bytes]:
     return RecordType.TRACKS, encode_json({"tracks": [asdict(track) for track in tracks]})
 
 
-def merged_records(replays: Sequence[Replay]) -> list[tuple[RecordType, bytes]]:
-    """The records of a journal that holds the tracks of all `replays`.
+class Part(NamedTuple):
+    """What a session brings to one that several are merged into."""
 
-    Tracks are the same if tracking object and name are. A live marker wins over a muted one, a later replay over an
+    session: str
+    replay: Replay
+    asked: FrameRanges  # the clip frames that it was to cover
+    solves: Sequence[dict[str, Any]]
+
+
+def merged_records(parts: Sequence[Part]) -> list[tuple[RecordType, bytes]]:
+    """The records of a journal that holds the tracks and the solves of all `parts`.
+
+    Tracks are the same if tracking object and name are. A live marker wins over a muted one, a later part over an
     earlier one.
     """
     tracks: dict[tuple[str, str], TrackData] = {}
     markers: dict[tuple[str, str], dict[int, bytes]] = {}
-    tracked = FrameRanges()
-    for replay in replays:
+    tracked, asked = FrameRanges(), FrameRanges()
+    for _, replay, scope, _ in parts:
         tracked.update(replay.tracked)
+        asked.update(scope)
         for number, track in replay.tracks.items():
             key = (track.object, track.name)
             tracks[key] = replace(track, id=tracks[key].id if key in tracks else len(tracks) + 1)
@@ -44,13 +54,28 @@ def merged_records(replays: Sequence[Replay]) -> list[tuple[RecordType, bytes]]:
             for _, row in sorted(rows.items())
         )
         records.append((RecordType.MARKERS, encode_markers(number, packed)))
-    for start, end in tracked.ranges():
-        records.append((RecordType.EVENT, encode_json(_covered(start, end))))
+    events = [{"event": "tracked", "frames": str(tracked), "asked": str(asked)}]
+    events += [{"event": "solve", "solve": solve} for solve in _solves(parts)]
+    records += [(RecordType.EVENT, encode_json({**event, "time": timestamp()})) for event in events]
     return records
 
 
-def _covered(start: int, end: int) -> dict[str, Any]:
-    return {"event": "tracked", "frames": f"{start}-{end}", "time": timestamp()}
+def _solves(parts: Sequence[Part]) -> list[dict[str, Any]]:
+    """The solves of all, in order, each with the session in which it was made, and under an id of its own."""
+    solves: dict[str, dict[str, Any]] = {}
+    for part in parts:
+        for one in part.solves:
+            solve = {**one, "session": one.get("session") or part.session}
+            if solves.get(solve["id"]) == solve:
+                continue  # of a session that was merged before
+            if solve["id"] in solves:
+                solve["id"] = f"{solve['id']}-{solve['session']}"
+            count, named = 1, solve["id"]
+            while solve["id"] in solves and solves[solve["id"]] != solve:
+                count += 1
+                solve["id"] = f"{named}-{count}"
+            solves[solve["id"]] = solve
+    return list(solves.values())
 
 
 def _is_muted(row: bytes) -> bool:

@@ -251,7 +251,7 @@ class Replay:
                 self.changed.pop(number, None)
                 self.renamed.pop(number, None)
         if said.get("event") == "tracked":
-            self.tracked.update(FrameRanges.parse(str(said["frames"])))
+            self.tracked.update(frame_set(said["frames"]))
         self.events.append(said)
 
 
@@ -268,6 +268,15 @@ def frame_number(value: object) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or abs(value) > FRAME_LIMIT:
         raise RecordInvalid(f"{value!r} is not a frame")
     return value
+
+
+def frame_set(text: object) -> FrameRanges:
+    """The set of clip frames that `1-137,140` names. Raises ValueError, also for what can be no frames."""
+    frames = FrameRanges.parse(str(text))
+    for start, end in frames.ranges():
+        frame_number(start)
+        frame_number(end)
+    return frames
 
 
 def encode_json(content: dict[str, Any]) -> bytes:

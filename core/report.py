@@ -31,7 +31,13 @@ svg { background: #2b2d34 } th, p.sub, h2 small, div.axis { color: #99a } }
 _SOLVE_NEEDS = 8  # tracks that Blender's camera solve needs on its keyframes
 
 
-def render(session: TrackingSession, passes: Sequence[dict[str, Any]], replay: Replay, footage: str = "") -> str:
+def render(
+    session: TrackingSession,
+    passes: Sequence[dict[str, Any]],
+    replay: Replay,
+    footage: str = "",
+    solves: Sequence[dict[str, Any]] = (),
+) -> str:
     """The whole report. `footage` is its path for people. Everything that comes from files is escaped."""
     clip = session.footage
     last = max(1, clip.frame_count or max((end for _, end in session.tracked_frames.ranges()), default=1))
@@ -71,6 +77,7 @@ def render(session: TrackingSession, passes: Sequence[dict[str, Any]], replay: R
             _graph(live.values(), last),
             "<h2>Passes</h2>",
             _passes(passes),
+            _solves(solves, session.best_solve),
             f"<h2>Tracks <small>{len(live)}, shortest first</small></h2>",
             _tracks(replay, live, last),
             "</body></html>",
@@ -128,7 +135,7 @@ def _graph(live: Iterable[Sequence[int]], last: int) -> str:
 
 def _passes(passes: Sequence[dict[str, Any]]) -> str:
     if not passes:
-        return "<p>None yet.</p>"
+        return "<p>None recorded.</p>"
     head = (
         "<tr><th>No.</th><th>Operation</th><th>Range</th><th>Last frame</th><th>Tracks alive</th><th>Outcome</th></tr>"
     )
@@ -139,6 +146,28 @@ def _passes(passes: Sequence[dict[str, Any]]) -> str:
         for one in passes
     )
     return f'<div class="wide"><table>{head}{rows}</table></div>'
+
+
+def _solves(solves: Sequence[dict[str, Any]], best: str) -> str:
+    """What the solves say of themselves; nothing if there are none."""
+    if not solves:
+        return ""
+    rows = "".join(
+        f'<tr><td class="name" title="{escape(str(one["id"]))}">{escape(str(one["id"]))}</td>'
+        f'<td class="n">{_figure(one.get("average_error"), ".3f")}</td>'
+        f'<td class="n">{_figure(one.get("camera_coverage"), ".0%")}</td>'
+        f'<td class="n">{escape(_readable(str(one.get("created", ""))))}</td>'
+        f"<td>{'best' if str(one['id']) == best else ''}</td></tr>"
+        for one in solves
+    )
+    head = "<tr><th>Solve</th><th>Error, pixels</th><th>Frames with a camera</th><th>Made</th><th></th></tr>"
+    return f'<h2>Solves</h2><div class="wide"><table>{head}{rows}</table></div>'
+
+
+def _figure(value: object, form: str) -> str:
+    """A number in this form; what is none is left as it is."""
+    is_number = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e9
+    return format(value, form) if is_number else escape("" if value is None else str(value))
 
 
 def _outcome(one: dict[str, Any]) -> str:

@@ -135,7 +135,7 @@ def export_session_report(session_path: str | os.PathLike[str], output_path: str
     output = Path(output_path)
     make_folder(output.parent)
     footage = resolve(manager.path, manager.session.footage.path)
-    html = report.render(manager.session, manager.passes, manager.replay(), str(footage))
+    html = report.render(manager.session, manager.passes, manager.replay(), str(footage), manager.solves)
     replace_file(output, html.encode("utf-8", "replace"))
     return output
 
@@ -147,7 +147,15 @@ def merge_sessions(
 
     `output_path` is the session file to make, with its journal in the folder of the same name; nothing is overwritten.
     Tracks of the same tracking object and name become one; where two sessions have a live marker on the same frame,
-    the session that is named later wins. Raises UsageError if the footage differs or the output exists.
+    the session that is named later wins. It is to cover what any of them was to cover, so frames that none has tracked
+    are remaining, though no pass of it is left that could be resumed.
+
+    The solves of all are kept, and `solve.best` is the best one: that with the lowest average_error of those that say
+    one above 0. Where they say their camera_coverage, those with less than nine tenths of the widest one's are left
+    out of the comparison, as a small error on few frames is no good camera. Of equals, and where none says its error,
+    it is the last. A solve whose id another one has gets that of its session added.
+
+    Raises UsageError if the footage differs or the output exists, and what reading and writing sessions raises.
     """
     if not session_paths:
         raise UsageError("Name at least one session to merge")
@@ -167,7 +175,8 @@ def merge_sessions(
         raise UsageError("Name the output with small letters, digits and hyphens only, 32 at most")
     footage = replace(first.footage, path=str(resolve(sources[0].path, first.footage.path)))
     state = new_state(output, session_id, f"{first.name} (merged)", timestamp(), footage)
-    records = merging.merged_records([source.replay() for source in sources])
+    parts = [merging.Part(one.session.id, one.replay(), one.scope, one.solves) for one in sources]
+    records = merging.merged_records(parts)
     make_folder(output.with_suffix(""))
     replace_file(output, encode_document(state, output.suffix))
     if output.parent.name == "sessions":  # a session folder, from which the merged session may be resumed
@@ -175,7 +184,8 @@ def merge_sessions(
     merged = TrackingSessionManager(output)
     with merged:
         merged.append(*records)
-        merged.set_status(SessionStatus.TRACKING_COMPLETE)
+        done = SessionStatus.COMPLETE if merged.solves else SessionStatus.TRACKING_COMPLETE
+        merged.set_status(done if len(merged.session.tracked_frames) else SessionStatus.NOT_STARTED)
     return merged
 
 

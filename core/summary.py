@@ -11,7 +11,8 @@ from .journal import FRAME_HEAD, Record, RecordType
 from .losses import Losses
 from .model import Outcome, SessionState, SessionStatus
 from .ranges import FrameRanges
-from .replay import RecordInvalid, decode_json, frame_number
+from .replay import RecordInvalid, decode_json, frame_number, frame_set
+from .solves import best_solve
 
 PASSES_KEPT = 100
 HISTORY_KEPT = 100
@@ -51,6 +52,20 @@ class Summary:
         if self.open_pass is not None:
             return int(self.open_pass["last_frame"])
         return self.checkpoint[0] if self.checkpoint is not None else None
+
+    @property
+    def best_solve(self) -> str:
+        """The id of the best solve, as `solves.best_solve` chooses; empty if there is none."""
+        best = best_solve(self.solves)
+        return str(best["id"]) if best is not None else ""
+
+    def scope(self, frame_count: int) -> FrameRanges:
+        """The frames that were to be covered: by the passes, or else the whole clip.
+
+        Empty where there was no pass and `frame_count` is 0, as nobody knows the length of the clip.
+        """
+        whole = FrameRanges([(1, frame_count)] if frame_count else [])
+        return self.asked if len(self.asked) else whole
 
     def read(self, records: Iterable[Record]) -> None:
         """Apply all records. Raises RecordInvalid, and what the iterable raises."""
@@ -124,8 +139,9 @@ class Summary:
             self.status = SessionStatus.TRACKING
             return
         if what == "tracked":
-            self.tracked.update(FrameRanges.parse(str(said["frames"])))
+            self.tracked.update(frame_set(said["frames"]))
             self.asked.update(self.tracked)
+            self.asked.update(frame_set(said.get("asked", "")))
         elif what == "status":
             self.status = SessionStatus(said["status"])
         elif what == "state":

@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which solve is the best one, in a session and in one that several were merged into."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tracking_sessions.core.session import (
+    TrackingSessionManager,
+    create_session,
+    export_session_report,
+    load_session,
+    merge_sessions,
+)
+from tracking_sessions.core.solves import best_solve
+from tracking_sessions.core.storage import read_document
+from tracking_sessions.tests.core.shots import FakeTracker, finish, make_footage, make_session, start_markers
+
+
+def solve(name: str, error: Any = None, coverage: Any = None) -> dict[str, Any]:
+    said = {"average_error": error, "camera_coverage": coverage}
+    return {"id": name, **{key: value for key, value in said.items() if value is not None}}
+
+
+@pytest.mark.parametrize(
+    ("solves", "best"),
+    [
+        ([solve("a"), solve("b")], "b"),
+        ([solve("a", 0.3), solve("b", 0.9)], "a"),
+        ([solve("a", 0.9), solve("b", 0.3), solve("c")], "b"),
+        ([solve("a", 0.3), solve("b", 0.3)], "b"),
+        ([solve("a", 0.9), solve("b", 0.0)], "a"),  # Blender's error of no camera
+        ([solve("a", 0.0), solve("b", -1)], "b"),
+        ([solve("a", "0.1"), solve("b", 0.4), solve("c", float("nan")), solve("d", True), solve("e", [])], "b"),
+        ([solve("a", 10**400), solve("b", 2)], "b"),
+        ([solve("a", 0.5, 1.0), solve("b", 0.1, 0.2)], "a"),
+        ([solve("a", 0.5, 1.0), solve("b", 0.1, 0.95)], "b"),
+        ([solve("a", 0.5, 1.0), solve("b", 0.1)], "b"),
+        ([solve("a", 0.5, 0.4), solve("b", 0.6, 0.3)], "a"),
+        ([solve("a", 0.5, 0.4), solve("b", coverage=1.0)], "a"),
+        ([solve("a", 0.5, "all"), solve("b", 0.6, 0.0)], "a"),
+    ],
+)
+def test_the_best_solve_has_the_lowest_error_of_those_that_cover_the_shot(
+    solves: list[dict[str, Any]], best: str
+) -> None:
+    found = best_solve(solves)
+    assert found is not None and found["id"] == best
+
+
+def test_there_is_no_best_solve_of_none() -> None:
+    assert best_solve([]) is None
+
+
+def test_a_session_keeps_its_best_solve_when_a_worse_one_follows(tmp_path: Path) -> None:
+    with make_session(tmp_path) as session:
+        session.mark_solve_complete("good", average_error=0.3)
+        session.mark_solve_complete("bad", average_error=4.2)
+    for known in (session, load_session(session.path)):
+        assert known.session.best_solve == "good"
+    said = read_document(session.path)["solve"]
+    assert said["best"] == "good" and [one["id"] for one in said["list"]] == ["good", "bad"]
+
+
+def part(footage: Path, base: Path, pair: tuple[int, int], *solves: tuple[str, float]) -> TrackingSessionManager:
+    session = create_session(footage, "part", base)
+    finish(start_run(session, [pair], FakeTracker(start_markers((1, 2, 3), pair[0]))))
+    with session:
+        for name, error in solves:
+            session.mark_solve_complete(name, average_error=error, camera_coverage=1.0)
+    return session
+
+
+def test_merging_keeps_all_solves_and_the_best_one_of_them(tmp_path: Path) -> None:
+    footage, base = make_footage(tmp_path / "plates"), tmp_path / "base"
+    one = part(footage, base, (1, 3), ("solve-1", 0.6), ("solve-2", 0.21))
+    two = part(footage, base, (6, 4), ("solve-1", 0.4))
+    none = part(footage, base, (1, 6))
+    merged = merge_sessions([one.path, two.path, none.path], tmp_path / "elsewhere" / "merged.yaml")
+    for known in (merged, load_session(merged.path)):
+        renamed = f"solve-1-{two.session.id}"
+        assert [entry["id"] for entry in known.solves] == ["solve-1", "solve-2", renamed]
+        assert [entry["session"] for entry in known.solves] == [one.session.id, one.session.id, two.session.id]
+        assert [entry["average_error"] for entry in known.solves] == [0.6, 0.21, 0.4]
+        assert known.session.best_solve == "solve-2" and known.session.status.value == "complete"
+    said = read_document(merged.path)
+    assert said["solve"]["best"] == "solve-2" and len(said["solve"]["list"]) == 3
+    assert (said["solve"]["status"], said["steps"]["solve"], said["steps"]["track"]) == ("done", "done", "done")
+
+    html = export_session_report(merged.path, tmp_path / "report.html").read_text(encoding="utf-8")
+    rows = {line: line.count("<td>best</td>") for line in html.split("<tr>") if "solve-" in line}
+    assert len(rows) == 3 and [list(rows)[n].count("0.210") for n in range(3)] == [0, 1, 0]
+    assert list(rows.values()) == [0, 1, 0] and "100%" in html and "None recorded." in html
+    assert html.count('<tr><td class="name" title="Track.') == 3  # tracks of all parts
+
+    again = merge_sessions([merged.path, one.path], tmp_path / "elsewhere" / "again.yaml")
+    assert [entry["id"] for entry in again.solves] == ["solve-1", "solve-2", renamed]  # each once
+    assert again.solves == merged.solves and again.session.best_solve == "solve-2"

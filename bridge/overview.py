@@ -276,7 +276,7 @@ def _lacking(clip: MovieClip, manager: TrackingSessionManager) -> Lacking:
 
 def _overview_of(clip: MovieClip, manager: TrackingSessionManager) -> Overview:
     session = manager.session
-    progress = manager.get_progress()
+    progress = manager.progress
     lacks = _lacking(clip, manager)
     is_missing, is_undone = len(lacks.lost) > 0, len(lacks.undone) > 0
     is_open = session.state is SessionState.ACTIVE and session.status is SessionStatus.TRACKING
@@ -284,7 +284,7 @@ def _overview_of(clip: MovieClip, manager: TrackingSessionManager) -> Overview:
         name=session.name,
         frames=progress["tracked_frames"],
         total=progress["total_frames"],
-        resume_frame=manager.get_resume_point() if is_open and (is_missing or not is_undone) else None,
+        resume_frame=manager.resume_frame if is_open and (is_missing or not is_undone) else None,
         last_frame=session.checkpoint_frame,
         missing=len(lacks.lost),
         undone=len(lacks.undone),

@@ -157,7 +157,7 @@ def _row_of(path: Path) -> Row:
         session.status is SessionStatus.TRACKING and manager.passes and manager.passes[-1]["outcome"] == Outcome.PAUSED
     ):
         words = "Paused"
-    progress = manager.get_progress()
+    progress = manager.progress
     name = "".join(c if c.isprintable() else " " for c in session.name[:_NAME_LENGTH]).strip()
     return Row(
         path,

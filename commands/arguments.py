@@ -85,7 +85,7 @@ def described(manager: TrackingSessionManager) -> dict[str, Any]:
         "created": session.created,
         "modified": session.modified,
         "owner": manager.owner,
-        **manager.get_progress(),
+        **manager.progress,
         "status": INTERRUPTED if manager.is_interrupted else session.status.value,
     }
 

@@ -232,7 +232,7 @@ def _delete(options: argparse.Namespace) -> list[str]:
         raise UsageError(f"{path} is no session: name the file or the id of one")
     try:
         manager = TrackingSessionManager(path, salvage=True)  # damage is no reason to keep it
-        progress = manager.get_progress()
+        progress = manager.progress
         what = f"“{short(manager.session.name)}” ({path.stem}), {progress['tracked_frames']} frames tracked"
     except SessionUnreadable:
         what = f"{path}, which cannot be read"

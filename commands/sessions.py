@@ -246,7 +246,7 @@ def _merge(options: argparse.Namespace) -> list[str]:
     merged = merge_sessions([find_file(text, root) for text in options.sessions], options.output)
     if options.json:
         return [json.dumps(described(merged), indent=1)]
-    progress = merged.get_progress()
+    progress = merged.progress
     return [
         f"Merged {count_words(len(options.sessions))}; "
         f"{progress['tracked_frames']} of {progress['total_frames']} are recorded.",

@@ -189,7 +189,7 @@ def _outcome(result: Result, options: argparse.Namespace) -> list[str]:
             "saved": str(result.saved) if result.saved else None,
         }
         return [json.dumps(row, indent=1) if options.json else json.dumps({"event": "done", **row})]
-    progress = manager.get_progress()
+    progress = manager.progress
     recorded = f"{progress['tracked_frames']} of {progress['total_frames']}"
     lines = [
         f"Tracked {result.frames} frames; {recorded} are recorded."

@@ -67,7 +67,7 @@ class SessionView:
             self._manager = None
 
     def _take(self, manager: TrackingSessionManager) -> None:
-        progress = manager.get_progress()
+        progress = manager.progress
         last = manager.passes[-1] if manager.passes else {}
         before = self.frames
         self.frames = Frames(

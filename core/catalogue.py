@@ -28,7 +28,7 @@ from .storage import SUFFIXES, read_document
 
 INDEX_NAME = "index.db"
 APPLICATION_ID = 0x5453494E  # tells the file from any other database
-VERSION = 1  # to be raised when the fields of Entry change
+VERSION = 2  # to be raised when the fields of Entry change, or what they mean
 SETTLED = 2.0  # seconds after which a change would have another time in every file system
 MANY = 500  # sessions to be read that are worth a word
 _SAVE_EVERY = 1.0  # seconds of reading that a killed process may lose
@@ -91,7 +91,7 @@ class Entry:
 
     @property
     def progress(self) -> dict[str, Any]:
-        """As `TrackingSessionManager.get_progress`."""
+        """As `TrackingSessionManager.progress`."""
         return {
             "total_frames": self.total_frames,
             "tracked_frames": self.tracked_frames,
@@ -228,7 +228,7 @@ def _read(folder: Path, name: str, index: _Index) -> Entry | Unreadable | None:
         return Unreadable(path, error) if os.path.lexists(path) else None
     except JournalDamaged as error:
         return Unreadable(path, error, _said_by_file(path))
-    entry = _entry(path, manager.session, manager.get_progress(), size, is_free=is_free)
+    entry = _entry(path, manager.session, manager.progress, size, is_free=is_free)
     said = json.dumps([getattr(entry, one.name) for one in fields(Entry)][1:])
     if time.time() - changed > SETTLED and len(said) < _SAID_LIMIT:
         index.keep(name, _Row(stamp, journal, said))

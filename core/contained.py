@@ -7,7 +7,8 @@ import struct
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from .journal import FRAME_HEAD, Position, Record, RecordType
+from .errors import JournalDamaged
+from .journal import FRAME_HEAD, JournalReader, Position, Record, RecordType
 from .ranges import FrameRanges
 from .replay import RecordInvalid, decode_json, frame_number
 
@@ -19,6 +20,21 @@ class Lacking(NamedTuple):
 
     lost: FrameRanges  # recorded after it was saved
     undone: FrameRanges  # it had them, and undo took them back
+
+
+def lacking_after(
+    reader: JournalReader, after: Position | None, mark: Position | None, held: Position | None, reached: int
+) -> Lacking:
+    """As `lacking`, of the records behind `after`, which is the mark if that counts.
+
+    Raises JournalDamaged, RecordInvalid and OSError.
+    """
+    if after is not None:
+        try:  # nothing before the mark need be read
+            return lacking(reader.records(after, reader.checksum_at(after)), mark, held, reached)
+        except JournalDamaged:
+            pass  # a mark that stands in the middle of a record looks the same
+    return lacking(reader.records(after), mark, held, reached)
 
 
 def lacking(records: Iterable[Record], mark: Position | None, held: Position | None, reached: int) -> Lacking:

@@ -12,22 +12,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from .contained import NOTHING, Lacking, lacking
-from .errors import JournalDamaged, SessionUnreadable, StorageFailed, UsageError
+from .contained import NOTHING, Lacking, lacking_after
+from .errors import SessionUnreadable, StorageFailed, UsageError
 from .footage.seen import FootageDetails, load_details
 from .journal import Header, JournalReader, JournalWriter, Position, Record, RecordType, journal_path
 from .lease import LEASE_TIME, Lease, live_owner
 from .losses import Losses
-from .model import (
-    Outcome,
-    Pass,
-    SessionState,
-    SessionStatus,
-    TrackingSession,
-    timestamp,
-)
+from .model import Outcome, Pass, SessionState, SessionStatus, TrackingSession, timestamp
 from .ranges import FrameRanges
-from .replay import FRAME_LIMIT, RecordInvalid, Replay, encode_frame, encode_json, shown_to
+from .replay import FRAME_LIMIT, RecordInvalid, Replay, encode_frame, encode_json, encode_pass, shown_to
 from .session_file import checked_session, relative, summary_from_state, summary_to_state
 from .storage import encode_document, existing_document, make_folder, read_document, replace_file, sync_file
 from .summary import Summary
@@ -36,7 +29,7 @@ FILE_INTERVAL = 1.0  # seconds between two updates of the session file and of th
 
 
 class TrackingSessionManager:
-    """One session: reads it, and, once it owns the lease, writes it.
+    """One session: reads it, and, once it owns the lease, writes it. All frames are clip frames: 1 is the first one.
 
     Reading needs no lease. What writes takes it if it is free (LeaseHeld otherwise) and keeps it until `close`, or
     until the manager is dropped; use it in a `with` statement. `durable`: each checkpoint waits for the disk.
@@ -98,12 +91,11 @@ class TrackingSessionManager:
     @property
     def session(self) -> TrackingSession:
         summary = self._summary
-        asked = len(summary.asked)
         return replace(
             self._session,
             state=summary.state or self._session.state,
             status=summary.status,
-            total_frames=asked or self._session.footage.frame_count,
+            total_frames=len(summary.asked) or self._session.footage.frame_count,
             tracked_frames=summary.tracked,
             checkpoint_frame=summary.checkpoint[0] if summary.checkpoint else None,
             checkpoint_operation=summary.checkpoint[1] if summary.checkpoint else "",
@@ -179,26 +171,36 @@ class TrackingSessionManager:
         """The solves as in the session file, oldest first."""
         return self._summary.solves
 
-    def get_resume_point(self) -> int | None:
+    @property
+    def resume_frame(self) -> int | None:
         """The last recorded clip frame of unfinished tracking, from which it goes on; None if nothing is unfinished."""
         return self._summary.resume_frame
 
+    def get_resume_point(self) -> int | None:
+        """The next clip frame to track; None when nothing is left, because tracking is complete or lost all tracks.
+
+        It is the first frame of a session that never began. Otherwise it follows the last recorded one in the direction
+        of the pass; where that pass is at its end, it is the first that the next planned pass has to track. A script
+        that saves checkpoints goes backwards if its `operation` says “backward”. Where the length of the clip is not
+        known, there is always a next frame until tracking is marked as complete. A session that was discarded says the
+        same as before: `session.state` tells that it was.
+        """
+        return self._summary.next_frame(self._session.footage.frame_count)
+
+    @property
+    def progress(self) -> dict[str, Any]:
+        """As `get_progress`, but `remaining_frames` is how many there are: cheap, for those who look often."""
+        return self._summary.progress(self._session.footage.frame_count)
+
     def get_progress(self) -> dict[str, Any]:
-        """total_frames, tracked_frames, remaining_frames (numbers of frames), percent_complete (0..100) and status."""
-        session = self.session
-        summary = self._summary
-        tracked = len(summary.tracked)
-        remaining = sum(len(summary.tracked.missing(a, b)) for a, b in summary.asked.ranges())
-        if not len(summary.asked):
-            remaining = max(0, session.total_frames - tracked)
-        total = session.total_frames
-        return {
-            "total_frames": total,
-            "tracked_frames": tracked,
-            "remaining_frames": remaining,
-            "percent_complete": round(100.0 * (total - remaining) / total, 2) if total else 0.0,
-            "status": summary.status.value,
-        }
+        """How far the session is.
+
+        `total_frames`: how many frames the passes were to cover, or else the clip has; 0 if that is not known.
+        `tracked_frames`: how many are recorded. `remaining_frames`: the list of the clip frames that are still to be
+        tracked, ascending, with those that no track reached; empty if the length is not known. `percent_complete`:
+        0.0 to 100.0, and 0.0 as long as the length is not known. `status`: the value of a `SessionStatus`.
+        """
+        return {**self.progress, "remaining_frames": list(self._summary.remaining(self._session.footage.frame_count))}
 
     def counts(self, position: Position) -> bool:
         """Whether `position` lies in the part of the journal that counts. Raises JournalDamaged."""
@@ -216,14 +218,8 @@ class TrackingSessionManager:
         """
         after = mark if mark is not None and self.counts(mark) else None
         reached = self._summary.checkpoint[0] if self._summary.checkpoint else 1
-        reader = JournalReader(self.folder, self._session.id)
         with self._reading():
-            if after is not None:
-                try:  # nothing before the mark need be read
-                    return lacking(reader.records(after, reader.checksum_at(after)), mark, held, reached)
-                except JournalDamaged:
-                    pass  # a mark that stands in the middle of a record looks the same
-            return lacking(reader.records(after), mark, held, reached)
+            return lacking_after(JournalReader(self.folder, self._session.id), after, mark, held, reached)
 
     def details(self) -> FootageDetails:
         """What was seen of the footage when the session was made. Raises SessionUnreadable or UsageError."""
@@ -300,18 +296,7 @@ class TrackingSessionManager:
 
     def open_pass(self, plan: Pass, then: Sequence[Pass], before: Sequence[tuple[RecordType, bytes]]) -> None:
         """Record that `plan` begins and `then` is to follow, behind the records `before` (tracks and edits)."""
-        payload = {
-            "number": plan.number,
-            "operation": plan.operation,
-            "start": plan.start,
-            "end": plan.end,
-            "tracks": plan.tracks,
-            "object": plan.object,
-            "blender": plan.blender,
-            "time": timestamp(),
-            "then": [{"start": p.start, "end": p.end, "tracks": p.tracks} for p in then],
-        }
-        self.append(*before, (RecordType.PASS, encode_json(payload)))
+        self.append(*before, (RecordType.PASS, encode_pass(plan, then)))
         self.write_file()
 
     def record_frame(self, number: int, frame: int, alive: int, rows: bytes) -> Position:

@@ -8,6 +8,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
 
 _PART = re.compile(r"\s*(-?\d{1,9})\s*(?:-\s*(-?\d{1,9})\s*)?$")
+_SPAN = re.compile(r"\s*(-?\d{1,9})-(-?\d{1,9})\s*\Z", re.ASCII)
 
 
 class FrameRanges:
@@ -75,6 +76,11 @@ class FrameRanges:
         index = bisect_left(self._ends, frame)
         return (self._starts[index], self._ends[index]) if index < len(self._ends) else None
 
+    def __iter__(self) -> Iterator[int]:
+        """The frames, ascending."""
+        for start, end in self.ranges():
+            yield from range(start, end + 1)
+
     def __contains__(self, frame: int) -> bool:
         index = bisect_right(self._starts, frame) - 1
         return index >= 0 and frame <= self._ends[index]
@@ -92,3 +98,11 @@ class FrameRanges:
 
     def __repr__(self) -> str:
         return f"FrameRanges.parse({str(self)!r})"
+
+
+def parse_span(text: str) -> tuple[int, int]:
+    """The two frames of `3-9`, or of `9-3` for a pass that runs backwards. Raises ValueError for anything else."""
+    match = _SPAN.match(text)
+    if match is None:
+        raise ValueError(f"“{text[:80]}” is not a first and a last frame")
+    return int(match[1]), int(match[2])

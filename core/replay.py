@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 import struct
 from array import array
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -23,7 +23,7 @@ from .journal import (
     Record,
     RecordType,
 )
-from .model import Outcome, Pass, TrackData
+from .model import Outcome, Pass, TrackData, timestamp
 from .ranges import FrameRanges
 
 FRAME_LIMIT = 1 << 24  # clip frames beyond this are no frames
@@ -292,6 +292,22 @@ def encode_markers(track: int, rows: bytes) -> bytes:
 def encode_frame(number: int, frame: int, alive: int, rows: bytes) -> bytes:
     """The payload of a FRAME record of pass `number`; `rows` are the packed markers that the step touched."""
     return FRAME_HEAD.pack(number, frame, alive, len(rows) // MARKER_SIZE) + rows
+
+
+def encode_pass(plan: Pass, then: Sequence[Pass]) -> bytes:
+    """The payload of a PASS record that begins now; the passes `then` are to follow."""
+    said = {
+        "number": plan.number,
+        "operation": plan.operation,
+        "start": plan.start,
+        "end": plan.end,
+        "tracks": plan.tracks,
+        "object": plan.object,
+        "blender": plan.blender,
+        "time": timestamp(),
+        "then": [{"start": p.start, "end": p.end, "tracks": p.tracks} for p in then],
+    }
+    return encode_json(said)
 
 
 def marker_position(row: bytes) -> tuple[float, float]:

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Sessions: what scripts may rely on. The names of this module are a promise."""
+"""Sessions: what scripts may rely on. The names of this module are a promise.
+
+Frames of this interface are clip frames: 1 is the first frame of the clip, whatever number its file has.
+"""
 
 from __future__ import annotations
 
@@ -11,9 +14,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from . import merging, report
-from .catalogue import Entry, catalogue, session_names, sessions_folder
+from .catalogue import Entry, Unreadable, catalogue, session_names, sessions_folder
 from .deletion import Deleted, delete_old, find_old
-from .errors import JournalDamaged, LedgerBusy, LedgerUnreadable, SessionUnreadable, StorageFailed, UsageError
+from .errors import LedgerBusy, LedgerUnreadable, StorageFailed, UsageError
 from .footage.files import Footage, find_footage
 from .footage.seen import FootageDetails, describe, save_details
 from .ledger import Ledger
@@ -21,12 +24,15 @@ from .manager import TrackingSessionManager
 from .model import (
     SESSION_ID,
     FootageMetadata,
+    SessionState,
     SessionStatus,
     TrackingSession,
     timestamp,
 )
-from .session_file import new_state, resolve
+from .session_file import moment, new_state, resolve
 from .storage import SUFFIXES, document_suffix, encode_document, make_folder, replace_file
+
+_LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 __all__ = [
     "SessionStatus",
@@ -57,6 +63,8 @@ def create_session(
     `base_path` is the folder of all sessions (`tracking_sessions` in the current folder if None). `metadata` may bring
     what only Blender knows: size, fps, colour space, the number of frames of a movie; `plate` the footage as a clip
     numbers it, and what was seen of it; `blend` and `clip` name the file and the clip in it that the tracks come from.
+    Without Blender the length of a movie is not known: `total_frames` is 0 until a pass says which frames it is to
+    cover.
     Raises FootageUnusable and StorageFailed.
     """
     found = plate[0] if plate is not None else find_footage(footage_path)
@@ -91,13 +99,30 @@ def load_session(session_path: str | os.PathLike[str]) -> TrackingSessionManager
 def resume_tracking(session_path: str | os.PathLike[str]) -> TrackingSessionManager:
     """The session, owned by the caller, who goes on from `get_resume_point()` and closes it in the end.
 
-    Raises UsageError if nothing of it is unfinished, LeaseHeld, SessionUnreadable, JournalDamaged or StorageFailed.
+    Raises UsageError if its tracking is complete or it was discarded or committed, LeaseHeld, SessionUnreadable,
+    JournalDamaged or StorageFailed.
     """
     manager = TrackingSessionManager(session_path)
-    if not manager.session.is_unfinished:
-        raise UsageError(f"The tracking of “{manager.session.name}” is finished: there is nothing to resume")
+    _check_unfinished(manager.session)
     manager.acquire()
+    try:
+        _check_unfinished(manager.session)  # somebody may have finished it meanwhile
+    except UsageError:
+        manager.close()
+        raise
     return manager
+
+
+def _check_unfinished(session: TrackingSession) -> None:
+    if session.is_unfinished:
+        return
+    if session.status is SessionStatus.FAILED:
+        raise UsageError(f"“{session.name}” is marked as failed: start a new session")
+    if session.status not in (SessionStatus.NOT_STARTED, SessionStatus.TRACKING):
+        raise UsageError(f"The tracking of “{session.name}” is finished: there is nothing to resume")
+    if session.state is SessionState.DISCARDED:
+        raise UsageError(f"“{session.name}” was discarded: bring it back first (commit), or start a new session")
+    raise UsageError(f"“{session.name}” was committed as it is: start a new session")
 
 
 def session_files(base_path: str | os.PathLike[str] | None = None) -> list[Path]:
@@ -113,15 +138,14 @@ def newest_session_files(base_path: str | os.PathLike[str], count: int) -> tuple
     return [folder / name for name in reversed(names[-count:])], max(0, len(names) - count)
 
 
-def list_sessions(base_path: str | os.PathLike[str] | None = None) -> list[TrackingSession]:
-    """The readable sessions under `base_path`, newest first. Others are left out, and as they are."""
-    found: list[TrackingSession] = []
-    for path in reversed(session_files(base_path)):
-        try:
-            found.append(load_session(path).session)
-        except (SessionUnreadable, JournalDamaged):
-            continue
-    return found
+def list_sessions(base_path: str | os.PathLike[str] | None = None) -> list[Path]:
+    """The files of the sessions under `base_path` that can be read, the last one made first.
+
+    Others are left out, and as they are. Raises SessionUnreadable if the folder cannot be read.
+    """
+    found = [one for one in catalogue(base_path) if not isinstance(one, Unreadable)]
+    found.sort(key=lambda one: (moment(one.created) or _LONG_AGO, one.file), reverse=True)
+    return [one.path for one in found]
 
 
 def get_session_status(manager: TrackingSessionManager) -> SessionStatus:

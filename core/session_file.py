@@ -13,7 +13,8 @@ from .errors import SessionUnreadable
 from .journal import Position
 from .losses import Losses
 from .model import SESSION_ID, FootageMetadata, SessionState, SessionStatus, TrackingSession, timestamp
-from .ranges import FrameRanges
+from .ranges import FrameRanges, parse_span
+from .replay import FRAME_LIMIT, frame_number, frame_set
 from .summary import Summary
 
 SCHEMA = 1
@@ -124,16 +125,16 @@ def summary_from_state(path: Path, state: dict[str, Any]) -> tuple[Summary, Posi
     summary.asked = tracking.ranges("asked_frames")
     for entry in tracking.entries("passes"):
         one = _Fields(path, entry)
-        start = one.text("range")
         summary.passes.append(
             {
                 "number": one.number("number"),
                 "operation": one.text("operation"),
-                "range": start,
+                "range": one.convert("range", _span),
                 "tracks": one.number("tracks"),
-                "last_frame": one.number("last_frame"),
+                "last_frame": one.frame("last_frame"),
                 "alive": one.number("alive"),
                 "outcome": one.text("outcome"),
+                "then": one.convert("then", _spans),
                 **({"detail": one.text("detail")} if "detail" in entry else {}),
             }
         )
@@ -146,8 +147,22 @@ def summary_from_state(path: Path, state: dict[str, Any]) -> tuple[Summary, Posi
     journal = checkpoint.part("journal")
     position = Position(journal.number("generation"), journal.number("offset"))
     if "frame" in checkpoint.content and checkpoint.content["frame"] is not None:
-        summary.checkpoint = (checkpoint.number("frame"), checkpoint.text("operation"))
+        summary.checkpoint = (checkpoint.frame("frame"), checkpoint.text("operation"))
+    last = tracking.entries("passes")[-1:]
+    if last and "then" not in last[0] and summary.status is SessionStatus.TRACKING:
+        return Summary(), Position(0, 0), 0  # of a version that did not say what is to follow: the journal does
     return summary, position, journal.number("checksum")
+
+
+def _span(text: str) -> str:
+    """The first and last frame of a pass, as in `3-9`. Raises ValueError."""
+    start, end = map(frame_number, parse_span(text))
+    return f"{start}-{end}"
+
+
+def _spans(text: str) -> str:
+    """Those of several passes, as in `3-9,3-1`, or of none. Raises ValueError."""
+    return ",".join(map(_span, text.split(","))) if text else ""
 
 
 def checked_session(path: Path, state: dict[str, Any]) -> TrackingSession:
@@ -181,7 +196,7 @@ def checked_session(path: Path, state: dict[str, Any]) -> TrackingSession:
             size=(width, height),
             fps=footage.real("fps"),
             start=footage.number("start"),
-            frame_count=footage.number("frame_count"),
+            frame_count=footage.count("frame_count"),
             colour_space=footage.text("colour_space"),
             fingerprint=footage.text("fingerprint"),
         ),
@@ -232,6 +247,19 @@ class _Fields:
             raise SessionUnreadable(self.path, f"{self.name}{key} is no possible number")
         return value
 
+    def frame(self, key: str) -> int:
+        value = self.number(key)
+        if abs(value) > FRAME_LIMIT:
+            raise SessionUnreadable(self.path, f"{self.name}{key} is no possible frame")
+        return value
+
+    def count(self, key: str) -> int:
+        """A number of frames."""
+        value = self.number(key)
+        if not 0 <= value <= FRAME_LIMIT:
+            raise SessionUnreadable(self.path, f"{self.name}{key} is no possible number of frames")
+        return value
+
     def real(self, key: str) -> float:
         value: float = self._get(key, (int, float), 0.0, "a number")
         if not abs(value) < _NUMBER_LIMIT:  # also catches nan
@@ -239,7 +267,7 @@ class _Fields:
         return float(value)
 
     def ranges(self, key: str) -> FrameRanges:
-        return self.convert(key, FrameRanges.parse)
+        return self.convert(key, frame_set)
 
     def enum(self, key: str, kind: Callable[[str], _T]) -> _T:
         return self.convert(key, kind)

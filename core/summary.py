@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How far a session is, kept from its records: what the session file holds, small whatever the length of the shot."""
+"""How far a session is, kept from its records: what the session file holds, small whatever the length of the shot.
+
+Frames are clip frames: 1 is the first frame of the clip.
+"""
 
 from __future__ import annotations
 
@@ -10,12 +13,13 @@ from typing import Any
 from .journal import FRAME_HEAD, Record, RecordType
 from .losses import Losses
 from .model import Outcome, SessionState, SessionStatus
-from .ranges import FrameRanges
-from .replay import RecordInvalid, decode_json, frame_number, frame_set
+from .ranges import FrameRanges, parse_span
+from .replay import FRAME_LIMIT, RecordInvalid, decode_json, frame_number, frame_set
 from .solves import best_solve
 
 PASSES_KEPT = 100
 HISTORY_KEPT = 100
+_TRACKED = (SessionStatus.TRACKING_COMPLETE, SessionStatus.SOLVING, SessionStatus.COMPLETE)
 
 
 class Summary:
@@ -46,7 +50,7 @@ class Summary:
 
     @property
     def resume_frame(self) -> int | None:
-        """The last recorded frame of what is unfinished; None if nothing is."""
+        """The last recorded frame of unfinished tracking, from which it goes on; None if nothing is unfinished."""
         if self.status is not SessionStatus.TRACKING:
             return None
         if self.open_pass is not None:
@@ -59,6 +63,25 @@ class Summary:
         best = best_solve(self.solves)
         return str(best["id"]) if best is not None else ""
 
+    @property
+    def left(self) -> list[tuple[int, int]]:
+        """What the open pass and those planned behind it have still to track: the first and last frame of each."""
+        if not self.passes or self.status in _TRACKED:
+            return []
+        last = self.passes[-1]
+        planned = str(last["then"])
+        spans = [(start, start, end) for start, end in map(parse_span, planned.split(",") if planned else [])]
+        if self.open_pass is not None and last["alive"]:
+            spans.insert(0, (int(last["last_frame"]), *parse_span(last["range"])))
+        left: list[tuple[int, int]] = []
+        for at, start, end in spans:
+            direction = -1 if end < start else 1
+            if (end - at) * direction > 0:
+                left.append((at + direction, end))
+        if self.checkpoint is None or self._is_of_pass(self.checkpoint):
+            return left
+        return _behind(self.checkpoint[0], left)  # a script has taken it over
+
     def scope(self, frame_count: int) -> FrameRanges:
         """The frames that were to be covered: by the passes, or else the whole clip.
 
@@ -66,6 +89,63 @@ class Summary:
         """
         whole = FrameRanges([(1, frame_count)] if frame_count else [])
         return self.asked if len(self.asked) else whole
+
+    def remaining(self, frame_count: int) -> FrameRanges:
+        """The frames still to be tracked: those not recorded, and those that a pass is to track once more."""
+        remaining = self._unrecorded(self.scope(frame_count))
+        for pair in self.left:
+            remaining.add(*sorted(pair))
+        return remaining
+
+    def _unrecorded(self, scope: FrameRanges) -> FrameRanges:
+        unrecorded = FrameRanges()
+        for start, end in scope.ranges():
+            unrecorded.update(self.tracked.missing(start, end))
+        return unrecorded
+
+    def next_frame(self, frame_count: int) -> int | None:
+        """The next frame to track; None when nothing is left, as `TrackingSessionManager.get_resume_point` tells."""
+        if self.status in _TRACKED:
+            return None
+        left = self.left
+        if left:
+            return left[0][0]
+        if self.passes and self._is_of_pass(self.checkpoint):
+            return None
+        return self._next_of_script(frame_count)
+
+    def _is_of_pass(self, checkpoint: tuple[int, str] | None) -> bool:
+        """Whether the last checkpoint is that of the last pass, and none of a script that went on after it."""
+        last = self.passes[-1]
+        return checkpoint == (last["last_frame"], last["operation"])
+
+    def _next_of_script(self, frame_count: int) -> int | None:
+        """The frame that follows the last checkpoint where there is no pass: nothing else says where it was going.
+
+        It goes on in its direction to what is not recorded, then the other way from where it began.
+        """
+        scope = self.scope(frame_count)
+        unrecorded = self._unrecorded(scope if len(scope) else FrameRanges([(1, FRAME_LIMIT)]))
+        frame, operation = self.checkpoint or (0, "")
+        behind = [max(start, frame + 1) for start, end in unrecorded.ranges() if end > frame][:1]
+        before = [min(end, frame - 1) for start, end in unrecorded.ranges() if start < frame][-1:]
+        is_backwards = "backward" in operation.lower()
+        if not is_backwards and "forward" not in operation.lower():  # then it goes away from what it did before
+            is_backwards = frame + 1 in self.tracked and frame - 1 not in self.tracked
+        return next(iter(before + behind if is_backwards else behind + before), None)
+
+    def progress(self, frame_count: int) -> dict[str, Any]:
+        """Numbers of frames, cheap to ask for, and the status."""
+        total = len(self.asked) or frame_count
+        remaining = len(self.remaining(frame_count))
+        percent = round(100.0 * max(0, total - remaining) / total, 2) if total else 0.0
+        return {
+            "total_frames": total,
+            "tracked_frames": len(self.tracked),
+            "remaining_frames": remaining,
+            "percent_complete": min(percent, 99.99) if remaining else percent,  # 100 is said of what is whole only
+            "status": self.status.value,
+        }
 
     def read(self, records: Iterable[Record]) -> None:
         """Apply all records. Raises RecordInvalid, and what the iterable raises."""
@@ -117,6 +197,7 @@ class Summary:
         start, end = frame_number(said["start"]), frame_number(said["end"])
         if self.passes and int(said["number"]) <= self.passes[-1]["number"]:
             raise RecordInvalid(f"pass {said['number']} is opened after pass {self.passes[-1]['number']}")
+        then = [(frame_number(one["start"]), frame_number(one["end"])) for one in said.get("then", [])]
         entry = {
             "number": int(said["number"]),
             "operation": str(said["operation"]),
@@ -125,11 +206,12 @@ class Summary:
             "last_frame": start,
             "alive": len(said["tracks"]),
             "outcome": "running",
+            "then": ",".join(f"{one}-{other}" for one, other in then),
         }
         self.passes = [*self.passes[-PASSES_KEPT + 1 :], entry]
         self.status = SessionStatus.TRACKING
-        for one in [said, *said.get("then", [])]:
-            self.asked.add(*sorted((frame_number(one["start"]), frame_number(one["end"]))))
+        for pair in [(start, end), *then]:
+            self.asked.add(*sorted(pair))
         self._checkpoint(start, str(entry["operation"]))
 
     def _event(self, said: dict[str, Any]) -> None:
@@ -152,3 +234,12 @@ class Summary:
             self.solves.append({**said["solve"], "id": str(said["solve"]["id"])})
             self.status = SessionStatus.COMPLETE
         self.history = [*self.history[-HISTORY_KEPT + 1 :], said]
+
+
+def _behind(frame: int, left: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """What is left when `frame` is done: what follows it in the first of the ranges that has it, and the later ones."""
+    for index, (start, end) in enumerate(left):
+        if min(start, end) <= frame <= max(start, end):
+            rest = [(frame - 1 if end < start else frame + 1, end)] if frame != end else []
+            return rest + left[index + 1 :]
+    return left

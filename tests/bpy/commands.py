@@ -14,8 +14,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from tracking_sessions.core.model import TrackingSession
 from tracking_sessions.core.replay import Replay
-from tracking_sessions.core.session import load_session
+from tracking_sessions.core.session import list_sessions, load_session
 from tracking_sessions.tests.pictures import link
 from tracking_sessions.tools.comparison import recorded_frames, session_file
 from tracking_sessions.tools.kill_batch import children_of
@@ -71,6 +72,11 @@ def replay_of(root: Path) -> Replay:
     path = session_file(root)
     assert path is not None
     return load_session(path).replay()
+
+
+def sessions_in(root: Path) -> list[TrackingSession]:
+    """What the sessions in the folder say, newest first."""
+    return [load_session(path).session for path in list_sessions(root)]
 
 
 def copied(folder: Path, target: Path) -> Path:

@@ -110,7 +110,7 @@ def test_a_copy_that_cannot_be_saved_is_a_warning_and_nothing_else(
     ((kind, words),) = driven.reports
     assert kind == {"WARNING"}
     assert "No copy was saved" in words
-    assert session_of(file).get_resume_point() == 5
+    assert session_of(file).resume_frame == 5
 
 
 def test_a_session_with_a_copy_is_deleted_whole(footage: Footage, file: Path, saves_copy: None) -> None:

@@ -150,7 +150,7 @@ def test_a_session_begun_before_the_file_was_saved_stays_with_it(
     (path,) = session_files(tmp_path / "user" / "tracking_sessions")
     session = load_session(path)
     assert resolve(path, session.session.blend) == file
-    assert session.get_resume_point() == 5
+    assert session.resume_frame == 5
     track(editor, 1, 8)
     assert session_files(file.parent / "tracking_sessions") == []
     start_blender_anew()

@@ -42,7 +42,7 @@ def test_undo_in_the_middle_takes_the_pass_back_and_leaves_nothing_behind(footag
     clip = bpy.data.movieclips[0]
     assert objects_of(clip) == ["Camera"]
     assert last_frame(clip) == 1
-    assert session_of(file).get_resume_point() == 6
+    assert session_of(file).resume_frame == 6
     assert session_of(file).owner == ""
 
 
@@ -76,7 +76,7 @@ def test_another_file_loaded_in_the_middle_pauses_the_pass(footage: Footage, fil
     bpy.ops.wm.read_factory_settings(use_empty=False)
     assert live.current is None
     session = session_of(file)
-    assert (session.get_resume_point(), session.owner) == (6, "")
+    assert (session.resume_frame, session.owner) == (6, "")
 
 
 def test_a_clip_removed_in_the_middle_ends_the_pass(footage: Footage, file: Path) -> None:
@@ -113,7 +113,7 @@ def test_a_track_deleted_in_the_middle_is_said_and_the_others_have_their_frames(
             pass
     assert live.current is None
     assert objects_of(editor.clip) == ["Camera"]
-    frame = session_of(file).get_resume_point()
+    frame = session_of(file).resume_frame
     assert max(live_frames(markers_of(editor.clip)["Camera/Survives.01"])) == frame
 
 

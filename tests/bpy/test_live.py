@@ -156,10 +156,10 @@ def test_what_was_held_back_comes_in_ticks_when_tracking_stops(
     assert run.run.steps == steps and ticks > 8 * len(footage.tracks) // 3
     assert waiting == sorted(waiting) and waiting[0] < waiting[-1]
     if stop == "pause":
-        assert session_of(file).get_resume_point() == 9
+        assert session_of(file).resume_frame == 9
         with inside(editor):
             assert operators.resume() == {"FINISHED"}
-    assert session_of(file).get_resume_point() is None
+    assert session_of(file).resume_frame is None
     assert markers_of(editor.clip) == whole
 
 
@@ -246,7 +246,7 @@ def test_a_deleted_track_ends_the_pass_and_the_others_go_on(
         while run.tick(0):
             pass
     assert live.current is None
-    frame = session_of(file).get_resume_point()
+    frame = session_of(file).resume_frame
     rows = markers_of(editor.clip)
     assert max(live_frames(rows["Camera/Survives.02"])) == max(live_frames(rows["Camera/Survives.08"])) == frame
     with inside(editor):
@@ -298,7 +298,7 @@ def test_a_deleted_clip_ends_the_pass(footage: Footage, file: Path) -> None:
             pass
     assert live.current is None
     session = session_of(file)
-    assert session.owner == "" and session.is_interrupted and session.get_resume_point() >= 6
+    assert session.owner == "" and session.is_interrupted and session.resume_frame >= 6
 
 
 def other_clip(editor: ClipEditor) -> None:
@@ -322,7 +322,7 @@ def test_leaving_the_clip_pauses(footage: Footage, file: Path, leave: Callable[[
         assert run.run.steps == 5
     assert live.current is None
     assert [where.name for where in editor.clip.tracking.objects] == ["Camera"]
-    assert max(last_frames(editor.clip)) == session_of(file).get_resume_point() == 6
+    assert max(last_frames(editor.clip)) == session_of(file).resume_frame == 6
 
 
 def test_a_track_renamed_in_the_middle_goes_on_after_a_pause(footage: Footage, file: Path, whole: Markers) -> None:

@@ -45,7 +45,7 @@ def test_escape_stops_after_the_frame_in_flight(footage: Footage, file: Path) ->
     assert driven.send("ESC") == {"FINISHED"}
     assert driven.is_over
     assert driven._live.done == done
-    assert session_of(file).get_resume_point() == done + 1
+    assert session_of(file).resume_frame == done + 1
     assert driven.reports == []
 
 
@@ -126,7 +126,7 @@ def test_leaving_the_editor_pauses(footage: Footage, file: Path, leave: Callable
     assert driven.is_over
     assert driven.reports == []
     assert objects_of(editor.clip) == ["Camera"]
-    assert last_frame(editor.clip) == session_of(file).get_resume_point() == done + 1
+    assert last_frame(editor.clip) == session_of(file).resume_frame == done + 1
 
 
 def test_blender_taking_the_operator_away_pauses(footage: Footage, file: Path) -> None:

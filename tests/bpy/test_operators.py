@@ -39,7 +39,7 @@ def test_unregistering_in_the_middle_of_a_pass_pauses_it(footage: Footage, file:
     registration.unregister()
     assert live.current is None
     assert objects_of(editor.clip) == ["Camera"]
-    assert last_frame(editor.clip) == session_of(file).get_resume_point() == 5
+    assert last_frame(editor.clip) == session_of(file).resume_frame == 5
     registration.register()
 
 

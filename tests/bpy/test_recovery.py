@@ -296,7 +296,7 @@ def test_quitting_pauses_a_pass_where_blender_says_so(footage: Footage, file: Pa
     for handler in bpy.app.handlers.exit_pre:
         handler(None)
     assert live.current is None
-    assert (session_of(file).get_resume_point(), session_of(file).owner) == (5, "")
+    assert (session_of(file).resume_frame, session_of(file).owner) == (5, "")
 
 
 def test_what_stands_before_damage_is_restored(footage: Footage, file: Path) -> None:

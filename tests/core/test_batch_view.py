@@ -44,7 +44,7 @@ def test_each_look_takes_what_was_recorded_since(tmp_path: Path) -> None:
             step(run, 1)
             view.look()
             assert view.frames == Frames(frame, 6, 6 - frame, frame, 3, alive)
-            progress = load_session(session.path).get_progress()
+            progress = load_session(session.path).progress
             assert (progress["tracked_frames"], progress["remaining_frames"]) == (frame, 6 - frame)
     assert view.lost() == {3: ["Track.2"]}
 

@@ -183,7 +183,7 @@ if os.geteuid() == 0:
     os.setegid(65534)
     os.seteuid(65534)
 session = TrackingSessionManager(sys.argv[1])
-assert session.get_resume_point() == 2 and session.is_interrupted and list_sessions(sys.argv[2])
+assert session.get_resume_point() == 3 and session.is_interrupted and list_sessions(sys.argv[2])
 try:
     session.acquire()
 except StorageFailed as error:

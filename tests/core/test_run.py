@@ -126,7 +126,7 @@ def test_an_interruption_is_no_failure_and_an_error_is_recorded(tmp_path: Path) 
         (entry,) = load_session(session.path).passes
         assert entry["outcome"] == outcome and entry.get("detail", "") == ("" if outcome == "running" else str(error))
         assert tracker.delivered == [2] and tracker.calls[-1] == "end"
-        assert load_session(session.path).get_resume_point() == 2 and load_session(session.path).is_interrupted
+        assert load_session(session.path).resume_frame == 2 and load_session(session.path).is_interrupted
 
 
 class FailsToBegin(FakeTracker):
@@ -200,7 +200,7 @@ def test_the_clip_is_never_said_to_hold_a_frame_that_it_was_not_given(
     assert tracker.delivered == [2] and tracker.told == held < session.position
     session.close()
     monkeypatch.undo()
-    assert load_session(session.path).get_resume_point() == 3
+    assert load_session(session.path).resume_frame == 3
     assert load_session(session.path).has_frames_after(held)
 
 

@@ -51,14 +51,14 @@ def test_the_public_names_are_there() -> None:
     assert all(hasattr(public, name) for name in public.__all__)
 
 
-def test_a_new_session_has_nothing_to_resume(tmp_path: Path) -> None:
+def test_a_new_session_begins_at_its_first_frame(tmp_path: Path) -> None:
     manager = make_session(tmp_path, frames=6, name="Shot 010")
     assert get_session_status(manager) is SessionStatus.NOT_STARTED
-    assert manager.get_resume_point() is None
+    assert manager.get_resume_point() == 1
     assert manager.get_progress() == {
         "total_frames": 6,
         "tracked_frames": 0,
-        "remaining_frames": 6,
+        "remaining_frames": [1, 2, 3, 4, 5, 6],
         "percent_complete": 0.0,
         "status": "not_started",
     }
@@ -84,11 +84,12 @@ def test_a_script_tracks_and_solves_with_the_public_names(tmp_path: Path) -> Non
     with make_session(tmp_path) as manager:
         for frame in (1, 2, 3):
             manager.save_checkpoint(frame, "track_forwards")
-            assert manager.get_resume_point() == frame
-            assert load_session(manager.path).get_resume_point() == frame  # in the file and in the journal
+            assert manager.get_resume_point() == frame + 1
+            assert load_session(manager.path).get_resume_point() == frame + 1  # in the file and in the journal
             assert read_document(manager.path)["checkpoint"]["frame"] == frame
         progress = manager.get_progress()
-        assert (progress["tracked_frames"], progress["remaining_frames"], progress["percent_complete"]) == (3, 3, 50.0)
+        assert (progress["tracked_frames"], progress["percent_complete"]) == (3, 50.0)
+        assert progress["remaining_frames"] == [4, 5, 6]
         assert progress["status"] == "tracking"
         manager.mark_tracking_complete()
         assert get_session_status(manager) is SessionStatus.TRACKING_COMPLETE and manager.get_resume_point() is None
@@ -107,7 +108,7 @@ def test_a_checkpoint_on_no_frame_is_refused_and_spoils_nothing(tmp_path: Path, 
         with pytest.raises(UsageError):
             manager.save_checkpoint(frame, "track")
         manager.save_checkpoint(2, "track")
-    assert load_session(manager.path).get_resume_point() == 2
+    assert load_session(manager.path).get_resume_point() == 3
 
 
 def test_resuming_owns_the_session_until_it_is_closed(tmp_path: Path) -> None:
@@ -118,7 +119,7 @@ def test_resuming_owns_the_session_until_it_is_closed(tmp_path: Path) -> None:
     manager.close()
     assert load_session(manager.path).is_interrupted
     with resume_tracking(manager.path) as again:
-        assert again.is_owner and again.get_resume_point() == 4 and not load_session(manager.path).is_interrupted
+        assert again.is_owner and again.get_resume_point() == 5 and not load_session(manager.path).is_interrupted
         again.mark_tracking_complete()
     with pytest.raises(UsageError, match="nothing to resume"):
         resume_tracking(manager.path)
@@ -133,8 +134,10 @@ def test_a_run_is_recorded_and_resumed_where_it_paused(tmp_path: Path) -> None:
         run.pause()
     manager.close()
     again = load_session(manager.path)
-    assert again.get_resume_point() == 3 and again.passes[0]["outcome"] == Outcome.PAUSED.value
-    assert again.get_progress()["remaining_frames"] == 3
+    assert (again.resume_frame, again.get_resume_point()) == (3, 4) and again.passes[0][
+        "outcome"
+    ] == Outcome.PAUSED.value
+    assert again.get_progress()["remaining_frames"] == [4, 5, 6] and again.progress["remaining_frames"] == 3
     assert again.passes[0]["alive"] == 2 and again.passes[0]["range"] == "1-6"
 
 
@@ -167,8 +170,8 @@ def test_what_only_the_journal_knows_after_a_kill_is_told_by_every_reader(tmp_pa
         owner.acquire()
         assert owner.session == reader.session
         owner.write_file()
-    (listed,) = list_sessions(tmp_path / "tracking_sessions")
-    assert read_document(manager.path)["session"]["state"] == "discarded" and listed.state is SessionState.DISCARDED
+    assert read_document(manager.path)["session"]["state"] == "discarded"
+    assert list_sessions(tmp_path / "tracking_sessions") == [manager.path]
 
 
 def test_a_file_that_was_prepared_is_written_unless_it_is_out_of_date(tmp_path: Path) -> None:
@@ -219,7 +222,7 @@ def test_a_damaged_journal_can_be_read_and_gone_on_with_for_what_stands_before(t
         load_session(manager.path)
     assert list_sessions(tmp_path / "tracking_sessions") == []
     with TrackingSessionManager(manager.path, salvage=True) as saved:
-        assert saved.get_resume_point() == 2 and saved.counts(saved.position) and saved.replay().tracked
+        assert saved.get_resume_point() == 3 and saved.counts(saved.position) and saved.replay().tracked
         saved.acquire()
         saved.save_checkpoint(5, "track")
     assert str(load_session(manager.path).session.tracked_frames) == "1-2,5"
@@ -246,7 +249,7 @@ def test_a_session_is_told_which_file_its_clip_is_in(tmp_path: Path) -> None:
     for known in (manager, load_session(manager.path)):
         assert known.session.clip == "plate.png"
         assert resolve(manager.path, known.session.blend) == tmp_path / "shots" / "sh010.blend"
-        assert known.get_resume_point() == 3
+        assert known.get_resume_point() == 4
     assert manager.owner == ""
 
 
@@ -264,11 +267,11 @@ def test_a_deleted_session_does_not_come_back(tmp_path: Path) -> None:
 def test_sessions_are_listed_newest_first_and_unreadable_ones_left_out(tmp_path: Path) -> None:
     footage, base = make_footage(tmp_path / "plates"), tmp_path / "base"
     assert list_sessions(base) == []
-    made = [create_session(footage, f"take {n}", base).session.id for n in range(5)]
-    assert [session.id for session in list_sessions(base)] == made[::-1]
-    broken = base / "sessions" / f"{made[2]}.yaml"
+    made = [create_session(footage, f"take {n}", base).path for n in range(5)]
+    assert list_sessions(base) == made[::-1]
+    broken = made[2]
     broken.write_text("schema: 1\nsession: {")
-    assert [session.id for session in list_sessions(base)] == [made[n] for n in (4, 3, 1, 0)]
+    assert list_sessions(base) == [made[n] for n in (4, 3, 1, 0)]
     assert broken.read_text() == "schema: 1\nsession: {"
 
 
@@ -362,7 +365,7 @@ from tracking_sessions.core.storage import yaml
 assert yaml is None
 with create_session(sys.argv[1], "Täglich 日本", sys.argv[2]) as session:
     session.save_checkpoint(2, "track")
-print(ascii(list_sessions(sys.argv[2])[0].name), session.path)
+print(ascii(load_session(list_sessions(sys.argv[2])[0]).session.name), session.path)
 """
 
 
@@ -372,12 +375,12 @@ def test_without_yaml_the_same_content_is_json_and_either_reader_finds_either(tm
     assert name == ascii("Täglich 日本") and path.endswith(".json")
     assert json.loads(Path(path).read_bytes())["schema"] == 1
     manager = load_session(Path(path).with_suffix(".yaml"))
-    assert manager.path == Path(path) and manager.get_resume_point() == 2 and manager.session.name == "Täglich 日本"
+    assert manager.path == Path(path) and manager.get_resume_point() == 3 and manager.session.name == "Täglich 日本"
     assert len(manager.details().entries) == 6
     with manager:
         manager.save_checkpoint(3, "track")
     assert json.loads(Path(path).read_bytes())["checkpoint"]["frame"] == 3
-    assert [session.id for session in list_sessions(base)] == [manager.session.id]
+    assert list_sessions(base) == [manager.path]
 
 
 @pytest.mark.parametrize(

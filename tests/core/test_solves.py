@@ -15,7 +15,7 @@ from tracking_sessions.core.session import (
 )
 from tracking_sessions.core.solves import best_solve
 from tracking_sessions.core.storage import read_document
-from tracking_sessions.tests.core.shots import FakeTracker, finish, make_footage, make_session, start_markers
+from tracking_sessions.tests.core.shots import FakeTracker, finish, make_footage, make_session, start_markers, start_run
 
 
 def solve(name: str, error: Any = None, coverage: Any = None) -> dict[str, Any]:
@@ -97,3 +97,30 @@ def test_merging_keeps_all_solves_and_the_best_one_of_them(tmp_path: Path) -> No
     again = merge_sessions([merged.path, one.path], tmp_path / "elsewhere" / "again.yaml")
     assert [entry["id"] for entry in again.solves] == ["solve-1", "solve-2", renamed]  # each once
     assert again.solves == merged.solves and again.session.best_solve == "solve-2"
+
+
+def test_merged_sessions_that_were_not_done_have_frames_left(tmp_path: Path) -> None:
+    footage, base = make_footage(tmp_path / "plates"), tmp_path / "base"
+    one, two = part(footage, base, (1, 3)), create_session(footage, "part", base)
+    with start_run(two, [(4, 6)], FakeTracker(start_markers((1, 2, 3), 4))) as run:
+        run.step()
+        run.pause()
+    two.close()
+    merged = merge_sessions([one.path, two.path], tmp_path / "merged.yaml")
+    progress = merged.get_progress()
+    assert (progress["total_frames"], progress["remaining_frames"]) == (6, [6])
+    assert progress["percent_complete"] == 83.33 and merged.get_resume_point() is None
+
+
+def test_merging_what_a_script_has_tracked_covers_the_clip(tmp_path: Path) -> None:
+    footage, base = make_footage(tmp_path / "plates"), tmp_path / "base"
+    paths: list[Path] = []
+    for frames in ((1, 2), (), (5,)):
+        with create_session(footage, "part", base) as session:
+            for frame in frames:
+                session.save_checkpoint(frame, "track")
+        paths.append(session.path)
+    merged = merge_sessions(paths, tmp_path / "merged.yaml")
+    assert str(merged.session.tracked_frames) == "1-2,5" and merged.get_progress()["remaining_frames"] == [3, 4, 6]
+    nothing = merge_sessions([paths[1]], tmp_path / "nothing.yaml")
+    assert nothing.session.status.value == "not_started" and nothing.get_resume_point() == 1

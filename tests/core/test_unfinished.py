@@ -11,7 +11,7 @@ from tracking_sessions.commands import unfinished
 from tracking_sessions.commands.unfinished import settle
 from tracking_sessions.core.errors import UsageError
 from tracking_sessions.core.ledger import ShotSpec
-from tracking_sessions.core.session import TrackingSessionManager, create_session, list_sessions
+from tracking_sessions.core.session import TrackingSessionManager, create_session, list_sessions, load_session
 from tracking_sessions.tests.core.shots import finish, make_footage, start_run
 
 
@@ -42,7 +42,7 @@ def done(footage: Path, root: Path) -> TrackingSessionManager:
 
 
 def discarded(root: Path) -> set[str]:
-    return {one.id for one in list_sessions(root) if one.state == "discarded"}
+    return {path.stem for path in list_sessions(root) if load_session(path).session.state == "discarded"}
 
 
 def ids(*sessions: TrackingSessionManager) -> set[str]:

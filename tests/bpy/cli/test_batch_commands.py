@@ -18,7 +18,7 @@ import pytest
 
 from tracking_sessions.core.ledger import Ledger
 from tracking_sessions.core.replay import Replay
-from tracking_sessions.core.session import list_sessions, load_session, session_files
+from tracking_sessions.core.session import load_session, session_files
 from tracking_sessions.tests.bpy.commands import (
     LIMIT,
     LONG,
@@ -27,6 +27,7 @@ from tracking_sessions.tests.bpy.commands import (
     flipped,
     printed,
     run,
+    sessions_in,
     spoiled,
     start,
 )
@@ -116,7 +117,7 @@ def test_each_shot_is_done_or_says_why(job: Path) -> None:
     done = batch(job, *shlex.split(advice)[1:], "--json")
     assert done.returncode == 0, done
     assert json.loads(done.stdout)["run"] == {**json.loads(done.stdout)["run"], "frames": 0, "exit_code": 0}
-    assert len(list_sessions(job / "tracking_sessions")) == 2
+    assert len(sessions_in(job / "tracking_sessions")) == 2
     done = batch(job, "resume", json.loads(done.stdout)["id"])
     assert done.returncode == 2 and f"To track them anew: {advice.replace('resume', 'fresh')}." in done.stderr
 
@@ -133,7 +134,7 @@ def test_a_list_says_what_is_special_of_each_shot(job: Path) -> None:
     found = json.loads(done.stdout)
     first, second = found["shots"]
     assert (found["name"], found["tracked_frames"], found["run"]["frames"]) == ("Nacht 1", 5 + 5, 10)
-    assert (first["name"], first["session"]) == ("Käfer, links", list_sessions(job / "here")[1].id)
+    assert (first["name"], first["session"]) == ("Käfer, links", sessions_in(job / "here")[1].id)
     one, two = (load_session(job / "here" / "sessions" / f"{shot['session']}.yaml") for shot in (first, second))
     assert (one.session.name, str(one.asked), str(two.asked)) == ("Käfer, links", "2-6", "1-5")
     assert [last["operation"] for last in two.passes] == ["track_backwards"]
@@ -202,7 +203,7 @@ def test_a_signal_pauses_it_and_the_named_command_goes_on(night: Path, whole: Re
     assert done.returncode == 0, done
     assert f"Batch {found['id']}: 1 of 3 shots are done; going on with 2, one at a time." in done.stderr
     assert "900: gone on with.\n" in done.stderr and "010" not in done.stderr
-    (session,) = (one for one in list_sessions(root) if one.total_frames == LONG)
+    (session,) = (one for one in sessions_in(root) if one.total_frames == LONG)
     compare_replays(load_session(root / "sessions" / f"{session.id}.yaml").replay(), whole)
 
 
@@ -257,7 +258,7 @@ def test_one_supervisor_at_a_time_and_anybody_may_watch(night: Path) -> None:
 
 def test_unfinished_sessions_have_to_be_decided_about(stopped: Path, whole: Replay) -> None:
     root = stopped / "tracking_sessions"
-    (before,) = list_sessions(root)
+    (before,) = sessions_in(root)
     done = batch(stopped, "run", "plate")
     assert done.returncode == 2 and f"unfinished session: plate ({before.id})" in done.stderr
     assert "--resume" in done.stderr and "--fresh" in done.stderr and not done.stdout
@@ -266,10 +267,10 @@ def test_unfinished_sessions_have_to_be_decided_about(stopped: Path, whole: Repl
         owner.acquire()
         done = batch(stopped, "run", "plate", "--fresh", "--tracks=tracks.json")
         assert done.returncode == 75 and "is in use by process" in done.stderr
-    assert [one.state for one in list_sessions(root)] == ["active"]
+    assert [one.state for one in sessions_in(root)] == ["active"]
     done = batch(stopped, "run", "plate", "--fresh", "--tracks=tracks.json")
     assert done.returncode == 0 and "Set aside 1 session" in done.stderr, done
-    new, old = list_sessions(root)
+    new, old = sessions_in(root)
     assert (old.id, old.state, new.state) == (before.id, "discarded", "active")
     compare_replays(load_session(root / "sessions" / f"{new.id}.yaml").replay(), whole)
 
@@ -282,10 +283,10 @@ def test_sessions_of_footage_that_was_moved_are_found(stopped: Path) -> None:
 
 def test_resume_goes_on_with_them(stopped: Path, whole: Replay) -> None:
     root = stopped / "tracking_sessions"
-    (before,) = list_sessions(root)
+    (before,) = sessions_in(root)
     done = batch(stopped, "run", "plate/" + os.listdir(stopped / "plate")[7], "--resume", "--json")
     assert done.returncode == 0, done
-    (after,) = list_sessions(root)
+    (after,) = sessions_in(root)
     found = json.loads(done.stdout)
     assert found["shots"][0]["session"] == before.id == after.id
     tracked = len(before.tracked_frames)
@@ -299,13 +300,13 @@ def test_fresh_tracks_done_shots_anew_but_for_committed_ones(job: Path) -> None:
     root = job / "tracking_sessions"
     assert batch(job, *arguments).returncode == 0
     assert batch(job, *arguments, "--fresh").returncode == 0
-    states = [(Path(one.footage.path).parent.name, str(one.state)) for one in list_sessions(root)]
+    states = [(Path(one.footage.path).parent.name, str(one.state)) for one in sessions_in(root)]
     assert sorted(states) == [("010", "active"), ("010", "discarded"), ("020", "active"), ("020", "discarded")]
-    newest = list_sessions(root)[0]
+    newest = sessions_in(root)[0]
     run("commit", newest.id, cwd=job)
     done = batch(job, *arguments, "--fresh")
     assert done.returncode == 2 and f"discard {newest.id}" in done.stderr
-    assert sorted(str(one.state) for one in list_sessions(root)) == ["active", "committed", "discarded", "discarded"]
+    assert sorted(str(one.state) for one in sessions_in(root)) == ["active", "committed", "discarded", "discarded"]
 
 
 # Wrong use

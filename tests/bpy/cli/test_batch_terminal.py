@@ -10,9 +10,16 @@ from pathlib import Path
 
 import pytest
 
-from tracking_sessions.core.session import list_sessions
 from tracking_sessions.terminal import columns_of, fit
-from tracking_sessions.tests.bpy.commands import LONG, ROOT, children_stopped, copied, start, wait_for_frames
+from tracking_sessions.tests.bpy.commands import (
+    LONG,
+    ROOT,
+    children_stopped,
+    copied,
+    sessions_in,
+    start,
+    wait_for_frames,
+)
 from tracking_sessions.tests.footage import Shot
 from tracking_sessions.tests.pictures import link
 from tracking_sessions.tests.pseudo_terminal import Terminal
@@ -112,7 +119,7 @@ def test_unfinished_sessions_are_asked_about(
     assert "[r]esume: " in terminal.picture.text and "[q]uit: " in terminal.picture.text
     terminal.type(typed)
     assert terminal.end()[0] == code
-    found = list_sessions(stopped / "tracking_sessions")
+    found = sessions_in(stopped / "tracking_sessions")
     assert [str(one.state) for one in found] == states
     if code:
         assert "Nothing was begun." in terminal.picture.text and len(found[0].tracked_frames) < LONG

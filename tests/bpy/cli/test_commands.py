@@ -148,7 +148,7 @@ def test_a_signal_lets_the_frame_in_flight_be_recorded(
     path = session_file(tmp_path)
     assert path is not None
     session = load_session(path)
-    frame = session.get_resume_point()
+    frame = session.resume_frame
     assert (
         f"{number.name}: stopped after frame {frame}, which is recorded; go on with: resume {path.stem}" in done.stderr
     )

@@ -62,7 +62,7 @@ def assert_true(root: Path, entries: list[Entry | Unreadable]) -> None:
         said = manager.session
         assert (one.id, one.name, one.state, one.status) == (said.id, said.name, said.state, said.status)
         assert (one.created, one.modified, one.blend, one.clip) == (said.created, said.modified, said.blend, said.clip)
-        assert one.progress == manager.get_progress() and one.owner == manager.owner
+        assert one.progress == manager.progress and one.owner == manager.owner
         assert (one.footage_path, one.fingerprint) == (resolve(one.path, said.footage.path), said.footage.fingerprint)
         assert (one.is_working and not one.owner) == manager.is_interrupted
         assert one.size == sum(path.stat().st_size for path in (one.path, *manager.folder.glob("*")))

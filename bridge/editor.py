@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 import bpy
 
 from ..core.errors import ClipChanged, NothingToTrack
-from .clip import clip_size
 
 if TYPE_CHECKING:
     from bpy.types import Area, MovieClip, MovieTrackingTrack, Region, SpaceClipEditor, Window
@@ -107,19 +106,6 @@ class ClipEditor:
                     setattr(track, part, state)
             scene.frame_start, scene.frame_end, scene.frame_current = frames
             self.space.clip_user.frame_current = shown
-
-    def detect_features(self, frame: int) -> int:
-        """Let Blender place tracks on features of clip frame `frame`; returns how many it placed.
-
-        They are at least a sixteenth of the width apart, Blender's own 120 pixels at 1920: those leave a handful of
-        tracks in a small picture.
-        """
-        tracks = self.clip.tracking.objects.active.tracks
-        before = len(tracks)
-        self.space.clip_user.frame_current = frame + self.clip.frame_start - 1
-        with bpy.context.temp_override(window=self.window, area=self.area, region=self.region):
-            bpy.ops.clip.detect_features(min_distance=max(8, clip_size(self.clip)[0] // 16))
-        return len(tracks) - before
 
 
 @contextmanager

@@ -79,8 +79,8 @@ class Result:
 def track(request: Request, drive: Drive, warn: Callable[[str], None]) -> Result:
     """Track a shot in a session of its own, or go on with its unfinished one.
 
-    `warn` is told of sessions that cannot be read and may be of this footage. Raises UnfinishedSession unless `resume`
-    or `fresh` says what to do about one, and what tracking raises.
+    `warn` is told what was detected, and of sessions that cannot be read and may be of this footage. Raises
+    UnfinishedSession unless `resume` or `fresh` says what to do about one, and what tracking raises.
     """
     _check_save(request.save, request.blend)
     with _opened(request.blend, request.clip, request.footage) as editor:
@@ -98,24 +98,28 @@ def _track(editor: ClipEditor, request: Request, drive: Drive, warn: Callable[[s
         shot = _join(editor, going_on, warn)
         with shot.session:
             began = bool(shot.session.passes)
-            return _finish(shot, shot.resume() if began else shot.start(place_tracks(editor, request)), drive)
+            return _finish(shot, shot.resume() if began else shot.start(place_tracks(editor, request, warn)), drive)
     if unfinished is None or not unfinished.passes:  # what recorded nothing is nothing to lose
-        return _begin(editor, request, drive)
+        return _begin(editor, request, drive, warn)
     if unfinished.owner:
         raise LeaseHeld(unfinished.owner)
     if not request.fresh:
         raise UnfinishedSession(unfinished.session.id, unfinished.session.name)
     with unfinished:
         unfinished.acquire()
-        return _begin(editor, request, drive, unfinished)
+        return _begin(editor, request, drive, warn, unfinished)
 
 
 def _begin(
-    editor: ClipEditor, request: Request, drive: Drive, replaced: TrackingSessionManager | None = None
+    editor: ClipEditor,
+    request: Request,
+    drive: Drive,
+    warn: Callable[[str], None],
+    replaced: TrackingSessionManager | None = None,
 ) -> Result:
     """Track in a new session, in place of `replaced`, which is set aside once that can begin."""
     plate = plate_of(editor.clip)
-    ranges = place_tracks(editor, request)
+    ranges = place_tracks(editor, request, warn)
     blend = str(request.blend.absolute()) if request.blend else ""
     shot = Shot.create(editor, request.root, request.name, blend=blend, plate=plate)
     with shot.session:

@@ -3,14 +3,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import bpy
 
+from ..core.counting import Counting
 from ..core.errors import NothingToTrack, TrackingSessionError, TracksFileInvalid, UsageError
 from ..core.tracks_file import StartPosition, read_tracks_file
 from .clip import clip_size
+from .detection import place_features
 from .editor import ClipEditor
 from .markers import SETTINGS
 from .shot import is_chosen
@@ -21,10 +23,10 @@ if TYPE_CHECKING:
     from .headless import Request
 
 
-def place_tracks(editor: ClipEditor, request: Request) -> list[tuple[int, int]]:
+def place_tracks(editor: ClipEditor, request: Request, say: Callable[[str], None]) -> list[tuple[int, int]]:
     """Make the tracks that were asked for, choose those to follow, and return the ranges of clip frames to track.
 
-    Raises UsageError, NothingToTrack or TracksFileInvalid.
+    `say` is told what was found. Raises UsageError, NothingToTrack, FootageUnusable or TracksFileInvalid.
     """
     clip = editor.clip
     tracks = clip.tracking.objects.active.tracks
@@ -46,18 +48,18 @@ def place_tracks(editor: ClipEditor, request: Request) -> list[tuple[int, int]]:
     if not 1 <= start <= clip.frame_duration:
         raise UsageError(f"Frame {start} is outside the clip, which has the frames 1 to {clip.frame_duration}")
     ranges = _ranges(request, start, clip.frame_duration)
-    _choose_tracks(editor, request, start)
+    _choose_tracks(editor, request, start, say)
     return ranges
 
 
-def _choose_tracks(editor: ClipEditor, request: Request, start: int) -> None:
+def _choose_tracks(editor: ClipEditor, request: Request, start: int, say: Callable[[str], None]) -> None:
     """See to it that there are tracks to follow from clip frame `start`, with the settings that were asked for."""
     tracks = editor.clip.tracking.objects.active.tracks
     if not tracks:
         if not request.detect:
             raise NothingToTrack("The clip has no tracks: find features with --detect, or name positions with --tracks")
-        if not editor.detect_features(start):
-            raise NothingToTrack(f"No features were found on frame {start}: try another --start, or use --tracks")
+        found = place_features(editor, start, _pattern_size(request.settings, clip_size(editor.clip)))
+        say(found.words(Counting(editor.clip.frame_start).shown(start)))
     if not any(is_chosen(track, editor.space) for track in tracks):
         for track in tracks:
             track.select = not (track.hide or track.lock)
@@ -102,6 +104,12 @@ def _set(
         except (TypeError, ValueError) as problem:
             reason = str(problem).removeprefix("bpy_struct: item.attr = val: ")
             raise error(f"{name} of track “{track.name}”: {reason}") from problem
+
+
+def _pattern_size(settings: Mapping[str, Any], size: tuple[int, int]) -> float | None:
+    """That of the settings, or None without a usable one, which `_set` then refuses."""
+    asked = settings.get("pattern_size")
+    return asked if isinstance(asked, int | float) and 0 < asked <= max(size) else None
 
 
 def _set_size(marker: MovieTrackingMarker, name: str, pixels: float, size: tuple[int, int]) -> None:

@@ -272,20 +272,28 @@ def test_a_damaged_session_can_be_left_aside(footage: Footage, file: Path, is_se
     assert journal.read_bytes() == data
 
 
-@pytest.mark.parametrize("name", ["track", "resume", "restore", "start_fresh"])
-def test_buttons_explain_why_they_are_grey(footage: Footage, file: Path, name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("track", ""),
+        ("resume", "Nothing was interrupted in this clip"),
+        ("restore", "This file has all frames that are recorded"),
+        ("start_fresh", "This clip has no session yet"),
+    ],
+)
+def test_buttons_explain_why_they_are_grey(footage: Footage, file: Path, name: str, reason: str) -> None:
     editor = new_file(footage, file)
     operator = getattr(operators, name)
     assert not operator.poll()
     with inside(editor):
-        assert operator.poll() == (name == "track")
+        assert operator.poll() == (not reason)
         editor.space.mode = "MASK"
-        assert not operator.poll()
-        editor.space.mode = "TRACKING"
-        with pytest.raises(RuntimeError, match=r"poll\(\) (failed|Nothing|This)" if name != "track" else "anything"):
-            if name == "track":
-                raise RuntimeError("anything")
+        with pytest.raises(RuntimeError, match="Set the Movie Clip Editor to Tracking"):
             operator()
+        editor.space.mode = "TRACKING"
+        if reason:
+            with pytest.raises(RuntimeError, match=reason):
+                operator()
         begin(editor, steps=1)
         with pytest.raises(RuntimeError, match="pause it first"):
             operator()

@@ -190,7 +190,7 @@ def test_nothing_is_drawn_any_more_when_it_is_unregistered() -> None:
     for _ in range(2):
         handle = strip._handle
         registration.unregister()
-        with pytest.raises(ValueError, match="already removed"):
+        with pytest.raises(ValueError):
             bpy.types.SpaceClipEditor.draw_handler_remove(handle, "WINDOW")
         assert not strip._strips
         registration.register()

@@ -154,7 +154,7 @@ def test_a_text_without_end_is_not_read(ledger: Ledger, root: Path) -> None:
     batch = make(ledger)
     ledger.close()
     raw(root, "UPDATE shots SET error = printf('%.*c', 3000000, 'x')")
-    with Ledger(root) as opened, pytest.raises(LedgerUnreadable, match="too big"):
+    with Ledger(root) as opened, pytest.raises(LedgerUnreadable, match="it is damaged"):
         opened.shots(batch)
 
 

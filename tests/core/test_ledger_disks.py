@@ -172,7 +172,7 @@ def test_who_may_not_look_is_not_told_that_there_are_no_batches(
 
     make(ledger)
     monkeypatch.setattr(os, "stat", denied)  # root may look everywhere
-    with pytest.raises(LedgerUnreadable, match=r"Permission denied.*ask for the right"):
+    with pytest.raises(LedgerUnreadable, match=r"it cannot be read.*ask for the right"):
         Ledger(root, readonly=True)
 
 

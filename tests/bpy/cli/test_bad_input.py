@@ -145,7 +145,7 @@ def test_what_cannot_be_meant(shot: Shot, tracks: Path, tmp_path: Path) -> None:
         ('{"tracks": []}', ("needs a list of tracks",)),
         ('{"tracks": [{"co": [0.5, 0.5]}, {"co": [0.5, 1.5]}]}', ("Track 2", "outside the frame")),
         ('{"tracks": [{"co": [0.5, 0.5], "frame": 31}]}', ("Track 1", "frames 1 to 30")),
-        ('{"tracks": [{"co": [0.5, 0.5], "pattern_match": "X"}]}', ("pattern_match of track", "KEYFRAME")),
+        ('{"tracks": [{"co": [0.5, 0.5], "pattern_match": "X"}]}', ("pattern_match of track",)),
     ],
 )
 def test_a_bad_file_of_tracks(shot: Shot, tmp_path: Path, content: str | None, words: tuple[str, ...]) -> None:
@@ -350,7 +350,7 @@ def test_a_reader_that_has_seen_enough(stopped: Path) -> None:
     finally:
         os.close(writing)
     with open("/dev/full", "w") as full:
-        run("list", "--root", root, code=1, says=("No space left",), stdout=full)
+        run("list", "--root", root, code=1, says=("The result cannot be printed",), stdout=full)
 
 
 def test_closed_streams_do_no_harm(stopped: Path, whole: Replay) -> None:

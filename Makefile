@@ -1,8 +1,9 @@
 # Every target sets up what it needs. `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help check test test-versions test-blender bench demo track package clean footage
+.PHONY: help check test test-yaml test-newest test-versions test-blender bench demo track package lock clean footage
 MAKEFLAGS += --no-builtin-rules
 python := .venv/bin/python
+locks := tools/requirements
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## /\1#/p' Makefile | awk -F'#' '{printf "make %-14s %s\n", $$1, $$2}'
@@ -14,8 +15,17 @@ track: .venv/ready  ## track your own footage: make track FOOTAGE=shot.mov [ARGS
 	@test -n "$(FOOTAGE)" || { echo 'Name the footage: make track FOOTAGE=path/to/shot.mov' >&2; exit 2; }
 	$(python) . track "$(FOOTAGE)" --detect --resume $(ARGS)
 
-test: .venv/ready footage  ## everything without a real Blender: core, and the tracker of the bpy wheel [ARGS=...]
+test: .venv/ready footage $(if $(ARGS),,test-yaml)  ## everything without a real Blender: core, and the tracker of the bpy wheel [ARGS=...]
 	.venv/bin/pytest --ignore=tests/blender $(ARGS)
+
+test-yaml: .venvs/yaml-lowest/ready  ## documents with the lowest PyYAML of our range; `make test` has the newest [ARGS=...]
+	.venvs/yaml-lowest/bin/pytest --numprocesses=2 \
+	  tests/core/test_hostile_files.py tests/core/test_manifest.py tests/core/test_session.py $(ARGS)
+
+test-newest: footage  ## what `make test` does, with the newest packages there are instead of the locked ones [ARGS=...]
+	python3 tools/setup.py .venvs/newest --newest
+	.venvs/newest/bin/pip --disable-pip-version-check list
+	.venvs/newest/bin/pytest --ignore=tests/blender $(ARGS)
 
 test-versions: .venv/ready footage  ## the same on bpy 4.2, 4.5, 5.0 and 5.2 [ARGS=...]
 	tools/test-versions $(ARGS)
@@ -37,6 +47,9 @@ bench: .venv/ready  ## figures against Blender's own tracker [ARGS=...]
 package: .venv/ready  ## dist/tracking_sessions-<version>.zip, to install in Blender
 	$(python) tools/package.py
 
+lock: .venvs/lock/ready  ## renew the locks, with the newest packages; only add what the lists lack: ARGS=--keep
+	.venvs/lock/bin/python tools/lock.py $(ARGS)
+
 clean:  ## remove all that make made here (the Debian roots in the cache stay)
 	rm -rf .venv .venvs dist demo wheels .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
@@ -47,10 +60,15 @@ footage:
 	  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends visp-images-data; } >/dev/null </dev/null || \
 	  echo 'Tests on real footage are skipped: sudo apt-get install visp-images-data (75 MB)' >&2
 
-.venv/ready: tools/setup.py tools/requirements.txt
+.venv/ready: tools/setup.py $(wildcard $(locks)/bpy-*.txt)
 	python3 tools/setup.py .venv
 	@touch $@
 
-.venv/ready-check: .venv/ready tools/requirements-check.txt
-	$(python) -m pip --disable-pip-version-check --no-input install --quiet -r tools/requirements-check.txt
+.venv/ready-check: .venv/ready $(locks)/check.txt
+	$(python) -m pip --disable-pip-version-check --no-input install --quiet --only-binary=:all: \
+	  --require-hashes --requirement=$(locks)/check.txt
+	@touch $@
+
+.venvs/%/ready: tools/setup.py $(locks)/%.txt
+	python3 tools/setup.py .venvs/$* --lock $*
 	@touch $@

@@ -114,3 +114,41 @@ def test_the_package_holds_what_belongs_and_nothing_else(package: Path) -> None:
         wheels = tomllib.loads(archive.read("blender_manifest.toml").decode())["wheels"]
     expected = {"blender_manifest.toml", "LICENSE"} | {wheel.removeprefix("./") for wheel in wheels}
     assert names == expected | {_name(path) for path in _sources()}
+
+
+LOCKS = sorted((ROOT / "tools" / "requirements").glob("*.txt"))
+_PINNED = re.compile(r"^([a-z0-9-]+)==(\S+)[^\n]*(?:\\\n +--hash=sha256:[0-9a-f]{64} ?)+$", re.MULTILINE)
+
+
+@pytest.mark.parametrize("lock", LOCKS, ids=lambda path: path.stem)
+def test_a_lock_has_a_version_and_hashes_for_all_that_its_list_names(lock: Path) -> None:
+    text = lock.read_text(encoding="utf-8")
+    pinned = {name for name, _ in _PINNED.findall(text)}
+    assert pinned == {line.split("==")[0] for line in text.splitlines() if line[:1] not in (" ", "#")}
+    assert pinned >= _named("tests" if lock.stem.startswith("bpy-") else lock.stem)
+    assert "://" not in text, "a registry is not the lock's to choose"
+
+
+def test_every_bpy_has_its_lock_and_all_have_the_same_tools() -> None:
+    locks = {lock.stem: dict(_PINNED.findall(lock.read_text(encoding="utf-8"))) for lock in LOCKS}
+    setup = (ROOT / "tools" / "setup.py").read_text(encoding="utf-8")
+    blenders = ast.literal_eval(re.search(r"^PYTHON_OF_BLENDER = (\{.*\})$", setup, re.MULTILINE)[1])  # type: ignore[index]
+    assert {name.removeprefix("bpy-") for name in locks if name.startswith("bpy-")} == set(blenders)
+    tools = _named("core")
+    versions = {name: {tool: lock[tool] for tool in tools} for name, lock in locks.items() if tools <= set(lock)}
+    lowest = versions.pop("yaml-lowest")
+    newest = versions["bpy-5.0"]
+    assert all(one == newest for one in versions.values())
+    assert {tool for tool in tools if lowest[tool] != newest[tool]} == {"pyyaml"}
+
+
+def _named(name: str) -> set[str]:
+    """The packages in tools/requirements/<name>.in and in the lists that it takes in, as a lock writes them."""
+    lines = (ROOT / "tools" / "requirements" / f"{name}.in").read_text(encoding="utf-8").splitlines()
+    found: set[str] = set()
+    for line in lines:
+        if line.startswith("-r "):
+            found |= _named(line.removeprefix("-r ").removesuffix(".in"))
+        elif line and not line.startswith("#"):
+            found.add(re.match(r"[\w.-]+", line)[0].lower().replace("_", "-"))  # type: ignore[index]
+    return found

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Make a virtual environment with a bpy that fits the Python at hand. Needs nothing but Python and its registry.
+"""Make a virtual environment anew, of a lock in tools/requirements. Needs nothing but Python and its registry.
 
-    python3 tools/setup.py .venv                          whichever Blender fits a Python found here
-    python3 tools/setup.py .venvs/4.2 --blender 4.2       this one; exit code 3 if its Python is not here
+    python3 tools/setup.py .venv                          with whichever bpy fits a Python found here
+    python3 tools/setup.py .venvs/4.2 --blender 4.2       with this one; exit code 3 if its Python is not here
+    python3 tools/setup.py .venvs/newest --newest         with what is newest today instead of what is locked
+    python3 tools/setup.py .venvs/lock --lock lock        with what this lock has, and no bpy
 
 As root on Debian it installs system packages that are missing; otherwise it prints the command that does.
 """
@@ -16,7 +18,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
+REQUIREMENTS = Path(__file__).resolve().parent / "requirements"
 # Each bpy runs on one Python only. The first whose Python is found is taken when none is asked for.
 PYTHON_OF_BLENDER = {"5.0": "3.11", "5.2": "3.13", "4.5": "3.11", "4.2": "3.11"}
 # The shared libraries that bpy expects from the system, and Debian's packages with them.
@@ -71,16 +73,23 @@ def fails(*command: str | Path) -> bool:
     return subprocess.run(command, capture_output=True, check=False).returncode != 0
 
 
-def make_environment(folder: Path, python: str, blender: str) -> None:
+def make_environment(folder: Path, python: str, words: str, requirements: list[str]) -> None:
     # Debian leaves ensurepip out of its python3 package.
     if fails(python, "-c", "import ensurepip, venv"):
         install_system_packages(["python3-venv"], "Python cannot make virtual environments here")
-    inside = folder / "bin" / "python"
-    if not inside.exists() or fails(inside, "-m", "pip", "--version"):
-        subprocess.run([python, "-m", "venv", "--clear", folder], check=True)
-    pip = [inside, "-m", "pip", "--disable-pip-version-check", "--no-input", "install", "--quiet"]
-    print(f"{folder.name}: installing bpy {blender} (about 350 MB) and the test tools for {python}", flush=True)
-    subprocess.run([*pip, f"bpy=={blender}.*", "-r", ROOT / "tools" / "requirements.txt"], check=True)
+    # Anew, so that it holds what was asked for and nothing else. A link may lead to what others use.
+    if folder.is_symlink():
+        folder.unlink()
+    shutil.rmtree(folder, ignore_errors=True)
+    subprocess.run([python, "-m", "venv", folder], check=True)
+    print(f"{folder.name}: installing {words} for {python}", flush=True)
+    pip = [folder / "bin" / "python", "-m", "pip", "--disable-pip-version-check", "--no-input"]
+    subprocess.run([*pip, "install", "--quiet", "--only-binary=:all:", *requirements], check=True)
+
+
+def locked(name: str) -> list[str]:
+    """What pip is asked for to get the packages of this lock, whose hashes it compares."""
+    return ["--require-hashes", f"--requirement={REQUIREMENTS / name}.txt"]
 
 
 def missing_libraries(folder: Path) -> list[str]:
@@ -92,9 +101,11 @@ def missing_libraries(folder: Path) -> list[str]:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description="Make a virtual environment with a bpy that fits the Python at hand.")
+    parser = argparse.ArgumentParser(description="Make a virtual environment anew, of a lock in tools/requirements.")
     parser.add_argument("folder", type=Path)
     parser.add_argument("--blender", choices=sorted(PYTHON_OF_BLENDER))
+    parser.add_argument("--newest", action="store_true", help="leave the lock aside")
+    parser.add_argument("--lock", metavar="NAME", help="another lock than that of the tests on this bpy")
     arguments = parser.parse_args()
     choices = [arguments.blender] if arguments.blender else list(PYTHON_OF_BLENDER)
     found = ((blender, find_python(PYTHON_OF_BLENDER[blender])) for blender in choices)
@@ -103,8 +114,13 @@ def main() -> int:
         wanted = " or ".join(sorted({PYTHON_OF_BLENDER[blender] for blender in choices}))
         print(f"bpy needs Python {wanted}, and there is none here. Set PYTHON to name one", file=sys.stderr)
         return 3
+    words, requirements = f"bpy {blender} (about 350 MB) and the test tools", locked(f"bpy-{blender}")
+    if arguments.newest:
+        requirements = [f"bpy=={blender}.*", f"--requirement={REQUIREMENTS / 'tests.in'}"]
+    elif arguments.lock:
+        words, requirements = f"the packages of {arguments.lock}.txt", locked(arguments.lock)
     try:
-        make_environment(arguments.folder, python, blender)
+        make_environment(arguments.folder, python, words, requirements)
         if missing := missing_libraries(arguments.folder):
             packages = [PACKAGE_OF_LIBRARY[name] for name in missing if name in PACKAGE_OF_LIBRARY]
             install_system_packages(packages or missing, f"bpy needs {', '.join(missing)}")

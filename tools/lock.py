@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Renew the locks: from each tools/requirements/*.in the versions and hashes of all that it brings with it.
+
+make lock                        the newest versions that go together
+make lock ARGS=--keep            the locked ones, and what has been added to a list
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+
+from setup import PYTHON_OF_BLENDER, REQUIREMENTS
+
+# The names in a lock are those of wheels of this system; their hashes are those of all systems.
+PLATFORM = "x86_64-manylinux_2_28"
+
+
+def compile_lock(name: str, sources: list[str], *options: str, given: str = "") -> None:
+    """Write the lock of this name: of these lists, and of the requirements that are given as text."""
+    arguments = ["pip", "compile", "--quiet", "--generate-hashes", "--no-emit-index-url", "--only-binary=:all:"]
+    command = [sys.executable, "-m", "uv", *arguments, *options, *sources, f"--output-file={name}.txt"]
+    environment = {**os.environ, "UV_CUSTOM_COMPILE_COMMAND": "make lock"}
+    subprocess.run(command, check=True, cwd=REQUIREMENTS, env=environment, input=given, text=True)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="Renew the locks in tools/requirements.")
+    parser.add_argument("--keep", action="store_true", help="change what is locked only where a list asks for it")
+    renewed = [] if parser.parse_args().keep else ["--upgrade"]
+    pythons = sorted(PYTHON_OF_BLENDER.values(), key=lambda version: [int(part) for part in version.split(".")])
+    try:
+        # These are for every Python; what another lock shares with `check` has its version, as both go into one folder.
+        for name in ("check", "yaml-lowest", "lock"):
+            compile_lock(name, [f"{name}.in"], "--universal", f"--python-version={pythons[0]}", *renewed)
+        for blender, python in PYTHON_OF_BLENDER.items():
+            target = ("--constraints=check.txt", f"--python-version={python}", f"--python-platform={PLATFORM}")
+            compile_lock(f"bpy-{blender}", ["tests.in", "-"], *target, *renewed, given=f"bpy=={blender}.*\n")
+    except subprocess.CalledProcessError as error:
+        print(f"This failed: {' '.join(map(str, error.cmd))}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -21,6 +21,7 @@ from typing import Any, NamedTuple
 from .errors import JournalDamaged, SessionUnreadable
 from .journal import numbered
 from .lease import live_owner, read_owner
+from .lost_passes import lost_fields, lost_passes
 from .manager import TrackingSessionManager
 from .model import SessionState, SessionStatus, TrackingSession
 from .session_file import checked_session, resolve
@@ -58,6 +59,8 @@ class Entry:
     tracked_frames: int
     remaining_frames: int
     percent_complete: float
+    lost_at: int  # the clip frame on which all tracks were lost, for which nothing has made up; 0 if there is none
+    shown_lost_at: int  # the number that people see there
     size: int  # bytes of the session file and of the folder beside it
     is_free: bool  # whether its last owner gave it up, and nobody had it since
 
@@ -228,7 +231,8 @@ def _read(folder: Path, name: str, index: _Index) -> Entry | Unreadable | None:
         return Unreadable(path, error) if os.path.lexists(path) else None
     except JournalDamaged as error:
         return Unreadable(path, error, _said_by_file(path))
-    entry = _entry(path, manager.session, manager.progress, size, is_free=is_free)
+    lost = lost_fields(lost_passes(manager.passes, manager.session.tracked_frames), manager.counting)
+    entry = _entry(path, manager.session, manager.progress | lost, size, is_free=is_free)
     said = json.dumps([getattr(entry, one.name) for one in fields(Entry)][1:])
     if time.time() - changed > SETTLED and len(said) < _SAID_LIMIT:
         index.keep(name, _Row(stamp, journal, said))
@@ -261,6 +265,8 @@ def _entry(path: Path, session: TrackingSession, progress: dict[str, Any], size:
         tracked_frames=progress["tracked_frames"],
         remaining_frames=progress["remaining_frames"],
         percent_complete=progress["percent_complete"],
+        lost_at=progress.get("lost_at") or 0,
+        shown_lost_at=progress.get("shown_lost_at") or 0,
         size=size,
         is_free=is_free,
     )

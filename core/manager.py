@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from .contained import NOTHING, Lacking, lacking_after
+from .counting import Counting
 from .errors import SessionUnreadable, StorageFailed, UsageError
 from .footage.seen import FootageDetails, load_details
 from .journal import Header, JournalReader, JournalWriter, Position, Record, RecordType, journal_path
@@ -155,6 +156,11 @@ class TrackingSessionManager:
         working = self._summary.status in (SessionStatus.TRACKING, SessionStatus.SOLVING)
         with self._reading():
             return working and self.session.state is SessionState.ACTIVE and live_owner(self.folder) is None
+
+    @property
+    def counting(self) -> Counting:
+        """How people count the frames of the clip."""
+        return Counting(self._session.footage.start)
 
     @property
     def asked(self) -> FrameRanges:

@@ -9,6 +9,8 @@ from collections.abc import Iterable, Sequence
 from html import escape
 from typing import Any
 
+from .counting import Counting
+from .lost_passes import lost_passes, lost_words
 from .model import SessionStatus, TrackingSession, timestamp
 from .replay import Replay, is_muted
 
@@ -17,6 +19,7 @@ body { font: 15px/1.45 system-ui, sans-serif; color: #222; max-width: 60em; marg
 h1 { font-size: 1.5em; margin-bottom: 0; overflow-wrap: anywhere } h2 { font-size: 1.15em; margin: 1.8em 0 .5em }
 h2 small, p.sub, div.axis { color: #667; font-weight: 400 } h2 small { font-size: .8em }
 p.sub { margin-top: .2em; overflow-wrap: anywhere } div.axis { display: flex; justify-content: space-between }
+p.bad { color: #a32; font-weight: 600 }
 div.axis { font-size: .8em; font-variant-numeric: tabular-nums } div.wide { overflow-x: auto }
 table { border-collapse: collapse; width: 100% } th { text-align: left; color: #667; font-weight: 500 }
 td, th { padding: .2em 1em .2em 0; border-bottom: 1px solid #e4e4ea; vertical-align: middle }
@@ -26,7 +29,7 @@ td.name { max-width: 14em; overflow: hidden; text-overflow: ellipsis; white-spac
 svg { display: block; width: 100%; height: 10px; background: #eceef2; border-radius: 2px; fill: #3b7dd8 }
 svg.tall { height: 22px } svg.graph { height: 90px } svg line { stroke: #ffb48c; stroke-dasharray: 6 4 }
 @media (prefers-color-scheme: dark) { body { background: #1d1e22; color: #ddd } td, th { border-color: #333640 }
-svg { background: #2b2d34 } th, p.sub, h2 small, div.axis { color: #99a } }
+svg { background: #2b2d34 } th, p.sub, h2 small, div.axis { color: #99a } p.bad { color: #f2a093 } }
 """
 _SOLVE_NEEDS = 8  # tracks that Blender's camera solve needs on its keyframes
 
@@ -70,6 +73,7 @@ def render(
             f"<style>{_STYLE}</style></head><body>",
             f"<h1>{escape(session.name)}</h1>",
             f'<p class="sub">Tracking session {escape(session.id)}, report of {_readable(timestamp())}</p>',
+            _verdict(session, passes),
             f'<table class="facts">{rows}</table>',
             "<h2>Tracked frames</h2>",
             _strip(list(session.tracked_frames.ranges()), last, "tall"),
@@ -84,6 +88,17 @@ def render(
             "",
         )
     )
+
+
+def _verdict(session: TrackingSession, passes: Sequence[dict[str, Any]]) -> str:
+    """What is wrong with the result as a whole; empty if nothing is."""
+    lost = lost_passes(passes, session.tracked_frames)
+    counting = Counting(session.footage.start)
+    if not lost:
+        return ""
+    at = f"Lost at frame {counting.shown(lost[0].frame)}: no track was followed from there on."
+    words = at if len(lost) == 1 else f"{lost_words(lost, counting)}."
+    return f'<p class="bad">{escape(words)}</p>'
 
 
 def _readable(moment: str) -> str:

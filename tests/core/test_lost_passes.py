@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Passes that lost all their tracks before their end, and what makes up for it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tracking_sessions.core.catalogue import Entry, catalogue
+from tracking_sessions.core.counting import Counting
+from tracking_sessions.core.lost_passes import lost_passes, lost_words
+from tracking_sessions.core.model import SessionStatus
+from tracking_sessions.core.ranges import FrameRanges
+from tracking_sessions.core.session import TrackingSessionManager, export_session_report
+from tracking_sessions.core.storage import encode_document, read_document
+from tracking_sessions.tests.core.shots import FakeTracker, finish, make_session, start_markers, start_run
+
+
+def one(range: str, last: int, alive: int, outcome: str = "lost") -> dict[str, Any]:
+    return {"range": range, "last_frame": last, "alive": alive, "outcome": outcome}
+
+
+def found(tracked: str, *passes: dict[str, Any]) -> list[tuple[int, str]]:
+    return [(lost.frame, str(lost.missing)) for lost in lost_passes(passes, FrameRanges.parse(tracked))]
+
+
+@pytest.mark.parametrize(
+    ("tracked", "passes", "expected"),
+    [
+        ("1-20", [one("1-20", 20, 3, "complete")], []),
+        ("1-12", [one("1-20", 12, 0)], [(12, "12-20")]),
+        ("1-2", [one("1-20", 2, 0)], [(2, "2-20")]),  # in the very first step
+        ("1-20", [one("1-20", 20, 0, "complete")], [(20, "20")]),  # on the very last frame
+        ("8-20", [one("20-1", 8, 0)], [(8, "1-8")]),
+        ("1-12", [one("1-20", 12, 3, "paused")], []),  # it goes on
+        ("1-12", [one("5-20", 12, 0), one("5-1", 1, 3, "complete")], [(12, "12-20")]),  # both ways
+        ("3-12", [one("5-20", 12, 0), one("5-1", 3, 0)], [(12, "12-20"), (3, "1-3")]),
+        ("1-20", [one("1-20", 12, 0), one("12-20", 20, 3, "complete")], []),  # made good
+        ("1-20", [one("1-20", 12, 0), one("13-20", 20, 3, "complete")], []),
+        ("1-20", [one("1-20", 20, 3, "complete"), one("1-20", 12, 0)], []),  # one of the tracks only
+        ("1-16", [one("1-20", 12, 0), one("12-20", 16, 0)], [(16, "16-20")]),  # the farther one says it
+        ("1-16", [one("12-20", 16, 0), one("1-20", 12, 0)], [(16, "16-20")]),
+        ("1-16", [one("1-20", 12, 0), one("12-16", 16, 3, "complete")], [(12, "17-20")]),
+        ("1-2", [one("no range", 2, 0)], []),
+    ],
+)
+def test_a_pass_is_lost_until_another_covers_its_frames(
+    tracked: str, passes: list[dict[str, Any]], expected: list[tuple[int, str]]
+) -> None:
+    assert found(tracked, *passes) == expected
+
+
+def test_frames_are_told_in_the_numbers_that_people_see() -> None:
+    lost = lost_passes([one("5-20", 12, 0), one("5-1", 3, 0)], FrameRanges.parse("3-12"))
+    assert lost_words(lost, Counting(1001)) == (
+        "All tracks were lost at frame 1012 and at frame 1003: no track was followed on 1001 to 1003, 1012 to 1020"
+    )
+    assert lost_words([], Counting(1001)) == ""
+
+
+def lost_session(folder: Path, at: int = 4, start: int = 1) -> TrackingSessionManager:
+    """A session whose tracks are all lost on clip frame `at` of 6; `start` is the number of the first frame."""
+    session = make_session(folder)
+    tracker = FakeTracker(start_markers((1, 2, 3), 1), lost=dict.fromkeys((1, 2, 3), at))
+    finish(start_run(session, [(1, 6)], tracker))
+    state = read_document(session.path)
+    state["footage"]["start"] = start
+    session.path.write_bytes(encode_document(state, ".yaml"))
+    return TrackingSessionManager(session.path)
+
+
+def test_a_session_says_so_whoever_asks(tmp_path: Path) -> None:
+    session = lost_session(tmp_path, start=1001)
+    assert session.session.status is SessionStatus.TRACKING_COMPLETE  # as far as anything is to be gone on with
+    (entry,) = catalogue(tmp_path / "tracking_sessions")
+    assert isinstance(entry, Entry) and (entry.lost_at, entry.shown_lost_at) == (4, 1004)
+    report = export_session_report(session.path, tmp_path / "report.html").read_text("utf-8")
+    verdict = "Lost at frame 1004: no track was followed from there on."
+    assert verdict in report and report.index(verdict) < report.index("Footage")
+
+
+def test_a_report_of_a_whole_one_has_no_verdict(tmp_path: Path) -> None:
+    session = make_session(tmp_path)
+    finish(start_run(session, [(1, 6)]))
+    report = export_session_report(session.path, tmp_path / "report.html").read_text("utf-8")
+    assert "no track was followed" not in report

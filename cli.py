@@ -15,14 +15,16 @@ from collections.abc import Sequence
 from io import TextIOWrapper
 
 from .commands import batches, cleaning, sessions, tracking
-from .commands.arguments import Parser
-from .commands.batch_run import ShotsLeft
+from .commands.arguments import NotAllDone, Parser
 from .core.errors import FAILED, STOPPED, TrackingSessionError
 from .terminal import say
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run one command; returns the exit code: 0, 1 failed, 2 usage, 3 shot unusable, 75 stopped and to be resumed."""
+    """Run one command; returns the exit code.
+
+    0 done, 1 failed, 2 usage, 3 shot unusable or its tracks lost on the way, 75 stopped and to be resumed.
+    """
     _open_closed_streams()
     parser = _parser()
     try:
@@ -32,12 +34,11 @@ def main(arguments: Sequence[str]) -> int:
     try:
         lines: list[str] = options.run(options)
     except TrackingSessionError as error:
-        if isinstance(error, ShotsLeft):
-            _print(error.results)
+        unprinted = _print(error.results) if isinstance(error, NotAllDone) else 0
         say(f"{error}." if not str(error).endswith((".", "?", "!")) else str(error))
-        if getattr(options, "events", False):
+        if getattr(options, "events", False) and not isinstance(error, NotAllDone):
             _print([json.dumps({"event": "stopped", "kind": type(error).__name__, "error": str(error)})])
-        return error.exit_code
+        return unprinted or error.exit_code
     except KeyboardInterrupt:
         return STOPPED
     return _print(lines)
@@ -74,8 +75,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = Parser(
         prog="tracking_sessions",
         description="Motion tracking that is never lost: each tracked frame is recorded before the next one is begun.",
-        epilog="Exit codes: 0 done or nothing to do; 1 failed; 2 wrong use; 3 the shot cannot be used; "
-        "75 stopped, resume later.",
+        epilog="Exit codes: 0 done or nothing to do; 1 failed, or a batch has shots that are not tracked to their end; "
+        "2 wrong use; 3 the shot cannot be used, or all its tracks were lost before its end; 75 stopped, resume later.",
     )
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for part in (tracking, batches, sessions, cleaning):

@@ -6,15 +6,16 @@ from __future__ import annotations
 import argparse
 import difflib
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
 from ..core.catalogue import Entry, Unreadable, catalogue
-from ..core.errors import LeaseHeld, UsageError
+from ..core.errors import LeaseHeld, TrackingSessionError, UsageError
 from ..core.lease import LEASE_TIME
-from ..core.model import SESSION_ID
+from ..core.lost_passes import lost_fields, lost_passes
+from ..core.model import SESSION_ID, SessionStatus
 from ..core.session import SUFFIXES, TrackingSessionManager, load_session, session_files, sessions_folder
 from ..core.session_file import moment
 from ..terminal import can_ask, say, short
@@ -35,6 +36,15 @@ class Parser(argparse.ArgumentParser):
             hint = f"did you mean {close[0]}?" if close else f"there are {', '.join(options)}"
             self.error(f"{short(unknown[0])} is not known here: {hint}")
         return parsed, unknown
+
+
+class NotAllDone(TrackingSessionError):
+    """What was asked was done as far as it could be, and not all of it. `results` are printed all the same."""
+
+    def __init__(self, words: str, exit_code: int, results: Sequence[str]) -> None:
+        self.exit_code = exit_code
+        self.results = results
+        super().__init__(words)
 
 
 def command(
@@ -62,6 +72,24 @@ def add_session(parser: argparse.ArgumentParser, *, optional: bool = False) -> N
     add_root(parser)
 
 
+def add_db(parser: argparse.ArgumentParser, words: str = "") -> None:
+    words = words or "the ledger of batches, if it lies elsewhere (each batch in it keeps its own session folder)"
+    parser.add_argument("--db", metavar="FILE", type=Path, help=words)
+
+
+def add_status(parser: argparse.ArgumentParser, kinds: Sequence[str]) -> None:
+    words = f"only those that are {', '.join(kinds[:-1])} or {kinds[-1]}"
+    parser.add_argument("-s", "--status", choices=kinds, metavar="S", help=words)
+
+
+def add_limit(parser: argparse.ArgumentParser, noun: str) -> None:
+    parser.add_argument("-n", "--limit", type=positive, metavar="N", help=f"at most N {noun}")
+
+
+def add_force(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("-f", "--force", action="store_true", help="do not ask")
+
+
 def add_json(parser: argparse._ActionsContainer) -> None:
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
 
@@ -86,6 +114,7 @@ def described(manager: TrackingSessionManager) -> dict[str, Any]:
         "modified": session.modified,
         "owner": manager.owner,
         **manager.progress,
+        **lost_fields(lost_passes(manager.passes, session.tracked_frames), manager.counting),
         "status": INTERRUPTED if manager.is_interrupted else session.status.value,
     }
 
@@ -102,13 +131,19 @@ def described_entry(entry: Entry) -> dict[str, Any]:
         "modified": entry.modified,
         "owner": owner,
         **entry.progress,
+        "lost_at": entry.lost_at or None,
+        "shown_lost_at": entry.shown_lost_at if entry.lost_at else None,
         "status": INTERRUPTED if entry.is_working and not owner else entry.status,
     }
 
 
 def status_words(row: dict[str, Any]) -> str:
-    state = "" if row["state"] == "active" else f", {row['state']}"
-    return f"{row['status'].replace('_', ' ')}{state}"
+    """Status and state of a session; where all tracks were lost, tracking is over and not complete."""
+    said = [row["status"].replace("_", " ")]
+    if row["lost_at"] is not None:
+        said = said if row["status"] != SessionStatus.TRACKING_COMPLETE else []
+        said.append(f"lost at frame {row['shown_lost_at']}")
+    return ", ".join([*said, *([row["state"]] if row["state"] != "active" else [])])
 
 
 _UNITS = ((60, "second"), (60, "minute"), (24, "hour"), (7, "day"), (52, "week"), (0, "year"))

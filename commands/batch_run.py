@@ -18,21 +18,13 @@ from ..core.errors import FAILED, STOPPED, TrackingSessionError, UsageError
 from ..core.ledger import BatchRow, BatchStatus, Ledger, ShotRow, ShotStatus
 from ..core.manifest import read_shots
 from ..terminal import Signals, say, short
-from .arguments import root_of
-from .batch_view import Show, described_batch, owner_of, root_words, shots_words, summary
+from .arguments import NotAllDone, root_of
+from .batch_view import Show, described_batch, owner_of, shots_words, summary
+from .ledgers import checked_db, home_of, open_ledger, root_words, words_of
 from .unfinished import settle
 
 _LIMIT = 1000  # jobs, and crashes of a shot
 _SHOTS_SHOWN = 3  # for more, a message does not name the whole command
-
-
-class ShotsLeft(TrackingSessionError):
-    """A batch has ended, and not all of its shots are tracked. `results` are printed all the same."""
-
-    def __init__(self, words: str, exit_code: int, results: Sequence[str]) -> None:
-        self.exit_code = exit_code
-        self.results = results
-        super().__init__(words)
 
 
 def run(options: argparse.Namespace) -> list[str]:
@@ -46,15 +38,15 @@ def run(options: argparse.Namespace) -> list[str]:
         "settings": dict(options.settings) or None,
     }
     shots = read_shots(options.shots, {key: value for key, value in defaults.items() if value is not None})
-    root = root_of(options.root).absolute()
-    settle(root, shots, resume=options.resume, fresh=options.fresh)
+    checked_db(options, make=True)
+    settle(root_of(options.root).absolute(), shots, resume=options.resume, fresh=options.fresh)
     name = options.name or (Path(os.path.abspath(options.shots[0])).stem if len(options.shots) == 1 else "")
     config = {
         "jobs": min(options.jobs, _LIMIT),
         "crashes": min(options.crashes, _LIMIT),
         "command": _again(options) if len(options.shots) <= _SHOTS_SHOWN else [],
     }
-    with Ledger(root) as ledger:
+    with open_ledger(options, readonly=False, make=True) as ledger:
         batch = ledger.create(name, shots, config)
         say(f"Batch {batch.id}{f' “{short(name)}”' if name else ''}: {shots_words(len(shots))}, {_at_a_time(batch)}.")
         return _supervise(ledger, batch, options)
@@ -73,20 +65,20 @@ def _again(options: argparse.Namespace) -> list[str]:
 
 def resume(options: argparse.Namespace) -> list[str]:
     _check_tracker()
-    root = root_of(options.root).absolute()
-    with Ledger(root, readonly=True) as ledger:
+    with open_ledger(options) as ledger:
         batch = (
             ledger.batch(options.batch)
             if options.batch
-            else ledger.latest_unfinished(lambda batch: bool(owner_of(root, batch)))
+            else ledger.latest_unfinished(lambda batch: bool(owner_of(ledger, batch)))
         )
         if batch is None:
             return _nothing_to_resume(ledger, options)
         shots = ledger.shots(batch.id)
-    if batch.status is BatchStatus.COMPLETED:
-        raise UsageError(_completed_words(root, batch, shots))
-    with Ledger(root) as ledger:
-        if batch.status is BatchStatus.FAILED and not owner_of(root, batch.id):
+        home = home_of(ledger, batch, options)
+        if batch.status is BatchStatus.COMPLETED:
+            raise UsageError(_completed_words(ledger, batch, shots))
+    with Ledger(home, db=options.db) as ledger:
+        if batch.status is BatchStatus.FAILED and not owner_of(ledger, batch.id):
             count = ledger.put_back(batch.id, ShotStatus.FAILED)
             ledger.set_status(batch.id, BatchStatus.IN_PROGRESS)
             say(f"Batch {batch.id} had failed: trying {shots_words(count)} again, {_at_a_time(batch)}.")
@@ -94,7 +86,7 @@ def resume(options: argparse.Namespace) -> list[str]:
             done = {status: sum(shot.status is status for shot in shots) for status in ShotStatus}
             left = sum(not shot.status.is_final for shot in shots)
             words = f"{done[ShotStatus.COMPLETED]} of {shots_words(len(shots))} are done"
-            for status in (ShotStatus.SKIPPED, ShotStatus.FAILED):
+            for status in (ShotStatus.SKIPPED, ShotStatus.FAILED, ShotStatus.LOST):
                 words += f", {done[status]} {status}" if done[status] else ""
             say(f"Batch {batch.id}: {words}; going on with {left}, {_at_a_time(batch)}.")
         return _supervise(ledger, batch, options)
@@ -104,25 +96,28 @@ def _nothing_to_resume(ledger: Ledger, options: argparse.Namespace) -> list[str]
     newest = next(iter(ledger.batches()), None)
     hint = ""
     if newest is not None and newest.status is BatchStatus.FAILED:
-        hint = f" The latest one failed: try its shots again with: batch resume {newest.id}{root_words(ledger.root)}."
+        hint = f" The latest one failed: try its shots again with: batch resume {newest.id}{words_of(ledger)}."
     say(f"No batch is unfinished: there is nothing to resume.{hint}")
     return ["null"] if options.json else []
 
 
-def _completed_words(root: Path, batch: BatchRow, shots: Sequence[ShotRow]) -> str:
+def _completed_words(ledger: Ledger, batch: BatchRow, shots: Sequence[ShotRow]) -> str:
     """What to do in place of resuming it."""
     given = batch.config.get("command")
     words = shlex.join(map(str, given)) if isinstance(given, list) and given else "SHOT…"
     again = f"batch run {short(words, len(words))}"
+    place = root_words(Path(batch.root)) + words_of(ledger) if ledger.is_apart else words_of(ledger)
     bad = [shot for shot in shots if shot.status is not ShotStatus.COMPLETED]
     if not bad:
+        return f"Batch {batch.id} is completed: all its shots are done. To track them anew: {again} --fresh{place}"
+    if all(shot.status is ShotStatus.LOST for shot in bad):
         return (
-            f"Batch {batch.id} is completed: all its shots are done. To track them anew: "
-            f"{again} --fresh{root_words(root)}"
+            f"Batch {batch.id} is completed, though {_bad_words(bad)}. What was tracked of them is recorded; to track "
+            f"them anew with other settings or start positions: batch run SHOT… --fresh{place}"
         )
     return (
         f"Batch {batch.id} is completed, though {_bad_words(bad)}. Mend what is wrong with them, then: "
-        f"{again} --resume{root_words(root)} (what is done stays done)"
+        f"{again} --resume{place} (what is done stays done)"
     )
 
 
@@ -149,28 +144,29 @@ def _supervise(ledger: Ledger, batch: BatchRow, options: argparse.Namespace) -> 
 
 
 def _results(ledger: Ledger, batch: BatchRow, options: argparse.Namespace, ran: BatchView, stopped: str) -> list[str]:
-    """What is printed when a batch has ended. Raises ShotsLeft if not all of its shots are tracked."""
+    """What is printed when a batch has ended. Raises NotAllDone if not all of its shots are tracked."""
     shots = ledger.shots(batch.id)
-    bad = [shot for shot in shots if shot.status in (ShotStatus.FAILED, ShotStatus.SKIPPED)]
+    bad = [shot for shot in shots if shot.status.is_final and shot.status is not ShotStatus.COMPLETED]
     code = STOPPED if batch.is_unfinished else FAILED if bad else 0
     run = {"frames": ran.new_frames, "seconds": round(ran.seconds, 1), "exit_code": code}
     for shot in shots:
         ran.put(shot)
     document = described_batch(ledger, batch, ran) | {"run": run}
     results = [json.dumps(document, indent=1)] if options.json else summary(document)
-    go_on = f"batch resume {batch.id}{root_words(ledger.root)}"
+    go_on = f"batch resume {batch.id}{words_of(ledger)}"
     if batch.is_unfinished:
         why = f"{stopped.rstrip('.')}: stopped" if stopped else "Somebody else has the sessions of what is left"
-        raise ShotsLeft(f"{why}. Every frame so far is recorded; go on with: {go_on}", code, results)
+        raise NotAllDone(f"{why}. Every frame so far is recorded; go on with: {go_on}", code, results)
     if bad:
         again = f"; try again with: {go_on}" if batch.status is BatchStatus.FAILED else ""
-        raise ShotsLeft(f"{_bad_words(bad)}{again}", code, results)
+        raise NotAllDone(f"{_bad_words(bad)}{again}", code, results)
     return results
 
 
 def _bad_words(bad: Sequence[ShotRow]) -> str:
     said: list[str] = []
-    for status, verb in ((ShotStatus.FAILED, "failed"), (ShotStatus.SKIPPED, "skipped")):
+    verbs = {ShotStatus.FAILED: "failed", ShotStatus.SKIPPED: "skipped", ShotStatus.LOST: "lost all tracks on the way"}
+    for status, verb in verbs.items():
         names = [short(shot.spec.title) for shot in bad if shot.status is status]
         if names:
             more = f" and {len(names) - 5} more" if len(names) > 5 else ""

@@ -3,18 +3,16 @@
 
 from __future__ import annotations
 
-import shlex
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from ..core.batch import News, What
 from ..core.batch_view import BatchView, described_shot
 from ..core.errors import StorageFailed
 from ..core.lease import live_owner
-from ..core.ledger import BatchRow, BatchStatus, Ledger, ShotRow, ShotStatus, batch_folder
+from ..core.ledger import BatchRow, BatchStatus, Ledger, ShotRow, ShotStatus
 from ..terminal import Screen, columns_of, duration, fit, has_screen, say, short
 from .arguments import INTERRUPTED
 
@@ -30,6 +28,7 @@ _BECAME = {
     ShotStatus.COMPLETED: What.COMPLETED,
     ShotStatus.FAILED: What.FAILED,
     ShotStatus.SKIPPED: What.SKIPPED,
+    ShotStatus.LOST: What.LOST,
 }
 
 
@@ -122,6 +121,7 @@ class Show:
             ShotStatus.COMPLETED: "done",
             ShotStatus.FAILED: "failed",
             ShotStatus.SKIPPED: "skipped",
+            ShotStatus.LOST: "lost",
             ShotStatus.PROCESSING: "running",
             ShotStatus.PENDING: "to do",
         }
@@ -147,6 +147,7 @@ def _news_words(view: BatchView, news: News) -> str:
         What.COMPLETED: f"done: {frames_words(view, shot)}",
         What.FAILED: f"failed. {words}",
         What.SKIPPED: f"skipped. {words}",
+        What.LOST: f"lost. {words}; {frames_words(view, shot)}",
         What.RELEASED: f"stopped, to be gone on with later{'. ' if words else ''}{words}",
     }[news.what]
     return f"{short(shot.spec.title)}: {short(said, 1000).rstrip('.')}."
@@ -174,6 +175,7 @@ def _tracks(count: int) -> str:
 def shot_lines(shots: list[dict[str, Any]]) -> list[str]:
     """A table of shots, which are as `described_shot` gives them, and below each what is wrong with it."""
     digits = max((len(str(shot["number"])) for shot in shots), default=1)
+    words = max((len(_status_words(shot)) for shot in shots), default=0)
     widths = [columns_of(fit(shot["name"], _TITLE)) for shot in shots]
     width = max(widths, default=0)
     lines: list[str] = []
@@ -185,13 +187,20 @@ def shot_lines(shots: list[dict[str, Any]]) -> list[str]:
             facts.append(f"{shot['tracks_alive']} of {_tracks(shot['tracks'])} alive")
         if shot["seconds"] is not None:
             facts.append(duration(shot["seconds"]))
-        lines.append(f"{shot['number']:>{digits}}  {title}  {shot['status']:<10}  {', '.join(facts)}".rstrip())
+        lines.append(
+            f"{shot['number']:>{digits}}  {title}  {_status_words(shot):<{max(10, words)}}  {', '.join(facts)}".rstrip()
+        )
         indent = " " * (digits + 2)
         if shot["lost"]:
             lines.append(f"{indent}lost: {_lost_words(shot['lost'])}")
         if shot["error"]:
             lines.append(f"{indent}{short(shot['error'], 500)}")
     return lines
+
+
+def _status_words(shot: dict[str, Any]) -> str:
+    at = f" at frame {shot['shown_lost_at']}" if shot["lost_at"] is not None else ""
+    return f"{shot['status']}{at}" if shot["status"] == ShotStatus.LOST else str(shot["status"])
 
 
 def _lost_words(lost: dict[int, list[str]]) -> str:
@@ -204,27 +213,23 @@ def _lost_words(lost: dict[int, list[str]]) -> str:
     return ", ".join(said)
 
 
-def owner_of(root: Path, batch: str) -> str:
+def owner_of(ledger: Ledger, batch: str) -> str:
     """Who runs the batch, in words; empty if nobody does. Raises StorageFailed."""
-    folder = batch_folder(root, batch)
+    folder = ledger.folder(batch)
     try:
         return str(live_owner(folder) or "")
     except OSError as error:
         raise StorageFailed(folder, error) from error
 
 
-def root_words(root: Path) -> str:
-    """How the command that goes on names the session folder, if it has to."""
-    return "" if root == Path("tracking_sessions").absolute() else f" --root {shlex.quote(str(root))}"
-
-
-def described_head(root: Path, batch: BatchRow) -> dict[str, Any]:
-    owner = owner_of(root, batch.id)
+def described_head(ledger: Ledger, batch: BatchRow) -> dict[str, Any]:
+    owner = owner_of(ledger, batch.id)
     return {
         "id": batch.id,
         "name": batch.name,
         "status": INTERRUPTED if batch.status is BatchStatus.IN_PROGRESS and not owner else batch.status.value,
         "owner": owner,
+        "root": batch.root if ledger.is_apart else str(ledger.root),
         "created": batch.created,
         "modified": batch.modified,
     }
@@ -234,7 +239,7 @@ def described_batch(ledger: Ledger, batch: BatchRow, view: BatchView) -> dict[st
     """All that is known of a batch, for a program to read."""
     shots = [described_shot(view, shot) for _, shot in sorted(view.shots.items())]
     return {
-        **described_head(ledger.root, batch),
+        **described_head(ledger, batch),
         "config": batch.config,
         "counts": {status.value: view.counts[status] for status in ShotStatus},
         "tracked_frames": sum(shot["tracked_frames"] for shot in shots),

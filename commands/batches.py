@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The commands for batches of shots: `batch run`, `resume`, `list` and `info`."""
+"""The commands for batches of shots: `batch run`, `resume`, `list`, `info`, `delete` and `clean`."""
 
 from __future__ import annotations
 
@@ -13,12 +13,14 @@ from ..core.batch import CRASHES
 from ..core.batch_view import BatchView
 from ..core.ledger import BatchRow, BatchStatus, Ledger, ShotStatus
 from ..terminal import Signals, say, short
-from . import batch_run
-from .arguments import add_json, add_root, command, positive, root_of
-from .batch_view import Show, described_batch, described_head, owner_of, root_words, shots_words, summary
+from . import batch_cleaning, batch_run
+from .arguments import INTERRUPTED, add_db, add_json, add_limit, add_root, add_status, command, positive
+from .batch_view import Show, described_batch, described_head, owner_of, shots_words, summary
+from .ledgers import open_ledger, words_of
 from .tracking import add_settings
 
 _FOLLOW_INTERVAL = 0.5  # seconds between two looks at the ledger
+_KINDS = [INTERRUPTED, *(status.value for status in BatchStatus)]
 
 
 def add_commands(commands: Any) -> None:
@@ -42,6 +44,7 @@ def add_commands(commands: Any) -> None:
         "YAML, JSON or CSV with footage, name, clip, start, end, range, direction, detect, tracks, settings",
     )
     add_root(one)
+    add_db(one, "keep the ledger of the batch there and not in the session folder; made if it is missing")
     one.add_argument("--name", default="", help="a name for the batch (default: that of what it is read from)")
     one.add_argument("--jobs", type=positive, default=1, metavar="N", help="how many shots at a time (default: 1)")
     one.add_argument(
@@ -72,8 +75,11 @@ def add_commands(commands: Any) -> None:
     )
     _add_batch(one, "the latest unfinished one")
 
-    one = command(parts, "list", _list, "list the batches, newest first", "batch list --json")
+    one = command(parts, "list", _list, "list the batches, newest first", "batch list --status interrupted")
     add_root(one)
+    add_db(one)
+    add_status(one, _KINDS)
+    add_limit(one, "batches")
     add_json(one)
 
     words = "show how far a batch is, and what is wrong with its shots"
@@ -81,32 +87,38 @@ def add_commands(commands: Any) -> None:
     _add_batch(one, "the latest one")
     one.add_argument("--follow", action="store_true", help="watch it until it ends, or until Ctrl+C")
 
+    batch_cleaning.add_commands(parts)
+
 
 def _add_batch(parser: argparse.ArgumentParser, default: str) -> None:
     parser.add_argument(
         "batch", metavar="BATCH", nargs="?", help=f"its id, or the beginning of it (default: {default})"
     )
     add_root(parser)
+    add_db(parser)
     add_json(parser)
 
 
 def _list(options: argparse.Namespace) -> list[str]:
-    root = root_of(options.root).absolute()
     rows: list[dict[str, Any]] = []
-    with Ledger(root, readonly=True) as ledger:
+    with open_ledger(options) as ledger:
+        where = ledger.path if ledger.is_apart else ledger.root
         for batch in ledger.batches():
+            row = described_head(ledger, batch)
+            if options.status not in (None, row["status"]):
+                continue
             counts = ledger.counts(batch.id)
-            rows.append(
-                {**described_head(root, batch), "counts": {status.value: counts[status] for status in ShotStatus}}
-            )
+            rows.append({**row, "counts": {status.value: counts[status] for status in ShotStatus}})
+            if len(rows) == options.limit:
+                break
     if options.json:
         return [json.dumps(rows, indent=1)]
     if not rows:
-        say(f"There are no batches in {root}.")
+        say(f"There are no such batches in {where}." if options.status else f"There are no batches in {where}.")
     lines: list[str] = []
     for row in rows:
         counts = row["counts"]
-        bad = "".join(f", {counts[status]} {status}" for status in ("failed", "skipped") if counts[status])
+        bad = "".join(f", {counts[status]} {status}" for status in ("failed", "skipped", "lost") if counts[status])
         lines.append(
             f"{row['id']}  {row['created']}  {row['status'].replace('_', ' '):<11}  "
             f"{counts['completed']} of {shots_words(sum(counts.values()))} done{bad}  {short(row['name'])}".rstrip()
@@ -116,16 +128,16 @@ def _list(options: argparse.Namespace) -> list[str]:
 
 
 def _info(options: argparse.Namespace) -> list[str]:
-    root = root_of(options.root).absolute()
-    with Ledger(root, readonly=True) as ledger:
+    with open_ledger(options) as ledger:
         batch = ledger.batch(options.batch) if options.batch else next(iter(ledger.batches()), None)
         if batch is None:
-            say(f"There are no batches in {root}.")
+            say(f"There are no batches in {ledger.path if ledger.is_apart else ledger.root}.")
             return ["null"] if options.json else []
         if options.follow:
             _follow(ledger, batch)
             batch = ledger.batch(batch.id)
-        document = described_batch(ledger, batch, BatchView(root, ledger.shots(batch.id)))
+        document = described_batch(ledger, batch, BatchView(Path(batch.root), ledger.shots(batch.id)))
+        place = words_of(ledger)
     if options.json:
         return [json.dumps(document, indent=1)]
     facts = [
@@ -138,25 +150,25 @@ def _info(options: argparse.Namespace) -> list[str]:
     return [
         *(f"{name + ':':<10}{value}".rstrip() for name, value in facts),
         *summary(document),
-        f"Next:     {_advice(root, document)}",
+        f"Next:     {_advice(document, place)}",
     ]
 
 
-def _advice(root: Path, document: dict[str, Any]) -> str:
+def _advice(document: dict[str, Any], place: str) -> str:
     if document["owner"]:
-        return f"wait, or watch it with: batch info {document['id']} --follow{root_words(root)}"
+        return f"wait, or watch it with: batch info {document['id']} --follow{place}"
     if document["status"] == BatchStatus.COMPLETED:
         return (
             "nothing to do" if document["counts"]["completed"] == len(document["shots"]) else "see what is wrong above"
         )
-    return f"go on with: batch resume {document['id']}{root_words(root)}"
+    return f"go on with: batch resume {document['id']}{place}"
 
 
 def _follow(ledger: Ledger, batch: BatchRow) -> None:
     """Show how far the batch is until nobody runs it any more, or until a signal."""
-    view = BatchView(ledger.root, ledger.shots(batch.id))
+    view = BatchView(Path(batch.root), ledger.shots(batch.id))
     with Signals() as signals, Show(view) as show:
-        while not signals.name and owner_of(ledger.root, batch.id):
+        while not signals.name and owner_of(ledger, batch.id):
             began = time.monotonic()
             for shot in ledger.shots(batch.id):
                 show.put(shot)

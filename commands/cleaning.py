@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The commands that decide what becomes of sessions."""
+"""The commands that decide what becomes of sessions and batches."""
 
 from __future__ import annotations
 
@@ -14,7 +14,17 @@ from typing import Any, NamedTuple
 
 from ..core.batch_deletion import OldBatch, delete_batches, find_old_batches
 from ..core.catalogue import Entry, Unreadable, catalogue
-from ..core.deletion import Deleted, batch_of, bytes_freed, delete_files, delete_old, find_old, is_session
+from ..core.deletion import (
+    Deleted,
+    Need,
+    batch_of,
+    bytes_freed,
+    delete_files,
+    delete_old,
+    find_old,
+    is_session,
+    needed_sessions,
+)
 from ..core.errors import (
     LeaseHeld,
     LedgerBusy,
@@ -25,12 +35,14 @@ from ..core.errors import (
     UsageError,
 )
 from ..core.lease import live_owner
-from ..core.ledger import Ledger, ledger_path
+from ..core.ledger import ledger_path
 from ..core.model import SessionState, SessionStatus, TrackingSession
 from ..core.session import TrackingSessionManager
 from ..terminal import say, short
 from .arguments import (
     INTERRUPTED,
+    add_db,
+    add_force,
     add_json,
     add_root,
     add_session,
@@ -39,6 +51,7 @@ from .arguments import (
     command,
     count_words,
     described,
+    described_entry,
     find,
     find_file,
     patiently,
@@ -46,7 +59,7 @@ from .arguments import (
     size_words,
     status_words,
 )
-from .batch_view import root_words
+from .ledgers import checked_db, open_ledger, place_words
 
 SHOWN = 20  # sessions and batches in a question
 SHOWN_LEFT = 3  # sessions that are left alone for the same reason
@@ -58,22 +71,13 @@ _UNSURE = "possibly needed by a batch; delete one all the same with: delete SESS
 def add_commands(commands: Any) -> None:
     words = "delete sessions in which nothing has happened for long, and batches that ended as long ago"
     one = command(commands, "clean", _clean, words, "clean --older-than 2w --dry-run")
-    one.add_argument(
-        "--older-than",
-        metavar="AGE",
-        type=_age,
-        required=True,
-        help="how long nothing may have happened: days, weeks or months of 30 days, as 7d, 2w or 1m",
-    )
-    one.add_argument("--dry-run", action="store_true", help="delete nothing, only say what it would be")
-    _add_force(one)
-    add_root(one)
-    add_json(one)
+    add_cleaning(one)
 
     words = "delete a session, also one that cannot be read, and what belongs to it"
     one = command(commands, "delete", _delete, words, "delete 20260131-101500-5f0c2d1e")
     add_session(one)
-    _add_force(one)
+    add_db(one, "a ledger of batches that lies elsewhere, to ask as well whether a batch needs the session")
+    add_force(one)
     add_json(one)
 
     words = "set a session aside: it is kept, and no longer in the way of another one of its footage"
@@ -87,8 +91,19 @@ def add_commands(commands: Any) -> None:
     add_json(one)
 
 
-def _add_force(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--force", action="store_true", help="do not ask")
+def add_cleaning(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--older-than",
+        metavar="AGE",
+        type=_age,
+        required=True,
+        help="how long nothing may have happened: days, weeks or months of 30 days, as 7d, 2w or 1m",
+    )
+    parser.add_argument("--dry-run", action="store_true", help="delete nothing, only say what it would be")
+    add_force(parser)
+    add_root(parser)
+    add_db(parser)
+    add_json(parser)
 
 
 def _age(text: str) -> timedelta:
@@ -111,22 +126,28 @@ class _Found(NamedTuple):
 
 def _clean(options: argparse.Namespace) -> list[str]:
     root = root_of(options.root).absolute()
-    entries = catalogue(root, say)
+    return clean(options, root, catalogue(root, say))
+
+
+def clean(options: argparse.Namespace, root: Path, entries: Sequence[Entry | Unreadable] | None) -> list[str]:
+    """Delete what is old of the sessions `entries` under `root` and of its batches; without them of all batches."""
+    db = checked_db(options)
     try:
         limit = datetime.now(UTC) - options.older_than
     except OverflowError:  # before the beginning of time
         limit = datetime.min.replace(tzinfo=UTC)
-    found = _found(root, entries, limit)
-    freed = bytes_freed(root, found.sessions, entries) + sum(one.size for one in found.batches)
+    found = _found(options, root, entries, limit)
+    freed = bytes_freed(root, found.sessions, entries or ()) + sum(one.size for one in found.batches)
     if not found.sessions and not found.batches:
-        say(f"{'There' if found.left else 'No session and no batch is that old: there'} is nothing to clean.")
+        what = "No batch" if entries is None else "No session and no batch"
+        say(f"{'There' if found.left else f'{what} is that old: there'} is nothing to clean.")
     elif not options.dry_run:
         what = f"{_count(found)} ({size_words(freed)})"
         lines = _lines(found)
         shown = [*lines[:SHOWN], *["…"] * (len(lines) > SHOWN)]
         instead = f"This would delete {what}: see which with --dry-run, and delete them with --force"
         if options.force or agreed(f"Delete {what}?", instead, shown):
-            found, freed = _deleted(root, found, limit)
+            found, freed = _deleted(root, db, found, limit)
         else:
             say("Nothing was deleted.")
             found, freed = _Found([], [], found.left), 0
@@ -138,16 +159,20 @@ def _clean(options: argparse.Namespace) -> list[str]:
     return [*_lines(found), total] if found.sessions or found.batches else []
 
 
-def _found(root: Path, entries: Sequence[Entry | Unreadable], limit: datetime) -> _Found:
+def _found(
+    options: argparse.Namespace, root: Path, entries: Sequence[Entry | Unreadable] | None, limit: datetime
+) -> _Found:
     try:
-        with Ledger(root, readonly=True) as ledger:
-            needed = {session: _needs(root, batch) for session, batch in ledger.needed().items()}
-            batches, owned = find_old_batches(ledger, limit)
+        needed = needed_sessions(root, options.db) if entries is not None else {}
+        with open_ledger(options) as ledger:
+            batches, owned = find_old_batches(ledger, limit, home=root if entries is not None else None)
     except (LedgerUnreadable, LedgerBusy, StorageFailed) as error:
+        if entries is None:
+            raise
         unsure, left = find_old(entries, limit, {})
         left += [(one.path, _UNSURE) for one in unsure]
-        return _Found([], [], [*_named(left), ("Each batch", ledger_path(root), str(error))])
-    sessions, left = find_old(entries, limit, needed)
+        return _Found([], [], [*_named(left), ("Each batch", options.db or ledger_path(root), str(error))])
+    sessions, left = find_old(entries or (), limit, {session: _needs(root, need) for session, need in needed.items()})
     return _Found(sessions, batches, [*_named(left), *_named(owned, "Batch ")])
 
 
@@ -155,19 +180,19 @@ def _named(left: Iterable[tuple[Path, str]], kind: str = "") -> list[tuple[str, 
     return [(f"{kind}{path.stem}", path, reason) for path, reason in left]
 
 
-def _needs(root: Path, batch: str) -> str:
-    return f"needed by batch {batch}; go on with: batch resume {batch}{root_words(root)}"
+def _needs(root: Path, need: Need) -> str:
+    place = place_words(root, None if need.ledger == ledger_path(root) else need.ledger)
+    return f"needed by batch {need.batch}; go on with: batch resume {need.batch}{place}"
 
 
-def _deleted(root: Path, found: _Found, limit: datetime) -> tuple[_Found, int]:
+def _deleted(root: Path, db: Path | None, found: _Found, limit: datetime) -> tuple[_Found, int]:
     """What of it was deleted, and how many bytes that freed; the others are left alone. Raises TrackingSessionError."""
-    with Ledger(root, readonly=True) as ledger:
-        needed = ledger.needed()  # anew: the question may have stood there for long
+    needed = needed_sessions(root, db) if found.sessions else {}  # anew: the question may have stood there for long
     left = [(one.path, _needs(root, needed[one.id])) for one in found.sessions if one.id in needed]
     sessions, batches = Deleted[Entry](), Deleted[OldBatch]()
     try:
         delete_old(root, [one for one in found.sessions if one.id not in needed], limit, sessions)
-        delete_batches(root, found.batches, batches)  # last: on a full disk the ledger needs the room
+        delete_batches(root, found.batches, batches, db=db)  # last: on a full disk the ledger needs the room
     except TrackingSessionError:
         count, freed = _count(_Found(sessions.gone, batches.gone, [])), sessions.freed + batches.freed
         say(f"{count} deleted, which freed {size_words(freed)}; the others are left.")
@@ -210,7 +235,7 @@ def _count(found: _Found) -> str:
 def _lines(found: _Found) -> list[str]:
     lines: list[str] = []
     for one in found.sessions:
-        words = status_words({"status": _status(one), "state": one.state})
+        words = status_words({**described_entry(one), "status": _status(one)})
         lines.append(_line(one, f"{words}  {short(one.name)}"))
     for one in found.batches:
         words = f"batch, {one.status}  {short(one.name)}".rstrip() if one.status else "what is left of a batch"
@@ -227,6 +252,7 @@ def _status(one: Entry) -> str:
 
 
 def _delete(options: argparse.Namespace) -> list[str]:
+    db = checked_db(options)
     path = find_file(options.session, root_of(options.root)).absolute()
     if not is_session(path):
         raise UsageError(f"{path} is no session: name the file or the id of one")
@@ -239,7 +265,7 @@ def _delete(options: argparse.Namespace) -> list[str]:
     owner = live_owner(path.with_suffix(""))
     if owner is not None and owner.host == platform.node():
         raise LeaseHeld(str(owner))
-    need = _need(path)
+    need = _need(path, db)
     instead = f"This would delete {what}: run it again with --force"
     if need:
         instead = f"This would delete {what}. {need}. To delete it all the same: --force"
@@ -254,13 +280,13 @@ def _delete(options: argparse.Namespace) -> list[str]:
     return [f"Deleted {path.stem}, which freed {size_words(freed)}."]
 
 
-def _need(path: Path) -> str:
+def _need(path: Path, db: Path | None) -> str:
     """Which batch needs the session, in words, or why that is not known; empty if none does."""
     try:
-        batch = batch_of(path)
+        need = batch_of(path, db)
     except (LedgerUnreadable, LedgerBusy, StorageFailed) as error:
         return f"Whether a batch needs it is not known: {error}"
-    return f"It is {_needs(path.parent.parent, batch)}" if batch else ""
+    return f"It is {_needs(path.parent.parent, need)}" if need else ""
 
 
 # discard and commit

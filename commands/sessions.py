@@ -19,8 +19,10 @@ from ..terminal import say, short
 from .arguments import (
     INTERRUPTED,
     add_json,
+    add_limit,
     add_root,
     add_session,
+    add_status,
     age,
     command,
     count_words,
@@ -28,22 +30,20 @@ from .arguments import (
     described_entry,
     find,
     find_file,
-    positive,
     root_of,
     status_words,
 )
 
+LOST = "lost"
 LOST_SHOWN = 20  # frames on which tracks were lost; JSON has all that are kept
-_KINDS = [INTERRUPTED, *(status.value for status in SessionStatus), "committed", "discarded"]
+_KINDS = [INTERRUPTED, *(status.value for status in SessionStatus), LOST, "committed", "discarded"]
 
 
 def add_commands(commands: Any) -> None:
     one = command(commands, "list", _list, "list the sessions, newest first", "list --status interrupted")
     add_root(one)
-    one.add_argument(
-        "--status", choices=_KINDS, metavar="S", help=f"only those that are {', '.join(_KINDS[:-1])} or {_KINDS[-1]}"
-    )
-    one.add_argument("--limit", type=positive, metavar="N", help="at most N sessions")
+    add_status(one, _KINDS)
+    add_limit(one, "sessions")
     add_json(one)
 
     one = command(commands, "info", _info, "show what a session has recorded", "info 20260131-101500-5f0c2d1e --frames")
@@ -97,7 +97,8 @@ def _list(options: argparse.Namespace) -> list[str]:
         except (SessionUnreadable, JournalDamaged) as error:
             say(str(error))
             continue
-        if options.status in (None, row["status"], row["state"]):
+        is_lost = row["lost_at"] is not None
+        if options.status in (None, row["status"], row["state"]) or (is_lost and options.status == LOST):
             rows.append(row)
         if options.limit and len(rows) >= options.limit:
             break
@@ -158,10 +159,11 @@ def _info(options: argparse.Namespace) -> list[str]:
 
 
 def _told(row: dict[str, Any]) -> list[str]:
+    state = f" ({row['state']})" if row["state"] != "active" else ""
     facts = [
         ("Session", row["id"]),
         ("Name", short(row["name"], 200)),
-        ("Status", row["status"].replace("_", " ") + (f" ({row['state']})" if row["state"] != "active" else "")),
+        ("Status", status_words({**row, "state": "active"}) + state),
         ("Owner", row["owner"] or "nobody"),
         ("Footage", short(row["footage"], 200)),
         ("Frames", f"{row['tracked_frames']} of {row['total_frames']} tracked: {row['ranges'] or 'none'}"),
@@ -225,6 +227,8 @@ def _advice(row: dict[str, Any], footage: Path) -> str:
         return "begin it with: track --resume"
     if row["status"] == SessionStatus.FAILED:
         return "see what failed, then start anew with: track --fresh"
+    if row["lost_at"] is not None:
+        return f"look at the picture there, and track the rest with: track --start {row['shown_lost_at']}"
     return "nothing to do"
 
 

@@ -6,14 +6,17 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, TextIO
 
-from ..core.errors import TrackingSessionError, UnfinishedSession
+from ..core.errors import UNUSABLE, TrackingSessionError, UnfinishedSession
+from ..core.lost_passes import LostPass, lost_passes, lost_words
+from ..core.model import Outcome
 from ..terminal import Signals, drive, quiet_blender, say, short
-from .arguments import add_json, add_session, command, described, find, latest, root_of
+from .arguments import NotAllDone, add_json, add_session, command, described, find, latest, root_of
 from .unfinished import decide
 
 if TYPE_CHECKING:
@@ -177,12 +180,23 @@ def _headless() -> ModuleType:
 
 
 def _outcome(result: Result, options: argparse.Namespace) -> list[str]:
+    """What is printed of it. Raises NotAllDone if all tracks were lost before the end of what was asked."""
+    manager = result.session
+    lost = lost_passes(manager.passes, manager.session.tracked_frames)
+    lines = _outcome_lines(result, lost, options)
+    if lost:
+        words = f"{lost_words(lost, manager.counting)}; what was tracked is recorded"
+        raise NotAllDone(f"{words}. Look at the picture there, and track the rest with --start", UNUSABLE, lines)
+    return lines
+
+
+def _outcome_lines(result: Result, lost: Sequence[LostPass], options: argparse.Namespace) -> list[str]:
     manager = result.session
     last = manager.passes[-1]
     if options.json or options.events:
         row = described(manager) | {
             "frames": result.frames,
-            "outcome": last["outcome"],
+            "outcome": (Outcome.LOST if lost else Outcome.COMPLETE).value,
             "last_frame": last["last_frame"],
             "tracks": last["tracks"],
             "tracks_alive": last["alive"],
@@ -190,14 +204,14 @@ def _outcome(result: Result, options: argparse.Namespace) -> list[str]:
         }
         return [json.dumps(row, indent=1) if options.json else json.dumps({"event": "done", **row})]
     progress = manager.progress
+    reached = manager.counting.shown(last["last_frame"])
     recorded = f"{progress['tracked_frames']} of {progress['total_frames']}"
     lines = [
         f"Tracked {result.frames} frames; {recorded} are recorded."
         if result.frames
         else f"Nothing to do: {recorded} frames are recorded.",
-        f"All tracks were lost at frame {last['last_frame']}."
-        if last["outcome"] == "lost"
-        else f"{last['alive']} of {last['tracks']} tracks were followed to frame {last['last_frame']}.",
+        *(f"All tracks were lost at frame {manager.counting.shown(one.frame)}." for one in lost),
+        *([f"{last['alive']} of {last['tracks']} tracks were followed to frame {reached}."] * bool(last["alive"])),
         f"Session {manager.session.id} in {manager.path.parent.parent}",
     ]
     return [*lines, f"Saved {result.saved}"] if result.saved else lines

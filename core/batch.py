@@ -15,7 +15,9 @@ from typing import NamedTuple
 from .children import Child, wait
 from .errors import STOPPED, UNUSABLE, BatchRuns, JournalDamaged, LeaseHeld, SessionUnreadable
 from .lease import LEASE_TIME, Lease, live_owner
-from .ledger import BatchRow, BatchStatus, Ledger, ShotRow, ShotStatus, batch_folder, final_status
+from .ledger import BatchRow, BatchStatus, Ledger, ShotRow, ShotStatus, final_status
+from .ledger_places import note_ledger
+from .lost_passes import lost_passes, lost_words
 from .manager import TrackingSessionManager
 from .model import SessionStatus, timestamp
 from .session import load_session, sessions_folder
@@ -40,6 +42,7 @@ class What(StrEnum):
     COMPLETED = "completed"
     FAILED = "failed"
     SKIPPED = "skipped"
+    LOST = "lost"  # all its tracks, before the end
     RELEASED = "released"  # to be gone on with by the next supervisor
 
 
@@ -89,8 +92,8 @@ class Supervisor:
         """`command` gives the command line that tracks a shot, or goes on with its session if that has been begun.
 
         The process prints events (`children.Child`): `begun` with the path of the `session` and how many
-        `tracked_frames` it had, `stopped` with the `kind` of the error and the `error` in words. `tell` is told what
-        happens.
+        `tracked_frames` it had, `stopped` with the `kind` of the error and the `error` in words, and `done` with the
+        `id` of the session, also if its tracks were all lost on the way. `tell` is told what happens.
         """
         self.running: list[Running] = []
         self._ledger = ledger
@@ -99,7 +102,7 @@ class Supervisor:
         self._tell = tell
         self._jobs = jobs
         self._crashes = crashes
-        self._folder = batch_folder(ledger.root, batch.id)
+        self._folder = ledger.folder(batch.id)
         self._waiting: list[tuple[float, ShotRow]] = []  # for whoever has their sessions, and when to try again
         self._held: set[int] = set()  # shots that had to wait once
         self._alone_since: float | None = None  # since when nothing else was left to do
@@ -143,6 +146,8 @@ class Supervisor:
     @contextmanager
     def _owned(self) -> Generator[Lease]:
         make_folder(self._folder)
+        if self._ledger.is_apart:  # whoever deletes sessions there has to know whom to ask
+            note_ledger(self._folder, self._ledger.path)
         try:
             try:
                 lease = Lease.take(self._folder, timestamp())
@@ -187,7 +192,7 @@ class Supervisor:
 
     def _is_live(self, batch: str) -> bool:
         try:
-            return live_owner(batch_folder(self._ledger.root, batch)) is not None
+            return live_owner(self._ledger.folder(batch)) is not None
         except OSError:
             return False
 
@@ -204,7 +209,7 @@ class Supervisor:
     def _begin(self, shot: ShotRow, what: What) -> None:
         manager = self._session_of(shot)
         if manager is not None and manager.session.status is SessionStatus.TRACKING_COMPLETE:
-            self._tell(News(What.DONE_BEFORE, self._ledger.finish(shot, ShotStatus.COMPLETED)))
+            self._done(shot, What.DONE_BEFORE)
             return
         begun = manager.path if manager is not None and manager.passes and _has_footage(manager) else None
         child = Child(self._command(shot, begun), self._folder / str(shot.number))
@@ -238,10 +243,10 @@ class Supervisor:
     def _ended(self, one: Running, code: int) -> None:
         said = one.child.events.get("stopped", {})
         kind, words = str(said.get("kind", "")), str(said.get("error", ""))
-        if code == 0:
-            done = one.child.events.get("done", {}).get("id")
-            shot = self._ledger.note_session(one.shot, done) if isinstance(done, str) else one.shot
-            self._tell(News(What.COMPLETED, self._ledger.finish(shot, ShotStatus.COMPLETED)))
+        done = one.child.events.get("done")
+        if code == 0 or (code == UNUSABLE and done is not None):
+            id = (done or {}).get("id")
+            self._done(self._ledger.note_session(one.shot, id) if isinstance(id, str) else one.shot, What.COMPLETED)
         elif code == UNUSABLE:
             self._tell(News(What.SKIPPED, self._ledger.finish(one.shot, ShotStatus.SKIPPED, words), words))
         elif code == STOPPED and kind in ("LeaseHeld", "LeaseLost") and not self.stopping:
@@ -255,6 +260,20 @@ class Supervisor:
             self._tell(News(What.FAILED, self._ledger.finish(one.shot, ShotStatus.FAILED, words), words))
         else:
             self._crashed(one, code)
+
+    def _done(self, shot: ShotRow, what: What) -> None:
+        """The shot was tracked as far as it goes; its session says how far that is."""
+        manager = self._session_of(shot)
+        if manager is None:
+            words = f"Its session {shot.session} cannot be read: see what is wrong with: info {shot.session}"
+            words = words if shot.session else "It ended without saying in which session it was tracked"
+            self._tell(News(What.FAILED, self._ledger.finish(shot, ShotStatus.FAILED, words), words))
+            return
+        words = lost_words(lost_passes(manager.passes, manager.session.tracked_frames), manager.counting)
+        if words:
+            self._tell(News(What.LOST, self._ledger.finish(shot, ShotStatus.LOST, words), words))
+        else:
+            self._tell(News(what, self._ledger.finish(shot, ShotStatus.COMPLETED)))
 
     def _crashed(self, one: Running, code: int) -> None:
         now = _progress(self._session_of(one.shot))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Deleting batches that have ended: their rows in the ledger, and the folders with what their shots have printed.
+"""Deleting batches: their rows in the ledger, and the folders with what their shots have printed. The sessions stay.
 
 The rows go first, all at once: a batch is there or it is not, whenever a process is killed. A folder whose batch the
 ledger does not know is what such a process has left, and counts as old like a batch.
@@ -18,7 +18,8 @@ from typing import NamedTuple
 from .deletion import Deleted, is_folder, owned
 from .errors import LeaseHeld, LedgerBusy, LedgerUnreadable, StorageFailed
 from .lease import live_owner
-from .ledger import Ledger, batch_folder
+from .ledger import BatchRow, Ledger, batch_folder
+from .ledger_places import NOTE, ledger_path, noted_ledger
 from .model import SESSION_ID
 from .session_file import moment
 
@@ -36,24 +37,27 @@ class OldBatch(NamedTuple):
     size: int  # bytes of its folder
 
 
-def find_old_batches(ledger: Ledger, limit: datetime) -> tuple[list[OldBatch], list[tuple[Path, str]]]:
+def find_old_batches(
+    ledger: Ledger, limit: datetime, *, home: Path | None = None
+) -> tuple[list[OldBatch], list[tuple[Path, str]]]:
     """The batches that ended before `limit`, newest first, and those of them to be left alone, each with the reason.
 
-    Raises StorageFailed and what the ledger raises.
+    With `home` only those of that session folder, of all that a ledger may serve. Raises StorageFailed and what the
+    ledger raises.
     """
-    folders = _folders(ledger.root)  # before the ledger is read: a batch has its rows earlier than its folder
+    folders = _folders(ledger)  # before the ledger is read: a batch has its rows earlier than its folder
     found: list[OldBatch] = []
     for batch in ledger.batches():
         ended = moment(batch.modified)
-        if not batch.is_unfinished and ended is not None and ended < limit:
-            size = _size(_ours(folders[batch.id])) if batch.id in folders else 0
-            found.append(OldBatch(batch.id, batch.name, batch.status.value, batch.modified, size))
+        is_wanted = home is None or os.path.realpath(home) == batch.root
+        if is_wanted and not batch.is_unfinished and ended is not None and ended < limit:
+            found.append(described(ledger, batch))
         folders.pop(batch.id, None)
     found += filter(None, (_leftover(folder, limit) for _, folder in sorted(folders.items(), reverse=True)))
     old: list[OldBatch] = []
     left: list[tuple[Path, str]] = []
     for one in found:
-        folder = batch_folder(ledger.root, one.id)
+        folder = ledger.folder(one.id)
         try:
             owner = live_owner(folder)
         except OSError as error:
@@ -63,6 +67,13 @@ def find_old_batches(ledger: Ledger, limit: datetime) -> tuple[list[OldBatch], l
         else:
             old.append(one)
     return old, left
+
+
+def described(ledger: Ledger, batch: BatchRow) -> OldBatch:
+    """A batch of the ledger, with the size of its folder."""
+    folder = ledger.folder(batch.id)
+    size = _size(_ours(folder)) if _is_there(folder) else 0
+    return OldBatch(batch.id, batch.name, batch.status.value, batch.modified, size)
 
 
 def _leftover(folder: Path, limit: datetime) -> OldBatch | None:
@@ -80,18 +91,18 @@ def _leftover(folder: Path, limit: datetime) -> OldBatch | None:
     return OldBatch(folder.name, "", "", modified, _size(ours))
 
 
-def delete_batches(root: Path, old: Sequence[OldBatch], done: Deleted[OldBatch]) -> None:
+def delete_batches(root: Path, old: Sequence[OldBatch], done: Deleted[OldBatch], *, db: Path | None = None) -> None:
     """Delete those of the batches `old` of the session folder `root` that nobody has gone on with since.
 
-    They are left alone if the ledger cannot be used. Raises StorageFailed.
+    `db` is their ledger, if it lies elsewhere. They are left alone if the ledger cannot be used. Raises StorageFailed.
     """
     rest = list(old)
     try:
-        with Ledger(root) if any(one.status for one in old) else nullcontext() as ledger:
+        with Ledger(root, db=db, readonly=not any(one.status for one in old)) as ledger:
             while rest:
-                one, folder = rest[0], batch_folder(root, rest[0].id)
+                one, folder = rest[0], ledger.folder(rest[0].id)
                 try:
-                    if _delete(ledger if one.status else None, folder, one):
+                    if _delete(ledger, folder, one):
                         done.gone.append(one)
                         done.freed += one.size
                     else:
@@ -103,11 +114,19 @@ def delete_batches(root: Path, old: Sequence[OldBatch], done: Deleted[OldBatch])
         done.left += [(batch_folder(root, one.id), str(error)) for one in rest]
 
 
-def _delete(ledger: Ledger | None, folder: Path, one: OldBatch) -> bool:
-    """Whether it could be deleted; `ledger` if it has rows. Raises LeaseHeld, StorageFailed, what the ledger raises."""
-    has_folder = is_folder(folder.parent) and is_folder(folder)
-    with owned(folder) if has_folder else nullcontext():
-        if ledger is not None and not ledger.delete(one.id, one.modified):
+def delete_batch(ledger: Ledger, one: OldBatch, *, wait: bool = False) -> bool:
+    """Delete a batch, also one that has not ended; False if somebody has gone on with it since it was looked at.
+
+    `wait` as in `Lease.take`. Raises LeaseHeld, StorageFailed and what the ledger raises.
+    """
+    return _delete(ledger, ledger.folder(one.id), one, unfinished=True, wait=wait)
+
+
+def _delete(ledger: Ledger, folder: Path, one: OldBatch, *, unfinished: bool = False, wait: bool = False) -> bool:
+    """Whether it could be deleted. Raises LeaseHeld, StorageFailed, what the ledger raises."""
+    has_folder = _is_there(folder)
+    with owned(folder, wait=wait) if has_folder else nullcontext():
+        if one.status and not ledger.delete(one.id, one.modified, unfinished=unfinished):
             return False
     if has_folder:
         try:
@@ -122,18 +141,28 @@ def _delete(ledger: Ledger | None, folder: Path, one: OldBatch) -> bool:
     return True
 
 
-def _folders(root: Path) -> dict[str, Path]:
-    """The folders of batches, by their ids. Links are not followed: where they lead is somebody else's."""
-    parent = batch_folder(root, "")
+def _folders(ledger: Ledger) -> dict[str, Path]:
+    """The folders of batches in the session folder of the ledger that can be its own, by their ids.
+
+    Links are not followed: where they lead is somebody else's.
+    """
+    parent = batch_folder(ledger.root, "")
     names = _names(parent) if is_folder(parent) else []
-    return {name: parent / name for name in names if SESSION_ID.match(name) and is_folder(parent / name)}
+    folders = {name: parent / name for name in names if SESSION_ID.match(name) and is_folder(parent / name)}
+    here = os.path.realpath(ledger.path)
+    said = {name: noted_ledger(ledger.root, name) or ledger_path(ledger.root) for name in folders}
+    return {name: folder for name, folder in folders.items() if os.path.realpath(said[name]) == here}
+
+
+def _is_there(folder: Path) -> bool:
+    return is_folder(folder.parent) and is_folder(folder)
 
 
 def _ours(folder: Path) -> dict[Path, os.stat_result]:
     """The files in it that a batch has made."""
     found: dict[Path, os.stat_result] = {}
     for name in _names(folder):
-        if _PRINTED.match(name) or _LEASE.match(name):
+        if _PRINTED.match(name) or _LEASE.match(name) or name == NOTE:
             try:
                 found[folder / name] = os.lstat(folder / name)
             except OSError:

@@ -12,8 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from .catalogue import sessions_folder
+from .counting import Counting
 from .errors import JournalDamaged, SessionUnreadable
 from .ledger import ShotRow, ShotStatus
+from .lost_passes import LostPass, lost_fields, lost_passes
 from .manager import TrackingSessionManager
 from .session_file import moment
 
@@ -84,6 +86,13 @@ class SessionView:
             self._moved = now, self.frames.tracked
         elif self._moved is not None and now > self._moved[0]:
             self.rate = (self.frames.tracked - self._moved[1]) / (now - self._moved[0])
+
+    def lost_passes(self) -> tuple[list[LostPass], Counting]:
+        """The passes that lost all their tracks on the way, and how people count their frames."""
+        if self._manager is None:
+            return [], Counting()
+        manager = self._manager
+        return lost_passes(manager.passes, manager.session.tracked_frames), manager.counting
 
     def lost(self) -> dict[int, list[str]]:
         """The names of the tracks that were lost, by clip frame; empty for those not known."""
@@ -197,6 +206,7 @@ def described_shot(view: BatchView, shot: ShotRow) -> dict[str, Any]:
         "total_frames": frames.total,
         "tracks": frames.tracks,
         "tracks_alive": frames.alive,
+        **lost_fields(*(session.lost_passes() if session else ([], Counting()))),
         "lost": session.lost() if session else {},
         "error": shot.error,
         "attempts": shot.attempts,

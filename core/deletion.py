@@ -10,12 +10,13 @@ from collections.abc import Collection, Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from datetime import datetime
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 from .catalogue import Entry, Unreadable, bytes_of, catalogue
-from .errors import JournalDamaged, LeaseHeld, SessionUnreadable, StorageFailed
+from .errors import JournalDamaged, LeaseHeld, LedgerUnreadable, SessionUnreadable, StorageFailed
 from .lease import LEASE_TIME, Lease
 from .ledger import Ledger
+from .ledger_places import ledgers_of
 from .manager import TrackingSessionManager
 from .model import timestamp
 from .session_file import checked_session, moment
@@ -61,16 +62,33 @@ def is_session(path: Path) -> bool:
     return path.parent.name == "sessions" or _has_written(path.with_suffix(""))
 
 
-def batch_of(session_path: str | os.PathLike[str]) -> str:
-    """The id of an unfinished batch that has begun this session; empty if there is none.
+class Need(NamedTuple):
+    """An unfinished batch that has begun a session, and the ledger that it is in."""
 
-    Raises LedgerUnreadable, LedgerBusy or StorageFailed.
+    batch: str
+    ledger: Path
+
+
+def needed_sessions(root: Path, db: Path | None = None) -> dict[str, Need]:
+    """The ids of the sessions under `root` that unfinished batches have begun, each with one of these.
+
+    Asked are the ledger there, those that the folders of batches there name, and `db`. Raises LedgerUnreadable, also
+    for one that is named and missing, LedgerBusy or StorageFailed.
     """
+    found: dict[str, Need] = {}
+    for path in dict.fromkeys((*ledgers_of(root), *filter(None, (db,)))):
+        with Ledger(root, db=path, readonly=True) as ledger:
+            if ledger.is_apart and not os.path.lexists(path):
+                advice = f"put it back, or delete its folders in {root / 'batches'} if it is gone for good"
+                raise LedgerUnreadable(path, "it is missing", advice)
+            found.update({session: Need(batch, ledger.path) for session, batch in ledger.needed().items()})
+    return found
+
+
+def batch_of(session_path: str | os.PathLike[str], db: Path | None = None) -> Need | None:
+    """An unfinished batch that has begun this session; None if there is none. `db` and errors: `needed_sessions`."""
     path = Path(session_path)
-    if path.parent.name != "sessions":
-        return ""
-    with Ledger(path.parent.parent, readonly=True) as ledger:
-        return ledger.needed().get(path.stem, "")
+    return needed_sessions(path.parent.parent, db).get(path.stem) if path.parent.name == "sessions" else None
 
 
 class Deleted(Generic[_T]):

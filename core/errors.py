@@ -79,6 +79,7 @@ class LedgerUnreadable(TrackingSessionError):
     def __init__(self, path: Path, reason: str, advice: str = "") -> None:
         self.path = path
         self.reason = reason
+        self.advice = advice
         advice = advice or "move it away, then go on with what they have with: batch run … --resume"
         super().__init__(
             f"{path}, the ledger of batches, cannot be used: {reason}. The sessions are unharmed: {advice}"
@@ -146,7 +147,8 @@ class BatchRuns(TrackingSessionError):
         self.batch = batch
         self.owner = owner
         super().__init__(
-            f"The batch {batch} is run by {owner}: watch it with the same --root and: batch info {batch} --follow"
+            f"The batch {batch} is run by {owner}: watch it with the same --root or --db and: "
+            f"batch info {batch} --follow"
         )
 
 

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The ledger of local batches, `batch.db` beside the sessions: which shots were asked for and what became of them.
 
+It may lie elsewhere and serve several session folders: each batch then belongs to the one that it was made in.
+
 What was tracked of a shot is read from its session, never from here. Who supervises a batch is told by the lease in its
 folder (`batch_folder`); whoever holds that may change the batch. Each change is one short transaction that is on disk
 when the call returns, so that a process may be killed at any time and others may read meanwhile.
@@ -22,6 +24,7 @@ from typing import Any
 
 from .errors import LedgerUnreadable, ShotTakenOver, UsageError
 from .ledger_file import open_ledger, translated
+from .ledger_places import batch_folder, ledger_path
 from .ledger_rows import (
     BATCHES,
     DIRECTIONS,
@@ -44,6 +47,7 @@ from .ledger_rows import (
 )
 from .model import SESSION_ID, timestamp
 from .session_file import relative
+from .storage import make_folder
 
 __all__ = [
     "UNFINISHED",
@@ -60,29 +64,38 @@ __all__ = [
 ]
 
 
-def ledger_path(root: Path) -> Path:
-    """The ledger of the session folder `root`."""
-    return root / "batch.db"
-
-
-def batch_folder(root: Path, batch: str) -> Path:
-    """The folder of a batch's lease and of the logs of its shots."""
-    return root / "batches" / batch
-
-
 class Ledger:
     """The batches of the session folder `root`; use it as a context manager, or close it.
 
-    With `readonly` nothing is made or changed, and where there is no ledger there are no batches. A ledger belongs to
-    the thread that opened it.
+    `db` is the ledger, if it lies elsewhere: it may have batches of other session folders as well. With `readonly`
+    nothing is made or changed, and where there is no ledger there are no batches. A ledger belongs to the thread that
+    opened it.
     """
 
-    def __init__(self, root: Path, *, readonly: bool = False) -> None:
+    def __init__(self, root: Path, *, db: Path | None = None, readonly: bool = False) -> None:
         self.root = Path(root)
-        self.path = ledger_path(self.root)
         self._real_root = os.path.realpath(root)
-        self._rows = Rows(self.path, self._real_root)
-        self._db = open_ledger(self.path, readonly=readonly)
+        own = ledger_path(self.root)
+        self.is_apart = db is not None and os.path.realpath(db) != os.path.realpath(own)
+        """Whether it lies elsewhere than in the session folder."""
+        self.path = Path(os.path.abspath(db)) if db is not None and self.is_apart else own
+        self._rows = Rows(self.path, self._real_root, is_apart=self.is_apart)
+        try:
+            self._db = open_ledger(self.path, readonly=readonly)
+        except LedgerUnreadable as error:
+            if self.is_apart and not error.advice:  # it may be no ledger at all
+                advice = "name the ledger with --db, or put back a good copy of it"
+                raise LedgerUnreadable(self.path, error.reason, advice) from error
+            raise
+
+    def folder(self, batch: str) -> Path:
+        """The folder of a batch's lease and of the logs of its shots, in its own session folder."""
+        root: Path | str = self.root
+        if self.is_apart:
+            with translated(self.path):
+                found = self._db.execute("SELECT root FROM batches WHERE id = ?", (batch,)).fetchone()
+            root = self._rows.root(found[0]) if found else root
+        return batch_folder(Path(root), batch)
 
     def __enter__(self) -> Ledger:
         return self
@@ -104,7 +117,7 @@ class Ledger:
     # Batches
 
     def create(self, name: str, shots: Sequence[ShotSpec], config: Mapping[str, Any]) -> BatchRow:
-        """A new batch of these shots, in this order, IN_PROGRESS. `config` is JSON. Raises UsageError."""
+        """A new batch of these shots in `root`, in this order, IN_PROGRESS. `config` is JSON. Raises UsageError."""
         if not 0 < len(shots) <= SHOT_LIMIT:
             raise UsageError(f"A batch has 1 to {SHOT_LIMIT} shots, not {len(shots)}: name some footage, or part it")
         now = datetime.now(UTC)
@@ -117,6 +130,7 @@ class Ledger:
             BatchStatus.IN_PROGRESS,
             stored_mapping(config, "It"),
         )
+        make_folder(self.root)  # where it belongs, if the ledger lies elsewhere
         with self._writing():
             self._db.execute(
                 "INSERT INTO batches (id, name, status, config, root, created, modified) VALUES (?, ?, ?, ?, ?, ?, ?)",
@@ -191,14 +205,14 @@ class Ledger:
         with translated(self.path):
             return {self._rows.id(session): self._rows.id(batch) for session, batch in self._db.execute(NEEDED)}
 
-    def delete(self, batch: str, modified: str) -> bool:
+    def delete(self, batch: str, modified: str, *, unfinished: bool = False) -> bool:
         """Forget a batch that has ended, and its shots; False, with nothing done, if it is not as it was at `modified`.
 
-        For whoever holds the batch's lease.
+        With `unfinished` one that has not ended as well. For whoever holds the batch's lease.
         """
         with self._writing():
-            query = "DELETE FROM batches WHERE id = ? AND modified = ? AND status IN ('completed', 'failed')"
-            return bool(self._db.execute(query, (batch, modified)).rowcount)
+            query = "DELETE FROM batches WHERE id = ? AND modified = ? AND (? OR status IN ('completed', 'failed'))"
+            return bool(self._db.execute(query, (batch, modified, unfinished)).rowcount)
 
     def set_status(self, batch: str, status: BatchStatus) -> None:
         """For whoever holds the batch's lease."""
@@ -270,7 +284,7 @@ class Ledger:
         return self._change(shot, f"crashes = {crashes}, error = ?", stored_error(error))
 
     def finish(self, shot: ShotRow, status: ShotStatus, error: str = "") -> ShotRow:
-        """The shot is COMPLETED, FAILED or SKIPPED; `error` says why."""
+        """The shot is COMPLETED, FAILED, SKIPPED or LOST; `error` says why."""
         if not status.is_final:
             raise ValueError(status)
         return self._change(shot, "status = ?, error = ?, ended = ?", status, stored_error(error), timestamp())

@@ -21,7 +21,7 @@ from pathlib import Path
 from .errors import LedgerBusy, LedgerUnreadable, StorageFailed, TrackingSessionError
 from .storage import make_folder, sync_folder
 
-SCHEMA = 1
+SCHEMA = 2
 APPLICATION = 0x54534C42  # “TSLB” in the head of the file
 BUSY_TIME = 15.0
 """Seconds to wait for another writer. Each holds the ledger for milliseconds; a slow network disk for longer."""
@@ -64,7 +64,7 @@ _TABLES = (
     tracks TEXT NOT NULL,
     settings TEXT NOT NULL,
     status TEXT NOT NULL DEFAULT 'pending'
-        CHECK (status IN ('pending', 'processing', 'completed', 'failed', 'skipped')),
+        CHECK (status IN ('pending', 'processing', 'completed', 'failed', 'skipped', 'lost')),
     session TEXT NOT NULL DEFAULT '',
     error TEXT NOT NULL DEFAULT '',
     attempts INTEGER NOT NULL DEFAULT 0,
@@ -75,6 +75,10 @@ _TABLES = (
 )""",
     "CREATE INDEX shots_by_status ON shots (status, batch, number)",
 )
+_SCHEMAS = {
+    1: tuple(sql.replace(", 'lost'))", "))") for sql in _TABLES),  # no shot was called lost
+    SCHEMA: _TABLES,
+}
 
 
 def open_ledger(path: Path, *, readonly: bool = False) -> sqlite3.Connection:
@@ -109,7 +113,11 @@ def _open_for_writing(path: Path) -> sqlite3.Connection:
                 _create(connection)
             connection.execute("COMMIT")
             sync_folder(path.parent)
-        _check_schema(path, connection)
+        if _check_schema(path, connection) != SCHEMA:
+            connection.execute("BEGIN IMMEDIATE")
+            if _check_schema(path, connection) != SCHEMA:  # nobody was quicker
+                _upgrade(connection)
+            connection.execute("COMMIT")
         _set_journal(path, connection)
     except OSError as error:
         connection.close()
@@ -185,15 +193,33 @@ def _create(connection: sqlite3.Connection) -> None:
     connection.execute(f"PRAGMA user_version = {SCHEMA}")
 
 
-def _check_schema(path: Path, connection: sqlite3.Connection) -> None:
+def _upgrade(connection: sqlite3.Connection) -> None:
+    """Make a ledger of schema 1 one of today's: a constraint cannot be changed, so the shots move to a new table."""
+    shots, index = _TABLES[1:]
+    (last,) = connection.execute("SELECT max(seq) FROM sqlite_sequence WHERE name = 'shots'").fetchone()
+    connection.execute("DROP INDEX shots_by_status")
+    connection.execute("ALTER TABLE shots RENAME TO shots_1")
+    connection.execute(shots)
+    connection.execute("INSERT INTO shots SELECT * FROM shots_1")
+    connection.execute("DROP TABLE shots_1")
+    connection.execute(index)
+    # no id is given twice: a supervisor may still know a shot by its id
+    connection.execute("DELETE FROM sqlite_sequence WHERE name = 'shots'")
+    connection.execute("INSERT INTO sqlite_sequence (name, seq) VALUES ('shots', ?)", (last or 0,))
+    connection.execute(f"PRAGMA user_version = {SCHEMA}")
+
+
+def _check_schema(path: Path, connection: sqlite3.Connection) -> int:
+    """The schema of the ledger, today's or an older one. Raises LedgerUnreadable for any other database."""
     if connection.execute("PRAGMA application_id").fetchone()[0] != APPLICATION:
         raise LedgerUnreadable(path, "it is a database of another program")
     schema = connection.execute("PRAGMA user_version").fetchone()[0]
     if schema > SCHEMA:
         raise LedgerUnreadable(path, f"a newer version wrote it (schema {schema})", "update the extension")
     found = connection.execute("SELECT sql FROM sqlite_master WHERE name NOT LIKE 'sqlite~_%' ESCAPE '~'")
-    if schema != SCHEMA or sorted(str(sql) for (sql,) in found) != sorted(_TABLES):
+    if schema not in _SCHEMAS or sorted(str(sql) for (sql,) in found) != sorted(_SCHEMAS[schema]):
         raise LedgerUnreadable(path, "its tables are not those of a ledger")
+    return int(schema)
 
 
 def _set_journal(path: Path, connection: sqlite3.Connection) -> None:

@@ -42,6 +42,7 @@ class ShotStatus(StrEnum):
     COMPLETED = "completed"
     FAILED = "failed"  # it was tried, and trying again may help
     SKIPPED = "skipped"  # it cannot be used as it is (exit code 3)
+    LOST = "lost"  # all its tracks were lost before the end of what was asked
 
     @property
     def is_final(self) -> bool:
@@ -54,7 +55,7 @@ UNFINISHED = frozenset({BatchStatus.IN_PROGRESS, BatchStatus.PAUSED})
 def final_status(shots: Iterable[ShotStatus]) -> BatchStatus | None:
     """What a batch with these shots has come to: FAILED if every one failed, else COMPLETED; None if some are to do.
 
-    A skipped shot has not failed: nobody could have tracked it.
+    A skipped shot has not failed: nobody could have tracked it. Nor has a lost one: it was tracked as far as it goes.
     """
     seen = set(shots)
     if not seen or not all(status.is_final for status in seen):
@@ -110,6 +111,7 @@ class BatchRow:
     name: str
     status: BatchStatus
     config: dict[str, Any]
+    root: str  # the real path of its session folder
     created: str
     modified: str
 
@@ -145,7 +147,7 @@ class FootageKey:
         )
 
 
-BATCHES = "SELECT id, name, status, config, created, modified FROM batches"
+BATCHES = "SELECT id, name, status, config, root, created, modified FROM batches"
 
 SHOTS = (
     "SELECT shots.id, batch, number, footage, shots.name, clip, first, last, direction, detect, tracks, settings,"
@@ -162,21 +164,24 @@ NEEDED = (
 class Rows:
     """Makes rows of the ledger at `path` into what they stand for. Methods raise LedgerUnreadable for nonsense.
 
-    `root`: the real path of the session folder now; relative paths start from there.
+    `root`: the real path of the session folder now; relative paths start from there. With `is_apart` the ledger lies
+    in none, and each batch has the one that it was made in.
     """
 
-    def __init__(self, path: Path, root: str) -> None:
+    def __init__(self, path: Path, root: str, *, is_apart: bool = False) -> None:
         self._path = path
         self._root = root
+        self._is_apart = is_apart
 
     def batch(self, row: tuple[object, ...]) -> BatchRow:
         """A row of `BATCHES`."""
-        id, name, status, config, created, modified = row
+        id, name, status, config, root, created, modified = row
         return BatchRow(
             id=self.id(id),
             name=self._text(name),
             status=self._enum(status, BatchStatus),
             config=self._mapping(config),
+            root=self.root(root),
             created=self._text(created),
             modified=self._text(modified),
         )
@@ -228,6 +233,14 @@ class Rows:
             raise self._nonsense(value)
         return text
 
+    def root(self, stored: object) -> str:
+        """The real path of the session folder of a batch, which was `stored` when it was made."""
+        if not self._is_apart:
+            return self._root
+        if not os.path.isabs(self._text(stored)):
+            raise self._nonsense(stored)
+        return self._text(stored)
+
     def _number(self, value: object, low: int = 0, high: int = FRAME_LIMIT) -> int:
         if not isinstance(value, int) or not low <= value <= high:
             raise self._nonsense(value)
@@ -253,9 +266,9 @@ class Rows:
 
         If the folder was moved alone, the footage is where it was; if they were moved together, it went along.
         """
-        target = self._text(value)
-        here = os.path.normpath(os.path.join(self._root, target))
-        if root == self._root or os.path.lexists(here):
+        target, now = self._text(value), self.root(root)
+        here = os.path.normpath(os.path.join(now, target))
+        if root == now or os.path.lexists(here):
             return here
         there = os.path.normpath(os.path.join(self._text(root), target))
         return there if os.path.isabs(there) and os.path.lexists(there) else here

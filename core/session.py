@@ -15,11 +15,10 @@ from pathlib import Path
 
 from . import merging, report
 from .catalogue import Entry, Unreadable, catalogue, session_names, sessions_folder
-from .deletion import Deleted, delete_old, find_old
+from .deletion import Deleted, delete_old, find_old, needed_sessions
 from .errors import LedgerBusy, LedgerUnreadable, StorageFailed, UsageError
 from .footage.files import Footage, find_footage
 from .footage.seen import FootageDetails, describe, save_details
-from .ledger import Ledger
 from .manager import TrackingSessionManager
 from .model import (
     SESSION_ID,
@@ -222,8 +221,7 @@ def cleanup_old_sessions(base_path: str | os.PathLike[str], days_old: int = 30) 
     root = Path(base_path)
     try:
         limit = datetime.now(UTC) - timedelta(days=days_old)
-        with Ledger(root, readonly=True) as ledger:
-            needed = dict.fromkeys(ledger.needed(), "a batch needs it")
+        needed = dict.fromkeys(needed_sessions(root), "a batch needs it")
     except OverflowError:  # before the beginning of time
         return 0
     except (LedgerUnreadable, LedgerBusy, StorageFailed):  # a batch may need any

@@ -3,7 +3,7 @@
 
 `behave.json` in the folder of the footage says what is special: `delay` (seconds per frame), `crash` (the frame behind
 which it dies of a segmentation fault, `times` of them), `stopped` (an event printed in place of tracking, with its
-`code`), `frames`.
+`code`), `frames`, `lose` (the frame on which all tracks are lost).
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ assert spec is not None
 sys.modules["tracking_sessions"] = importlib.util.module_from_spec(spec)
 
 from tracking_sessions import terminal  # noqa: E402
-from tracking_sessions.core.errors import TrackingSessionError  # noqa: E402
+from tracking_sessions.core.errors import UNUSABLE, TrackingSessionError  # noqa: E402
+from tracking_sessions.core.lost_passes import lost_passes  # noqa: E402
 from tracking_sessions.core.run import Run  # noqa: E402
 from tracking_sessions.core.session import create_session, load_session  # noqa: E402
 from tracking_sessions.tests.core import shots  # noqa: E402
@@ -48,6 +49,9 @@ def main(root: Path, footage: Path) -> int:
     path = root / "sessions" / known.read_text("utf-8")
     before = len(load_session(path).session.tracked_frames)
     step = Run.step
+    if "lose" in behave:
+        tracker, lost_at = shots.FakeTracker, int(behave["lose"])
+        shots.FakeTracker = lambda markers, lost: tracker(markers, dict.fromkeys((1, 2, 3), lost_at))  # type: ignore
 
     def slow_step(run: Run) -> bool:
         time.sleep(behave.get("delay", 0.0))
@@ -75,8 +79,10 @@ def main(root: Path, footage: Path) -> int:
     except TrackingSessionError as error:
         tell(event="stopped", kind=type(error).__name__, error=str(error))
         return error.exit_code
-    tell(event="done", id=path.stem)
-    return 0
+    said = load_session(path)
+    lost = lost_passes(said.passes, said.session.tracked_frames)
+    tell(event="done", id=path.stem, outcome="lost" if lost else "complete")
+    return UNUSABLE if lost else 0
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ from tracking_sessions.core.model import timestamp
 from tracking_sessions.tests.core.faults import Faults
 
 posix = pytest.mark.skipif(os.name != "posix", reason="signals, fork and limits of POSIX")
-PENDING, PROCESSING, COMPLETED, FAILED, SKIPPED = ShotStatus
+PENDING, PROCESSING, COMPLETED, FAILED, SKIPPED, LOST = ShotStatus
 
 
 def everything_dead(batch: str) -> bool:

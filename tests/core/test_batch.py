@@ -372,3 +372,41 @@ def test_signals_reach_the_children_from_the_supervisor_only(root: Path, tmp_pat
         assert os.getpgid(child) != os.getpgid(process.pid)
         process.send_signal(signal.SIGKILL)
         process.wait()
+
+
+# Shots whose tracks are all lost on the way
+
+
+def test_a_shot_that_lost_all_its_tracks_is_neither_done_nor_failed_nor_skipped(root: Path, tmp_path: Path) -> None:
+    told = Told()
+    with Ledger(root) as ledger:
+        batch = ledger.create("night", make_shots(tmp_path, {}, {"lose": 4}, {"lose": FRAMES}), {})
+        batch = supervise(ledger, batch, told)
+        assert batch.status is BatchStatus.COMPLETED
+        whole, lost, end = ledger.shots(batch.id)
+        assert [one.status for one in (whole, lost, end)] == [ShotStatus.COMPLETED, ShotStatus.LOST, ShotStatus.LOST]
+        assert lost.error == "All tracks were lost at frame 4: no track was followed on 4 to 6" and lost.attempts == 1
+        assert end.error == "All tracks were lost at frame 6: no track was followed on 6"
+        assert told.what(2) == [What.STARTED, What.LOST] and lost.session and not whole.error
+
+
+def test_a_shot_found_lost_after_its_supervisor_died_is_lost(root: Path, tmp_path: Path) -> None:
+    told = Told()
+    with Ledger(root) as ledger:
+        batch = ledger.create("night", make_shots(tmp_path, {"lose": 4}), {})
+        shot = ledger.claim(batch.id, lambda _: False)
+        assert shot is not None
+        subprocess.run(command(root)(shot, None), check=False, timeout=60, stdout=subprocess.DEVNULL)
+        ledger.note_session(shot, Path((tmp_path / "shot1" / "session").read_text("utf-8")).stem)
+        supervise(ledger, batch, told)
+        (shot,) = ledger.shots(batch.id)
+        assert shot.status is ShotStatus.LOST and told.what(1) == [What.LOST]
+
+
+def test_a_child_that_says_done_and_leaves_no_session_has_failed(root: Path, tmp_path: Path) -> None:
+    told = Told()
+    with Ledger(root) as ledger:
+        batch = ledger.create("night", make_shots(tmp_path, {"stopped": {"kind": "", "error": ""}, "code": 0}), {})
+        supervise(ledger, batch, told)
+        (shot,) = ledger.shots(batch.id)
+        assert shot.status is ShotStatus.FAILED and "in which session" in shot.error

@@ -44,8 +44,8 @@ def refused(root: Path, match: str) -> None:
 def test_a_ledger_of_a_newer_version_is_refused(ledger: Ledger, root: Path) -> None:
     make(ledger)
     ledger.close()
-    raw(root, "PRAGMA user_version = 2")
-    refused(root, r"newer version wrote it \(schema 2\)\. .*update the extension")
+    raw(root, "PRAGMA user_version = 3")
+    refused(root, r"newer version wrote it \(schema 3\)\. .*update the extension")
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The commands that delete batches: `batch delete` and `batch clean`. The sessions of their shots stay."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+from typing import Any
+
+from ..core.batch_deletion import delete_batch, described
+from ..core.errors import BatchRuns, TrackingSessionError
+from ..core.lease import live_owner
+from ..core.ledger import BatchRow, Ledger
+from ..terminal import say, short
+from .arguments import add_db, add_force, add_json, add_root, agreed, command, patiently, root_of, size_words
+from .batch_view import shots_words
+from .cleaning import add_cleaning, clean
+from .ledgers import open_ledger
+
+
+def add_commands(parts: Any) -> None:
+    words = "delete a batch and what its shots have printed; their sessions stay"
+    one = command(parts, "delete", _delete, words, "batch delete 20260131-1015")
+    one.add_argument("batch", metavar="BATCH", help="its id, or the beginning of it")
+    add_force(one)
+    add_root(one)
+    add_db(one)
+    add_json(one)
+
+    words = "delete batches that ended long ago, and what their shots have printed; their sessions stay"
+    add_cleaning(command(parts, "clean", _clean, words, "batch clean --older-than 2w --dry-run"))
+
+
+def _clean(options: argparse.Namespace) -> list[str]:
+    return clean(options, root_of(options.root).absolute(), None)
+
+
+def _delete(options: argparse.Namespace) -> list[str]:
+    with open_ledger(options) as ledger:
+        batch = ledger.batch(options.batch)
+        owner = live_owner(ledger.folder(batch.id))
+        if owner is not None and owner.host == platform.node():
+            raise BatchRuns(batch.id, str(owner))
+        what, going = _words(ledger, batch), described(ledger, batch)
+    if not options.force and not agreed(f"Delete {what}?", f"This would delete {what}: run it again with --force"):
+        say("Nothing was deleted.")
+        return ["null"] if options.json else []
+    with open_ledger(options, readonly=False) as ledger:
+        if not patiently(lambda wait: delete_batch(ledger, going, wait=wait)):
+            raise TrackingSessionError(f"Batch {batch.id} was left alone: somebody has worked on it just now")
+    if options.json:
+        return [json.dumps({"id": batch.id, "freed": going.size})]
+    return [f"Deleted batch {batch.id}, which freed {size_words(going.size)}; the sessions of its shots are kept."]
+
+
+def _words(ledger: Ledger, batch: BatchRow) -> str:
+    """What would be gone, and what stays."""
+    counts = ledger.counts(batch.id)
+    total, left = counts.total(), sum(count for status, count in counts.items() if not status.is_final)
+    name = f" “{short(batch.name)}”" if batch.name else ""
+    open_words = f", {left} of them not done" if left else ""
+    return f"batch {batch.id}{name} ({shots_words(total)}{open_words}; their sessions stay)"

@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which ledger of batches a command means, and which session folder."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shlex
+from pathlib import Path
+
+from ..core.errors import UsageError
+from ..core.ledger import BatchRow, Ledger
+from .arguments import root_of
+
+
+def open_ledger(options: argparse.Namespace, *, readonly: bool = True, make: bool = False) -> Ledger:
+    """The ledger that `--db` names, else that of the session folder. With `make` the one named may be missing.
+
+    Raises UsageError and what the ledger raises.
+    """
+    db: Path | None = checked_db(options, make=make)
+    return Ledger(root_of(options.root).absolute(), db=db, readonly=readonly)
+
+
+def checked_db(options: argparse.Namespace, *, make: bool = False) -> Path | None:
+    """The file that `--db` names. Raises UsageError if it is missing, or cannot be made."""
+    db: Path | None = options.db
+    if db is not None and not os.path.lexists(db):
+        if not make:
+            raise UsageError(f"There is no ledger {db}: check the path (“batch run SHOT… --db FILE” makes one)")
+        if not db.absolute().parent.is_dir():
+            raise UsageError(f"There is no folder {db.absolute().parent} to keep a ledger in: make it first")
+    return db
+
+
+def home_of(ledger: Ledger, batch: BatchRow, options: argparse.Namespace) -> Path:
+    """The session folder of the batch. Raises UsageError if it is gone, or another one is named."""
+    if not ledger.is_apart:
+        return ledger.root
+    home = Path(batch.root)
+    if options.root is not None and os.path.realpath(options.root) != batch.root:
+        raise UsageError(f"Batch {batch.id} belongs to the session folder {home}: leave --root away, or name that")
+    if not home.is_dir():
+        raise UsageError(f"The session folder {home} of batch {batch.id} is gone: put it back, or a link to it there")
+    return home
+
+
+def root_words(root: Path) -> str:
+    """How a command names the session folder, if it has to."""
+    return "" if root == Path("tracking_sessions").absolute() else f" --root {shlex.quote(str(root))}"
+
+
+def place_words(root: Path, db: Path | None) -> str:
+    """How a command finds a batch that is there: by its ledger `db`, which knows the session folder, or by `root`."""
+    return root_words(root) if db is None else f" --db {shlex.quote(str(db))}"
+
+
+def words_of(ledger: Ledger) -> str:
+    """How a command finds a batch of the ledger."""
+    return place_words(ledger.root, ledger.path if ledger.is_apart else None)

@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Where ledgers and the folders of batches lie.
+
+The folder of a batch is in the session folder of its sessions, and so is its ledger; if that lies elsewhere, a note in
+the folder of the batch says where, so that whoever deletes sessions knows whom to ask.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from .errors import StorageFailed
+from .storage import replace_file
+
+NOTE = "ledger"
+_NOTE_LIMIT = 8_192  # bytes of it
+
+
+def ledger_path(root: Path) -> Path:
+    """The ledger of the session folder `root`."""
+    return root / "batch.db"
+
+
+def batch_folder(root: Path, batch: str) -> Path:
+    """The folder of a batch's lease and of the logs of its shots."""
+    return root / "batches" / batch
+
+
+def note_ledger(folder: Path, ledger: Path) -> None:
+    """Say in the folder of a batch where its ledger is. Raises StorageFailed."""
+    replace_file(folder / NOTE, os.fsencode(ledger))
+
+
+def noted_ledger(root: Path, batch: str) -> Path | None:
+    """The ledger that the note of the batch names; None if it has none. Raises StorageFailed."""
+    note = batch_folder(root, batch) / NOTE
+    try:
+        with open(note, "rb") as file:
+            said = os.fsdecode(file.read(_NOTE_LIMIT))
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        raise StorageFailed(note, error) from error
+    return Path(said) if os.path.isabs(said) and "\0" not in said else None
+
+
+def ledgers_of(root: Path) -> list[Path]:
+    """The ledgers of the batches whose folders lie in the session folder `root`, its own first.
+
+    Raises StorageFailed.
+    """
+    folder = batch_folder(root, "")
+    try:
+        names = sorted(os.listdir(folder))
+    except (FileNotFoundError, NotADirectoryError):
+        names = []
+    except OSError as error:
+        raise StorageFailed(folder, error) from error
+    noted = (noted_ledger(root, name) for name in names)
+    return list(dict.fromkeys((ledger_path(root), *filter(None, noted))))

@@ -8,9 +8,32 @@ movie. Whatever says a frame to a person, or is told one by a person, goes throu
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, cast
 
 from .ranges import FrameRanges
+
+if TYPE_CHECKING:
+    from .footage.files import Footage
+
+TIMELINE_END = 1_048_574
+"""The last frame of Blender's timeline, whose first is 0."""
+_RANGE = re.compile(r"(-?\d+)-(-?\d+)\Z")
+_FRAMES = frozenset({"frame", "first", "last", "last_frame"})
+_RANGES = frozenset({"range", "ranges"})
+_BY_FRAME = frozenset({"frames", "lost"})
+
+
+def timeline_start(start: int, count: int) -> int:
+    """`start`, if a clip of so many frames that begins there lies on Blender's timeline, else 1."""
+    return start if start >= 0 and start + count - 1 <= TIMELINE_END else 1
+
+
+def plate_start(footage: Footage, count: int) -> int:
+    """The number of a plate's first file, as far as the timeline goes; 1 for a movie. `count`: its frames."""
+    return timeline_start(footage.number if footage.digits else 1, count)
 
 
 @dataclass(frozen=True)
@@ -34,3 +57,51 @@ class Counting:
     def span(self, first: int, last: int) -> str:
         """The clip frames `first` to `last` in words, such as “1001 to 1200”; one number where they are the same."""
         return f"{self.shown(first)}" if first == last else f"{self.shown(first)} to {self.shown(last)}"
+
+    def range(self, text: str) -> str:
+        """A range or a set of clip frames as session files write them, such as “9-1” or “1-137,140”, in those numbers.
+
+        What is neither is given back as it is.
+        """
+        found = _RANGE.match(text)
+        if found is not None:  # of a pass, which may go backwards
+            return f"{self.shown(int(found[1]))}-{self.shown(int(found[2]))}"
+        try:
+            return str(self.ranges(FrameRanges.parse(text)))
+        except ValueError:
+            return text
+
+    def outside(self, frame: int, count: int) -> str:
+        """That the clip, which has so many frames, does not have this one."""
+        return f"Frame {self.shown(frame)} is outside the clip, which has {self._whole(count)}"
+
+    def beside(self, frame: int, count: int) -> str:
+        """That this frame is before or behind the clip, which has so many frames, and where to go instead."""
+        where, nearest = ("before", 1) if frame < 1 else ("behind", count)
+        return (
+            f"Frame {self.shown(frame)} is {where} the clip, which lies on {self.span(1, count)}: "
+            f"go to {self.shown(nearest)}"
+        )
+
+    def _whole(self, count: int) -> str:
+        return f"the frame{'s' * (count != 1)} {self.span(1, count)}"
+
+    def described(self, row: Mapping[str, Any]) -> dict[str, Any]:
+        """`row`, which is to be JSON, with what people see beside each clip frame: `shown_last_frame` and so on."""
+        found: dict[str, Any] = {}
+        for key, value in row.items():
+            found[key] = self._described(value)
+            if key in _FRAMES:
+                found[f"shown_{key}"] = None if value is None else self.shown(value)
+            elif key in _RANGES:
+                found[f"shown_{key}"] = self.range(value)
+            elif key in _BY_FRAME and isinstance(value, dict):
+                by_frame = cast("dict[int, Any]", value).items()
+                found[f"shown_{key}"] = {self.shown(frame): what for frame, what in by_frame}
+        return found
+
+    def _described(self, value: Any) -> Any:
+        if isinstance(value, dict):
+            content = cast("dict[Any, Any]", value)
+            return self.described(content) if all(isinstance(key, str) for key in content) else content
+        return [self._described(one) for one in cast("list[Any]", value)] if isinstance(value, list) else value

@@ -114,16 +114,14 @@ class ShotTakenOver(TrackingSessionError):
 class JournalDamaged(TrackingSessionError):
     """Bytes in the middle of a journal are wrong. `records` complete records stand before the damage."""
 
-    def __init__(self, path: Path, record: int, offset: int, reason: str, frame: int | None = None) -> None:
+    def __init__(self, path: Path, record: int, offset: int, reason: str) -> None:
         self.path = path
         self.record = record
         self.offset = offset
         self.reason = reason
-        self.frame = frame
-        upto = f"everything up to frame {frame}" if frame is not None else f"the {record} records before it"
         super().__init__(
             f"{path} is damaged in record {record + 1} (byte {offset}): {reason}. "
-            f"Put back a good copy, or keep {upto} with: resume --salvage"
+            f"Put back a good copy, or keep the {record} records before it with: resume --salvage"
         )
 
 

@@ -380,6 +380,15 @@ class TrackingSessionManager:
         self._ready = None
         self.write_file()
 
+    def set_start(self, start: int) -> None:
+        """Note which number people see on the first frame of the clip now, unless that is known."""
+        if start == self.counting.start:
+            return
+        self.acquire()
+        self._state["footage"] = {**self._state["footage"], "start": start}
+        self._ready = None
+        self.write_file()
+
     def set_state(self, state: SessionState) -> None:
         """Commit or discard the session, or make it active again."""
         self.append_event("state", state=state.value)

@@ -207,7 +207,7 @@ class Replay:
         number, frame, _, count = FRAME_HEAD.unpack_from(payload)
         progress = self.last_pass
         if progress is None or progress.plan.number != number or abs(frame) > FRAME_LIMIT:
-            raise RecordInvalid(f"frame {frame} of pass {number}, which is not the last one opened")
+            raise RecordInvalid(f"a step of pass {number}, which is not the last one opened")
         alive: set[int] = set()
         for track, at, flags, _ in self._rows(payload, FRAME_HEAD.size, count):
             if at == frame and not flags & MUTED:
@@ -230,7 +230,7 @@ class Replay:
         for at in range(offset, len(payload), MARKER_SIZE):
             track, frame, flags = MARKER_HEAD.unpack_from(payload, at)
             if track not in self.tracks or abs(frame) > FRAME_LIMIT:
-                raise RecordInvalid(f"a marker on frame {frame} of track {track}, which the journal does not have")
+                raise RecordInvalid(f"a marker of track {track}, which the journal does not have")
             rows.append((track, frame, flags, payload[at : at + MARKER_SIZE]))
         return rows
 

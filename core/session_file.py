@@ -195,7 +195,7 @@ def checked_session(path: Path, state: dict[str, Any]) -> TrackingSession:
             source=footage.text("source"),
             size=(width, height),
             fps=footage.real("fps"),
-            start=footage.number("start"),
+            start=footage.number("start") if "start" in footage.content else 1,
             frame_count=footage.count("frame_count"),
             colour_space=footage.text("colour_space"),
             fingerprint=footage.text("fingerprint"),

@@ -43,6 +43,7 @@ def render(
 ) -> str:
     """The whole report. `footage` is its path for people. Everything that comes from files is escaped."""
     clip = session.footage
+    counting = Counting(clip.start)
     last = max(1, clip.frame_count or max((end for _, end in session.tracked_frames.ranges()), default=1))
     details = [f"{clip.frame_count} frames" if clip.frame_count else ""]
     details += [
@@ -51,12 +52,12 @@ def render(
     ]
     status = session.status.value.replace("_", " ")
     if session.status is SessionStatus.TRACKING and session.checkpoint_frame is not None:
-        status += f", at frame {session.checkpoint_frame}"
+        status += f", at frame {counting.shown(session.checkpoint_frame)}"
     facts = [
         ("Status", status),
         ("Footage", footage or clip.path),
         ("Clip", ", ".join(filter(None, details))),
-        ("Tracked", f"{len(session.tracked_frames)} frames: {session.tracked_frames}"),
+        ("Tracked", f"{len(session.tracked_frames)} frames: {counting.ranges(session.tracked_frames)}"),
         ("Created", _readable(session.created)),
         ("Modified", _readable(session.modified)),
     ]
@@ -77,13 +78,13 @@ def render(
             f'<table class="facts">{rows}</table>',
             "<h2>Tracked frames</h2>",
             _strip(list(session.tracked_frames.ranges()), last, "tall"),
-            _axis(last),
-            _graph(live.values(), last),
+            _axis(last, counting),
+            _graph(live.values(), last, counting),
             "<h2>Passes</h2>",
-            _passes(passes),
+            _passes(passes, counting),
             _solves(solves, session.best_solve),
             f"<h2>Tracks <small>{len(live)}, shortest first</small></h2>",
-            _tracks(replay, live, last),
+            _tracks(replay, live, last, counting),
             "</body></html>",
             "",
         )
@@ -106,8 +107,8 @@ def _readable(moment: str) -> str:
     return f"{moment[:10]} {moment[11:16]} UTC" if re.match(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ\Z", moment) else moment
 
 
-def _axis(last: int) -> str:
-    return f'<div class="axis"><span>frame 1</span><span>{last}</span></div>'
+def _axis(last: int, counting: Counting) -> str:
+    return f'<div class="axis"><span>frame {counting.shown(1)}</span><span>{counting.shown(last)}</span></div>'
 
 
 def _strip(ranges: Sequence[tuple[int, int]], last: int, kind: str = "") -> str:
@@ -119,7 +120,7 @@ def _strip(ranges: Sequence[tuple[int, int]], last: int, kind: str = "") -> str:
     return f'<svg class="{kind}" viewBox="0 0 {last} 1" preserveAspectRatio="none">{bars}</svg>'
 
 
-def _graph(live: Iterable[Sequence[int]], last: int) -> str:
+def _graph(live: Iterable[Sequence[int]], last: int, counting: Counting) -> str:
     """How many tracks were followed on each frame, and how many a solve needs."""
     count = Counter(frame for frames in live for frame in frames if 1 <= frame <= last)
     if not count:
@@ -144,11 +145,12 @@ def _graph(live: Iterable[Sequence[int]], last: int) -> str:
     return (
         f"<h2>Tracks on each frame <small>{low} to {top}; a camera solve needs {_SOLVE_NEEDS} or more</small></h2>"
         f'<svg class="graph" viewBox="0 0 {last} {scale:g}" preserveAspectRatio="none">'
-        f'<g transform="matrix(1 0 0 -1 0 {scale:g})"><path d="{"".join(path)}"/>{needed}</g></svg>{_axis(last)}'
+        f'<g transform="matrix(1 0 0 -1 0 {scale:g})"><path d="{"".join(path)}"/>{needed}</g></svg>'
+        f"{_axis(last, counting)}"
     )
 
 
-def _passes(passes: Sequence[dict[str, Any]]) -> str:
+def _passes(passes: Sequence[dict[str, Any]], counting: Counting) -> str:
     if not passes:
         return "<p>None recorded.</p>"
     head = (
@@ -156,7 +158,8 @@ def _passes(passes: Sequence[dict[str, Any]]) -> str:
     )
     rows = "".join(
         f'<tr><td class="n">{one["number"]}</td><td>{escape(str(one["operation"]).replace("_", " "))}</td>'
-        f'<td class="n">{escape(str(one["range"]))}</td><td class="n">{one["last_frame"]}</td>'
+        f'<td class="n">{escape(counting.range(str(one["range"])))}</td>'
+        f'<td class="n">{counting.shown(one["last_frame"])}</td>'
         f'<td class="n">{one["alive"]} of {one["tracks"]}</td><td>{escape(_outcome(one))}</td></tr>'
         for one in passes
     )
@@ -190,7 +193,7 @@ def _outcome(one: dict[str, Any]) -> str:
     return f"{one['outcome']}{detail}"
 
 
-def _tracks(replay: Replay, live: dict[int, list[int]], last: int) -> str:
+def _tracks(replay: Replay, live: dict[int, list[int]], last: int, counting: Counting) -> str:
     if not replay.tracks:
         return "<p>None yet.</p>"
     rows: list[str] = []
@@ -202,7 +205,7 @@ def _tracks(replay: Replay, live: dict[int, list[int]], last: int) -> str:
             else:
                 ranges.append((frame, frame))
         name = escape(replay.tracks[number].name)
-        where = f"{live[number][0]}-{live[number][-1]}" if live[number] else ""
+        where = counting.range(f"{live[number][0]}-{live[number][-1]}") if live[number] else ""
         rows.append(
             f'<tr><td class="name" title="{name}">{name}</td><td class="n">{len(live[number])}</td>'
             f'<td class="n">{where}</td><td class="bar">{_strip(ranges, last)}</td></tr>'

@@ -18,6 +18,7 @@ from .core.errors import Interrupted
 
 if TYPE_CHECKING:
     from .bridge.shot import Shot
+    from .core.counting import Counting
     from .core.run import Run
 
 _REPORT_INTERVAL = 10.0  # seconds between two lines of progress in a log
@@ -50,18 +51,20 @@ class Signals:
 
 def drive(signals: Signals, shot: Shot, run: Run) -> None:
     session = shot.session.session
+    counting = shot.session.counting
     say(
-        f"Tracking “{short(session.name)}” {run.plan.start}-{run.plan.end} from frame {run.frame}, "
-        f"{len(run.alive)} tracks."
+        f"Tracking “{short(session.name)}” {counting.shown(run.plan.start)}-{counting.shown(run.plan.end)} "
+        f"from frame {counting.shown(run.frame)}, {len(run.alive)} tracks."
     )
-    progress = _Progress(run)
+    progress = _Progress(run, counting)
     while True:
         stops = signals.name or (parent_is_gone() and "The batch was ended")
         if stops and not run.is_at_end:
             run.pause()
             progress.end()
             raise Interrupted(
-                f"{stops}: stopped after frame {run.frame}, which is recorded; go on with: resume {session.id}"
+                f"{stops}: stopped after frame {counting.shown(run.frame)}, which is recorded; "
+                f"go on with: resume {session.id}"
             )
         if not run.step():
             break
@@ -72,8 +75,9 @@ def drive(signals: Signals, shot: Shot, run: Run) -> None:
 class _Progress:
     """A bar on a terminal, a line now and then in a log."""
 
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: Run, counting: Counting) -> None:
         self._run = run
+        self._counting = counting
         self._total = run.remaining
         self._terminal = sys.stderr.isatty()
         self._began = self._shown = time.monotonic()
@@ -86,7 +90,8 @@ class _Progress:
         run = self._run
         rate = run.steps / (now - self._began)
         words = (
-            f"frame {run.frame}, {len(run.alive)} tracks, {rate:.1f} frames/s, {duration(run.remaining / rate)} left"
+            f"frame {self._counting.shown(run.frame)}, {len(run.alive)} tracks, {rate:.1f} frames/s, "
+            f"{duration(run.remaining / rate)} left"
         )
         if self._terminal:
             done = 24 * (self._total - run.remaining) // max(1, self._total)

@@ -109,6 +109,11 @@ def clip_size(clip: MovieClip) -> tuple[int, int]:
     return width, height
 
 
+def counting_of(clip: MovieClip) -> Counting:
+    """How people count the frames of the clip: as its timeline does."""
+    return Counting(clip.frame_start)
+
+
 def metadata_of(clip: MovieClip) -> FootageMetadata:
     """What Blender knows of the footage."""
     return FootageMetadata(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import bpy
 
 from ..core.errors import ClipChanged, NothingToTrack
+from .clip import counting_of
 
 if TYPE_CHECKING:
     from bpy.types import Area, MovieClip, MovieTrackingTrack, Region, SpaceClipEditor, Window
@@ -73,8 +74,9 @@ class ClipEditor:
             self.seconds += time.thread_time() - begun
         if "FINISHED" not in result:
             raise NothingToTrack(
-                f"Blender did not track frame {frame}: either no track has a usable marker there, or another job "
-                "(such as a prefetch) is using the clip; wait for it, then resume"
+                f"Blender did not track frame {counting_of(self.clip).shown(frame)}: "
+                "either no track has a usable marker there, or another job (such as a prefetch) is using the clip; "
+                "wait for it, then resume"
             )
 
     def move_planes(self, tracks: Sequence[MovieTrackingTrack], frame: int) -> None:

@@ -14,6 +14,7 @@ import bpy
 
 from ..core.belonging import Origin, SoughtClip
 from ..core.catalogue import Unreadable, catalogue
+from ..core.counting import plate_start
 from ..core.deletion import delete_session
 from ..core.errors import (
     JournalDamaged,
@@ -30,7 +31,7 @@ from ..core.model import SessionState, SessionStatus
 from ..core.run import Run
 from ..core.session import TrackingSessionManager, load_session
 from ..core.session_file import resolve
-from .clip import check_first, clip_size, footage_of, marked_position, open_footage, plate_of
+from .clip import check_first, clip_size, counting_of, footage_of, marked_position, open_footage, plate_of
 from .editor import ClipEditor, background_editor
 from .placing import place_tracks
 from .shot import Shot
@@ -44,7 +45,7 @@ Drive = Callable[[Shot, Run], None]
 
 @dataclass(frozen=True)
 class Request:
-    """What `track` is asked to do. Frames are clip frames; None: the natural one (see `place_tracks`)."""
+    """What `track` is asked to do. Frames: as people count them; None: the natural one (see `place_tracks`)."""
 
     footage: Path
     root: Path
@@ -91,7 +92,8 @@ def track(request: Request, drive: Drive, warn: Callable[[str], None]) -> Result
 def _track(editor: ClipEditor, request: Request, drive: Drive, warn: Callable[[str], None]) -> Result:
     earlier = _sessions_of(editor.clip, request, warn)
     unfinished = next((one for one in earlier if one.session.is_unfinished), None)
-    named = [frame for frame in (request.start, request.end) if frame is not None]
+    numbers = [number for number in (request.start, request.end) if number is not None]
+    named = [counting_of(editor.clip).clip_frame(number) for number in numbers]
     done = next((one for one in earlier if all(frame in one.asked for frame in named)), None)
     going_on = unfinished or done
     if request.resume and going_on is not None:
@@ -191,6 +193,7 @@ def _opened(blend: Path | None, clip_name: str, footage: Path) -> Iterator[ClipE
         found = find_footage(footage)
         bpy.ops.wm.read_factory_settings(use_empty=False)
         clip = open_footage(found)
+        clip.frame_start = plate_start(found, clip.frame_duration)
         _fit_scene(clip)
     else:
         if not blend.is_file():
@@ -249,8 +252,9 @@ def _fit_scene(clip: MovieClip) -> None:
     """Make a new file one of the shot: its scene, as Set Scene Frames does, and a Clip Editor that shows it."""
     scene = bpy.context.scene
     scene.active_clip = clip
-    scene.frame_start, scene.frame_end = 1, clip.frame_duration
-    scene.frame_current = 1
+    counting = counting_of(clip)
+    scene.frame_start = scene.frame_current = counting.shown(1)
+    scene.frame_end = counting.shown(clip.frame_duration)
     scene.render.resolution_x, scene.render.resolution_y = clip_size(clip)
     areas = bpy.context.window_manager.windows[0].screen.areas
     area = max(areas, key=lambda area: area.width * area.height)

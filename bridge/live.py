@@ -13,6 +13,7 @@ from ..core.deletion import delete_session
 from ..core.errors import ShotUnusable, UsageError
 from ..core.run import Run
 from . import overview, working_set
+from .clip import counting_of
 from .editor import ClipEditor
 from .preferences import preferences
 from .shot import Shot
@@ -40,7 +41,7 @@ class LivePass:
         self.editor = editor
         self.shot = shot
         self.clip_name = editor.clip.name
-        self.clip_start = editor.clip.frame_start  # kept, because the clip may be deleted
+        self.counting = counting_of(editor.clip)  # kept, because the clip may be deleted
         self.wants_pause = False
         self._interval = preferences().interval  # seconds between two turns of the artist's tracks
         self._turn_began = time.monotonic()
@@ -158,7 +159,7 @@ class LivePass:
 
     def _follow(self, *, is_showing: bool) -> None:
         """Show the last frame that the artist's tracks have. The tracker has moved the editor on beyond it."""
-        frame = self.run.shown + self.clip_start - 1
+        frame = self.counting.shown(self.run.shown)
         scene = bpy.context.scene
         if scene.frame_current != frame:
             scene.frame_current = frame
@@ -204,7 +205,10 @@ def asked_ranges(editor: ClipEditor, direction: str, extent: str, frames: int) -
     that many FRAMES. All of them end where the clip does. Raises UsageError if no frame is left.
     """
     scene, clip = bpy.context.scene, editor.clip
-    first, last, frame = (n - clip.frame_start + 1 for n in (scene.frame_start, scene.frame_end, scene.frame_current))
+    counting = counting_of(clip)
+    first, last, frame = map(counting.clip_frame, (scene.frame_start, scene.frame_end, scene.frame_current))
+    if not 1 <= frame <= clip.frame_duration:
+        raise UsageError(counting.beside(frame, clip.frame_duration))
     if extent == "CLIP":
         first, last = 1, clip.frame_duration
     elif extent == "FRAMES":

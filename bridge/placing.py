@@ -11,7 +11,7 @@ import bpy
 from ..core.counting import Counting
 from ..core.errors import NothingToTrack, TrackingSessionError, TracksFileInvalid, UsageError
 from ..core.tracks_file import StartPosition, read_tracks_file
-from .clip import clip_size
+from .clip import clip_size, counting_of
 from .detection import place_features
 from .editor import ClipEditor
 from .markers import SETTINGS
@@ -29,25 +29,28 @@ def place_tracks(editor: ClipEditor, request: Request, say: Callable[[str], None
     `say` is told what was found. Raises UsageError, NothingToTrack, FootageUnusable or TracksFileInvalid.
     """
     clip = editor.clip
+    counting = counting_of(clip)
     tracks = clip.tracking.objects.active.tracks
     placed: list[StartPosition] = []
     if request.tracks is not None:
         size = clip_size(clip)
-        placed = read_tracks_file(request.tracks, size, clip.frame_duration, SETTINGS)
+        placed = read_tracks_file(request.tracks, size, clip.frame_duration, SETTINGS, counting)
         for track in tracks:
             track.select = False
         for one in placed:
             _place_track(clip, one)
-    start = request.start
+    start = None if request.start is None else counting.clip_frame(request.start)
     if start is None and placed:
         start = placed[0].frame
     if start is None and tracks:
-        start = bpy.context.scene.frame_current - clip.frame_start + 1
+        start = counting.clip_frame(bpy.context.scene.frame_current)
+        if not 1 <= start <= clip.frame_duration:
+            raise UsageError(f"{counting.beside(start, clip.frame_duration)} in the file, or name another with --start")
     if start is None:
         start = clip.frame_duration if request.direction == "backward" else 1
     if not 1 <= start <= clip.frame_duration:
-        raise UsageError(f"Frame {start} is outside the clip, which has the frames 1 to {clip.frame_duration}")
-    ranges = _ranges(request, start, clip.frame_duration)
+        raise UsageError(counting.outside(start, clip.frame_duration))
+    ranges = _ranges(request, start, clip.frame_duration, counting)
     _choose_tracks(editor, request, start, say)
     return ranges
 
@@ -59,7 +62,7 @@ def _choose_tracks(editor: ClipEditor, request: Request, start: int, say: Callab
         if not request.detect:
             raise NothingToTrack("The clip has no tracks: find features with --detect, or name positions with --tracks")
         found = place_features(editor, start, _pattern_size(request.settings, clip_size(editor.clip)))
-        say(found.words(Counting(editor.clip.frame_start).shown(start)))
+        say(found.words(counting_of(editor.clip).shown(start)))
     if not any(is_chosen(track, editor.space) for track in tracks):
         for track in tracks:
             track.select = not (track.hide or track.lock)
@@ -122,15 +125,17 @@ def _set_size(marker: MovieTrackingMarker, name: str, pixels: float, size: tuple
         marker.search_min, marker.search_max = (-x, -y), (x, y)
 
 
-def _ranges(request: Request, start: int, last: int) -> list[tuple[int, int]]:
+def _ranges(request: Request, start: int, last: int, counting: Counting) -> list[tuple[int, int]]:
     """The passes: from the start to the end frame, which is the end of the clip in that direction if not named."""
+    named = None if request.end is None else counting.clip_frame(request.end)
     if request.direction == "both":
-        ranges = [(start, last if request.end is None else request.end), (start, 1)]
+        ranges = [(start, last if named is None else named), (start, 1)]
         return [pair for pair in ranges if pair[0] != pair[1]] or ranges[:1]
     forward = request.direction == "forward"
-    end = request.end if request.end is not None else last if forward else 1
+    end = named if named is not None else last if forward else 1
     if (end < start) if forward else (end > start):
         raise UsageError(
-            f"Tracking {request.direction} from frame {start} cannot end on frame {end}: swap --start and --end"
+            f"Tracking {request.direction} from frame {counting.shown(start)} cannot end on frame "
+            f"{counting.shown(end)}: swap --start and --end"
         )
     return [(start, end)]

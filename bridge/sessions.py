@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import bpy
 
+from ..core.counting import timeline_start
 from ..core.deletion import batch_of, delete_files
 from ..core.errors import SessionUnreadable, ShotUnusable, TrackingSessionError
 from ..core.footage.files import Footage, find_footage
@@ -265,7 +266,7 @@ def clip_for(manager: TrackingSessionManager) -> MovieClip:
     clip = _free_clip(footage)
     if clip is None:
         clip = open_footage(footage)
-        clip.frame_start = said.start
+        clip.frame_start = timeline_start(said.start, clip.frame_duration)
     mark_position(clip, manager.session.id, Position(0, 0))
     _changed()
     return clip

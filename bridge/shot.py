@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 import bpy
 
-from ..core.errors import ClipChanged, NothingToTrack, UsageError
+from ..core.counting import TIMELINE_END, Counting
+from ..core.errors import ClipChanged, NothingToTrack, ShotUnusable, UsageError
 from ..core.footage.seen import FootageCheck
 from ..core.journal import RecordType
 from ..core.merging import tracks_record
@@ -19,7 +20,17 @@ from ..core.ranges import FrameRanges
 from ..core.replay import Replay, encode_json, encode_markers, is_muted, renumbered, split_rows
 from ..core.run import PICTURE_DAMAGED, Run
 from ..core.session import TrackingSessionManager, create_session
-from .clip import Plate, check_first, check_readable, footage_of, mark_position, marked_position, metadata_of, plate_of
+from .clip import (
+    Plate,
+    check_first,
+    check_readable,
+    counting_of,
+    footage_of,
+    mark_position,
+    marked_position,
+    metadata_of,
+    plate_of,
+)
 from .editor import ClipEditor
 from .markers import merge_rows, read_rows, read_settings, write_rows, write_settings
 from .preferences import preferences
@@ -104,6 +115,11 @@ class Shot:
             raise
         return shot
 
+    @property
+    def counting(self) -> Counting:
+        """How people count the frames of the clip."""
+        return counting_of(self.clip)
+
     # Between passes
 
     def _restore(self, known: Replay) -> None:
@@ -181,19 +197,15 @@ class Shot:
         start = ranges[0][0]
         for frame in {frame for pair in ranges for frame in pair}:
             if not 1 <= frame <= self.clip.frame_duration:
-                raise UsageError(
-                    f"Frame {frame} is outside the clip, which has the frames 1 to {self.clip.frame_duration}"
-                )
+                raise UsageError(self.counting.outside(frame, self.clip.frame_duration))
+        self._check_timeline()
         remove_leftovers(self.clip)
         where = self.clip.tracking.objects.active
         assert where is not None  # a clip has at least the camera
         space = self.editor.space
         chosen = [track for track in where.tracks if is_chosen(track, space)]
         if not any(has_usable_marker(track, start) for track in chosen):
-            raise NothingToTrack(
-                f"No track can be followed from frame {start}: select tracks that are visible, unlocked "
-                "and have a marker there that is not muted"
-            )
+            raise NothingToTrack(_why_none(where, space, len(chosen), self.counting.shown(start)))
         ranges = [_limited(pair, chosen) for pair in ranges]
         asked = FrameRanges((min(pair), max(pair)) for pair in ranges)
         self.check.frames(asked)
@@ -202,6 +214,7 @@ class Shot:
         records = self._edits(where, known)
         names = {data.name: number for number, data in self._tracks.items()}
         numbers = tuple(names[track.name] for track in chosen)
+        self.session.set_start(self.clip.frame_start)
         first = 1 + (max(known.passes) if known.passes else 0)
         passes = [Pass(first + i, a, b, numbers, where.name, bpy.app.version_string) for i, (a, b) in enumerate(ranges)]
         self.session.open_pass(passes[0], passes[1:], records)
@@ -216,6 +229,7 @@ class Shot:
         progress = known.last_pass
         if progress is None or not (progress.is_open or progress.then):
             return None
+        self._check_timeline()
         plan = progress.plan
         name = next((known.tracks[number].object for number in plan.tracks if number in known.tracks), plan.object)
         where = self.clip.tracking.objects.get(self._objects(known).get(name, name))
@@ -234,6 +248,7 @@ class Shot:
         ]
         passes = [plan, *then] if progress.is_open else then
         self.check.frames(FrameRanges((min(p.start, p.end), max(p.start, p.end)) for p in passes))
+        self.session.set_start(self.clip.frame_start)
         if not progress.is_open:
             self.session.open_pass(passes[0], passes[1:], records)
             return self._run(passes, passes[0].start, frozenset(passes[0].tracks), delivery)
@@ -243,11 +258,21 @@ class Shot:
             alive = frozenset(number for number in follow if self._is_live(number, progress.frame))
         if progress.alive and not alive:
             raise NothingToTrack(
-                f"The markers on frame {progress.frame}, where the pass stopped, are gone: track from another frame"
+                f"The markers on frame {self.counting.shown(progress.frame)}, where the pass stopped, are gone: "
+                "track from another frame"
             )
         if records:
             self.session.append(*records)
         return self._run(passes, progress.frame, alive, delivery)
+
+    def _check_timeline(self) -> None:
+        """Blender crashes on a frame that its timeline does not reach."""
+        last = self.clip.frame_duration
+        if self.counting.shown(last) > TIMELINE_END:
+            raise ShotUnusable(
+                f"The clip lies on {self.counting.span(1, last)}, beyond the end of Blender's timeline, "
+                f"{TIMELINE_END}: set its Start Frame lower"
+            )
 
     def _run(self, passes: Sequence[Pass], frame: int, alive: frozenset[int], delivery: Delivery) -> Run:
         tracker = WorkingSet(self.editor, self.session.session.id, self._tracks)
@@ -332,12 +357,31 @@ def _renamed(where: str, rows_of: Mapping[str, bytes], known: Replay) -> dict[st
 
 def is_chosen(track: MovieTrackingTrack, space: SpaceClipEditor) -> bool:
     """Whether Track Forwards would take the track: selected by a part that is shown, visible and not locked."""
-    selected = (
+    return _is_selected(track, space) and not track.hide and not track.lock
+
+
+def _is_selected(track: MovieTrackingTrack, space: SpaceClipEditor) -> bool:
+    return (
         track.select_anchor
         or (track.select_pattern and space.show_marker_pattern)
         or (track.select_search and space.show_marker_search)
     )
-    return selected and not track.hide and not track.lock
+
+
+def _why_none(where: MovieTrackingObject, space: SpaceClipEditor, chosen: int, number: int) -> str:
+    """Why no track of the tracking object can be followed from the frame with this number, and what to do."""
+    if chosen:
+        whose = "The selected track has" if chosen == 1 else f"None of the {chosen} selected tracks has"
+        lacks = "no" if chosen == 1 else "an"
+        there = "it has" if chosen == 1 else "they have"
+        return f"{whose} {lacks} enabled marker on frame {number}: start where {there} one, or set one there"
+    if not where.tracks:
+        return "There are no tracks yet: add markers, or detect features"
+    selected = sum(_is_selected(track, space) for track in where.tracks)
+    if selected or all(track.hide or track.lock for track in where.tracks):
+        whose = "All selected tracks are" if selected > 1 else "The selected track is" if selected else "All tracks are"
+        return f"{whose} hidden or locked: show and unlock those to follow"
+    return "No track is selected: select those to follow"
 
 
 def has_usable_marker(track: MovieTrackingTrack, frame: int) -> bool:

@@ -4,8 +4,9 @@
     {"tracks": [{"name": "corner", "frame": 1, "co": [0.25, 0.5], "pattern_size": 21, "search_size": 71}]}
 
 `co` is 0..1 of the frame from its lower left; `pixels` may stand in its place, from the lower left as well. `frame` is
-a clip frame, 1 if absent. Sizes are in pixels. Any other key is a setting of the track under Blender's name for it,
-such as `pattern_match` or `motion_model`.
+the number that a person sees on the frame: that of the file in an image sequence, say; absent, it is the first one.
+Sizes are in pixels. Any other key is a setting of the track under Blender's name for it, such as `pattern_match` or
+`motion_model`.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
+from .counting import Counting
 from .errors import TracksFileInvalid
 
 _FILE_LIMIT = 64 << 20
@@ -26,7 +28,7 @@ _OWN_KEYS = frozenset({"name", "frame", "co", "pixels", "pattern_size", "search_
 
 @dataclass(frozen=True)
 class StartPosition:
-    """Where a track starts: `co` in 0..1 from the lower left, sizes in pixels (0: Blender's default)."""
+    """Where a track starts: a clip frame, `co` in 0..1 from the lower left, sizes in pixels (0: Blender's default)."""
 
     name: str
     frame: int
@@ -37,9 +39,9 @@ class StartPosition:
 
 
 def read_tracks_file(
-    path: Path, size: tuple[int, int], frame_count: int, settings: Collection[str]
+    path: Path, size: tuple[int, int], frame_count: int, settings: Collection[str], counting: Counting
 ) -> list[StartPosition]:
-    """The start positions in the file, for footage of this size (pixels) and number of frames.
+    """The start positions in the file, for footage of this size (pixels) and so many frames, which count so.
 
     `settings` are the names that may be set. Raises TracksFileInvalid.
     """
@@ -59,14 +61,19 @@ def read_tracks_file(
     found: list[StartPosition] = []
     for number, entry in enumerate(cast("list[Any]", entries), 1):
         try:
-            found.append(_start_position(entry, number, size, frame_count, settings))
+            found.append(_start_position(entry, number, size, frame_count, settings, counting))
         except (TypeError, ValueError, KeyError, OverflowError) as error:
             raise TracksFileInvalid(f"Track {number} in {path}: {error.args[0] if error.args else error}") from error
     return found
 
 
 def _start_position(
-    entry: object, number: int, size: tuple[int, int], frame_count: int, settings: Collection[str]
+    entry: object,
+    number: int,
+    size: tuple[int, int],
+    frame_count: int,
+    settings: Collection[str],
+    counting: Counting,
 ) -> StartPosition:
     if not isinstance(entry, dict):
         raise ValueError("it is not a mapping")
@@ -83,9 +90,10 @@ def _start_position(
         x, y = x / size[0], y / size[1]
     if not (0.0 <= x <= 1.0 and 0.0 <= y <= 1.0):
         raise ValueError(f"its position ({x:g}, {y:g}) is outside the frame (0..1 from the lower left)")
-    frame = said.get("frame", 1)
-    if not isinstance(frame, int) or isinstance(frame, bool) or not 1 <= frame <= frame_count:
-        raise ValueError(f"frame {frame!r} is not one of the frames 1 to {frame_count}")
+    seen = said.get("frame", counting.start)
+    if not isinstance(seen, int) or isinstance(seen, bool) or not 1 <= counting.clip_frame(seen) <= frame_count:
+        raise ValueError(f"frame {seen!r} is not one of the frames {counting.span(1, frame_count)}")
+    frame = counting.clip_frame(seen)
     pattern, search = (_numbers([said.get(key, 0)], 1)[0] for key in ("pattern_size", "search_size"))
     if not (0 <= pattern <= max(size) and 0 <= search <= max(size)):
         raise ValueError("its pattern or search area is larger than the frame")

@@ -9,6 +9,7 @@ import bpy
 from bpy.types import Operator
 
 from ..bridge import overview
+from ..bridge.clip import counting_of
 from ..core.errors import TrackingSessionError
 from ..core.lease import Watch
 from .editor import InEditor, editor_of, redraw
@@ -33,7 +34,8 @@ class TRACKING_SESSIONS_OT_restore(InEditor):
 
     def execute(self, context: Context) -> set[str]:
         try:
-            frame = overview.restore(editor_of(context))
+            editor = editor_of(context)
+            frame = counting_of(editor.clip).shown(overview.restore(editor))
         except TrackingSessionError as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}

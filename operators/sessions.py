@@ -13,6 +13,7 @@ from bpy.props import CollectionProperty, IntProperty, PointerProperty
 from bpy.types import Operator, PropertyGroup
 
 from ..bridge import live, sessions
+from ..bridge.clip import counting_of
 from ..core.errors import TrackingSessionError
 from ..core.model import SessionState
 from ..core.session import load_session
@@ -284,7 +285,7 @@ class TRACKING_SESSIONS_OT_show_lost(InEditor):
         objects = clip.tracking.objects
         found = [(objects.get(where), name) for where, name in names]
         tracks = [(where, where.tracks[name]) for where, name in found if where is not None and name in where.tracks]
-        context.scene.frame_current = self.frame + clip.frame_start - 1
+        context.scene.frame_current = counting_of(clip).shown(self.frame)
         if not tracks:
             self.report({"WARNING"}, "None of the tracks that were lost on this frame is in the clip")
             return {"FINISHED"}

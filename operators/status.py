@@ -35,7 +35,7 @@ def tracks_text(running: live.LivePass) -> str:
 def position_text(running: live.LivePass) -> str:
     """The frame reached and the one to reach, as the timeline counts them."""
     run = running.run
-    frame, end = (n + running.clip_start - 1 for n in (run.frame, run.plan.end))
+    frame, end = map(running.counting.shown, (run.frame, run.plan.end))
     return f"Frame {frame}, Down to {end}" if run.plan.backwards else f"Frame {frame} of {end}"
 
 

@@ -9,6 +9,7 @@ import bpy
 from bpy.types import Panel
 
 from ..bridge import live, overview
+from ..bridge.clip import counting_of
 from ..bridge.preferences import preferences
 from ..operators import status
 from ..operators.editor import owner_words
@@ -26,7 +27,7 @@ from ..operators.track import (
 )
 
 if TYPE_CHECKING:
-    from bpy.types import Context, MovieClip, UILayout
+    from bpy.types import Context, UILayout
 
 STRIP_OPERATOR = "TRACKING_SESSIONS_OT_toggle_strip"
 _ICONS: Any = {"BACKWARDS": "TRACKING_BACKWARDS", "BOTH": "ARROW_LEFTRIGHT", "FORWARDS": "TRACKING_FORWARDS"}
@@ -92,7 +93,7 @@ class TRACKING_SESSIONS_PT_session(Panel):
 
 def _draw_missing(layout: UILayout, context: Context, seen: overview.Overview) -> None:
     """Frames are recorded that the file lacks, as after a crash: all that can be done about it, and nothing else."""
-    frame = _in_scene(context.space_data.clip, seen.last_frame or 1)
+    frame = counting_of(context.space_data.clip).shown(seen.last_frame or 1)
     words = f"{_frames(seen.missing, 'is', 'are')} recorded that this file does not have, up to frame {frame}"
     when = overview.clock_time(seen.until)
     _draw_words(layout, context, f"{words} ({when})" if when else words, "RECOVER_LAST")
@@ -113,7 +114,7 @@ def _draw_next(layout: UILayout, context: Context, seen: overview.Overview) -> N
         _draw_words(layout, context, words, "LOOP_BACK")
         layout.operator(TRACKING_SESSIONS_OT_restore.bl_idname)
     elif seen.resume_frame is not None:
-        layout.label(text=f"Paused at Frame {_in_scene(clip, seen.resume_frame)}", icon="PAUSE")
+        layout.label(text=f"Paused at Frame {counting_of(clip).shown(seen.resume_frame)}", icon="PAUSE")
         _tall(layout).operator(TRACKING_SESSIONS_OT_resume.bl_idname, icon="PLAY")
     _draw_track(layout, context)
     if seen.frames:
@@ -161,11 +162,6 @@ def _tall(layout: UILayout) -> UILayout:
     row = layout.row(align=True)
     row.scale_y = 1.5
     return row
-
-
-def _in_scene(clip: MovieClip, frame: int) -> int:
-    """The clip's frame as the timeline counts it."""
-    return frame + clip.frame_start - 1
 
 
 def _frames(count: int, one: str, more: str) -> str:

@@ -3,13 +3,13 @@
 
 from __future__ import annotations
 
-import re
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from bpy.types import Panel, UIList
 
 from ..bridge import sessions
+from ..bridge.clip import counting_of
 from ..operators import sessions as actions
 from .session import TRACKING_SESSIONS_PT_session, letters_that_fit
 from .session import _draw_words as draw_words
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 PASSES_SHOWN = 10
 LOST_SHOWN = 20
 
-_RANGE = re.compile(r"(-?\d+)-(-?\d+)\Z")
 _OUTCOMES = {"complete": "Complete", "lost": "Lost at {}", "paused": "Paused at {}", "failed": "Failed at {}"}
 
 
@@ -57,14 +56,12 @@ class TRACKING_SESSIONS_PT_passes(_Past):
 
 
 def _draw_pass(layout: UILayout, clip: MovieClip, entry: dict[str, Any], *, is_running: bool) -> None:
-    offset = clip.frame_start - 1  # as the timeline counts
-    found = _RANGE.match(entry["range"])
-    frames = f"{int(found[1]) + offset}-{int(found[2]) + offset}" if found else str(entry["range"])
+    counting = counting_of(clip)
     words = "At {}" if is_running else _OUTCOMES.get(entry["outcome"], "Ended at {}")
     left, middle, right = _columns(layout)
     is_backwards = entry["operation"] == "track_backwards"
-    left.label(text=frames, icon="TRACKING_BACKWARDS" if is_backwards else "TRACKING_FORWARDS")
-    middle.label(text=words.format(entry["last_frame"] + offset))
+    left.label(text=counting.range(entry["range"]), icon="TRACKING_BACKWARDS" if is_backwards else "TRACKING_FORWARDS")
+    middle.label(text=words.format(counting.shown(entry["last_frame"])))
     right.label(text=f"{entry['alive']}/{entry['tracks']}")
 
 
@@ -96,7 +93,7 @@ class TRACKING_SESSIONS_PT_lost(_Past):
         for frame in islice(reversed(lost.frames), LOST_SHOWN):
             row = column.row()
             row.alignment = "LEFT"
-            text = f"{frame + clip.frame_start - 1}:  "
+            text = f"{counting_of(clip).shown(frame)}:  "
             text += _named([name for _, name in lost.tracks(frame)], letters_that_fit(context) - len(text))
             idname = actions.TRACKING_SESSIONS_OT_show_lost.bl_idname
             row.operator(idname, text=text, icon="TRACKER", emboss=False).frame = frame

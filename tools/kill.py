@@ -194,11 +194,11 @@ def random_instant(
 
 
 def write_tracks(path: Path, shot: Shot, frame: int, **settings: Any) -> Path:
-    """The start positions of the shot's tracks that can be seen on `frame`, for --tracks."""
+    """The start positions of the shot's tracks that can be seen on `frame` (the first if 1), for --tracks."""
     tracks = [
         {
             "name": one.name,
-            "frame": frame,
+            **({"frame": frame} if frame > 1 else {}),
             "co": shot.truth(one.name, frame),
             "pattern_size": 21,
             "search_size": 61,

@@ -7,15 +7,16 @@ from typing import Any
 
 import pytest
 
+from tracking_sessions.core.counting import Counting
 from tracking_sessions.core.errors import TracksFileInvalid
 from tracking_sessions.core.tracks_file import StartPosition, read_tracks_file
 
 SETTINGS = ("pattern_match", "motion_model")
 
 
-def read(path: Path, content: Any) -> list[StartPosition]:
+def read(path: Path, content: Any, start: int = 1) -> list[StartPosition]:
     path.write_bytes(content if isinstance(content, bytes) else json.dumps(content).encode())
-    return read_tracks_file(path, (200, 100), 10, SETTINGS)
+    return read_tracks_file(path, (200, 100), 10, SETTINGS, Counting(start))
 
 
 def test_positions_are_read_in_either_unit_with_settings(tmp_path: Path) -> None:
@@ -41,6 +42,16 @@ def test_a_plain_list_will_do(tmp_path: Path) -> None:
 
 
 GOOD: dict[str, Any] = {"co": [0.5, 0.5]}
+
+
+def test_a_frame_is_the_number_that_people_see(tmp_path: Path) -> None:
+    path = tmp_path / "tracks.json"
+    found = read(path, [GOOD, GOOD | {"frame": 1001}, GOOD | {"frame": 1010}], start=1001)
+    assert [one.frame for one in found] == [1, 1, 10]
+    assert read(path, [GOOD | {"frame": 0}], start=0)[0].frame == 1
+    for frame in (1, 1000, 1011):
+        with pytest.raises(TracksFileInvalid, match=f"frame {frame} is not one of the frames 1001 to 1010"):
+            read(path, [GOOD | {"frame": frame}], start=1001)
 
 
 @pytest.mark.parametrize(
@@ -77,4 +88,4 @@ def test_what_is_no_list_of_tracks_is_told(tmp_path: Path, content: bytes) -> No
 @pytest.mark.parametrize("path", ["missing.json", ".", "a\0b", "x" * 5000])
 def test_a_file_that_cannot_be_read_is_told(path: str) -> None:
     with pytest.raises(TracksFileInvalid):
-        read_tracks_file(Path(path), (200, 100), 10, SETTINGS)
+        read_tracks_file(Path(path), (200, 100), 10, SETTINGS, Counting())

@@ -23,6 +23,10 @@ from ..terminal import can_ask, say, short
 _T = TypeVar("_T")
 
 INTERRUPTED = "interrupted"
+FRAMES_COUNT = (
+    "Frames are the numbers that you see: those of the files of an image sequence, those of the timeline for a .blend, "
+    "and 1, 2, 3 for a movie."
+)
 
 
 class Parser(argparse.ArgumentParser):
@@ -97,6 +101,12 @@ def add_json(parser: argparse._ActionsContainer) -> None:
 def positive(text: str) -> int:
     if not (text.isascii() and text.isdigit() and 0 < len(text) < 10 and int(text)):
         raise argparse.ArgumentTypeError(f"{short(text)!r} is no whole number from 1 on")
+    return int(text)
+
+
+def frame_number(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) < 10):
+        raise argparse.ArgumentTypeError(f"{short(text)!r} is no number of a frame; they are whole and not below 0")
     return int(text)
 
 

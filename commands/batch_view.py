@@ -108,7 +108,7 @@ class Show:
         if session is None or not session.frames.total:
             return f"{title}  starting"
         frames = session.frames
-        digits = len(str(frames.total))
+        digits = max(len(str(frames.total)), len(str(frames.frame or 0)))
         rate = f"  {session.rate:.1f} frames/s" if session.rate else ""
         return (
             f"{title}  frame {frames.frame or 0:>{digits}}, {frames.tracked:>{digits}} of {frames.total}  "
@@ -191,8 +191,8 @@ def shot_lines(shots: list[dict[str, Any]]) -> list[str]:
             f"{shot['number']:>{digits}}  {title}  {_status_words(shot):<{max(10, words)}}  {', '.join(facts)}".rstrip()
         )
         indent = " " * (digits + 2)
-        if shot["lost"]:
-            lines.append(f"{indent}lost: {_lost_words(shot['lost'])}")
+        if shot["shown_lost"]:
+            lines.append(f"{indent}lost: {_lost_words(shot['shown_lost'])}")
         if shot["error"]:
             lines.append(f"{indent}{short(shot['error'], 500)}")
     return lines

@@ -14,7 +14,18 @@ from ..core.batch_view import BatchView
 from ..core.ledger import BatchRow, BatchStatus, Ledger, ShotStatus
 from ..terminal import Signals, say, short
 from . import batch_cleaning, batch_run
-from .arguments import INTERRUPTED, add_db, add_json, add_limit, add_root, add_status, command, positive
+from .arguments import (
+    FRAMES_COUNT,
+    INTERRUPTED,
+    add_db,
+    add_json,
+    add_limit,
+    add_root,
+    add_status,
+    command,
+    frame_number,
+    positive,
+)
 from .batch_view import Show, described_batch, described_head, owner_of, shots_words, summary
 from .ledgers import open_ledger, words_of
 from .tracking import add_settings
@@ -36,6 +47,7 @@ def add_commands(commands: Any) -> None:
     one = command(
         parts, "run", batch_run.run, "track shots as a new batch", "batch run shots.csv --jobs 4 --root sessions"
     )
+    one.description = f"{one.description} {FRAMES_COUNT}"
     one.add_argument(
         "shots",
         metavar="SHOT",
@@ -60,8 +72,8 @@ def add_commands(commands: Any) -> None:
         "--fresh", action="store_true", help="set all sessions of these shots aside (they are kept) and start anew"
     )
     shared = one.add_argument_group("for all shots that do not say it themselves")
-    shared.add_argument("--start", type=positive, metavar="N", help="clip frame to track from")
-    shared.add_argument("--end", type=positive, metavar="N", help="clip frame to track to")
+    shared.add_argument("--start", type=frame_number, metavar="N", help="frame to track from")
+    shared.add_argument("--end", type=frame_number, metavar="N", help="frame to track to")
     shared.add_argument(
         "--direction", choices=("forward", "backward", "both"), help="where to track (default: forward)"
     )

@@ -153,6 +153,7 @@ def _info(options: argparse.Namespace) -> list[str]:
                 counts[frame] = counts.get(frame, 0) + 1
         row["frames"] = dict(sorted(counts.items()))
     row["next"] = _advice(row, footage)
+    row = manager.counting.described(row)
     if options.json:
         return [json.dumps(row, indent=1)]
     return _told(row)
@@ -166,7 +167,7 @@ def _told(row: dict[str, Any]) -> list[str]:
         ("Status", status_words({**row, "state": "active"}) + state),
         ("Owner", row["owner"] or "nobody"),
         ("Footage", short(row["footage"], 200)),
-        ("Frames", f"{row['tracked_frames']} of {row['total_frames']} tracked: {row['ranges'] or 'none'}"),
+        ("Frames", f"{row['tracked_frames']} of {row['total_frames']} tracked: {row['shown_ranges'] or 'none'}"),
         ("Tracks", _track_words(row["tracks"])),
         ("Modified", f"{row['modified']}  {age(row['modified'])}".rstrip()),
     ]
@@ -174,16 +175,17 @@ def _told(row: dict[str, Any]) -> list[str]:
     for one in row["passes"]:
         detail = f": {one['detail']}" if one.get("detail") else ""
         lines.append(
-            f"Pass {one['number']}:   {one['operation'].replace('_', ' ')} {one['range']}, "
-            f"at frame {one['last_frame']}, {one['alive']} of {one['tracks']} tracks alive, {one['outcome']}{detail}"
+            f"Pass {one['number']}:   {one['operation'].replace('_', ' ')} {one['shown_range']}, "
+            f"at frame {one['shown_last_frame']}, {one['alive']} of {one['tracks']} tracks alive, "
+            f"{one['outcome']}{detail}"
         )
     hidden = len(row["lost"]) - LOST_SHOWN
     if hidden > 0:
         lines.append(f"Lost on {count_words(hidden, 'more frame')}: see --json")
-    for frame, names in list(row["lost"].items())[-LOST_SHOWN:]:
+    for frame, names in list(row["shown_lost"].items())[-LOST_SHOWN:]:
         lines.append(f"Lost at frame {frame}: {short(', '.join(name or 'one track' for name in names), 200)}")
     lines += [f"Problem:  {short(problem, 500)}" for problem in row["problems"]]
-    lines += [f"{frame:>8}  {alive} tracks" for frame, alive in row.get("frames", {}).items()]
+    lines += [f"{frame:>8}  {alive} tracks" for frame, alive in row.get("shown_frames", {}).items()]
     return [*lines, f"Next:     {row['next']}"]
 
 
@@ -209,7 +211,8 @@ def _problems(manager: TrackingSessionManager, footage: Path) -> list[str]:
     if said.blend and not os.path.exists(resolve(manager.path, said.blend)):
         problems.append(f"There is no file {resolve(manager.path, said.blend)}, which the tracks came from")
     problems += [
-        f"Pass {one['number']} failed at frame {one['last_frame']}: {one.get('detail') or 'no reason is recorded'}"
+        f"Pass {one['number']} failed at frame {manager.counting.shown(one['last_frame'])}: "
+        f"{one.get('detail') or 'no reason is recorded'}"
         for one in manager.passes
         if one["outcome"] == Outcome.FAILED
     ]

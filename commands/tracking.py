@@ -16,7 +16,7 @@ from ..core.errors import UNUSABLE, TrackingSessionError, UnfinishedSession
 from ..core.lost_passes import LostPass, lost_passes, lost_words
 from ..core.model import Outcome
 from ..terminal import Signals, drive, quiet_blender, say, short
-from .arguments import NotAllDone, add_json, add_session, command, described, find, latest, root_of
+from .arguments import FRAMES_COUNT, NotAllDone, add_json, add_session, command, described, find, latest, root_of
 from .unfinished import decide
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 def add_commands(commands: Any) -> None:
     one = command(commands, "track", _track, "track a shot", "track shots/010/plate_0001.png --detect --save 010.blend")
+    one.description = f"{one.description} {FRAMES_COUNT}"
     one.add_argument(
         "footage",
         metavar="FOOTAGE",
@@ -45,15 +46,15 @@ def add_commands(commands: Any) -> None:
         "--start",
         type=int,
         metavar="N",
-        help="clip frame to track from (default: the first, or the last when tracking backward; "
+        help="frame to track from (default: the first, or the last when tracking backward; "
         "the current one of a .blend)",
     )
-    one.add_argument("--end", type=int, metavar="N", help="clip frame to track to (default: the end of the clip)")
+    one.add_argument("--end", type=int, metavar="N", help="frame to track to (default: the end of the clip)")
     one.add_argument(
         "--direction",
         choices=("forward", "backward", "both"),
         default="forward",
-        help="both: forward to --end, then backward to frame 1",
+        help="both: forward to --end, then backward to the first frame",
     )
     one.add_argument("--detect", action="store_true", help="find features on the start frame if the clip has no tracks")
     one.add_argument("--tracks", metavar="FILE.json", type=Path, help="start positions of tracks")
@@ -193,6 +194,7 @@ def _outcome(result: Result, options: argparse.Namespace) -> list[str]:
 def _outcome_lines(result: Result, lost: Sequence[LostPass], options: argparse.Namespace) -> list[str]:
     manager = result.session
     last = manager.passes[-1]
+    reached = manager.counting.shown(last["last_frame"])
     if options.json or options.events:
         row = described(manager) | {
             "frames": result.frames,
@@ -202,9 +204,9 @@ def _outcome_lines(result: Result, lost: Sequence[LostPass], options: argparse.N
             "tracks_alive": last["alive"],
             "saved": str(result.saved) if result.saved else None,
         }
+        row = manager.counting.described(row)
         return [json.dumps(row, indent=1) if options.json else json.dumps({"event": "done", **row})]
     progress = manager.progress
-    reached = manager.counting.shown(last["last_frame"])
     recorded = f"{progress['tracked_frames']} of {progress['total_frames']}"
     lines = [
         f"Tracked {result.frames} frames; {recorded} are recorded."

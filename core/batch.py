@@ -276,8 +276,11 @@ class Supervisor:
             self._tell(News(what, self._ledger.finish(shot, ShotStatus.COMPLETED)))
 
     def _crashed(self, one: Running, code: int) -> None:
-        now = _progress(self._session_of(one.shot))
-        where = f" on the way from frame {now.frame}" if now.frame is not None else ""
+        manager = self._session_of(one.shot)
+        now = _progress(manager)
+        where = ""
+        if manager is not None and now.frame is not None:
+            where = f" on the way from frame {manager.counting.shown(now.frame)}"
         words = f"It crashed{where} ({_cause(code)}); what it printed is in {one.child.log}"
         shot = self._ledger.note_crash(one.shot, words, progressed=now != one.before)
         if self.stopping:

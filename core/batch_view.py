@@ -22,7 +22,7 @@ from .session_file import moment
 
 @dataclass(frozen=True)
 class Frames:
-    """How far a session is: numbers of frames, the clip frame reached, and the tracks of its last pass."""
+    """How far a session is: numbers of frames, the frame reached as people count, and the tracks of its last pass."""
 
     tracked: int = 0
     total: int = 0  # 0: not known yet
@@ -70,13 +70,14 @@ class SessionView:
 
     def _take(self, manager: TrackingSessionManager) -> None:
         progress = manager.progress
+        reached = manager.session.checkpoint_frame
         last = manager.passes[-1] if manager.passes else {}
         before = self.frames
         self.frames = Frames(
             tracked=progress["tracked_frames"],
             total=progress["total_frames"],
             remaining=progress["remaining_frames"],
-            frame=manager.session.checkpoint_frame,
+            frame=None if reached is None else manager.counting.shown(reached),
             tracks=last.get("tracks", 0),
             alive=last.get("alive", 0),
         )
@@ -87,12 +88,15 @@ class SessionView:
         elif self._moved is not None and now > self._moved[0]:
             self.rate = (self.frames.tracked - self._moved[1]) / (now - self._moved[0])
 
-    def lost_passes(self) -> tuple[list[LostPass], Counting]:
-        """The passes that lost all their tracks on the way, and how people count their frames."""
-        if self._manager is None:
-            return [], Counting()
+    @property
+    def counting(self) -> Counting:
+        """How people count its frames."""
+        return Counting() if self._manager is None else self._manager.counting
+
+    def lost_passes(self) -> list[LostPass]:
+        """The passes that lost all their tracks on the way."""
         manager = self._manager
-        return lost_passes(manager.passes, manager.session.tracked_frames), manager.counting
+        return [] if manager is None else lost_passes(manager.passes, manager.session.tracked_frames)
 
     def lost(self) -> dict[int, list[str]]:
         """The names of the tracks that were lost, by clip frame; empty for those not known."""
@@ -196,7 +200,8 @@ def described_shot(view: BatchView, shot: ShotRow) -> dict[str, Any]:
     """All that is known of a shot, for a program to read; its session is looked at."""
     frames = view.look(shot)
     session = view.session(shot)
-    return {
+    counting = session.counting if session else Counting()
+    row = {
         "number": shot.number,
         "name": shot.spec.title,
         "footage": shot.spec.footage,
@@ -206,7 +211,7 @@ def described_shot(view: BatchView, shot: ShotRow) -> dict[str, Any]:
         "total_frames": frames.total,
         "tracks": frames.tracks,
         "tracks_alive": frames.alive,
-        **lost_fields(*(session.lost_passes() if session else ([], Counting()))),
+        **lost_fields(session.lost_passes() if session else [], counting),
         "lost": session.lost() if session else {},
         "error": shot.error,
         "attempts": shot.attempts,
@@ -214,6 +219,7 @@ def described_shot(view: BatchView, shot: ShotRow) -> dict[str, Any]:
         "ended": shot.ended,
         "seconds": seconds_of(shot),
     }
+    return counting.described(row)
 
 
 def seconds_of(shot: ShotRow) -> float | None:

@@ -148,8 +148,8 @@ class Ledger:
         if spec.direction not in DIRECTIONS:
             raise UsageError(f"{what}: direction {spec.direction!r} is none of {', '.join(DIRECTIONS)}")
         for frame in (spec.start, spec.end):
-            if frame is not None and not 0 < frame < FRAME_LIMIT:
-                raise UsageError(f"{what}: {frame} is no clip frame; they count from 1")
+            if frame is not None and not 0 <= frame < FRAME_LIMIT:
+                raise UsageError(f"{what}: {frame} is no number of a frame; they are whole and not below 0")
         return (
             self._stored_path(spec.footage, what),
             stored_text(spec.name, what),

@@ -65,7 +65,9 @@ def final_status(shots: Iterable[ShotStatus]) -> BatchStatus | None:
 
 @dataclass(frozen=True)
 class ShotSpec:
-    """One shot as asked. Paths are absolute; frames are clip frames; None and empty texts: what `track` takes then."""
+    """One shot as asked. Paths are absolute; frames are numbers as people see them; None and empty texts: what `track`
+    takes then.
+    """
 
     footage: str
     name: str = ""
@@ -197,8 +199,8 @@ class Rows:
             footage=self._place(footage, root),
             name=self._text(name),
             clip=self._text(clip),
-            start=None if first is None else self._number(first, 1),
-            end=None if last is None else self._number(last, 1),
+            start=None if first is None else self._number(first),
+            end=None if last is None else self._number(last),
             direction=direction,
             detect=bool(self._number(detect)),
             tracks=self._place(tracks, root) if tracks else "",

@@ -7,7 +7,7 @@ A list is YAML or JSON, a list of mappings or `{"shots": [...], "defaults": {...
     footage     a movie, an image sequence (any file of it, or its folder), or a .blend; the only one it needs
     name        for people; as a rule that of the footage
     clip        which clip of the .blend
-    start, end  clip frames to track from and to, as --start and --end of `track`; the first frame is 1
+    start, end  frames to track from and to, as --start and --end of `track`: the numbers that people see
     range       both in one, lower frame first: “12-120”; tracked backward it starts at the end
     direction   forward, backward or both
     detect      true: find features on the start frame
@@ -344,7 +344,7 @@ class _Shot:
         return dict(content)
 
     def frames(self, direction: str) -> tuple[int | None, int | None]:
-        """The clip frames to track from and to."""
+        """The frames to track from and to, in the shot's own numbers."""
         if self.said.get("range") is not None:
             if any(self.said.get(key) is not None for key in ("start", "end")):
                 raise self.wrong("it has both “range” and “start” or “end”: one of them is enough")
@@ -359,8 +359,8 @@ class _Shot:
         value = self.said.get(key)
         if value is None:
             return None
-        if not isinstance(value, int) or isinstance(value, bool) or not 0 < value < FRAME_LIMIT:
-            raise self.wrong(f"{key} {str(value)[:40]!r} is no clip frame; they count from 1")
+        if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < FRAME_LIMIT:
+            raise self.wrong(f"{key} {str(value)[:40]!r} is no number of a frame; they are whole and not below 0")
         return value
 
     def _range(self) -> tuple[int, int]:
@@ -369,6 +369,6 @@ class _Shot:
             ranges = list(FrameRanges.parse(str(value)).ranges())
         except ValueError:
             ranges = []
-        if len(ranges) != 1 or ranges[0][0] < 1 or isinstance(value, bool):
-            raise self.wrong(f"range {str(value)[:40]!r} is no range of clip frames, such as 12-120; they count from 1")
+        if len(ranges) != 1 or ranges[0][0] < 0 or isinstance(value, bool):
+            raise self.wrong(f"range {str(value)[:40]!r} is no range of frames, such as 1001-1120")
         return ranges[0]

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
-from ..counting import Counting
+from ..counting import Counting, timeline_start
 from ..errors import FootageUnusable
 from .names import NUMBER_LIMIT, Numbered, Pattern, numbered, pattern, run_of, shape, split_range
 
@@ -192,7 +192,7 @@ def _sequence(path: Path, names: Iterable[str]) -> Footage:
     run = run_of(one, (other for name in names if (other := numbered(name)) is not None))
     first = path.with_name(f"{one.head}{run.low:0{run.width}d}{one.tail}")
     count = run.high - run.low + 1
-    counting = Counting(run.low)
+    counting = Counting(timeline_start(run.low, count))
     return Footage(first, "SEQUENCE", one.head, run.width, one.tail, run.low, count, counting=counting, apart=run.apart)
 
 

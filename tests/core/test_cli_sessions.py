@@ -95,7 +95,8 @@ def test_info_tells_passes_tracks_and_problems(commands: Commands) -> None:
     row = commands.json("info", manager.session.id[:12], "--frames")
     assert isinstance(row, dict)
     assert row["frames"] == {"1": 3, "2": 3, "3": 2} and row["lost"] == {"3": ["Track.2"]} and row["problems"] == []
-    assert row["tracks"][1] == {"name": "Track.2", "object": "Camera", "frames": 2, "first": 1, "last": 2}
+    known = {"name": "Track.2", "object": "Camera", "frames": 2, "first": 1, "last": 2}
+    assert row["tracks"][1] == known | {"shown_first": 1, "shown_last": 2}
     for path in (commands.root.parent / "plates").iterdir():
         path.unlink()
     told = commands.run("info", manager.session.id)

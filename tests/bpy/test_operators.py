@@ -165,7 +165,10 @@ def test_no_usable_track_is_said(footage: Footage, file: Path) -> None:
     editor = new_file(footage, file)
     for track in editor.clip.tracking.tracks:
         track.lock = True
-    with inside(editor), pytest.raises(RuntimeError, match="No track can be followed from frame 1"):
+    with (
+        inside(editor),
+        pytest.raises(RuntimeError, match="All selected tracks are hidden or locked"),
+    ):
         operators.track()
     with inside(editor):
         assert operators.track.poll()

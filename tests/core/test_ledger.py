@@ -39,7 +39,7 @@ def test_what_was_asked_comes_back_from_another_connection(ledger: Ledger, root:
         name="010 “x”",
         clip="plate",
         start=9,
-        end=3,
+        end=0,
         direction="backward",
         detect=True,
         tracks=str(root.parent / "t.json"),

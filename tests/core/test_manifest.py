@@ -44,6 +44,13 @@ SHOTS = [
     {"footage": "shots.blend", "clip": "plate"},
 ]
 
+
+def test_a_plate_may_begin_at_0(tmp_path: Path) -> None:
+    path = tmp_path / "shots.yaml"
+    path.write_text("- {footage: a, start: 0, end: 0}\n- {footage: b, range: 0-9}\n")
+    assert [(shot.start, shot.end) for shot in read_shots([str(path)])] == [(0, 0), (0, 9)]
+
+
 YAML = """
 - footage: plates/010/plate_0001.png
   name: "010"

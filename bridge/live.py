@@ -217,6 +217,11 @@ def asked_ranges(editor: ClipEditor, direction: str, extent: str, frames: int) -
     wanted = ("FORWARDS", "BACKWARDS") if direction == "BOTH" else (direction,)
     ranges = [(frame, ends[one]) for one in wanted if (ends[one] - frame) * (1 if one == "FORWARDS" else -1) > 0]
     if not ranges:
+        if extent == "SCENE" and not first <= frame <= last:
+            raise UsageError(
+                f"Frame {counting.shown(frame)} is outside the scene, which has the frames "
+                f"{counting.span(first, last)}: go to another frame, or set Extent to End of Clip"
+            )
         where = {"SCENE": "the scene", "CLIP": "the clip", "FRAMES": "the clip"}[extent]
         raise UsageError(f"The current frame is the last one of {where} in this direction: go to another frame")
     return ranges

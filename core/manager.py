@@ -375,17 +375,16 @@ class TrackingSessionManager:
 
     def set_blend(self, blend: str, clip: str) -> None:
         """Note in which .blend the clip is now, and its name there."""
-        self.acquire()
-        self._state["footage"] = {**self._state["footage"], "blend": relative(self.path, blend), "clip": clip}
-        self._ready = None
-        self.write_file()
+        self._note_footage(blend=relative(self.path, blend), clip=clip)
 
     def set_start(self, start: int) -> None:
         """Note which number people see on the first frame of the clip now, unless that is known."""
-        if start == self.counting.start:
-            return
+        if start != self.counting.start:
+            self._note_footage(start=start)
+
+    def _note_footage(self, **facts: Any) -> None:
         self.acquire()
-        self._state["footage"] = {**self._state["footage"], "start": start}
+        self._state["footage"] = {**self._state["footage"], **facts}
         self._ready = None
         self.write_file()
 

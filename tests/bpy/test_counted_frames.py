@@ -117,6 +117,14 @@ def test_a_playhead_beside_the_clip_is_told_where_to_go(footage: Footage, file: 
     assert live.current is None
 
 
+def test_a_scene_that_does_not_reach_the_clip_is_told(footage: Footage, file: Path) -> None:
+    editor = at_1001(footage, file)
+    bpy.context.scene.frame_start, bpy.context.scene.frame_end = 1, 250
+    words = "Frame 1001 is outside the scene, which has the frames 1 to 250: go to another frame, or set Extent to End"
+    with inside(editor), pytest.raises(RuntimeError, match=words):
+        operators.track()
+
+
 def test_a_session_counts_as_its_clip_does_after_it_was_moved(footage: Footage, file: Path) -> None:
     editor = new_file(footage, file)
     begin(editor, steps=4).finish()

@@ -3,16 +3,19 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import bpy
+from mathutils import Vector
 
 from ..core.counting import Counting
 from ..core.errors import ClipChanged, FootageUnusable, NothingToTrack
 from ..core.spread import Candidate, Layout
+from .clearer_copy import clearer_copy
 from .clip import clip_size, footage_of
 from .editor import ClipEditor
 from .working_set import OBJECT_NAME, remove_leftovers
@@ -20,9 +23,11 @@ from .working_set import OBJECT_NAME, remove_leftovers
 if TYPE_CHECKING:
     from bpy.types import MovieTrackingObject
 
-THRESHOLDS = (0.1, 0.01, 0.001, 0.0001)
-"""What Blender is asked for, one after the other as far as needed. It takes nothing below the last; a tenth of it is
-what 56 % of the contrast leaves of a feature."""
+THRESHOLDS = (0.1, 0.003, 0.0001)
+"""What Blender is asked for, one after the other as far as needed. It takes nothing below the last. What it measures
+goes with the fourth power of contrast, so each is for 2.4 times less of that."""
+
+ENOUGH = 0.9  # of those wanted: for so few more no copy is made
 
 
 @dataclass(frozen=True)
@@ -31,15 +36,15 @@ class Detection:
 
     features: list[Candidate]
     layout: Layout
-    threshold: float
-    """The lowest one that was needed."""
+    threshold: str
+    """The lowest one that was needed, and where."""
 
     def words(self, number: int) -> str:
         """A sentence on it; `number` is the frame as people count it."""
         found = len(self.features)
         return (
             f"Found {found} feature{'s' * (found != 1)} on frame {number} in {self.layout.parts_with(self.features)} "
-            f"of {self.layout.parts} parts of the picture (threshold {self.threshold:g})."
+            f"of {self.layout.parts} parts of the picture (threshold {self.threshold})."
         )
 
 
@@ -74,21 +79,42 @@ def place_features(editor: ClipEditor, frame: int, pattern: float | None = None)
 def detect(editor: ClipEditor, frame: int, pattern: float) -> Detection:
     """Look for features on clip frame `frame` that patterns of `pattern` pixels fit on; the clip stays as it is.
 
-    Blender's threshold is lowered until weaker features could not be kept any more. Raises FootageUnusable.
+    Blender's threshold is lowered until weaker features could not be kept any more. Where its lowest one gives too
+    few, a clearer copy of the picture gives more. Raises FootageUnusable.
     """
     layout = Layout.of(*clip_size(editor.clip), pattern)
-    candidates: dict[tuple[float, float], Candidate] = {}  # by place, the strongest first
-    threshold = THRESHOLDS[0]
-    for level, threshold in enumerate(THRESHOLDS):
-        for place in _found_by_blender(editor, frame, layout, threshold):
-            candidates.setdefault(place, Candidate(*place, level))
-        if layout.is_settled(list(candidates.values()), level + 1):
+    candidates: list[Candidate] = []  # the strongest first
+    threshold = f"{_search(editor, frame, layout, candidates):g}"
+    if len(candidates) < ENOUGH * layout.wanted:
+        before = len(candidates)
+        with clearer_copy(editor, frame) as copy:
+            lowest = 0.0 if copy is None else _search(copy.editor, 1, layout, candidates, len(THRESHOLDS), copy.shrink)
+        if copy is not None and len(candidates) > before:
+            size = f" at 1/{copy.shrink} of the size" if copy.shrink > 1 else ""
+            threshold = f"{lowest:g}, in a copy with {copy.contrast:.3g} times the contrast{size}"
+    return Detection(layout.choose(candidates), layout, threshold)
+
+
+def _search(
+    editor: ClipEditor, frame: int, layout: Layout, candidates: list[Candidate], level: int = 0, shrink: int = 1
+) -> float:
+    """Add what is found in a picture, or in a copy that is smaller by `shrink`; returns the lowest threshold used.
+
+    The candidates of the highest threshold have that level. If they settle the choice no lower one is tried.
+    """
+    width, height = (length * shrink for length in clip_size(editor.clip))
+    x, y = width / layout.width, height / layout.height  # of the picture's last pixels a copy may lack some
+    margin, distance = math.ceil(layout.margin / shrink), math.ceil(layout.distance / shrink)
+    threshold = 0.0
+    for step, threshold in enumerate(THRESHOLDS, level):
+        found = _found_by_blender(editor, frame, threshold, margin, distance)
+        layout.add(candidates, [Candidate(place.x * x, place.y * y, step) for place in found])
+        if layout.is_settled(candidates, step + 1):
             break
-    kept = layout.choose(list(candidates.values()))
-    return Detection(kept, layout, threshold)
+    return threshold
 
 
-def _found_by_blender(editor: ClipEditor, frame: int, layout: Layout, threshold: float) -> list[tuple[float, float]]:
+def _found_by_blender(editor: ClipEditor, frame: int, threshold: float, margin: int, distance: int) -> list[Vector]:
     """Where Blender finds features, the strongest first.
 
     It removes no track but with its markers on screen, so they are made in a tracking object that goes as a whole.
@@ -100,7 +126,7 @@ def _found_by_blender(editor: ClipEditor, frame: int, layout: Layout, threshold:
         try:
             with bpy.context.temp_override(window=editor.window, area=editor.area, region=editor.region):
                 bpy.ops.clip.detect_features(
-                    threshold=threshold, margin=layout.margin, min_distance=layout.distance, placement="FRAME"
+                    threshold=threshold, margin=margin, min_distance=distance, placement="FRAME"
                 )
         except RuntimeError as error:
             if not editor.is_showing():
@@ -113,8 +139,7 @@ def _found_by_blender(editor: ClipEditor, frame: int, layout: Layout, threshold:
                 path,
                 frame,
             ) from error
-        places = [track.markers[0].co for track in scratch.tracks]
-        return [(place.x, place.y) for place in reversed(places)]
+        return [track.markers[0].co.copy() for track in reversed(scratch.tracks)]
 
 
 @contextmanager

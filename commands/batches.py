@@ -77,7 +77,9 @@ def add_commands(commands: Any) -> None:
     shared.add_argument(
         "--direction", choices=("forward", "backward", "both"), help="where to track (default: forward)"
     )
-    shared.add_argument("--detect", action="store_true", help="find features where a shot has no tracks")
+    shared.add_argument(
+        "--detect", action="store_true", help="find features where a shot has no tracks (see track --help)"
+    )
     shared.add_argument("--tracks", metavar="FILE.json", help="start positions of tracks")
     add_settings(shared)
     add_json(one)

@@ -56,7 +56,12 @@ def add_commands(commands: Any) -> None:
         default="forward",
         help="both: forward to --end, then backward to the first frame",
     )
-    one.add_argument("--detect", action="store_true", help="find features on the start frame if the clip has no tracks")
+    one.add_argument(
+        "--detect",
+        action="store_true",
+        help="find features on the start frame if the clip has no tracks: about 100, spread over the picture, with a "
+        "threshold as low as it takes",
+    )
     one.add_argument("--tracks", metavar="FILE.json", type=Path, help="start positions of tracks")
     which = one.add_mutually_exclusive_group()
     which.add_argument(

@@ -69,11 +69,23 @@ class Layout:
         return self._step(one.y * self.height, self.height, self.rows) * self.columns + column
 
     def _step(self, at: float, length: int, steps: int) -> int:
-        return min(max(int((at - self.margin) / (length - 2 * self.margin) * steps), 0), steps - 1)
+        within = max(1, length - 2 * self.margin)
+        return min(max(int((at - self.margin) / within * steps), 0), steps - 1)
 
     def parts_with(self, features: Iterable[Candidate]) -> int:
         """How many parts of the picture have one of the features."""
         return len({self.part(one) for one in features})
+
+    def add(self, candidates: list[Candidate], found: Iterable[Candidate]) -> None:
+        """Add to the candidates what was found and keeps its distance from all of them."""
+        nearest = (self.distance - 0.5) ** 2  # the places come from whole pixels through 0..1
+        places = [(one.x * self.width, one.y * self.height) for one in candidates]
+        known = {(one.x, one.y) for one in candidates}  # most of them, and quicker to find
+        for one in found:
+            x, y = one.x * self.width, one.y * self.height
+            if (one.x, one.y) not in known and all((x - a) ** 2 + (y - b) ** 2 >= nearest for a, b in places):
+                candidates.append(one)
+                places.append((x, y))
 
     def choose(self, candidates: Sequence[Candidate]) -> list[Candidate]:
         """The features to keep, of candidates that are sorted with the strongest first, in the order of their turns."""

@@ -76,7 +76,7 @@ def test_nothing_to_track(shot: Shot, tmp_path: Path) -> None:
     (tmp_path / "black").mkdir()
     for frame in range(1, 4):
         write_png(tmp_path / "black" / f"b_{frame}.png", np.zeros((90, 160, 3), np.uint8))
-    run("track", tmp_path / "black", "--detect", "--root", tmp_path, code=3, says=("No features", "frame 1"))
+    run("track", tmp_path / "black", "--detect", "--root", tmp_path, code=3, says=("No features", "frame 1", "--start"))
     assert session_file(tmp_path) is None
     blend = tmp_path / "locked.blend"
     clip = bpy.data.movieclips.load(str(shot.files[0]))
@@ -84,6 +84,13 @@ def test_nothing_to_track(shot: Shot, tmp_path: Path) -> None:
     clip.tracking.tracks.new(name="A", frame=1).lock = True
     bpy.ops.wm.save_as_mainfile(filepath=str(blend))
     run("track", blend, "--root", tmp_path, code=3, says=("All tracks are hidden or locked", "unlock those"))
+    assert session_file(tmp_path) is None
+
+
+def test_a_picture_that_features_cannot_be_found_on(shot: Shot, tmp_path: Path) -> None:
+    folder = copied(shot.folder, tmp_path / "plate")
+    spoiled(folder / "shot_0004.png", lambda data: b"no picture" * (len(data) // 10))
+    run("track", folder, "--detect", "--start=4", "--root", tmp_path, code=3, says=("rame 4 ", "shot_0004.png"))
     assert session_file(tmp_path) is None
 
 

@@ -52,7 +52,9 @@ def test_a_movie(shot: Shot, tmp_path: Path) -> None:
     render.filepath, render.use_file_extension = str(tmp_path / "plate.mp4"), False
     bpy.ops.render.render(animation=True)
 
-    row = json.loads(run("track", tmp_path / "plate.mp4", "--detect", "--json", "--root", tmp_path / "sessions").stdout)
+    done = run("track", tmp_path / "plate.mp4", "--detect", "--json", "--root", tmp_path / "sessions")
+    row = json.loads(done.stdout)
+    assert f"Found {row['tracks']} features on frame 1 in " in done.stderr
     assert (row["name"], row["frames"], row["tracked_frames"], row["last_frame"]) == ("plate", 29, 30, 30)
     assert row["tracks"] >= 8 <= row["tracks_alive"]
 

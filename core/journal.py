@@ -47,6 +47,7 @@ class RecordType(IntEnum):
     FRAME = 4  # what one step of the tracker did
     END = 5  # JSON: a pass closed or paused
     EVENT = 6  # JSON: anything else that happened: a checkpoint from a script, a status, a review
+    FOUND = 7  # all markers that a clip had of one track before what is recorded was put into it
 
 
 class Position(NamedTuple):

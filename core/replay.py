@@ -112,7 +112,10 @@ class Replay:
         self.passes: dict[int, PassProgress] = {}
         self.tracked = FrameRanges()
         self.events: list[dict[str, Any]] = []
-        self.edited: set[int] = set()  # tracks whose markers were replaced after the last step
+        self.edited: dict[int, dict[int, bytes]] = {}
+        """Tracks whose markers were replaced after the last step, with those that they had then."""
+        self.begun: str | None = None
+        """When the first pass behind `since` was opened; empty if that is not the first thing recorded there."""
 
     @property
     def last_pass(self) -> PassProgress | None:
@@ -136,6 +139,8 @@ class Replay:
                 self._frame(payload)
             elif kind == RecordType.MARKERS:
                 self._markers(payload)
+            elif kind == RecordType.FOUND:
+                self._rows_of_track(payload)
             elif kind == RecordType.TRACKS:
                 self._tracks(decode_json(payload))
             elif kind == RecordType.PASS:
@@ -164,11 +169,8 @@ class Replay:
             self.markers.setdefault(number, {})
 
     def _markers(self, payload: bytes) -> None:
-        track, count = MARKERS_HEAD.unpack_from(payload)
-        rows = self._rows(payload, MARKERS_HEAD.size, count)
-        if track not in self.tracks or any(number != track for number, _, _, _ in rows):
-            raise RecordInvalid(f"markers of track {track}, which the journal does not have, or of several tracks")
-        self.edited.add(track)
+        track, rows = self._rows_of_track(payload)
+        self.edited.setdefault(track, self.markers.get(track, {}))
         if self.with_markers:
             self.markers[track] = {frame: row for _, frame, _, row in rows}
             if self._collecting:
@@ -190,6 +192,8 @@ class Replay:
         )
         if self.passes and plan.number <= max(self.passes):
             raise RecordInvalid(f"pass {plan.number} is opened after pass {max(self.passes)}")
+        if self.begun is None and (self.since is None or self._collecting):
+            self.begun = str(said.get("time", ""))
         self.passes[plan.number] = PassProgress(plan, self._then(said), frame=plan.start, alive=frozenset(tracks))
         self.tracked.add(plan.start)
         self.edited.clear()
@@ -208,6 +212,8 @@ class Replay:
         progress = self.last_pass
         if progress is None or progress.plan.number != number or abs(frame) > FRAME_LIMIT:
             raise RecordInvalid(f"a step of pass {number}, which is not the last one opened")
+        if self.begun is None and self._collecting:
+            self.begun = ""
         alive: set[int] = set()
         for track, at, flags, _ in self._rows(payload, FRAME_HEAD.size, count):
             if at == frame and not flags & MUTED:
@@ -233,6 +239,13 @@ class Replay:
                 raise RecordInvalid(f"a marker of track {track}, which the journal does not have")
             rows.append((track, frame, flags, payload[at : at + MARKER_SIZE]))
         return rows
+
+    def _rows_of_track(self, payload: bytes) -> tuple[int, list[tuple[int, int, int, bytes]]]:
+        track, count = MARKERS_HEAD.unpack_from(payload)
+        rows = self._rows(payload, MARKERS_HEAD.size, count)
+        if track not in self.tracks or any(number != track for number, _, _, _ in rows):
+            raise RecordInvalid(f"markers of track {track}, which the journal does not have, or of several tracks")
+        return track, rows
 
     def _end(self, said: dict[str, Any]) -> None:
         progress = self.last_pass

@@ -29,6 +29,7 @@ class State:
     status: str = "not_started"
     state: str = ""
     solves: list[dict[str, Any]] = field(default_factory=list)
+    found: dict[int, dict[int, tuple[int, bytes]]] = field(default_factory=dict)  # in clips, the newest; as markers
 
 
 def chain_of(folder: Path, session: str) -> list[tuple[Path, int | None, int, int]]:
@@ -120,12 +121,13 @@ def read(folder: Path, session: str) -> State:
 
 
 def apply(state: State, kind: int, payload: bytes) -> None:
-    if kind == 2:
+    if kind in (2, 7):
         track, count = struct.unpack_from("<II", payload)
         rows = markers(payload, 8, count, state)
         if track not in state.tracks or any(number != track for number, *_ in rows):
             raise Invalid("track")
-        state.markers[track] = {frame: (flags, values) for _, frame, flags, values in rows}
+        place = state.markers if kind == 2 else state.found
+        place[track] = {frame: (flags, values) for _, frame, flags, values in rows}
     elif kind == 4:
         step(state, payload)
     elif kind in (1, 3, 5, 6):

@@ -40,6 +40,8 @@ def busy(tmp_path: Path) -> TrackingSessionManager:
         session.append(tracks_record([TrackData(7, "Ball", "Ünï", {"motion_model": "Loc", "weight": 0.5})]))
         session.append_event("tracks_removed", tracks=[2, 99])
         session.append_event("a thing of the future", tracks=[[1]])
+        session.append_event("found_in_clip", tracks=[3])
+        session.append((RecordType.FOUND, encode_markers(3, marker(3, 7) + marker(3, 8))))
         session.append((99, b"rubbish"))  # type: ignore[arg-type]
         session.append_event("checkpoint", frame=12, operation="script")
         session.append_event("tracked", frames="20-22,24")
@@ -92,6 +94,8 @@ def test_both_readers_agree_on_a_busy_session(busy: TrackingSessionManager) -> N
     assert len(list(busy.folder.glob("journal.*"))) >= 5
     assert set(busy.replay().passes) == {1, 2}
     compare(busy.path)
+    found = format_reader.read(busy.folder, busy.session.id).found
+    assert {track: list(rows) for track, rows in found.items()} == {3: [7, 8]}
 
 
 def test_both_readers_agree_on_sessions_at_every_stage(tmp_path: Path) -> None:
@@ -195,6 +199,8 @@ INVALID = {
     "an end without a pass": (5, b'{"outcome": "lost"}'),
     "markers of no track": (2, struct.pack("<II", 77, 0)),
     "markers of two tracks": (2, struct.pack("<II", 1, 2) + marker(1, 1) + marker(3, 2)),
+    "found markers of no track": (7, struct.pack("<II", 77, 0)),
+    "found markers too few": (7, struct.pack("<II", 1, 2) + marker(1, 1)),
     "a list": (6, b"[]"),
     "not JSON": (1, b"{"),
 }

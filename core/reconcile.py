@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the artist's clip and the journal each have of a track, and how the two become one.
+
+Rows are packed markers by clip frame, as in `Replay.markers`. What the artist did is never written over: a marker of
+the clip that no record ever had is the artist's own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from .journal import FRAME_HEAD, GUARDED, KEYED, MARKER_HEAD, MARKER_SIZE, MARKERS_HEAD, MUTED, Record, RecordType
+from .replay import is_muted
+
+Rows = Mapping[int, bytes]
+
+
+def is_border(rows: Rows, frame: int) -> bool:
+    """Whether the marker on the frame is one of the muted ones with which Blender ends a segment.
+
+    It has the values of the live marker next to it, or of a border marker in between, and no live one on its other
+    side. One that the artist muted has values of its own, or live markers around it.
+    """
+    if not is_muted(rows[frame]):
+        return False
+    values = _values(rows[frame])
+    for inwards in (-1, 1):
+        at = frame + inwards
+        while at in rows and is_muted(rows[at]) and _values(rows[at]) == values:
+            at += inwards
+        outer = rows.get(frame - inwards)
+        if at in rows and _values(rows[at]) == values and (outer is None or is_muted(outer)):
+            return True
+    return False
+
+
+def _values(row: bytes) -> bytes:
+    return row[MARKER_HEAD.size :]
+
+
+def new_in_clip(mine: Rows, recorded: Rows) -> dict[int, bytes]:
+    """The markers of the clip that the journal does not have now, without those that only end a segment."""
+    return {frame: row for frame, row in mine.items() if recorded.get(frame) != row and not is_border(mine, frame)}
+
+
+def never_recorded(records: Iterable[Record], rows: Mapping[int, Rows]) -> dict[int, dict[int, bytes]]:
+    """Those of the rows, by track, that none of the records ever had. Tracks that have none are left out."""
+    left = {track: dict(mine) for track, mine in rows.items() if mine}
+    for kind, payload, _ in records:
+        if not left:
+            break
+        if kind == RecordType.MARKERS:
+            _strike(payload, MARKERS_HEAD.size, left)
+        elif kind == RecordType.FRAME:
+            _strike(payload, FRAME_HEAD.size, left)
+    return left
+
+
+def _strike(payload: bytes, offset: int, left: dict[int, dict[int, bytes]]) -> None:
+    """Take out of `left` what the packed markers of a record have."""
+    for at in range(offset, len(payload) - MARKER_SIZE + 1, MARKER_SIZE):
+        track, frame, flags = MARKER_HEAD.unpack_from(payload, at)
+        mine = left.get(track)
+        if mine is None:
+            continue
+        values = payload[at + MARKER_HEAD.size : at + MARKER_SIZE]
+        had = {frame: flags & ~GUARDED}
+        if flags & GUARDED:  # the guard is on the next frame of the pass, whichever way that goes
+            had[frame - 1] = had[frame + 1] = MUTED | KEYED
+        for near, marked in had.items():
+            if near in mine and mine[near] == MARKER_HEAD.pack(track, near, marked) + values:
+                del mine[near]
+        if not mine:
+            del left[track]
+
+
+def joined(mine: Rows, own: Rows, coming: Rows) -> dict[int, bytes]:
+    """The rows of a track that was changed in the clip: its own, and of the coming ones those on frames that it lacks.
+
+    `own` are the artist's. Another muted marker, which ends a segment or was recorded, gives way to a live one.
+    """
+    rows = dict(mine)
+    for frame, row in coming.items():
+        is_free = frame not in mine or (is_muted(mine[frame]) and frame not in own and not is_muted(row))
+        if is_free:
+            rows[frame] = row
+    return dict(sorted(rows.items()))
+
+
+def tracked_on(mine: Rows, recorded: Rows, frame: int, end: int) -> bool:
+    """Whether the clip has live markers that are not recorded behind `frame` and up to `end`, in that direction."""
+    low, high = sorted((frame, end))
+    return any(
+        low <= at <= high and at != frame and not is_muted(row) and recorded.get(at) != row for at, row in mine.items()
+    )

@@ -9,7 +9,7 @@ import bpy
 from bpy.app.handlers import persistent
 
 from ..core.errors import TrackingSessionError
-from . import finding, live, overview
+from . import finding, live, overview, reconcile
 from .working_set import remove_leftovers
 
 
@@ -58,6 +58,10 @@ def _after_undo(*_: object) -> None:
 def _after_loading(*_: object) -> None:
     overview.forget(file_is_new=True)
     _after_undo()
+    reconcile.forget_opened()
+    for clip in bpy.data.movieclips:
+        if overview.overview(clip).is_missing:
+            reconcile.note_opened(clip)
     if not bpy.app.background and not bpy.app.timers.is_registered(_tell_lost):
         bpy.app.timers.register(_tell_lost, first_interval=0.1)
 

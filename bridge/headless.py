@@ -34,6 +34,7 @@ from ..core.session_file import resolve
 from .clip import check_first, clip_size, counting_of, footage_of, marked_position, open_footage, plate_of
 from .editor import ClipEditor, background_editor
 from .placing import place_tracks
+from .reconcile import note_opened
 from .shot import Shot
 
 if TYPE_CHECKING:
@@ -100,7 +101,9 @@ def _track(editor: ClipEditor, request: Request, drive: Drive, warn: Callable[[s
         shot = _join(editor, going_on, warn)
         with shot.session:
             began = bool(shot.session.passes)
-            return _finish(shot, shot.resume() if began else shot.start(place_tracks(editor, request, warn)), drive)
+            run = shot.resume() if began else shot.start(place_tracks(editor, request, warn))
+            _tell_kept(shot, warn)
+            return _finish(shot, run, drive)
     if unfinished is None or not unfinished.passes:  # what recorded nothing is nothing to lose
         return _begin(editor, request, drive, warn)
     if unfinished.owner:
@@ -168,8 +171,15 @@ def resume(
     with _opened(blend, said.clip, resolve(session.path, said.footage.path)) as editor:
         shot = _join(editor, session, warn, salvage=salvage)
         with shot.session:
-            result = _finish(shot, shot.resume(), drive)
+            run = shot.resume()
+            _tell_kept(shot, warn)
+            result = _finish(shot, run, drive)
     return _saved(result, editor.clip, save)
+
+
+def _tell_kept(shot: Shot, warn: Callable[[str], None]) -> None:
+    if shot.kept_words:
+        warn(f"Nothing that was changed in the file is written over: {shot.kept_words}.")
 
 
 def _finish(shot: Shot, run: Run | None, drive: Drive) -> Result:
@@ -207,6 +217,7 @@ def _opened(blend: Path | None, clip_name: str, footage: Path) -> Iterator[ClipE
             ) from error
         clip = _clip_of_file(clip_name)
         _prepare(clip)
+        note_opened(clip)
     with background_editor(clip) as editor:
         yield editor
 

@@ -75,8 +75,15 @@ def open_shot(editor: ClipEditor) -> Shot:
     return _join(editor, found, restore=is_lost)
 
 
-def restore(editor: ClipEditor) -> int:
-    """Put what is recorded but not in the clip into it; returns the last recorded clip frame.
+class Restored(NamedTuple):
+    """What came of restoring."""
+
+    frame: int  # the last recorded clip frame
+    kept: int  # tracks that were changed in the clip since the file was saved, and kept their markers
+
+
+def restore(editor: ClipEditor) -> Restored:
+    """Put what is recorded but not in the clip into it.
 
     Of a damaged journal that is what stands before the damage. Raises UsageError if the clip has no session, and what
     reading and owning one raises.
@@ -87,7 +94,7 @@ def restore(editor: ClipEditor) -> int:
     shot = _join(editor, found, restore=True)
     shot.close()
     _overviews.clear()
-    return shot.session.session.checkpoint_frame or 0
+    return Restored(shot.session.session.checkpoint_frame or 0, shot.kept)
 
 
 def _join(editor: ClipEditor, found: TrackingSessionManager, *, restore: bool) -> Shot:

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,28 +13,19 @@ import bpy
 from ..core.counting import TIMELINE_END, Counting
 from ..core.errors import ClipChanged, NothingToTrack, ShotUnusable, UsageError
 from ..core.footage.seen import FootageCheck
-from ..core.journal import RecordType
-from ..core.merging import tracks_record
 from ..core.model import Pass, TrackData
 from ..core.ranges import FrameRanges
-from ..core.replay import Replay, encode_json, encode_markers, is_muted, renumbered, split_rows
+from ..core.reconcile import tracked_on
+from ..core.replay import Replay, is_muted, split_rows
 from ..core.run import PICTURE_DAMAGED, Run
 from ..core.session import TrackingSessionManager, create_session
-from .clip import (
-    Plate,
-    check_first,
-    check_readable,
-    counting_of,
-    footage_of,
-    mark_position,
-    marked_position,
-    metadata_of,
-    plate_of,
-)
+from . import reconcile
+from .clip import Plate, check_first, check_readable, counting_of, footage_of, marked_position, metadata_of, plate_of
 from .editor import ClipEditor
-from .markers import merge_rows, read_rows, read_settings, write_rows, write_settings
+from .markers import read_rows
 from .preferences import preferences
 from .reading import can_read
+from .reconcile import edits, objects_called
 from .working_set import WorkingSet, remove_leftovers
 
 if TYPE_CHECKING:
@@ -59,8 +50,13 @@ class Shot:
         self.tracked_before = len(known.tracked)
         """Frames that were recorded when it was opened."""
         self._known: Replay | None = known  # what is recorded, as long as nothing more was
+        self.kept = 0
+        """Tracks that were changed in the clip since the file was saved, and kept their markers."""
+        self.left_out = 0
+        """Tracks of the resumed passes that the artist has tracked on already, so that they take no part."""
+        self.is_tracked_on = False
+        """Whether these were all, so that the first step closes the pass."""
         self._tracks: dict[int, TrackData] = {}
-        self._edited: set[int] = set()
 
     @classmethod
     def create(cls, editor: ClipEditor, root: Path, name: str, *, blend: str = "", plate: Plate | None = None) -> Shot:
@@ -89,6 +85,8 @@ class Shot:
     ) -> Shot:
         """The existing session of the clip, and all that is recorded but not in the clip put into it.
 
+        A track that was changed in the clip keeps its markers and gets the frames that it lacks; see `reconcile`.
+
         Without `restore` the clip is left as it is, and what differs from the records counts as edits. Raises
         LeaseHeld, FootageUnusable, JournalDamaged, SessionUnreadable, ClipChanged, StorageFailed.
         """
@@ -109,7 +107,7 @@ class Shot:
             check.frames(known.tracked)
             shot = cls(editor, session, check, known)
             if restore:
-                shot._restore(known)
+                shot.kept = reconcile.restore(shot.clip, session, known)
         except BaseException:
             session.close()
             raise
@@ -121,72 +119,6 @@ class Shot:
         return counting_of(self.clip)
 
     # Between passes
-
-    def _restore(self, known: Replay) -> None:
-        remove_leftovers(self.clip)
-        objects = self.clip.tracking.objects
-        active = objects.active
-        for name in dict.fromkeys(data.object for data in known.tracks.values()):
-            before = known.renamed_objects.get(name, name)
-            if before in objects and name not in objects:
-                objects[before].name = name
-        called = self._objects(known)
-        self._rename(known, called)
-        for number, data in known.tracks.items():
-            where = objects.get(called[data.object])
-            track = where.tracks.get(data.name) if where is not None else None
-            is_new = track is None
-            if is_new and known.since is not None and number not in known.changed:
-                continue  # the artist deleted it and saved that
-            if track is None:
-                where = where or objects.new(data.object)
-                track = where.tracks.new(name=data.name, frame=1)
-                if (where.name, track.name) != (called[data.object], data.name):
-                    raise ClipChanged(f"Track “{data.name}” of “{data.object}” cannot be made again under its name")
-            if known.since is None or is_new:
-                write_settings(track, data.settings)
-            if known.since is None or is_new or number in known.replaced:
-                rows = known.rows(number)
-                if rows:
-                    write_rows(track, rows)
-            else:
-                merge_rows(track, known.changed.get(number, {}))
-        objects.active = active
-        mark_position(self.clip, self.session.session.id, self.session.position)
-
-    def _objects(self, known: Replay) -> dict[str, str]:
-        """What the recorded tracking objects are called in the clip, by their recorded names.
-
-        One that is not there may be one that is not recorded under its name: that which has the most of its markers,
-        in tracks of the same names. If there is none, or two are alike, it is called as recorded, and gone.
-        """
-        objects = self.clip.tracking.objects
-        recorded: dict[str, list[TrackData]] = {}
-        for data in known.tracks.values():
-            recorded.setdefault(data.object, []).append(data)
-        called = {name: name for name in recorded}
-        others = [one for one in objects if one.name not in recorded]
-        for name in [name for name in recorded if name not in objects]:
-            found = sorted((sum(_shared(one, data, known) for data in recorded[name]), one.name) for one in others)
-            scores = [0, 0, *(score for score, _ in found)]
-            if scores[-1] > scores[-2] and found[-1][1] not in called.values():
-                called[name] = found[-1][1]
-        return called
-
-    def _rename(self, known: Replay, called: Mapping[str, str]) -> None:
-        """Give the tracks that had other names before the names that they are recorded under now."""
-        waiting = {number: before for number, before in known.renamed.items() if number in known.tracks}
-        while True:
-            left = dict(waiting)
-            for number, before in left.items():
-                data = known.tracks[number]
-                where = self.clip.tracking.objects.get(called[data.object])
-                track = where.tracks.get(before) if where is not None else None
-                if where is not None and track is not None and where.tracks.get(data.name) is None:
-                    track.name = data.name
-                    del waiting[number]  # which may leave its old name to another one
-            if waiting == left:
-                return
 
     def start(self, ranges: Sequence[tuple[int, int]], *, delivery: Delivery = in_bulk) -> Run:
         """Begin passes over `ranges` (first and last clip frame of each) for the tracks that Track Forwards would take.
@@ -211,19 +143,22 @@ class Shot:
         self.check.frames(asked)
         known = self._known or self.session.replay()
         self._known = None
-        records = self._edits(where, known)
+        found = edits(self.clip, where, known)
+        self._tracks = found.tracks
         names = {data.name: number for number, data in self._tracks.items()}
         numbers = tuple(names[track.name] for track in chosen)
         self.session.set_start(self.clip.frame_start)
         first = 1 + (max(known.passes) if known.passes else 0)
         passes = [Pass(first + i, a, b, numbers, where.name, bpy.app.version_string) for i, (a, b) in enumerate(ranges)]
-        self.session.open_pass(passes[0], passes[1:], records)
+        self.session.open_pass(passes[0], passes[1:], found.records)
         return self._run(passes, start, frozenset(numbers), delivery)
 
     def resume(self, *, delivery: Delivery = in_bulk) -> Run | None:
         """Go on with the pass that was paused or interrupted, and those that were to follow; None if there is none.
 
-        Tracks that the artist has given a new marker on the frame of the pause take part again.
+        Tracks that the artist has given a new marker on the frame of the pause take part again. Tracks that have got
+        newer markers on the frames to come do not: those would be written over. If that leaves none, the pass is
+        closed with the first step.
         """
         known = self._known or self.session.replay()
         progress = known.last_pass
@@ -232,7 +167,7 @@ class Shot:
         self._check_timeline()
         plan = progress.plan
         name = next((known.tracks[number].object for number in plan.tracks if number in known.tracks), plan.object)
-        where = self.clip.tracking.objects.get(self._objects(known).get(name, name))
+        where = self.clip.tracking.objects.get(objects_called(self.clip, known).get(name, name))
         if where is None:
             raise ClipChanged(
                 f"The tracking object “{name}” is gone: undo that, give it this name again, or start a fresh session"
@@ -240,30 +175,56 @@ class Shot:
         plan = replace(plan, object=where.name)
         self.clip.tracking.objects.active = where
         self._known = None
-        records = self._edits(where, known)
+        found = edits(self.clip, where, known)
+        self._tracks = found.tracks
+        edited = found.edited | known.edited.keys()
+        before = {number: known.edited.get(number, known.markers.get(number, {})) for number in edited}
+        mine = {number: split_rows(found.rows[number]) for number in edited if number in found.rows}
+
+        def is_done(number: int, frame: int, end: int) -> bool:
+            return number in mine and tracked_on(mine[number], before[number], frame, end)
+
         version = bpy.app.version_string
-        then = [
+        planned = [
             Pass(plan.number + i, said["start"], said["end"], self._there(said["tracks"]), plan.object, version)
             for i, said in enumerate(progress.then, 1)
         ]
-        passes = [plan, *then] if progress.is_open else then
-        self.check.frames(FrameRanges((min(p.start, p.end), max(p.start, p.end)) for p in passes))
+        then: list[Pass] = []
+        done: set[int] = set()
+        for one in planned:
+            ahead = {number for number in one.tracks if is_done(number, one.start, one.end)}
+            done |= ahead
+            if len(ahead) < len(one.tracks) or not ahead:
+                then.append(replace(one, tracks=tuple(number for number in one.tracks if number not in ahead)))
         self.session.set_start(self.clip.frame_start)
         if not progress.is_open:
-            self.session.open_pass(passes[0], passes[1:], records)
-            return self._run(passes, passes[0].start, frozenset(passes[0].tracks), delivery)
+            self.left_out = len(done)
+            is_over = self.is_tracked_on = not then
+            then = then or planned[:1]
+            self._check_frames(then)
+            self.session.open_pass(then[0], then[1:], found.records)
+            alive = frozenset[int]() if is_over else frozenset(then[0].tracks)
+            return self._run(then, then[0].end if is_over else then[0].start, alive, delivery)
+        self._check_frames([plan, *then])
         alive = frozenset(self._there(plan.tracks))
         if progress.steps:
-            follow = [number for number in alive if number in progress.alive or number in self._edited]
+            follow = frozenset(number for number in alive if number in progress.alive or number in edited)
             alive = frozenset(number for number in follow if self._is_live(number, progress.frame))
         if progress.alive and not alive:
             raise NothingToTrack(
                 f"The markers on frame {self.counting.shown(progress.frame)}, where the pass stopped, are gone: "
                 "track from another frame"
             )
-        if records:
-            self.session.append(*records)
-        return self._run(passes, progress.frame, alive, delivery)
+        ahead = {number for number in alive if is_done(number, progress.frame, plan.end)}
+        self.left_out = len(done | ahead)
+        if found.records:
+            self.session.append(*found.records)
+        self.is_tracked_on = bool(ahead) and ahead == alive
+        frame = plan.end if self.is_tracked_on else progress.frame
+        return self._run([plan, *then], frame, alive - ahead, delivery)
+
+    def _check_frames(self, passes: Sequence[Pass]) -> None:
+        self.check.frames(FrameRanges((min(p.start, p.end), max(p.start, p.end)) for p in passes))
 
     def _check_timeline(self) -> None:
         """Blender crashes on a frame that its timeline does not reach."""
@@ -278,40 +239,6 @@ class Shot:
         tracker = WorkingSet(self.editor, self.session.session.id, self._tracks)
         return Run(self.session, tracker, self.check, passes, frame=frame, alive=alive, deliver_every=delivery)
 
-    def _edits(self, where: MovieTrackingObject, known: Replay) -> list[tuple[RecordType, bytes]]:
-        """The records of what differs between the tracks of `where` and what is known of them; numbers new tracks."""
-        called = self._objects(known)
-        numbers = {(called[data.object], data.name): number for number, data in known.tracks.items()}
-        last = known.last_track
-        rows_of = {track.name: read_rows(track, 0) for track in where.tracks}
-        recorded = next((name for name, now in called.items() if now == where.name), where.name)
-        renamed = _renamed(recorded, rows_of, known)
-        for number in renamed.values():
-            del numbers[where.name, known.tracks[number].name]
-        numbers.update({(where.name, name): number for name, number in renamed.items()})
-        self._tracks, self._edited = {}, set[int]()
-        described: list[TrackData] = []
-        records: list[tuple[RecordType, bytes]] = []
-        for track in where.tracks:
-            number = numbers.pop((where.name, track.name), 0)
-            if not number:
-                last = number = last + 1
-            data = TrackData(number, where.name, track.name, read_settings(track))
-            self._tracks[number] = data
-            if known.tracks.get(number) != data:
-                described.append(data)
-            rows = renumbered(rows_of[track.name], number)
-            if rows != known.rows(number):
-                self._edited.add(number)
-                records.append((RecordType.MARKERS, encode_markers(number, rows)))
-        objects = self.clip.tracking.objects
-        gone = [number for (name, _), number in numbers.items() if name == where.name or name not in objects]
-        if gone:
-            records.insert(0, (RecordType.EVENT, encode_json({"event": "tracks_removed", "tracks": gone})))
-        if described:
-            records.insert(0, tracks_record(described))
-        return records
-
     def _there(self, numbers: Sequence[int]) -> tuple[int, ...]:
         """Those of the tracks that were not deleted since."""
         return tuple(number for number in numbers if number in self._tracks)
@@ -323,36 +250,32 @@ class Shot:
         row = split_rows(read_rows(self.clip.tracking.objects[data.object].tracks[data.name], number)).get(frame)
         return row is not None and not is_muted(row)
 
+    @property
+    def kept_words(self) -> str:
+        """What is to be said of tracks that were changed in the clip; empty if there is nothing."""
+        over = "no track is left to go on with, so the pass is closed" if self.is_tracked_on else ""
+        return "; ".join(words for words in (changed_words(self.kept), left_out_words(self.left_out), over) if words)
+
     def close(self) -> None:
         self.session.close()
 
 
-def _shared(where: MovieTrackingObject, data: TrackData, known: Replay) -> int:
-    """How many markers of the recorded track the one of its name in the tracking object has."""
-    track = where.tracks.get(data.name)
-    if track is None:
-        return 0
-    return len(known.markers.get(data.id, {}).items() & split_rows(read_rows(track, data.id)).items())
+def changed_words(tracks: int) -> str:
+    """That so many tracks kept their markers, in words."""
+    if not tracks:
+        return ""
+    if tracks == 1:
+        return "1 track that was changed in this file since kept its markers"
+    return f"{tracks} tracks that were changed in this file since kept theirs"
 
 
-def _renamed(where: str, rows_of: Mapping[str, bytes], known: Replay) -> dict[str, int]:
-    """The tracks of the tracking object that have another name than is known, with the numbers they are known by.
-
-    They have exactly the markers of a track that is not there any more under its name. `rows_of` holds the markers of
-    the tracks by name, packed with the number 0. Names that were only exchanged are none of these.
-    """
-    recorded = {data.name: number for number, data in known.tracks.items() if data.object == where}
-    if recorded.keys() >= rows_of.keys():
-        return {}
-    rows = {name: renumbered(known.rows(number), 0) for name, number in recorded.items()}
-    gone = {rows[name]: number for name, number in recorded.items() if rows_of.get(name) != rows[name]}
-    found = {name: gone.pop(mine) for name, mine in rows_of.items() if rows.get(name) != mine and mine in gone}
-    renamed: dict[str, int] = {}
-    while True:
-        free = [name for name in found if name not in recorded or recorded[name] in renamed.values()]
-        if not free:
-            return renamed
-        renamed.update({name: found.pop(name) for name in free})
+def left_out_words(tracks: int) -> str:
+    """That so many tracks take no part in what is resumed, in words."""
+    if not tracks:
+        return ""
+    if tracks == 1:
+        return "1 track has newer markers on the frames to come and is not tracked over them"
+    return f"{tracks} tracks have newer markers on the frames to come and are not tracked over them"
 
 
 def is_chosen(track: MovieTrackingTrack, space: SpaceClipEditor) -> bool:

@@ -10,6 +10,7 @@ from bpy.types import Operator
 
 from ..bridge import overview
 from ..bridge.clip import counting_of
+from ..bridge.shot import changed_words
 from ..core.errors import TrackingSessionError
 from ..core.lease import Watch
 from .editor import InEditor, editor_of, redraw
@@ -35,11 +36,16 @@ class TRACKING_SESSIONS_OT_restore(InEditor):
     def execute(self, context: Context) -> set[str]:
         try:
             editor = editor_of(context)
-            frame = counting_of(editor.clip).shown(overview.restore(editor))
+            restored = overview.restore(editor)
         except TrackingSessionError as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
-        self.report({"INFO"}, f"Restored the recorded markers up to frame {frame}")
+        frame = counting_of(editor.clip).shown(restored.frame)
+        words = f"Restored the recorded markers up to frame {frame}"
+        if restored.kept:
+            self.report({"WARNING"}, f"{words}; {changed_words(restored.kept)}")
+        else:
+            self.report({"INFO"}, words)
         redraw(context)
         return {"FINISHED"}
 

@@ -50,10 +50,13 @@ class _TracksLive(InEditor):
         editor = editor_of(context)
         try:
             ranges = self._ranges(editor)
-            self._live = live.LivePass(editor, overview.open_shot(editor), ranges)
+            shot = overview.open_shot(editor)
+            self._live = live.LivePass(editor, shot, ranges)
         except TrackingSessionError as error:
             self.report({"ERROR"}, str(error))
             return False
+        if shot.kept_words:
+            self.report({"WARNING"}, f"Nothing that was changed is written over: {shot.kept_words}")
         return True
 
     def execute(self, context: Context) -> set[str]:

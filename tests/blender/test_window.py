@@ -78,3 +78,44 @@ def test_a_crash_costs_nothing(machine: Machine, shot: Shot, uninterrupted: Mark
         assert screen.markers() == uninterrupted
         assert len(screen.buttons()) == 1
         screen.leave()
+
+
+def test_what_blenders_own_tracker_did_after_a_crash_is_kept(machine: Machine, shot: Shot) -> None:
+    with opened(machine) as screen:
+        screen.click(right=True)  # Forwards
+        screen.wait_for_steps(20)
+        machine.signal(screen.window, signal.SIGKILL)
+        screen.window.wait_until_closed()
+    recorded = recorded_markers(machine.folder / "tracking_sessions")
+    with opened(machine) as screen:
+        screen.picture("recovery")
+        screen.point_at_clip()
+        screen.window.key("a")
+        screen.window.key("ctrl+t")
+        screen.wait_until(lambda: max(frame for rows in live(screen.markers()).values() for frame in rows) > 30)
+        screen.window.key("Escape")
+        screen.settle()
+        tracked = screen.markers()
+        screen.point_at_clip()
+        screen.window.key("g")  # moves the markers on this frame
+        screen.window.point(screen.left / 2 + 40, screen.top + 320)
+        screen.settle()
+        screen.window.key("Return")
+        screen.settle()
+        before = screen.markers()
+        assert before != tracked
+        screen.click()  # Resume
+        screen.wait_until(lambda: screen.outcome == "complete")
+        after = screen.markers()
+        for name, rows in live(before).items():
+            assert rows.items() <= after[name].items()
+        for name, rows in live(recorded).items():
+            assert rows.keys() <= live(after)[name].keys()
+        assert after == recorded_markers(screen.root)
+        screen.picture("kept")
+        screen.leave()
+
+
+def live(markers: Markers) -> Markers:
+    """Those that are not muted."""
+    return {name: {frame: row for frame, row in rows.items() if not row[4] & 1} for name, rows in markers.items()}

@@ -126,7 +126,7 @@ def test_a_list_says_what_is_special_of_each_shot(job: Path) -> None:
     (job / "list.csv").write_text(
         "footage;name;range;direction;settings\n"
         'shots/010;Käfer, links;2-6;;{"pattern_match": "PREV_FRAME"}\n'
-        f"shots/020/{next((job / 'shots' / '020').iterdir()).name};;1-5;backward;\n",
+        f"shots/020/{next((job / 'shots' / '020').iterdir()).name};;4-8;backward;\n",
         "utf-8",
     )
     done = batch(job, "run", "list.csv", "--detect", "--set=search_size=81", "--root=here", "--name=Nacht 1", "--json")

@@ -13,10 +13,12 @@ import bpy
 from ..core.counting import Counting
 from ..core.errors import FootageUnusable
 from ..core.footage.files import Footage, check_followed, check_system, find_footage
-from ..core.footage.seen import FootageDetails, check_whole, describe
+from ..core.footage.pictures.file import Picture
+from ..core.footage.seen import FootageDetails, check_whole, describe, picture_of
 from ..core.journal import Position
 from ..core.model import FootageMetadata
 from ..core.session import sessions_folder
+from .colour import configuration
 from .preferences import preferences
 
 if TYPE_CHECKING:
@@ -46,11 +48,15 @@ def open_footage(footage: Footage) -> MovieClip:
     return clip
 
 
-def check_first(footage: Footage) -> None:
-    """Look at what Blender reads as soon as it is asked for the size of a clip. Raises FootageUnusable."""
+def check_first(footage: Footage) -> Picture | None:
+    """Look at what Blender reads as soon as it is asked for the size of a clip; None for a movie.
+
+    Raises FootageUnusable.
+    """
     if footage.count == 1:
         check_followed(footage)
     check_whole(footage, 1)
+    return picture_of(footage, 1)
 
 
 def check_readable(clip: MovieClip, footage: Footage) -> None:
@@ -124,6 +130,7 @@ def metadata_of(clip: MovieClip) -> FootageMetadata:
         start=clip.frame_start,
         frame_count=clip.frame_duration,
         colour_space=clip.colorspace_settings.name,
+        colour_configuration=configuration(),
     )
 
 

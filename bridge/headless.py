@@ -25,13 +25,14 @@ from ..core.errors import (
     UnfinishedSession,
     UsageError,
 )
-from ..core.footage.files import find_footage
+from ..core.footage.files import Footage, find_footage
 from ..core.lease import LEASE_TIME
 from ..core.model import SessionState, SessionStatus
 from ..core.run import Run
 from ..core.session import TrackingSessionManager, load_session
 from ..core.session_file import resolve
 from .clip import check_first, clip_size, counting_of, footage_of, marked_position, open_footage, plate_of
+from .colour import unknown_words
 from .editor import ClipEditor, background_editor
 from .placing import place_tracks
 from .reconcile import note_opened
@@ -39,6 +40,8 @@ from .shot import Shot
 
 if TYPE_CHECKING:
     from bpy.types import MovieClip, SpaceClipEditor
+
+_APART_SHOWN = 3  # files that lie apart from the others
 
 Drive = Callable[[Shot, Run], None]
 """Steps a run to its end; raises Interrupted to stop it."""
@@ -85,7 +88,12 @@ def track(request: Request, drive: Drive, warn: Callable[[str], None]) -> Result
     UnfinishedSession unless `resume` or `fresh` says what to do about one, and what tracking raises.
     """
     _check_save(request.save, request.blend)
-    with _opened(request.blend, request.clip, request.footage) as editor:
+    found = find_footage(request.footage) if request.blend is None else None
+    if found is not None and found.asked is not None and request.start is None and request.end is None:
+        low, high = found.asked
+        start, end = (high, low) if request.direction == "backward" else (low, high)
+        request = replace(request, start=start, end=end)
+    with _opened(request.blend, request.clip, found, warn) as editor:
         result = _track(editor, request, drive, warn)
     return _saved(result, editor.clip, request.save)
 
@@ -102,7 +110,8 @@ def _track(editor: ClipEditor, request: Request, drive: Drive, warn: Callable[[s
         with shot.session:
             began = bool(shot.session.passes)
             run = shot.resume() if began else shot.start(place_tracks(editor, request, warn))
-            _tell_kept(shot, warn)
+            for words in shot.remarks:
+                warn(f"{words}.")
             return _finish(shot, run, drive)
     if unfinished is None or not unfinished.passes:  # what recorded nothing is nothing to lose
         return _begin(editor, request, drive, warn)
@@ -168,18 +177,15 @@ def resume(
         raise UsageError(f"“{said.name}” has recorded nothing yet: begin it again with: track --resume")
     blend = resolve(session.path, said.blend) if said.blend else None
     _check_save(save, blend)
-    with _opened(blend, said.clip, resolve(session.path, said.footage.path)) as editor:
+    found = find_footage(resolve(session.path, said.footage.path)) if blend is None else None
+    with _opened(blend, said.clip, found, warn) as editor:
         shot = _join(editor, session, warn, salvage=salvage)
         with shot.session:
             run = shot.resume()
-            _tell_kept(shot, warn)
+            for words in shot.remarks:
+                warn(f"{words}.")
             result = _finish(shot, run, drive)
     return _saved(result, editor.clip, save)
-
-
-def _tell_kept(shot: Shot, warn: Callable[[str], None]) -> None:
-    if shot.kept_words:
-        warn(f"Nothing that was changed in the file is written over: {shot.kept_words}.")
 
 
 def _finish(shot: Shot, run: Run | None, drive: Drive) -> Result:
@@ -197,15 +203,24 @@ def _saved(result: Result, clip: MovieClip, path: Path | None) -> Result:
 
 
 @contextmanager
-def _opened(blend: Path | None, clip_name: str, footage: Path) -> Iterator[ClipEditor]:
+def _opened(
+    blend: Path | None, clip_name: str, found: Footage | None, warn: Callable[[str], None]
+) -> Iterator[ClipEditor]:
     """An editor with the clip of the .blend, or with a new one of the footage in a new file."""
-    if blend is None:
-        found = find_footage(footage)
+    if found is not None:
+        if found.apart:
+            names = ", ".join(found.named(number) for number in found.apart[:_APART_SHOWN])
+            more = len(found.apart) - _APART_SHOWN
+            warn(
+                f"{names}{f' and {more} more' if more > 0 else ''} lie far from {found.first.name}, where the shot "
+                "begins: they are left out."
+            )
         bpy.ops.wm.read_factory_settings(use_empty=False)
         clip = open_footage(found)
         clip.frame_start = plate_start(found, clip.frame_duration)
         _fit_scene(clip)
     else:
+        assert blend is not None  # one of them is named
         if not blend.is_file():
             raise ShotUnusable(f"There is no file {blend}: check the path, or put it back")
         try:
@@ -216,13 +231,13 @@ def _opened(blend: Path | None, clip_name: str, footage: Path) -> Iterator[ClipE
                 f"Blender cannot open {blend}: it is damaged, cut, or no .blend at all ({reason})"
             ) from error
         clip = _clip_of_file(clip_name)
-        _prepare(clip)
+        _prepare(clip, warn)
         note_opened(clip)
     with background_editor(clip) as editor:
         yield editor
 
 
-def _prepare(clip: MovieClip) -> None:
+def _prepare(clip: MovieClip, warn: Callable[[str], None]) -> None:
     """See to it that the clip of a .blend can be tracked, before Blender reads a picture of it.
 
     Raises ShotUnusable for a linked one, FootageUnusable.
@@ -236,6 +251,8 @@ def _prepare(clip: MovieClip) -> None:
     check_first(files)
     if files.source == "SEQUENCE" and clip.frame_duration != files.count:
         clip.filepath = clip.filepath  # files have come or gone since Blender counted them: it counts them again
+    if words := unknown_words(clip):
+        warn(f"{words}.")
 
 
 def _clip_of_file(name: str) -> MovieClip:

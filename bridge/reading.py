@@ -10,15 +10,32 @@ from pathlib import Path
 import bpy
 
 _LIMIT = 60.0  # seconds
-_SCRIPT = "import bpy, sys; sys.exit(not all(bpy.data.images.load(sys.argv[-1]).size))"
+_UNREADABLE = 9  # exit code
+_CRASHES = (128 + 6, 128 + 11)  # those of a shell around a process that aborted or had no such memory
+# Read as a clip reads it: an image of Blender's has no pixels where an EXR has several layers or parts. The operator
+# raises if there is no picture, and finds nothing above the threshold.
+_SCRIPT = f"""
+import bpy, sys
+clip = bpy.data.movieclips.load(sys.argv[-1])
+window = bpy.context.window_manager.windows[0]
+area = window.screen.areas[0]
+area.type = "CLIP_EDITOR"
+area.spaces.active.clip = clip
+area.spaces.active.clip_user.frame_current = clip.frame_start
+with bpy.context.temp_override(window=window, area=area, region=area.regions[-1]):
+    if bpy.ops.clip.detect_features.poll():
+        try:
+            bpy.ops.clip.detect_features(threshold=1.0)
+        except RuntimeError:
+            sys.exit({_UNREADABLE})
+"""
 
 
 def can_read(path: Path) -> bool:
     """Let another Blender read the picture. True also if that takes too long or cannot be tried."""
     blender = bpy.app.binary_path
     if blender:
-        command = [blender, "--background", "--factory-startup", "--python-exit-code", "1", "--python-expr", _SCRIPT]
-        command += ["--", str(path)]
+        command = [blender, "--background", "--factory-startup", "--python-expr", _SCRIPT, "--", str(path)]
     else:  # the wheel
         command = [sys.executable, "-c", _SCRIPT, str(path)]
     try:
@@ -32,4 +49,4 @@ def can_read(path: Path) -> bool:
         )
     except (OSError, subprocess.TimeoutExpired):
         return True
-    return done.returncode == 0
+    return done.returncode >= 0 and done.returncode not in (_UNREADABLE, *_CRASHES)

@@ -21,6 +21,7 @@ from ..core.run import PICTURE_DAMAGED, Run
 from ..core.session import TrackingSessionManager, create_session
 from . import reconcile
 from .clip import Plate, check_first, check_readable, counting_of, footage_of, marked_position, metadata_of, plate_of
+from .colour import changed_words
 from .editor import ClipEditor
 from .markers import read_rows
 from .preferences import preferences
@@ -54,6 +55,8 @@ class Shot:
         """Tracks that were changed in the clip since the file was saved, and kept their markers."""
         self.left_out = 0
         """Tracks of the resumed passes that the artist has tracked on already, so that they take no part."""
+        self.colour_words = ""
+        """That the tracker sees the pictures otherwise than before, and why; empty if it does not."""
         self.is_tracked_on = False
         """Whether these were all, so that the first step closes the pass."""
         self._tracks: dict[int, TrackData] = {}
@@ -95,7 +98,7 @@ class Shot:
         if since is not None and not session.counts(since):
             since = None
         footage = footage_of(editor.clip)
-        check_first(footage)
+        picture = check_first(footage)
         check_readable(editor.clip, footage)
         details = session.details()
         known = Replay(since=since)
@@ -108,6 +111,8 @@ class Shot:
             shot = cls(editor, session, check, known)
             if restore:
                 shot.kept = reconcile.restore(shot.clip, session, known)
+            if picture is not None and picture.is_float:
+                shot.colour_words = changed_words(shot.clip, session.session.footage)
         except BaseException:
             session.close()
             raise
@@ -251,16 +256,18 @@ class Shot:
         return row is not None and not is_muted(row)
 
     @property
-    def kept_words(self) -> str:
-        """What is to be said of tracks that were changed in the clip; empty if there is nothing."""
+    def remarks(self) -> list[str]:
+        """What a person should know before the session goes on, each without a full stop."""
         over = "no track is left to go on with, so the pass is closed" if self.is_tracked_on else ""
-        return "; ".join(words for words in (changed_words(self.kept), left_out_words(self.left_out), over) if words)
+        kept = "; ".join(words for words in (kept_words(self.kept), left_out_words(self.left_out), over) if words)
+        said = [f"Nothing that was changed in the file is written over: {kept}"] if kept else []
+        return [*said, self.colour_words] if self.colour_words else said
 
     def close(self) -> None:
         self.session.close()
 
 
-def changed_words(tracks: int) -> str:
+def kept_words(tracks: int) -> str:
     """That so many tracks kept their markers, in words."""
     if not tracks:
         return ""

@@ -122,6 +122,7 @@ class FootageMetadata:
     start: int = 1
     frame_count: int = 0
     colour_space: str = ""
+    colour_configuration: str = ""  # tells the OCIO configuration from others
     fingerprint: str = ""
 
 

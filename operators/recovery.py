@@ -10,7 +10,7 @@ from bpy.types import Operator
 
 from ..bridge import overview
 from ..bridge.clip import counting_of
-from ..bridge.shot import changed_words
+from ..bridge.shot import kept_words
 from ..core.errors import TrackingSessionError
 from ..core.lease import Watch
 from .editor import InEditor, editor_of, redraw
@@ -43,7 +43,7 @@ class TRACKING_SESSIONS_OT_restore(InEditor):
         frame = counting_of(editor.clip).shown(restored.frame)
         words = f"Restored the recorded markers up to frame {frame}"
         if restored.kept:
-            self.report({"WARNING"}, f"{words}; {changed_words(restored.kept)}")
+            self.report({"WARNING"}, f"{words}; {kept_words(restored.kept)}")
         else:
             self.report({"INFO"}, words)
         redraw(context)

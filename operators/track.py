@@ -55,8 +55,8 @@ class _TracksLive(InEditor):
         except TrackingSessionError as error:
             self.report({"ERROR"}, str(error))
             return False
-        if shot.kept_words:
-            self.report({"WARNING"}, f"Nothing that was changed is written over: {shot.kept_words}")
+        for words in shot.remarks:
+            self.report({"WARNING"}, words)
         return True
 
     def execute(self, context: Context) -> set[str]:

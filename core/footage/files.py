@@ -59,6 +59,10 @@ class Footage:
             return os.fspath(self.first)
         return f"{self._start}{self.number + frame - 1:0{self.digits}d}{self.tail}"
 
+    def named(self, number: int) -> str:
+        """The name of the file with that number."""
+        return f"{self.head}{number:0{self.digits}d}{self.tail}"
+
     @cached_property
     def _start(self) -> str:
         return os.path.join(self.first.parent, self.head)

@@ -142,6 +142,11 @@ def _compare(footage: Footage, frame: int, picture: Picture | None, first: Pictu
         )
 
 
+def picture_of(footage: Footage, frame: int) -> Picture | None:
+    """What the file of a frame says of its picture; None for a movie. Raises FootageUnusable."""
+    return _seen(footage, frame).picture
+
+
 def check_whole(footage: Footage, frame: int) -> None:
     """Read all of the picture of a frame, which takes some milliseconds. Raises FootageUnusable."""
     if footage.source == "MOVIE":

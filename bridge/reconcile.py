@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -19,7 +19,7 @@ from ..core.errors import ClipChanged
 from ..core.journal import JournalReader, Record, RecordType
 from ..core.merging import tracks_record
 from ..core.model import TrackData, timestamp
-from ..core.reconcile import joined, never_recorded, new_in_clip
+from ..core.reconcile import joined, never_recorded, new_in_clip, tracked_on
 from ..core.replay import Replay, encode_json, encode_markers, renumbered, split_rows
 from ..core.session import TrackingSessionManager
 from ..core.session_file import moment, resolve
@@ -309,6 +309,21 @@ def edits(clip: MovieClip, where: MovieTrackingObject, known: Replay) -> Edits:
     if described:
         found.records.insert(0, tracks_record(described))
     return found
+
+
+def tracked_ahead(numbers: Iterable[int], found: Edits, known: Replay, frame: int, end: int) -> dict[int, int]:
+    """Those of the tracks that were tracked on, behind `frame` and up to `end`, by other means, and how far.
+
+    That is told from what has changed since the last step, whether it is recorded by now or among the edits `found`.
+    """
+    far: dict[int, int] = {}
+    for number in numbers:
+        if number in found.edited or number in known.edited:
+            before = known.edited.get(number, known.markers.get(number, {}))
+            at = tracked_on(split_rows(found.rows[number]), before, frame, end)
+            if at is not None:
+                far[number] = at
+    return far
 
 
 def _renamed(where: str, rows_of: Mapping[str, bytes], known: Replay) -> dict[str, int]:

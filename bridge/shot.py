@@ -15,7 +15,6 @@ from ..core.errors import ClipChanged, NothingToTrack, ShotUnusable, UsageError
 from ..core.footage.seen import FootageCheck
 from ..core.model import Pass, TrackData
 from ..core.ranges import FrameRanges
-from ..core.reconcile import tracked_on
 from ..core.replay import Replay, is_muted, split_rows
 from ..core.run import PICTURE_DAMAGED, Run
 from ..core.session import TrackingSessionManager, create_session
@@ -26,7 +25,7 @@ from .editor import ClipEditor
 from .markers import read_rows
 from .preferences import preferences
 from .reading import can_read
-from .reconcile import edits, objects_called
+from .reconcile import edits, objects_called, tracked_ahead
 from .working_set import WorkingSet, remove_leftovers
 
 if TYPE_CHECKING:
@@ -162,8 +161,8 @@ class Shot:
         """Go on with the pass that was paused or interrupted, and those that were to follow; None if there is none.
 
         Tracks that the artist has given a new marker on the frame of the pause take part again. Tracks that have got
-        newer markers on the frames to come do not: those would be written over. If that leaves none, the pass is
-        closed with the first step.
+        newer markers on the frames to come do not: those would be written over. If that leaves none, the pass goes on
+        from the frame where the farthest of them stop, or, at its end, is closed with the first step.
         """
         known = self._known or self.session.replay()
         progress = known.last_pass
@@ -183,12 +182,6 @@ class Shot:
         found = edits(self.clip, where, known)
         self._tracks = found.tracks
         edited = found.edited | known.edited.keys()
-        before = {number: known.edited.get(number, known.markers.get(number, {})) for number in edited}
-        mine = {number: split_rows(found.rows[number]) for number in edited if number in found.rows}
-
-        def is_done(number: int, frame: int, end: int) -> bool:
-            return number in mine and tracked_on(mine[number], before[number], frame, end)
-
         version = bpy.app.version_string
         planned = [
             Pass(plan.number + i, said["start"], said["end"], self._there(said["tracks"]), plan.object, version)
@@ -197,8 +190,8 @@ class Shot:
         then: list[Pass] = []
         done: set[int] = set()
         for one in planned:
-            ahead = {number for number in one.tracks if is_done(number, one.start, one.end)}
-            done |= ahead
+            ahead = tracked_ahead(one.tracks, found, known, one.start, one.end)
+            done.update(ahead)
             if len(ahead) < len(one.tracks) or not ahead:
                 then.append(replace(one, tracks=tuple(number for number in one.tracks if number not in ahead)))
         self.session.set_start(self.clip.frame_start)
@@ -220,13 +213,17 @@ class Shot:
                 f"The markers on frame {self.counting.shown(progress.frame)}, where the pass stopped, are gone: "
                 "track from another frame"
             )
-        ahead = {number for number in alive if is_done(number, progress.frame, plan.end)}
-        self.left_out = len(done | ahead)
+        frame = progress.frame
+        ahead = tracked_ahead(alive, found, known, frame, plan.end)
+        alive -= ahead.keys()
+        if ahead and not alive:  # the pass goes on from where the farthest of them stop
+            frame = (min if plan.backwards else max)(ahead.values())
+            alive = frozenset(number for number, at in ahead.items() if at == frame and frame != plan.end)
+            self.is_tracked_on = not alive
+        self.left_out = len(done | ahead.keys() - alive)
         if found.records:
             self.session.append(*found.records)
-        self.is_tracked_on = bool(ahead) and ahead == alive
-        frame = plan.end if self.is_tracked_on else progress.frame
-        return self._run([plan, *then], frame, alive - ahead, delivery)
+        return self._run([plan, *then], frame, alive, delivery)
 
     def _check_frames(self, passes: Sequence[Pass]) -> None:
         self.check.frames(FrameRanges((min(p.start, p.end), max(p.start, p.end)) for p in passes))

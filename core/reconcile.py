@@ -87,9 +87,15 @@ def joined(mine: Rows, own: Rows, coming: Rows) -> dict[int, bytes]:
     return dict(sorted(rows.items()))
 
 
-def tracked_on(mine: Rows, recorded: Rows, frame: int, end: int) -> bool:
-    """Whether the clip has live markers that are not recorded behind `frame` and up to `end`, in that direction."""
+def tracked_on(mine: Rows, recorded: Rows, frame: int, end: int) -> int | None:
+    """The farthest frame behind `frame` and up to `end`, in that direction, with a live marker that is not recorded.
+
+    None if there is none: the track was not tracked on.
+    """
     low, high = sorted((frame, end))
-    return any(
-        low <= at <= high and at != frame and not is_muted(row) and recorded.get(at) != row for at, row in mine.items()
-    )
+    ahead = [
+        at
+        for at, row in mine.items()
+        if low <= at <= high and at != frame and not is_muted(row) and recorded.get(at) != row
+    ]
+    return (max(ahead) if end > frame else min(ahead)) if ahead else None

@@ -206,6 +206,22 @@ def test_a_pass_that_was_tracked_to_its_end_by_other_means_is_closed(
         assert not operators.resume.poll()
 
 
+def test_a_pass_that_was_tracked_on_by_other_means_goes_on_from_there(footage: Footage, file: Path) -> None:
+    crashed(footage, file, is_marked=False)
+    clip = opened(file)
+    track_on(clip, 1, 18)
+    track_on(clip, 1, 14, ["Survives.01"])
+    for frame in range(15, 19):
+        clip.tracking.tracks["Survives.01"].markers.delete_frame(frame)
+    before = markers_of(clip)
+    click(clip, operators.resume)
+    after = markers_of(clip)
+    assert_all_there(before, after)
+    assert max(live_frames(after["Camera/Survives.02"])) == FRAMES
+    assert max(live_frames(after["Camera/Survives.01"])) == 14  # it was tracked on as well, but not so far
+    assert session_of(file).passes[-1]["last_frame"] == FRAMES
+
+
 @pytest.mark.parametrize("is_marked", [False, True])
 def test_a_backward_pass_keeps_what_was_tracked_backwards_since(footage: Footage, file: Path, is_marked: bool) -> None:
     recorded = crashed(footage, file, is_marked=is_marked, frame=20, backwards=True)

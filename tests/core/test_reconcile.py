@@ -116,12 +116,13 @@ def test_a_recorded_guard_takes_the_place_of_nothing() -> None:
     assert joined(mine, new_in_clip(mine, recorded), recorded) == mine
 
 
-def test_tracked_on_are_those_with_newer_live_markers_ahead() -> None:
+def test_a_track_was_tracked_on_to_its_last_newer_live_marker_ahead() -> None:
     recorded = segment(1, 8)
-    assert not tracked_on(recorded, recorded, 8, 20)
-    assert tracked_on(segment(1, 9), recorded, 8, 20)
-    assert not tracked_on(segment(1, 9), recorded, 9, 20)
-    assert not tracked_on(segment(1, 9), recorded, 8, 1)
-    assert not tracked_on({**recorded, 12: marker(1, 12, flags=MUTED)}, recorded, 8, 20)
-    assert not tracked_on(segment(1, 30), segment(1, 30), 8, 20)  # they were there when the pass began
-    assert tracked_on({**recorded, 2: marker(1, 2, (0.9,))}, recorded, 3, 1)
+    assert tracked_on(recorded, recorded, 8, 20) is None
+    assert tracked_on(segment(1, 9), recorded, 8, 20) == 9
+    assert tracked_on(segment(1, 30), recorded, 8, 20) == 20
+    assert tracked_on(segment(1, 9), recorded, 9, 20) is None
+    assert tracked_on(segment(1, 9), recorded, 8, 1) is None
+    assert tracked_on({**recorded, 12: marker(1, 12, flags=MUTED)}, recorded, 8, 20) is None
+    assert tracked_on(segment(1, 30), segment(1, 30), 8, 20) is None  # they were there when the pass began
+    assert tracked_on({**recorded, 2: marker(1, 2, (0.9,))}, recorded, 5, 1) == 2

@@ -12,6 +12,7 @@ from tracking_sessions.core.counting import TIMELINE_END, Counting, plate_start,
 from tracking_sessions.core.footage.files import Footage
 from tracking_sessions.core.model import Outcome, Pass
 from tracking_sessions.core.session import create_session, export_session_report, load_session
+from tracking_sessions.tests.core.grey import grey_png
 from tracking_sessions.tests.core.shots import make_session
 
 PLATE = Counting(1001)
@@ -91,7 +92,7 @@ def test_a_clip_begins_where_its_files_do_as_far_as_the_timeline_goes(number: in
 def plate(folder: Path, first: int) -> Path:
     folder.mkdir()
     for number in range(first, first + 6):
-        (folder / f"plate_{number}.tga").write_bytes(bytes(64))
+        (folder / f"plate_{number}.png").write_bytes(grey_png(b"%d" % number))
     return folder
 
 

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 COPY_NAME = "copy.blend"  # of the copy of the open file that is kept with a session
 FRESH_NAME = "fresh.blend"  # of that copy while it is being written
+_NO_PICTURE = 256, 256
+"""The size that Blender gives a clip whose picture it cannot read."""
 _MARK = "tracking_sessions"
 _FOLDER = "tracking_sessions_folder"
 
@@ -39,12 +41,12 @@ class Plate(NamedTuple):
 
 def open_footage(footage: Footage) -> MovieClip:
     """A new clip of the footage. Raises FootageUnusable if Blender cannot read it."""
-    check_first(footage)
+    picture = check_first(footage)
     try:
         clip = bpy.data.movieclips.load(str(footage.first))
     except RuntimeError as error:
         raise FootageUnusable(f"Blender cannot open {footage.first}: {error}", footage.first) from error
-    check_readable(clip, footage)
+    check_readable(clip, footage, picture)
     return clip
 
 
@@ -59,12 +61,14 @@ def check_first(footage: Footage) -> Picture | None:
     return picture_of(footage, 1)
 
 
-def check_readable(clip: MovieClip, footage: Footage) -> None:
+def check_readable(clip: MovieClip, footage: Footage, picture: Picture | None) -> None:
     """Raise FootageUnusable if Blender cannot read the clip, or there is nothing in it to follow.
 
-    The first picture has been looked at, or this may end the process.
+    `picture` is what the first file says, which has been looked at: else this may end the process.
     """
-    if not all(clip_size(clip)) or clip.frame_duration < 1:
+    size = clip_size(clip)
+    is_unread = size == _NO_PICTURE and picture is not None and picture[:2] != _NO_PICTURE
+    if is_unread or not all(size) or clip.frame_duration < 1:
         raise FootageUnusable(
             f"Blender cannot read {footage.first}: it is damaged, cut, or in a format that Blender does not know",
             footage.first,
@@ -76,9 +80,9 @@ def check_readable(clip: MovieClip, footage: Footage) -> None:
 def plate_of(clip: MovieClip) -> Plate:
     """Look at all files of the clip, before Blender reads them. Raises FootageUnusable."""
     footage = footage_of(clip)
-    check_first(footage)
+    picture = check_first(footage)
     plate = Plate(footage, describe(footage))
-    check_readable(clip, footage)
+    check_readable(clip, footage, picture)
     _check_count(clip, footage)
     return plate
 

@@ -98,7 +98,7 @@ class Shot:
             since = None
         footage = footage_of(editor.clip)
         picture = check_first(footage)
-        check_readable(editor.clip, footage)
+        check_readable(editor.clip, footage, picture)
         details = session.details()
         known = Replay(since=since)
         session.durable = preferences().is_durable

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 
 from .errors import SessionUnreadable
+from .footage.names import is_foreign
 from .journal import Position
 from .losses import Losses
 from .model import SESSION_ID, FootageMetadata, SessionState, SessionStatus, TrackingSession, timestamp
@@ -65,7 +66,9 @@ def relative(path: Path, target: str) -> str:
 
 
 def resolve(path: Path, target: str) -> Path:
-    """Where the file lies that the session file `path` calls `target`."""
+    """Where the file lies that the session file `path` calls `target`; a path of another system stays what it is."""
+    if is_foreign(target):
+        return Path(target)
     return Path(os.path.normpath(path.parent.absolute() / target))
 
 

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -13,11 +12,10 @@ from pathlib import Path
 
 from ..counting import Counting, timeline_start
 from ..errors import FootageUnusable
-from .names import NUMBER_LIMIT, Numbered, Pattern, numbered, pattern, run_of, shape, split_range
+from .names import NUMBER_LIMIT, Numbered, Pattern, is_foreign, numbered, pattern, run_of, shape, split_range
 
 _STILLS = ("png", "jpg", "jpeg", "jp2", "j2c", "exr", "tif", "tiff", "dpx", "cin", "tga", "bmp", "sgi", "rgb", "bw")
 IMAGE_SUFFIXES = frozenset(f".{kind}" for kind in (*_STILLS, "hdr", "webp", "psd"))
-_OTHER_SYSTEM = re.compile(r"[A-Za-z]:[\\/]|\\\\[^\\]")  # a drive of Windows, or a share
 _PICTURES = frozenset(
     {".dng", ".arw", ".cr2", ".cr3", ".nef", ".raf", ".orf", ".rw2", ".heic", ".avif", ".svg", ".gif"}
 )
@@ -100,9 +98,9 @@ def find_footage(path: str | os.PathLike[str]) -> Footage:
 
 
 def check_system(path: str | os.PathLike[str]) -> None:
-    """Raise FootageUnusable for a path that only another system can have: this one would take it for a name."""
+    """Raise FootageUnusable for a path that only another system can have."""
     text = os.fspath(path)
-    if os.name != "nt" and _OTHER_SYSTEM.match(text) and not os.path.exists(text):
+    if is_foreign(text):
         raise FootageUnusable(
             f"{text} is a path of Windows, which this system does not have: name the footage as it is found here",
             Path(text),

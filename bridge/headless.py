@@ -208,13 +208,8 @@ def _opened(
 ) -> Iterator[ClipEditor]:
     """An editor with the clip of the .blend, or with a new one of the footage in a new file."""
     if found is not None:
-        if found.apart:
-            names = ", ".join(found.named(number) for number in found.apart[:_APART_SHOWN])
-            more = len(found.apart) - _APART_SHOWN
-            warn(
-                f"{names}{f' and {more} more' if more > 0 else ''} lie far from {found.first.name}, where the shot "
-                "begins: they are left out."
-            )
+        if words := _apart_words(found):
+            warn(words)
         bpy.ops.wm.read_factory_settings(use_empty=False)
         clip = open_footage(found)
         clip.frame_start = plate_start(found, clip.frame_duration)
@@ -235,6 +230,16 @@ def _opened(
         note_opened(clip)
     with background_editor(clip) as editor:
         yield editor
+
+
+def _apart_words(found: Footage) -> str:
+    """That files which are named alike are not taken for part of the shot; empty if there are none."""
+    if not found.apart:
+        return ""
+    names = ", ".join(found.named(number) for number in found.apart[:_APART_SHOWN])
+    more = f" and {len(found.apart) - _APART_SHOWN} more" if len(found.apart) > _APART_SHOWN else ""
+    verb, what = ("lies", "it is") if len(found.apart) == 1 else ("lie", "they are")
+    return f"{names}{more} {verb} far from {found.first.name}, where the shot begins: {what} left out."
 
 
 def _prepare(clip: MovieClip, warn: Callable[[str], None]) -> None:

@@ -204,10 +204,10 @@ def what_goes(row: Row) -> str:
     all_of_it = "It cannot be read, but may hold something. All that" if row.error else "All that"
     words = f"{all_of_it} “{row.name}” has recorded is deleted. This cannot be undone."
     try:
-        batch = batch_of(row.path)
+        need = batch_of(row.path)
     except TrackingSessionError as error:
         return f"{words} Whether a batch needs it is not known: {error}."
-    return f"{words} Batch {batch}, which is not finished, needs it." if batch else words
+    return f"{words} Batch {need.batch}, which is not finished, needs it." if need is not None else words
 
 
 def delete(path: Path) -> None:

@@ -370,7 +370,8 @@ def test_the_status_bar_shows_the_progress_while_there_is_any(footage: Footage, 
     header.layout = RecordingLayout()
     draw_status(header, bpy.context)  # type: ignore[arg-type]
     assert header.layout.bars == [(pytest.approx(4 / 11), "Frame 5 of 12")]
-    assert header.layout.words == ["Pause Tracking", f"4 of 11 Frames, {run.rate:.1f} per Second, 0:00 Left"]
+    pace = f"{run.rate:.1f} per Second, {clock(run.seconds_left or 0.0)} Left"  # of this machine
+    assert header.layout.words == ["Pause Tracking", f"4 of 11 Frames, {pace}"]
 
 
 @pytest.mark.parametrize(("seconds", "shown"), [(0.4, "0:00"), (59.6, "1:00"), (61, "1:01"), (3600, "1:00:00")])

@@ -16,7 +16,7 @@ from ..core.footage.seen import FootageCheck
 from ..core.model import Pass, TrackData
 from ..core.ranges import FrameRanges
 from ..core.replay import Replay, is_muted, split_rows
-from ..core.run import PICTURE_DAMAGED, Run
+from ..core.run import Run
 from ..core.session import TrackingSessionManager, create_session
 from . import reconcile
 from .clip import Plate, check_first, check_readable, counting_of, footage_of, marked_position, metadata_of, plate_of
@@ -104,8 +104,7 @@ class Shot:
         session.durable = preferences().is_durable
         session.acquire(salvage=salvage, wait=wait, replay=known)
         try:
-            damaged = [int(said["frame"]) for said in known.events if said.get("event") == PICTURE_DAMAGED]
-            check = FootageCheck(footage, details, damaged=damaged, can_read=can_read)
+            check = FootageCheck(footage, details, damaged=known.damaged, can_read=can_read)
             check.frames(known.tracked)
             shot = cls(editor, session, check, known)
             if restore:

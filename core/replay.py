@@ -27,6 +27,8 @@ from .model import Outcome, Pass, TrackData, timestamp
 from .ranges import FrameRanges
 
 FRAME_LIMIT = 1 << 24  # clip frames beyond this are no frames
+PICTURE_DAMAGED = "picture_damaged"
+"""The event that tells of a picture that was found to be damaged when it was tracked; `frame` is its clip frame."""
 
 
 class RecordInvalid(ValueError):
@@ -112,6 +114,7 @@ class Replay:
         self.passes: dict[int, PassProgress] = {}
         self.tracked = FrameRanges()
         self.events: list[dict[str, Any]] = []
+        self.damaged: set[int] = set()  # clip frames whose pictures were damaged when they were tracked
         self.edited: dict[int, dict[int, bytes]] = {}
         """Tracks whose markers were replaced after the last step, with those that they had then."""
         self.begun: str | None = None
@@ -263,6 +266,8 @@ class Replay:
                 self.markers.pop(number, None)
                 self.changed.pop(number, None)
                 self.renamed.pop(number, None)
+        if said.get("event") == PICTURE_DAMAGED:
+            self.damaged.add(frame_number(said["frame"]))
         if said.get("event") == "tracked":
             self.tracked.update(frame_set(said["frames"]))
         self.events.append(said)

@@ -12,9 +12,7 @@ from .journal import Position
 from .manager import TrackingSessionManager
 from .merging import tracks_record
 from .model import Outcome, Pass, TrackData
-
-PICTURE_DAMAGED = "picture_damaged"
-"""The event that tells of a picture that was found to be damaged when it was tracked; `frame` is its clip frame."""
+from .replay import PICTURE_DAMAGED
 
 
 class Step(NamedTuple):

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from .errors import LedgerUnreadable, ShotTakenOver, UsageError
+from .footage.names import is_foreign
 from .ledger_file import open_ledger, translated
 from .ledger_places import batch_folder, ledger_path
 from .ledger_rows import (
@@ -163,6 +164,8 @@ class Ledger:
         )
 
     def _stored_path(self, path: str, what: str) -> str:
+        if is_foreign(path):
+            return stored_text(path, what)
         return stored_text(relative(Path(self._real_root, "batch.db"), os.path.abspath(path)), what)
 
     def batches(self) -> list[BatchRow]:

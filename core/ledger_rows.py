@@ -8,12 +8,12 @@ import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 from typing import Any, TypeVar, cast
 
 from .errors import LedgerUnreadable, UsageError
-from .footage.files import IMAGE_SUFFIXES
-from .footage.names import sequence_name
+from .footage.files import IMAGE_SUFFIXES, named
+from .footage.names import is_foreign, numbered
 from .model import SESSION_ID
 
 SHOT_LIMIT = 100_000  # of one batch
@@ -65,8 +65,10 @@ def final_status(shots: Iterable[ShotStatus]) -> BatchStatus | None:
 
 @dataclass(frozen=True)
 class ShotSpec:
-    """One shot as asked. Paths are absolute; frames are numbers as people see them; None and empty texts: what `track`
-    takes then.
+    """One shot as asked.
+
+    Paths are absolute, or those of another system as they were given. Frames are numbers as people see them. None and
+    empty texts: what `track` takes then.
     """
 
     footage: str
@@ -80,11 +82,21 @@ class ShotSpec:
     settings: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
     @property
+    def range(self) -> tuple[int | None, int | None]:
+        """From and to which number it is to be tracked, if that was said, or its footage names a range."""
+        asked = named(self.footage).asked
+        if asked is None or self.start is not None or self.end is not None:
+            return self.start, self.end
+        return (asked[1], asked[0]) if self.direction == "backward" else asked
+
+    @property
     def title(self) -> str:
         """A name for people: that of a sequence is without its number."""
-        path = Path(self.footage)
-        if path.suffix.lower() in IMAGE_SUFFIXES:
-            return self.name or path.stem.rstrip("0123456789_. -") or path.parent.name
+        said = named(self.footage)
+        path = PureWindowsPath(said.path) if is_foreign(said.path) else Path(said.path)
+        of = said.pattern or (numbered(path.name) if path.suffix.lower() in IMAGE_SUFFIXES else None)
+        if of is not None:
+            return self.name or of.head.rstrip("_-. ") or path.parent.name
         return self.name or path.stem or self.footage
 
 
@@ -132,10 +144,16 @@ class FootageKey:
 
     @classmethod
     def of(cls, spec: ShotSpec) -> FootageKey:
-        path = Path(os.path.normcase(os.path.realpath(spec.footage)))
+        if is_foreign(spec.footage):
+            return cls(spec.footage, "", spec.clip)
+        said = named(spec.footage)
+        path = Path(os.path.normcase(os.path.realpath(said.path)))
         suffix = path.suffix.lower()
+        of = said.pattern or (numbered(path.name) if suffix in IMAGE_SUFFIXES else None)
+        if of is not None:
+            return cls(str(path.parent), os.path.normcase(f"{of.head}#{of.tail}"), "")
         if suffix in IMAGE_SUFFIXES:
-            return cls(str(path.parent), sequence_name(path.name), "")
+            return cls(str(path.parent), path.name, "")
         if os.path.isdir(path) or not suffix:
             return cls(str(path), "", "")
         return cls(str(path.parent), path.name, spec.clip if suffix == ".blend" else "")
@@ -269,11 +287,19 @@ class Rows:
         If the folder was moved alone, the footage is where it was; if they were moved together, it went along.
         """
         target, now = self._text(value), self.root(root)
+        if is_foreign(target):
+            return target
         here = os.path.normpath(os.path.join(now, target))
-        if root == now or os.path.lexists(here):
+        if root == now or _is_there(here):
             return here
         there = os.path.normpath(os.path.join(self._text(root), target))
-        return there if os.path.isabs(there) and os.path.lexists(there) else here
+        return there if os.path.isabs(there) and _is_there(there) else here
+
+
+def _is_there(path: str) -> bool:
+    """Whether there is such a file, or for a name that stands for many pictures, its folder."""
+    said = named(path)
+    return os.path.lexists(said.path) or (said.pattern is not None and os.path.isdir(os.path.dirname(path)))
 
 
 def stored_text(text: str, what: str) -> str:

@@ -4,7 +4,8 @@
 A list is YAML or JSON, a list of mappings or `{"shots": [...], "defaults": {...}}`, or CSV with a line of names above
 (`,` `;` or a tab between the values). The keys of a shot:
 
-    footage     a movie, an image sequence (any file of it, or its folder), or a .blend; the only one it needs
+    footage     a movie, an image sequence (any file of it, its folder, or a name for all of it such as plate.####.exr,
+                plate.%04d.exr, plate.1001-1200.exr, “plate.####.exr 1001-1200”), or a .blend; the only one it needs
     name        for people; as a rule that of the footage
     clip        which clip of the .blend
     start, end  frames to track from and to, as --start and --end of `track`: the numbers that people see
@@ -30,7 +31,8 @@ from pathlib import Path
 from typing import Any, NamedTuple, cast
 
 from .errors import ManifestInvalid, SessionUnreadable, UsageError
-from .footage.files import IMAGE_SUFFIXES
+from .footage.files import IMAGE_SUFFIXES, named
+from .footage.names import is_foreign
 from .ledger_rows import DIRECTIONS, FRAME_LIMIT, SHOT_LIMIT, FootageKey, ShotSpec, stored_mapping, stored_text
 from .ranges import FrameRanges
 from .storage import DOCUMENT_LIMIT, read_plain
@@ -63,7 +65,7 @@ def read_shots(arguments: Sequence[str], defaults: Mapping[str, Any] | None = No
     found: list[_Found] = []
     nothing: list[Path] = []
     for argument in arguments:
-        path = Path(os.path.abspath(argument))
+        path = Path(argument if is_foreign(argument) else os.path.abspath(argument))
         if path.suffix.lower() in LIST_SUFFIXES and not os.path.isdir(path):
             found += _listed(path, defaults)
         else:
@@ -91,9 +93,12 @@ def _check_different(found: Iterable[_Found]) -> None:
         others = seen.setdefault(key.folder, [])
         for other_key, other in others:
             if key.overlaps(other_key):
+                advice = "any file of a sequence stands for all of it"
+                if any(spec.range != (None, None) for spec in (other.spec, one.spec)):
+                    advice = "one session holds all of it, so give one range over all the frames that you want"
                 raise ManifestInvalid(
-                    f"{other.origin} and {one.origin} are the same footage, {other.spec.footage}: name it once; any "
-                    "file of a sequence stands for all of it"
+                    f"{other.origin} and {one.origin} are the same footage, {other.spec.footage}: name it once; "
+                    f"{advice}"
                 )
         others.append((key, one))
 
@@ -256,9 +261,14 @@ def _check_keys(said: Mapping[object, object], known: Sequence[str], where: str)
             raise ManifestInvalid(f"{where}: “{str(key)[:40]}” is not known{hint} There are {', '.join(known)}")
 
 
-def _over(entry: Mapping[str, Any], defaults: Mapping[str, Any], where: str) -> dict[str, Any]:
-    """`entry` with the defaults for what it does not say; frames are said together, settings one by one."""
-    says_frames = any(entry.get(key) is not None for key in _FRAMES)
+def _over(
+    entry: Mapping[str, Any], defaults: Mapping[str, Any], where: str, *, has_range: bool = False
+) -> dict[str, Any]:
+    """`entry` with the defaults for what it does not say; frames are said together, settings one by one.
+
+    `has_range`: its footage names a range.
+    """
+    says_frames = has_range or any(entry.get(key) is not None for key in _FRAMES)
     merged = {key: value for key, value in defaults.items() if not (says_frames and key in _FRAMES)}
     merged |= {key: value for key, value in entry.items() if value is not None}
     if isinstance(defaults.get("settings"), Mapping) and entry.get("settings") is not None:
@@ -271,8 +281,10 @@ def _spec(entry: object, defaults: Mapping[str, Any], folder: Path, where: str) 
     if not isinstance(entry, Mapping):
         raise ManifestInvalid(f"{where} is no mapping with its footage, such as “footage: shots/010/plate_0001.png”")
     _check_keys(cast("Mapping[object, object]", entry), KEYS, where)
-    shot = _Shot(_over(cast("Mapping[str, Any]", entry), defaults, where), folder, where)
-    footage = shot.path("footage")
+    own = cast("Mapping[str, Any]", entry)
+    footage = _Shot(own, folder, where).path("footage")
+    has_range = named(footage).asked is not None
+    shot = _Shot(_over(own, defaults, where, has_range=has_range), folder, where)
     if not footage:
         raise shot.wrong("it needs its footage: a movie, an image sequence, or a .blend")
     clip = shot.text("clip")
@@ -322,6 +334,8 @@ class _Shot:
 
     def path(self, key: str) -> str:
         value = self.text(key)
+        if is_foreign(value):
+            return value  # it is said of the shot that this system has no such path
         return os.path.normpath(self.folder / value) if value else ""
 
     def truth(self, key: str) -> bool:

@@ -8,7 +8,8 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
+from typing import NamedTuple
 
 from ..counting import Counting, timeline_start
 from ..errors import FootageUnusable
@@ -95,6 +96,29 @@ def find_footage(path: str | os.PathLike[str]) -> Footage:
         return _found(path)
     except OSError as error:
         raise FootageUnusable(f"{path} cannot be read: {error.strerror or error}", path) from error
+
+
+class Named(NamedTuple):
+    """What a path names, before it is looked for."""
+
+    path: str  # without a range behind it
+    pattern: Pattern | None  # if it stands for many pictures, such as plate.####.exr
+    asked: tuple[int, int] | None  # the first and the last number of the range in it
+
+
+def named(path: str | os.PathLike[str]) -> Named:
+    """How `find_footage` takes a path; whatever is there under just this name is no pattern and has no range."""
+    text = os.fspath(path)
+    if os.path.exists(text):
+        return Named(text, None, None)
+    text, asked = split_range(text)
+    name = PureWindowsPath(text).name if is_foreign(text) else os.path.basename(text)
+    found = None
+    if os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES and not os.path.exists(text):
+        found = pattern(name)
+    if found is not None and asked is None and found.first is not None and found.last is not None:
+        asked = found.first, found.last
+    return Named(text, found, asked)
 
 
 def check_system(path: str | os.PathLike[str]) -> None:

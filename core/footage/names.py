@@ -108,7 +108,7 @@ def pattern(name: str) -> Pattern | None:
         width = int(match["width"] or 0) if signs.startswith("%") else len(signs) if len(signs) > 1 else 0
     else:
         found = [one for one in _RANGE.finditer(stem) if bool(one["open"]) == bool(one["close"])]
-        if not found:
+        if not found or re.search(r"[0-9]", stem[found[-1].end() :]):  # 010-020_plate.1001.exr is one picture
             return None
         match = found[-1]
         width = len(match["a"]) if match["a"].startswith("0") else 0

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tracking_sessions.core.errors import USAGE, ManifestInvalid, TrackingSessionError, UsageError
+from tracking_sessions.core.footage.names import is_foreign
 from tracking_sessions.core.ledger import Ledger, ShotSpec
 from tracking_sessions.core.manifest import KEYS, read_shots
 from tracking_sessions.core.storage import DOCUMENT_LIMIT
@@ -197,6 +198,87 @@ def test_missing_footage_is_for_the_shot_to_tell(tmp_path: Path) -> None:
     assert read_shots([write(tmp_path, "a.csv", "footage\ngone.mov")]) == [ShotSpec(str(tmp_path / "gone.mov"))]
 
 
+# Names that stand for many pictures
+
+NAMES = {  # with the range in each
+    "plate.####.exr": (None, None),
+    "plate.%04d.exr": (None, None),
+    "plate.1001-1200.exr": (1001, 1200),
+    "plate.####.exr 1001-1200": (1001, 1200),
+    "plate.1001-1200####.exr": (1001, 1200),
+}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_sequence_is_one_shot_by_a_name_for_all_of_it(tmp_path: Path, name: str) -> None:
+    (tmp_path / "plates").mkdir()
+    footage = str(tmp_path / "plates" / name)
+    lists = [
+        write(tmp_path, "a.yaml", f'- footage: "plates/{name}"'),
+        write(tmp_path, "a.json", json.dumps([{"footage": f"plates/{name}"}])),
+        write(tmp_path, "a.csv", f"footage\nplates/{name}\n"),
+        footage,
+    ]
+    for one in lists:
+        (shot,) = read_shots([one])
+        assert (shot.footage, shot.title, shot.range) == (footage, "plate", NAMES[name])
+    with Ledger(tmp_path / "tracking_sessions") as ledger:
+        batch = ledger.create("night", [shot], {})
+        assert [row.spec for row in ledger.shots(batch.id)] == [shot]
+
+
+def test_a_range_in_a_name_wins_over_defaults_and_goes_with_the_direction(tmp_path: Path) -> None:
+    content = """
+defaults: {range: 1-50, direction: backward}
+shots:
+- footage: a.1001-1200.exr
+- footage: b.####.exr
+- {footage: c.1001-1200.exr, start: 1150}
+"""
+    a, b, c = read_shots([write(tmp_path, "shots.yaml", content)])
+    assert (a.start, a.range, b.range, c.range) == (None, (1200, 1001), (50, 1), (1150, None))
+
+
+def test_two_ranges_of_a_sequence_are_one_shot(tmp_path: Path) -> None:
+    listed = write(tmp_path, "shots.csv", "footage\nplate.1001-1100.exr\nplate.1101-1200.exr\n")
+    refused(listed, "are the same footage", "give one range over all the frames that you want")
+
+
+def test_pictures_that_have_a_range_in_their_names_are_no_range(tmp_path: Path) -> None:
+    for name in ("010-020_a.1001.exr", "010-020_a.1002.exr", "030-040_a.1001.exr"):
+        (tmp_path / name).touch()
+    shots = read_shots([str(tmp_path / "010-020_a.1001.exr"), str(tmp_path / "030-040_a.1001.exr")])
+    assert [(shot.title, shot.range) for shot in shots] == [("010-020_a", (None, None)), ("030-040_a", (None, None))]
+    with pytest.raises(ManifestInvalid, match="are the same footage"):
+        read_shots([str(tmp_path / "010-020_a.1001.exr"), str(tmp_path / "010-020_a.1002.exr")])
+
+
+def test_footage_of_a_name_for_all_of_it_is_found_where_the_session_folder_was_moved_alone(tmp_path: Path) -> None:
+    make_footage(tmp_path / "job" / "plates")
+    root = tmp_path / "job" / "tracking_sessions"
+    footage = str(tmp_path / "job" / "plates" / "plate_####.png 2-5")
+    with Ledger(root) as ledger:
+        ledger.create("night", read_shots([footage]), {})
+    (tmp_path / "far" / "away").mkdir(parents=True)
+    root = root.rename(tmp_path / "far" / "away" / "tracking_sessions")
+    with Ledger(root) as ledger:
+        assert [shot.spec.footage for shot in ledger.shots(ledger.batches()[0].id)] == [footage]
+
+
+@pytest.mark.parametrize(
+    "path", ["C:\\plates\\010\\plate.####.exr", "\\\\nas\\show\\plate_0001.exr", "D:/a/plate_0001.exr"]
+)
+def test_a_path_of_another_system_stays_what_it_is(tmp_path: Path, path: str) -> None:
+    for one in (path, write(tmp_path, "a.json", json.dumps([{"footage": path}]))):
+        (shot,) = read_shots([one])
+        assert (shot.footage, shot.title) == (path, "plate")
+    with Ledger(tmp_path / "tracking_sessions") as ledger:
+        batch = ledger.create("night", [shot], {})
+        assert [row.spec for row in ledger.shots(batch.id)] == [shot]
+    with pytest.raises(ManifestInvalid, match="are the same footage"):
+        read_shots([path, path])
+
+
 def test_several_arguments_are_one_batch(tmp_path: Path) -> None:
     for name in ("x/010", "x/020", "y"):
         make_footage(tmp_path / name)
@@ -213,6 +295,10 @@ def test_several_arguments_are_one_batch(tmp_path: Path) -> None:
         ("a.mov", "./b/../a.mov"),
         ("s.blend", "s.blend"),
         ("link/a_0001.png", "plates/a_0001.png"),
+        ("plates/a_####.png", "plates/a_0002.png"),
+        ("plates/a_%04d.png", "plates/a_0001-0009.png"),
+        ("plates/a_####.png 1-9", "plates"),
+        ("a.mov 1-9", "a.mov"),
     ],
 )
 def test_the_same_footage_twice_is_refused(tmp_path: Path, one: str, other: str) -> None:
@@ -331,7 +417,8 @@ def test_random_damage_is_told_or_means_shots(tmp_path: Path, name: str, content
     for _ in range(300):
         changed = scrambled(whole, chance, b"\0\n :-[]{},;\"'\\&*!|>%@`#~09aZ\xff\xc3")
         try:
-            assert all(os.path.isabs(shot.footage) for shot in read_shots([write(tmp_path, name, changed)]))
+            for shot in read_shots([write(tmp_path, name, changed)]):
+                assert os.path.isabs(shot.footage) or is_foreign(shot.footage)
         except TrackingSessionError as error:
             assert isinstance(error, ManifestInvalid), error
             told += 1

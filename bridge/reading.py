@@ -7,11 +7,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-import bpy
+from ..core.errors import UNUSABLE
+from ..core.suspects import READING_TIME, is_unreadable
 
-_LIMIT = 60.0  # seconds
-_UNREADABLE = 9  # exit code
-_CRASHES = (128 + 6, 128 + 11)  # those of a shell around a process that aborted or had no such memory
 # Read as a clip reads it: an image of Blender's has no pixels where an EXR has several layers or parts. The operator
 # raises if there is no picture, and finds nothing above the threshold.
 _SCRIPT = f"""
@@ -27,26 +25,33 @@ with bpy.context.temp_override(window=window, area=area, region=area.regions[-1]
         try:
             bpy.ops.clip.detect_features(threshold=1.0)
         except RuntimeError:
-            sys.exit({_UNREADABLE})
+            sys.exit({UNUSABLE})
 """
+
+
+def reading_command(path: Path, blender: str) -> list[str]:
+    """The command line that lets another Blender read the picture: `core.suspects.is_unreadable` judges how it ends.
+
+    `blender` is the program; empty for the wheel. This needs no bpy.
+    """
+    if blender:
+        return [blender, "--background", "--factory-startup", "--python-expr", _SCRIPT, "--", str(path)]
+    return [sys.executable, "-c", _SCRIPT, str(path)]
 
 
 def can_read(path: Path) -> bool:
     """Let another Blender read the picture. True also if that takes too long or cannot be tried."""
-    blender = bpy.app.binary_path
-    if blender:
-        command = [blender, "--background", "--factory-startup", "--python-expr", _SCRIPT, "--", str(path)]
-    else:  # the wheel
-        command = [sys.executable, "-c", _SCRIPT, str(path)]
+    import bpy
+
     try:
         done = subprocess.run(
-            command,
+            reading_command(path, bpy.app.binary_path),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             check=False,
-            timeout=_LIMIT,
+            timeout=READING_TIME,
         )
     except (OSError, subprocess.TimeoutExpired):
         return True
-    return done.returncode >= 0 and done.returncode not in (_UNREADABLE, *_CRASHES)
+    return not is_unreadable(done.returncode)

@@ -10,12 +10,15 @@ import os
 import shlex
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
+from ..bridge.reading import reading_command
 from ..core.batch import CRASHES, Supervisor
 from ..core.batch_view import BatchView
 from ..core.errors import FAILED, STOPPED, TrackingSessionError, UsageError
-from ..core.ledger import BatchRow, BatchStatus, Ledger, ShotRow, ShotStatus
+from ..core.footage.files import is_of_other_system
+from ..core.ledger import BatchRow, BatchStatus, Ledger, ShotRow, ShotSpec, ShotStatus
 from ..core.manifest import read_shots
 from ..terminal import Signals, say, short
 from .arguments import NotAllDone, root_of
@@ -40,7 +43,7 @@ def run(options: argparse.Namespace) -> list[str]:
     shots = read_shots(options.shots, {key: value for key, value in defaults.items() if value is not None})
     checked_db(options, make=True)
     settle(root_of(options.root).absolute(), shots, resume=options.resume, fresh=options.fresh)
-    name = options.name or (Path(os.path.abspath(options.shots[0])).stem if len(options.shots) == 1 else "")
+    name = options.name or (_name_of(options.shots[0], shots) if len(options.shots) == 1 else "")
     config = {
         "jobs": min(options.jobs, _LIMIT),
         "crashes": min(options.crashes, _LIMIT),
@@ -52,9 +55,15 @@ def run(options: argparse.Namespace) -> list[str]:
         return _supervise(ledger, batch, options)
 
 
+def _name_of(argument: str, shots: Sequence[ShotSpec]) -> str:
+    """A name for a batch of what one argument names: that of the file or folder, or of a shot that is no file."""
+    path = Path(os.path.abspath(argument))
+    return path.stem if path.exists() or len(shots) != 1 else shots[0].title
+
+
 def _again(options: argparse.Namespace) -> list[str]:
     """The arguments that mean the same shots wherever they are given; kept with the batch for messages."""
-    said = [os.path.abspath(shot) for shot in options.shots]
+    said = [shot if is_of_other_system(shot) else os.path.abspath(shot) for shot in options.shots]
     tracks = os.path.abspath(options.tracks) if options.tracks else None
     named = {"start": options.start, "end": options.end, "direction": options.direction, "tracks": tracks}
     said += [f"--{name}={value}" for name, value in named.items() if value is not None]
@@ -131,6 +140,7 @@ def _supervise(ledger: Ledger, batch: BatchRow, options: argparse.Namespace) -> 
             show.tell,
             jobs=_count(batch, "jobs", 1),
             crashes=_count(batch, "crashes", CRASHES),
+            reading=partial(reading_command, blender=_blender()),
         )
 
         def watch() -> None:

@@ -23,6 +23,7 @@ from .model import SessionStatus, timestamp
 from .session import load_session, sessions_folder
 from .session_file import resolve
 from .storage import make_folder
+from .suspects import READING_TIME, Suspects, is_unreadable
 
 CRASHES = 3  # crashes of a shot without progress in between, after which it is given up
 LOOK = 0.2  # seconds between two looks at the children
@@ -70,13 +71,25 @@ class Running:
         self.child = child
         self.session = session  # its file, once tracking begins
         self.before = before  # when the process was started
+        self.crashed: Crashed | None = None
+
+
+class Crashed(NamedTuple):
+    """A shot whose process died: another one, which is now the `child` of the shot, reads what it may have died of."""
+
+    child: Child  # the one that died
+    code: int  # its exit code
+    suspects: Suspects
+    frame: int  # that is being read
+    others: list[int]  # that are to be read after it
 
 
 class Supervisor:
     """Runs the shots of a batch in child processes, `jobs` at a time.
 
     A child that crashes is started again and goes on from its last recorded frame. Only crashes without progress in
-    between count: `crashes` of them, and the shot has failed.
+    between count: `crashes` of them, and the shot has failed. Before it is, the pictures are read that the child may
+    have died of: if one cannot be read, the shot is skipped at once, and says which.
     """
 
     def __init__(
@@ -88,12 +101,14 @@ class Supervisor:
         *,
         jobs: int,
         crashes: int = CRASHES,
+        reading: Callable[[Path], Sequence[str]] | None = None,
     ) -> None:
         """`command` gives the command line that tracks a shot, or goes on with its session if that has been begun.
 
         The process prints events (`children.Child`): `begun` with the path of the `session` and how many
         `tracked_frames` it had, `stopped` with the `kind` of the error and the `error` in words, and `done` with the
         `id` of the session, also if its tracks were all lost on the way. `tell` is told what happens.
+        `reading` gives the command line that reads a picture, and ends as `suspects.is_unreadable` tells if it cannot.
         """
         self.running: list[Running] = []
         self._ledger = ledger
@@ -102,6 +117,7 @@ class Supervisor:
         self._tell = tell
         self._jobs = jobs
         self._crashes = crashes
+        self._reading = reading
         self._folder = ledger.folder(batch.id)
         self._waiting: list[tuple[float, ShotRow]] = []  # for whoever has their sessions, and when to try again
         self._held: set[int] = set()  # shots that had to wait once
@@ -227,6 +243,9 @@ class Supervisor:
     # What the children do
 
     def _look(self, one: Running) -> None:
+        if one.crashed is not None:
+            self._look_at_reading(one, one.crashed)
+            return
         code = one.child.look()
         begun = one.child.events.get("begun", {})
         path, frames = begun.get("session"), begun.get("tracked_frames")
@@ -248,7 +267,7 @@ class Supervisor:
             id = (done or {}).get("id")
             self._done(self._ledger.note_session(one.shot, id) if isinstance(id, str) else one.shot, What.COMPLETED)
         elif code == UNUSABLE:
-            self._tell(News(What.SKIPPED, self._ledger.finish(one.shot, ShotStatus.SKIPPED, words), words))
+            self._skip(one, words)
         elif code == STOPPED and kind in ("LeaseHeld", "LeaseLost") and not self.stopping:
             self._held.add(one.shot.id)
             self._waiting.append((time.monotonic() + RETRY, one.shot))
@@ -258,8 +277,8 @@ class Supervisor:
             self._stop(words)  # the others have the same disk
         elif words and code != STOPPED:
             self._tell(News(What.FAILED, self._ledger.finish(one.shot, ShotStatus.FAILED, words), words))
-        else:
-            self._crashed(one, code)
+        elif not self._doubts(one, code):
+            self._crashed(one, one.child, code)
 
     def _done(self, shot: ShotRow, what: What) -> None:
         """The shot was tracked as far as it goes; its session says how far that is."""
@@ -275,18 +294,57 @@ class Supervisor:
         else:
             self._tell(News(what, self._ledger.finish(shot, ShotStatus.COMPLETED)))
 
-    def _crashed(self, one: Running, code: int) -> None:
+    # Pictures that a child may have died of
+
+    def _doubts(self, one: Running, code: int) -> bool:
+        """Whether a picture is to blame for the end of a child, or is being read to find that out."""
+        if self.stopping:
+            return False
+        suspects = Suspects(self._session_of(one.shot), one.shot.spec)
+        damaged = suspects.damaged()
+        if damaged is not None:
+            self._skip(one, str(damaged))
+            return True
+        return self._read(one, one.child, code, suspects, suspects.frames)
+
+    def _read(self, one: Running, dead: Child, code: int, suspects: Suspects, frames: Sequence[int]) -> bool:
+        """Begin to read the first of these pictures; False if there is none."""
+        if self._reading is None or not frames:
+            return False
+        one.crashed = Crashed(dead, code, suspects, frames[0], list(frames[1:]))
+        one.child = Child(self._reading(suspects.path(frames[0])), self._folder / f"{one.shot.number}.picture")
+        self.running.append(one)
+        return True
+
+    def _look_at_reading(self, one: Running, crashed: Crashed) -> None:
+        code = one.child.look()
+        if code is None and time.monotonic() - one.child.began > READING_TIME:
+            one.child.kill()
+            code = 0  # nothing is known of that picture
+        if code is None:
+            return
+        self.running.remove(one)
+        dead, died, suspects, frame, others = crashed
+        if is_unreadable(code):
+            self._skip(one, str(suspects.unreadable(frame)))
+        elif self.stopping or not self._read(one, dead, died, suspects, others):
+            self._crashed(one, dead, died)
+
+    def _skip(self, one: Running, words: str) -> None:
+        self._tell(News(What.SKIPPED, self._ledger.finish(one.shot, ShotStatus.SKIPPED, words), words))
+
+    def _crashed(self, one: Running, child: Child, code: int) -> None:
         manager = self._session_of(one.shot)
         now = _progress(manager)
         where = ""
         if manager is not None and now.frame is not None:
             where = f" on the way from frame {manager.counting.shown(now.frame)}"
-        words = f"It crashed{where} ({_cause(code)}); what it printed is in {one.child.log}"
+        words = f"It crashed{where} ({_cause(code)}); what it printed is in {child.log}"
         shot = self._ledger.note_crash(one.shot, words, progressed=now != one.before)
         if self.stopping:
             self._tell(News(What.RELEASED, self._ledger.release(shot, words), words))
         elif shot.crashes >= self._crashes:
-            words = f"It crashed {shot.crashes} times{where} ({_cause(code)}); what it printed is in {one.child.log}"
+            words = f"It crashed {shot.crashes} times{where} ({_cause(code)}); what it printed is in {child.log}"
             self._tell(News(What.FAILED, self._ledger.finish(shot, ShotStatus.FAILED, words), words))
         else:
             self._begin(self._ledger.note_attempt(shot), What.RESTARTED)

@@ -65,11 +65,33 @@ def lost_passes(passes: Sequence[dict[str, Any]], tracked: FrameRanges) -> list[
 
 def _ended(one: dict[str, Any]) -> _Ended | None:
     """A pass as the session file has it; None for what makes no sense there."""
-    match = _RANGE.match(str(one["range"]))
-    if match is None:
+    ends = pass_range(one)
+    if ends is None:
         return None
     is_empty = one["outcome"] == Outcome.COMPLETE and not one["alive"]
-    return _Ended(int(match[1]), int(match[2]), int(one["last_frame"]), one["outcome"] == Outcome.LOST or is_empty)
+    return _Ended(*ends, int(one["last_frame"]), one["outcome"] == Outcome.LOST or is_empty)
+
+
+def pass_range(one: dict[str, Any]) -> tuple[int, int] | None:
+    """The clip frames from which and to which a pass goes, as the session file has it; None for nonsense."""
+    match = _RANGE.match(str(one["range"]))
+    return None if match is None else (int(match[1]), int(match[2]))
+
+
+def lost_of(lost: Sequence[LostPass], start: int | None, end: int | None, direction: str) -> list[LostPass]:
+    """Those that matter to who asks for the clip frames from `start` to `end`, as `track` does.
+
+    None stands for as far as the clip goes.
+    """
+    if direction == "backward":
+        low, high = end, start
+    else:
+        low, high = (None, end) if direction == "both" else (start, end)
+    return [
+        one
+        for one in lost
+        if any((high is None or a <= high) and (low is None or b >= low) for a, b in one.missing.ranges())
+    ]
 
 
 def _missing(one: _Ended, tracked: FrameRanges, followed: FrameRanges) -> FrameRanges:

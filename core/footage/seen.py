@@ -163,6 +163,12 @@ def check_whole(footage: Footage, frame: int) -> None:
         raise _damaged(footage, frame, error) from error
 
 
+def unreadable(footage: Footage, frame: int) -> FootageUnusable:
+    """What to tell of a picture that seems whole and that Blender could not read."""
+    words = f"{footage.words(frame)} cannot be read by Blender: copy or render it again"
+    return FootageUnusable(words, footage.file(frame), frame)
+
+
 def _missing(footage: Footage, frame: int) -> FootageUnusable:
     path = footage.file(frame)
     return FootageUnusable(
@@ -232,8 +238,7 @@ class FootageCheck:
         """Let Blender read the picture of a frame in a process of its own. Raises FootageUnusable if it cannot."""
         path = self.footage.file(frame)
         if self.footage.source != "MOVIE" and self._can_read is not None and not self._can_read(path):
-            words = f"{self.footage.words(frame)} cannot be read by Blender: copy or render it again"
-            raise FootageUnusable(words, path, frame)
+            raise unreadable(self.footage, frame)
 
     def _is_mended(self, frame: int) -> bool:
         """Whether the picture was damaged and a whole one of the same size is in its place. Raises FootageUnusable."""

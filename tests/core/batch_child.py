@@ -2,7 +2,8 @@
 """A child of a batch that tracks without Blender: `batch_child.py ROOT FOOTAGE`, real sessions, a tracker that fakes.
 
 `behave.json` in the folder of the footage says what is special: `delay` (seconds per frame), `crash` (the frame behind
-which it dies of a segmentation fault, `times` of them), `stopped` (an event printed in place of tracking, with its
+which it dies of a segmentation fault, `times` of them, and which picture is `cut` then), `dies` (before it has a
+session), `stopped` (an event printed in place of tracking, with its
 `code`), `frames`, `lose` (the frame on which all tracks are lost).
 """
 
@@ -40,6 +41,8 @@ def tell(**event: Any) -> None:
 def main(root: Path, footage: Path) -> int:
     behave: dict[str, Any] = json.loads((footage / "behave.json").read_text("utf-8"))
     print("Blender 5.2.2 (not a line of JSON)", flush=True)
+    if "dies" in behave:
+        os.kill(os.getpid(), signal.SIGSEGV)
     if "stopped" in behave:
         tell(event="stopped", **behave["stopped"])
         return int(behave["code"])
@@ -60,6 +63,8 @@ def main(root: Path, footage: Path) -> int:
             count = len(crashes.read_text("utf-8")) if crashes.exists() else 0
             if count < behave.get("times", 1):
                 crashes.write_text("x" * (count + 1), "utf-8")
+                if "cut" in behave:
+                    os.truncate(footage / behave["cut"], 40)
                 os.kill(os.getpid(), signal.SIGSEGV)
         return step(run)
 

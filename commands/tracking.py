@@ -13,7 +13,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, TextIO
 
 from ..core.errors import UNUSABLE, TrackingSessionError, UnfinishedSession
-from ..core.lost_passes import LostPass, lost_passes, lost_words
+from ..core.lost_passes import LostPass, lost_of, lost_passes, lost_words
 from ..core.model import Outcome
 from ..terminal import Signals, drive, quiet_blender, say, short
 from .arguments import FRAMES_COUNT, NotAllDone, add_json, add_session, command, described, find, latest, root_of
@@ -189,6 +189,11 @@ def _outcome(result: Result, options: argparse.Namespace) -> list[str]:
     """What is printed of it. Raises NotAllDone if all tracks were lost before the end of what was asked."""
     manager = result.session
     lost = lost_passes(manager.passes, manager.session.tracked_frames)
+    if not result.frames and hasattr(options, "direction"):  # `track` has found a session that has what is asked
+        start, end = (
+            None if number is None else manager.counting.clip_frame(number) for number in (options.start, options.end)
+        )
+        lost = lost_of(lost, start, end, options.direction)
     lines = _outcome_lines(result, lost, options)
     if lost:
         words = f"{lost_words(lost, manager.counting)}; what was tracked is recorded"

@@ -17,7 +17,7 @@ from .errors import STOPPED, UNUSABLE, BatchRuns, JournalDamaged, LeaseHeld, Ses
 from .lease import LEASE_TIME, Lease, live_owner
 from .ledger import BatchRow, BatchStatus, Ledger, ShotRow, ShotStatus, final_status
 from .ledger_places import note_ledger
-from .lost_passes import lost_passes, lost_words
+from .lost_passes import lost_of, lost_passes, lost_words
 from .manager import TrackingSessionManager
 from .model import SessionStatus, timestamp
 from .session import load_session, sessions_folder
@@ -288,7 +288,8 @@ class Supervisor:
             words = words if shot.session else "It ended without saying in which session it was tracked"
             self._tell(News(What.FAILED, self._ledger.finish(shot, ShotStatus.FAILED, words), words))
             return
-        words = lost_words(lost_passes(manager.passes, manager.session.tracked_frames), manager.counting)
+        lost = lost_of(lost_passes(manager.passes, manager.session.tracked_frames), *_asked(shot, manager))
+        words = lost_words(lost, manager.counting)
         if words:
             self._tell(News(What.LOST, self._ledger.finish(shot, ShotStatus.LOST, words), words))
         else:
@@ -361,6 +362,17 @@ class Supervisor:
     def _give_up_waiting(self) -> None:
         for _, shot in self._waiting:
             self._tell(News(What.RELEASED, self._ledger.release(shot, shot.error), shot.error))
+
+
+def _asked(shot: ShotRow, manager: TrackingSessionManager) -> tuple[int | None, int | None, str]:
+    """From and to which clip frame the shot was to be tracked, if that was said, and in which direction."""
+    start, end = shot.spec.range
+    counting = manager.counting
+    return (
+        None if start is None else counting.clip_frame(start),
+        None if end is None else counting.clip_frame(end),
+        shot.spec.direction,
+    )
 
 
 def _has_footage(manager: TrackingSessionManager) -> bool:

@@ -536,3 +536,12 @@ def test_a_child_that_says_done_and_leaves_no_session_has_failed(root: Path, tmp
         supervise(ledger, batch, told)
         (shot,) = ledger.shots(batch.id)
         assert shot.status is ShotStatus.FAILED and "in which session" in shot.error
+
+
+def test_a_loss_behind_what_a_shot_asks_for_is_none_of_its(root: Path, tmp_path: Path) -> None:
+    with Ledger(root) as ledger:
+        (shot,) = make_shots(tmp_path, {"lose": 4})
+        for end, status in ((None, ShotStatus.LOST), (3, ShotStatus.COMPLETED), (4, ShotStatus.LOST)):
+            batch = ledger.create("night", [replace(shot, end=end)], {})
+            supervise(ledger, batch, Told())
+            assert [one.status for one in ledger.shots(batch.id)] == [status]

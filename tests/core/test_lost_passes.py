@@ -10,7 +10,7 @@ import pytest
 
 from tracking_sessions.core.catalogue import Entry, catalogue
 from tracking_sessions.core.counting import Counting
-from tracking_sessions.core.lost_passes import lost_passes, lost_words
+from tracking_sessions.core.lost_passes import lost_of, lost_passes, lost_words
 from tracking_sessions.core.model import SessionStatus
 from tracking_sessions.core.ranges import FrameRanges
 from tracking_sessions.core.session import TrackingSessionManager, export_session_report
@@ -50,6 +50,25 @@ def test_a_pass_is_lost_until_another_covers_its_frames(
     tracked: str, passes: list[dict[str, Any]], expected: list[tuple[int, str]]
 ) -> None:
     assert found(tracked, *passes) == expected
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "direction", "expected"),
+    [
+        (None, None, "forward", [12, 3]),
+        (None, 11, "forward", [3]),
+        (4, 11, "forward", []),
+        (4, 12, "forward", [12]),
+        (4, None, "backward", [3]),
+        (11, 4, "backward", []),
+        (5, 11, "both", [3]),
+    ],
+)
+def test_a_loss_matters_to_who_asks_for_its_frames(
+    start: int | None, end: int | None, direction: str, expected: list[int]
+) -> None:
+    lost = lost_passes([one("5-20", 12, 0), one("5-1", 3, 0)], FrameRanges.parse("3-12"))
+    assert [one.frame for one in lost_of(lost, start, end, direction)] == expected
 
 
 def test_frames_are_told_in_the_numbers_that_people_see() -> None:

@@ -79,6 +79,13 @@ def test_what_is_tracked_before_the_loss_is_done(job: Path, tmp_path: Path) -> N
     assert f"tracks were followed to frame {WHOLE}." in done.stdout
 
 
+def test_what_is_asked_again_before_the_loss_is_there(job: Path, tmp_path: Path) -> None:
+    track(job, tmp_path / "root")
+    for end, code in ((WHOLE, 0), (WHOLE + 1, 3)):
+        done = track(job, tmp_path / "root", "--resume", "--end", str(end), code=code)
+        assert "Nothing to do" in done.stdout and ("All tracks were lost" in done.stdout) is bool(code)
+
+
 def test_tracks_lost_in_the_very_first_step_are_lost(job: Path, tmp_path: Path) -> None:
     given = ("--start", str(WHOLE), "--detect", "--root", tmp_path / "root", "--end", str(WHOLE + 1))
     done = ran(job, "track", job / "shots" / "torn", *given, code=3)

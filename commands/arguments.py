@@ -147,12 +147,19 @@ def described_entry(entry: Entry) -> dict[str, Any]:
     }
 
 
+def lacks_frames(row: dict[str, Any]) -> bool:
+    """Whether tracking is called complete and some of what was asked for is not tracked: no session merged had it."""
+    return row["status"] == SessionStatus.TRACKING_COMPLETE and row["lost_at"] is None and row["remaining_frames"] > 0
+
+
 def status_words(row: dict[str, Any]) -> str:
-    """Status and state of a session; where all tracks were lost, tracking is over and not complete."""
+    """Status and state of a session; where all tracks were lost, or frames are missing, tracking is not complete."""
     said = [row["status"].replace("_", " ")]
     if row["lost_at"] is not None:
         said = said if row["status"] != SessionStatus.TRACKING_COMPLETE else []
         said.append(f"lost at frame {row['shown_lost_at']}")
+    elif lacks_frames(row):
+        said = [f"tracked but for {count_words(row['remaining_frames'], 'frame')}"]
     return ", ".join([*said, *([row["state"]] if row["state"] != "active" else [])])
 
 

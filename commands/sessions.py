@@ -6,6 +6,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ from .arguments import (
     described_entry,
     find,
     find_file,
+    lacks_frames,
     root_of,
     status_words,
 )
@@ -127,6 +129,7 @@ def _info(options: argparse.Namespace) -> list[str]:
     row = described(manager)
     footage = resolve(manager.path, session.footage.path)
     row |= {"footage": str(footage), "ranges": str(session.tracked_frames), "passes": manager.passes}
+    row["missing"] = str(manager.remaining)
     manager.name_lost()
     row["lost"] = {frame: [name for _, name in manager.lost.tracks(frame)] for frame in manager.lost.frames}
     row["problems"] = _problems(manager, footage)
@@ -152,7 +155,7 @@ def _info(options: argparse.Namespace) -> list[str]:
             for frame in frames:
                 counts[frame] = counts.get(frame, 0) + 1
         row["frames"] = dict(sorted(counts.items()))
-    row["next"] = _advice(row, footage)
+    row["next"] = _advice(row, footage, manager.counting.shown)
     row = manager.counting.described(row)
     if options.json:
         return [json.dumps(row, indent=1)]
@@ -168,6 +171,7 @@ def _told(row: dict[str, Any]) -> list[str]:
         ("Owner", row["owner"] or "nobody"),
         ("Footage", short(row["footage"], 200)),
         ("Frames", f"{row['tracked_frames']} of {row['total_frames']} tracked: {row['shown_ranges'] or 'none'}"),
+        *([("Missing", row["shown_missing"])] if lacks_frames(row) else []),
         ("Tracks", _track_words(row["tracks"])),
         ("Modified", f"{row['modified']}  {age(row['modified'])}".rstrip()),
     ]
@@ -219,7 +223,7 @@ def _problems(manager: TrackingSessionManager, footage: Path) -> list[str]:
     return problems
 
 
-def _advice(row: dict[str, Any], footage: Path) -> str:
+def _advice(row: dict[str, Any], footage: Path, shown: Callable[[int], int]) -> str:
     if row["owner"]:
         return "wait: it is being tracked"
     if row["state"] == SessionState.DISCARDED:
@@ -232,6 +236,9 @@ def _advice(row: dict[str, Any], footage: Path) -> str:
         return "see what failed, then start anew with: track --fresh"
     if row["lost_at"] is not None:
         return f"look at the picture there, and track the rest with: track --start {row['shown_lost_at']}"
+    if lacks_frames(row):
+        first, _, last = row["missing"].partition(",")[0].partition("-")
+        return f"track what is missing with: track --start {shown(int(first))} --end {shown(int(last or first))}"
     return "nothing to do"
 
 
@@ -254,8 +261,9 @@ def _merge(options: argparse.Namespace) -> list[str]:
     if options.json:
         return [json.dumps(described(merged), indent=1)]
     progress = merged.progress
+    missing = f"; {merged.counting.spans(merged.remaining)} are not" if progress["remaining_frames"] else ""
     return [
         f"Merged {count_words(len(options.sessions))}; "
-        f"{progress['tracked_frames']} of {progress['total_frames']} are recorded.",
+        f"{progress['tracked_frames']} of {progress['total_frames']} are recorded{missing}.",
         f"Session {merged.session.id} in {merged.path}",
     ]

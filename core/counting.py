@@ -20,9 +20,10 @@ if TYPE_CHECKING:
 
 TIMELINE_END = 1_048_574
 """The last frame of Blender's timeline, whose first is 0."""
+_SPANS_SHOWN = 4
 _RANGE = re.compile(r"(-?\d+)-(-?\d+)\Z")
 _FRAMES = frozenset({"frame", "first", "last", "last_frame"})
-_RANGES = frozenset({"range", "ranges"})
+_RANGES = frozenset({"range", "ranges", "missing"})
 _BY_FRAME = frozenset({"frames", "lost"})
 
 
@@ -57,6 +58,13 @@ class Counting:
     def span(self, first: int, last: int) -> str:
         """The clip frames `first` to `last` in words, such as “1001 to 1200”; one number where they are the same."""
         return f"{self.shown(first)}" if first == last else f"{self.shown(first)} to {self.shown(last)}"
+
+    def spans(self, frames: FrameRanges) -> str:
+        """A set of clip frames in words, such as “1001 to 1200, 1300”; only the first ranges if there are many."""
+        spans = [self.span(first, last) for first, last in frames.ranges()]
+        hidden = len(spans) - _SPANS_SHOWN
+        more = f" and {hidden} more range{'s' * (hidden > 1)}" if hidden > 0 else ""
+        return f"{', '.join(spans[:_SPANS_SHOWN])}{more}"
 
     def range(self, text: str) -> str:
         """A range or a set of clip frames as session files write them, such as “9-1” or “1-137,140”, in those numbers.

@@ -12,7 +12,6 @@ from .model import Outcome
 from .ranges import FrameRanges
 
 _RANGE = re.compile(r"(-?\d{1,9})-(-?\d{1,9})\Z", re.ASCII)
-_SPANS_SHOWN = 4
 
 
 class LostPass(NamedTuple):
@@ -113,9 +112,7 @@ def lost_words(lost: Sequence[LostPass], counting: Counting) -> str:
     missing = FrameRanges()
     for one in lost:
         missing.update(one.missing)
-    spans = [counting.span(first, last) for first, last in missing.ranges()]
-    more = f" and {len(spans) - _SPANS_SHOWN} more ranges" if len(spans) > _SPANS_SHOWN else ""
-    return f"All tracks were lost {where}: no track was followed on {', '.join(spans[:_SPANS_SHOWN])}{more}"
+    return f"All tracks were lost {where}: no track was followed on {counting.spans(missing)}"
 
 
 def lost_fields(lost: Sequence[LostPass], counting: Counting) -> dict[str, int | None]:

@@ -194,6 +194,11 @@ class TrackingSessionManager:
         return self._summary.next_frame(self._session.footage.frame_count)
 
     @property
+    def remaining(self) -> FrameRanges:
+        """The clip frames that are still to be tracked, with those that no track reached."""
+        return self._summary.remaining(self._session.footage.frame_count)
+
+    @property
     def progress(self) -> dict[str, Any]:
         """As `get_progress`, but `remaining_frames` is how many there are: cheap, for those who look often."""
         return self._summary.progress(self._session.footage.frame_count)
@@ -206,7 +211,7 @@ class TrackingSessionManager:
         tracked, ascending, with those that no track reached; empty if the length is not known. `percent_complete`:
         0.0 to 100.0, and 0.0 as long as the length is not known. `status`: the value of a `SessionStatus`.
         """
-        return {**self.progress, "remaining_frames": list(self._summary.remaining(self._session.footage.frame_count))}
+        return {**self.progress, "remaining_frames": list(self.remaining)}
 
     def counts(self, position: Position) -> bool:
         """Whether `position` lies in the part of the journal that counts. Raises JournalDamaged."""

@@ -12,6 +12,7 @@ from typing import Any
 from .counting import Counting
 from .lost_passes import lost_passes, lost_words
 from .model import SessionStatus, TrackingSession, timestamp
+from .ranges import FrameRanges
 from .replay import Replay, is_muted
 
 _STYLE = """
@@ -40,8 +41,12 @@ def render(
     replay: Replay,
     footage: str = "",
     solves: Sequence[dict[str, Any]] = (),
+    remaining: FrameRanges | None = None,
 ) -> str:
-    """The whole report. `footage` is its path for people. Everything that comes from files is escaped."""
+    """The whole report. `footage` is its path for people, `remaining` are the clip frames still to be tracked.
+
+    Everything that comes from files is escaped.
+    """
     clip = session.footage
     counting = Counting(clip.start)
     last = max(1, clip.frame_count or max((end for _, end in session.tracked_frames.ranges()), default=1))
@@ -74,7 +79,7 @@ def render(
             f"<style>{_STYLE}</style></head><body>",
             f"<h1>{escape(session.name)}</h1>",
             f'<p class="sub">Tracking session {escape(session.id)}, report of {_readable(timestamp())}</p>',
-            _verdict(session, passes),
+            _verdict(session, passes, remaining or FrameRanges()),
             f'<table class="facts">{rows}</table>',
             "<h2>Tracked frames</h2>",
             _strip(list(session.tracked_frames.ranges()), last, "tall"),
@@ -91,12 +96,14 @@ def render(
     )
 
 
-def _verdict(session: TrackingSession, passes: Sequence[dict[str, Any]]) -> str:
+def _verdict(session: TrackingSession, passes: Sequence[dict[str, Any]], remaining: FrameRanges) -> str:
     """What is wrong with the result as a whole; empty if nothing is."""
     lost = lost_passes(passes, session.tracked_frames)
     counting = Counting(session.footage.start)
     if not lost:
-        return ""
+        is_over = session.status in (SessionStatus.TRACKING_COMPLETE, SessionStatus.COMPLETE)
+        words = f"Not tracked: {counting.spans(remaining)}."
+        return f'<p class="bad">{escape(words)}</p>' if is_over and len(remaining) else ""
     at = f"Lost at frame {counting.shown(lost[0].frame)}: no track was followed from there on."
     words = at if len(lost) == 1 else f"{lost_words(lost, counting)}."
     return f'<p class="bad">{escape(words)}</p>'

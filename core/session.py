@@ -160,7 +160,8 @@ def export_session_report(session_path: str | os.PathLike[str], output_path: str
     output = Path(output_path)
     make_folder(output.parent)
     footage = resolve(manager.path, manager.session.footage.path)
-    html = report.render(manager.session, manager.passes, manager.replay(), str(footage), manager.solves)
+    session = manager.session
+    html = report.render(session, manager.passes, manager.replay(), str(footage), manager.solves, manager.remaining)
     replace_file(output, html.encode("utf-8", "replace"))
     return output
 

@@ -14,7 +14,7 @@ from tracking_sessions.core.session import create_session, load_session
 from tracking_sessions.tests.core.commands import HOLDER, Commands, make, make_whole
 from tracking_sessions.tests.core.faults import flip
 from tracking_sessions.tests.core.grey import grey_png
-from tracking_sessions.tests.core.shots import start_child
+from tracking_sessions.tests.core.shots import FakeTracker, finish, start_child, start_markers, start_run
 
 ID = "20260131-101500-00000000"
 
@@ -154,6 +154,27 @@ def test_merging(commands: Commands) -> None:
     commands.run("merge", ids[0], other.path, "-o", "x.yaml", code=2, says=("other footage",))
     row = commands.json("merge", *ids, "-o", commands.root / "more.yaml")
     assert isinstance(row, dict) and (row["id"], row["tracked_frames"]) == ("more", 6)
+
+
+def test_a_merged_session_says_which_frames_it_lacks(commands: Commands) -> None:
+    """The passes of its parts are not in it, so that it cannot know where tracks were lost."""
+    whole = make_whole(commands, "a", 1, 3)
+    torn = create_session(commands.root.parent / "plates", "b", commands.root)
+    finish(start_run(torn, [(1, 6)], FakeTracker(start_markers((1, 2, 3), 1), dict.fromkeys((1, 2, 3), 4))))
+    merged = commands.root / "sessions" / "merged.yaml"
+    told = commands.run("merge", whole.session.id, torn.session.id, "-o", merged)
+    assert told.startswith("Merged 2 sessions; 4 of 6 are recorded; 5 to 6 are not.\n")
+    listed = next(line for line in commands.run("list").splitlines() if line.startswith("merged"))
+    assert "tracked but for 2 frames" in listed and "complete" not in listed
+    told = commands.run("info", "merged")
+    assert "Status:   tracked but for 2 frames\n" in told and "Missing:  5-6\n" in told
+    assert told.endswith("Next:     track what is missing with: track --start 5 --end 6\n")
+    row = commands.json("info", "merged")
+    assert isinstance(row, dict) and (row["missing"], row["shown_missing"]) == ("5-6", "5-6")
+    report = Path(commands.run("report", "merged").strip()).read_text("utf-8")
+    assert '<p class="bad">Not tracked: 5 to 6.</p>' in report
+    told = commands.run("info", whole.session.id)
+    assert "Status:   tracking complete\n" in told and "Missing:" not in told and "nothing to do" in told
 
 
 # All of them

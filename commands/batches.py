@@ -52,7 +52,8 @@ def add_commands(commands: Any) -> None:
         "shots",
         metavar="SHOT",
         nargs="+",
-        help="a movie, an image sequence, a .blend, a folder of folders with one of them each, or a list of shots: "
+        help="a movie, an image sequence (any file of it, its folder, or a name such as plate.%%04d.exr), a .blend, a "
+        "folder of folders with one of them each, or a list of shots: "
         "YAML, JSON or CSV with footage, name, clip, start, end, range, direction, detect, tracks, settings",
     )
     add_root(one)

@@ -65,6 +65,17 @@ def test_the_sessions_of_the_shots_are_named_and_no_others(root: Path, tmp_path:
     assert not discarded(root)
 
 
+@pytest.mark.parametrize("name", ["plate_####.png", "plate_%04d.png", "plate_0002-0005.png", "plate_####.png 2-5"])
+def test_names_for_whole_sequences_have_the_sessions_of_their_footage(root: Path, tmp_path: Path, name: str) -> None:
+    footage = make_footage(tmp_path / "one")
+    mine = stopped(footage, root)
+    shot = ShotSpec(str(footage / name))
+    with pytest.raises(UsageError, match=f"1 of 1 shot has an unfinished session: plate .{mine.session.id}."):
+        settle(root, [shot], resume=False, fresh=False)
+    settle(root, [shot], resume=False, fresh=True)
+    assert discarded(root) == ids(mine)
+
+
 def test_fresh_sets_aside_what_belongs_to_the_shots(root: Path, tmp_path: Path, blend: Path) -> None:
     one, two = (make_footage(tmp_path / name) for name in ("one", "two"))
     mine = [done(one, root), stopped(one, root)]

@@ -19,11 +19,12 @@ import tracemalloc
 from collections import Counter
 from pathlib import Path
 from statistics import median
+from types import ModuleType
 from typing import Any, NamedTuple
 
 import bpy
 
-from tracking_sessions.bridge import editor, markers, shot, working_set
+from tracking_sessions.bridge import editor, markers, reconcile, shot, working_set
 from tracking_sessions.bridge.clip import open_footage
 from tracking_sessions.core import journal, lease, run, session
 from tracking_sessions.core.footage import files, seen
@@ -36,10 +37,10 @@ LOOP = 64  # rendered frames of the clip; the others are the same pictures again
 spent: Counter[str] = Counter()  # seconds by the name of the part
 
 
-def timed(owner: type, method: str) -> None:
-    """Let `spent` count what a method takes, under `Class.method`."""
+def timed(owner: type | ModuleType, method: str) -> None:
+    """Let `spent` count what a method takes, under `Class.method`, or a function, under `module.function`."""
     inner = getattr(owner, method)
-    name = f"{owner.__name__}.{method}"
+    name = f"{owner.__name__.rpartition('.')[2]}.{method}"
 
     @functools.wraps(inner)
     def outer(*args: Any, **kwargs: Any) -> Any:
@@ -65,7 +66,7 @@ def time_parts() -> None:
         (session.TrackingSessionManager, "record_frame"),
         (session.TrackingSessionManager, "write_file"),
         (session.TrackingSessionManager, "acquire"),
-        (shot.Shot, "_restore"),
+        (reconcile, "restore"),
     ):
         timed(owner, method)
 
@@ -267,7 +268,7 @@ def measure_restore(clips: Clips, root: Path, frames: int, repeats: int, report:
             begun = time.perf_counter()
             joined = shot.Shot.join(opened, session.load_session(session.session_files(root)[0]))
             taken = time.perf_counter() - begun
-            times.append((taken, spent["TrackingSessionManager.acquire"], spent["Shot._restore"]))
+            times.append((taken, spent["TrackingSessionManager.acquire"], spent["reconcile.restore"]))
             joined.close()
         count = sum(len(track.markers) for track in clip.tracking.tracks)
         assert count == TRACKS * (frames + 1)  # and the guard

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Figures against Blender's own tracker, in one run: what a frame costs at any length of a shot, and what ours adds.
 
-What many sessions and the shots of a batch cost is measured too. Exit code 1: a target is missed.
+What a look at the footage, many sessions and the shots of a batch cost is measured too. Exit code 1: a target was
+missed.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ import bpy
 
 from tracking_sessions.tools.bench_batch import measure_batch
 from tracking_sessions.tools.bench_figures import Report
+from tracking_sessions.tools.bench_footage import measure_footage
 from tracking_sessions.tools.bench_sessions import measure_sessions
 from tracking_sessions.tools.bench_tracking import (
     Clips,
@@ -37,7 +39,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Measure tracking against Blender's own tracker.")
     parser.add_argument("--quick", action="store_true", help="a short version: fewer frames, fewer repeats")
     tracking = ["memory", "steps", "parts", "restore"]  # memory: in a young process
-    parser.add_argument("--only", choices=(*tracking, "sessions", "batch"), help="measure only this")
+    parser.add_argument("--only", choices=(*tracking, "footage", "sessions", "batch"), help="measure only this")
     options = parser.parse_args()
     frames = 25
     plan = {10: Plan(frames, 15, 15), 1000: Plan(frames, 3, 3), 4000: Plan(15, 7, 7), 10_000: Plan(5, 1, 15)}
@@ -48,8 +50,11 @@ def main() -> int:
     machine = f"{platform.machine()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}"
     print(f"Blender {bpy.app.version_string}, {machine}", flush=True)
     report = Report()
-    wanted = [options.only] if options.only else [*tracking, "sessions", "batch"]
+    wanted = [options.only] if options.only else [*tracking, "footage", "sessions", "batch"]
     with tempfile.TemporaryDirectory(prefix="bench-") as name:
+        if "footage" in wanted:
+            wanted.remove("footage")
+            measure_footage(Path(name), 400 if options.quick else 4000, report)
         if "sessions" in wanted:
             wanted.remove("sessions")
             measure_sessions(Path(name), 1000 if options.quick else 10_000, report)

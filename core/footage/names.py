@@ -91,7 +91,8 @@ def shape(name: str) -> str:
 
 def sequence_name(name: str) -> str:
     """The name of a picture, or a pattern for all, with # for its last number: the same for all of a sequence."""
-    found = pattern(split_range(name)[0])
+    name, _ = split_range(name)
+    found = pattern(name)
     if found is not None:
         return f"{found.head}#{found.tail}"
     stem, suffix = os.path.splitext(name)

@@ -29,7 +29,8 @@ from .pictures.look import look, look_whole
 _SAMPLE = 4096  # bytes read at the beginning, in the middle and at the end of a file
 _MOVIE_SAMPLES = 64
 _PROBES = 16  # places in a picture, less one, that are looked at for holes
-_PROBE = 32  # bytes
+_SMALL = 126 << 10  # bytes of a file in which twice as many miss no page that is lost
+_NOTHING = bytes(32)
 _ENTRY = struct.Struct("<QI")  # size in bytes, checksum of the samples
 
 
@@ -56,9 +57,11 @@ def describe(footage: Footage) -> FootageDetails:
     first = before = _seen(footage, 1)
     for frame in range(1, footage.count + 1):
         seen = _seen(footage, frame) if frame > 1 else first
-        if any(now and not then for now, then in zip(seen.zeros, before.zeros, strict=True)):
-            check_whole(footage, frame)  # that is a hole, or darkness
         _compare(footage, frame, seen.picture, first.picture)
+        if seen.may_lack(before):
+            check_whole(footage, frame)  # that is a hole, or darkness
+        if frame == 2 and before.may_lack(seen):
+            check_whole(footage, 1)
         entries.append(seen.entry)
         before = seen
     picture = first.picture
@@ -82,6 +85,12 @@ class _Seen(NamedTuple):
     entry: tuple[int, int]
     picture: Picture | None  # None for a movie
     zeros: tuple[bool, ...]
+
+    def may_lack(self, other: _Seen) -> bool:
+        """Whether there are zeros where a picture next to it has something."""
+        if len(self.zeros) != len(other.zeros):
+            return any(self.zeros)
+        return any(here and not there for here, there in zip(self.zeros, other.zeros, strict=True))
 
 
 def _seen(footage: Footage, frame: int) -> _Seen:
@@ -120,7 +129,11 @@ def _places(size: int, count: int) -> list[int]:
 
 def _zeros(descriptor: int, size: int) -> tuple[bool, ...]:
     """At which of some places in the file there are zeros only."""
-    return tuple(not any(read_at(descriptor, size * i // _PROBES, _PROBE)) for i in range(1, _PROBES))
+    length = len(_NOTHING)
+    if size > _SMALL:
+        return tuple(read_at(descriptor, size * i // _PROBES, length) == _NOTHING for i in range(1, _PROBES))
+    data = read_at(descriptor, 0, size)
+    return tuple(data.startswith(_NOTHING, size * i // (2 * _PROBES)) for i in range(1, 2 * _PROBES))
 
 
 def _compare(footage: Footage, frame: int, picture: Picture | None, first: Picture | None) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import struct
 from array import array
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from sys import byteorder
@@ -20,7 +21,7 @@ SIGNATURE = b"\x76\x2f\x31\x01"
 _LINES = {0: 1, 1: 1, 2: 1, 3: 16, 4: 32, 5: 16, 6: 32, 7: 32, 8: 32, 9: 256}  # of a chunk, by compression
 _TILED, _DEEP, _PARTS = 0x200, 0x800, 0x1000  # flags beside the version
 _HEADERS = 4 << 20  # bytes of all headers, at most
-_CHUNKS = 1 << 22  # of one part, at most
+_CHUNKS = 1 << 20  # of one part, at most
 _PROBED = 32  # chunks of a part whose heads are looked at each time, spread over it
 
 
@@ -175,34 +176,27 @@ def _check_chunks(file: PictureFile, part: _Part, table: Sequence[int], probed: 
     if max(table) >= file.size:
         raise PictureDamaged(CUT)
     ordered = sorted(table)
-    ends = dict(zip(ordered, [*ordered[1:], file.size], strict=True))
+    ordered.append(file.size)
     _, top, _, _ = part.box("dataWindow")
+    place = "i12x" if part.is_tiled else "i"
+    form = struct.Struct("<" + ("i" if number is not None else "") + place + ("QQ" if part.is_deep else "I"))
     # the last one in the file tells best whether that is whole
-    for index in {table.index(ordered[-1]), *_spread(len(table), probed)}:
+    for index in {table.index(ordered[-2]), *_spread(len(table), probed)}:
         at = table[index]
-        if number is not None:
-            (said,) = struct.unpack("<i", file.read(at, 4))
-            if said != number:
-                raise PictureDamaged(HALF_WRITTEN)
-            at += 4
-        if part.is_tiled:
-            at += 16
-        else:
-            (line,) = struct.unpack("<i", file.read(at, 4))
-            if part.lines is not None and line != top + index * part.lines:
-                raise PictureDamaged(HALF_WRITTEN)
-            at += 4
-        if part.is_deep:
-            sizes = struct.unpack("<QQ", file.read(at, 16))
-            end = at + 24 + sum(sizes)
-        else:
-            (size,) = struct.unpack("<I", file.read(at, 4))
-            sizes, end = (size,), at + 4 + size
+        said = form.unpack(file.read(at, form.size))
+        if number is not None and said[0] != number:
+            raise PictureDamaged(HALF_WRITTEN)
+        line, *sizes = said[number is not None :]
+        if not part.is_tiled and part.lines is not None and line != top + index * part.lines:
+            raise PictureDamaged(HALF_WRITTEN)
+        end = at + form.size + (8 if part.is_deep else 0) + sum(sizes)
         if not any(sizes):
             raise PictureDamaged(HALF_WRITTEN)
         if end > file.size:
             raise PictureDamaged(CUT)
-        if number is None and end > ends[table[index]]:  # several parts may lie in one another
+        if (
+            number is None and end > ordered[bisect_right(ordered, table[index])]
+        ):  # several parts may lie in one another
             raise PictureDamaged(HALF_WRITTEN)
 
 

@@ -8,6 +8,8 @@ from typing import NamedTuple
 
 CUT = "is cut off"
 HALF_WRITTEN = "is only partly written"
+LARGEST = 1 << 28  # bytes that are read at once, at most
+_READS = 1 << 20  # what takes more has no end
 
 
 class PictureDamaged(ValueError):
@@ -35,6 +37,7 @@ class PictureFile:
         self.size = size
         self.head = head
         self._descriptor = descriptor
+        self._reads = 0
 
     def read(self, at: int, count: int) -> bytes:
         """So many bytes from that offset on. Raises PictureDamaged if the file has not so many, and OSError."""
@@ -42,25 +45,48 @@ class PictureFile:
             raise PictureDamaged(CUT)
         if at + count <= len(self.head):
             return self.head[at : at + count]
+        self._reads += 1
+        if self._reads > _READS or count > LARGEST:
+            raise PictureDamaged("is damaged (it points to more than a picture has)")
         data = read_at(self._descriptor, at, count)
         if len(data) < count:  # it is getting shorter this moment
             raise PictureDamaged(CUT)
         return data
 
+    def behind_equal(self, at: int, head: bytes, step: int, most: int) -> int:
+        """Where the first thing begins that does not begin with `head`, of those that begin every `step` bytes.
+
+        There are hundreds of chunks in a PNG, so this is `read` without what it costs. Where there are more than `most`
+        only every second is looked at, or every third.
+        """
+        count, descriptor, begin = len(head), self._descriptor, at
+        stride = step * (1 + (self.size - at) // step // most)
+        while _pread(descriptor, count, at) == head:
+            at += stride
+        at = max(begin, at - stride)
+        while _pread(descriptor, count, at) == head:
+            at += step
+        return at
+
     def whole(self) -> bytes:
-        """All of it."""
-        return self.read(0, self.size)
+        """All of it, in a file that is larger than any plate's the beginning."""
+        return self.read(0, min(self.size, LARGEST))
+
+
+def _pread_elsewhere(descriptor: int, count: int, at: int) -> bytes:
+    """As os.pread, for Windows."""
+    os.lseek(descriptor, at, os.SEEK_SET)
+    return os.read(descriptor, count)
+
+
+_pread = getattr(os, "pread", _pread_elsewhere)
 
 
 def read_at(descriptor: int, at: int, count: int) -> bytes:
     """Up to so many bytes of the open file from that offset on. Raises OSError."""
     parts: list[bytes] = []
     while count > 0:  # at most 2 GB come at once
-        if hasattr(os, "pread"):
-            data = os.pread(descriptor, count, at)
-        else:  # Windows
-            os.lseek(descriptor, at, os.SEEK_SET)
-            data = os.read(descriptor, count)
+        data = _pread(descriptor, count, at)
         if not data:
             break
         parts.append(data)

@@ -17,8 +17,9 @@ from .file import HALF_WRITTEN, Picture, PictureDamaged, PictureFile, read_at
 _T = TypeVar("_T")
 
 HEAD = 4096  # bytes that are read first, and all that many files need
+_MARK = 32  # bytes at the beginning, of which each format has some that are not zero
 _BLOCK = 4096  # bytes; a file that was not copied to its end lacks whole blocks
-_SHARE = 16  # a hole in a small file may be shorter: this part of it
+_SHARE = 24  # a hole in a small file may be shorter, down to a sector: this part of it
 _HOLES = 4  # more are no holes, but a dark picture
 _BLACK = 0.95  # share of zeros in a file whose picture is black
 _SOMETHING = 0.1  # share of a hole in which a neighbour has something; many bytes of floating point are zeros
@@ -80,7 +81,7 @@ def _format_of(file: PictureFile) -> _Format:
             return form
     if plain.is_tga(file):
         return _TGA
-    raise PictureDamaged("is no picture that Blender reads" if file.head.strip(b"\0") else HALF_WRITTEN)
+    raise PictureDamaged("is no picture that Blender reads" if any(file.head[:_MARK]) else HALF_WRITTEN)
 
 
 def _looked(file: PictureFile, look: Callable[[PictureFile], _T]) -> _T:

@@ -5,8 +5,11 @@ from __future__ import annotations
 
 import re
 import struct
+from array import array
+from collections.abc import Sequence
+from sys import byteorder
 
-from .file import CUT, HALF_WRITTEN, Picture, PictureDamaged, PictureFile, check_size
+from .file import CUT, HALF_WRITTEN, LARGEST, Picture, PictureDamaged, PictureFile, check_size
 
 DPX = (b"SDPX", b"XPDS")
 CINEON = (b"\x80\x2a\x5f\xd7", b"\xd7\x5f\x2a\x80")
@@ -14,9 +17,13 @@ BMP = b"BM"
 SGI = b"\x01\xda"
 HDR = (b"#?RADIANCE", b"#?RGBE")
 WEBP = b"RIFF"
+_WEBP_PIXELS = (b"VP8 ", b"VP8L", b"ANMF")
 PSD = b"8BPS"
 TGA_TYPES = frozenset({1, 2, 3, 9, 10, 11})
 _TGA_RLE = 8
+_HDR_HEAD = 64 << 10  # bytes of lines about what was done to the picture, at most
+_CINEON_HEAD = 712  # bytes, at least
+_CHANNELS = 56  # of a PSD, at most; an SGI has 4
 _COMPONENTS = {50: 3, 51: 4, 52: 4, 100: 2, 101: 3, 102: 3, 103: 4}  # of a DPX descriptor; else 1
 _SMALL = 128 << 10  # bytes of a file with runs in it that is walked each time
 _RESOLUTION = re.compile(rb"\n\n([-+][XY]) (\d{1,6}) ([-+][XY]) (\d{1,6})\n")
@@ -25,6 +32,19 @@ _RESOLUTION = re.compile(rb"\n\n([-+][XY]) (\d{1,6}) ([-+][XY]) (\d{1,6})\n")
 def _need(file: PictureFile, end: int) -> None:
     if end > file.size:
         raise PictureDamaged(CUT)
+
+
+def _check_channels(count: int) -> None:
+    if not 0 < count <= _CHANNELS:
+        raise PictureDamaged(f"says that it has {count} channels, which no picture has")
+
+
+def _numbers(form: str, data: bytes) -> Sequence[int]:
+    """Whole numbers, as `array` names their size, of which the first byte is the highest one."""
+    numbers = array(form, data)
+    if byteorder == "little":
+        numbers.byteswap()
+    return numbers
 
 
 def _need_film(
@@ -68,6 +88,8 @@ def look_cineon(file: PictureFile) -> Picture:
     """Kodak's “Cineon Image File Format”, draft 1.7. Raises PictureDamaged."""
     order = ">" if file.head.startswith(CINEON[0]) else "<"
     (at,) = struct.unpack(order + "I", file.read(4, 4))
+    if at < _CINEON_HEAD:
+        raise PictureDamaged(HALF_WRITTEN)
     components = file.read(193, 1)[0]
     bits = file.read(198, 1)[0]
     width, height = struct.unpack(order + "II", file.read(200, 8))
@@ -88,11 +110,12 @@ def look_bmp(file: PictureFile) -> Picture:
         width, height, _, bits, compression, size = struct.unpack("<iiHHII", file.read(18, 20))
     height = abs(height)  # below 0: the first row is the top one
     check_size(width, height)
+    if at < 14 + head:
+        raise PictureDamaged(HALF_WRITTEN)
     if compression in (1, 2, 4, 5):  # runs, or a JPEG or PNG in it
         _need(file, at + max(1, size))
-    else:
-        row = -(-width * bits // 32) * 4
-        _need(file, at + row * (height - 1) + -(-width * bits // 8))
+    else:  # Blender reads none without the filling of its last row
+        _need(file, at + -(-width * bits // 32) * 4 * height)
     return Picture(width, height)
 
 
@@ -116,7 +139,7 @@ def look_tga(file: PictureFile, *, all_of_it: bool = False) -> Picture:
         _need(file, at + width * height * pixel)
     else:
         _need(file, at + -(-width * height // 128) * (1 + pixel))
-        if all_of_it or file.size <= _SMALL:
+        if file.size <= (LARGEST if all_of_it else _SMALL):
             _walk_tga(file, at, width * height, pixel)
     return Picture(width, height)
 
@@ -137,11 +160,12 @@ def look_sgi(file: PictureFile) -> Picture:
     storage, depth, dimension, width, height, channels = struct.unpack(">BBHHHH", file.read(2, 10))
     height, channels = height if dimension > 1 else 1, channels if dimension > 2 else 1
     check_size(width, height)
+    _check_channels(channels)
     if not storage:
         _need(file, 512 + width * height * channels * depth)
     else:
         rows = height * channels
-        table = struct.unpack(f">{2 * rows}I", file.read(512, 8 * rows))
+        table = _numbers("I", file.read(512, 8 * rows))
         if not all(table):
             raise PictureDamaged(HALF_WRITTEN)
         _need(file, max(map(sum, zip(table[:rows], table[rows:], strict=True))))
@@ -150,7 +174,7 @@ def look_sgi(file: PictureFile) -> Picture:
 
 def look_hdr(file: PictureFile, *, all_of_it: bool = False) -> Picture:
     """Radiance RGBE. Only walking all rows tells whether they are all there. Raises PictureDamaged."""
-    found = _RESOLUTION.search(file.head)
+    found = _RESOLUTION.search(file.head) or _RESOLUTION.search(file.read(0, min(file.size, _HDR_HEAD)))
     if found is None:
         raise PictureDamaged(CUT if file.size <= len(file.head) else "is damaged (it does not say its size)")
     sizes = int(found[2]), int(found[4])
@@ -161,7 +185,7 @@ def look_hdr(file: PictureFile, *, all_of_it: bool = False) -> Picture:
     is_flat = not 8 <= columns <= 0x7FFF or file.read(at, 2) != b"\x02\x02"
     if not is_flat:
         _need(file, at + sizes[0] * (4 + 4 * 2 * -(-columns // 127)))
-    if all_of_it or file.size <= _SMALL:
+    if file.size <= (LARGEST if all_of_it else _SMALL):
         _walk_hdr(file, at, sizes[0], columns)
     return Picture(width, height, is_float=True)
 
@@ -208,10 +232,10 @@ def look_webp(file: PictureFile) -> Picture:
     if kind != b"WEBP":
         raise PictureDamaged("is no picture")
     _need(file, 8 + size)
+    _walk_riff(file, 8 + size)
     if first == b"VP8X":
         data = file.read(24, 6)
         width, height = 1 + int.from_bytes(data[:3], "little"), 1 + int.from_bytes(data[3:], "little")
-        _walk_riff(file, 8 + size)
     elif first == b"VP8L":
         bits = int.from_bytes(file.read(21, 4), "little")
         width, height = 1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF)
@@ -228,13 +252,17 @@ def look_webp(file: PictureFile) -> Picture:
 
 def _walk_riff(file: PictureFile, end: int) -> None:
     at = 12
+    has_pixels = False
     while at + 8 <= end:
         kind, size = struct.unpack("<4sI", file.read(at, 8))
         if not kind.strip(b" ").isalnum():
             raise PictureDamaged(HALF_WRITTEN)
+        has_pixels = has_pixels or kind in _WEBP_PIXELS
         at += 8 + size + size % 2
         if at > end + 1:
             raise PictureDamaged(CUT)
+    if not has_pixels:
+        raise PictureDamaged(HALF_WRITTEN)
 
 
 def look_psd(file: PictureFile) -> Picture:
@@ -242,6 +270,7 @@ def look_psd(file: PictureFile) -> Picture:
     (version,) = struct.unpack(">H", file.read(4, 2))
     channels, height, width, depth = struct.unpack(">HIIH", file.read(12, 12))
     check_size(width, height)
+    _check_channels(channels)
     at = 26
     for wide in (False, False, version == 2):  # colours, resources, layers
         (length,) = struct.unpack(">Q" if wide else ">I", file.read(at, 8 if wide else 4))
@@ -252,11 +281,11 @@ def look_psd(file: PictureFile) -> Picture:
         _need(file, at + -(-width * depth // 8) * height * channels)
     elif compression == 1:
         rows = height * channels
-        form = "I" if version == 2 else "H"
-        sizes = struct.unpack(f">{rows}{form}", file.read(at, rows * struct.calcsize(form)))
+        size = 4 if version == 2 else 2
+        sizes = _numbers("I" if version == 2 else "H", file.read(at, rows * size))
         if not all(sizes):
             raise PictureDamaged(HALF_WRITTEN)
-        _need(file, at + rows * struct.calcsize(form) + sum(sizes))
+        _need(file, at + rows * size + sum(sizes))
     else:
         _need(file, at + 1)
     return Picture(width, height, is_float=depth > 8)

@@ -12,7 +12,7 @@ _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _SAMPLES = 256, 257, 258, 259, 277
 _STRIPS, _STRIP_SIZES, _TILES, _TILE_SIZES = 273, 279, 324, 325
 _FORMATS = {1: "B", 3: "H", 4: "I", 16: "Q"}  # of the types BYTE, SHORT, LONG and LONG8
 _ENTRIES = 4096  # tags of a directory, at most
-_VALUES = 1 << 22  # values of a tag, at most
+_VALUES = 1 << 20  # values of a tag, at most
 
 
 def look(file: PictureFile) -> Picture:
@@ -59,7 +59,7 @@ def _directory(file: PictureFile, order: str, *, is_big: bool) -> dict[int, tupl
         tag, kind = struct.unpack_from(order + "HH", entries, start)
         (number,) = struct.unpack_from(order + word, entries, start + 4)
         form = _FORMATS.get(kind)
-        if tag not in wanted or form is None:
+        if tag not in wanted or tag in tags or form is None:  # of a tag that comes twice, the first one counts
             continue
         if number > _VALUES:
             raise PictureDamaged(HALF_WRITTEN)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tracking_sessions.core.errors import FootageUnusable, SessionUnreadable, UsageError
-from tracking_sessions.core.footage.files import find_footage
+from tracking_sessions.core.footage.files import check_followed, find_footage
 from tracking_sessions.core.footage.seen import FootageCheck, describe, load_details, save_details
 from tracking_sessions.core.ranges import FrameRanges
 from tracking_sessions.tests.core.grey import grey_png
@@ -190,3 +190,68 @@ def test_a_movie_that_has_changed_anywhere_is_noticed(tmp_path: Path) -> None:
     movie.unlink()
     with pytest.raises(FootageUnusable):
         FootageCheck(footage, details).frame(1)
+
+
+# Paths, folders and pictures that cannot be a plate
+
+
+@pytest.mark.parametrize("path", ["C:\\plates\\a.0001.exr", "z:/plates/a.mov", "\\\\nas\\plates\\a.0001.exr"])
+@pytest.mark.skipif(os.name == "nt", reason="these are at home there")
+def test_a_path_of_windows_is_called_that(path: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(FootageUnusable, match="is a path of Windows") as raised:
+        find_footage(path)
+    assert path in str(raised.value)
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    Path(path).write_bytes(png())
+    assert find_footage(path).first.name == Path(path).name  # it is a name here
+
+
+@pytest.mark.parametrize(
+    ("names", "words"),
+    [
+        (["a_001.dng", "a_002.dng"], r"no images in .* that Blender reads \(2 .dng files\): convert them"),
+        (["a_001.CR3", "notes.txt", "list.txt"], r"that Blender reads \(1 .cr3 file\): convert them"),
+        (["notes.txt"], "no images in .*: name a movie, an image, or the folder"),
+    ],
+)
+def test_a_folder_of_other_pictures_says_what_they_are(tmp_path: Path, names: list[str], words: str) -> None:
+    with pytest.raises(FootageUnusable, match=words):
+        find_footage(make(tmp_path, *names))
+
+
+@pytest.mark.parametrize(
+    ("names", "words"),
+    [
+        (["still.png"], "still.png is a single picture: there is nothing to follow in it"),
+        (["a_0001_v2.png", "a_0002_v2.png"], "look like a sequence, but Blender takes the last number.*here 2"),
+        (["a.png", "b.png"], "a.png is a single picture"),
+        (["t.3000000001.png", "t.3000000002.png"], "Blender follows no numbers over 2147483647"),
+        (["a_001.dng", "a_002.dng"], "opens a .dng file as a movie of one frame"),
+    ],
+)
+def test_a_single_picture_says_why_it_is_none(tmp_path: Path, names: list[str], words: str) -> None:
+    footage = find_footage(make(tmp_path, *names) / names[0])
+    with pytest.raises(FootageUnusable, match=words):
+        check_followed(footage)
+
+
+def test_single_pictures_beside_each_other_say_so(tmp_path: Path) -> None:
+    with pytest.raises(FootageUnusable, match="look like a sequence, but"):
+        find_footage(make(tmp_path, "a_0001_v2.png", "a_0002_v3.png", "a_0003_v5.png"))
+
+
+@pytest.mark.parametrize(
+    ("named", "offset", "expected"),
+    [
+        ("f3.png", 0, ["f3.png", "f4.png", "f5.png", "f6.png"]),
+        ("f3.png", 2, ["f5.png", "f6.png"]),
+        ("f1.png", 0, [f"f{n}.png" for n in range(1, 7)]),
+    ],
+)
+def test_a_clip_counts_from_the_file_that_it_names(
+    tmp_path: Path, named: str, offset: int, expected: list[str]
+) -> None:
+    footage = find_footage(make(tmp_path, *[f"f{n}.png" for n in range(1, 7)])).seen_from(tmp_path / named, offset)
+    assert [footage.file(frame).name for frame in range(1, footage.count + 1)] == expected
+    assert describe(footage).frame_count == len(expected)

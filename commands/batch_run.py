@@ -17,7 +17,7 @@ from ..bridge.reading import reading_command
 from ..core.batch import CRASHES, Supervisor
 from ..core.batch_view import BatchView
 from ..core.errors import FAILED, STOPPED, TrackingSessionError, UsageError
-from ..core.footage.files import is_of_other_system
+from ..core.footage.names import is_foreign
 from ..core.ledger import BatchRow, BatchStatus, Ledger, ShotRow, ShotSpec, ShotStatus
 from ..core.manifest import read_shots
 from ..terminal import Signals, say, short
@@ -63,7 +63,7 @@ def _name_of(argument: str, shots: Sequence[ShotSpec]) -> str:
 
 def _again(options: argparse.Namespace) -> list[str]:
     """The arguments that mean the same shots wherever they are given; kept with the batch for messages."""
-    said = [shot if is_of_other_system(shot) else os.path.abspath(shot) for shot in options.shots]
+    said = [shot if is_foreign(shot) else os.path.abspath(shot) for shot in options.shots]
     tracks = os.path.abspath(options.tracks) if options.tracks else None
     named = {"start": options.start, "end": options.end, "direction": options.direction, "tracks": tracks}
     said += [f"--{name}={value}" for name, value in named.items() if value is not None]

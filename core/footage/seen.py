@@ -103,9 +103,7 @@ def _seen(footage: Footage, frame: int) -> _Seen:
             size = os.fstat(descriptor).st_size
             samples = [read_at(descriptor, at, _SAMPLE) for at in _places(size, _MOVIE_SAMPLES if is_movie else 3)]
             if size == 0:
-                raise FootageUnusable(
-                    f"{footage.words(frame)} is an empty file: put the footage back", Path(path), frame
-                )
+                raise _empty(footage, frame)
             picture = None if is_movie else look(PictureFile(descriptor, size, samples[0]))
             zeros = () if is_movie else _zeros(descriptor, size)
         finally:
@@ -166,6 +164,8 @@ def check_whole(footage: Footage, frame: int) -> None:
         return
     around = [footage.file(one) for one in (frame - 1, frame + 1) if 1 <= one <= footage.count]
     try:
+        if os.stat(footage.path(frame)).st_size == 0:
+            raise _empty(footage, frame)
         look_whole(footage.file(frame), around)
     except FileNotFoundError:
         raise _missing(footage, frame) from None
@@ -187,6 +187,11 @@ def _missing(footage: Footage, frame: int) -> FootageUnusable:
     return FootageUnusable(
         f"{footage.words(frame)} is missing in {path.parent}: put it back, Blender cannot track over a gap", path, frame
     )
+
+
+def _empty(footage: Footage, frame: int) -> FootageUnusable:
+    words = f"{footage.words(frame)} is an empty file: put the footage back"
+    return FootageUnusable(words, footage.file(frame), frame)
 
 
 def _damaged(footage: Footage, frame: int, error: PictureDamaged) -> FootageUnusable:

@@ -67,7 +67,8 @@ def test_footage_that_cannot_be_tracked(
 def test_files_that_are_no_footage(tmp_path: Path) -> None:
     for name in ("broken.mov", "broken.png", "broken.exr", "broken.blend"):
         (tmp_path / name).write_bytes(b"nothing of the kind" * 100)
-        run("track", tmp_path / name, "--detect", "--root", tmp_path, code=3, says=("Blender cannot", name))
+        why = "is a single picture" if name.endswith((".png", ".exr")) else "Blender cannot"
+        run("track", tmp_path / name, "--detect", "--root", tmp_path, code=3, says=(why, name))
     assert session_file(tmp_path) is None
 
 
@@ -97,11 +98,11 @@ def test_a_picture_that_features_cannot_be_found_on(shot: Shot, tmp_path: Path) 
 @pytest.mark.parametrize(
     ("spoil", "words"),
     [
-        (lambda plate: spoiled(plate / "long_0001.png", flipped), ("Frame 1 ", "has changed", "fresh")),
+        (lambda plate: spoiled(plate / "long_0001.png", flipped), ("Frame 1 ", "is damaged", "copy or render it")),
         (lambda plate: spoiled(plate / "long_0010.png", lambda data: data + b"x"), ("Frame 10 ", "has changed")),
         (lambda plate: (plate / "long_0001.png").unlink(), ("long_0001.png", "put the files back")),
-        (lambda plate: spoiled(plate / "long_0001.png", lambda data: data[:300]), ("Frame 1 ", "has changed")),
-        (lambda plate: spoiled(plate / f"long_{LONG:04d}.png", flipped), (f"Frame {LONG} ", "has changed")),
+        (lambda plate: spoiled(plate / "long_0001.png", lambda data: data[:300]), ("Frame 1 ", "is cut off")),
+        (lambda plate: spoiled(plate / f"long_{LONG:04d}.png", flipped), (f"Frame {LONG} ", "is damaged")),
         (lambda plate: (plate / f"long_{LONG - 30:04d}.png").unlink(), (f"Frame {LONG - 30} ", "is missing")),
         (shutil.rmtree, ("There is no footage",)),
     ],

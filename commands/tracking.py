@@ -13,6 +13,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, TextIO
 
 from ..core.errors import UNUSABLE, TrackingSessionError, UnfinishedSession
+from ..core.ledger_rows import ShotSpec
 from ..core.lost_passes import LostPass, lost_of, lost_passes, lost_words
 from ..core.model import Outcome
 from ..terminal import Signals, drive, quiet_blender, say, short
@@ -190,9 +191,8 @@ def _outcome(result: Result, options: argparse.Namespace) -> list[str]:
     manager = result.session
     lost = lost_passes(manager.passes, manager.session.tracked_frames)
     if not result.frames and hasattr(options, "direction"):  # `track` has found a session that has what is asked
-        start, end = (
-            None if number is None else manager.counting.clip_frame(number) for number in (options.start, options.end)
-        )
+        asked = ShotSpec(str(options.footage), start=options.start, end=options.end, direction=options.direction).range
+        start, end = (None if number is None else manager.counting.clip_frame(number) for number in asked)
         lost = lost_of(lost, start, end, options.direction)
     lines = _outcome_lines(result, lost, options)
     if lost:

@@ -84,6 +84,9 @@ def test_what_is_asked_again_before_the_loss_is_there(job: Path, tmp_path: Path)
     for end, code in ((WHOLE, 0), (WHOLE + 1, 3)):
         done = track(job, tmp_path / "root", "--resume", "--end", str(end), code=code)
         assert "Nothing to do" in done.stdout and ("All tracks were lost" in done.stdout) is bool(code)
+        named = job / "shots" / "torn" / f"plate_0002-{end:04d}.png"
+        done = ran(job, "track", named, "--root", tmp_path / "root", "--resume", code=code)
+        assert "Nothing to do" in done.stdout
 
 
 def test_tracks_lost_in_the_very_first_step_are_lost(job: Path, tmp_path: Path) -> None:

@@ -93,7 +93,7 @@ def test_each_shot_is_done_or_says_why(job: Path) -> None:
     assert said[0].endswith("“shots”: 3 shots, 2 at a time.") and said[-1] == "1 shot skipped (030)."
     assert [line for line in said if line.startswith("010")][::2] == ["010: begun."]
     assert any(line.startswith("010: done: 8 of 8 frames, ") for line in said)
-    assert any(line.startswith("030: skipped. Blender cannot read ") for line in said)
+    assert any(line.startswith("030: skipped. Frame 1 (plate_1.png) ") for line in said)
 
     found = document(job)
     id = found["id"]

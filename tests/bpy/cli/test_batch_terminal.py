@@ -59,7 +59,7 @@ def test_a_line_for_each_running_shot_and_the_totals(job: Path, columns: int) ->
     frames = [line.split("frame")[1].split()[0] for line in long if "frame " in line and columns == 80]
     assert columns < 80 or len(set(frames)) > 1
     last = terminal.picture.text
-    assert "030: skipped. Blender cannot read " in last.replace("\n", "")
+    assert "030: skipped. Frame 1 (plate_1.png) is no picture that Blender reads" in last.replace("\n", "")
     assert last.endswith("1 shot skipped (030).\n") and "3 shots: " not in last
     assert terminal.picture.column == 0
 

@@ -23,6 +23,7 @@ _TILED, _DEEP, _PARTS = 0x200, 0x800, 0x1000  # flags beside the version
 _HEADERS = 4 << 20  # bytes of all headers, at most
 _CHUNKS = 1 << 20  # of one part, at most
 _PROBED = 32  # chunks of a part whose heads are looked at each time, spread over it
+_ALL = 1 << 17  # more than a plate has
 
 
 @dataclass
@@ -93,7 +94,7 @@ def look(file: PictureFile) -> Picture:
 
 def look_whole(file: PictureFile) -> None:
     """Look at the heads of all chunks. Raises PictureDamaged."""
-    _look(file, _CHUNKS)
+    _look(file, _ALL)
 
 
 def _look(file: PictureFile, probed: int) -> Picture:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 CUT = "is cut off"
 HALF_WRITTEN = "is only partly written"
 LARGEST = 1 << 28  # bytes that are read at once, at most
-_READS = 1 << 20  # what takes more has no end
+_READS = 1 << 18  # what takes more has no end
 
 
 class PictureDamaged(ValueError):

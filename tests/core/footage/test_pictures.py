@@ -290,12 +290,12 @@ def test_a_file_of_a_terabyte_takes_no_time_and_no_memory(content: bytes, fillin
 
 def endless(kind: str) -> bytes:
     if kind == "png":
-        return png([b""] * 200_000, b"")[:-12]
+        return png([b""] * 300_000, b"")[:-12]
     if kind == "webp":
         return b"RIFF" + struct.pack("<I", 0x7FFFFFF0) + b"WEBP" + struct.pack("<4sI", b"JUNK", 0) * 300_000
     if kind == "jp2":
-        return plates.picture("j2c-lossless")[:51] + b"\xff\x64\0\2" * 600_000
-    return b"\xff\xd8" + b"\xff\xe1\0\2" * 600_000
+        return plates.picture("j2c-lossless")[:51] + b"\xff\x64\0\2" * 300_000
+    return b"\xff\xd8" + b"\xff\xe1\0\2" * 300_000
 
 
 @pytest.mark.parametrize("kind", ["png", "webp", "jp2", "jpg"])
@@ -304,10 +304,8 @@ def test_a_file_of_very_many_small_parts_is_given_up(kind: str, tmp_path: Path) 
     with path.open("wb") as file:
         file.write(endless(kind))
         file.truncate(1 << 31)
-    begun = time.perf_counter()
-    with pytest.raises(PictureDamaged):
+    with pytest.raises(PictureDamaged, match="points to more than a picture has"):
         looked(path)
-    assert time.perf_counter() - begun < 20
 
 
 @pytest.mark.parametrize(

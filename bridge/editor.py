@@ -79,6 +79,11 @@ class ClipEditor:
                 "wait for it, then resume"
             )
 
+    def reload(self) -> None:
+        """Let Blender count the frames of the clip anew, at once; it reads the first picture."""
+        with bpy.context.temp_override(window=self.window, area=self.area, region=self.region):
+            bpy.ops.clip.reload()
+
     def move_planes(self, tracks: Sequence[MovieTrackingTrack], frame: int) -> None:
         """Let the plane tracks of these tracks of the active object follow them from clip frame `frame`.
 
@@ -127,7 +132,8 @@ def background_editor(clip: MovieClip) -> Iterator[ClipEditor]:
         yield ClipEditor(window, area, clip)
     finally:
         space.clip_user.frame_current = frame
-        space.mode = mode
+        if mode:  # empty is one that this Blender does not know
+            space.mode = mode
         space.clip = shown
         area.type = kind
         scene.frame_current = current

@@ -13,7 +13,7 @@ from ..core.deletion import delete_session
 from ..core.errors import ShotUnusable, UsageError
 from ..core.run import Run
 from . import overview, working_set
-from .clip import counting_of
+from .clip import counting_of, plate_of
 from .editor import ClipEditor
 from .preferences import preferences
 from .shot import Shot
@@ -70,8 +70,8 @@ class LivePass:
 
     @property
     def lost(self) -> int:
-        """How many tracks of the pass are no longer followed."""
-        return len(self.run.plan.tracks) - len(self.run.alive)
+        """How many tracks are no longer followed that were when the pass began, or was resumed."""
+        return self.run.followed - len(self.run.alive)
 
     @property
     def rate(self) -> float:
@@ -202,9 +202,12 @@ def asked_ranges(editor: ClipEditor, direction: str, extent: str, frames: int) -
     """What to track from the current frame: first and last clip frame of each pass, for `LivePass`.
 
     `direction` is FORWARDS, BACKWARDS or BOTH; `extent` says how far: to the end of the SCENE or of the CLIP, or for
-    that many FRAMES. All of them end where the clip does. Raises UsageError if no frame is left.
+    that many FRAMES. All of them end where the clip does. Raises UsageError if no frame is left, FootageUnusable if the
+    clip has but one.
     """
     scene, clip = bpy.context.scene, editor.clip
+    if clip.frame_duration <= 1:
+        plate_of(clip)  # says why
     counting = counting_of(clip)
     first, last, frame = map(counting.clip_frame, (scene.frame_start, scene.frame_end, scene.frame_current))
     if not 1 <= frame <= clip.frame_duration:

@@ -13,7 +13,7 @@ from bisect import bisect_left
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from ..core.errors import ClipChanged
+from ..core.errors import ClipChanged, ShotUnusable
 from ..core.journal import KEYED, MARKER_HEAD, MARKER_SIZE, MUTED
 from ..core.replay import split_rows
 
@@ -204,7 +204,7 @@ def read_settings(track: MovieTrackingTrack, names: Iterable[str] = SETTINGS + A
 def write_settings(track: MovieTrackingTrack, settings: Mapping[str, Any]) -> None:
     """Set what `read_settings` read. Raises ClipChanged if the mask of the track is another, or a value impossible."""
     for name in SETTINGS + APPEARANCE:
-        if name in settings and hasattr(track, name):
+        if name in settings and hasattr(track, name) and settings[name] != "":  # which another Blender has to set
             try:
                 setattr(track, name, settings[name])
             except (TypeError, ValueError) as error:
@@ -216,6 +216,17 @@ def write_settings(track: MovieTrackingTrack, settings: Mapping[str, Any]) -> No
             f"The mask of track “{track.name}” is not the one that was recorded: put its annotation back, "
             "or start a fresh session"
         )
+
+
+def check_settings(track: MovieTrackingTrack) -> None:
+    """Raise ShotUnusable for a setting that this Blender does not know: it reads as empty, and cannot be copied."""
+    for name in SETTINGS:
+        if getattr(track, name) == "":
+            said: Any = track.bl_rna.properties[name]
+            raise ShotUnusable(
+                f"Track “{track.name}” has a {said.name} that this Blender does not know, as a newer one may have set: "
+                f"choose one of {', '.join(item.name for item in said.enum_items)}"
+            )
 
 
 def mask_name(track: MovieTrackingTrack) -> str:

@@ -11,18 +11,18 @@ from typing import TYPE_CHECKING
 import bpy
 
 from ..core.counting import TIMELINE_END, Counting
-from ..core.errors import ClipChanged, NothingToTrack, ShotUnusable, UsageError
+from ..core.errors import ClipChanged, NothingToTrack, PictureUnusable, ShotUnusable, UsageError
 from ..core.footage.seen import FootageCheck
 from ..core.model import Pass, TrackData
 from ..core.ranges import FrameRanges
 from ..core.replay import Replay, is_muted, split_rows
-from ..core.run import Run
+from ..core.run import Run, note_damaged
 from ..core.session import TrackingSessionManager, create_session
 from . import reconcile
 from .clip import Plate, check_first, check_readable, counting_of, footage_of, marked_position, metadata_of, plate_of
 from .colour import changed_words
 from .editor import ClipEditor
-from .markers import read_rows
+from .markers import check_settings, read_rows
 from .preferences import preferences
 from .reading import can_read
 from .reconcile import edits, objects_called, tracked_ahead
@@ -97,16 +97,22 @@ class Shot:
         if since is not None and not session.counts(since):
             since = None
         footage = footage_of(editor.clip)
-        picture = check_first(footage)
-        check_readable(editor.clip, footage, picture)
+        try:
+            picture = check_first(footage)
+            check_readable(editor.clip, footage, picture)
+        except PictureUnusable as error:
+            with session:
+                session.acquire(salvage=salvage, wait=wait)
+                note_damaged(session, error)
+            raise
         details = session.details()
         known = Replay(since=since)
         session.durable = preferences().is_durable
         session.acquire(salvage=salvage, wait=wait, replay=known)
         try:
             check = FootageCheck(footage, details, damaged=known.damaged, can_read=can_read)
-            check.frames(known.tracked)
             shot = cls(editor, session, check, known)
+            shot._check_frames(known.tracked)
             if restore:
                 shot.kept = reconcile.restore(shot.clip, session, known)
             if picture is not None and picture.is_float:
@@ -127,7 +133,7 @@ class Shot:
         """Begin passes over `ranges` (first and last clip frame of each) for the tracks that Track Forwards would take.
 
         All ranges start on the same frame. Edits made since the last pass are recorded first. Raises NothingToTrack,
-        UsageError for frames outside the clip, FootageUnusable, LeaseLost, StorageFailed.
+        UsageError for frames outside the clip, ShotUnusable, FootageUnusable, LeaseLost, StorageFailed.
         """
         start = ranges[0][0]
         for frame in {frame for pair in ranges for frame in pair}:
@@ -141,9 +147,11 @@ class Shot:
         chosen = [track for track in where.tracks if is_chosen(track, space)]
         if not any(has_usable_marker(track, start) for track in chosen):
             raise NothingToTrack(_why_none(where, space, len(chosen), self.counting.shown(start)))
+        for track in chosen:
+            check_settings(track)
         ranges = [_limited(pair, chosen) for pair in ranges]
         asked = FrameRanges((min(pair), max(pair)) for pair in ranges)
-        self.check.frames(asked)
+        self._check_frames(asked)
         known = self._known or self.session.replay()
         self._known = None
         found = edits(self.clip, where, known)
@@ -193,16 +201,18 @@ class Shot:
             done.update(ahead)
             if len(ahead) < len(one.tracks) or not ahead:
                 then.append(replace(one, tracks=tuple(number for number in one.tracks if number not in ahead)))
+        for number in {number for one in (plan, *then) for number in self._there(one.tracks)}:
+            check_settings(where.tracks[self._tracks[number].name])
         self.session.set_start(self.clip.frame_start)
         if not progress.is_open:
             self.left_out = len(done)
             is_over = self.is_tracked_on = not then
             then = then or planned[:1]
-            self._check_frames(then)
+            self._check_passes(then)
             self.session.open_pass(then[0], then[1:], found.records)
             alive = frozenset[int]() if is_over else frozenset(then[0].tracks)
             return self._run(then, then[0].end if is_over else then[0].start, alive, delivery)
-        self._check_frames([plan, *then])
+        self._check_passes([plan, *then])
         alive = frozenset(self._there(plan.tracks))
         if progress.steps:
             follow = frozenset(number for number in alive if number in progress.alive or number in edited)
@@ -224,8 +234,17 @@ class Shot:
             self.session.append(*found.records)
         return self._run([plan, *then], frame, alive, delivery)
 
-    def _check_frames(self, passes: Sequence[Pass]) -> None:
-        self.check.frames(FrameRanges((min(p.start, p.end), max(p.start, p.end)) for p in passes))
+    def _check_passes(self, passes: Sequence[Pass]) -> None:
+        self._check_frames(FrameRanges((min(p.start, p.end), max(p.start, p.end)) for p in passes))
+
+    def _check_frames(self, frames: FrameRanges) -> None:
+        """Look at the files of the frames; what is damaged is recorded. Raises FootageUnusable."""
+        try:
+            self.check.frames(frames)
+        except PictureUnusable as error:
+            if self.session.passes:  # one without is not gone on with
+                note_damaged(self.session, error)
+            raise
 
     def _check_timeline(self) -> None:
         """Blender crashes on a frame that its timeline does not reach."""

@@ -126,7 +126,7 @@ class _Follower:
         )  # looked up once: for each track and step that costs as much as a call
         self.delete_marker = work.markers.delete_frame
         is_keyframe = track.pattern_match == "KEYFRAME"
-        for name in SETTINGS:
+        for name in SETTINGS:  # all can be, see `check_settings`
             setattr(work, name, getattr(track, name))
         setattr(work, mask_name(work), getattr(track, mask_name(track)))
         rows = read_rows(track, number)
@@ -245,10 +245,11 @@ class WorkingSet:
         proxy: Any = clip.proxy
         model: Any = self._clip.proxy
         proxy.directory = model.directory
-        if hasattr(proxy, "timecode"):  # until 5.1
+        # a value that this Blender does not know reads as empty and cannot be set: it then does what it does by itself
+        if getattr(proxy, "timecode", "") and model.timecode:  # until 5.1
             proxy.timecode = model.timecode
-        space = self._clip.colorspace_settings.name
-        if clip.frame_offset or clip.colorspace_settings.name != space:
+        space = self._clip.colorspace_settings.name or clip.colorspace_settings.name
+        if space and (clip.frame_offset or clip.colorspace_settings.name != space):
             clip.colorspace_settings.name = space  # also drops the picture that was read before frame_offset was set
         self._editor.space.clip = clip
         return ClipEditor(self._editor.window, self._editor.area, clip)
@@ -347,7 +348,8 @@ class WorkingSet:
         if place is not self._editor:
             place.space.clip = self._clip
         remove_leftovers(self._clip)
-        tracking.settings.speed = self._speed
+        if self._speed:  # empty is one that this Blender does not know
+            tracking.settings.speed = self._speed
         self._followers = []
         self._object = None
         if self._steps and self._editor.is_showing():

@@ -64,6 +64,10 @@ class FootageUnusable(ShotUnusable):
         super().__init__(message)
 
 
+class PictureUnusable(FootageUnusable):
+    """The picture of clip frame `frame` is empty or damaged, so that another file may be put in its place."""
+
+
 class SessionUnreadable(TrackingSessionError):
     """A file of a session cannot be read. It is left as it is."""
 
@@ -176,6 +180,17 @@ class StorageFailed(TrackingSessionError):
             errno.ENOENT: "The session folder is gone",
         }.get(error.errno or 0, error.strerror or str(error))
         super().__init__(f"{path} cannot be written: {what}. Everything recorded so far is kept; mend it, then resume")
+
+
+class SaveUnsound(TrackingSessionError):
+    """The .blend that was to hold the result, read back, does not; what was at its place is left as it was."""
+
+    def __init__(self, path: Path, lacks: str) -> None:
+        self.path = path
+        super().__init__(
+            f"The result could not be saved: Blender wrote {path.name}, but {lacks} when it is read back. "
+            "The session holds everything that was tracked: save it again with: track --resume --save"
+        )
 
 
 class ClipChanged(TrackingSessionError):

@@ -6,13 +6,18 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
 
-from .errors import FootageUnusable, TrackingSessionError
+from .errors import PictureUnusable, TrackingSessionError
 from .footage.seen import FootageCheck
 from .journal import Position
 from .manager import TrackingSessionManager
 from .merging import tracks_record
 from .model import Outcome, Pass, TrackData
 from .replay import PICTURE_DAMAGED
+
+
+def note_damaged(session: TrackingSessionManager, error: PictureUnusable) -> None:
+    """Record which picture is damaged, so that another file may stand in its place when tracking goes on."""
+    session.append_event(PICTURE_DAMAGED, frame=error.frame)
 
 
 class Step(NamedTuple):
@@ -95,6 +100,8 @@ class Run:
         self.plan = passes[0]
         self.frame = frame
         self.alive = alive
+        self.followed = len(alive)
+        """Tracks that were followed when the current pass began or was gone on with by this run."""
         self.steps = 0  # done by this run
         self.shown = frame
         """The last clip frame of which all of the artist's tracks have what is recorded."""
@@ -174,17 +181,10 @@ class Run:
         return True
 
     def _doubt(self, step: Step) -> None:
-        """A step has lost tracks: before that counts, see whether its picture can be read at all.
-
-        What is wrong with it is recorded, so that another file may stand in its place when the pass goes on.
-        """
-        try:
-            self._footage.whole(step.frame)
-            if not step.alive:
-                self._footage.read(step.frame)
-        except FootageUnusable:
-            self.session.append_event(PICTURE_DAMAGED, frame=step.frame)
-            raise
+        """A step has lost tracks: before that counts, see whether its picture can be read at all."""
+        self._footage.whole(step.frame)
+        if not step.alive:
+            self._footage.read(step.frame)
 
     def pause(self) -> None:
         """Stop here, to go on later."""
@@ -205,6 +205,7 @@ class Run:
         self.outcome = None
         self.frame = self.plan.start
         self.alive = frozenset(self.plan.tracks)
+        self.followed = len(self.alive)
         return True
 
     def rest(self) -> None:
@@ -264,6 +265,8 @@ class Run:
         try:
             self._deliver()
         finally:
+            if isinstance(error, PictureUnusable):
+                note_damaged(self.session, error)
             if not isinstance(error, TrackingSessionError) or error.exit_code != 75:
                 self._record_names()
                 self.session.close_pass(self.plan.number, Outcome.FAILED, str(error) if error else "")

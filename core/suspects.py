@@ -17,7 +17,7 @@ from .journal import KEYED, MARKER, MARKER_HEAD, MARKERS_HEAD, JournalReader, Re
 from .ledger_rows import ShotSpec
 from .lost_passes import pass_range
 from .manager import TrackingSessionManager
-from .run import PICTURE_DAMAGED
+from .replay import PICTURE_DAMAGED
 from .session_file import resolve
 
 READING_TIME = 60.0

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ..errors import FootageUnusable, UsageError
+from ..errors import FootageUnusable, PictureUnusable, UsageError
 from ..ranges import FrameRanges
 from ..storage import document_suffix, encode_document, existing_document, make_folder, read_document, replace_file
 from .files import Footage
@@ -176,10 +176,10 @@ def check_whole(footage: Footage, frame: int) -> None:
         raise _damaged(footage, frame, error) from error
 
 
-def unreadable(footage: Footage, frame: int) -> FootageUnusable:
+def unreadable(footage: Footage, frame: int) -> PictureUnusable:
     """What to tell of a picture that seems whole and that Blender could not read."""
     words = f"{footage.words(frame)} cannot be read by Blender: copy or render it again"
-    return FootageUnusable(words, footage.file(frame), frame)
+    return PictureUnusable(words, footage.file(frame), frame)
 
 
 def _missing(footage: Footage, frame: int) -> FootageUnusable:
@@ -189,13 +189,13 @@ def _missing(footage: Footage, frame: int) -> FootageUnusable:
     )
 
 
-def _empty(footage: Footage, frame: int) -> FootageUnusable:
+def _empty(footage: Footage, frame: int) -> PictureUnusable:
     words = f"{footage.words(frame)} is an empty file: put the footage back"
-    return FootageUnusable(words, footage.file(frame), frame)
+    return PictureUnusable(words, footage.file(frame), frame)
 
 
-def _damaged(footage: Footage, frame: int, error: PictureDamaged) -> FootageUnusable:
-    return FootageUnusable(f"{footage.words(frame)} {error}: copy or render it again", footage.file(frame), frame)
+def _damaged(footage: Footage, frame: int, error: PictureDamaged) -> PictureUnusable:
+    return PictureUnusable(f"{footage.words(frame)} {error}: copy or render it again", footage.file(frame), frame)
 
 
 class FootageCheck:

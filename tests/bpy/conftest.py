@@ -45,3 +45,9 @@ def file(tmp_path: Path) -> Path:
     """Where a .blend is to be saved, in a folder of its own."""
     (tmp_path / "work").mkdir()
     return tmp_path / "work" / "shot.blend"
+
+
+@pytest.fixture
+def root(file: Path) -> Path:
+    """The session folder of that .blend."""
+    return file.parent / "tracking_sessions"

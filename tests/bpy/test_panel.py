@@ -42,6 +42,7 @@ class RecordingLayout:
         self.tall: list[str] = []
         self.props: list[str] = []
         self.drawn: list[str] = []  # all of it, in order
+        self.icons: dict[str, str] = {}  # of the labels
         self.bars: list[tuple[float, str]] = []
         self.scale_y = 1.0
 
@@ -59,6 +60,7 @@ class RecordingLayout:
     def label(self, *, text: str, icon: str = "NONE") -> None:
         assert icon in ICONS
         self.words.append(text)
+        self.icons[text] = icon
         self.drawn.append(text)
 
     def operator(

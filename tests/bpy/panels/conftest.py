@@ -1,5 +1,4 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-from pathlib import Path
 
 import pytest
 
@@ -10,8 +9,3 @@ from tracking_sessions.tests.footage import Shot, make_shot
 def footage(tmp_path_factory: pytest.TempPathFactory) -> Shot:
     """40 frames. Not to be changed."""
     return make_shot(tmp_path_factory.mktemp("shot"), 40, 320, 180, tracks=12)
-
-
-@pytest.fixture
-def root(file: Path) -> Path:
-    return file.parent / "tracking_sessions"

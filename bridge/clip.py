@@ -113,6 +113,22 @@ def footage_of(clip: MovieClip) -> Footage:
     return replace(footage.seen_from(path, clip.frame_offset), counting=Counting(clip.frame_start))
 
 
+def library_of(clip: MovieClip) -> str:
+    """The file that the clip is linked from, as Blender writes it; empty for a clip of the open file.
+
+    An override counts as linked: Blender does not save what is tracked in it either.
+    """
+    override = clip.override_library
+    library = override.reference.library if override is not None and override.reference else clip.library
+    return library.filepath if library is not None else ""
+
+
+def linked_words(clip: MovieClip) -> str:
+    """Why nothing can be tracked in a linked clip, and what to do; empty for a clip of the open file."""
+    library = library_of(clip)
+    return f"The clip is linked from {library}: open that file, or make the clip local" if library else ""
+
+
 def clip_size(clip: MovieClip) -> tuple[int, int]:
     """Width and height of the clip in pixels."""
     width, height = clip.size  # type: ignore[misc]  # the stubs do not know that it can be unpacked
@@ -144,11 +160,21 @@ def mark_position(clip: MovieClip, session_id: str, position: Position) -> None:
 
 
 def marked_position(clip: MovieClip) -> tuple[str, Position] | None:
-    """The session that the clip belongs to and how much of its journal it contains; None if it says nothing clear."""
-    parts = str(clip.get(_MARK, "")).split()
+    """The session that the clip belongs to and how much of its journal it contains; None if it says nothing clear.
+
+    What a linked clip says holds for another file.
+    """
+    if library_of(clip):
+        return None
+    parts = written_mark(clip).split()
     if len(parts) != 3 or not (parts[1].isdecimal() and parts[2].isdecimal()):
         return None
     return parts[0], Position(int(parts[1]), int(parts[2]))
+
+
+def written_mark(clip: MovieClip) -> str:
+    """What is noted in the clip, whosoever it is, to be compared."""
+    return str(clip.get(_MARK, ""))
 
 
 def unmark(clip: MovieClip) -> None:

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -21,7 +20,6 @@ from ..core.errors import (
     LeaseHeld,
     SessionUnreadable,
     ShotUnusable,
-    StorageFailed,
     UnfinishedSession,
     UsageError,
 )
@@ -31,11 +29,12 @@ from ..core.model import SessionState, SessionStatus
 from ..core.run import Run
 from ..core.session import TrackingSessionManager, load_session
 from ..core.session_file import resolve
-from .clip import check_first, clip_size, counting_of, footage_of, marked_position, open_footage, plate_of
+from .clip import check_first, clip_size, counting_of, footage_of, library_of, marked_position, open_footage, plate_of
 from .colour import unknown_words
 from .editor import ClipEditor, background_editor
 from .placing import place_tracks
 from .reconcile import note_opened
+from .saving import check_save, save_result
 from .shot import Shot
 
 if TYPE_CHECKING:
@@ -87,7 +86,7 @@ def track(request: Request, drive: Drive, warn: Callable[[str], None]) -> Result
     `warn` is told what was detected, and of sessions that cannot be read and may be of this footage. Raises
     UnfinishedSession unless `resume` or `fresh` says what to do about one, and what tracking raises.
     """
-    _check_save(request.save, request.blend)
+    check_save(request.save, request.blend)
     found = find_footage(request.footage) if request.blend is None else None
     if found is not None and found.asked is not None and request.start is None and request.end is None:
         low, high = found.asked
@@ -176,7 +175,7 @@ def resume(
     if not session.passes:
         raise UsageError(f"“{said.name}” has recorded nothing yet: begin it again with: track --resume")
     blend = resolve(session.path, said.blend) if said.blend else None
-    _check_save(save, blend)
+    check_save(save, blend)
     found = find_footage(resolve(session.path, said.footage.path)) if blend is None else None
     with _opened(blend, said.clip, found, warn) as editor:
         shot = _join(editor, session, warn, salvage=salvage)
@@ -199,7 +198,7 @@ def _finish(shot: Shot, run: Run | None, drive: Drive) -> Result:
 
 def _saved(result: Result, clip: MovieClip, path: Path | None) -> Result:
     """Save once the windows are again what they were in the file."""
-    return result if path is None else replace(result, saved=_save(clip, path))
+    return result if path is None else replace(result, saved=save_result(clip, path))
 
 
 @contextmanager
@@ -247,23 +246,24 @@ def _prepare(clip: MovieClip, warn: Callable[[str], None]) -> None:
 
     Raises ShotUnusable for a linked one, FootageUnusable.
     """
-    if clip.library is not None:
+    if library := library_of(clip):
         raise ShotUnusable(
-            f"The clip “{clip.name}” is linked from {clip.library.filepath}, so nothing that is tracked in it can be "
+            f"The clip “{clip.name}” is linked from {library}, so nothing that is tracked in it can be "
             "saved: track that file, or make the clip local and save"
         )
     files = footage_of(clip)
     check_first(files)
-    if files.source == "SEQUENCE" and clip.frame_duration != files.count:
-        clip.filepath = clip.filepath  # files have come or gone since Blender counted them: it counts them again
     if words := unknown_words(clip):
         warn(f"{words}.")
+    if files.source == "SEQUENCE" and clip.frame_duration != files.count:
+        with background_editor(clip) as editor:
+            editor.reload()  # files have come or gone since Blender counted them, or the offset is another
 
 
 def _clip_of_file(name: str) -> MovieClip:
-    clips = bpy.data.movieclips
+    clips = [clip for clip in bpy.data.movieclips if not library_of(clip)] or list(bpy.data.movieclips)
     if name:
-        clip = clips.get(name)
+        clip = next((clip for clip in (*clips, *bpy.data.movieclips) if clip.name == name), None)
         if clip is None:
             raise ShotUnusable(
                 f"The file has no clip “{name}”; it has {', '.join(clip.name for clip in clips) or 'none'}"
@@ -319,28 +319,3 @@ def _sessions_of(clip: MovieClip, request: Request, warn: Callable[[str], None])
                 raise
             warn(str(error))
     return found
-
-
-def _check_save(save: Path | None, blend: Path | None) -> None:
-    if save is None:
-        return
-    if save.suffix.lower() != ".blend":
-        raise UsageError(f"--save needs a name that ends in .blend, not {save.name}")
-    if not save.absolute().parent.is_dir():
-        raise UsageError(f"There is no folder {save.absolute().parent} to save in: make it first")
-    if blend is not None and save.exists() and blend.exists() and os.path.samefile(save, blend):
-        raise UsageError("--save names the file that was opened, which is never written to: name another")
-
-
-def _save(clip: MovieClip, path: Path) -> Path:
-    """Save a copy of the file; what was at `path` is replaced only by a whole new one."""
-    clip.use_fake_user = True
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}.blend")
-    try:
-        bpy.ops.wm.save_as_mainfile(filepath=str(temporary.absolute()), copy=True, check_existing=False)
-        os.replace(temporary, path)
-    except (RuntimeError, OSError) as error:
-        temporary.unlink(missing_ok=True)
-        cause = error if isinstance(error, OSError) else OSError(0, str(error).strip())
-        raise StorageFailed(path, cause) from error
-    return path

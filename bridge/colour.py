@@ -28,6 +28,27 @@ def configuration() -> str:
         return ""
 
 
+_unknown: dict[int, bool] = {}
+"""The clips of the open file (`session_uid`) whose space the configuration lacks, and whether that was told."""
+
+
+def note_spaces(*, file_is_new: bool = False) -> None:
+    """Note the clips whose space the configuration lacks, which nothing tells once a picture is read."""
+    if file_is_new:
+        _unknown.clear()
+    for clip in bpy.data.movieclips:
+        if not clip.colorspace_settings.name:
+            _unknown.setdefault(clip.session_uid, False)
+
+
+def news_of_space(clip: MovieClip) -> str:
+    """As `unknown_words`, of a clip of which a picture was read; empty if it was told before."""
+    if _unknown.get(clip.session_uid, True):
+        return ""
+    _unknown[clip.session_uid] = True
+    return _unknown_words(clip, clip.colorspace_settings.name)
+
+
 def unknown_words(clip: MovieClip) -> str:
     """What Blender does about a colour space that the configuration does not have; empty if it has it.
 
@@ -38,6 +59,10 @@ def unknown_words(clip: MovieClip) -> str:
     other = bpy.data.movieclips.load(bpy.path.abspath(clip.filepath, library=clip.library))
     used = other.colorspace_settings.name
     bpy.data.movieclips.remove(other)
+    return _unknown_words(clip, used)
+
+
+def _unknown_words(clip: MovieClip, used: str) -> str:
     return (
         f"The OCIO configuration of this machine does not have the colour space of the clip “{clip.name}”: "
         f"Blender takes {f'“{used}”' if used else 'its default'} instead"

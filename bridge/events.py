@@ -10,6 +10,8 @@ from bpy.app.handlers import persistent
 
 from ..core.errors import TrackingSessionError
 from . import finding, live, overview, reconcile
+from .clip import library_of
+from .colour import note_spaces
 from .working_set import remove_leftovers
 
 
@@ -50,7 +52,8 @@ def _before_change(*_: object) -> None:
 @persistent
 def _after_undo(*_: object) -> None:
     for clip in bpy.data.movieclips:
-        remove_leftovers(clip)
+        if not library_of(clip):
+            remove_leftovers(clip)
     overview.forget()
 
 
@@ -59,6 +62,7 @@ def _after_loading(*_: object) -> None:
     overview.forget(file_is_new=True)
     _after_undo()
     reconcile.forget_opened()
+    note_spaces(file_is_new=True)  # before a picture is drawn
     for clip in bpy.data.movieclips:
         if overview.overview(clip).is_missing:
             reconcile.note_opened(clip)

@@ -10,6 +10,7 @@ from bpy.props import EnumProperty
 from bpy.types import Operator
 
 from ..bridge import live, overview
+from ..bridge.colour import news_of_space, note_spaces
 from ..bridge.editor import ClipEditor
 from ..bridge.file_copy import save_copy
 from ..bridge.preferences import preferences
@@ -48,6 +49,7 @@ class _TracksLive(InEditor):
 
     def _begin(self, context: Context) -> bool:
         editor = editor_of(context)
+        note_spaces()  # also of clips that were appended
         try:
             ranges = self._ranges(editor)
             shot = overview.open_shot(editor)
@@ -55,8 +57,9 @@ class _TracksLive(InEditor):
         except TrackingSessionError as error:
             self.report({"ERROR"}, str(error))
             return False
-        for words in shot.remarks:
-            self.report({"WARNING"}, words)
+        for words in (news_of_space(editor.clip), *shot.remarks):
+            if words:
+                self.report({"WARNING"}, words)
         return True
 
     def execute(self, context: Context) -> set[str]:

@@ -17,7 +17,7 @@ from ..core.model import SESSION_ID, SessionState, TrackingSession
 from ..core.session import TrackingSessionManager, session_files, sessions_folder
 from ..core.session_file import checked_session
 from ..core.storage import SUFFIXES, read_document
-from .clip import default_root, footage_of, homeless_roots, mark_root, marked_position, marked_root, roots
+from .clip import default_root, footage_of, homeless_roots, library_of, mark_root, marked_position, marked_root, roots
 
 if TYPE_CHECKING:
     from bpy.types import MovieClip
@@ -37,8 +37,10 @@ def find_session(clip: MovieClip, *, salvage: bool = False) -> TrackingSessionMa
     for files that were never saved, of the same footage.
 
     Discarded ones are passed over. With `salvage` a damaged journal is read as far as it is whole. Raises
-    SessionUnreadable or JournalDamaged.
+    SessionUnreadable or JournalDamaged. A linked clip has none: nothing of it is in this file.
     """
+    if library_of(clip):
+        return None
     path = session_file(clip)
     if path is not None:
         manager = TrackingSessionManager(path, salvage=salvage)
@@ -66,7 +68,7 @@ def roots_of(clip: MovieClip) -> list[Path]:
 def note_root(clip: MovieClip, blend: str) -> None:
     """Have the clip say where its session is if the file is saved as `blend`, from where it would not be found."""
     path = session_file(clip)
-    if path is None or clip.library is not None:
+    if path is None:
         return
     root = path.parent.parent
     is_left = root not in roots(blend)

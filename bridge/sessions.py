@@ -26,7 +26,7 @@ from ..core.session import (
 )
 from ..core.session_file import moment, resolve
 from . import live, overview
-from .clip import default_root, footage_of, mark_position, marked_position, open_footage
+from .clip import default_root, footage_of, library_of, mark_position, marked_position, open_footage
 
 if TYPE_CHECKING:
     from bpy.types import MovieClip
@@ -234,7 +234,7 @@ def clip_of(manager: TrackingSessionManager) -> MovieClip | None:
             return clip
     blend = blend_of(manager)
     if blend is not None and is_open(blend):
-        clip = clips.get(said.clip)
+        clip = clips.get((said.clip, None))  # none that is linked
         return clip if clip is not None and marked_position(clip) is None else None
     return None
 
@@ -275,7 +275,7 @@ def clip_for(manager: TrackingSessionManager) -> MovieClip:
 def _free_clip(footage: Footage) -> MovieClip | None:
     for clip in bpy.data.movieclips:
         try:
-            if footage_of(clip).first == footage.first and overview.find_session(clip) is None:
+            if not library_of(clip) and footage_of(clip).first == footage.first and overview.find_session(clip) is None:
                 return clip
         except TrackingSessionError:
             continue

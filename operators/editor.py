@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from bpy.types import Operator
 
 from ..bridge import live, overview
+from ..bridge.clip import linked_words
 from ..bridge.editor import ClipEditor
 
 if TYPE_CHECKING:
@@ -30,6 +31,9 @@ class InEditor(Operator):
             return False
         if live.current is not None:
             cls.poll_message_set("A pass is being tracked: pause it first")
+            return False
+        if words := linked_words(space.clip):
+            cls.poll_message_set(words)
             return False
         seen = overview.overview(space.clip)
         if seen.owner and not cls._works_while_owned:

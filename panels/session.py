@@ -9,7 +9,7 @@ import bpy
 from bpy.types import Panel
 
 from ..bridge import live, overview
-from ..bridge.clip import counting_of
+from ..bridge.clip import counting_of, linked_words
 from ..bridge.preferences import preferences
 from ..operators import status
 from ..operators.editor import owner_words
@@ -73,6 +73,9 @@ class TRACKING_SESSIONS_PT_session(Panel):
         clip = context.space_data.clip
         if live.current is not None:
             _draw_running(layout, context, live.current)
+            return
+        if words := linked_words(clip):
+            _draw_words(layout, context, words, "LINKED")
             return
         seen = overview.overview(clip)
         if seen.error:

@@ -207,7 +207,7 @@ def what_goes(row: Row) -> str:
         need = batch_of(row.path)
     except TrackingSessionError as error:
         return f"{words} Whether a batch needs it is not known: {error}."
-    return f"{words} Batch {need.batch}, which is not finished, needs it." if need is not None else words
+    return words if need is None else f"{words} Batch {need.batch}, which is not finished, needs it."
 
 
 def delete(path: Path) -> None:

@@ -14,6 +14,7 @@ from ..core.contained import Lacking
 from ..core.errors import JournalDamaged, SessionUnreadable, TrackingSessionError, UsageError
 from ..core.journal import Position
 from ..core.lease import Watch
+from ..core.lost_passes import lost_passes
 from ..core.model import SessionState, SessionStatus
 from ..core.ranges import FrameRanges
 from ..core.session import TrackingSessionManager, load_session, sessions_folder
@@ -217,10 +218,18 @@ class Overview(NamedTuple):
     tracked: FrameRanges = FrameRanges()
     asked: FrameRanges = FrameRanges()  # the frames that passes were to cover
     problems: FrameRanges = FrameRanges()  # those on which tracks got lost
+    lost_frame: int | None = None  # the first on which a pass had lost all tracks, and no other went on from there
 
     @property
     def is_missing(self) -> bool:
         return self.missing > 0
+
+    @property
+    def is_done(self) -> bool:
+        """Whether all frames that were asked for are tracked, and in the file."""
+        is_going_on = self.resume_frame is not None or self.is_missing or self.is_undone
+        is_covered = not any(len(self.tracked.missing(*pair)) for pair in self.asked.ranges())
+        return not is_going_on and self.lost_frame is None and is_covered
 
     @property
     def is_undone(self) -> bool:
@@ -301,6 +310,7 @@ def _overview_of(clip: MovieClip, manager: TrackingSessionManager) -> Overview:
         tracked=session.tracked_frames,
         asked=manager.asked,
         problems=FrameRanges.of(manager.lost.frames),
+        lost_frame=next((one.frame for one in lost_passes(manager.passes, session.tracked_frames)), None),
     )
 
 

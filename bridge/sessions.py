@@ -17,6 +17,7 @@ from ..core.errors import SessionUnreadable, ShotUnusable, TrackingSessionError
 from ..core.footage.files import Footage, find_footage
 from ..core.journal import Position
 from ..core.losses import Losses
+from ..core.lost_passes import lost_passes
 from ..core.model import Outcome, SessionState, SessionStatus
 from ..core.session import (
     TrackingSessionManager,
@@ -158,6 +159,9 @@ def _row_of(path: Path) -> Row:
         session.status is SessionStatus.TRACKING and manager.passes and manager.passes[-1]["outcome"] == Outcome.PAUSED
     ):
         words = "Paused"
+    elif session.status is SessionStatus.TRACKING_COMPLETE:
+        lost = lost_passes(manager.passes, session.tracked_frames)
+        words = f"Lost at {manager.counting.shown(lost[0].frame)}" if lost else words
     progress = manager.progress
     name = "".join(c if c.isprintable() else " " for c in session.name[:_NAME_LENGTH]).strip()
     return Row(

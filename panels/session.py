@@ -119,11 +119,12 @@ def _draw_next(layout: UILayout, context: Context, seen: overview.Overview) -> N
     elif seen.resume_frame is not None:
         layout.label(text=f"Paused at Frame {counting_of(clip).shown(seen.resume_frame)}", icon="PAUSE")
         _tall(layout).operator(TRACKING_SESSIONS_OT_resume.bl_idname, icon="PLAY")
+    elif seen.lost_frame is not None:
+        layout.label(text=f"Lost at Frame {counting_of(clip).shown(seen.lost_frame)}", icon="ERROR")
     _draw_track(layout, context)
     if seen.frames:
-        is_done = seen.resume_frame is None and not seen.is_undone
         text = f"{seen.frames} of {seen.total} Frames Recorded"
-        layout.label(text=text, icon="CHECKMARK" if is_done else "NONE")
+        layout.label(text=text, icon="CHECKMARK" if seen.is_done else "NONE")
     if not bpy.data.filepath and not preferences().folder:
         _draw_words(layout, context, "The file is not saved yet: the session is kept in the user folder", "INFO")
 

@@ -64,10 +64,12 @@ class Machine(Blender):
         """Send a signal to the Blender of a window."""
         send(window.process, number, wrapped=bool(self._enter))
 
-    def make_blend(self, name: str) -> None:
-        """A .blend with the clip in it and its tracks selected, on frame 1."""
+    def make_blend(self, name: str, picture: str = "plate/shot_0001.png") -> None:
+        """A .blend with the clip of that picture in it and its tracks selected, on frame 1."""
         shutil.copy(ROOT / "tests" / "blender" / "make_blend.py", self.folder)
-        done = self.run("--factory-startup", "--python-exit-code", "7", "--python", "make_blend.py", "--", name)
+        done = self.run(
+            "--factory-startup", "--python-exit-code", "7", "--python", "make_blend.py", "--", name, picture
+        )
         assert done.returncode == 0, done
 
 

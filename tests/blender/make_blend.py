@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Runs in Blender: the clip plate/ and the tracks of tracks.json, saved as the .blend named behind `--`, if any."""
+"""Runs in Blender: a clip and the tracks of tracks.json, saved as the .blend named behind `--`, if any.
+
+The clip is plate/, or that of the picture named behind the .blend.
+"""
 
 import json
 import sys
@@ -7,7 +10,9 @@ from pathlib import Path
 
 import bpy
 
-clip = bpy.data.movieclips.load(str(Path("plate", "shot_0001.png").absolute()))
+said = sys.argv[sys.argv.index("--") + 1 :] if "--" in sys.argv else []
+picture = Path(said[1] if len(said) > 1 else "plate/shot_0001.png")
+clip = bpy.data.movieclips.load(str(picture.absolute()))
 clip.use_fake_user = True
 width, height = clip.size
 for one in json.loads(Path("tracks.json").read_text(encoding="utf-8"))["tracks"]:
@@ -23,5 +28,5 @@ scene = bpy.context.scene
 scene.active_clip = clip
 scene.frame_start, scene.frame_end = 1, clip.frame_duration
 scene.frame_current = 1
-if "--" in sys.argv:
-    bpy.ops.wm.save_as_mainfile(filepath=str(Path(sys.argv[sys.argv.index("--") + 1]).absolute()))
+if said:
+    bpy.ops.wm.save_as_mainfile(filepath=str(Path(said[0]).absolute()))

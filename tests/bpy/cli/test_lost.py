@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ import pytest
 
 from tracking_sessions.tests.bpy.commands import printed, run, start
 from tracking_sessions.tests.footage import Shot
-from tracking_sessions.tests.pictures import link, write_png
+from tracking_sessions.tests.pictures import write_png
 
 FRAMES, WHOLE = 10, 5  # behind frame WHOLE the pictures are noise
 
@@ -31,7 +32,7 @@ def job(shot: Shot, tmp_path_factory: pytest.TempPathFactory) -> Path:
                 noise = np.random.default_rng(number).integers(0, 256, (shot.height, shot.width, 3), np.uint8)
                 write_png(path, noise)  # on a flat grey Blender takes every track for followed
             else:
-                link(shot.files[number - 1], path)
+                shutil.copy(shot.files[number - 1], path)  # a link to a picture of another shot has its sessions
     return folder
 
 

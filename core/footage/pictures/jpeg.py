@@ -10,6 +10,7 @@ from .file import CUT, HALF_WRITTEN, Picture, PictureDamaged, PictureFile, check
 
 SIGNATURE = b"\xff\xd8\xff"
 _FRAMES = frozenset({0xC0, 0xC1, 0xC2, 0xC3, 0xC5, 0xC6, 0xC7, 0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF})  # SOF
+_UNREAD = frozenset({0xC5, 0xC6, 0xC7, 0xCB, 0xCD, 0xCE, 0xCF})  # those that Blender ends with, not only refuses
 _ALONE = frozenset({0x01, *range(0xD0, 0xD8)})  # markers without a length: TEM, RST
 _SCAN, _END = 0xDA, 0xD9
 # in a scan FF is followed by 00 (a byte FF of the data), by RST, or by another FF that fills; all else is a marker
@@ -47,6 +48,8 @@ def _head(file: PictureFile) -> tuple[Picture, int]:
         (length,) = struct.unpack(">H", file.read(at + 2, 2))
         if length < 2:
             raise PictureDamaged(HALF_WRITTEN)
+        if marker in _UNREAD:
+            raise PictureDamaged("is a JPEG of a kind that Blender does not read (differential or lossless arithmetic)")
         if marker in _FRAMES:
             height, width = struct.unpack(">HH", file.read(at + 5, 4))
             check_size(width, height)

@@ -32,11 +32,11 @@ def half(data: bytes) -> bytes:
 
 
 def deadly(data: bytes) -> bytes:
-    """A JPEG whose structure is right and whose frame is coded as nothing decodes it: Blender aborts."""
+    """A JPEG whose structure is right and whose data is not coded as its frame says: Blender aborts."""
     at = 2
     while data[at + 1] not in (0xC0, 0xC2):
         at += 2 + int.from_bytes(data[at + 2 : at + 4], "big")
-    return data[: at + 1] + b"\xcb" + data[at + 2 :]
+    return data[: at + 1] + b"\xca" + data[at + 2 :]
 
 
 @pytest.mark.parametrize("bad", [1, 3])

@@ -70,6 +70,16 @@ def test_whole_pictures_are_accepted_and_measured(variant: str, tmp_path: Path) 
     assert (picture.width, picture.height, picture.left, picture.top) == (width, height, left, top)
 
 
+@pytest.mark.parametrize("kind", [0xC5, 0xC6, 0xC7, 0xCB, 0xCD, 0xCE, 0xCF])
+def test_a_kind_of_jpeg_that_ends_blender_is_named(kind: int, tmp_path: Path) -> None:
+    path = plates.lay(tmp_path, "jpg-baseline")[0]
+    data = path.read_bytes()
+    at = data.index(b"\xff\xc0")
+    path.write_bytes(data[:at] + bytes((0xFF, kind)) + data[at + 2 :])
+    with pytest.raises(PictureDamaged, match="kind that Blender does not read"):
+        looked(path)
+
+
 def test_bytes_behind_the_end_harm_nothing(cells: footage_table.Cells) -> None:
     assert {said for (_, damage), one in cells.items() if damage in BEHIND for said in one.values()} == {"tracked"}
 

@@ -16,7 +16,7 @@ track: .venv/ready  ## track your own footage: make track FOOTAGE=shot.mov [ARGS
 	$(python) . track "$(FOOTAGE)" --detect --resume $(ARGS)
 
 test: .venv/ready footage $(if $(ARGS),,test-yaml)  ## everything without a real Blender: core, and the tracker of the bpy wheel [ARGS=...]
-	.venv/bin/pytest --ignore=tests/blender $(ARGS)
+	.venv/bin/pytest --ignore=tests/blender --numprocesses=2 $(ARGS)
 
 test-yaml: .venvs/yaml-lowest/ready  ## documents with the lowest PyYAML of our range; `make test` has the newest [ARGS=...]
 	.venvs/yaml-lowest/bin/pytest --numprocesses=2 \

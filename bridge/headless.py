@@ -13,7 +13,6 @@ import bpy
 
 from ..core.belonging import Origin, SoughtClip
 from ..core.catalogue import Unreadable, catalogue
-from ..core.counting import plate_start
 from ..core.deletion import delete_session
 from ..core.errors import (
     JournalDamaged,
@@ -211,7 +210,7 @@ def _opened(
             warn(words)
         bpy.ops.wm.read_factory_settings(use_empty=False)
         clip = open_footage(found)
-        clip.frame_start = plate_start(found, clip.frame_duration)
+        clip.frame_start = found.counting.start
         _fit_scene(clip)
     else:
         assert blend is not None  # one of them is named

@@ -11,12 +11,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 from .ranges import FrameRanges
-
-if TYPE_CHECKING:
-    from .footage.files import Footage
 
 TIMELINE_END = 1_048_574
 """The last frame of Blender's timeline, whose first is 0."""
@@ -30,11 +27,6 @@ _BY_FRAME = frozenset({"frames", "lost"})
 def timeline_start(start: int, count: int) -> int:
     """`start`, if a clip of so many frames that begins there lies on Blender's timeline, else 1."""
     return start if start >= 0 and start + count - 1 <= TIMELINE_END else 1
-
-
-def plate_start(footage: Footage, count: int) -> int:
-    """The number of a plate's first file, as far as the timeline goes; 1 for a movie. `count`: its frames."""
-    return timeline_start(footage.number if footage.digits else 1, count)
 
 
 @dataclass(frozen=True)

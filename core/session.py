@@ -15,7 +15,6 @@ from pathlib import Path
 
 from . import merging, report
 from .catalogue import Entry, Unreadable, catalogue, session_names, sessions_folder
-from .counting import plate_start
 from .deletion import Deleted, delete_old, find_old, needed_sessions
 from .errors import LedgerBusy, LedgerUnreadable, StorageFailed, UsageError
 from .footage.files import Footage, find_footage
@@ -69,8 +68,9 @@ def create_session(
     """
     found = plate[0] if plate is not None else find_footage(footage_path)
     details = plate[1] if plate is not None else describe(found)
-    start = plate_start(found, details.frame_count)
-    known = metadata or FootageMetadata(path="", frame_count=details.frame_count, size=details.size, start=start)
+    known = metadata or FootageMetadata(
+        path="", frame_count=details.frame_count, size=details.size, start=found.counting.start
+    )
     base = sessions_folder(base_path)
     now = datetime.now(UTC)
     # ids sort by age, those of the same second as well

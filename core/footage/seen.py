@@ -38,15 +38,13 @@ _ENTRY = struct.Struct("<QI")  # size in bytes, checksum of the samples
 class FootageDetails:
     """What was seen of the files: for each frame (for a movie: once) its size in bytes and a checksum of samples.
 
-    `size` is that of the pictures in pixels, (0, 0) for a movie; `is_float` whether Blender keeps them as floating
-    point. Neither is kept with a session.
+    `size` is that of the pictures in pixels, (0, 0) for a movie; it is not kept with a session.
     """
 
     entries: tuple[tuple[int, int], ...]
     fingerprint: str
     size: tuple[int, int] = (0, 0)
     frame_count: int = 0
-    is_float: bool = False
 
 
 def describe(footage: Footage) -> FootageDetails:
@@ -70,7 +68,6 @@ def describe(footage: Footage) -> FootageDetails:
         tuple(entries),
         size=(picture.width, picture.height),
         frame_count=footage.count,
-        is_float=picture.is_float,
     )
 
 

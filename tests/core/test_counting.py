@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tracking_sessions.core.counting import TIMELINE_END, Counting, plate_start, timeline_start
-from tracking_sessions.core.footage.files import Footage
+from tracking_sessions.core.counting import TIMELINE_END, Counting, timeline_start
+from tracking_sessions.core.footage.files import find_footage
 from tracking_sessions.core.model import Outcome, Pass
 from tracking_sessions.core.session import create_session, export_session_report, load_session
 from tracking_sessions.tests.core.grey import grey_png
@@ -83,10 +83,14 @@ def test_json_has_both_numbers() -> None:
 )
 def test_a_clip_begins_where_its_files_do_as_far_as_the_timeline_goes(number: int, count: int, start: int) -> None:
     assert timeline_start(number, count) == start
-    plate = Footage(Path("p.png"), "SEQUENCE", "p_", 4, ".png", number, count)
-    assert plate_start(plate, count) == start
-    assert plate_start(Footage(Path("p.mov"), "MOVIE"), count) == 1
-    assert plate_start(Footage(Path("still.png"), "SEQUENCE", "still", 0, ".png", 0, 1), 1) == 1
+
+
+def test_a_plate_counts_by_its_files_a_movie_and_a_still_from_one(tmp_path: Path) -> None:
+    assert find_footage(plate(tmp_path / "plate", 1001)).counting == PLATE
+    assert find_footage(plate(tmp_path / "far", TIMELINE_END)).counting == Counting(1)
+    for name in ("p.mov", "still.png"):
+        (tmp_path / name).write_bytes(grey_png())
+        assert find_footage(tmp_path / name).counting == Counting(1)
 
 
 def plate(folder: Path, first: int) -> Path:

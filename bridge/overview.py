@@ -13,12 +13,12 @@ import bpy
 from ..core.contained import Lacking
 from ..core.errors import JournalDamaged, SessionUnreadable, TrackingSessionError, UsageError
 from ..core.journal import Position
-from ..core.lease import Watch
 from ..core.lost_passes import lost_passes
 from ..core.model import SessionState, SessionStatus
 from ..core.ranges import FrameRanges
 from ..core.session import TrackingSessionManager, load_session, sessions_folder
 from ..core.session_file import moment
+from ..core.storage.lease import Watch
 from . import finding
 from .clip import default_root, marked_position, unmark
 from .editor import ClipEditor

@@ -10,8 +10,8 @@ from typing import Any
 
 from ..core.batch_deletion import delete_batch, described
 from ..core.errors import BatchRuns, TrackingSessionError
-from ..core.lease import live_owner
 from ..core.ledger import BatchRow, Ledger
+from ..core.storage.lease import live_owner
 from ..terminal import say, short
 from .arguments import add_db, add_force, add_json, add_root, agreed, command, patiently, root_of, size_words
 from .batch_view import shots_words

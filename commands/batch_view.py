@@ -11,8 +11,8 @@ from typing import Any
 from ..core.batch import News, What
 from ..core.batch_view import BatchView, described_shot
 from ..core.errors import StorageFailed
-from ..core.lease import live_owner
 from ..core.ledger import BatchRow, BatchStatus, Ledger, ShotRow, ShotStatus
+from ..core.storage.lease import live_owner
 from ..terminal import Screen, columns_of, duration, fit, has_screen, say, short
 from .arguments import INTERRUPTED
 

@@ -34,10 +34,10 @@ from ..core.errors import (
     TrackingSessionError,
     UsageError,
 )
-from ..core.lease import live_owner
 from ..core.ledger import ledger_path
 from ..core.model import SessionState, SessionStatus, TrackingSession
 from ..core.session import TrackingSessionManager
+from ..core.storage.lease import live_owner
 from ..terminal import say, short
 from .arguments import (
     INTERRUPTED,

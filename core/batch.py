@@ -14,7 +14,6 @@ from typing import NamedTuple
 
 from .children import Child, wait
 from .errors import STOPPED, UNUSABLE, BatchRuns, JournalDamaged, LeaseHeld, SessionUnreadable
-from .lease import LEASE_TIME, Lease, live_owner
 from .ledger import BatchRow, BatchStatus, Ledger, ShotRow, ShotStatus, final_status
 from .ledger_places import note_ledger
 from .lost_passes import lost_of, lost_passes, lost_words
@@ -22,7 +21,8 @@ from .manager import TrackingSessionManager
 from .model import SessionStatus, timestamp
 from .session import load_session, sessions_folder
 from .session_file import resolve
-from .storage import make_folder
+from .storage.files import make_folder
+from .storage.lease import LEASE_TIME, Lease, live_owner
 from .suspects import READING_TIME, Suspects, is_unreadable
 
 CRASHES = 3  # crashes of a shot without progress in between, after which it is given up

@@ -17,11 +17,11 @@ from typing import NamedTuple
 
 from .deletion import Deleted, is_folder, owned
 from .errors import LeaseHeld, LedgerBusy, LedgerUnreadable, StorageFailed
-from .lease import live_owner
 from .ledger import BatchRow, Ledger, batch_folder
 from .ledger_places import NOTE, ledger_path, noted_ledger
 from .model import SESSION_ID
 from .session_file import moment
+from .storage.lease import live_owner
 
 _PRINTED = re.compile(r"[1-9][0-9]*\.(log|events)\Z")
 _LEASE = re.compile(r"(lease\.[1-9][0-9]*|\.lease\.[0-9]+\.[0-9a-f]+\.tmp)\Z")

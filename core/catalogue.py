@@ -19,13 +19,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from .errors import JournalDamaged, SessionUnreadable
-from .journal import numbered
-from .lease import live_owner, read_owner
 from .lost_passes import lost_fields, lost_passes
 from .manager import TrackingSessionManager
 from .model import SessionState, SessionStatus, TrackingSession
 from .session_file import checked_session, resolve
-from .storage import SUFFIXES, read_document
+from .storage.files import SUFFIXES, read_document
+from .storage.folder import numbered
+from .storage.lease import live_owner, read_owner
 
 INDEX_NAME = "index.db"
 APPLICATION_ID = 0x5453494E  # tells the file from any other database

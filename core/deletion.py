@@ -14,13 +14,13 @@ from typing import Generic, NamedTuple, TypeVar
 
 from .catalogue import Entry, Unreadable, bytes_of, catalogue
 from .errors import JournalDamaged, LeaseHeld, LedgerUnreadable, SessionUnreadable, StorageFailed
-from .lease import LEASE_TIME, Lease
 from .ledger import Ledger
 from .ledger_places import ledgers_of
 from .manager import TrackingSessionManager
 from .model import timestamp
 from .session_file import checked_session, moment
-from .storage import read_document
+from .storage.files import read_document
+from .storage.lease import LEASE_TIME, Lease
 
 _T = TypeVar("_T")
 _WRITTEN = re.compile(r"(lease|journal)\.[1-9][0-9]*\Z")

@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from .errors import JournalDamaged, SessionUnreadable, StorageFailed
-from .storage import sync_folder, write_all
+from .storage.files import sync_folder, write_all
+from .storage.folder import numbered
 
 MAGIC = b"TSJOURNL"
 VERSION = 1
@@ -116,16 +117,6 @@ def _decode_header(data: bytes, path: Path, session: str, generation: int) -> He
 
 def journal_path(folder: Path, generation: int) -> Path:
     return folder / f"journal.{generation}"
-
-
-def numbered(folder: Path, kind: str) -> list[int]:
-    """The numbers n of the files `<kind>.<n>` in `folder`, ascending; nothing if the folder is missing."""
-    try:
-        names = os.listdir(folder)
-    except FileNotFoundError:
-        return []
-    found = (name.removeprefix(f"{kind}.") for name in names if name.startswith(f"{kind}."))
-    return sorted(int(n) for n in found if n.isascii() and n.isdigit() and len(n) < 10 and not n.startswith("0"))
 
 
 @dataclass(frozen=True)

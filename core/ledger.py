@@ -48,7 +48,7 @@ from .ledger_rows import (
 )
 from .model import SESSION_ID, timestamp
 from .session_file import relative
-from .storage import make_folder
+from .storage.files import make_folder
 
 __all__ = [
     "UNFINISHED",

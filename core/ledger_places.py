@@ -11,7 +11,7 @@ import os
 from pathlib import Path
 
 from .errors import StorageFailed
-from .storage import replace_file
+from .storage.files import replace_file
 
 NOTE = "ledger"
 _NOTE_LIMIT = 8_192  # bytes of it

@@ -17,13 +17,13 @@ from .counting import Counting
 from .errors import SessionUnreadable, StorageFailed, UsageError
 from .footage.seen import FootageDetails, load_details
 from .journal import Header, JournalReader, JournalWriter, Position, Record, RecordType, journal_path
-from .lease import LEASE_TIME, Lease, live_owner
 from .losses import Losses
 from .model import Outcome, Pass, SessionState, SessionStatus, TrackingSession, timestamp
 from .ranges import FrameRanges
 from .replay import FRAME_LIMIT, RecordInvalid, Replay, encode_frame, encode_json, encode_pass, shown_to
 from .session_file import checked_session, relative, summary_from_state, summary_to_state
-from .storage import encode_document, existing_document, make_folder, read_document, replace_file, sync_file
+from .storage.files import encode_document, existing_document, make_folder, read_document, replace_file, sync_file
+from .storage.lease import LEASE_TIME, Lease, live_owner
 from .summary import Summary
 
 FILE_INTERVAL = 1.0  # seconds between two updates of the session file and of the lease while a pass runs

@@ -29,7 +29,7 @@ from .model import (
     timestamp,
 )
 from .session_file import moment, new_state, resolve
-from .storage import SUFFIXES, document_suffix, encode_document, make_folder, replace_file
+from .storage.files import SUFFIXES, document_suffix, encode_document, make_folder, replace_file
 
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 

@@ -12,7 +12,7 @@ from ..bridge import overview
 from ..bridge.clip import counting_of
 from ..bridge.shot import kept_words
 from ..core.errors import TrackingSessionError
-from ..core.lease import Watch
+from ..core.storage.lease import Watch
 from .editor import InEditor, editor_of, redraw
 
 if TYPE_CHECKING:

@@ -26,8 +26,9 @@ import bpy
 
 from tracking_sessions.bridge import editor, markers, reconcile, shot, working_set
 from tracking_sessions.bridge.clip import open_footage
-from tracking_sessions.core import journal, lease, run, session
+from tracking_sessions.core import journal, run, session
 from tracking_sessions.core.footage import files, seen
+from tracking_sessions.core.storage import lease
 from tracking_sessions.tests.footage import make_long
 from tracking_sessions.tools.bench_figures import Cost, Report, middle, ratio
 

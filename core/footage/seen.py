@@ -21,7 +21,14 @@ from typing import Any, NamedTuple
 
 from ..errors import FootageUnusable, PictureUnusable, UsageError
 from ..ranges import FrameRanges
-from ..storage import document_suffix, encode_document, existing_document, make_folder, read_document, replace_file
+from ..storage.files import (
+    document_suffix,
+    encode_document,
+    existing_document,
+    make_folder,
+    read_document,
+    replace_file,
+)
 from .files import Footage
 from .pictures.file import Picture, PictureDamaged, PictureFile, read_at
 from .pictures.look import look, look_whole

@@ -17,7 +17,7 @@ from tracking_sessions.bridge.editor import ClipEditor
 from tracking_sessions.bridge.preferences import Preferences
 from tracking_sessions.core import manager
 from tracking_sessions.core.errors import ClipChanged
-from tracking_sessions.core.storage import read_document
+from tracking_sessions.core.storage.files import read_document
 from tracking_sessions.tests.bpy.tracking import (
     Markers,
     add_tracks,

@@ -17,9 +17,9 @@ from typing import Any
 import pytest
 
 from tracking_sessions.core import ledger_file
-from tracking_sessions.core.lease import Lease
 from tracking_sessions.core.ledger import BatchStatus, Ledger, ShotSpec, ShotStatus, batch_folder, ledger_path
 from tracking_sessions.core.model import timestamp
+from tracking_sessions.core.storage.lease import Lease
 from tracking_sessions.tests.core.faults import Faults
 
 posix = pytest.mark.skipif(os.name != "posix", reason="signals, fork and limits of POSIX")

@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from tracking_sessions.core.session import TrackingSessionManager, create_session, load_session
-from tracking_sessions.core.storage import encode_document, read_document
+from tracking_sessions.core.storage.files import encode_document, read_document
 from tracking_sessions.tests.core.shots import FakeTracker, finish, make_footage, start_child, start_markers, start_run
 
 CHECKOUT = Path(__file__).resolve().parents[2]

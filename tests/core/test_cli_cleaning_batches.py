@@ -87,7 +87,7 @@ def test_clean_deletes_batches_that_ended_long_ago(commands: Commands) -> None:
 
 HOLDER = """
 from pathlib import Path
-from tracking_sessions.core.lease import Lease
+from tracking_sessions.core.storage.lease import Lease
 lease = Lease.take(Path(sys.argv[1]), "just now")
 print("owned", flush=True)
 sys.stdin.readline()

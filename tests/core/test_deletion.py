@@ -34,7 +34,7 @@ from tracking_sessions.core.session import (
     export_session_report,
     session_files,
 )
-from tracking_sessions.core.storage import encode_document, read_document
+from tracking_sessions.core.storage.files import encode_document, read_document
 from tracking_sessions.tests.core.claims import make_batch
 from tracking_sessions.tests.core.faults import Faults, failing, nothing
 from tracking_sessions.tests.core.shots import make_footage

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from tracking_sessions.core.errors import StorageFailed, TrackingSessionError
-from tracking_sessions.core.lease import live_owner
 from tracking_sessions.core.session import TrackingSessionManager, list_sessions, session_files
+from tracking_sessions.core.storage.lease import live_owner
 from tracking_sessions.tests.core import faults
 from tracking_sessions.tests.core.faults import ERRORS, RANGES, READING, WRITING, Faults, failing, nothing
 from tracking_sessions.tests.core.shots import Markers, final_markers, go_on, make_session, run_child, start_run

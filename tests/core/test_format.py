@@ -14,7 +14,7 @@ from tracking_sessions.core.merging import tracks_record
 from tracking_sessions.core.model import SessionState, TrackData
 from tracking_sessions.core.replay import encode_markers
 from tracking_sessions.core.session import TrackingSessionManager, load_session, merge_sessions
-from tracking_sessions.core.storage import read_document
+from tracking_sessions.core.storage.files import read_document
 from tracking_sessions.tests.core import format_reader
 from tracking_sessions.tests.core.shots import TESTS, finish, go_on, make_session, marker, start_run
 

@@ -20,7 +20,7 @@ from tracking_sessions.core.session import (
     list_sessions,
     load_session,
 )
-from tracking_sessions.core.storage import DOCUMENT_LIMIT, encode_document, read_document
+from tracking_sessions.core.storage.files import DOCUMENT_LIMIT, encode_document, read_document
 from tracking_sessions.tests.core.faults import scrambled
 from tracking_sessions.tests.core.shots import finish, make_footage, make_session, start_run
 

@@ -15,7 +15,7 @@ from tracking_sessions.core.merging import tracks_record
 from tracking_sessions.core.model import Pass, TrackData
 from tracking_sessions.core.replay import encode_frame, encode_json, encode_markers
 from tracking_sessions.core.session import TrackingSessionManager, load_session
-from tracking_sessions.core.storage import encode_document, read_document
+from tracking_sessions.core.storage.files import encode_document, read_document
 from tracking_sessions.core.summary import Summary
 from tracking_sessions.tests.core.shots import FakeTracker, finish, make_session, marker, start_markers, start_run
 

@@ -14,7 +14,7 @@ from tracking_sessions.core.lost_passes import lost_of, lost_passes, lost_words
 from tracking_sessions.core.model import SessionStatus
 from tracking_sessions.core.ranges import FrameRanges
 from tracking_sessions.core.session import TrackingSessionManager, export_session_report
-from tracking_sessions.core.storage import encode_document, read_document
+from tracking_sessions.core.storage.files import encode_document, read_document
 from tracking_sessions.tests.core.shots import FakeTracker, finish, make_session, start_markers, start_run
 
 

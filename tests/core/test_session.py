@@ -31,7 +31,7 @@ from tracking_sessions.core.session import (
     session_files,
 )
 from tracking_sessions.core.session_file import resolve
-from tracking_sessions.core.storage import encode_document, read_document
+from tracking_sessions.core.storage.files import encode_document, read_document
 from tracking_sessions.tests.core.faults import flip
 from tracking_sessions.tests.core.shots import (
     FakeTracker,
@@ -361,7 +361,7 @@ def test_a_clock_that_jumps_changes_nothing_that_is_recorded(tmp_path: Path, mon
 WITHOUT_YAML = """
 sys.modules["yaml"] = None
 from tracking_sessions.core.session import *
-from tracking_sessions.core.storage import yaml
+from tracking_sessions.core.storage.files import yaml
 assert yaml is None
 with create_session(sys.argv[1], "Täglich 日本", sys.argv[2]) as session:
     session.save_checkpoint(2, "track")

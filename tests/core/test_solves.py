@@ -14,7 +14,7 @@ from tracking_sessions.core.session import (
     merge_sessions,
 )
 from tracking_sessions.core.solves import best_solve
-from tracking_sessions.core.storage import read_document
+from tracking_sessions.core.storage.files import read_document
 from tracking_sessions.tests.core.shots import FakeTracker, finish, make_footage, make_session, start_markers, start_run
 
 

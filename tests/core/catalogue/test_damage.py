@@ -151,7 +151,7 @@ def test_a_locked_index_is_done_without(root: Path, monkeypatch: pytest.MonkeyPa
 READ_ONLY = """
 import os
 from tracking_sessions.core import catalogue
-from tracking_sessions.core.storage import *
+from tracking_sessions.core.storage.files import *
 catalogue.SETTLED = -1.0
 if os.geteuid() == 0:
     os.setuid(65534)

@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 
 from tracking_sessions.core.errors import LeaseHeld, LeaseLost, StorageFailed
-from tracking_sessions.core.lease import LEASE_TIME, Lease, Owner, Watch, live_owner, read_owner
 from tracking_sessions.core.session import TrackingSessionManager
+from tracking_sessions.core.storage.lease import LEASE_TIME, Lease, Owner, Watch, live_owner, read_owner
 from tracking_sessions.tests.core.shots import make_session, run_child, start_child, start_run
 
 CONTENDERS = 8
@@ -27,7 +27,7 @@ SINCE = "2026-01-02T03:04:05Z"
 CONTENDER = """
 import sys, time
 from pathlib import Path
-from tracking_sessions.core.lease import Lease
+from tracking_sessions.core.storage.lease import Lease
 from tracking_sessions.core.errors import TrackingSessionError
 held = None
 for line in sys.stdin:
@@ -110,7 +110,7 @@ def test_of_eight_processes_racing_for_a_stale_lease_one_becomes_the_owner(
 OWNER = """
 import sys, time
 from pathlib import Path
-from tracking_sessions.core.lease import Lease
+from tracking_sessions.core.storage.lease import Lease
 lease = Lease.take(Path(sys.argv[1]), "now")
 print(lease.generation, flush=True)
 for _ in sys.stdin:

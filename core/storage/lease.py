@@ -17,9 +17,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-from .errors import LeaseHeld, LeaseLost, StorageFailed
-from .journal import numbered
-from .storage import sync_folder, write_all
+from ..errors import LeaseHeld, LeaseLost, StorageFailed
+from .files import sync_folder, write_all
+from .folder import numbered
 
 LEASE_TIME = 60.0
 """Seconds for which the counter of an owner on another host must stand still before it counts as dead."""

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
 
-from .errors import SessionUnreadable, StorageFailed
+from ..errors import SessionUnreadable, StorageFailed
 
 try:
     import yaml

@@ -12,9 +12,9 @@ from struct import Struct
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..core.errors import ClipChanged
-from ..core.journal import MARKER_SIZE, Position
+from ..core.journal.chain import MARKER_SIZE, Position
+from ..core.journal.replay import frame_of, spread_rows
 from ..core.model import Pass, TrackData
-from ..core.replay import frame_of, spread_rows
 from ..core.run import Step
 from .clip import mark_position
 from .markers import merge_rows

@@ -12,7 +12,7 @@ import bpy
 
 from ..core.belonging import Origin, SoughtClip
 from ..core.errors import FootageUnusable, JournalDamaged, SessionUnreadable
-from ..core.journal import Position
+from ..core.journal.chain import Position
 from ..core.model import SESSION_ID, SessionState, TrackingSession
 from ..core.session import TrackingSessionManager, session_files, sessions_folder
 from ..core.session_file import checked_session

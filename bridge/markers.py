@@ -14,8 +14,8 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from ..core.errors import ClipChanged, ShotUnusable
-from ..core.journal import KEYED, MARKER_HEAD, MARKER_SIZE, MUTED
-from ..core.replay import split_rows
+from ..core.journal.chain import KEYED, MARKER_HEAD, MARKER_SIZE, MUTED
+from ..core.journal.replay import split_rows
 
 if TYPE_CHECKING:
     from bpy.types import MovieTrackingTrack

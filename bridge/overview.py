@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import bpy
 
-from ..core.contained import Lacking
 from ..core.errors import JournalDamaged, SessionUnreadable, TrackingSessionError, UsageError
-from ..core.journal import Position
-from ..core.lost_passes import lost_passes
+from ..core.journal.chain import Position
+from ..core.journal.lost_passes import lost_passes
+from ..core.journal.missing import Lacking
 from ..core.model import SessionState, SessionStatus
 from ..core.ranges import FrameRanges
 from ..core.session import TrackingSessionManager, load_session, sessions_folder

@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, NamedTuple
 import bpy
 
 from ..core.errors import ClipChanged
-from ..core.journal import JournalReader, Record, RecordType
+from ..core.journal.chain import JournalReader, Record, RecordType
+from ..core.journal.replay import Replay, encode_json, encode_markers, renumbered, split_rows
 from ..core.merging import tracks_record
 from ..core.model import TrackData, timestamp
 from ..core.reconcile import joined, never_recorded, new_in_clip, tracked_on
-from ..core.replay import Replay, encode_json, encode_markers, renumbered, split_rows
 from ..core.session import TrackingSessionManager
 from ..core.session_file import moment, resolve
 from .clip import mark_position

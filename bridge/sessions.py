@@ -15,9 +15,9 @@ from ..core.counting import timeline_start
 from ..core.deletion import batch_of, delete_files
 from ..core.errors import SessionUnreadable, ShotUnusable, TrackingSessionError
 from ..core.footage.files import Footage, find_footage
-from ..core.journal import Position
-from ..core.losses import Losses
-from ..core.lost_passes import lost_passes
+from ..core.journal.chain import Position
+from ..core.journal.losses import Losses
+from ..core.journal.lost_passes import lost_passes
 from ..core.model import Outcome, SessionState, SessionStatus
 from ..core.session import (
     TrackingSessionManager,

@@ -13,9 +13,9 @@ import bpy
 from ..core.counting import TIMELINE_END, Counting
 from ..core.errors import ClipChanged, NothingToTrack, PictureUnusable, ShotUnusable, UsageError
 from ..core.footage.seen import FootageCheck
+from ..core.journal.replay import Replay, is_muted, split_rows
 from ..core.model import Pass, TrackData
 from ..core.ranges import FrameRanges
-from ..core.replay import Replay, is_muted, split_rows
 from ..core.run import Run, note_damaged
 from ..core.session import TrackingSessionManager, create_session
 from . import reconcile

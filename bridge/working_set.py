@@ -20,9 +20,9 @@ from typing import TYPE_CHECKING, Any
 import bpy
 
 from ..core.errors import ClipChanged
-from ..core.journal import GUARDED, KEYED, MARKER, MARKER_HEAD, MARKER_SIZE, MUTED, Position
+from ..core.journal.chain import GUARDED, KEYED, MARKER, MARKER_HEAD, MARKER_SIZE, MUTED, Position
+from ..core.journal.replay import frame_of, is_muted
 from ..core.model import Pass, TrackData
-from ..core.replay import frame_of, is_muted
 from ..core.run import Step
 from .delivery import Delivery
 from .editor import ClipEditor

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from ..core.catalogue import Entry, Unreadable, catalogue
 from ..core.errors import LeaseHeld, TrackingSessionError, UsageError
-from ..core.lost_passes import lost_fields, lost_passes
+from ..core.journal.lost_passes import lost_fields, lost_passes
 from ..core.model import SESSION_ID, SessionStatus
 from ..core.session import SUFFIXES, TrackingSessionManager, load_session, session_files, sessions_folder
 from ..core.session_file import moment

@@ -13,8 +13,8 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, TextIO
 
 from ..core.errors import UNUSABLE, TrackingSessionError, UnfinishedSession
+from ..core.journal.lost_passes import LostPass, lost_of, lost_passes, lost_words
 from ..core.ledger_rows import ShotSpec
-from ..core.lost_passes import LostPass, lost_of, lost_passes, lost_words
 from ..core.model import Outcome
 from ..terminal import Signals, drive, quiet_blender, say, short
 from .arguments import FRAMES_COUNT, NotAllDone, add_json, add_session, command, described, find, latest, root_of

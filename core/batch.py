@@ -14,9 +14,9 @@ from typing import NamedTuple
 
 from .children import Child, wait
 from .errors import STOPPED, UNUSABLE, BatchRuns, JournalDamaged, LeaseHeld, SessionUnreadable
+from .journal.lost_passes import lost_of, lost_passes, lost_words
 from .ledger import BatchRow, BatchStatus, Ledger, ShotRow, ShotStatus, final_status
 from .ledger_places import note_ledger
-from .lost_passes import lost_of, lost_passes, lost_words
 from .manager import TrackingSessionManager
 from .model import SessionStatus, timestamp
 from .session import load_session, sessions_folder

@@ -14,8 +14,8 @@ from typing import Any
 from .catalogue import sessions_folder
 from .counting import Counting
 from .errors import JournalDamaged, SessionUnreadable
+from .journal.lost_passes import LostPass, lost_fields, lost_passes
 from .ledger import ShotRow, ShotStatus
-from .lost_passes import LostPass, lost_fields, lost_passes
 from .manager import TrackingSessionManager
 from .session_file import moment
 

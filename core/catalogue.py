@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from .errors import JournalDamaged, SessionUnreadable
-from .lost_passes import lost_fields, lost_passes
+from .journal.lost_passes import lost_fields, lost_passes
 from .manager import TrackingSessionManager
 from .model import SessionState, SessionStatus, TrackingSession
 from .session_file import checked_session, resolve

@@ -10,10 +10,10 @@ from html import escape
 from typing import Any
 
 from .counting import Counting
-from .lost_passes import lost_passes, lost_words
+from .journal.lost_passes import lost_passes, lost_words
+from .journal.replay import Replay, is_muted
 from .model import SessionStatus, TrackingSession, timestamp
 from .ranges import FrameRanges
-from .replay import Replay, is_muted
 
 _STYLE = """
 body { font: 15px/1.45 system-ui, sans-serif; color: #222; max-width: 60em; margin: 2em auto; padding: 0 1em }

@@ -8,11 +8,11 @@ from typing import NamedTuple, Protocol
 
 from .errors import PictureUnusable, TrackingSessionError
 from .footage.seen import FootageCheck
-from .journal import Position
+from .journal.chain import Position
+from .journal.replay import PICTURE_DAMAGED
 from .manager import TrackingSessionManager
 from .merging import tracks_record
 from .model import Outcome, Pass, TrackData
-from .replay import PICTURE_DAMAGED
 
 
 def note_damaged(session: TrackingSessionManager, error: PictureUnusable) -> None:

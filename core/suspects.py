@@ -13,11 +13,11 @@ from typing import Any
 from .errors import UNUSABLE, FootageUnusable, JournalDamaged, LeaseHeld, SessionUnreadable, StorageFailed, UsageError
 from .footage.files import Footage, find_footage
 from .footage.seen import check_whole, unreadable
-from .journal import KEYED, MARKER, MARKER_HEAD, MARKERS_HEAD, JournalReader, RecordType
+from .journal.chain import KEYED, MARKER, MARKER_HEAD, MARKERS_HEAD, JournalReader, RecordType
+from .journal.lost_passes import pass_range
+from .journal.replay import PICTURE_DAMAGED
 from .ledger_rows import ShotSpec
-from .lost_passes import pass_range
 from .manager import TrackingSessionManager
-from .replay import PICTURE_DAMAGED
 from .session_file import resolve
 
 READING_TIME = 60.0

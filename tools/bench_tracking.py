@@ -26,8 +26,9 @@ import bpy
 
 from tracking_sessions.bridge import editor, markers, reconcile, shot, working_set
 from tracking_sessions.bridge.clip import open_footage
-from tracking_sessions.core import journal, run, session
+from tracking_sessions.core import run, session
 from tracking_sessions.core.footage import files, seen
+from tracking_sessions.core.journal import chain
 from tracking_sessions.core.storage import lease
 from tracking_sessions.tests.footage import make_long
 from tracking_sessions.tools.bench_figures import Cost, Report, middle, ratio
@@ -62,7 +63,7 @@ def time_parts() -> None:
         (working_set.WorkingSet, "step"),
         (run.Run, "_deliver"),
         (working_set._Follower, "refresh"),
-        (journal.JournalWriter, "append"),
+        (chain.JournalWriter, "append"),
         (lease.Lease, "check"),
         (session.TrackingSessionManager, "record_frame"),
         (session.TrackingSessionManager, "write_file"),
@@ -94,8 +95,8 @@ class Clips:
                 where = [self.footage.truth(start.name, frame) for frame in range(1, min(tracked, LOOP) + 1)]
                 rows = [first]
                 for frame in range(2, tracked + 1):
-                    head = journal.MARKER.unpack(first)
-                    rows.append(journal.MARKER.pack(0, frame, 0, *where[(frame - 1) % LOOP], *head[5:]))
+                    head = chain.MARKER.unpack(first)
+                    rows.append(chain.MARKER.pack(0, frame, 0, *where[(frame - 1) % LOOP], *head[5:]))
                 markers.write_rows(track, b"".join(rows))
                 track.select = True
             self._filled[tracked] = clip
@@ -246,10 +247,10 @@ def record(clip: Any, clips: Clips, frames: int, root: Path) -> None:
         where = {
             number: [clips.footage.truth(name, frame) for frame in range(1, LOOP + 1)] for number, name in names.items()
         }
-        area = journal.MARKER.unpack(markers.read_rows(clip.tracking.tracks[0], 0))[5:]
+        area = chain.MARKER.unpack(markers.read_rows(clip.tracking.tracks[0], 0))[5:]
         for frame in range(2, frames + 1):
             rows = [
-                journal.MARKER.pack(number, frame, journal.GUARDED, *where[number][(frame - 1) % LOOP], *area)
+                chain.MARKER.pack(number, frame, chain.GUARDED, *where[number][(frame - 1) % LOOP], *area)
                 for number in names
             ]
             recorded.session.record_frame(run.plan.number, frame, len(rows), b"".join(rows))

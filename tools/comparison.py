@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tracking_sessions.core.journal import FRAME_HEAD, JournalReader, RecordType
-from tracking_sessions.core.replay import Replay
+from tracking_sessions.core.journal.chain import FRAME_HEAD, JournalReader, RecordType
+from tracking_sessions.core.journal.replay import Replay
 from tracking_sessions.core.session import load_session, session_files
 from tracking_sessions.tools.processes import TIME_LIMIT
 

@@ -125,7 +125,7 @@ def errors_in_pixels(session: Path, shot: Shot) -> list[list[float]]:
 
     Raises Difference if one was lost.
     """
-    from tracking_sessions.core.replay import is_muted, marker_position
+    from tracking_sessions.core.journal.replay import is_muted, marker_position
     from tracking_sessions.core.session import load_session
 
     replay = load_session(session).replay()

@@ -44,7 +44,7 @@ from tracking_sessions.tools.comparison import (
 from tracking_sessions.tools.processes import LOOK_EVERY, TIME_LIMIT, command, kill_when, run
 
 if TYPE_CHECKING:
-    from tracking_sessions.core.replay import Replay
+    from tracking_sessions.core.journal.replay import Replay
     from tracking_sessions.tests.footage import Shot
 
 PHASES = ("before its first frame", "while it tracked", "after its last frame")

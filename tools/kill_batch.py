@@ -176,7 +176,7 @@ def kill_child(process: subprocess.Popen[str], chance: random.Random, seen: dict
 
 def check_end(night: Night) -> tuple[int, int]:
     """Compare all good shots with runs that nobody kills. Raises Difference. Returns shots and markers."""
-    from tracking_sessions.core.journal import FRAME_HEAD, JournalReader, RecordType
+    from tracking_sessions.core.journal.chain import FRAME_HEAD, JournalReader, RecordType
     from tracking_sessions.core.ledger import Ledger, ShotStatus
 
     with Ledger(night.root, readonly=True) as ledger:

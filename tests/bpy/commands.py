@@ -14,8 +14,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from tracking_sessions.core.journal.replay import Replay
 from tracking_sessions.core.model import TrackingSession
-from tracking_sessions.core.replay import Replay
 from tracking_sessions.core.session import list_sessions, load_session
 from tracking_sessions.tests.pictures import link
 from tracking_sessions.tools.comparison import recorded_frames, session_file

@@ -10,8 +10,8 @@ import bpy
 import pytest
 
 from tracking_sessions.bridge.editor import ClipEditor
-from tracking_sessions.core.journal import MARKERS_HEAD, JournalReader, RecordType
-from tracking_sessions.core.replay import is_muted, split_rows
+from tracking_sessions.core.journal.chain import MARKERS_HEAD, JournalReader, RecordType
+from tracking_sessions.core.journal.replay import is_muted, split_rows
 from tracking_sessions.tests.bpy.tracking import (
     Markers,
     delete_track,

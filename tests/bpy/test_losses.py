@@ -11,7 +11,7 @@ import pytest
 from tracking_sessions import cli
 from tracking_sessions.bridge.editor import background_editor
 from tracking_sessions.bridge.shot import Shot
-from tracking_sessions.core.replay import is_muted
+from tracking_sessions.core.journal.replay import is_muted
 from tracking_sessions.core.session import load_session, session_files
 from tracking_sessions.tests.bpy.tracking import Clip, markers_of, new_clip, place, track_session
 from tracking_sessions.tests.footage import Shot as Footage

@@ -16,7 +16,7 @@ import tracking_sessions
 from tracking_sessions import registration
 from tracking_sessions.bridge import events, live, preferences, working_set
 from tracking_sessions.bridge.clip import default_root
-from tracking_sessions.core import journal
+from tracking_sessions.core.journal import chain
 from tracking_sessions.core.session import session_files
 from tracking_sessions.operators import recovery, sessions, status, track
 from tracking_sessions.panels import menu
@@ -246,8 +246,8 @@ def test_the_disk_is_waited_for_as_the_preferences_say(
     begin(editor, steps=2).finish()
     run = begin(editor, backwards=None, steps=1)
     flushed: list[int] = []
-    monkeypatch.setattr(journal.os, "fsync", flushed.append)
-    monkeypatch.setattr(journal.os, "fdatasync", flushed.append, raising=False)
+    monkeypatch.setattr(chain.os, "fsync", flushed.append)
+    monkeypatch.setattr(chain.os, "fdatasync", flushed.append, raising=False)
     run.run.session.record_frame(run.run.plan.number, 4, 0, b"")
     assert bool(flushed) == is_durable
     monkeypatch.undo()

@@ -21,7 +21,7 @@ from tracking_sessions.core import batch as module
 from tracking_sessions.core.batch import News, Supervisor, What
 from tracking_sessions.core.children import PARENT
 from tracking_sessions.core.errors import BatchRuns
-from tracking_sessions.core.journal import FRAME_HEAD, JournalReader, RecordType
+from tracking_sessions.core.journal.chain import FRAME_HEAD, JournalReader, RecordType
 from tracking_sessions.core.ledger import BatchRow, BatchStatus, Ledger, ShotRow, ShotSpec, ShotStatus, batch_folder
 from tracking_sessions.core.model import SessionStatus
 from tracking_sessions.core.session import load_session, sessions_folder

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tracking_sessions.core.errors import ClipChanged, FootageUnusable, Interrupted, StorageFailed
-from tracking_sessions.core.journal import Position
+from tracking_sessions.core.journal.chain import Position
 from tracking_sessions.core.model import Outcome, Pass
 from tracking_sessions.core.run import Run, Step
 from tracking_sessions.core.session import load_session

@@ -15,8 +15,8 @@ from tracking_sessions.core import session as public
 from tracking_sessions.core.deletion import delete_session
 from tracking_sessions.core.errors import JournalDamaged, LeaseHeld, SessionUnreadable, UsageError
 from tracking_sessions.core.footage.seen import load_details
+from tracking_sessions.core.journal.replay import RecordInvalid
 from tracking_sessions.core.model import Outcome, SessionState
-from tracking_sessions.core.replay import RecordInvalid
 from tracking_sessions.core.session import (
     SessionStatus,
     TrackingSessionManager,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tracking_sessions.core.replay import Replay
+from tracking_sessions.core.journal.replay import Replay
 from tracking_sessions.tests.bpy.commands import LONG, copied, end, replay_of, run, start, wait_for_frames
 from tracking_sessions.tests.footage import Shot, make_long, make_shot
 from tracking_sessions.tools.comparison import recorded_frames

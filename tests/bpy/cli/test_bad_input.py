@@ -16,7 +16,7 @@ import bpy
 import numpy as np
 import pytest
 
-from tracking_sessions.core.replay import Replay
+from tracking_sessions.core.journal.replay import Replay
 from tracking_sessions.core.session import load_session
 from tracking_sessions.tests.bpy.commands import (
     LIMIT,

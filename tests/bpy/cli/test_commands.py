@@ -12,7 +12,7 @@ from pathlib import Path
 import bpy
 import pytest
 
-from tracking_sessions.core.replay import Replay
+from tracking_sessions.core.journal.replay import Replay
 from tracking_sessions.core.session import load_session, session_files
 from tracking_sessions.tests.bpy.commands import LIMIT, LONG, end, replay_of, run, start, wait_for_frames
 from tracking_sessions.tests.footage import Shot

@@ -9,7 +9,7 @@ import bpy
 import pytest
 
 from tracking_sessions.bridge import live, overview
-from tracking_sessions.core.journal import MUTED
+from tracking_sessions.core.journal.chain import MUTED
 from tracking_sessions.core.merging import tracks_record
 from tracking_sessions.core.model import Outcome, Pass, TrackData
 from tracking_sessions.panels import sessions as panels

@@ -14,7 +14,7 @@ import pytest
 
 from tracking_sessions.bridge import overview, sessions
 from tracking_sessions.bridge.clip import marked_position, unmark
-from tracking_sessions.core.journal import Position
+from tracking_sessions.core.journal.chain import Position
 from tracking_sessions.core.model import SessionState
 from tracking_sessions.core.session import create_session, load_session
 from tracking_sessions.panels import sessions as panels

@@ -8,7 +8,7 @@ import struct
 from collections.abc import Iterable
 from typing import Any, cast
 
-from .journal import FRAME_HEAD, MARKER_HEAD, MARKER_SIZE, MARKERS_HEAD, MUTED
+from .chain import FRAME_HEAD, MARKER_HEAD, MARKER_SIZE, MARKERS_HEAD, MUTED
 from .replay import frame_number
 
 LOSSES_KEPT = 1000

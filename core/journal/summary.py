@@ -10,10 +10,10 @@ import struct
 from collections.abc import Iterable
 from typing import Any
 
-from .journal import FRAME_HEAD, Record, RecordType
+from ..model import Outcome, SessionState, SessionStatus
+from ..ranges import FrameRanges, parse_span
+from .chain import FRAME_HEAD, Record, RecordType
 from .losses import Losses
-from .model import Outcome, SessionState, SessionStatus
-from .ranges import FrameRanges, parse_span
 from .replay import FRAME_LIMIT, RecordInvalid, decode_json, frame_number, frame_set
 from .solves import best_solve
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from tracking_sessions.core.journal.solves import best_solve
 from tracking_sessions.core.session import (
     TrackingSessionManager,
     create_session,
@@ -13,7 +14,6 @@ from tracking_sessions.core.session import (
     load_session,
     merge_sessions,
 )
-from tracking_sessions.core.solves import best_solve
 from tracking_sessions.core.storage.files import read_document
 from tracking_sessions.tests.core.shots import FakeTracker, finish, make_footage, make_session, start_markers, start_run
 

@@ -7,9 +7,9 @@ import struct
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from .errors import JournalDamaged
-from .journal import FRAME_HEAD, JournalReader, Position, Record, RecordType
-from .ranges import FrameRanges
+from ..errors import JournalDamaged
+from ..ranges import FrameRanges
+from .chain import FRAME_HEAD, JournalReader, Position, Record, RecordType
 from .replay import RecordInvalid, decode_json, frame_number
 
 NOTHING = Position(0, 0)  # an empty journal

@@ -10,7 +10,7 @@ import pytest
 
 from tracking_sessions.core.catalogue import Entry, catalogue
 from tracking_sessions.core.counting import Counting
-from tracking_sessions.core.lost_passes import lost_of, lost_passes, lost_words
+from tracking_sessions.core.journal.lost_passes import lost_of, lost_passes, lost_words
 from tracking_sessions.core.model import SessionStatus
 from tracking_sessions.core.ranges import FrameRanges
 from tracking_sessions.core.session import TrackingSessionManager, export_session_report

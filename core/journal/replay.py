@@ -10,7 +10,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-from .journal import (
+from ..model import Outcome, Pass, TrackData, timestamp
+from ..ranges import FrameRanges
+from .chain import (
     FRAME_HEAD,
     GUARDED,
     KEYED,
@@ -23,8 +25,6 @@ from .journal import (
     Record,
     RecordType,
 )
-from .model import Outcome, Pass, TrackData, timestamp
-from .ranges import FrameRanges
 
 FRAME_LIMIT = 1 << 24  # clip frames beyond this are no frames
 PICTURE_DAMAGED = "picture_damaged"

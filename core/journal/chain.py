@@ -17,9 +17,9 @@ from enum import IntEnum
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
-from .errors import JournalDamaged, SessionUnreadable, StorageFailed
-from .storage.files import sync_folder, write_all
-from .storage.folder import numbered
+from ..errors import JournalDamaged, SessionUnreadable, StorageFailed
+from ..storage.files import sync_folder, write_all
+from ..storage.folder import numbered
 
 MAGIC = b"TSJOURNL"
 VERSION = 1

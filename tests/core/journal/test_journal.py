@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tracking_sessions.core.errors import JournalDamaged, SessionUnreadable, StorageFailed
-from tracking_sessions.core.journal import (
+from tracking_sessions.core.journal.chain import (
     GUARDED,
     HEADER_SIZE,
     RECORD_OVERHEAD,
@@ -19,7 +19,7 @@ from tracking_sessions.core.journal import (
     RecordType,
     journal_path,
 )
-from tracking_sessions.core.replay import encode_frame, encode_json, encode_markers
+from tracking_sessions.core.journal.replay import encode_frame, encode_json, encode_markers
 from tracking_sessions.tests.core.faults import flip
 from tracking_sessions.tests.core.shots import marker
 

@@ -7,9 +7,9 @@ import re
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from .counting import Counting
-from .model import Outcome
-from .ranges import FrameRanges
+from ..counting import Counting
+from ..model import Outcome
+from ..ranges import FrameRanges
 
 _RANGE = re.compile(r"(-?\d{1,9})-(-?\d{1,9})\Z", re.ASCII)
 

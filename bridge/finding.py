@@ -14,8 +14,8 @@ from ..core.belonging import Origin, SoughtClip
 from ..core.errors import FootageUnusable, JournalDamaged, SessionUnreadable
 from ..core.journal.chain import Position
 from ..core.model import SESSION_ID, SessionState, TrackingSession
+from ..core.recording.session_file import checked_session
 from ..core.session import TrackingSessionManager, session_files, sessions_folder
-from ..core.session_file import checked_session
 from ..core.storage.files import SUFFIXES, read_document
 from .clip import default_root, footage_of, homeless_roots, library_of, mark_root, marked_position, marked_root, roots
 

@@ -24,9 +24,9 @@ from ..core.errors import (
 )
 from ..core.footage.files import Footage, find_footage
 from ..core.model import SessionState, SessionStatus
+from ..core.recording.session_file import resolve
 from ..core.run import Run
 from ..core.session import TrackingSessionManager, load_session
-from ..core.session_file import resolve
 from ..core.storage.lease import LEASE_TIME
 from .clip import check_first, clip_size, counting_of, footage_of, library_of, marked_position, open_footage, plate_of
 from .colour import unknown_words

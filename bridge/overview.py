@@ -16,8 +16,8 @@ from ..core.journal.lost_passes import lost_passes
 from ..core.journal.missing import Lacking
 from ..core.model import SessionState, SessionStatus
 from ..core.ranges import FrameRanges
+from ..core.recording.session_file import moment
 from ..core.session import TrackingSessionManager, load_session, sessions_folder
-from ..core.session_file import moment
 from ..core.storage.lease import Watch
 from . import finding
 from .clip import default_root, marked_position, unmark

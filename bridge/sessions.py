@@ -19,13 +19,13 @@ from ..core.journal.chain import Position
 from ..core.journal.losses import Losses
 from ..core.journal.lost_passes import lost_passes
 from ..core.model import Outcome, SessionState, SessionStatus
+from ..core.recording.session_file import moment, resolve
 from ..core.session import (
     TrackingSessionManager,
     load_session,
     newest_session_files,
     sessions_folder,
 )
-from ..core.session_file import moment, resolve
 from . import live, overview
 from .clip import default_root, footage_of, library_of, mark_position, marked_position, open_footage
 

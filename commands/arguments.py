@@ -15,8 +15,8 @@ from ..core.catalogue import Entry, Unreadable, catalogue
 from ..core.errors import LeaseHeld, TrackingSessionError, UsageError
 from ..core.journal.lost_passes import lost_fields, lost_passes
 from ..core.model import SESSION_ID, SessionStatus
+from ..core.recording.session_file import moment
 from ..core.session import SUFFIXES, TrackingSessionManager, load_session, session_files, sessions_folder
-from ..core.session_file import moment
 from ..core.storage.lease import LEASE_TIME
 from ..terminal import can_ask, say, short
 

@@ -14,8 +14,8 @@ from ..core.catalogue import Unreadable, catalogue
 from ..core.errors import JournalDamaged, SessionUnreadable, UsageError
 from ..core.journal.replay import Replay, is_muted
 from ..core.model import Outcome, SessionState, SessionStatus
+from ..core.recording.session_file import resolve
 from ..core.session import TrackingSessionManager, export_session_report, merge_sessions
-from ..core.session_file import resolve
 from ..terminal import say, short
 from .arguments import (
     INTERRUPTED,

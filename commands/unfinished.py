@@ -12,8 +12,8 @@ from ..core.catalogue import Entry, Unreadable, catalogue
 from ..core.errors import FootageUnusable, LeaseHeld, TrackingSessionError, UsageError
 from ..core.footage.files import find_footage
 from ..core.ledger import ShotSpec
-from ..core.manager import TrackingSessionManager
 from ..core.model import SessionState, SessionStatus
+from ..core.recording.manager import TrackingSessionManager
 from ..terminal import ask, can_ask, say, short
 from .batch_view import shots_words
 

@@ -17,10 +17,10 @@ from .errors import STOPPED, UNUSABLE, BatchRuns, JournalDamaged, LeaseHeld, Ses
 from .journal.lost_passes import lost_of, lost_passes, lost_words
 from .ledger import BatchRow, BatchStatus, Ledger, ShotRow, ShotStatus, final_status
 from .ledger_places import note_ledger
-from .manager import TrackingSessionManager
 from .model import SessionStatus, timestamp
+from .recording.manager import TrackingSessionManager
+from .recording.session_file import resolve
 from .session import load_session, sessions_folder
-from .session_file import resolve
 from .storage.files import make_folder
 from .storage.lease import LEASE_TIME, Lease, live_owner
 from .suspects import READING_TIME, Suspects, is_unreadable

@@ -20,7 +20,7 @@ from .errors import LeaseHeld, LedgerBusy, LedgerUnreadable, StorageFailed
 from .ledger import BatchRow, Ledger, batch_folder
 from .ledger_places import NOTE, ledger_path, noted_ledger
 from .model import SESSION_ID
-from .session_file import moment
+from .recording.session_file import moment
 from .storage.lease import live_owner
 
 _PRINTED = re.compile(r"[1-9][0-9]*\.(log|events)\Z")

@@ -16,8 +16,8 @@ from .counting import Counting
 from .errors import JournalDamaged, SessionUnreadable
 from .journal.lost_passes import LostPass, lost_fields, lost_passes
 from .ledger import ShotRow, ShotStatus
-from .manager import TrackingSessionManager
-from .session_file import moment
+from .recording.manager import TrackingSessionManager
+from .recording.session_file import moment
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ from .footage.files import IMAGE_SUFFIXES, Footage
 from .footage.names import sequence_name
 from .footage.seen import describe
 from .model import SessionState, TrackingSession
-from .session_file import resolve
+from .recording.session_file import resolve
 
 
 class Place:

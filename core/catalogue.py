@@ -20,9 +20,9 @@ from typing import Any, NamedTuple
 
 from .errors import JournalDamaged, SessionUnreadable
 from .journal.lost_passes import lost_fields, lost_passes
-from .manager import TrackingSessionManager
 from .model import SessionState, SessionStatus, TrackingSession
-from .session_file import checked_session, resolve
+from .recording.manager import TrackingSessionManager
+from .recording.session_file import checked_session, resolve
 from .storage.files import SUFFIXES, read_document
 from .storage.folder import numbered
 from .storage.lease import live_owner, read_owner

@@ -16,9 +16,9 @@ from .catalogue import Entry, Unreadable, bytes_of, catalogue
 from .errors import JournalDamaged, LeaseHeld, LedgerUnreadable, SessionUnreadable, StorageFailed
 from .ledger import Ledger
 from .ledger_places import ledgers_of
-from .manager import TrackingSessionManager
 from .model import timestamp
-from .session_file import checked_session, moment
+from .recording.manager import TrackingSessionManager
+from .recording.session_file import checked_session, moment
 from .storage.files import read_document
 from .storage.lease import LEASE_TIME, Lease
 

@@ -47,7 +47,7 @@ from .ledger_rows import (
     stored_text,
 )
 from .model import SESSION_ID, timestamp
-from .session_file import relative
+from .recording.session_file import relative
 from .storage.files import make_folder
 
 __all__ = [

@@ -10,9 +10,9 @@ from .errors import PictureUnusable, TrackingSessionError
 from .footage.seen import FootageCheck
 from .journal.chain import Position
 from .journal.replay import PICTURE_DAMAGED
-from .manager import TrackingSessionManager
-from .merging import tracks_record
 from .model import Outcome, Pass, TrackData
+from .recording.manager import TrackingSessionManager
+from .recording.merge import tracks_record
 
 
 def note_damaged(session: TrackingSessionManager, error: PictureUnusable) -> None:

@@ -13,13 +13,12 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from . import merging, report
+from . import report
 from .catalogue import Entry, Unreadable, catalogue, session_names, sessions_folder
 from .deletion import Deleted, delete_old, find_old, needed_sessions
 from .errors import LedgerBusy, LedgerUnreadable, StorageFailed, UsageError
 from .footage.files import Footage, find_footage
 from .footage.seen import FootageDetails, describe, save_details
-from .manager import TrackingSessionManager
 from .model import (
     SESSION_ID,
     FootageMetadata,
@@ -28,7 +27,9 @@ from .model import (
     TrackingSession,
     timestamp,
 )
-from .session_file import moment, new_state, resolve
+from .recording import merge
+from .recording.manager import TrackingSessionManager
+from .recording.session_file import moment, new_state, resolve
 from .storage.files import SUFFIXES, document_suffix, encode_document, make_folder, replace_file
 
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
@@ -201,8 +202,8 @@ def merge_sessions(
         raise UsageError("Name the output with small letters, digits and hyphens only, 32 at most")
     footage = replace(first.footage, path=str(resolve(sources[0].path, first.footage.path)))
     state = new_state(output, session_id, f"{first.name} (merged)", timestamp(), footage)
-    parts = [merging.Part(one.session.id, one.replay(), one.scope, one.solves) for one in sources]
-    records = merging.merged_records(parts)
+    parts = [merge.Part(one.session.id, one.replay(), one.scope, one.solves) for one in sources]
+    records = merge.merged_records(parts)
     make_folder(output.with_suffix(""))
     replace_file(output, encode_document(state, output.suffix))
     if output.parent.name == "sessions":  # a session folder, from which the merged session may be resumed

@@ -17,8 +17,8 @@ from .journal.chain import KEYED, MARKER, MARKER_HEAD, MARKERS_HEAD, JournalRead
 from .journal.lost_passes import pass_range
 from .journal.replay import PICTURE_DAMAGED
 from .ledger_rows import ShotSpec
-from .manager import TrackingSessionManager
-from .session_file import resolve
+from .recording.manager import TrackingSessionManager
+from .recording.session_file import resolve
 
 READING_TIME = 60.0
 """Seconds after which a process that reads a picture is ended, and nothing is held against the picture."""

@@ -15,8 +15,8 @@ from tracking_sessions.bridge import live, overview
 from tracking_sessions.bridge.clip import marked_position
 from tracking_sessions.bridge.editor import ClipEditor
 from tracking_sessions.bridge.preferences import Preferences
-from tracking_sessions.core import manager
 from tracking_sessions.core.errors import ClipChanged
+from tracking_sessions.core.recording import manager
 from tracking_sessions.core.storage.files import read_document
 from tracking_sessions.tests.bpy.tracking import (
     Markers,

@@ -17,6 +17,7 @@ from tracking_sessions.core.errors import JournalDamaged, LeaseHeld, SessionUnre
 from tracking_sessions.core.footage.seen import load_details
 from tracking_sessions.core.journal.replay import RecordInvalid
 from tracking_sessions.core.model import Outcome, SessionState
+from tracking_sessions.core.recording.session_file import resolve
 from tracking_sessions.core.session import (
     SessionStatus,
     TrackingSessionManager,
@@ -30,7 +31,6 @@ from tracking_sessions.core.session import (
     resume_tracking,
     session_files,
 )
-from tracking_sessions.core.session_file import resolve
 from tracking_sessions.core.storage.files import encode_document, read_document
 from tracking_sessions.tests.core.faults import flip
 from tracking_sessions.tests.core.shots import (

@@ -10,8 +10,8 @@ import pytest
 
 from tracking_sessions.core.catalogue import INDEX_NAME, Entry, Unreadable, catalogue
 from tracking_sessions.core.model import SessionState
+from tracking_sessions.core.recording.session_file import resolve
 from tracking_sessions.core.session import TrackingSessionManager, create_session, load_session, session_files
-from tracking_sessions.core.session_file import resolve
 from tracking_sessions.tests.core.shots import finish, make_footage, start_run
 
 

@@ -65,7 +65,7 @@ os.kill(os.getpid(), signal.SIGKILL)
 
 
 def track_and_be_killed(path: Path, frames: int) -> None:
-    tests = Path(__file__).resolve().parent.parent
+    tests = Path(__file__).resolve().parents[2]
     command = [sys.executable, "-c", TRACKS_TO_ITS_DEATH, str(tests), str(path), str(frames)]
     assert subprocess.run(command, check=False, timeout=60).returncode == -signal.SIGKILL
 

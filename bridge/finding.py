@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 import bpy
 
-from ..core.belonging import Origin, SoughtClip
 from ..core.errors import FootageUnusable, JournalDamaged, SessionUnreadable
 from ..core.journal.chain import Position
+from ..core.library.matching import Origin, SoughtClip
 from ..core.model import SESSION_ID, SessionState, TrackingSession
 from ..core.recording.session_file import checked_session
 from ..core.session import TrackingSessionManager, session_files, sessions_folder

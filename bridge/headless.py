@@ -11,9 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 import bpy
 
-from ..core.belonging import Origin, SoughtClip
-from ..core.catalogue import Unreadable, catalogue
-from ..core.deletion import delete_session
 from ..core.errors import (
     JournalDamaged,
     LeaseHeld,
@@ -23,6 +20,9 @@ from ..core.errors import (
     UsageError,
 )
 from ..core.footage.files import Footage, find_footage
+from ..core.library.catalogue import Unreadable, catalogue
+from ..core.library.deletion import delete_session
+from ..core.library.matching import Origin, SoughtClip
 from ..core.model import SessionState, SessionStatus
 from ..core.recording.session_file import resolve
 from ..core.run import Run

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 
 import bpy
 
-from ..core.deletion import delete_session
 from ..core.errors import ShotUnusable, UsageError
+from ..core.library.deletion import delete_session
 from ..core.run import Run
 from . import overview, working_set
 from .clip import counting_of, plate_of

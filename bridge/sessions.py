@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import bpy
 
 from ..core.counting import timeline_start
-from ..core.deletion import batch_of, delete_files
 from ..core.errors import SessionUnreadable, ShotUnusable, TrackingSessionError
 from ..core.footage.files import Footage, find_footage
 from ..core.journal.chain import Position
 from ..core.journal.losses import Losses
 from ..core.journal.lost_passes import lost_passes
+from ..core.library.deletion import batch_of, delete_files
 from ..core.model import Outcome, SessionState, SessionStatus
 from ..core.recording.session_file import moment, resolve
 from ..core.session import (

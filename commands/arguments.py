@@ -11,9 +11,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
-from ..core.catalogue import Entry, Unreadable, catalogue
 from ..core.errors import LeaseHeld, TrackingSessionError, UsageError
 from ..core.journal.lost_passes import lost_fields, lost_passes
+from ..core.library.catalogue import Entry, Unreadable, catalogue
 from ..core.model import SESSION_ID, SessionStatus
 from ..core.recording.session_file import moment
 from ..core.session import SUFFIXES, TrackingSessionManager, load_session, session_files, sessions_folder

@@ -13,18 +13,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..core.batch_deletion import OldBatch, delete_batches, find_old_batches
-from ..core.catalogue import Entry, Unreadable, catalogue
-from ..core.deletion import (
-    Deleted,
-    Need,
-    batch_of,
-    bytes_freed,
-    delete_files,
-    delete_old,
-    find_old,
-    is_session,
-    needed_sessions,
-)
 from ..core.errors import (
     LeaseHeld,
     LedgerBusy,
@@ -35,6 +23,18 @@ from ..core.errors import (
     UsageError,
 )
 from ..core.ledger import ledger_path
+from ..core.library.catalogue import Entry, Unreadable, catalogue
+from ..core.library.deletion import (
+    Deleted,
+    Need,
+    batch_of,
+    bytes_freed,
+    delete_files,
+    delete_old,
+    find_old,
+    is_session,
+    needed_sessions,
+)
 from ..core.model import SessionState, SessionStatus, TrackingSession
 from ..core.session import TrackingSessionManager
 from ..core.storage.lease import live_owner

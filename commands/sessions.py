@@ -10,9 +10,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ..core.catalogue import Unreadable, catalogue
 from ..core.errors import JournalDamaged, SessionUnreadable, UsageError
 from ..core.journal.replay import Replay, is_muted
+from ..core.library.catalogue import Unreadable, catalogue
 from ..core.model import Outcome, SessionState, SessionStatus
 from ..core.recording.session_file import resolve
 from ..core.session import TrackingSessionManager, export_session_report, merge_sessions

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from ..core.belonging import Origin, SoughtClip, SoughtClips
-from ..core.catalogue import Entry, Unreadable, catalogue
 from ..core.errors import FootageUnusable, LeaseHeld, TrackingSessionError, UsageError
 from ..core.footage.files import find_footage
 from ..core.ledger import ShotSpec
+from ..core.library.catalogue import Entry, Unreadable, catalogue
+from ..core.library.matching import Origin, SoughtClip, SoughtClips
 from ..core.model import SessionState, SessionStatus
 from ..core.recording.manager import TrackingSessionManager
 from ..terminal import ask, can_ask, say, short

@@ -15,10 +15,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
-from .deletion import Deleted, is_folder, owned
 from .errors import LeaseHeld, LedgerBusy, LedgerUnreadable, StorageFailed
 from .ledger import BatchRow, Ledger, batch_folder
 from .ledger_places import NOTE, ledger_path, noted_ledger
+from .library.deletion import Deleted, is_folder, owned
 from .model import SESSION_ID
 from .recording.session_file import moment
 from .storage.lease import live_owner

@@ -14,11 +14,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from . import report
-from .catalogue import Entry, Unreadable, catalogue, session_names, sessions_folder
-from .deletion import Deleted, delete_old, find_old, needed_sessions
 from .errors import LedgerBusy, LedgerUnreadable, StorageFailed, UsageError
 from .footage.files import Footage, find_footage
 from .footage.seen import FootageDetails, describe, save_details
+from .library.catalogue import Entry, Unreadable, catalogue, session_names, sessions_folder
+from .library.deletion import Deleted, delete_old, find_old, needed_sessions
 from .model import (
     SESSION_ID,
     FootageMetadata,

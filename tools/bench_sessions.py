@@ -8,8 +8,8 @@ import subprocess
 import time
 from pathlib import Path
 
-from tracking_sessions.core.catalogue import SETTLED, session_names, sessions_folder
 from tracking_sessions.core.journal.chain import HEADER, HEADER_SIZE, Header
+from tracking_sessions.core.library.catalogue import SETTLED, session_names, sessions_folder
 from tracking_sessions.core.session import create_session
 from tracking_sessions.tests.core.shots import finish, make_footage, start_run
 from tracking_sessions.tools.bench_figures import Report

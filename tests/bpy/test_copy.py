@@ -10,7 +10,7 @@ import pytest
 
 from tracking_sessions.bridge import overview
 from tracking_sessions.bridge.preferences import Preferences
-from tracking_sessions.core.deletion import delete_session
+from tracking_sessions.core.library.deletion import delete_session
 from tracking_sessions.operators import track
 from tracking_sessions.tests.bpy.driven import Driven
 from tracking_sessions.tests.bpy.tracking import delete_track, markers_of

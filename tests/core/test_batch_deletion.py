@@ -14,9 +14,9 @@ import pytest
 
 from tracking_sessions.core import ledger_file
 from tracking_sessions.core.batch_deletion import OldBatch, delete_batches, find_old_batches
-from tracking_sessions.core.deletion import Deleted
 from tracking_sessions.core.errors import LedgerUnreadable, UsageError
 from tracking_sessions.core.ledger import BatchStatus, Ledger, batch_folder, ledger_path
+from tracking_sessions.core.library.deletion import Deleted
 from tracking_sessions.core.model import timestamp
 from tracking_sessions.core.storage.lease import Lease
 from tracking_sessions.tests.core.claims import make_batch, posix

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from tracking_sessions.core.batch import Supervisor
-from tracking_sessions.core.deletion import needed_sessions
 from tracking_sessions.core.ledger import BatchStatus, Ledger, ShotSpec, batch_folder, ledger_path
+from tracking_sessions.core.library.deletion import needed_sessions
 from tracking_sessions.core.session import cleanup_old_sessions
 from tracking_sessions.tests.core.claims import make_batch
 from tracking_sessions.tests.core.commands import Commands, make

@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 
 from tracking_sessions.core import session as public
-from tracking_sessions.core.deletion import delete_session
 from tracking_sessions.core.errors import JournalDamaged, LeaseHeld, SessionUnreadable, UsageError
 from tracking_sessions.core.footage.seen import load_details
 from tracking_sessions.core.journal.replay import RecordInvalid
+from tracking_sessions.core.library.deletion import delete_session
 from tracking_sessions.core.model import Outcome, SessionState
 from tracking_sessions.core.recording.session_file import resolve
 from tracking_sessions.core.session import (

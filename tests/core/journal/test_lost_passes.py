@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from tracking_sessions.core.catalogue import Entry, catalogue
 from tracking_sessions.core.counting import Counting
 from tracking_sessions.core.journal.lost_passes import lost_of, lost_passes, lost_words
+from tracking_sessions.core.library.catalogue import Entry, catalogue
 from tracking_sessions.core.model import SessionStatus
 from tracking_sessions.core.ranges import FrameRanges
 from tracking_sessions.core.session import TrackingSessionManager, export_session_report

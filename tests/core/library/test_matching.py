@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from tracking_sessions.core import belonging
-from tracking_sessions.core.belonging import Origin, SoughtClip, SoughtClips
-from tracking_sessions.core.catalogue import Entry, catalogue
 from tracking_sessions.core.footage.files import find_footage
 from tracking_sessions.core.footage.seen import describe
+from tracking_sessions.core.library import matching
+from tracking_sessions.core.library.catalogue import Entry, catalogue
+from tracking_sessions.core.library.matching import Origin, SoughtClip, SoughtClips
 from tracking_sessions.core.model import SessionState
 from tracking_sessions.core.session import TrackingSessionManager, create_session, load_session
 from tracking_sessions.tests.core.grey import grey_png
@@ -150,7 +150,7 @@ def test_footage_that_is_mounted_twice(plate: Path, root: Path, tmp_path: Path) 
     """In a namespace of its own, where the system lets anybody make one."""
     make = f"mkdir {tmp_path}/mounted && mount --bind {plate} {tmp_path}/mounted"
     code = (
-        "import sys; from pathlib import Path; from tracking_sessions.tests.core.test_belonging import has, of\n"
+        "import sys; from pathlib import Path; from tracking_sessions.tests.core.library.test_matching import has, of\n"
         "from tracking_sessions.core.session import load_session\n"
         "print(has(of(Path(sys.argv[1])), load_session(sys.argv[2])))"
     )
@@ -203,10 +203,10 @@ def test_footage_is_read_only_where_nothing_is_at_the_path_of_a_session(
     plate: Path, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     read: list[Path] = []
-    monkeypatch.setattr(belonging, "describe", lambda footage: read.append(footage.first) or describe(footage))
+    monkeypatch.setattr(matching, "describe", lambda footage: read.append(footage.first) or describe(footage))
     others = make_footage(tmp_path / "others")
     there = [origin(create_session(path, "", root)) for path in (plate, others)]
-    gone = replace(there[1], footage=belonging.Place(tmp_path / "gone.png"), fingerprint="0" * 32)
+    gone = replace(there[1], footage=matching.Place(tmp_path / "gone.png"), fingerprint="0" * 32)
     clips = [of(plate), of(make_footage(tmp_path / "third"))]
     many = SoughtClips(clips)
     assert [many.of(one) for one in there] == [clips[0], None] and not read
@@ -225,7 +225,7 @@ def test_footage_that_cannot_be_read_is_not_known_by_its_content(plate: Path, ro
 
 def test_a_path_that_is_none_is_gone(plate: Path, root: Path) -> None:
     for path in ("plate\0_0001.png", "p" * 5000 + "_1.png", "\udcff_1.png"):
-        nonsense = replace(origin(create_session(plate, "", root)), footage=belonging.Place(plate / path))
+        nonsense = replace(origin(create_session(plate, "", root)), footage=matching.Place(plate / path))
         assert of(plate).has(nonsense)  # by its content
         for sought in (of(plate), replace(of(plate), by_content=False)):
             assert not sought.has(replace(nonsense, fingerprint=""))
@@ -233,8 +233,8 @@ def test_a_path_that_is_none_is_gone(plate: Path, root: Path) -> None:
 
 def test_what_is_gone_is_the_same_only_under_the_same_path(tmp_path: Path) -> None:
     for name in ("plate_0001.png", "plate.mov"):
-        here, elsewhere = (belonging.Place(tmp_path / folder / name) for folder in ("here", "elsewhere"))
-        assert here.is_same(belonging.Place(here.path)) and not here.is_same(elsewhere)
+        here, elsewhere = (matching.Place(tmp_path / folder / name) for folder in ("here", "elsewhere"))
+        assert here.is_same(matching.Place(here.path)) and not here.is_same(elsewhere)
 
 
 # .blend files

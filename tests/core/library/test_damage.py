@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from tracking_sessions.core import catalogue as module
-from tracking_sessions.core.catalogue import INDEX_NAME, catalogue
+from tracking_sessions.core.library import catalogue as module
+from tracking_sessions.core.library.catalogue import INDEX_NAME, catalogue
 from tracking_sessions.core.session import TrackingSessionManager, load_session, session_files
-from tracking_sessions.tests.core.catalogue.listing import grow_journal_alone, index, make_sessions, reads
+from tracking_sessions.tests.core.library.listing import grow_journal_alone, index, make_sessions, reads
 from tracking_sessions.tests.core.shots import start_child
 
 

@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from tracking_sessions.core import catalogue as module
-from tracking_sessions.tests.core.catalogue.listing import CountedManager, make_sessions
+from tracking_sessions.core.library import catalogue as module
+from tracking_sessions.tests.core.library.listing import CountedManager, make_sessions
 
 
 @pytest.fixture(autouse=True)

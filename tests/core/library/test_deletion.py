@@ -13,9 +13,11 @@ from pathlib import Path
 import pytest
 
 from tracking_sessions.commands import arguments
-from tracking_sessions.core import deletion
-from tracking_sessions.core.catalogue import Entry, catalogue
-from tracking_sessions.core.deletion import (
+from tracking_sessions.core.errors import LeaseHeld, LedgerUnreadable, StorageFailed
+from tracking_sessions.core.ledger import BatchStatus, ledger_path
+from tracking_sessions.core.library import deletion
+from tracking_sessions.core.library.catalogue import Entry, catalogue
+from tracking_sessions.core.library.deletion import (
     Deleted,
     batch_of,
     bytes_freed,
@@ -25,8 +27,6 @@ from tracking_sessions.core.deletion import (
     find_old,
     is_session,
 )
-from tracking_sessions.core.errors import LeaseHeld, LedgerUnreadable, StorageFailed
-from tracking_sessions.core.ledger import BatchStatus, ledger_path
 from tracking_sessions.core.session import (
     TrackingSessionManager,
     cleanup_old_sessions,

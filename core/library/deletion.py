@@ -12,15 +12,15 @@ from datetime import datetime
 from pathlib import Path
 from typing import Generic, NamedTuple, TypeVar
 
+from ..errors import JournalDamaged, LeaseHeld, LedgerUnreadable, SessionUnreadable, StorageFailed
+from ..ledger import Ledger
+from ..ledger_places import ledgers_of
+from ..model import timestamp
+from ..recording.manager import TrackingSessionManager
+from ..recording.session_file import checked_session, moment
+from ..storage.files import read_document
+from ..storage.lease import LEASE_TIME, Lease
 from .catalogue import Entry, Unreadable, bytes_of, catalogue
-from .errors import JournalDamaged, LeaseHeld, LedgerUnreadable, SessionUnreadable, StorageFailed
-from .ledger import Ledger
-from .ledger_places import ledgers_of
-from .model import timestamp
-from .recording.manager import TrackingSessionManager
-from .recording.session_file import checked_session, moment
-from .storage.files import read_document
-from .storage.lease import LEASE_TIME, Lease
 
 _T = TypeVar("_T")
 _WRITTEN = re.compile(r"(lease|journal)\.[1-9][0-9]*\Z")

@@ -18,14 +18,14 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from .errors import JournalDamaged, SessionUnreadable
-from .journal.lost_passes import lost_fields, lost_passes
-from .model import SessionState, SessionStatus, TrackingSession
-from .recording.manager import TrackingSessionManager
-from .recording.session_file import checked_session, resolve
-from .storage.files import SUFFIXES, read_document
-from .storage.folder import numbered
-from .storage.lease import live_owner, read_owner
+from ..errors import JournalDamaged, SessionUnreadable
+from ..journal.lost_passes import lost_fields, lost_passes
+from ..model import SessionState, SessionStatus, TrackingSession
+from ..recording.manager import TrackingSessionManager
+from ..recording.session_file import checked_session, resolve
+from ..storage.files import SUFFIXES, read_document
+from ..storage.folder import numbered
+from ..storage.lease import live_owner, read_owner
 
 INDEX_NAME = "index.db"
 APPLICATION_ID = 0x5453494E  # tells the file from any other database

@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from tracking_sessions.core.catalogue import INDEX_NAME
+from tracking_sessions.core.library.catalogue import INDEX_NAME
 from tracking_sessions.core.session import create_session
-from tracking_sessions.tests.core.catalogue.listing import index, reads
+from tracking_sessions.tests.core.library.listing import index, reads
 from tracking_sessions.tests.core.shots import start_child
 
 LISTER = """

@@ -19,13 +19,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from ..errors import FootageUnusable
+from ..footage.files import IMAGE_SUFFIXES, Footage
+from ..footage.names import sequence_name
+from ..footage.seen import describe
+from ..model import SessionState, TrackingSession
+from ..recording.session_file import resolve
 from .catalogue import Entry
-from .errors import FootageUnusable
-from .footage.files import IMAGE_SUFFIXES, Footage
-from .footage.names import sequence_name
-from .footage.seen import describe
-from .model import SessionState, TrackingSession
-from .recording.session_file import resolve
 
 
 class Place:

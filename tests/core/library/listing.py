@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tracking_sessions.core.catalogue import INDEX_NAME, Entry, Unreadable, catalogue
+from tracking_sessions.core.library.catalogue import INDEX_NAME, Entry, Unreadable, catalogue
 from tracking_sessions.core.model import SessionState
 from tracking_sessions.core.recording.session_file import resolve
 from tracking_sessions.core.session import TrackingSessionManager, create_session, load_session, session_files

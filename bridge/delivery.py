@@ -15,7 +15,7 @@ from ..core.errors import ClipChanged
 from ..core.journal.chain import MARKER_SIZE, Position
 from ..core.journal.replay import frame_of, spread_rows
 from ..core.model import Pass, TrackData
-from ..core.run import Step
+from ..core.tracking.run import Step
 from .clip import mark_position
 from .markers import merge_rows
 

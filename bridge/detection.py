@@ -14,7 +14,7 @@ from mathutils import Vector
 
 from ..core.counting import Counting
 from ..core.errors import ClipChanged, FootageUnusable, NothingToTrack
-from ..core.spread import Candidate, Layout
+from ..core.tracking.features import Candidate, Layout
 from .clearer_copy import clearer_copy
 from .clip import clip_size, footage_of
 from .editor import ClipEditor

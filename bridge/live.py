@@ -11,7 +11,7 @@ import bpy
 
 from ..core.errors import ShotUnusable, UsageError
 from ..core.library.deletion import delete_session
-from ..core.run import Run
+from ..core.tracking.run import Run
 from . import overview, working_set
 from .clip import counting_of, plate_of
 from .editor import ClipEditor

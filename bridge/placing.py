@@ -10,7 +10,7 @@ import bpy
 
 from ..core.counting import Counting
 from ..core.errors import NothingToTrack, TrackingSessionError, TracksFileInvalid, UsageError
-from ..core.tracks_file import StartPosition, read_tracks_file
+from ..core.tracking.start_positions import StartPosition, read_tracks_file
 from .clip import clip_size, counting_of
 from .detection import place_features
 from .editor import ClipEditor

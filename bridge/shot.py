@@ -16,8 +16,8 @@ from ..core.footage.seen import FootageCheck
 from ..core.journal.replay import Replay, is_muted, split_rows
 from ..core.model import Pass, TrackData
 from ..core.ranges import FrameRanges
-from ..core.run import Run, note_damaged
 from ..core.session import TrackingSessionManager, create_session
+from ..core.tracking.run import Run, note_damaged
 from . import reconcile
 from .clip import Plate, check_first, check_readable, counting_of, footage_of, marked_position, metadata_of, plate_of
 from .colour import changed_words

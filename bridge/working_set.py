@@ -23,7 +23,7 @@ from ..core.errors import ClipChanged
 from ..core.journal.chain import GUARDED, KEYED, MARKER, MARKER_HEAD, MARKER_SIZE, MUTED, Position
 from ..core.journal.replay import frame_of, is_muted
 from ..core.model import Pass, TrackData
-from ..core.run import Step
+from ..core.tracking.run import Step
 from .delivery import Delivery
 from .editor import ClipEditor
 from .markers import SETTINGS, mask_name, merge_rows, read_rows, write_rows

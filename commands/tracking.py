@@ -23,7 +23,7 @@ from .unfinished import decide
 if TYPE_CHECKING:
     from ..bridge.headless import Result
     from ..bridge.shot import Shot
-    from ..core.run import Run
+    from ..core.tracking.run import Run
 
 
 def add_commands(commands: Any) -> None:

@@ -26,10 +26,11 @@ import bpy
 
 from tracking_sessions.bridge import editor, markers, reconcile, shot, working_set
 from tracking_sessions.bridge.clip import open_footage
-from tracking_sessions.core import run, session
+from tracking_sessions.core import session
 from tracking_sessions.core.footage import files, seen
 from tracking_sessions.core.journal import chain
 from tracking_sessions.core.storage import lease
+from tracking_sessions.core.tracking import run
 from tracking_sessions.tests.footage import make_long
 from tracking_sessions.tools.bench_figures import Cost, Report, middle, ratio
 

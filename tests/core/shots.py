@@ -15,8 +15,8 @@ from tracking_sessions.core.journal.chain import GUARDED, KEYED, MARKER, MUTED, 
 from tracking_sessions.core.journal.replay import Replay, encode_markers, is_muted, spread_rows
 from tracking_sessions.core.model import Outcome, Pass, SessionStatus, TrackData
 from tracking_sessions.core.recording.merge import tracks_record
-from tracking_sessions.core.run import Run, Step
 from tracking_sessions.core.session import TrackingSessionManager, create_session
+from tracking_sessions.core.tracking.run import Run, Step
 from tracking_sessions.tests.core.grey import grey_png
 
 TESTS = Path(__file__).resolve().parent.parent

@@ -16,7 +16,7 @@ import pytest
 from tracking_sessions import cli
 from tracking_sessions.bridge.clip import open_footage, plate_of
 from tracking_sessions.core.footage.files import find_footage
-from tracking_sessions.core.run import Run
+from tracking_sessions.core.tracking.run import Run
 from tracking_sessions.tests import plates
 from tracking_sessions.tests.bpy.commands import LONG, end, replay_of, run, start, wait_for_frames
 from tracking_sessions.tests.core.grey import grey_png

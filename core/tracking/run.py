@@ -6,13 +6,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
 
-from .errors import PictureUnusable, TrackingSessionError
-from .footage.seen import FootageCheck
-from .journal.chain import Position
-from .journal.replay import PICTURE_DAMAGED
-from .model import Outcome, Pass, TrackData
-from .recording.manager import TrackingSessionManager
-from .recording.merge import tracks_record
+from ..errors import PictureUnusable, TrackingSessionError
+from ..footage.seen import FootageCheck
+from ..journal.chain import Position
+from ..journal.replay import PICTURE_DAMAGED
+from ..model import Outcome, Pass, TrackData
+from ..recording.manager import TrackingSessionManager
+from ..recording.merge import tracks_record
 
 
 def note_damaged(session: TrackingSessionManager, error: PictureUnusable) -> None:

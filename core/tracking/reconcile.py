@@ -9,8 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from .journal.chain import FRAME_HEAD, GUARDED, KEYED, MARKER_HEAD, MARKER_SIZE, MARKERS_HEAD, MUTED, Record, RecordType
-from .journal.replay import is_muted
+from ..journal.chain import (
+    FRAME_HEAD,
+    GUARDED,
+    KEYED,
+    MARKER_HEAD,
+    MARKER_SIZE,
+    MARKERS_HEAD,
+    MUTED,
+    Record,
+    RecordType,
+)
+from ..journal.replay import is_muted
 
 Rows = Mapping[int, bytes]
 

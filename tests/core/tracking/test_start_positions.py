@@ -9,7 +9,7 @@ import pytest
 
 from tracking_sessions.core.counting import Counting
 from tracking_sessions.core.errors import TracksFileInvalid
-from tracking_sessions.core.tracks_file import StartPosition, read_tracks_file
+from tracking_sessions.core.tracking.start_positions import StartPosition, read_tracks_file
 
 SETTINGS = ("pattern_match", "motion_model")
 

@@ -8,7 +8,7 @@ from itertools import combinations
 
 import pytest
 
-from tracking_sessions.core.spread import WANTED, Candidate, Layout
+from tracking_sessions.core.tracking.features import WANTED, Candidate, Layout
 
 HD = Layout.of(1920, 1080, 21)
 

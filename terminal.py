@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import TYPE_CHECKING, TextIO
 
-from .core.children import parent_is_gone
+from .core.batch.child import parent_is_gone
 from .core.errors import Interrupted
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from ..core.batch.suspects import READING_TIME, is_unreadable
 from ..core.errors import UNUSABLE
-from ..core.suspects import READING_TIME, is_unreadable
 
 # Read as a clip reads it: an image of Blender's has no pixels where an EXR has several layers or parts. The operator
 # raises if there is no picture, and finds nothing above the threshold.

@@ -8,9 +8,9 @@ import json
 import platform
 from typing import Any
 
-from ..core.batch_deletion import delete_batch, described
+from ..core.batch.deletion import delete_batch, described
+from ..core.batch.ledger import BatchRow, Ledger
 from ..core.errors import BatchRuns, TrackingSessionError
-from ..core.ledger import BatchRow, Ledger
 from ..core.storage.lease import live_owner
 from ..terminal import say, short
 from .arguments import add_db, add_force, add_json, add_root, agreed, command, patiently, root_of, size_words

@@ -14,12 +14,12 @@ from functools import partial
 from pathlib import Path
 
 from ..bridge.reading import reading_command
-from ..core.batch import CRASHES, Supervisor
-from ..core.batch_view import BatchView
+from ..core.batch.ledger import BatchRow, BatchStatus, Ledger, ShotRow, ShotSpec, ShotStatus
+from ..core.batch.manifest import read_shots
+from ..core.batch.progress import BatchView
+from ..core.batch.supervisor import CRASHES, Supervisor
 from ..core.errors import FAILED, STOPPED, TrackingSessionError, UsageError
 from ..core.footage.names import is_foreign
-from ..core.ledger import BatchRow, BatchStatus, Ledger, ShotRow, ShotSpec, ShotStatus
-from ..core.manifest import read_shots
 from ..terminal import Signals, say, short
 from .arguments import NotAllDone, root_of
 from .batch_view import Show, described_batch, owner_of, shots_words, summary

@@ -8,10 +8,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from ..core.batch import News, What
-from ..core.batch_view import BatchView, described_shot
+from ..core.batch.ledger import BatchRow, BatchStatus, Ledger, ShotRow, ShotStatus
+from ..core.batch.progress import BatchView, described_shot
+from ..core.batch.supervisor import News, What
 from ..core.errors import StorageFailed
-from ..core.ledger import BatchRow, BatchStatus, Ledger, ShotRow, ShotStatus
 from ..core.storage.lease import live_owner
 from ..terminal import Screen, columns_of, duration, fit, has_screen, say, short
 from .arguments import INTERRUPTED

@@ -9,9 +9,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-from ..core.batch import CRASHES
-from ..core.batch_view import BatchView
-from ..core.ledger import BatchRow, BatchStatus, Ledger, ShotStatus
+from ..core.batch.ledger import BatchRow, BatchStatus, Ledger, ShotStatus
+from ..core.batch.progress import BatchView
+from ..core.batch.supervisor import CRASHES
 from ..terminal import Signals, say, short
 from . import batch_cleaning, batch_run
 from .arguments import (

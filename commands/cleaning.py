@@ -12,7 +12,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ..core.batch_deletion import OldBatch, delete_batches, find_old_batches
+from ..core.batch.deletion import OldBatch, delete_batches, find_old_batches
+from ..core.batch.ledger import ledger_path
 from ..core.errors import (
     LeaseHeld,
     LedgerBusy,
@@ -22,7 +23,6 @@ from ..core.errors import (
     TrackingSessionError,
     UsageError,
 )
-from ..core.ledger import ledger_path
 from ..core.library.catalogue import Entry, Unreadable, catalogue
 from ..core.library.deletion import (
     Deleted,

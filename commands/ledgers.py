@@ -8,8 +8,8 @@ import os
 import shlex
 from pathlib import Path
 
+from ..core.batch.ledger import BatchRow, Ledger
 from ..core.errors import UsageError
-from ..core.ledger import BatchRow, Ledger
 from .arguments import root_of
 
 

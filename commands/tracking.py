@@ -12,9 +12,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, TextIO
 
+from ..core.batch.ledger_rows import ShotSpec
 from ..core.errors import UNUSABLE, TrackingSessionError, UnfinishedSession
 from ..core.journal.lost_passes import LostPass, lost_of, lost_passes, lost_words
-from ..core.ledger_rows import ShotSpec
 from ..core.model import Outcome
 from ..terminal import Signals, drive, quiet_blender, say, short
 from .arguments import FRAMES_COUNT, NotAllDone, add_json, add_session, command, described, find, latest, root_of

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from ..core.batch.ledger import ShotSpec
 from ..core.errors import FootageUnusable, LeaseHeld, TrackingSessionError, UsageError
 from ..core.footage.files import find_footage
-from ..core.ledger import ShotSpec
 from ..core.library.catalogue import Entry, Unreadable, catalogue
 from ..core.library.matching import Origin, SoughtClip, SoughtClips
 from ..core.model import SessionState, SessionStatus

@@ -7,13 +7,13 @@ import sys
 import time
 from pathlib import Path
 
-from tracking_sessions.core.batch import Supervisor
-from tracking_sessions.core.children import Child
-from tracking_sessions.core.ledger import BatchStatus, Ledger, ShotSpec
+from tracking_sessions.core.batch.child import Child
+from tracking_sessions.core.batch.ledger import BatchStatus, Ledger, ShotSpec
+from tracking_sessions.core.batch.supervisor import Supervisor
 from tracking_sessions.tests.core.shots import make_footage
 from tracking_sessions.tools.bench_figures import Report
 
-CHILD = Path(__file__).resolve().parent.parent / "tests" / "core" / "batch_child.py"
+CHILD = Path(__file__).resolve().parent.parent / "tests" / "core" / "batch" / "shot_child.py"
 FRAMES = 3
 
 

@@ -118,7 +118,7 @@ class Night:
 
     def check_ledger(self) -> None:
         """The ledger is sound, and what it calls completed is. Raises Difference."""
-        from tracking_sessions.core.ledger import Ledger, ShotStatus
+        from tracking_sessions.core.batch.ledger import Ledger, ShotStatus
         from tracking_sessions.core.model import SessionStatus
 
         with Ledger(self.root, readonly=True) as ledger:
@@ -176,8 +176,8 @@ def kill_child(process: subprocess.Popen[str], chance: random.Random, seen: dict
 
 def check_end(night: Night) -> tuple[int, int]:
     """Compare all good shots with runs that nobody kills. Raises Difference. Returns shots and markers."""
+    from tracking_sessions.core.batch.ledger import Ledger, ShotStatus
     from tracking_sessions.core.journal.chain import FRAME_HEAD, JournalReader, RecordType
-    from tracking_sessions.core.ledger import Ledger, ShotStatus
 
     with Ledger(night.root, readonly=True) as ledger:
         (batch,) = ledger.batches()

@@ -12,9 +12,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Generic, NamedTuple, TypeVar
 
+from ..batch.ledger import Ledger
+from ..batch.ledger_places import ledgers_of
 from ..errors import JournalDamaged, LeaseHeld, LedgerUnreadable, SessionUnreadable, StorageFailed
-from ..ledger import Ledger
-from ..ledger_places import ledgers_of
 from ..model import timestamp
 from ..recording.manager import TrackingSessionManager
 from ..recording.session_file import checked_session, moment

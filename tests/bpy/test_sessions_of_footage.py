@@ -13,9 +13,9 @@ import pytest
 from tracking_sessions.bridge import headless
 from tracking_sessions.bridge.clip import mark_position, open_footage, unmark
 from tracking_sessions.commands import unfinished
+from tracking_sessions.core.batch.ledger import ShotSpec
 from tracking_sessions.core.footage.files import find_footage
 from tracking_sessions.core.journal.chain import Position
-from tracking_sessions.core.ledger import ShotSpec
 from tracking_sessions.core.library import catalogue
 from tracking_sessions.core.model import SessionState
 from tracking_sessions.core.session import TrackingSessionManager, create_session, load_session

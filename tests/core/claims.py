@@ -16,8 +16,8 @@ from typing import Any
 
 import pytest
 
-from tracking_sessions.core import ledger_file
-from tracking_sessions.core.ledger import BatchStatus, Ledger, ShotSpec, ShotStatus, batch_folder, ledger_path
+from tracking_sessions.core.batch import ledger_database
+from tracking_sessions.core.batch.ledger import BatchStatus, Ledger, ShotSpec, ShotStatus, batch_folder, ledger_path
 from tracking_sessions.core.model import timestamp
 from tracking_sessions.core.storage.lease import Lease
 from tracking_sessions.tests.core.faults import Faults
@@ -106,7 +106,7 @@ def _let_die(number: int) -> None:
     """From now on each statement counts as a step, and before the one with this number this process dies."""
     real = sqlite3.connect
     _Mortal.last = number
-    ledger_file.sqlite3.connect = lambda *args, **options: real(*args, factory=_Mortal, **options)  # type: ignore[assignment]
+    ledger_database.sqlite3.connect = lambda *args, **options: real(*args, factory=_Mortal, **options)  # type: ignore[assignment]
 
 
 def die_at_each_statement(folder: Path) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tracking_sessions.core.ledger import Ledger
+from tracking_sessions.core.batch.ledger import Ledger
 from tracking_sessions.tests.core.commands import Commands
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tracking_sessions.commands import arguments
-from tracking_sessions.core.ledger import BatchStatus, Ledger, batch_folder, ledger_path
+from tracking_sessions.core.batch.ledger import BatchStatus, Ledger, batch_folder, ledger_path
 from tracking_sessions.tests.core.claims import make_batch
 from tracking_sessions.tests.core.commands import Commands, make
 from tracking_sessions.tests.core.shots import start_child

@@ -16,8 +16,8 @@ from typing import Any
 
 import pytest
 
+from tracking_sessions.core.batch.ledger import Ledger
 from tracking_sessions.core.journal.replay import Replay
-from tracking_sessions.core.ledger import Ledger
 from tracking_sessions.core.session import load_session, session_files
 from tracking_sessions.tests.bpy.commands import (
     LIMIT,

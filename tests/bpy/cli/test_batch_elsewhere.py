@@ -8,7 +8,7 @@ import signal
 from pathlib import Path
 from typing import Any
 
-from tracking_sessions.core.ledger import Ledger, ledger_path
+from tracking_sessions.core.batch.ledger import Ledger, ledger_path
 from tracking_sessions.tests.bpy.commands import copied, end, printed, run, start, wait_for_frames
 from tracking_sessions.tools.comparison import recorded_frames
 

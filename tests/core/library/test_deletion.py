@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from tracking_sessions.commands import arguments
+from tracking_sessions.core.batch.ledger import BatchStatus, ledger_path
 from tracking_sessions.core.errors import LeaseHeld, LedgerUnreadable, StorageFailed
-from tracking_sessions.core.ledger import BatchStatus, ledger_path
 from tracking_sessions.core.library import deletion
 from tracking_sessions.core.library.catalogue import Entry, catalogue
 from tracking_sessions.core.library.deletion import (

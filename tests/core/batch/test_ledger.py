@@ -6,19 +6,19 @@ from pathlib import Path
 
 import pytest
 
-from tracking_sessions.core import ledger_file
-from tracking_sessions.core.errors import (
-    ShotTakenOver,
-    UsageError,
-)
-from tracking_sessions.core.ledger import (
+from tracking_sessions.core.batch import ledger_database
+from tracking_sessions.core.batch.ledger import (
     BatchStatus,
     Ledger,
     ShotSpec,
     final_status,
     ledger_path,
 )
-from tracking_sessions.core.ledger_rows import SHOT_LIMIT
+from tracking_sessions.core.batch.ledger_rows import SHOT_LIMIT
+from tracking_sessions.core.errors import (
+    ShotTakenOver,
+    UsageError,
+)
 from tracking_sessions.tests.core.claims import (
     COMPLETED,
     FAILED,
@@ -65,7 +65,7 @@ def test_the_ledger_is_in_wal_mode_and_keeps_foreign_keys(ledger: Ledger, root: 
 
 
 def test_what_was_said_done_is_synced_and_no_schema_is_trusted(root: Path) -> None:
-    connection = ledger_file.open_ledger(ledger_path(root))
+    connection = ledger_database.open_ledger(ledger_path(root))
     pragmas = ("synchronous", "foreign_keys", "trusted_schema", "cell_size_check")
     values = [connection.execute(f"PRAGMA {name}").fetchone()[0] for name in pragmas]
     connection.close()

@@ -8,7 +8,7 @@ import signal
 import time
 from pathlib import Path
 
-from tracking_sessions.core.ledger import (
+from tracking_sessions.core.batch.ledger import (
     Ledger,
 )
 from tracking_sessions.tests.core.claims import COMPLETED, PENDING, PROCESSING, everything_dead, make, posix, statuses
@@ -96,7 +96,7 @@ def test_two_processes_that_claim_at_once_share_the_shots(ledger: Ledger, root: 
 AT_ONCE = """
 import time
 from pathlib import Path
-from tracking_sessions.core.ledger import Ledger
+from tracking_sessions.core.batch.ledger import Ledger
 from tracking_sessions.tests.core import claims
 for number in range(30):
     time.sleep(max(0.0, float(sys.argv[2]) + number * 0.05 - time.time()))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A child of a batch that tracks without Blender: `batch_child.py ROOT FOOTAGE`, real sessions, a tracker that fakes.
+"""A child of a batch that tracks without Blender: `shot_child.py ROOT FOOTAGE`, real sessions, a tracker that fakes.
 
 `behave.json` in the folder of the footage says what is special: `delay` (seconds per frame), `crash` (the frame behind
 which it dies of a segmentation fault, `times` of them, and which picture is `cut` then), `dies` (before it has a
@@ -19,7 +19,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 spec = importlib.util.spec_from_file_location(
     "tracking_sessions", ROOT / "__init__.py", submodule_search_locations=[str(ROOT)]
 )

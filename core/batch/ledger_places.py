@@ -10,8 +10,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from .errors import StorageFailed
-from .storage.files import replace_file
+from ..errors import StorageFailed
+from ..storage.files import replace_file
 
 NOTE = "ledger"
 _NOTE_LIMIT = 8_192  # bytes of it

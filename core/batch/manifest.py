@@ -30,12 +30,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
-from .errors import ManifestInvalid, SessionUnreadable, UsageError
-from .footage.files import IMAGE_SUFFIXES, named
-from .footage.names import is_foreign
+from ..errors import ManifestInvalid, SessionUnreadable, UsageError
+from ..footage.files import IMAGE_SUFFIXES, named
+from ..footage.names import is_foreign
+from ..ranges import FrameRanges
+from ..storage.files import DOCUMENT_LIMIT, read_plain
 from .ledger_rows import DIRECTIONS, FRAME_LIMIT, SHOT_LIMIT, FootageKey, ShotSpec, stored_mapping, stored_text
-from .ranges import FrameRanges
-from .storage.files import DOCUMENT_LIMIT, read_plain
 
 LIST_SUFFIXES = frozenset({".yaml", ".yml", ".json", ".csv"})
 _MOVIES = "avi mov mp4 m4v mkv webm mpg mpeg mpg2 m2v m2t m2ts mts ts mxf wmv ogv ogg flv dv vob divx xvid"

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from tracking_sessions.core.batch.ledger_rows import ShotSpec
+from tracking_sessions.core.batch.suspects import Suspects, is_unreadable
 from tracking_sessions.core.footage.files import find_footage
 from tracking_sessions.core.footage.seen import describe
 from tracking_sessions.core.journal.chain import RecordType
 from tracking_sessions.core.journal.replay import encode_markers
-from tracking_sessions.core.ledger_rows import ShotSpec
 from tracking_sessions.core.session import TrackingSessionManager, create_session, load_session
-from tracking_sessions.core.suspects import Suspects, is_unreadable
 from tracking_sessions.tests.core.shots import FakeTracker, make_footage, marker, start_markers, start_run
 
 

@@ -15,13 +15,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
-from .errors import LeaseHeld, LedgerBusy, LedgerUnreadable, StorageFailed
+from ..errors import LeaseHeld, LedgerBusy, LedgerUnreadable, StorageFailed
+from ..library.deletion import Deleted, is_folder, owned
+from ..model import SESSION_ID
+from ..recording.session_file import moment
+from ..storage.lease import live_owner
 from .ledger import BatchRow, Ledger, batch_folder
 from .ledger_places import NOTE, ledger_path, noted_ledger
-from .library.deletion import Deleted, is_folder, owned
-from .model import SESSION_ID
-from .recording.session_file import moment
-from .storage.lease import live_owner
 
 _PRINTED = re.compile(r"[1-9][0-9]*\.(log|events)\Z")
 _LEASE = re.compile(r"(lease\.[1-9][0-9]*|\.lease\.[0-9]+\.[0-9a-f]+\.tmp)\Z")

@@ -10,15 +10,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from .errors import UNUSABLE, FootageUnusable, JournalDamaged, LeaseHeld, SessionUnreadable, StorageFailed, UsageError
-from .footage.files import Footage, find_footage
-from .footage.seen import check_whole, unreadable
-from .journal.chain import KEYED, MARKER, MARKER_HEAD, MARKERS_HEAD, JournalReader, RecordType
-from .journal.lost_passes import pass_range
-from .journal.replay import PICTURE_DAMAGED
+from ..errors import UNUSABLE, FootageUnusable, JournalDamaged, LeaseHeld, SessionUnreadable, StorageFailed, UsageError
+from ..footage.files import Footage, find_footage
+from ..footage.seen import check_whole, unreadable
+from ..journal.chain import KEYED, MARKER, MARKER_HEAD, MARKERS_HEAD, JournalReader, RecordType
+from ..journal.lost_passes import pass_range
+from ..journal.replay import PICTURE_DAMAGED
+from ..recording.manager import TrackingSessionManager
+from ..recording.session_file import resolve
 from .ledger_rows import ShotSpec
-from .recording.manager import TrackingSessionManager
-from .recording.session_file import resolve
 
 READING_TIME = 60.0
 """Seconds after which a process that reads a picture is ended, and nothing is held against the picture."""

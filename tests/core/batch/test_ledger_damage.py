@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
+from tracking_sessions.core.batch.ledger import (
+    Ledger,
+    ledger_path,
+)
 from tracking_sessions.core.errors import (
     LedgerUnreadable,
     TrackingSessionError,
     UsageError,
-)
-from tracking_sessions.core.ledger import (
-    Ledger,
-    ledger_path,
 )
 from tracking_sessions.tests.core.claims import COMPLETED, FAILED, everything_dead, everything_live, make
 

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, cast
 
-from .errors import StorageFailed, UsageError
+from ..errors import StorageFailed, UsageError
 
 PARENT = "TRACKING_SESSIONS_PARENT"
 """The variable with the id of the process that a child is not to outlive."""

@@ -12,17 +12,17 @@ from enum import StrEnum
 from pathlib import Path
 from typing import NamedTuple
 
-from .children import Child, wait
-from .errors import STOPPED, UNUSABLE, BatchRuns, JournalDamaged, LeaseHeld, SessionUnreadable
-from .journal.lost_passes import lost_of, lost_passes, lost_words
+from ..errors import STOPPED, UNUSABLE, BatchRuns, JournalDamaged, LeaseHeld, SessionUnreadable
+from ..journal.lost_passes import lost_of, lost_passes, lost_words
+from ..model import SessionStatus, timestamp
+from ..recording.manager import TrackingSessionManager
+from ..recording.session_file import resolve
+from ..session import load_session, sessions_folder
+from ..storage.files import make_folder
+from ..storage.lease import LEASE_TIME, Lease, live_owner
+from .child import Child, wait
 from .ledger import BatchRow, BatchStatus, Ledger, ShotRow, ShotStatus, final_status
 from .ledger_places import note_ledger
-from .model import SessionStatus, timestamp
-from .recording.manager import TrackingSessionManager
-from .recording.session_file import resolve
-from .session import load_session, sessions_folder
-from .storage.files import make_folder
-from .storage.lease import LEASE_TIME, Lease, live_owner
 from .suspects import READING_TIME, Suspects, is_unreadable
 
 CRASHES = 3  # crashes of a shot without progress in between, after which it is given up

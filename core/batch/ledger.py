@@ -22,9 +22,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from .errors import LedgerUnreadable, ShotTakenOver, UsageError
-from .footage.names import is_foreign
-from .ledger_file import open_ledger, translated
+from ..errors import LedgerUnreadable, ShotTakenOver, UsageError
+from ..footage.names import is_foreign
+from ..model import SESSION_ID, timestamp
+from ..recording.session_file import relative
+from ..storage.files import make_folder
+from .ledger_database import open_ledger, translated
 from .ledger_places import batch_folder, ledger_path
 from .ledger_rows import (
     BATCHES,
@@ -46,9 +49,6 @@ from .ledger_rows import (
     stored_mapping,
     stored_text,
 )
-from .model import SESSION_ID, timestamp
-from .recording.session_file import relative
-from .storage.files import make_folder
 
 __all__ = [
     "UNFINISHED",

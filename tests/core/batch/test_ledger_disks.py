@@ -10,18 +10,18 @@ from pathlib import Path
 
 import pytest
 
-from tracking_sessions.core import ledger_file
+from tracking_sessions.core.batch import ledger_database
+from tracking_sessions.core.batch.ledger import (
+    BatchStatus,
+    Ledger,
+    ledger_path,
+)
+from tracking_sessions.core.batch.ledger_database import network_kind
 from tracking_sessions.core.errors import (
     LedgerBusy,
     LedgerUnreadable,
     StorageFailed,
 )
-from tracking_sessions.core.ledger import (
-    BatchStatus,
-    Ledger,
-    ledger_path,
-)
-from tracking_sessions.core.ledger_file import network_kind
 from tracking_sessions.tests.core.claims import (
     COMPLETED,
     everything_dead,
@@ -35,7 +35,7 @@ def test_another_writer_is_waited_for_and_then_told(
     ledger: Ledger, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     batch = make(ledger)
-    monkeypatch.setattr(ledger_file, "BUSY_TIME", 0.2)
+    monkeypatch.setattr(ledger_database, "BUSY_TIME", 0.2)
     holder = sqlite3.connect(ledger_path(root), isolation_level=None)
     holder.execute("BEGIN IMMEDIATE")
     with Ledger(root) as other:
@@ -57,7 +57,7 @@ def test_a_ledger_on_a_network_mount_keeps_a_rollback_journal(root: Path, monkey
     with Ledger(root) as ledger:
         batch = make(ledger)
     assert mode() == "wal"
-    monkeypatch.setattr(ledger_file, "network_kind", lambda folder: "nfs4")
+    monkeypatch.setattr(ledger_database, "network_kind", lambda folder: "nfs4")
     with Ledger(root) as ledger:
         ledger.claim(batch, everything_dead)
         assert ledger.journal == "delete"
@@ -83,7 +83,7 @@ FULL = """
 import resource, signal
 from pathlib import Path
 from tracking_sessions.core.errors import StorageFailed
-from tracking_sessions.core.ledger import Ledger
+from tracking_sessions.core.batch.ledger import Ledger
 from tracking_sessions.tests.core import claims
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]),) * 2)

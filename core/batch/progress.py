@@ -11,13 +11,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from .counting import Counting
-from .errors import JournalDamaged, SessionUnreadable
-from .journal.lost_passes import LostPass, lost_fields, lost_passes
+from ..counting import Counting
+from ..errors import JournalDamaged, SessionUnreadable
+from ..journal.lost_passes import LostPass, lost_fields, lost_passes
+from ..library.catalogue import sessions_folder
+from ..recording.manager import TrackingSessionManager
+from ..recording.session_file import moment
 from .ledger import ShotRow, ShotStatus
-from .library.catalogue import sessions_folder
-from .recording.manager import TrackingSessionManager
-from .recording.session_file import moment
 
 
 @dataclass(frozen=True)

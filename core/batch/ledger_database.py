@@ -18,8 +18,8 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
-from .errors import LedgerBusy, LedgerUnreadable, StorageFailed, TrackingSessionError
-from .storage.files import make_folder, sync_folder
+from ..errors import LedgerBusy, LedgerUnreadable, StorageFailed, TrackingSessionError
+from ..storage.files import make_folder, sync_folder
 
 SCHEMA = 2
 APPLICATION = 0x54534C42  # “TSLB” in the head of the file

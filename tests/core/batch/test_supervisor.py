@@ -17,17 +17,25 @@ from typing import Any
 
 import pytest
 
-from tracking_sessions.core import batch as module
-from tracking_sessions.core.batch import News, Supervisor, What
-from tracking_sessions.core.children import PARENT
+from tracking_sessions.core.batch import supervisor as module
+from tracking_sessions.core.batch.child import PARENT
+from tracking_sessions.core.batch.ledger import (
+    BatchRow,
+    BatchStatus,
+    Ledger,
+    ShotRow,
+    ShotSpec,
+    ShotStatus,
+    batch_folder,
+)
+from tracking_sessions.core.batch.supervisor import News, Supervisor, What
 from tracking_sessions.core.errors import BatchRuns
 from tracking_sessions.core.journal.chain import FRAME_HEAD, JournalReader, RecordType
-from tracking_sessions.core.ledger import BatchRow, BatchStatus, Ledger, ShotRow, ShotSpec, ShotStatus, batch_folder
 from tracking_sessions.core.model import SessionStatus
 from tracking_sessions.core.session import load_session, sessions_folder
 from tracking_sessions.tests.core.shots import make_footage
 
-CHILD = Path(__file__).with_name("batch_child.py")
+CHILD = Path(__file__).with_name("shot_child.py")
 FRAMES = 6
 
 
@@ -229,8 +237,8 @@ sys.argv = [sys.argv[0], *sys.argv[1:]]
 import runpy
 child = runpy.run_path({child!r})
 from pathlib import Path
-from tracking_sessions.core.batch import Supervisor
-from tracking_sessions.core.ledger import Ledger
+from tracking_sessions.core.batch.supervisor import Supervisor
+from tracking_sessions.core.batch.ledger import Ledger
 root = Path({root!r})
 with Ledger(root) as ledger:
     batch = ledger.batch({batch!r})

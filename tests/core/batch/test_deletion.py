@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from tracking_sessions.core import ledger_file
-from tracking_sessions.core.batch_deletion import OldBatch, delete_batches, find_old_batches
+from tracking_sessions.core.batch import ledger_database
+from tracking_sessions.core.batch.deletion import OldBatch, delete_batches, find_old_batches
+from tracking_sessions.core.batch.ledger import BatchStatus, Ledger, batch_folder, ledger_path
 from tracking_sessions.core.errors import LedgerUnreadable, UsageError
-from tracking_sessions.core.ledger import BatchStatus, Ledger, batch_folder, ledger_path
 from tracking_sessions.core.library.deletion import Deleted
 from tracking_sessions.core.model import timestamp
 from tracking_sessions.core.storage.lease import Lease
@@ -153,7 +153,7 @@ def test_a_ledger_that_somebody_holds_keeps_its_batches(root: Path, monkeypatch:
     batch, orphan = (make_batch(root, BatchStatus.COMPLETED, SESSIONS, days=40) for _ in range(2))
     with Ledger(root) as ledger:
         assert ledger.delete(orphan, ledger.batch(orphan).modified)
-    monkeypatch.setattr(ledger_file, "BUSY_TIME", 0.1)
+    monkeypatch.setattr(ledger_database, "BUSY_TIME", 0.1)
     with closing(sqlite3.connect(ledger_path(root), isolation_level=None)) as holder:
         holder.execute("BEGIN IMMEDIATE")
         done = clean(root)

@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
+from tracking_sessions.core.batch.ledger import BatchStatus, Ledger, ledger_path
 from tracking_sessions.core.errors import LedgerUnreadable
-from tracking_sessions.core.ledger import BatchStatus, Ledger, ledger_path
 from tracking_sessions.tests.core.claims import LOST, PENDING, everything_dead, make, posix, statuses
 from tracking_sessions.tests.core.shots import run_child
 
 DIE_UPGRADING = """
 from pathlib import Path
-from tracking_sessions.core.ledger import Ledger
+from tracking_sessions.core.batch.ledger import Ledger
 from tracking_sessions.tests.core.claims import die_at_each_step
 die_at_each_step(Path(sys.argv[1]), lambda root: Ledger(root).close())
 """

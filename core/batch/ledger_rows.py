@@ -11,10 +11,10 @@ from enum import StrEnum
 from pathlib import Path, PureWindowsPath
 from typing import Any, TypeVar, cast
 
-from .errors import LedgerUnreadable, UsageError
-from .footage.files import IMAGE_SUFFIXES, named
-from .footage.names import is_foreign, numbered
-from .model import SESSION_ID
+from ..errors import LedgerUnreadable, UsageError
+from ..footage.files import IMAGE_SUFFIXES, named
+from ..footage.names import is_foreign, numbered
+from ..model import SESSION_ID
 
 SHOT_LIMIT = 100_000  # of one batch
 DIRECTIONS = ("forward", "backward", "both")

@@ -18,7 +18,7 @@ from .core.errors import Interrupted
 
 if TYPE_CHECKING:
     from .bridge.shot import Shot
-    from .core.counting import Counting
+    from .core.frames.counting import Counting
     from .core.tracking.run import Run
 
 _REPORT_INTERVAL = 10.0  # seconds between two lines of progress in a log

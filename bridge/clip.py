@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import bpy
 
-from ..core.counting import Counting
 from ..core.errors import FootageUnusable
 from ..core.footage.files import Footage, check_followed, check_system, find_footage
 from ..core.footage.pictures.file import Picture
 from ..core.footage.seen import FootageDetails, check_whole, describe, picture_of
+from ..core.frames.counting import Counting
 from ..core.journal.chain import Position
 from ..core.model import FootageMetadata
 from ..core.session import sessions_folder

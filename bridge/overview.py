@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, NamedTuple
 import bpy
 
 from ..core.errors import JournalDamaged, SessionUnreadable, TrackingSessionError, UsageError
+from ..core.frames.ranges import FrameRanges
 from ..core.journal.chain import Position
 from ..core.journal.lost_passes import lost_passes
 from ..core.journal.missing import Lacking
 from ..core.model import SessionState, SessionStatus
-from ..core.ranges import FrameRanges
 from ..core.recording.session_file import moment
 from ..core.session import TrackingSessionManager, load_session, sessions_folder
 from ..core.storage.lease import Watch

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import bpy
 
-from ..core.counting import timeline_start
 from ..core.errors import SessionUnreadable, ShotUnusable, TrackingSessionError
 from ..core.footage.files import Footage, find_footage
+from ..core.frames.counting import timeline_start
 from ..core.journal.chain import Position
 from ..core.journal.losses import Losses
 from ..core.journal.lost_passes import lost_passes

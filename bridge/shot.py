@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 
 import bpy
 
-from ..core.counting import TIMELINE_END, Counting
 from ..core.errors import ClipChanged, NothingToTrack, PictureUnusable, ShotUnusable, UsageError
 from ..core.footage.seen import FootageCheck
+from ..core.frames.counting import TIMELINE_END, Counting
+from ..core.frames.ranges import FrameRanges
 from ..core.journal.replay import Replay, is_muted, split_rows
 from ..core.model import Pass, TrackData
-from ..core.ranges import FrameRanges
 from ..core.session import TrackingSessionManager, create_session
 from ..core.tracking.run import Run, note_damaged
 from . import reconcile

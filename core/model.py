@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
-from .ranges import FrameRanges
+from .frames.ranges import FrameRanges
 
 
 class SessionStatus(StrEnum):

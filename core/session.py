@@ -13,7 +13,6 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from . import report
 from .errors import LedgerBusy, LedgerUnreadable, StorageFailed, UsageError
 from .footage.files import Footage, find_footage
 from .footage.seen import FootageDetails, describe, save_details
@@ -30,6 +29,7 @@ from .model import (
 from .recording import merge
 from .recording.manager import TrackingSessionManager
 from .recording.session_file import moment, new_state, resolve
+from .report import html
 from .storage.files import SUFFIXES, document_suffix, encode_document, make_folder, replace_file
 
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
@@ -162,8 +162,8 @@ def export_session_report(session_path: str | os.PathLike[str], output_path: str
     make_folder(output.parent)
     footage = resolve(manager.path, manager.session.footage.path)
     session = manager.session
-    html = report.render(session, manager.passes, manager.replay(), str(footage), manager.solves, manager.remaining)
-    replace_file(output, html.encode("utf-8", "replace"))
+    page = html.render(session, manager.passes, manager.replay(), str(footage), manager.solves, manager.remaining)
+    replace_file(output, page.encode("utf-8", "replace"))
     return output
 
 

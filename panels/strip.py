@@ -10,8 +10,8 @@ import bpy
 
 from ..bridge import live, overview
 from ..bridge.preferences import preferences
-from ..core.ranges import FrameRanges
-from ..core.strip import Kind, Segment, segments, spans
+from ..core.frames.ranges import FrameRanges
+from ..core.review.timeline import Kind, Segment, segments, spans
 
 if TYPE_CHECKING:
     from bpy.types import Context, MovieClip

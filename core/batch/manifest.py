@@ -33,7 +33,7 @@ from typing import Any, NamedTuple, cast
 from ..errors import ManifestInvalid, SessionUnreadable, UsageError
 from ..footage.files import IMAGE_SUFFIXES, named
 from ..footage.names import is_foreign
-from ..ranges import FrameRanges
+from ..frames.ranges import FrameRanges
 from ..storage.files import DOCUMENT_LIMIT, read_plain
 from .ledger_rows import DIRECTIONS, FRAME_LIMIT, SHOT_LIMIT, FootageKey, ShotSpec, stored_mapping, stored_text
 

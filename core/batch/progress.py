@@ -11,8 +11,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from ..counting import Counting
 from ..errors import JournalDamaged, SessionUnreadable
+from ..frames.counting import Counting
 from ..journal.lost_passes import LostPass, lost_fields, lost_passes
 from ..library.catalogue import sessions_folder
 from ..recording.manager import TrackingSessionManager

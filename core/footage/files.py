@@ -11,8 +11,8 @@ from functools import cached_property
 from pathlib import Path, PureWindowsPath
 from typing import NamedTuple
 
-from ..counting import Counting, timeline_start
 from ..errors import FootageUnusable
+from ..frames.counting import Counting, timeline_start
 from .names import NUMBER_LIMIT, Numbered, Pattern, is_foreign, numbered, pattern, run_of, shape, split_range
 
 _STILLS = ("png", "jpg", "jpeg", "jp2", "j2c", "exr", "tif", "tiff", "dpx", "cin", "tga", "bmp", "sgi", "rgb", "bw")

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
+from ..frames.ranges import FrameRanges
 from ..model import Outcome, Pass, TrackData, timestamp
-from ..ranges import FrameRanges
 from .chain import (
     FRAME_HEAD,
     GUARDED,

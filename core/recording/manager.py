@@ -12,16 +12,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ..counting import Counting
 from ..errors import SessionUnreadable, StorageFailed, UsageError
 from ..footage.seen import FootageDetails, load_details
+from ..frames.counting import Counting
+from ..frames.ranges import FrameRanges
 from ..journal.chain import Header, JournalReader, JournalWriter, Position, Record, RecordType, journal_path
 from ..journal.losses import Losses
 from ..journal.missing import NOTHING, Lacking, lacking_after
 from ..journal.replay import FRAME_LIMIT, RecordInvalid, Replay, encode_frame, encode_json, encode_pass, shown_to
 from ..journal.summary import Summary
 from ..model import Outcome, Pass, SessionState, SessionStatus, TrackingSession, timestamp
-from ..ranges import FrameRanges
 from ..storage.files import encode_document, existing_document, make_folder, read_document, replace_file, sync_file
 from ..storage.lease import LEASE_TIME, Lease, live_owner
 from .session_file import checked_session, relative, summary_from_state, summary_to_state

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from dataclasses import asdict, replace
 from typing import Any, NamedTuple
 
+from ..frames.ranges import FrameRanges
 from ..journal.chain import MARKER_HEAD, MUTED, RecordType
 from ..journal.replay import Replay, encode_json, encode_markers
 from ..model import TrackData, timestamp
-from ..ranges import FrameRanges
 
 
 def tracks_record(tracks: Sequence[TrackData]) -> tuple[RecordType, bytes]:

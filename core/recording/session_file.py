@@ -11,12 +11,12 @@ from typing import Any, TypeVar, cast
 
 from ..errors import SessionUnreadable
 from ..footage.names import is_foreign
+from ..frames.ranges import FrameRanges, parse_span
 from ..journal.chain import Position
 from ..journal.losses import Losses
 from ..journal.replay import FRAME_LIMIT, frame_number, frame_set
 from ..journal.summary import Summary
 from ..model import SESSION_ID, FootageMetadata, SessionState, SessionStatus, TrackingSession, timestamp
-from ..ranges import FrameRanges, parse_span
 
 SCHEMA = 1
 _NUMBER_LIMIT = 1 << 53

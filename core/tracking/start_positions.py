@@ -18,8 +18,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
-from ..counting import Counting
 from ..errors import TracksFileInvalid
+from ..frames.counting import Counting
 
 _FILE_LIMIT = 64 << 20
 _TRACK_LIMIT = 100_000

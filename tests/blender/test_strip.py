@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tracking_sessions.core.ranges import FrameRanges
-from tracking_sessions.core.strip import Kind, segments
+from tracking_sessions.core.frames.ranges import FrameRanges
+from tracking_sessions.core.review.timeline import Kind, segments
 from tracking_sessions.tests.blender.machine import Machine, newest_session
 from tracking_sessions.tests.blender.real import ROOT
 from tracking_sessions.tests.blender.screen import Screen, pixels

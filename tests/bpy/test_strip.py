@@ -14,8 +14,8 @@ from tracking_sessions.bridge import live, overview
 from tracking_sessions.bridge.editor import ClipEditor
 from tracking_sessions.bridge.preferences import preferences
 from tracking_sessions.core.errors import ClipChanged
-from tracking_sessions.core.ranges import FrameRanges
-from tracking_sessions.core.strip import Kind
+from tracking_sessions.core.frames.ranges import FrameRanges
+from tracking_sessions.core.review.timeline import Kind
 from tracking_sessions.panels import strip
 from tracking_sessions.tests.bpy.tracking import new_clip
 from tracking_sessions.tests.bpy.window import begin, inside, new_file, open_file, operators, session_of

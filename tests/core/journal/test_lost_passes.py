@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from tracking_sessions.core.counting import Counting
+from tracking_sessions.core.frames.counting import Counting
+from tracking_sessions.core.frames.ranges import FrameRanges
 from tracking_sessions.core.journal.lost_passes import lost_of, lost_passes, lost_words
 from tracking_sessions.core.library.catalogue import Entry, catalogue
 from tracking_sessions.core.model import SessionStatus
-from tracking_sessions.core.ranges import FrameRanges
 from tracking_sessions.core.session import TrackingSessionManager, export_session_report
 from tracking_sessions.core.storage.files import encode_document, read_document
 from tracking_sessions.tests.core.shots import FakeTracker, finish, make_session, start_markers, start_run

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tracking_sessions.core.counting import TIMELINE_END, Counting, timeline_start
 from tracking_sessions.core.footage.files import find_footage
+from tracking_sessions.core.frames.counting import TIMELINE_END, Counting, timeline_start
 from tracking_sessions.core.model import Outcome, Pass
 from tracking_sessions.core.session import create_session, export_session_report, load_session
 from tracking_sessions.tests.core.grey import grey_png

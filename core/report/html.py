@@ -9,11 +9,11 @@ from collections.abc import Iterable, Sequence
 from html import escape
 from typing import Any
 
-from .counting import Counting
-from .journal.lost_passes import lost_passes, lost_words
-from .journal.replay import Replay, is_muted
-from .model import SessionStatus, TrackingSession, timestamp
-from .ranges import FrameRanges
+from ..frames.counting import Counting
+from ..frames.ranges import FrameRanges
+from ..journal.lost_passes import lost_passes, lost_words
+from ..journal.replay import Replay, is_muted
+from ..model import SessionStatus, TrackingSession, timestamp
 
 _STYLE = """
 body { font: 15px/1.45 system-ui, sans-serif; color: #222; max-width: 60em; margin: 2em auto; padding: 0 1em }

@@ -8,7 +8,7 @@ from enum import IntEnum
 from itertools import groupby
 from typing import NamedTuple
 
-from .ranges import FrameRanges
+from ..frames.ranges import FrameRanges
 
 
 class Kind(IntEnum):

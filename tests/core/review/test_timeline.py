@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from tracking_sessions.core.ranges import FrameRanges
-from tracking_sessions.core.strip import Kind, Segment, segments, spans
+from tracking_sessions.core.frames.ranges import FrameRanges
+from tracking_sessions.core.review.timeline import Kind, Segment, segments, spans
 
 NONE = FrameRanges()
 

@@ -14,10 +14,11 @@ import sys
 from collections.abc import Sequence
 from io import TextIOWrapper
 
-from .commands import batches, cleaning, sessions, tracking
+from .commands import cleaning, sessions, tracking
 from .commands.arguments import NotAllDone, Parser
+from .commands.batch import commands as batches
+from .commands.terminal import say
 from .core.errors import FAILED, STOPPED, TrackingSessionError
-from .terminal import say
 
 
 def main(arguments: Sequence[str]) -> int:

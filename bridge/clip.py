@@ -17,7 +17,7 @@ from ..core.footage.seen import FootageDetails, check_whole, describe, picture_o
 from ..core.frames.counting import Counting
 from ..core.journal.chain import Position
 from ..core.model import FootageMetadata
-from ..core.session import sessions_folder
+from ..core.storage.folder import sessions_folder
 from .colour import configuration
 from .preferences import preferences
 

@@ -12,11 +12,13 @@ import bpy
 
 from ..core.errors import FootageUnusable, JournalDamaged, SessionUnreadable
 from ..core.journal.chain import Position
+from ..core.library.catalogue import session_files
 from ..core.library.matching import Origin, SoughtClip
 from ..core.model import SESSION_ID, SessionState, TrackingSession
+from ..core.recording.manager import TrackingSessionManager
 from ..core.recording.session_file import checked_session
-from ..core.session import TrackingSessionManager, session_files, sessions_folder
 from ..core.storage.files import SUFFIXES, read_document
+from ..core.storage.folder import sessions_folder
 from .clip import default_root, footage_of, homeless_roots, library_of, mark_root, marked_position, marked_root, roots
 
 if TYPE_CHECKING:

@@ -24,8 +24,8 @@ from ..core.library.catalogue import Unreadable, catalogue
 from ..core.library.deletion import delete_session
 from ..core.library.matching import Origin, SoughtClip
 from ..core.model import SessionState, SessionStatus
-from ..core.recording.session_file import resolve
-from ..core.session import TrackingSessionManager, load_session
+from ..core.recording.manager import TrackingSessionManager, load_session
+from ..core.storage.folder import resolve
 from ..core.storage.lease import LEASE_TIME
 from ..core.tracking.run import Run
 from .clip import check_first, clip_size, counting_of, footage_of, library_of, marked_position, open_footage, plate_of

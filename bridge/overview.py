@@ -15,9 +15,9 @@ from ..core.frames.ranges import FrameRanges
 from ..core.journal.chain import Position
 from ..core.journal.lost_passes import lost_passes
 from ..core.journal.missing import Lacking
-from ..core.model import SessionState, SessionStatus
-from ..core.recording.session_file import moment
-from ..core.session import TrackingSessionManager, load_session, sessions_folder
+from ..core.model import SessionState, SessionStatus, moment
+from ..core.recording.manager import TrackingSessionManager, load_session
+from ..core.storage.folder import sessions_folder
 from ..core.storage.lease import Watch
 from . import finding
 from .clip import default_root, marked_position, unmark

@@ -18,10 +18,10 @@ import bpy
 from ..core.errors import ClipChanged
 from ..core.journal.chain import JournalReader, Record, RecordType
 from ..core.journal.replay import Replay, encode_json, encode_markers, renumbered, split_rows
-from ..core.model import TrackData, timestamp
+from ..core.model import TrackData, moment, timestamp
+from ..core.recording.manager import TrackingSessionManager
 from ..core.recording.merge import tracks_record
-from ..core.recording.session_file import moment, resolve
-from ..core.session import TrackingSessionManager
+from ..core.storage.folder import resolve
 from ..core.tracking.reconcile import joined, never_recorded, new_in_clip, tracked_on
 from .clip import mark_position
 from .markers import SETTINGS, merge_rows, read_rows, read_settings, write_rows, write_settings

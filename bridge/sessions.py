@@ -11,21 +11,18 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import bpy
 
+from ..core.batch.needs import batch_of
 from ..core.errors import SessionUnreadable, ShotUnusable, TrackingSessionError
 from ..core.footage.files import Footage, find_footage
 from ..core.frames.counting import timeline_start
 from ..core.journal.chain import Position
 from ..core.journal.losses import Losses
 from ..core.journal.lost_passes import lost_passes
-from ..core.library.deletion import batch_of, delete_files
-from ..core.model import Outcome, SessionState, SessionStatus
-from ..core.recording.session_file import moment, resolve
-from ..core.session import (
-    TrackingSessionManager,
-    load_session,
-    newest_session_files,
-    sessions_folder,
-)
+from ..core.library.catalogue import newest_session_files
+from ..core.library.deletion import delete_files
+from ..core.model import Outcome, SessionState, SessionStatus, moment
+from ..core.recording.manager import TrackingSessionManager, load_session
+from ..core.storage.folder import resolve, sessions_folder
 from . import live, overview
 from .clip import default_root, footage_of, library_of, mark_position, marked_position, open_footage
 

@@ -16,7 +16,8 @@ from ..core.frames.counting import TIMELINE_END, Counting
 from ..core.frames.ranges import FrameRanges
 from ..core.journal.replay import Replay, is_muted, split_rows
 from ..core.model import Pass, TrackData
-from ..core.session import TrackingSessionManager, create_session
+from ..core.recording.create import create_session
+from ..core.recording.manager import TrackingSessionManager
 from ..core.tracking.run import Run, note_damaged
 from . import reconcile
 from .clip import Plate, check_first, check_readable, counting_of, footage_of, marked_position, metadata_of, plate_of

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 from ..core.batch.deletion import OldBatch, delete_batches, find_old_batches
 from ..core.batch.ledger import ledger_path
+from ..core.batch.needs import Need, batch_of, needed_sessions
 from ..core.errors import (
     LeaseHeld,
     LedgerBusy,
@@ -24,42 +25,15 @@ from ..core.errors import (
     UsageError,
 )
 from ..core.library.catalogue import Entry, Unreadable, catalogue
-from ..core.library.deletion import (
-    Deleted,
-    Need,
-    batch_of,
-    bytes_freed,
-    delete_files,
-    delete_old,
-    find_old,
-    is_session,
-    needed_sessions,
-)
+from ..core.library.deletion import Deleted, bytes_freed, delete_files, delete_old, find_old, is_session
 from ..core.model import SessionState, SessionStatus, TrackingSession
-from ..core.session import TrackingSessionManager
+from ..core.recording.manager import TrackingSessionManager
 from ..core.storage.lease import live_owner
-from ..terminal import say, short
-from .arguments import (
-    INTERRUPTED,
-    add_db,
-    add_force,
-    add_json,
-    add_root,
-    add_session,
-    age,
-    agreed,
-    command,
-    count_words,
-    described,
-    described_entry,
-    find,
-    find_file,
-    patiently,
-    root_of,
-    size_words,
-    status_words,
-)
-from .ledgers import checked_db, open_ledger, place_words
+from .arguments import add_db, add_force, add_json, add_root, add_session, command, patiently
+from .batch.ledgers import checked_db, open_ledger, place_words
+from .finding import find, find_file, root_of
+from .terminal import agreed, say
+from .words import INTERRUPTED, age, count_words, described, described_entry, short, size_words, status_words
 
 SHOWN = 20  # sessions and batches in a question
 SHOWN_LEFT = 3  # sessions that are left alone for the same reason

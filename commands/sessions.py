@@ -14,27 +14,14 @@ from ..core.errors import JournalDamaged, SessionUnreadable, UsageError
 from ..core.journal.replay import Replay, is_muted
 from ..core.library.catalogue import Unreadable, catalogue
 from ..core.model import Outcome, SessionState, SessionStatus
-from ..core.recording.session_file import resolve
-from ..core.session import TrackingSessionManager, export_session_report, merge_sessions
-from ..terminal import say, short
-from .arguments import (
-    INTERRUPTED,
-    add_json,
-    add_limit,
-    add_root,
-    add_session,
-    add_status,
-    age,
-    command,
-    count_words,
-    described,
-    described_entry,
-    find,
-    find_file,
-    lacks_frames,
-    root_of,
-    status_words,
-)
+from ..core.recording.manager import TrackingSessionManager
+from ..core.recording.merge import merge_sessions
+from ..core.report.html import export_session_report
+from ..core.storage.folder import resolve
+from .arguments import add_json, add_limit, add_root, add_session, add_status, command
+from .finding import find, find_file, root_of
+from .terminal import say
+from .words import INTERRUPTED, age, count_words, described, described_entry, lacks_frames, short, status_words
 
 LOST = "lost"
 LOST_SHOWN = 20  # frames on which tracks were lost; JSON has all that are kept

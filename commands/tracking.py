@@ -16,9 +16,11 @@ from ..core.batch.ledger_rows import ShotSpec
 from ..core.errors import UNUSABLE, TrackingSessionError, UnfinishedSession
 from ..core.journal.lost_passes import LostPass, lost_of, lost_passes, lost_words
 from ..core.model import Outcome
-from ..terminal import Signals, drive, quiet_blender, say, short
-from .arguments import FRAMES_COUNT, NotAllDone, add_json, add_session, command, described, find, latest, root_of
+from .arguments import FRAMES_COUNT, NotAllDone, add_json, add_session, command
+from .finding import find, latest, root_of
+from .terminal import Signals, drive, quiet_blender, say
 from .unfinished import decide
+from .words import described, short
 
 if TYPE_CHECKING:
     from ..bridge.headless import Result

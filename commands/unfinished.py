@@ -14,8 +14,8 @@ from ..core.library.catalogue import Entry, Unreadable, catalogue
 from ..core.library.matching import Origin, SoughtClip, SoughtClips
 from ..core.model import SessionState, SessionStatus
 from ..core.recording.manager import TrackingSessionManager
-from ..terminal import ask, can_ask, say, short
-from .batch_view import shots_words
+from .terminal import ask, can_ask, say
+from .words import short, shots_words
 
 _SHOWN = 5  # shots that a question names
 

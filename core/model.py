@@ -35,31 +35,6 @@ class SessionState(StrEnum):
     DISCARDED = "discarded"
 
 
-class FrameStatus(StrEnum):
-    """The review state of a frame."""
-
-    PENDING = "pending"
-    TRACKED = "tracked"
-    AUDIT_FAIL = "audit_fail"
-    AUDIT_WARN = "audit_warn"
-    APPROVED = "approved"
-
-    def may_become(self, other: FrameStatus) -> bool:
-        """Whether a frame may go from this state to `other`; markers that change make any frame TRACKED again."""
-        return other in _TRANSITIONS[self]
-
-
-_TRANSITIONS: dict[FrameStatus, frozenset[FrameStatus]] = {
-    FrameStatus.PENDING: frozenset({FrameStatus.TRACKED}),
-    FrameStatus.TRACKED: frozenset(
-        {FrameStatus.TRACKED, FrameStatus.AUDIT_FAIL, FrameStatus.AUDIT_WARN, FrameStatus.APPROVED}
-    ),
-    FrameStatus.AUDIT_FAIL: frozenset({FrameStatus.TRACKED, FrameStatus.APPROVED}),
-    FrameStatus.AUDIT_WARN: frozenset({FrameStatus.TRACKED, FrameStatus.APPROVED}),
-    FrameStatus.APPROVED: frozenset({FrameStatus.TRACKED}),
-}
-
-
 class Outcome(StrEnum):
     """How a pass ended, or why it paused."""
 
@@ -127,17 +102,6 @@ class FootageMetadata:
 
 
 @dataclass(frozen=True)
-class SolveData:
-    """A camera solve: `average_error` in pixels, the share of frames with a camera, and when it was made."""
-
-    id: str
-    average_error: float = 0.0
-    camera_coverage: float = 0.0
-    bundles: int = 0
-    created: str = ""
-
-
-@dataclass(frozen=True)
 class TrackingSession:
     """What a session file says, checked."""
 
@@ -169,3 +133,12 @@ SESSION_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,31}\Z")
 def timestamp() -> str:
     """Now, in UTC, as ISO 8601."""
     return datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def moment(text: str) -> datetime | None:
+    """A timestamp as a time; None if it is none."""
+    try:
+        value = datetime.fromisoformat(text.replace("Z", "+00:00"))
+    except ValueError:
+        return None
+    return value if value.tzinfo else value.replace(tzinfo=UTC)

@@ -16,7 +16,7 @@ from ..bridge import live, sessions
 from ..bridge.clip import counting_of
 from ..core.errors import TrackingSessionError
 from ..core.model import SessionState
-from ..core.session import load_session
+from ..core.recording.manager import load_session
 from .editor import InEditor, redraw
 
 if TYPE_CHECKING:

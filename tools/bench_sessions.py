@@ -9,8 +9,9 @@ import time
 from pathlib import Path
 
 from tracking_sessions.core.journal.chain import HEADER, HEADER_SIZE, Header
-from tracking_sessions.core.library.catalogue import SETTLED, session_names, sessions_folder
-from tracking_sessions.core.session import create_session
+from tracking_sessions.core.library.catalogue import SETTLED
+from tracking_sessions.core.recording.create import create_session
+from tracking_sessions.core.storage.folder import session_names, sessions_folder
 from tracking_sessions.tests.core.shots import finish, make_footage, start_run
 from tracking_sessions.tools.bench_figures import Report
 from tracking_sessions.tools.processes import command

@@ -13,7 +13,8 @@ from typing import Any
 
 from tracking_sessions.core.journal.chain import FRAME_HEAD, JournalReader, RecordType
 from tracking_sessions.core.journal.replay import Replay
-from tracking_sessions.core.session import load_session, session_files
+from tracking_sessions.core.library.catalogue import session_files
+from tracking_sessions.core.recording.manager import load_session
 from tracking_sessions.tools.processes import TIME_LIMIT
 
 

@@ -60,7 +60,8 @@ def main() -> int:
 
 
 def demo(folder: Path, options: argparse.Namespace) -> int:
-    from tracking_sessions.core.session import export_session_report, load_session
+    from tracking_sessions.core.recording.manager import load_session
+    from tracking_sessions.core.report.html import export_session_report
     from tracking_sessions.tests.footage import make_shot
 
     began = time.monotonic()
@@ -126,7 +127,7 @@ def errors_in_pixels(session: Path, shot: Shot) -> list[list[float]]:
     Raises Difference if one was lost.
     """
     from tracking_sessions.core.journal.replay import is_muted, marker_position
-    from tracking_sessions.core.session import load_session
+    from tracking_sessions.core.recording.manager import load_session
 
     replay = load_session(session).replay()
     numbers = {data.name: number for number, data in replay.tracks.items()}

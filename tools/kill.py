@@ -97,7 +97,7 @@ class Kill:
 
 def track_reference(case: Case, folder: Path) -> Reference:
     """Track the case without a kill. Raises Difference if even that fails."""
-    from tracking_sessions.core.session import load_session
+    from tracking_sessions.core.recording.manager import load_session
 
     root, save = folder / "tracking_sessions", folder / "result.blend"
     folder.mkdir(parents=True)
@@ -140,7 +140,7 @@ def kill_round(reference: Reference, folder: Path, kills: int, chance: random.Ra
 
     Fewer kills come about when a process is quicker than its kill. Raises Difference. `save` is folder/result.blend.
     """
-    from tracking_sessions.core.session import load_session
+    from tracking_sessions.core.recording.manager import load_session
 
     root, save = folder / "tracking_sessions", folder / "result.blend"
     folder.mkdir(parents=True)

@@ -102,7 +102,8 @@ class Night:
     def sessions(self) -> dict[str, Any]:
         """The session of each shot, by name."""
         from tracking_sessions.core.errors import TrackingSessionError
-        from tracking_sessions.core.session import load_session, session_files
+        from tracking_sessions.core.library.catalogue import session_files
+        from tracking_sessions.core.recording.manager import load_session
 
         found: dict[str, Any] = {}
         for path in session_files(self.root):
@@ -211,7 +212,8 @@ def check_end(night: Night) -> tuple[int, int]:
 
 
 def _sessions(root: Path) -> list[Any]:
-    from tracking_sessions.core.session import load_session, session_files
+    from tracking_sessions.core.library.catalogue import session_files
+    from tracking_sessions.core.recording.manager import load_session
 
     return [load_session(path) for path in session_files(root)]
 

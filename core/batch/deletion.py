@@ -16,12 +16,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ..errors import LeaseHeld, LedgerBusy, LedgerUnreadable, StorageFailed
-from ..library.deletion import Deleted, is_folder, owned
-from ..model import SESSION_ID
-from ..recording.session_file import moment
+from ..library.deletion import Deleted, owned
+from ..model import SESSION_ID, moment
+from ..storage.folder import is_folder, ledger_path
 from ..storage.lease import live_owner
 from .ledger import BatchRow, Ledger, batch_folder
-from .ledger_places import NOTE, ledger_path, noted_ledger
+from .ledger_places import NOTE, noted_ledger
 
 _PRINTED = re.compile(r"[1-9][0-9]*\.(log|events)\Z")
 _LEASE = re.compile(r"(lease\.[1-9][0-9]*|\.lease\.[0-9]+\.[0-9a-f]+\.tmp)\Z")

@@ -23,12 +23,10 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import LedgerUnreadable, ShotTakenOver, UsageError
-from ..footage.names import is_foreign
 from ..model import SESSION_ID, timestamp
-from ..recording.session_file import relative
 from ..storage.files import make_folder
+from ..storage.folder import batch_folder, is_foreign, ledger_path, relative
 from .ledger_database import open_ledger, translated
-from .ledger_places import batch_folder, ledger_path
 from .ledger_rows import (
     BATCHES,
     DIRECTIONS,

@@ -12,19 +12,10 @@ from pathlib import Path
 
 from ..errors import StorageFailed
 from ..storage.files import replace_file
+from ..storage.folder import batch_folder, ledger_path
 
 NOTE = "ledger"
 _NOTE_LIMIT = 8_192  # bytes of it
-
-
-def ledger_path(root: Path) -> Path:
-    """The ledger of the session folder `root`."""
-    return root / "batch.db"
-
-
-def batch_folder(root: Path, batch: str) -> Path:
-    """The folder of a batch's lease and of the logs of its shots."""
-    return root / "batches" / batch
 
 
 def note_ledger(folder: Path, ledger: Path) -> None:

@@ -14,9 +14,9 @@ from typing import Any
 from ..errors import JournalDamaged, SessionUnreadable
 from ..frames.counting import Counting
 from ..journal.lost_passes import LostPass, lost_fields, lost_passes
-from ..library.catalogue import sessions_folder
+from ..model import moment
 from ..recording.manager import TrackingSessionManager
-from ..recording.session_file import moment
+from ..storage.folder import sessions_folder
 from .ledger import ShotRow, ShotStatus
 
 

@@ -15,10 +15,9 @@ from typing import NamedTuple
 from ..errors import STOPPED, UNUSABLE, BatchRuns, JournalDamaged, LeaseHeld, SessionUnreadable
 from ..journal.lost_passes import lost_of, lost_passes, lost_words
 from ..model import SessionStatus, timestamp
-from ..recording.manager import TrackingSessionManager
-from ..recording.session_file import resolve
-from ..session import load_session, sessions_folder
+from ..recording.manager import TrackingSessionManager, load_session
 from ..storage.files import make_folder
+from ..storage.folder import resolve, sessions_folder
 from ..storage.lease import LEASE_TIME, Lease, live_owner
 from .child import Child, wait
 from .ledger import BatchRow, BatchStatus, Ledger, ShotRow, ShotStatus, final_status

@@ -17,7 +17,7 @@ from ..journal.chain import KEYED, MARKER, MARKER_HEAD, MARKERS_HEAD, JournalRea
 from ..journal.lost_passes import pass_range
 from ..journal.replay import PICTURE_DAMAGED
 from ..recording.manager import TrackingSessionManager
-from ..recording.session_file import resolve
+from ..storage.folder import resolve
 from .ledger_rows import ShotSpec
 
 READING_TIME = 60.0

@@ -13,7 +13,8 @@ from typing import NamedTuple
 
 from ..errors import FootageUnusable
 from ..frames.counting import Counting, timeline_start
-from .names import NUMBER_LIMIT, Numbered, Pattern, is_foreign, numbered, pattern, run_of, shape, split_range
+from ..storage.folder import is_foreign
+from .names import NUMBER_LIMIT, Numbered, Pattern, numbered, pattern, run_of, shape, split_range
 
 _STILLS = ("png", "jpg", "jpeg", "jp2", "j2c", "exr", "tif", "tiff", "dpx", "cin", "tga", "bmp", "sgi", "rgb", "bw")
 IMAGE_SUFFIXES = frozenset(f".{kind}" for kind in (*_STILLS, "hdr", "webp", "psd"))

@@ -13,7 +13,6 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-_OF_WINDOWS = re.compile(r"[A-Za-z]:[\\/]|\\\\[^\\]")  # a drive, or a share
 NUMBER_LIMIT = (1 << 31) - 1
 _NUMBER = re.compile(r"(.*?)([0-9]+)([^0-9]*)\Z", re.DOTALL)
 _NEGATIVE = re.compile(r"(?:\A|[._])-\Z")  # before a number: what else stands before a hyphen makes it a hyphen
@@ -23,11 +22,6 @@ _PATTERN = re.compile(r"(?:(?P<a>[0-9]+)-(?P<b>[0-9]+))?(?:#+|@+|%0?(?P<width>[0
 _RANGE = re.compile(r"(?P<open>\[?)(?P<a>[0-9]+)-(?P<b>[0-9]+)(?P<close>\]?)")
 # “plate.####.exr 1001-1200”, as file dialogs of compositors give it
 _BEHIND = re.compile(r"(?P<path>.*\S)\s+(?P<a>[0-9]+)-(?P<b>[0-9]+)\Z", re.DOTALL)
-
-
-def is_foreign(path: str) -> bool:
-    """Whether only another system can have this path: this one would take it for the name of a file."""
-    return os.name != "nt" and _OF_WINDOWS.match(path) is not None and not os.path.exists(path)
 
 
 class Numbered(NamedTuple):

@@ -10,35 +10,25 @@ from __future__ import annotations
 
 import json
 import os
-import sqlite3
 import time
-import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, fields
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from ..errors import JournalDamaged, SessionUnreadable
 from ..journal.lost_passes import lost_fields, lost_passes
-from ..model import SessionState, SessionStatus, TrackingSession
+from ..model import SessionState, SessionStatus, TrackingSession, moment
 from ..recording.manager import TrackingSessionManager
-from ..recording.session_file import checked_session, resolve
-from ..storage.files import SUFFIXES, read_document
-from ..storage.folder import numbered
+from ..recording.session_file import checked_session
+from ..storage.files import read_document
+from ..storage.folder import bytes_of, numbered, resolve, session_names, sessions_folder
 from ..storage.lease import live_owner, read_owner
+from .index import INDEX_NAME, TEXT_LIMIT, Index, IndexRow
 
-INDEX_NAME = "index.db"
-APPLICATION_ID = 0x5453494E  # tells the file from any other database
-VERSION = 2  # to be raised when the fields of Entry change, or what they mean
 SETTLED = 2.0  # seconds after which a change would have another time in every file system
 MANY = 500  # sessions to be read that are worth a word
-_SAVE_EVERY = 1.0  # seconds of reading that a killed process may lose
-_SAID_LIMIT = 1 << 16  # characters; a name may have any length
-_PATIENCE = 2.0  # seconds to wait for another process that saves
-_TABLE = (
-    "CREATE TABLE session (file TEXT PRIMARY KEY, stamp TEXT, journal INTEGER, said TEXT, checksum INTEGER)"
-    " WITHOUT ROWID"
-)
 
 
 @dataclass(frozen=True)
@@ -113,29 +103,6 @@ class Unreadable:
     known: Entry | None = None  # what its file says, where only the journal is damaged
 
 
-def sessions_folder(base_path: str | os.PathLike[str] | None) -> Path:
-    """The folder of the session files under `base_path`, which is `tracking_sessions` here if None."""
-    return Path("tracking_sessions" if base_path is None else base_path) / "sessions"
-
-
-def session_names(folder: Path) -> list[str]:
-    """The names of the session files in `folder`, which sort by age. Raises SessionUnreadable."""
-    try:
-        names = sorted(os.listdir(folder))
-    except FileNotFoundError:
-        return []
-    except OSError as error:
-        raise SessionUnreadable(folder, error.strerror or str(error)) from error
-    return [name for name in names if name.endswith(SUFFIXES) and not name.startswith(".")]
-
-
-def bytes_of(path: Path) -> int:
-    """The size of a session file and of what is in the folder beside it. Raises OSError."""
-    beside = path.with_suffix("")
-    inside = os.scandir(beside) if beside.is_dir() and not beside.is_symlink() else ()
-    return os.stat(path).st_size + sum(one.stat(follow_symlinks=False).st_size for one in inside)
-
-
 def catalogue(
     base_path: str | os.PathLike[str] | None, warn: Callable[[str], None] | None = None
 ) -> list[Entry | Unreadable]:
@@ -148,7 +115,7 @@ def catalogue(
     if not names:
         return []
     names.reverse()
-    with _Index(folder.parent / INDEX_NAME) as index:
+    with Index(folder.parent / INDEX_NAME) as index:
         rows = index.rows(2 * len(names) + MANY)
         head = os.path.join(folder, "")
         kept = {name: entry for name in names if name in rows and (entry := _kept(head + name, rows[name]))}
@@ -164,17 +131,7 @@ def catalogue(
     return found
 
 
-class _Row(NamedTuple):
-    stamp: str  # of the files that the entry was read from
-    journal: int  # the number of the newest journal file, 0 if there was none
-    said: str  # the fields of the entry but its file, as a JSON list
-
-    def checksum(self, name: str) -> int:
-        """So that a damaged page of the database is noticed, of which SQLite itself need not know."""
-        return zlib.crc32(f"{name}\0{self.stamp}\0{self.journal}\0{self.said}".encode("utf-8", "replace"))
-
-
-def _kept(file: str, row: _Row) -> Entry | None:
+def _kept(file: str, row: IndexRow) -> Entry | None:
     """What the index has of a session, if it is still so."""
     if _look(file, row.journal)[0] != row.stamp:
         return None
@@ -210,7 +167,7 @@ def _look(file: str, journal: int) -> tuple[str, float]:
     return " ".join(stamp), latest / 1e9
 
 
-def _read(folder: Path, name: str, index: _Index) -> Entry | Unreadable | None:
+def _read(folder: Path, name: str, index: Index) -> Entry | Unreadable | None:
     """Read a session, and have the index keep it; None if it is gone."""
     path = folder / name
     beside = path.with_suffix("")
@@ -234,8 +191,8 @@ def _read(folder: Path, name: str, index: _Index) -> Entry | Unreadable | None:
     lost = lost_fields(lost_passes(manager.passes, manager.session.tracked_frames), manager.counting)
     entry = _entry(path, manager.session, manager.progress | lost, size, is_free=is_free)
     said = json.dumps([getattr(entry, one.name) for one in fields(Entry)][1:])
-    if time.time() - changed > SETTLED and len(said) < _SAID_LIMIT:
-        index.keep(name, _Row(stamp, journal, said))
+    if time.time() - changed > SETTLED and len(said) < TEXT_LIMIT:
+        index.keep(name, IndexRow(stamp, journal, said))
     return entry
 
 
@@ -275,127 +232,27 @@ def _entry(path: Path, session: TrackingSession, progress: dict[str, Any], size:
 # The file
 
 
-class _Index:
-    """The database, or none: nothing here fails, and what cannot be kept is not kept."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._database: sqlite3.Connection | None = None
-        self._database = self._connected()
-        self._new: list[tuple[Any, ...]] = []
-        self._gone: list[tuple[str]] = []
-        self._saved = time.monotonic()
-
-    def __enter__(self) -> _Index:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._save()
-        self._close()
-
-    def rows(self, limit: int) -> dict[str, _Row]:
-        """What is kept, by file name."""
-        if self._database is None:
-            return {}
-        found: dict[str, _Row] = {}
-        query = "SELECT file, stamp, journal, said, checksum FROM session LIMIT ?"
-        try:
-            for name, stamp, journal, said, checksum in self._database.execute(query, (limit,)):
-                row = _Row(stamp, journal, said)
-                if isinstance(journal, int) and row.checksum(name) == checksum:
-                    found[name] = row
-        except sqlite3.OperationalError:
-            self._close()
-        except sqlite3.DatabaseError:
-            self._remove()
-            self._database = self._connected()
-            return {}
-        return found
-
-    def keep(self, name: str, row: _Row) -> None:
-        self._new.append((name, *row, row.checksum(name)))
-        if time.monotonic() - self._saved >= _SAVE_EVERY:
-            self._save()
-
-    def drop(self, names: set[str]) -> None:
-        self._gone += [(name,) for name in names]
-
-    def _save(self) -> None:
-        if self._database is not None and (self._new or self._gone):
-            try:
-                self._database.execute("BEGIN IMMEDIATE")
-                self._database.executemany("DELETE FROM session WHERE file = ?", self._gone)
-                self._database.executemany("INSERT OR REPLACE INTO session VALUES (?, ?, ?, ?, ?)", self._new)
-                self._database.execute("COMMIT")
-            except sqlite3.OperationalError:  # locked for long, or the disk is full or read-only
-                self._close()
-            except sqlite3.DatabaseError:
-                self._remove()
-        self._new.clear()
-        self._gone.clear()
-        self._saved = time.monotonic()
-
-    def _connected(self) -> sqlite3.Connection | None:
-        for _ in range(2):
-            if os.path.islink(self._path):
-                return None  # whoever sent this folder does not choose what is written to
-            try:
-                self._database = sqlite3.connect(self._path, timeout=_PATIENCE, isolation_level=None)
-                if _prepared(self._database):
-                    return self._database
-                self._close()
-                return None
-            except sqlite3.OperationalError:
-                self._close()
-                return None
-            except sqlite3.DatabaseError:
-                self._remove()
-        return None
-
-    def _remove(self) -> None:
-        """Begin anew: a damaged cache is worth nothing."""
-        self._close()
-        for path in (self._path, f"{self._path}-journal"):
-            try:
-                os.unlink(path)
-            except OSError:
-                pass  # there is none, or nothing can be written here
-
-    def _close(self) -> None:
-        database, self._database = self._database, None
-        if database is not None:
-            database.close()
+_LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
-def _prepared(database: sqlite3.Connection) -> bool:
-    """Whether the database has our table; it is made in an empty one. Raises sqlite3.Error.
+def session_files(base_path: str | os.PathLike[str] | None = None) -> list[Path]:
+    """The session files under `base_path`, by name, which is by age."""
+    folder = sessions_folder(base_path)
+    return [folder / name for name in session_names(folder)]
 
-    Another one of ours is taken for damaged, unless a newer version made it; any other is left alone.
+
+def newest_session_files(base_path: str | os.PathLike[str], count: int) -> tuple[list[Path], int]:
+    """The `count` newest session files under `base_path`, the newest first, and how many older ones there are."""
+    folder = sessions_folder(base_path)
+    names = session_names(folder)
+    return [folder / name for name in reversed(names[-count:])], max(0, len(names) - count)
+
+
+def list_sessions(base_path: str | os.PathLike[str] | None = None) -> list[Path]:
+    """The files of the sessions under `base_path` that can be read, the last one made first.
+
+    Others are left out, and as they are. Raises SessionUnreadable if the folder cannot be read.
     """
-    database.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, 16 * _SAID_LIMIT)
-    database.text_factory = _text
-    database.execute("PRAGMA trusted_schema = OFF")
-    known = (APPLICATION_ID, VERSION, [(_TABLE,)])
-    found = _contents(database)
-    if found == (0, 0, []):
-        database.execute("BEGIN IMMEDIATE")
-        if _contents(database) == (0, 0, []):
-            database.execute(_TABLE)
-            database.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-            database.execute(f"PRAGMA user_version = {VERSION}")
-        database.execute("COMMIT")
-        found = _contents(database)
-    if found[0] == APPLICATION_ID and found[1] <= VERSION and found != known:
-        raise sqlite3.DatabaseError("it has other tables")
-    return found == known
-
-
-def _text(data: bytes) -> str:
-    return data.decode("utf-8", "replace")
-
-
-def _contents(database: sqlite3.Connection) -> tuple[int, int, list[tuple[str]]]:
-    """Application, version, and all that makes up the schema."""
-    (application,) = database.execute("PRAGMA application_id").fetchone()
-    (version,) = database.execute("PRAGMA user_version").fetchone()
-    return application, version, database.execute("SELECT sql FROM sqlite_master LIMIT 10").fetchall()
+    found = [one for one in catalogue(base_path) if not isinstance(one, Unreadable)]
+    found.sort(key=lambda one: (moment(one.created) or _LONG_AGO, one.file), reverse=True)
+    return [one.path for one in found]

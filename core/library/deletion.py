@@ -10,17 +10,16 @@ from collections.abc import Collection, Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from datetime import datetime
 from pathlib import Path
-from typing import Generic, NamedTuple, TypeVar
+from typing import Generic, TypeVar
 
-from ..batch.ledger import Ledger
-from ..batch.ledger_places import ledgers_of
-from ..errors import JournalDamaged, LeaseHeld, LedgerUnreadable, SessionUnreadable, StorageFailed
-from ..model import timestamp
+from ..errors import JournalDamaged, LeaseHeld, SessionUnreadable, StorageFailed
+from ..model import moment, timestamp
 from ..recording.manager import TrackingSessionManager
-from ..recording.session_file import checked_session, moment
+from ..recording.session_file import checked_session
 from ..storage.files import read_document
+from ..storage.folder import bytes_of, is_folder
 from ..storage.lease import LEASE_TIME, Lease
-from .catalogue import Entry, Unreadable, bytes_of, catalogue
+from .catalogue import Entry, Unreadable, catalogue
 
 _T = TypeVar("_T")
 _WRITTEN = re.compile(r"(lease|journal)\.[1-9][0-9]*\Z")
@@ -60,35 +59,6 @@ def delete_files(session_path: str | os.PathLike[str], *, wait: bool = False, le
 def is_session(path: Path) -> bool:
     """Whether the file is one of a session, though it may not be readable: by where it lies, or what lies beside it."""
     return path.parent.name == "sessions" or _has_written(path.with_suffix(""))
-
-
-class Need(NamedTuple):
-    """An unfinished batch that has begun a session, and the ledger that it is in."""
-
-    batch: str
-    ledger: Path
-
-
-def needed_sessions(root: Path, db: Path | None = None) -> dict[str, Need]:
-    """The ids of the sessions under `root` that unfinished batches have begun, each with one of these.
-
-    Asked are the ledger there, those that the folders of batches there name, and `db`. Raises LedgerUnreadable, also
-    for one that is named and missing, LedgerBusy or StorageFailed.
-    """
-    found: dict[str, Need] = {}
-    for path in dict.fromkeys((*ledgers_of(root), *filter(None, (db,)))):
-        with Ledger(root, db=path, readonly=True) as ledger:
-            if ledger.is_apart and not os.path.lexists(path):
-                advice = f"put it back, or delete its folders in {root / 'batches'} if it is gone for good"
-                raise LedgerUnreadable(path, "it is missing", advice)
-            found.update({session: Need(batch, ledger.path) for session, batch in ledger.needed().items()})
-    return found
-
-
-def batch_of(session_path: str | os.PathLike[str], db: Path | None = None) -> Need | None:
-    """An unfinished batch that has begun this session; None if there is none. `db` and errors: `needed_sessions`."""
-    path = Path(session_path)
-    return needed_sessions(path.parent.parent, db).get(path.stem) if path.parent.name == "sessions" else None
 
 
 class Deleted(Generic[_T]):
@@ -198,11 +168,6 @@ def find_old(
 def _is_older(path: Path, limit: datetime) -> bool:
     modified = moment(TrackingSessionManager(path).session.modified)
     return modified is not None and modified < limit
-
-
-def is_folder(folder: Path) -> bool:
-    """Whether it is a folder, and no link to one, which is somebody else's."""
-    return folder.is_dir() and not folder.is_symlink()
 
 
 def _has_written(folder: Path) -> bool:

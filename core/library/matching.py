@@ -24,7 +24,7 @@ from ..footage.files import IMAGE_SUFFIXES, Footage
 from ..footage.names import sequence_name
 from ..footage.seen import describe
 from ..model import SessionState, TrackingSession
-from ..recording.session_file import resolve
+from ..storage.folder import resolve
 from .catalogue import Entry
 
 

@@ -22,9 +22,17 @@ from ..journal.missing import NOTHING, Lacking, lacking_after
 from ..journal.replay import FRAME_LIMIT, RecordInvalid, Replay, encode_frame, encode_json, encode_pass, shown_to
 from ..journal.summary import Summary
 from ..model import Outcome, Pass, SessionState, SessionStatus, TrackingSession, timestamp
-from ..storage.files import encode_document, existing_document, make_folder, read_document, replace_file, sync_file
+from ..storage.files import (
+    encode_document,
+    existing_document,
+    make_folder,
+    read_document,
+    replace_file,
+    sync_file,
+)
+from ..storage.folder import relative
 from ..storage.lease import LEASE_TIME, Lease, live_owner
-from .session_file import checked_session, relative, summary_from_state, summary_to_state
+from .session_file import checked_session, summary_from_state, summary_to_state
 
 FILE_INTERVAL = 1.0  # seconds between two updates of the session file and of the lease while a pass runs
 
@@ -416,3 +424,42 @@ class TrackingSessionManager:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def load_session(session_path: str | os.PathLike[str]) -> TrackingSessionManager:
+    """The session whose file this is, for reading. Raises SessionUnreadable or JournalDamaged."""
+    return TrackingSessionManager(session_path)
+
+
+def resume_tracking(session_path: str | os.PathLike[str]) -> TrackingSessionManager:
+    """The session, owned by the caller, who goes on from `get_resume_point()` and closes it in the end.
+
+    Raises UsageError if its tracking is complete or it was discarded or committed, LeaseHeld, SessionUnreadable,
+    JournalDamaged or StorageFailed.
+    """
+    manager = TrackingSessionManager(session_path)
+    _check_unfinished(manager.session)
+    manager.acquire()
+    try:
+        _check_unfinished(manager.session)  # somebody may have finished it meanwhile
+    except UsageError:
+        manager.close()
+        raise
+    return manager
+
+
+def _check_unfinished(session: TrackingSession) -> None:
+    if session.is_unfinished:
+        return
+    if session.status is SessionStatus.FAILED:
+        raise UsageError(f"“{session.name}” is marked as failed: start a new session")
+    if session.status not in (SessionStatus.NOT_STARTED, SessionStatus.TRACKING):
+        raise UsageError(f"The tracking of “{session.name}” is finished: there is nothing to resume")
+    if session.state is SessionState.DISCARDED:
+        raise UsageError(f"“{session.name}” was discarded: bring it back first (commit), or start a new session")
+    raise UsageError(f"“{session.name}” was committed as it is: start a new session")
+
+
+def get_session_status(manager: TrackingSessionManager) -> SessionStatus:
+    """How far the session is, the journal included."""
+    return manager.session.status

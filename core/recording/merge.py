@@ -3,14 +3,23 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import asdict, replace
+from pathlib import Path
 from typing import Any, NamedTuple
 
+from ..errors import UsageError
+from ..footage.files import Footage
+from ..footage.seen import save_details
 from ..frames.ranges import FrameRanges
 from ..journal.chain import MARKER_HEAD, MUTED, RecordType
 from ..journal.replay import Replay, encode_json, encode_markers
-from ..model import TrackData, timestamp
+from ..model import SESSION_ID, SessionStatus, TrackData, timestamp
+from ..storage.files import SUFFIXES, document_suffix, encode_document, make_folder, replace_file
+from ..storage.folder import resolve
+from .manager import TrackingSessionManager, load_session
+from .session_file import new_state
 
 
 def tracks_record(tracks: Sequence[TrackData]) -> tuple[RecordType, bytes]:
@@ -80,3 +89,52 @@ def _solves(parts: Sequence[Part]) -> list[dict[str, Any]]:
 
 def _is_muted(row: bytes) -> bool:
     return bool(MARKER_HEAD.unpack_from(row)[2] & MUTED)
+
+
+def merge_sessions(
+    session_paths: Sequence[str | os.PathLike[str]], output_path: str | os.PathLike[str]
+) -> TrackingSessionManager:
+    """One session out of several of the same footage, such as ranges tracked on different machines.
+
+    `output_path` is the session file to make, with its journal in the folder of the same name; nothing is overwritten.
+    Tracks of the same tracking object and name become one; where two sessions have a live marker on the same frame,
+    the session that is named later wins. It is to cover what any of them was to cover, so frames that none has tracked
+    are remaining, though no pass of it is left that could be resumed.
+
+    The solves of all are kept, and `solve.best` is the best one: that with the lowest average_error of those that say
+    one above 0. Where they say their camera_coverage, those with less than nine tenths of the widest one's are left
+    out of the comparison, as a small error on few frames is no good camera. Of equals, and where none says its error,
+    it is the last. A solve whose id another one has gets that of its session added.
+
+    Raises UsageError if the footage differs or the output exists, and what reading and writing sessions raises.
+    """
+    if not session_paths:
+        raise UsageError("Name at least one session to merge")
+    sources = [load_session(path) for path in session_paths]
+    first = sources[0].session
+    for source in sources[1:]:
+        if source.session.footage.fingerprint != first.footage.fingerprint:
+            raise UsageError(f"“{source.session.name}” is of other footage than “{first.name}”: they cannot be merged")
+    output = Path(output_path)
+    if not output.name:
+        raise UsageError("Name a file to merge into")
+    output = output if output.suffix in SUFFIXES else output.with_suffix(document_suffix())
+    if any(os.path.exists(output.with_suffix(suffix)) for suffix in ("", *SUFFIXES)):
+        raise UsageError(f"{output} exists already: name another file")
+    session_id = output.stem.lower()
+    if not SESSION_ID.match(session_id) or session_id != output.stem:
+        raise UsageError("Name the output with small letters, digits and hyphens only, 32 at most")
+    footage = replace(first.footage, path=str(resolve(sources[0].path, first.footage.path)))
+    state = new_state(output, session_id, f"{first.name} (merged)", timestamp(), footage)
+    parts = [Part(one.session.id, one.replay(), one.scope, one.solves) for one in sources]
+    records = merged_records(parts)
+    make_folder(output.with_suffix(""))
+    replace_file(output, encode_document(state, output.suffix))
+    if output.parent.name == "sessions":  # a session folder, from which the merged session may be resumed
+        save_details(output.parent.parent, Footage(Path(footage.path), footage.source), sources[0].details())
+    merged = TrackingSessionManager(output)
+    with merged:
+        merged.append(*records)
+        done = SessionStatus.COMPLETE if merged.solves else SessionStatus.TRACKING_COMPLETE
+        merged.set_status(done if len(merged.session.tracked_frames) else SessionStatus.NOT_STARTED)
+    return merged

@@ -3,20 +3,19 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
 from ..errors import SessionUnreadable
-from ..footage.names import is_foreign
 from ..frames.ranges import FrameRanges, parse_span
 from ..journal.chain import Position
 from ..journal.losses import Losses
 from ..journal.replay import FRAME_LIMIT, frame_number, frame_set
 from ..journal.summary import Summary
 from ..model import SESSION_ID, FootageMetadata, SessionState, SessionStatus, TrackingSession, timestamp
+from ..storage.folder import relative
 
 SCHEMA = 1
 _NUMBER_LIMIT = 1 << 53
@@ -55,30 +54,6 @@ def new_state(
         "frames": {},
         "history": [],
     }
-
-
-def relative(path: Path, target: str) -> str:
-    """`target` as seen from the session file `path`, with forward slashes; absolute where there is no such way."""
-    try:
-        return Path(os.path.relpath(target, path.parent.absolute())).as_posix()
-    except ValueError:  # another drive
-        return str(target)
-
-
-def resolve(path: Path, target: str) -> Path:
-    """Where the file lies that the session file `path` calls `target`; a path of another system stays what it is."""
-    if is_foreign(target):
-        return Path(target)
-    return Path(os.path.normpath(path.parent.absolute() / target))
-
-
-def moment(text: str) -> datetime | None:
-    """A timestamp as a time; None if it is none."""
-    try:
-        value = datetime.fromisoformat(text.replace("Z", "+00:00"))
-    except ValueError:
-        return None
-    return value if value.tzinfo else value.replace(tzinfo=UTC)
 
 
 def summary_to_state(summary: Summary, session: TrackingSession, position: Position, checksum: int) -> dict[str, Any]:

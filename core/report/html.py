@@ -3,10 +3,12 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from html import escape
+from pathlib import Path
 from typing import Any
 
 from ..frames.counting import Counting
@@ -14,6 +16,9 @@ from ..frames.ranges import FrameRanges
 from ..journal.lost_passes import lost_passes, lost_words
 from ..journal.replay import Replay, is_muted
 from ..model import SessionStatus, TrackingSession, timestamp
+from ..recording.manager import load_session
+from ..storage.files import make_folder, replace_file
+from ..storage.folder import resolve
 
 _STYLE = """
 body { font: 15px/1.45 system-ui, sans-serif; color: #222; max-width: 60em; margin: 2em auto; padding: 0 1em }
@@ -219,3 +224,15 @@ def _tracks(replay: Replay, live: dict[int, list[int]], last: int, counting: Cou
         )
     head = "<tr><th>Track</th><th>Frames</th><th>From, to</th><th>Where it was followed</th></tr>"
     return f'<div class="wide"><table>{head}{"".join(rows)}</table></div>'
+
+
+def export_session_report(session_path: str | os.PathLike[str], output_path: str | os.PathLike[str]) -> Path:
+    """Write a report to read in a browser, one HTML file that needs nothing else, and return its path."""
+    manager = load_session(session_path)
+    output = Path(output_path)
+    make_folder(output.parent)
+    footage = resolve(manager.path, manager.session.footage.path)
+    session = manager.session
+    page = render(session, manager.passes, manager.replay(), str(footage), manager.solves, manager.remaining)
+    replace_file(output, page.encode("utf-8", "replace"))
+    return output

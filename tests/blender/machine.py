@@ -16,7 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from tracking_sessions.core.journal.chain import JournalReader, RecordType
-from tracking_sessions.core.session import TrackingSessionManager, load_session, session_files
+from tracking_sessions.core.library.catalogue import session_files
+from tracking_sessions.core.recording.manager import load_session
+from tracking_sessions.core.session import TrackingSessionManager
 from tracking_sessions.tests.blender.real import ROOT, Blender, Window, debian_root
 from tracking_sessions.tests.footage import Shot
 

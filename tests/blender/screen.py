@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from tracking_sessions.core.session import session_files
+from tracking_sessions.core.library.catalogue import session_files
 from tracking_sessions.tests.blender.machine import (
     Machine,
     Markers,

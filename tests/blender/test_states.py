@@ -7,7 +7,7 @@ import json
 
 import numpy as np
 
-from tracking_sessions.core.session import session_files
+from tracking_sessions.core.library.catalogue import session_files
 from tracking_sessions.tests import plates
 from tracking_sessions.tests.blender.machine import Machine, steps_recorded
 from tracking_sessions.tests.blender.screen import opened

@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from tracking_sessions.core.journal.replay import Replay
+from tracking_sessions.core.library.catalogue import list_sessions
 from tracking_sessions.core.model import TrackingSession
-from tracking_sessions.core.session import list_sessions, load_session
+from tracking_sessions.core.recording.manager import load_session
 from tracking_sessions.tests.pictures import link
 from tracking_sessions.tools.comparison import recorded_frames, session_file
 from tracking_sessions.tools.kill_batch import children_of

@@ -20,7 +20,8 @@ from tracking_sessions.bridge.editor import background_editor
 from tracking_sessions.bridge.shot import Shot
 from tracking_sessions.core.errors import Interrupted
 from tracking_sessions.core.footage.files import find_footage
-from tracking_sessions.core.session import load_session, session_files
+from tracking_sessions.core.library.catalogue import session_files
+from tracking_sessions.core.recording.manager import load_session
 from tracking_sessions.tests.bpy.tracking import markers_of, place
 
 START, RANGES = 10, [(10, 30), (10, 1)]

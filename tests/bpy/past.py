@@ -11,7 +11,7 @@ import bpy
 
 from tracking_sessions.bridge import sessions
 from tracking_sessions.bridge.editor import ClipEditor
-from tracking_sessions.core.session import create_session
+from tracking_sessions.core.recording.create import create_session
 from tracking_sessions.operators import sessions as actions
 from tracking_sessions.panels import sessions as panels
 from tracking_sessions.tests.bpy.window import inside

@@ -12,7 +12,8 @@ from tracking_sessions import cli
 from tracking_sessions.bridge.editor import background_editor
 from tracking_sessions.bridge.shot import Shot
 from tracking_sessions.core.journal.replay import is_muted
-from tracking_sessions.core.session import load_session, session_files
+from tracking_sessions.core.library.catalogue import session_files
+from tracking_sessions.core.recording.manager import load_session
 from tracking_sessions.tests.bpy.tracking import Clip, markers_of, new_clip, place, track_session
 from tracking_sessions.tests.footage import Shot as Footage
 from tracking_sessions.tests.footage import make_shot

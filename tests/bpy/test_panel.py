@@ -21,7 +21,7 @@ from tracking_sessions.panels.preferences import TRACKING_SESSIONS_AP_preference
 from tracking_sessions.panels.session import TRACKING_SESSIONS_PT_session, TRACKING_SESSIONS_PT_top
 from tracking_sessions.panels.session import _draw_words as draw_words
 from tracking_sessions.tests.bpy.window import begin, inside, new_file, open_editor, open_file, session_of
-from tracking_sessions.tests.core.commands import owned
+from tracking_sessions.tests.commands.processes import owned
 from tracking_sessions.tests.core.faults import flip
 from tracking_sessions.tests.footage import Shot as Footage
 from tracking_sessions.tests.footage import make_shot

@@ -17,7 +17,7 @@ from tracking_sessions import registration
 from tracking_sessions.bridge import events, live, preferences, working_set
 from tracking_sessions.bridge.clip import default_root
 from tracking_sessions.core.journal import chain
-from tracking_sessions.core.session import session_files
+from tracking_sessions.core.library.catalogue import session_files
 from tracking_sessions.operators import recovery, sessions, status, track
 from tracking_sessions.panels import menu
 from tracking_sessions.tests.bpy.window import begin, inside, new_file

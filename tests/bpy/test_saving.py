@@ -15,7 +15,8 @@ from bpy.app.handlers import persistent
 from tracking_sessions.bridge.headless import Request, Result, track
 from tracking_sessions.bridge.shot import Shot
 from tracking_sessions.core.errors import FAILED, SaveUnsound
-from tracking_sessions.core.session import load_session, session_files
+from tracking_sessions.core.library.catalogue import session_files
+from tracking_sessions.core.recording.manager import load_session
 from tracking_sessions.core.tracking.run import Run
 from tracking_sessions.tests.bpy.tracking import markers_of, new_clip
 from tracking_sessions.tests.bpy.window import FRAMES

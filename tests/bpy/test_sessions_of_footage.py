@@ -18,7 +18,9 @@ from tracking_sessions.core.footage.files import find_footage
 from tracking_sessions.core.journal.chain import Position
 from tracking_sessions.core.library import catalogue
 from tracking_sessions.core.model import SessionState
-from tracking_sessions.core.session import TrackingSessionManager, create_session, load_session
+from tracking_sessions.core.recording.create import create_session
+from tracking_sessions.core.recording.manager import load_session
+from tracking_sessions.core.session import TrackingSessionManager
 from tracking_sessions.tests.bpy.commands import copied
 from tracking_sessions.tests.core.shots import make_footage
 from tracking_sessions.tests.footage import make_shot

@@ -14,7 +14,7 @@ from tracking_sessions.bridge.headless import Request, track
 from tracking_sessions.bridge.markers import read_settings, write_settings
 from tracking_sessions.bridge.shot import Shot
 from tracking_sessions.core.errors import ClipChanged, ShotUnusable
-from tracking_sessions.core.session import session_files
+from tracking_sessions.core.library.catalogue import session_files
 from tracking_sessions.core.tracking.run import Run
 from tracking_sessions.tests.bpy.tracking import live_frames, markers_of, new_clip
 from tracking_sessions.tests.bpy.window import FRAMES, begin, inside, new_file, operators

@@ -13,7 +13,8 @@ import bpy
 from tracking_sessions import registration
 from tracking_sessions.bridge import live, overview
 from tracking_sessions.bridge.editor import ClipEditor
-from tracking_sessions.core.session import load_session, session_files
+from tracking_sessions.core.library.catalogue import session_files
+from tracking_sessions.core.recording.manager import load_session
 from tracking_sessions.tests.bpy.tracking import Clip, live_frames, markers_of, new_clip
 from tracking_sessions.tests.footage import Shot as Footage
 

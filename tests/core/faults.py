@@ -15,7 +15,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from tracking_sessions.core.session import TrackingSessionManager, create_session
+from tracking_sessions.core.recording.create import create_session
+from tracking_sessions.core.session import TrackingSessionManager
 from tracking_sessions.core.tracking.run import Run
 from tracking_sessions.tests.core.shots import finish, make_footage, start_run
 

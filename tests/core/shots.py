@@ -14,8 +14,9 @@ from tracking_sessions.core.footage.seen import FootageCheck, describe
 from tracking_sessions.core.journal.chain import GUARDED, KEYED, MARKER, MUTED, Position, RecordType
 from tracking_sessions.core.journal.replay import Replay, encode_markers, is_muted, spread_rows
 from tracking_sessions.core.model import Outcome, Pass, SessionStatus, TrackData
+from tracking_sessions.core.recording.create import create_session
 from tracking_sessions.core.recording.merge import tracks_record
-from tracking_sessions.core.session import TrackingSessionManager, create_session
+from tracking_sessions.core.session import TrackingSessionManager
 from tracking_sessions.core.tracking.run import Run, Step
 from tracking_sessions.tests.core.grey import grey_png
 

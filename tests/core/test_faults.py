@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from tracking_sessions.core.errors import StorageFailed, TrackingSessionError
-from tracking_sessions.core.session import TrackingSessionManager, list_sessions, session_files
+from tracking_sessions.core.library.catalogue import list_sessions, session_files
+from tracking_sessions.core.session import TrackingSessionManager
 from tracking_sessions.core.storage.lease import live_owner
 from tracking_sessions.tests.core import faults
 from tracking_sessions.tests.core.faults import ERRORS, RANGES, READING, WRITING, Faults, failing, nothing

@@ -15,23 +15,16 @@ from tracking_sessions.core import session as public
 from tracking_sessions.core.errors import JournalDamaged, LeaseHeld, SessionUnreadable, UsageError
 from tracking_sessions.core.footage.seen import load_details
 from tracking_sessions.core.journal.replay import RecordInvalid
+from tracking_sessions.core.library.catalogue import list_sessions, session_files
 from tracking_sessions.core.library.deletion import delete_session
 from tracking_sessions.core.model import Outcome, SessionState
-from tracking_sessions.core.recording.session_file import resolve
-from tracking_sessions.core.session import (
-    SessionStatus,
-    TrackingSessionManager,
-    cleanup_old_sessions,
-    create_session,
-    export_session_report,
-    get_session_status,
-    list_sessions,
-    load_session,
-    merge_sessions,
-    resume_tracking,
-    session_files,
-)
+from tracking_sessions.core.recording.create import create_session
+from tracking_sessions.core.recording.manager import get_session_status, load_session, resume_tracking
+from tracking_sessions.core.recording.merge import merge_sessions
+from tracking_sessions.core.report.html import export_session_report
+from tracking_sessions.core.session import SessionStatus, TrackingSessionManager, cleanup_old_sessions
 from tracking_sessions.core.storage.files import encode_document, read_document
+from tracking_sessions.core.storage.folder import resolve
 from tracking_sessions.tests.core.faults import flip
 from tracking_sessions.tests.core.shots import (
     FakeTracker,

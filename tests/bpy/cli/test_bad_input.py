@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 from tracking_sessions.core.journal.replay import Replay
-from tracking_sessions.core.session import load_session
+from tracking_sessions.core.recording.manager import load_session
 from tracking_sessions.tests.bpy.commands import (
     LIMIT,
     LONG,

@@ -18,7 +18,8 @@ import pytest
 
 from tracking_sessions.core.batch.ledger import Ledger
 from tracking_sessions.core.journal.replay import Replay
-from tracking_sessions.core.session import load_session, session_files
+from tracking_sessions.core.library.catalogue import session_files
+from tracking_sessions.core.recording.manager import load_session
 from tracking_sessions.tests.bpy.commands import (
     LIMIT,
     LONG,

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tracking_sessions.terminal import columns_of, fit
+from tracking_sessions.commands.terminal import columns_of, fit
 from tracking_sessions.tests.bpy.commands import (
     LONG,
     ROOT,

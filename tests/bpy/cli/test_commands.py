@@ -13,7 +13,8 @@ import bpy
 import pytest
 
 from tracking_sessions.core.journal.replay import Replay
-from tracking_sessions.core.session import load_session, session_files
+from tracking_sessions.core.library.catalogue import session_files
+from tracking_sessions.core.recording.manager import load_session
 from tracking_sessions.tests.bpy.commands import LIMIT, LONG, end, replay_of, run, start, wait_for_frames
 from tracking_sessions.tests.footage import Shot
 from tracking_sessions.tools.comparison import compare_replays, journal_size, recorded_frames, session_file

@@ -14,7 +14,7 @@ from typing import Any
 import bpy
 import pytest
 
-from tracking_sessions.core.session import load_session
+from tracking_sessions.core.recording.manager import load_session
 from tracking_sessions.tests.bpy.commands import LONG, end, run, start, wait_for_frames
 from tracking_sessions.tests.footage import Shot
 from tracking_sessions.tests.pictures import link

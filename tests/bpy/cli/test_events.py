@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tracking_sessions.core.journal.chain import MARKER
-from tracking_sessions.core.session import load_session
+from tracking_sessions.core.recording.manager import load_session
 from tracking_sessions.tests.bpy.commands import printed, run, start, wait_for_frames
 from tracking_sessions.tests.footage import Shot
 from tracking_sessions.tools.comparison import session_file

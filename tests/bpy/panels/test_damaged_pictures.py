@@ -12,7 +12,7 @@ import pytest
 from tracking_sessions.bridge import live
 from tracking_sessions.bridge.editor import ClipEditor
 from tracking_sessions.core.errors import FootageUnusable
-from tracking_sessions.core.session import session_files
+from tracking_sessions.core.library.catalogue import session_files
 from tracking_sessions.tests import plates
 from tracking_sessions.tests.bpy.test_panel import drawn
 from tracking_sessions.tests.bpy.tracking import place

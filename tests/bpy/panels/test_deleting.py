@@ -9,7 +9,8 @@ import pytest
 
 from tracking_sessions.bridge import sessions
 from tracking_sessions.core.batch.ledger import BatchStatus, ledger_path
-from tracking_sessions.core.session import export_session_report, load_session
+from tracking_sessions.core.recording.manager import load_session
+from tracking_sessions.core.report.html import export_session_report
 from tracking_sessions.tests.bpy.past import choose, make
 from tracking_sessions.tests.bpy.window import inside, new_file, operators
 from tracking_sessions.tests.core.claims import make_batch

@@ -14,7 +14,7 @@ from tracking_sessions.bridge import finding, headless, live, overview, sessions
 from tracking_sessions.bridge.editor import ClipEditor
 from tracking_sessions.bridge.working_set import OBJECT_NAME
 from tracking_sessions.core.errors import ShotUnusable
-from tracking_sessions.core.session import load_session
+from tracking_sessions.core.recording.manager import load_session
 from tracking_sessions.tests.bpy.test_panel import drawn
 from tracking_sessions.tests.bpy.tracking import markers_of, new_clip
 from tracking_sessions.tests.bpy.window import (

@@ -16,12 +16,13 @@ from tracking_sessions.bridge import overview, sessions
 from tracking_sessions.bridge.clip import marked_position, unmark
 from tracking_sessions.core.journal.chain import Position
 from tracking_sessions.core.model import SessionState
-from tracking_sessions.core.session import create_session, load_session
+from tracking_sessions.core.recording.create import create_session
+from tracking_sessions.core.recording.manager import load_session
 from tracking_sessions.panels import sessions as panels
 from tracking_sessions.tests.bpy.past import choose, drawn, listed, make
 from tracking_sessions.tests.bpy.tracking import markers_of
 from tracking_sessions.tests.bpy.window import begin, inside, new_file, open_editor, operators, session_of
-from tracking_sessions.tests.core.commands import owned
+from tracking_sessions.tests.commands.processes import owned
 from tracking_sessions.tests.core.faults import flip
 from tracking_sessions.tests.footage import Shot as Footage
 from tracking_sessions.tests.footage import make_shot

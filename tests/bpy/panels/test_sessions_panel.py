@@ -15,12 +15,12 @@ import pytest
 from tracking_sessions import registration
 from tracking_sessions.bridge import sessions
 from tracking_sessions.core.model import SessionState, SessionStatus
-from tracking_sessions.core.session import load_session
+from tracking_sessions.core.recording.manager import load_session
 from tracking_sessions.operators import sessions as actions
 from tracking_sessions.panels import sessions as panels
 from tracking_sessions.tests.bpy.past import choose, drawn, fill, listed, make
 from tracking_sessions.tests.bpy.window import begin, inside, new_file, operators, session_of
-from tracking_sessions.tests.core.commands import owned
+from tracking_sessions.tests.commands.processes import owned
 from tracking_sessions.tests.footage import Shot as Footage
 
 pytestmark = pytest.mark.usefixtures("registered")

@@ -26,10 +26,11 @@ spec = importlib.util.spec_from_file_location(
 assert spec is not None
 sys.modules["tracking_sessions"] = importlib.util.module_from_spec(spec)
 
-from tracking_sessions import terminal  # noqa: E402
+from tracking_sessions.commands import terminal  # noqa: E402
 from tracking_sessions.core.errors import UNUSABLE, TrackingSessionError  # noqa: E402
 from tracking_sessions.core.journal.lost_passes import lost_passes  # noqa: E402
-from tracking_sessions.core.session import create_session, load_session  # noqa: E402
+from tracking_sessions.core.recording.create import create_session  # noqa: E402
+from tracking_sessions.core.recording.manager import load_session  # noqa: E402
 from tracking_sessions.core.tracking.run import Run  # noqa: E402
 from tracking_sessions.tests.core import shots  # noqa: E402
 

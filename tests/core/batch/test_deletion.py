@@ -202,8 +202,9 @@ def test_a_damaged_ledger_does_not_say_what_is_needed(root: Path, change: str) -
 
 DIE = """
 from pathlib import Path
-from tracking_sessions.tests.core import claims, test_batch_deletion
-claims.die_at_each_step(Path(sys.argv[1]), test_batch_deletion.clean)
+from tracking_sessions.tests.core import claims
+from tracking_sessions.tests.core.batch import test_deletion
+claims.die_at_each_step(Path(sys.argv[1]), test_deletion.clean)
 """
 
 

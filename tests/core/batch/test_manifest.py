@@ -11,8 +11,8 @@ import pytest
 from tracking_sessions.core.batch.ledger import Ledger, ShotSpec
 from tracking_sessions.core.batch.manifest import KEYS, read_shots
 from tracking_sessions.core.errors import USAGE, ManifestInvalid, TrackingSessionError, UsageError
-from tracking_sessions.core.footage.names import is_foreign
 from tracking_sessions.core.storage.files import DOCUMENT_LIMIT
+from tracking_sessions.core.storage.folder import is_foreign
 from tracking_sessions.tests.core.faults import scrambled
 from tracking_sessions.tests.core.shots import make_footage
 

@@ -10,7 +10,9 @@ import pytest
 
 from tracking_sessions.core.batch.ledger import Ledger, ShotRow, ShotSpec, ShotStatus
 from tracking_sessions.core.batch.progress import BatchView, Frames, SessionView, described_shot
-from tracking_sessions.core.session import TrackingSessionManager, create_session, load_session
+from tracking_sessions.core.recording.create import create_session
+from tracking_sessions.core.recording.manager import load_session
+from tracking_sessions.core.session import TrackingSessionManager
 from tracking_sessions.core.tracking.run import Run
 from tracking_sessions.tests.core.shots import finish, go_on, make_footage, make_session, start_run
 

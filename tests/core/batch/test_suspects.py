@@ -14,7 +14,9 @@ from tracking_sessions.core.footage.files import find_footage
 from tracking_sessions.core.footage.seen import describe
 from tracking_sessions.core.journal.chain import RecordType
 from tracking_sessions.core.journal.replay import encode_markers
-from tracking_sessions.core.session import TrackingSessionManager, create_session, load_session
+from tracking_sessions.core.recording.create import create_session
+from tracking_sessions.core.recording.manager import load_session
+from tracking_sessions.core.session import TrackingSessionManager
 from tracking_sessions.tests.core.shots import FakeTracker, make_footage, marker, start_markers, start_run
 
 

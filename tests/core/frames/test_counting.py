@@ -11,7 +11,9 @@ import pytest
 from tracking_sessions.core.footage.files import find_footage
 from tracking_sessions.core.frames.counting import TIMELINE_END, Counting, timeline_start
 from tracking_sessions.core.model import Outcome, Pass
-from tracking_sessions.core.session import create_session, export_session_report, load_session
+from tracking_sessions.core.recording.create import create_session
+from tracking_sessions.core.recording.manager import load_session
+from tracking_sessions.core.report.html import export_session_report
 from tracking_sessions.tests.core.grey import grey_png
 from tracking_sessions.tests.core.shots import make_session
 

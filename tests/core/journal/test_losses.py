@@ -14,8 +14,9 @@ from tracking_sessions.core.journal.losses import LOSSES_KEPT, Losses
 from tracking_sessions.core.journal.replay import encode_frame, encode_json, encode_markers
 from tracking_sessions.core.journal.summary import Summary
 from tracking_sessions.core.model import Pass, TrackData
+from tracking_sessions.core.recording.manager import load_session
 from tracking_sessions.core.recording.merge import tracks_record
-from tracking_sessions.core.session import TrackingSessionManager, load_session
+from tracking_sessions.core.session import TrackingSessionManager
 from tracking_sessions.core.storage.files import encode_document, read_document
 from tracking_sessions.tests.core.shots import FakeTracker, finish, make_session, marker, start_markers, start_run
 

@@ -13,7 +13,8 @@ from tracking_sessions.core.frames.ranges import FrameRanges
 from tracking_sessions.core.journal.lost_passes import lost_of, lost_passes, lost_words
 from tracking_sessions.core.library.catalogue import Entry, catalogue
 from tracking_sessions.core.model import SessionStatus
-from tracking_sessions.core.session import TrackingSessionManager, export_session_report
+from tracking_sessions.core.report.html import export_session_report
+from tracking_sessions.core.session import TrackingSessionManager
 from tracking_sessions.core.storage.files import encode_document, read_document
 from tracking_sessions.tests.core.shots import FakeTracker, finish, make_session, start_markers, start_run
 

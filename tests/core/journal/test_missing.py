@@ -9,7 +9,7 @@ import pytest
 from tracking_sessions.core.errors import JournalDamaged, SessionUnreadable
 from tracking_sessions.core.journal.chain import HEADER_SIZE, Position, RecordType
 from tracking_sessions.core.journal.replay import RecordInvalid
-from tracking_sessions.core.session import load_session
+from tracking_sessions.core.recording.manager import load_session
 from tracking_sessions.tests.core.faults import flip
 from tracking_sessions.tests.core.shots import make_session, start_run
 

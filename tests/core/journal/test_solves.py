@@ -7,13 +7,11 @@ from typing import Any
 import pytest
 
 from tracking_sessions.core.journal.solves import best_solve
-from tracking_sessions.core.session import (
-    TrackingSessionManager,
-    create_session,
-    export_session_report,
-    load_session,
-    merge_sessions,
-)
+from tracking_sessions.core.recording.create import create_session
+from tracking_sessions.core.recording.manager import load_session
+from tracking_sessions.core.recording.merge import merge_sessions
+from tracking_sessions.core.report.html import export_session_report
+from tracking_sessions.core.session import TrackingSessionManager
 from tracking_sessions.core.storage.files import read_document
 from tracking_sessions.tests.core.shots import FakeTracker, finish, make_footage, make_session, start_markers, start_run
 

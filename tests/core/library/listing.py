@@ -8,10 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from tracking_sessions.core.library.catalogue import INDEX_NAME, Entry, Unreadable, catalogue
+from tracking_sessions.core.library.catalogue import Entry, Unreadable, catalogue, session_files
+from tracking_sessions.core.library.index import INDEX_NAME
 from tracking_sessions.core.model import SessionState
-from tracking_sessions.core.recording.session_file import resolve
-from tracking_sessions.core.session import TrackingSessionManager, create_session, load_session, session_files
+from tracking_sessions.core.recording.create import create_session
+from tracking_sessions.core.recording.manager import load_session
+from tracking_sessions.core.session import TrackingSessionManager
+from tracking_sessions.core.storage.folder import resolve
 from tracking_sessions.tests.core.shots import finish, make_footage, start_run
 
 

@@ -13,10 +13,12 @@ from pathlib import Path
 import pytest
 
 from tracking_sessions.core.library import catalogue as module
-from tracking_sessions.core.library.catalogue import APPLICATION_ID, Entry, Unreadable, catalogue
-from tracking_sessions.core.session import create_session, load_session, session_files
+from tracking_sessions.core.library.catalogue import Entry, Unreadable, catalogue, session_files
+from tracking_sessions.core.library.index import APPLICATION_ID
+from tracking_sessions.core.recording.create import create_session
+from tracking_sessions.core.recording.manager import load_session
 from tracking_sessions.core.storage.files import encode_document, read_document
-from tracking_sessions.tests.core.commands import owned
+from tracking_sessions.tests.commands.processes import owned
 from tracking_sessions.tests.core.faults import flip
 from tracking_sessions.tests.core.library.listing import CountedManager, assert_true, grow_journal_alone, index, reads
 

@@ -13,9 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from tracking_sessions.core.library import catalogue as module
-from tracking_sessions.core.library.catalogue import INDEX_NAME, catalogue
-from tracking_sessions.core.session import TrackingSessionManager, load_session, session_files
+from tracking_sessions.core.library import index as index_module
+from tracking_sessions.core.library.catalogue import catalogue, session_files
+from tracking_sessions.core.library.index import INDEX_NAME
+from tracking_sessions.core.recording.manager import load_session
+from tracking_sessions.core.session import TrackingSessionManager
 from tracking_sessions.tests.core.library.listing import grow_journal_alone, index, make_sessions, reads
 from tracking_sessions.tests.core.shots import start_child
 
@@ -74,7 +76,7 @@ def foreign(path: Path) -> None:
 def newer(path: Path) -> None:
     with closing(sqlite3.connect(path)) as database:
         database.execute("ALTER TABLE session ADD COLUMN more TEXT")
-        database.execute(f"PRAGMA user_version = {module.VERSION + 1}")
+        database.execute(f"PRAGMA user_version = {index_module.VERSION + 1}")
         database.commit()
 
 
@@ -125,7 +127,7 @@ def test_a_row_that_makes_no_sense_is_read_anew(root: Path, said: str) -> None:
     with closing(index(root)) as database:
         rows = database.execute("SELECT file, stamp, journal FROM session").fetchall()
         for name, stamp, journal in rows:
-            row = module._Row(stamp, journal, said)
+            row = index_module.IndexRow(stamp, journal, said)
             values = (said, row.checksum(name), name)
             database.execute("UPDATE session SET said = ?, checksum = ? WHERE file = ?", values)
         database.execute("UPDATE session SET journal = 'x', stamp = NULL, checksum = x'00' WHERE file = ?", rows[0][:1])
@@ -135,7 +137,7 @@ def test_a_row_that_makes_no_sense_is_read_anew(root: Path, said: str) -> None:
 
 
 def test_a_locked_index_is_done_without(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_PATIENCE", 0.05)
+    monkeypatch.setattr(index_module, "_PATIENCE", 0.05)
     reads(root)
     grow_journal_alone(session_files(root)[0])
     with closing(index(root)) as other:
@@ -150,8 +152,7 @@ def test_a_locked_index_is_done_without(root: Path, monkeypatch: pytest.MonkeyPa
 
 READ_ONLY = """
 import os
-from tracking_sessions.core import catalogue
-from tracking_sessions.core.storage.files import *
+from tracking_sessions.core.library import catalogue
 catalogue.SETTLED = -1.0
 if os.geteuid() == 0:
     os.setuid(65534)

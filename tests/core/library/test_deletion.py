@@ -14,12 +14,12 @@ import pytest
 
 from tracking_sessions.commands import arguments
 from tracking_sessions.core.batch.ledger import BatchStatus, ledger_path
+from tracking_sessions.core.batch.needs import batch_of
 from tracking_sessions.core.errors import LeaseHeld, LedgerUnreadable, StorageFailed
 from tracking_sessions.core.library import deletion
-from tracking_sessions.core.library.catalogue import Entry, catalogue
+from tracking_sessions.core.library.catalogue import Entry, catalogue, session_files
 from tracking_sessions.core.library.deletion import (
     Deleted,
-    batch_of,
     bytes_freed,
     delete_files,
     delete_old,
@@ -27,13 +27,9 @@ from tracking_sessions.core.library.deletion import (
     find_old,
     is_session,
 )
-from tracking_sessions.core.session import (
-    TrackingSessionManager,
-    cleanup_old_sessions,
-    create_session,
-    export_session_report,
-    session_files,
-)
+from tracking_sessions.core.recording.create import create_session
+from tracking_sessions.core.report.html import export_session_report
+from tracking_sessions.core.session import TrackingSessionManager, cleanup_old_sessions
 from tracking_sessions.core.storage.files import encode_document, read_document
 from tracking_sessions.tests.core.claims import make_batch
 from tracking_sessions.tests.core.faults import Faults, failing, nothing

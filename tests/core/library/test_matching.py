@@ -18,7 +18,9 @@ from tracking_sessions.core.library import matching
 from tracking_sessions.core.library.catalogue import Entry, catalogue
 from tracking_sessions.core.library.matching import Origin, SoughtClip, SoughtClips
 from tracking_sessions.core.model import SessionState
-from tracking_sessions.core.session import TrackingSessionManager, create_session, load_session
+from tracking_sessions.core.recording.create import create_session
+from tracking_sessions.core.recording.manager import load_session
+from tracking_sessions.core.session import TrackingSessionManager
 from tracking_sessions.tests.core.grey import grey_png
 from tracking_sessions.tests.core.shots import TESTS, make_footage
 

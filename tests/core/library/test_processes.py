@@ -14,16 +14,16 @@ from pathlib import Path
 
 import pytest
 
-from tracking_sessions.core.library.catalogue import INDEX_NAME
-from tracking_sessions.core.session import create_session
+from tracking_sessions.core.library.index import INDEX_NAME
+from tracking_sessions.core.recording.create import create_session
 from tracking_sessions.tests.core.library.listing import index, reads
 from tracking_sessions.tests.core.shots import start_child
 
 LISTER = """
 import os
-from tracking_sessions.core import catalogue
+from tracking_sessions.core.library import catalogue, index
 os.fsync = lambda descriptor: None
-catalogue.SETTLED, catalogue._SAVE_EVERY = -1.0, 0.0
+catalogue.SETTLED, index._SAVE_EVERY = -1.0, 0.0
 print("begun", flush=True)
 for _ in range(int(sys.argv[2])):
     catalogue.catalogue(sys.argv[1])

@@ -9,7 +9,9 @@ import pytest
 
 from tracking_sessions.core.errors import SessionUnreadable, UsageError
 from tracking_sessions.core.model import FootageMetadata, Outcome, Pass, SessionState, SessionStatus
-from tracking_sessions.core.session import TrackingSessionManager, create_session, load_session, resume_tracking
+from tracking_sessions.core.recording.create import create_session
+from tracking_sessions.core.recording.manager import load_session, resume_tracking
+from tracking_sessions.core.session import TrackingSessionManager
 from tracking_sessions.core.storage.files import encode_document, read_document
 from tracking_sessions.tests.core.shots import FakeTracker, make_footage, make_session, start_markers, start_run
 

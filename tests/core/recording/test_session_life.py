@@ -11,18 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from tracking_sessions.core.session import (
-    SessionStatus,
-    TrackingSessionManager,
-    cleanup_old_sessions,
-    create_session,
-    export_session_report,
-    get_session_status,
-    list_sessions,
-    load_session,
-    merge_sessions,
-    resume_tracking,
-)
+from tracking_sessions.core.library.catalogue import list_sessions
+from tracking_sessions.core.recording.create import create_session
+from tracking_sessions.core.recording.manager import get_session_status, load_session, resume_tracking
+from tracking_sessions.core.recording.merge import merge_sessions
+from tracking_sessions.core.report.html import export_session_report
+from tracking_sessions.core.session import SessionStatus, TrackingSessionManager, cleanup_old_sessions
 
 FRAMES = 12
 

@@ -8,18 +8,19 @@ import signal
 import sys
 import time
 import unicodedata
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import FrameType
 from typing import TYPE_CHECKING, TextIO
 
-from .core.batch.child import parent_is_gone
-from .core.errors import Interrupted
+from ..core.batch.child import parent_is_gone
+from ..core.errors import Interrupted, UsageError
+from .words import duration, short
 
 if TYPE_CHECKING:
-    from .bridge.shot import Shot
-    from .core.frames.counting import Counting
-    from .core.tracking.run import Run
+    from ..bridge.shot import Shot
+    from ..core.frames.counting import Counting
+    from ..core.tracking.run import Run
 
 _REPORT_INTERVAL = 10.0  # seconds between two lines of progress in a log
 _BAR_INTERVAL = 0.1
@@ -102,12 +103,6 @@ class _Progress:
     def end(self) -> None:
         if self._terminal:
             say("\r\033[K", end="")
-
-
-def duration(seconds: float) -> str:
-    minutes, seconds = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min {seconds:02d} s" if minutes else f"{seconds} s"
 
 
 @contextmanager
@@ -229,7 +224,14 @@ def say(text: str, end: str = "\n") -> None:
         pass  # nobody listens any more, which is no reason to stop
 
 
-def short(text: str, limit: int = 60) -> str:
-    """`text` on one line of at most `limit` characters, without control characters."""
-    line = text if text.isprintable() else "".join(c if c.isprintable() else " " for c in text)
-    return line if len(line) <= limit else line[: limit - 1] + "…"
+def agreed(question: str, instead: str, shown: Iterable[str] = ()) -> bool:
+    """Show some lines and ask, on a terminal. Raises UsageError with the words `instead` where there is none."""
+    if not can_ask():
+        raise UsageError(instead)
+    for line in shown:
+        say(line)
+    say(f"{question} [y/N] ", end="")
+    answer = sys.stdin.readline()
+    if not answer.endswith("\n"):
+        say("")
+    return answer.strip().lower() in ("y", "yes")

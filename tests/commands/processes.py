@@ -14,7 +14,9 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from tracking_sessions.core.session import TrackingSessionManager, create_session, load_session
+from tracking_sessions.core.recording.create import create_session
+from tracking_sessions.core.recording.manager import load_session
+from tracking_sessions.core.session import TrackingSessionManager
 from tracking_sessions.core.storage.files import encode_document, read_document
 from tracking_sessions.tests.core.shots import FakeTracker, finish, make_footage, start_child, start_markers, start_run
 

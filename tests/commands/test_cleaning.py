@@ -7,10 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from tracking_sessions.commands import arguments
+from tracking_sessions.commands.words import size_words
+from tracking_sessions.core.library.catalogue import session_files
 from tracking_sessions.core.model import SessionState
-from tracking_sessions.core.session import TrackingSessionManager, create_session, load_session, session_files
-from tracking_sessions.tests.core.commands import HOLDER, Commands, make, make_whole
+from tracking_sessions.core.recording.create import create_session
+from tracking_sessions.core.recording.manager import load_session
+from tracking_sessions.core.session import TrackingSessionManager
+from tracking_sessions.tests.commands.processes import HOLDER, Commands, make, make_whole
 from tracking_sessions.tests.core.shots import start_child
 
 # clean and delete
@@ -29,14 +32,14 @@ def test_clean_deletes_what_is_old_and_says_so(commands: Commands) -> None:
     assert [one["id"] for one in row["sessions"]] == [older.session.id, old.session.id]
     told = commands.run("clean", "--older-than", "1w", "--dry-run").splitlines()
     assert told[0].startswith(f"{older.session.id}") and told[0].endswith("interrupted  older")
-    assert told[-1] == f"2 sessions would be deleted, which frees {arguments.size_words(row['freed'])}."
+    assert told[-1] == f"2 sessions would be deleted, which frees {size_words(row['freed'])}."
     assert {path: path.stat().st_size for path in before} == before
 
     words = ("This would delete 2 sessions (", "--dry-run", "--force")
     commands.run("clean", "--older-than", "1w", code=2, says=words)
     assert len(stems(commands)) == 3
     done = commands.run("clean", "--older-than", "7d", "--force").splitlines()
-    assert done[-1] == f"2 sessions deleted, which freed {arguments.size_words(row['freed'])}."
+    assert done[-1] == f"2 sessions deleted, which freed {size_words(row['freed'])}."
     assert stems(commands) == {new.session.id} and list((commands.root / "reports").iterdir()) == []
     assert sum(size for path, size in before.items() if not path.exists()) == row["freed"]
     says = ("there is nothing to clean",)

@@ -13,18 +13,21 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
-from ..bridge.reading import reading_command
-from ..core.batch.ledger import BatchRow, BatchStatus, Ledger, ShotRow, ShotSpec, ShotStatus
-from ..core.batch.manifest import read_shots
-from ..core.batch.progress import BatchView
-from ..core.batch.supervisor import CRASHES, Supervisor
-from ..core.errors import FAILED, STOPPED, TrackingSessionError, UsageError
-from ..core.footage.names import is_foreign
-from ..terminal import Signals, say, short
-from .arguments import NotAllDone, root_of
-from .batch_view import Show, described_batch, owner_of, shots_words, summary
-from .ledgers import checked_db, home_of, open_ledger, root_words, words_of
-from .unfinished import settle
+from ...bridge.reading import reading_command
+from ...core.batch.ledger import BatchRow, BatchStatus, Ledger, ShotRow, ShotSpec, ShotStatus
+from ...core.batch.manifest import read_shots
+from ...core.batch.progress import BatchView
+from ...core.batch.supervisor import CRASHES, Supervisor
+from ...core.errors import FAILED, STOPPED, TrackingSessionError, UsageError
+from ...core.storage.folder import is_foreign
+from ..arguments import NotAllDone
+from ..finding import root_of
+from ..terminal import Signals, say
+from ..unfinished import settle
+from ..words import root_words, short, shots_words
+from .ledgers import checked_db, home_of, open_ledger, words_of
+from .screen import Show
+from .words import described_batch, owner_of, summary
 
 _LIMIT = 1000  # jobs, and crashes of a shot
 _SHOTS_SHOWN = 3  # for more, a message does not name the whole command

@@ -9,26 +9,17 @@ import time
 from pathlib import Path
 from typing import Any
 
-from ..core.batch.ledger import BatchRow, BatchStatus, Ledger, ShotStatus
-from ..core.batch.progress import BatchView
-from ..core.batch.supervisor import CRASHES
-from ..terminal import Signals, say, short
-from . import batch_cleaning, batch_run
-from .arguments import (
-    FRAMES_COUNT,
-    INTERRUPTED,
-    add_db,
-    add_json,
-    add_limit,
-    add_root,
-    add_status,
-    command,
-    frame_number,
-    positive,
-)
-from .batch_view import Show, described_batch, described_head, owner_of, shots_words, summary
+from ...core.batch.ledger import BatchRow, BatchStatus, Ledger, ShotStatus
+from ...core.batch.progress import BatchView
+from ...core.batch.supervisor import CRASHES
+from ..arguments import FRAMES_COUNT, add_db, add_json, add_limit, add_root, add_status, command, frame_number, positive
+from ..terminal import Signals, say
+from ..tracking import add_settings
+from ..words import INTERRUPTED, short, shots_words
+from . import cleaning, run
 from .ledgers import open_ledger, words_of
-from .tracking import add_settings
+from .screen import Show
+from .words import described_batch, described_head, owner_of, summary
 
 _FOLLOW_INTERVAL = 0.5  # seconds between two looks at the ledger
 _KINDS = [INTERRUPTED, *(status.value for status in BatchStatus)]
@@ -44,9 +35,7 @@ def add_commands(commands: Any) -> None:
     )
     parts = batch.add_subparsers(title="commands", metavar="COMMAND", required=True)
 
-    one = command(
-        parts, "run", batch_run.run, "track shots as a new batch", "batch run shots.csv --jobs 4 --root sessions"
-    )
+    one = command(parts, "run", run.run, "track shots as a new batch", "batch run shots.csv --jobs 4 --root sessions")
     one.description = f"{one.description} {FRAMES_COUNT}"
     one.add_argument(
         "shots",
@@ -85,9 +74,7 @@ def add_commands(commands: Any) -> None:
     add_settings(shared)
     add_json(one)
 
-    one = command(
-        parts, "resume", batch_run.resume, "go on with a batch that was stopped", "batch resume 20260131-1015"
-    )
+    one = command(parts, "resume", run.resume, "go on with a batch that was stopped", "batch resume 20260131-1015")
     _add_batch(one, "the latest unfinished one")
 
     one = command(parts, "list", _list, "list the batches, newest first", "batch list --status interrupted")
@@ -102,7 +89,7 @@ def add_commands(commands: Any) -> None:
     _add_batch(one, "the latest one")
     one.add_argument("--follow", action="store_true", help="watch it until it ends, or until Ctrl+C")
 
-    batch_cleaning.add_commands(parts)
+    cleaning.add_commands(parts)
 
 
 def _add_batch(parser: argparse.ArgumentParser, default: str) -> None:

@@ -12,14 +12,11 @@ from typing import Any
 import pytest
 
 from tracking_sessions.core.errors import JournalDamaged, SessionUnreadable, TrackingSessionError
-from tracking_sessions.core.session import (
-    TrackingSessionManager,
-    cleanup_old_sessions,
-    create_session,
-    export_session_report,
-    list_sessions,
-    load_session,
-)
+from tracking_sessions.core.library.catalogue import list_sessions
+from tracking_sessions.core.recording.create import create_session
+from tracking_sessions.core.recording.manager import load_session
+from tracking_sessions.core.report.html import export_session_report
+from tracking_sessions.core.session import TrackingSessionManager, cleanup_old_sessions
 from tracking_sessions.core.storage.files import DOCUMENT_LIMIT, encode_document, read_document
 from tracking_sessions.tests.core.faults import scrambled
 from tracking_sessions.tests.core.shots import finish, make_footage, make_session, start_run
@@ -261,7 +258,7 @@ def test_names_in_any_script_and_of_any_length_come_back_as_they_were(
     tmp_path: Path, suffix: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     footage, base = make_footage(tmp_path / "plates"), tmp_path / "base"
-    monkeypatch.setattr("tracking_sessions.core.session.document_suffix", lambda: suffix)
+    monkeypatch.setattr("tracking_sessions.core.recording.create.document_suffix", lambda: suffix)
     for name in NAMES:
         with create_session(footage, name, base) as manager:
             assert manager.path.suffix == suffix

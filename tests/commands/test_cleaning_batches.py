@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from tracking_sessions.commands import arguments
+from tracking_sessions.commands.words import size_words
 from tracking_sessions.core.batch.ledger import BatchStatus, Ledger, batch_folder, ledger_path
+from tracking_sessions.tests.commands.processes import Commands, make
 from tracking_sessions.tests.core.claims import make_batch
-from tracking_sessions.tests.core.commands import Commands, make
 from tracking_sessions.tests.core.shots import start_child
 
 FORCE, DRY = ("clean", "--older-than", "1m", "--force"), ("clean", "--older-than", "1m", "--dry-run")
@@ -67,7 +67,7 @@ def test_clean_deletes_batches_that_ended_long_ago(commands: Commands) -> None:
     told = commands.run(*DRY).splitlines()
     assert told[0].startswith(old.session.id) and told[1].startswith(gone) and told[1].endswith("batch, failed  night")
     assert told[2].startswith(left_over.name) and told[2].endswith("what is left of a batch")
-    size = arguments.size_words(row["freed"])
+    size = size_words(row["freed"])
     assert told[3:] == [f"1 session and 2 batches would be deleted, which frees {size}."]
     assert batches(commands) == [gone, new, kept] and all(path.exists() for path in before)
     commands.run(*FORCE[:-1], code=2, says=(f"This would delete 1 session and 2 batches ({size})",))

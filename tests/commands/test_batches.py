@@ -12,14 +12,14 @@ from typing import Any
 import pytest
 
 from tracking_sessions.core.batch.ledger import BatchStatus, Ledger, ShotSpec, batch_folder, ledger_path
+from tracking_sessions.core.batch.needs import needed_sessions
 from tracking_sessions.core.batch.supervisor import Supervisor
-from tracking_sessions.core.library.deletion import needed_sessions
 from tracking_sessions.core.session import cleanup_old_sessions
+from tracking_sessions.tests.commands.processes import Commands, make
+from tracking_sessions.tests.commands.test_cleaning_batches import HOLDER
 from tracking_sessions.tests.core.batch.test_supervisor import command
 from tracking_sessions.tests.core.claims import make_batch
-from tracking_sessions.tests.core.commands import Commands, make
 from tracking_sessions.tests.core.shots import start_child
-from tracking_sessions.tests.core.test_cli_cleaning_batches import HOLDER
 
 OLD = ("--older-than", "1m")
 

@@ -12,8 +12,9 @@ from tracking_sessions.core.errors import JournalDamaged, SessionUnreadable
 from tracking_sessions.core.journal.chain import Header, JournalReader, JournalWriter, RecordType, journal_path
 from tracking_sessions.core.journal.replay import encode_markers
 from tracking_sessions.core.model import SessionState, TrackData
-from tracking_sessions.core.recording.merge import tracks_record
-from tracking_sessions.core.session import TrackingSessionManager, load_session, merge_sessions
+from tracking_sessions.core.recording.manager import load_session
+from tracking_sessions.core.recording.merge import merge_sessions, tracks_record
+from tracking_sessions.core.session import TrackingSessionManager
 from tracking_sessions.core.storage.files import read_document
 from tracking_sessions.tests.core import format_reader
 from tracking_sessions.tests.core.shots import TESTS, finish, go_on, make_session, marker, start_run

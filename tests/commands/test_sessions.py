@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from tracking_sessions.commands import arguments
+from tracking_sessions.commands import words
 from tracking_sessions.core.model import SessionState
-from tracking_sessions.core.session import create_session, load_session
-from tracking_sessions.tests.core.commands import HOLDER, Commands, make, make_whole
+from tracking_sessions.core.recording.create import create_session
+from tracking_sessions.core.recording.manager import load_session
+from tracking_sessions.tests.commands.processes import HOLDER, Commands, make, make_whole
 from tracking_sessions.tests.core.faults import flip
 from tracking_sessions.tests.core.grey import grey_png
 from tracking_sessions.tests.core.shots import FakeTracker, finish, start_child, start_markers, start_run
@@ -33,7 +34,7 @@ def test_list_is_newest_first_with_age_and_owner(commands: Commands) -> None:
     assert second == f"{old.session.id}      3 days ago   50.0 %       3 frames  interrupted        old  [31mshot"
     rows = commands.json("list")
     assert isinstance(rows, list)
-    assert rows[1] == arguments.described(old) and rows[0] == arguments.described(load_session(done.path))
+    assert rows[1] == words.described(old) and rows[0] == words.described(load_session(done.path))
     assert commands.json("list", "--limit", 1) == rows[:1]
 
 
@@ -67,7 +68,7 @@ def test_list_where_there_is_nothing(commands: Commands) -> None:
 
 def test_ages_as_people_say_them() -> None:
     now = datetime.now(UTC)
-    for seconds, words in (
+    for seconds, expected in (
         (-500, "just now"),
         (59, "just now"),
         (60, "1 minute ago"),
@@ -78,8 +79,8 @@ def test_ages_as_people_say_them() -> None:
         (86_400 * 364, "1 year ago"),
         (86_400 * 800, "2 years ago"),
     ):
-        assert arguments.age((now - timedelta(seconds=seconds + 0.5)).isoformat()) == words
-    assert arguments.age("yesterday") == "" and arguments.size_words(999_960_000) == "1.0 GB"
+        assert words.age((now - timedelta(seconds=seconds + 0.5)).isoformat()) == expected
+    assert words.age("yesterday") == "" and words.size_words(999_960_000) == "1.0 GB"
 
 
 # info

@@ -8,9 +8,10 @@ import os
 import shlex
 from pathlib import Path
 
-from ..core.batch.ledger import BatchRow, Ledger
-from ..core.errors import UsageError
-from .arguments import root_of
+from ...core.batch.ledger import BatchRow, Ledger
+from ...core.errors import UsageError
+from ..finding import root_of
+from ..words import root_words
 
 
 def open_ledger(options: argparse.Namespace, *, readonly: bool = True, make: bool = False) -> Ledger:
@@ -43,11 +44,6 @@ def home_of(ledger: Ledger, batch: BatchRow, options: argparse.Namespace) -> Pat
     if not home.is_dir():
         raise UsageError(f"The session folder {home} of batch {batch.id} is gone: put it back, or a link to it there")
     return home
-
-
-def root_words(root: Path) -> str:
-    """How a command names the session folder, if it has to."""
-    return "" if root == Path("tracking_sessions").absolute() else f" --root {shlex.quote(str(root))}"
 
 
 def place_words(root: Path, db: Path | None) -> str:

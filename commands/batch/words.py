@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Batches and their shots in words and as JSON."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ...core.batch.ledger import BatchRow, BatchStatus, Ledger, ShotRow, ShotStatus
+from ...core.batch.progress import BatchView, described_shot
+from ...core.batch.supervisor import News, What
+from ...core.errors import StorageFailed
+from ...core.storage.lease import live_owner
+from ..terminal import columns_of, fit
+from ..words import INTERRUPTED, duration, short
+
+TITLE = 24  # columns for the name of a shot
+_LOST_SHOWN = 3  # frames on which tracks were lost; JSON has all that are kept
+
+
+def event_words(view: BatchView, news: News) -> str:
+    shot = news.shot
+    words = news.words or shot.error
+    said = {
+        What.STARTED: "begun" if shot.attempts < 2 else "gone on with",
+        What.RESTARTED: f"started again. {words}",
+        What.FOUND: f"goes on with session {shot.session}, which has {news.frames} frame{'s' * (news.frames != 1)}",
+        What.WAITING: f"waits. {words}",
+        What.DONE_BEFORE: f"was done before: {frames_words(view, shot)}",
+        What.COMPLETED: f"done: {frames_words(view, shot)}",
+        What.FAILED: f"failed. {words}",
+        What.SKIPPED: f"skipped. {words}",
+        What.LOST: f"lost. {words}; {frames_words(view, shot)}",
+        What.RELEASED: f"stopped, to be gone on with later{'. ' if words else ''}{words}",
+    }[news.what]
+    return f"{short(shot.spec.title)}: {short(said, 1000).rstrip('.')}."
+
+
+def frames_words(view: BatchView, shot: ShotRow) -> str:
+    session = view.session(shot)
+    frames = session.frames if session else None
+    if frames is None or not frames.total:
+        return "nothing is recorded"
+    return f"{frames.tracked} of {frames.total} frames, {frames.alive} of {tracks_words(frames.tracks)} alive"
+
+
+def tracks_words(count: int) -> str:
+    return f"{count} track{'s' * (count != 1)}"
+
+
+def shot_lines(shots: list[dict[str, Any]]) -> list[str]:
+    """A table of shots, which are as `described_shot` gives them, and below each what is wrong with it."""
+    digits = max((len(str(shot["number"])) for shot in shots), default=1)
+    words = max((len(_status_words(shot)) for shot in shots), default=0)
+    widths = [columns_of(fit(shot["name"], TITLE)) for shot in shots]
+    width = max(widths, default=0)
+    lines: list[str] = []
+    for shot, own in zip(shots, widths, strict=True):
+        title = fit(shot["name"], TITLE) + " " * (width - own)
+        facts: list[str] = []
+        if shot["tracks"]:
+            facts.append(f"{shot['tracked_frames']} of {shot['total_frames']} frames")
+            facts.append(f"{shot['tracks_alive']} of {tracks_words(shot['tracks'])} alive")
+        if shot["seconds"] is not None:
+            facts.append(duration(shot["seconds"]))
+        lines.append(
+            f"{shot['number']:>{digits}}  {title}  {_status_words(shot):<{max(10, words)}}  {', '.join(facts)}".rstrip()
+        )
+        indent = " " * (digits + 2)
+        if shot["shown_lost"]:
+            lines.append(f"{indent}lost: {_lost_words(shot['shown_lost'])}")
+        if shot["error"]:
+            lines.append(f"{indent}{short(shot['error'], 500)}")
+    return lines
+
+
+def _status_words(shot: dict[str, Any]) -> str:
+    at = f" at frame {shot['shown_lost_at']}" if shot["lost_at"] is not None else ""
+    return f"{shot['status']}{at}" if shot["status"] == ShotStatus.LOST else str(shot["status"])
+
+
+def _lost_words(lost: dict[int, list[str]]) -> str:
+    frames = sorted(lost)
+    said = [f"{tracks_words(len(lost[frame]))} at frame {frame}" for frame in frames[:_LOST_SHOWN]]
+    if len(frames) > _LOST_SHOWN:
+        more = sum(len(lost[frame]) for frame in frames[_LOST_SHOWN:])
+        count = len(frames) - _LOST_SHOWN
+        said.append(f"{tracks_words(more)} at {count} more frame{'s' if count > 1 else ''}")
+    return ", ".join(said)
+
+
+def owner_of(ledger: Ledger, batch: str) -> str:
+    """Who runs the batch, in words; empty if nobody does. Raises StorageFailed."""
+    folder = ledger.folder(batch)
+    try:
+        return str(live_owner(folder) or "")
+    except OSError as error:
+        raise StorageFailed(folder, error) from error
+
+
+def described_head(ledger: Ledger, batch: BatchRow) -> dict[str, Any]:
+    owner = owner_of(ledger, batch.id)
+    return {
+        "id": batch.id,
+        "name": batch.name,
+        "status": INTERRUPTED if batch.status is BatchStatus.IN_PROGRESS and not owner else batch.status.value,
+        "owner": owner,
+        "root": batch.root if ledger.is_apart else str(ledger.root),
+        "created": batch.created,
+        "modified": batch.modified,
+    }
+
+
+def described_batch(ledger: Ledger, batch: BatchRow, view: BatchView) -> dict[str, Any]:
+    """All that is known of a batch, for a program to read."""
+    shots = [described_shot(view, shot) for _, shot in sorted(view.shots.items())]
+    return {
+        **described_head(ledger, batch),
+        "config": batch.config,
+        "counts": {status.value: view.counts[status] for status in ShotStatus},
+        "tracked_frames": sum(shot["tracked_frames"] for shot in shots),
+        "shots": shots,
+    }
+
+
+def summary(document: dict[str, Any]) -> list[str]:
+    counts = [f"{count} {name}" for name, count in document["counts"].items() if count]
+    line = f"Batch {document['id']} {document['status'].replace('_', ' ')}: {', '.join(counts)}; "
+    line += f"{document['tracked_frames']:,} frames are recorded"
+    run = document.get("run")
+    if run:
+        line += f", {run['frames']:,} by this run in {duration(run['seconds'])}; exit code {run['exit_code']}"
+    return [*shot_lines(document["shots"]), f"{line}."]

@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which session folder and which session a command means."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from ..core.errors import UsageError
+from ..core.library.catalogue import Unreadable, catalogue, session_files
+from ..core.model import SESSION_ID
+from ..core.recording.manager import TrackingSessionManager, load_session
+from ..core.storage.files import SUFFIXES
+from ..core.storage.folder import sessions_folder
+from .terminal import say
+from .words import short
+
+
+def root_of(given: Path | None) -> Path:
+    """The session folder: the one named, else beside the .blend that Blender has open, else here."""
+    if given is not None:
+        return given
+    if "bpy" in sys.modules:
+        import bpy
+
+        from ..bridge.clip import default_root
+
+        if bpy.data.filepath:
+            return default_root()
+    return Path("tracking_sessions")
+
+
+def find_file(text: str, root: Path) -> Path:
+    """The session file that an id, the beginning of one, or a path names. Raises UsageError."""
+    path = Path(text)
+    try:
+        if path.suffix in SUFFIXES and path.is_file():
+            return path
+    except (OSError, ValueError):
+        pass  # no possible name of a file
+    found = [file for file in session_files(root) if file.stem.startswith(text)] if SESSION_ID.match(text) else []
+    exact = [file for file in found if file.stem == text]
+    if len(found) == 1 or len(exact) == 1:
+        return (exact or found)[0]
+    if found:
+        raise UsageError(f"{len(found)} sessions begin with {text}: give more of the id ({found[0].stem}, …)")
+    raise UsageError(
+        f"There is no session {short(text)!r} in {sessions_folder(root)}: see “list”, or name the folder with --root"
+    )
+
+
+def find(text: str, root: Path) -> TrackingSessionManager:
+    """The session that an id, the beginning of one, or a path names. Raises UsageError, and what reading it raises."""
+    return load_session(find_file(text, root))
+
+
+def latest(root: Path) -> TrackingSessionManager | None:
+    """The session that was interrupted last; newer ones that cannot be read are mentioned."""
+    for one in catalogue(root, say):
+        if isinstance(one, Unreadable):
+            say(str(one.error))
+        elif one.is_working and not one.owner:
+            return load_session(one.path)
+    return None

@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which sessions the batches of a session folder still need."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import NamedTuple
+
+from ..errors import LedgerUnreadable
+from .ledger import Ledger
+from .ledger_places import ledgers_of
+
+
+class Need(NamedTuple):
+    """An unfinished batch that has begun a session, and the ledger that it is in."""
+
+    batch: str
+    ledger: Path
+
+
+def needed_sessions(root: Path, db: Path | None = None) -> dict[str, Need]:
+    """The ids of the sessions under `root` that unfinished batches have begun, each with one of these.
+
+    Asked are the ledger there, those that the folders of batches there name, and `db`. Raises LedgerUnreadable, also
+    for one that is named and missing, LedgerBusy or StorageFailed.
+    """
+    found: dict[str, Need] = {}
+    for path in dict.fromkeys((*ledgers_of(root), *filter(None, (db,)))):
+        with Ledger(root, db=path, readonly=True) as ledger:
+            if ledger.is_apart and not os.path.lexists(path):
+                advice = f"put it back, or delete its folders in {root / 'batches'} if it is gone for good"
+                raise LedgerUnreadable(path, "it is missing", advice)
+            found.update({session: Need(batch, ledger.path) for session, batch in ledger.needed().items()})
+    return found
+
+
+def batch_of(session_path: str | os.PathLike[str], db: Path | None = None) -> Need | None:
+    """An unfinished batch that has begun this session; None if there is none. `db` and errors: `needed_sessions`."""
+    path = Path(session_path)
+    return needed_sessions(path.parent.parent, db).get(path.stem) if path.parent.name == "sessions" else None

@@ -1,0 +1,158 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Where the catalogue keeps what it has read: a cache, which may be deleted at any time."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import time
+import zlib
+from pathlib import Path
+from typing import Any, NamedTuple
+
+INDEX_NAME = "index.db"
+APPLICATION_ID = 0x5453494E  # tells the file from any other database
+VERSION = 2  # to be raised when the fields of Entry change, or what they mean
+_SAVE_EVERY = 1.0  # seconds of reading that a killed process may lose
+TEXT_LIMIT = 1 << 16  # characters; a name may have any length
+_PATIENCE = 2.0  # seconds to wait for another process that saves
+_TABLE = (
+    "CREATE TABLE session (file TEXT PRIMARY KEY, stamp TEXT, journal INTEGER, said TEXT, checksum INTEGER)"
+    " WITHOUT ROWID"
+)
+
+
+class IndexRow(NamedTuple):
+    stamp: str  # of the files that the entry was read from
+    journal: int  # the number of the newest journal file, 0 if there was none
+    said: str  # the fields of the entry but its file, as a JSON list
+
+    def checksum(self, name: str) -> int:
+        """So that a damaged page of the database is noticed, of which SQLite itself need not know."""
+        return zlib.crc32(f"{name}\0{self.stamp}\0{self.journal}\0{self.said}".encode("utf-8", "replace"))
+
+
+class Index:
+    """The database, or none: nothing here fails, and what cannot be kept is not kept."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._database: sqlite3.Connection | None = None
+        self._database = self._connected()
+        self._new: list[tuple[Any, ...]] = []
+        self._gone: list[tuple[str]] = []
+        self._saved = time.monotonic()
+
+    def __enter__(self) -> Index:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._save()
+        self._close()
+
+    def rows(self, limit: int) -> dict[str, IndexRow]:
+        """What is kept, by file name."""
+        if self._database is None:
+            return {}
+        found: dict[str, IndexRow] = {}
+        query = "SELECT file, stamp, journal, said, checksum FROM session LIMIT ?"
+        try:
+            for name, stamp, journal, said, checksum in self._database.execute(query, (limit,)):
+                row = IndexRow(stamp, journal, said)
+                if isinstance(journal, int) and row.checksum(name) == checksum:
+                    found[name] = row
+        except sqlite3.OperationalError:
+            self._close()
+        except sqlite3.DatabaseError:
+            self._remove()
+            self._database = self._connected()
+            return {}
+        return found
+
+    def keep(self, name: str, row: IndexRow) -> None:
+        self._new.append((name, *row, row.checksum(name)))
+        if time.monotonic() - self._saved >= _SAVE_EVERY:
+            self._save()
+
+    def drop(self, names: set[str]) -> None:
+        self._gone += [(name,) for name in names]
+
+    def _save(self) -> None:
+        if self._database is not None and (self._new or self._gone):
+            try:
+                self._database.execute("BEGIN IMMEDIATE")
+                self._database.executemany("DELETE FROM session WHERE file = ?", self._gone)
+                self._database.executemany("INSERT OR REPLACE INTO session VALUES (?, ?, ?, ?, ?)", self._new)
+                self._database.execute("COMMIT")
+            except sqlite3.OperationalError:  # locked for long, or the disk is full or read-only
+                self._close()
+            except sqlite3.DatabaseError:
+                self._remove()
+        self._new.clear()
+        self._gone.clear()
+        self._saved = time.monotonic()
+
+    def _connected(self) -> sqlite3.Connection | None:
+        for _ in range(2):
+            if os.path.islink(self._path):
+                return None  # whoever sent this folder does not choose what is written to
+            try:
+                self._database = sqlite3.connect(self._path, timeout=_PATIENCE, isolation_level=None)
+                if _prepared(self._database):
+                    return self._database
+                self._close()
+                return None
+            except sqlite3.OperationalError:
+                self._close()
+                return None
+            except sqlite3.DatabaseError:
+                self._remove()
+        return None
+
+    def _remove(self) -> None:
+        """Begin anew: a damaged cache is worth nothing."""
+        self._close()
+        for path in (self._path, f"{self._path}-journal"):
+            try:
+                os.unlink(path)
+            except OSError:
+                pass  # there is none, or nothing can be written here
+
+    def _close(self) -> None:
+        database, self._database = self._database, None
+        if database is not None:
+            database.close()
+
+
+def _prepared(database: sqlite3.Connection) -> bool:
+    """Whether the database has our table; it is made in an empty one. Raises sqlite3.Error.
+
+    Another one of ours is taken for damaged, unless a newer version made it; any other is left alone.
+    """
+    database.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, 16 * TEXT_LIMIT)
+    database.text_factory = _text
+    database.execute("PRAGMA trusted_schema = OFF")
+    known = (APPLICATION_ID, VERSION, [(_TABLE,)])
+    found = _contents(database)
+    if found == (0, 0, []):
+        database.execute("BEGIN IMMEDIATE")
+        if _contents(database) == (0, 0, []):
+            database.execute(_TABLE)
+            database.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+            database.execute(f"PRAGMA user_version = {VERSION}")
+        database.execute("COMMIT")
+        found = _contents(database)
+    if found[0] == APPLICATION_ID and found[1] <= VERSION and found != known:
+        raise sqlite3.DatabaseError("it has other tables")
+    return found == known
+
+
+def _text(data: bytes) -> str:
+    return data.decode("utf-8", "replace")
+
+
+def _contents(database: sqlite3.Connection) -> tuple[int, int, list[tuple[str]]]:
+    """Application, version, and all that makes up the schema."""
+    (application,) = database.execute("PRAGMA application_id").fetchone()
+    (version,) = database.execute("PRAGMA user_version").fetchone()
+    return application, version, database.execute("SELECT sql FROM sqlite_master LIMIT 10").fetchall()

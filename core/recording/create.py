@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""New sessions."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from ..footage.files import Footage, find_footage
+from ..footage.seen import FootageDetails, describe, save_details
+from ..model import FootageMetadata, timestamp
+from ..storage.files import document_suffix, encode_document, make_folder, replace_file
+from ..storage.folder import sessions_folder
+from .manager import TrackingSessionManager
+from .session_file import new_state
+
+
+def create_session(
+    footage_path: str | os.PathLike[str],
+    name: str,
+    base_path: str | os.PathLike[str] | None = None,
+    *,
+    metadata: FootageMetadata | None = None,
+    plate: tuple[Footage, FootageDetails] | None = None,
+    blend: str = "",
+    clip: str = "",
+) -> TrackingSessionManager:
+    """A new session of the footage: a movie, any file of an image sequence, or the folder of one.
+
+    `base_path` is the folder of all sessions (`tracking_sessions` in the current folder if None). `metadata` may bring
+    what only Blender knows: size, fps, colour space, the number of frames of a movie; `plate` the footage as a clip
+    numbers it, and what was seen of it; `blend` and `clip` name the file and the clip in it that the tracks come from.
+    Without Blender the length of a movie is not known: `total_frames` is 0 until a pass says which frames it is to
+    cover.
+    Raises FootageUnusable and StorageFailed.
+    """
+    found = plate[0] if plate is not None else find_footage(footage_path)
+    details = plate[1] if plate is not None else describe(found)
+    known = metadata or FootageMetadata(
+        path="", frame_count=details.frame_count, size=details.size, start=found.counting.start
+    )
+    base = sessions_folder(base_path)
+    now = datetime.now(UTC)
+    # ids sort by age, those of the same second as well
+    session_id = f"{now:%Y%m%d-%H%M%S}-{now.microsecond:05x}{secrets.token_hex(2)[:3]}"
+    path = base / f"{session_id}{document_suffix()}"
+    state = new_state(
+        path,
+        session_id=session_id,
+        name=name or found.name,
+        created=timestamp(),
+        footage=replace(known, path=str(found.first), source=found.source, fingerprint=details.fingerprint),
+        blend=blend,
+        clip=clip,
+    )
+    make_folder(path.with_suffix(""))
+    save_details(base.parent, found, details)
+    replace_file(path, encode_document(state, path.suffix))
+    save_details(base.parent, found, details)  # again: until now a cleaning may have taken it for unused
+    return TrackingSessionManager(path)

@@ -14,9 +14,9 @@ from ..core.errors import FootageUnusable
 from ..core.footage.files import Footage, check_followed, check_system, find_footage
 from ..core.footage.pictures.file import Picture
 from ..core.footage.seen import FootageDetails, check_whole, describe, picture_of
-from ..core.frames.counting import Counting
 from ..core.journal.chain import Position
-from ..core.model import FootageMetadata
+from ..core.model.counting import Counting
+from ..core.model.types import FootageMetadata
 from ..core.storage.folder import sessions_folder
 from .colour import configuration
 from .preferences import preferences

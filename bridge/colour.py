@@ -14,7 +14,7 @@ import bpy
 if TYPE_CHECKING:
     from bpy.types import MovieClip
 
-    from ..core.model import FootageMetadata
+    from ..core.model.types import FootageMetadata
 
 
 @cache

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from ..core.errors import ClipChanged
 from ..core.journal.chain import MARKER_SIZE, Position
 from ..core.journal.replay import frame_of, spread_rows
-from ..core.model import Pass, TrackData
+from ..core.model.types import Pass, TrackData
 from ..core.tracking.run import Step
 from .clip import mark_position
 from .markers import merge_rows

@@ -13,7 +13,7 @@ import bpy
 from mathutils import Vector
 
 from ..core.errors import ClipChanged, FootageUnusable, NothingToTrack
-from ..core.frames.counting import Counting
+from ..core.model.counting import Counting
 from ..core.tracking.features import Candidate, Layout
 from .clearer_copy import clearer_copy
 from .clip import clip_size, footage_of

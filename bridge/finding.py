@@ -14,7 +14,7 @@ from ..core.errors import FootageUnusable, JournalDamaged, SessionUnreadable
 from ..core.journal.chain import Position
 from ..core.library.catalogue import session_files
 from ..core.library.matching import Origin, SoughtClip
-from ..core.model import SESSION_ID, SessionState, TrackingSession
+from ..core.model.types import SESSION_ID, SessionState, TrackingSession
 from ..core.recording.manager import TrackingSessionManager
 from ..core.recording.session_file import checked_session
 from ..core.storage.files import SUFFIXES, read_document

@@ -23,7 +23,7 @@ from ..core.footage.files import Footage, find_footage
 from ..core.library.catalogue import Unreadable, catalogue
 from ..core.library.deletion import delete_session
 from ..core.library.matching import Origin, SoughtClip
-from ..core.model import SessionState, SessionStatus
+from ..core.model.types import SessionState, SessionStatus
 from ..core.recording.manager import TrackingSessionManager, load_session
 from ..core.storage.folder import resolve
 from ..core.storage.lease import LEASE_TIME

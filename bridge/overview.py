@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, NamedTuple
 import bpy
 
 from ..core.errors import JournalDamaged, SessionUnreadable, TrackingSessionError, UsageError
-from ..core.frames.ranges import FrameRanges
 from ..core.journal.chain import Position
 from ..core.journal.lost_passes import lost_passes
 from ..core.journal.missing import Lacking
-from ..core.model import SessionState, SessionStatus, moment
+from ..core.model.ranges import FrameRanges
+from ..core.model.types import SessionState, SessionStatus
+from ..core.model.wording import moment
 from ..core.recording.manager import TrackingSessionManager, load_session
 from ..core.storage.folder import sessions_folder
 from ..core.storage.lease import Watch

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import bpy
 
 from ..core.errors import NothingToTrack, TrackingSessionError, TracksFileInvalid, UsageError
-from ..core.frames.counting import Counting
+from ..core.model.counting import Counting
 from ..core.tracking.start_positions import StartPosition, read_tracks_file
 from .clip import clip_size, counting_of
 from .detection import place_features

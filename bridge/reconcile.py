@@ -18,7 +18,8 @@ import bpy
 from ..core.errors import ClipChanged
 from ..core.journal.chain import JournalReader, Record, RecordType
 from ..core.journal.replay import Replay, encode_json, encode_markers, renumbered, split_rows
-from ..core.model import TrackData, moment, timestamp
+from ..core.model.types import TrackData
+from ..core.model.wording import moment, timestamp
 from ..core.recording.manager import TrackingSessionManager
 from ..core.recording.merge import tracks_record
 from ..core.storage.folder import resolve

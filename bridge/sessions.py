@@ -14,13 +14,14 @@ import bpy
 from ..core.batch.needs import batch_of
 from ..core.errors import SessionUnreadable, ShotUnusable, TrackingSessionError
 from ..core.footage.files import Footage, find_footage
-from ..core.frames.counting import timeline_start
 from ..core.journal.chain import Position
 from ..core.journal.losses import Losses
 from ..core.journal.lost_passes import lost_passes
 from ..core.library.catalogue import newest_session_files
 from ..core.library.deletion import delete_files
-from ..core.model import Outcome, SessionState, SessionStatus, moment
+from ..core.model.counting import timeline_start
+from ..core.model.types import Outcome, SessionState, SessionStatus
+from ..core.model.wording import moment
 from ..core.recording.manager import TrackingSessionManager, load_session
 from ..core.storage.folder import resolve, sessions_folder
 from . import live, overview

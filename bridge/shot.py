@@ -12,10 +12,10 @@ import bpy
 
 from ..core.errors import ClipChanged, NothingToTrack, PictureUnusable, ShotUnusable, UsageError
 from ..core.footage.seen import FootageCheck
-from ..core.frames.counting import TIMELINE_END, Counting
-from ..core.frames.ranges import FrameRanges
 from ..core.journal.replay import Replay, is_muted, split_rows
-from ..core.model import Pass, TrackData
+from ..core.model.counting import TIMELINE_END, Counting
+from ..core.model.ranges import FrameRanges
+from ..core.model.types import Pass, TrackData
 from ..core.recording.create import create_session
 from ..core.recording.manager import TrackingSessionManager
 from ..core.tracking.run import Run, note_damaged

@@ -22,7 +22,7 @@ import bpy
 from ..core.errors import ClipChanged
 from ..core.journal.chain import GUARDED, KEYED, MARKER, MARKER_HEAD, MARKER_SIZE, MUTED, Position
 from ..core.journal.replay import frame_of, is_muted
-from ..core.model import Pass, TrackData
+from ..core.model.types import Pass, TrackData
 from ..core.tracking.run import Step
 from .delivery import Delivery
 from .editor import ClipEditor

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from ..core.errors import LeaseHeld, TrackingSessionError
+from ..core.model.wording import short
 from ..core.storage.lease import LEASE_TIME
 from .terminal import say
-from .words import short
 
 _T = TypeVar("_T")
 

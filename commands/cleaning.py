@@ -26,14 +26,15 @@ from ..core.errors import (
 )
 from ..core.library.catalogue import Entry, Unreadable, catalogue
 from ..core.library.deletion import Deleted, bytes_freed, delete_files, delete_old, find_old, is_session
-from ..core.model import SessionState, SessionStatus, TrackingSession
+from ..core.model.types import SessionState, SessionStatus, TrackingSession
+from ..core.model.wording import age, count_words, short, size_words
 from ..core.recording.manager import TrackingSessionManager
 from ..core.storage.lease import live_owner
 from .arguments import add_db, add_force, add_json, add_root, add_session, command, patiently
 from .batch.ledgers import checked_db, open_ledger, place_words
 from .finding import find, find_file, root_of
 from .terminal import agreed, say
-from .words import INTERRUPTED, age, count_words, described, described_entry, short, size_words, status_words
+from .words import INTERRUPTED, described, described_entry, status_words
 
 SHOWN = 20  # sessions and batches in a question
 SHOWN_LEFT = 3  # sessions that are left alone for the same reason

@@ -8,12 +8,12 @@ from pathlib import Path
 
 from ..core.errors import UsageError
 from ..core.library.catalogue import Unreadable, catalogue, session_files
-from ..core.model import SESSION_ID
+from ..core.model.types import SESSION_ID
+from ..core.model.wording import short
 from ..core.recording.manager import TrackingSessionManager, load_session
 from ..core.storage.files import SUFFIXES
 from ..core.storage.folder import sessions_folder
 from .terminal import say
-from .words import short
 
 
 def root_of(given: Path | None) -> Path:

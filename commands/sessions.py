@@ -13,7 +13,8 @@ from typing import Any
 from ..core.errors import JournalDamaged, SessionUnreadable, UsageError
 from ..core.journal.replay import Replay, is_muted
 from ..core.library.catalogue import Unreadable, catalogue
-from ..core.model import Outcome, SessionState, SessionStatus
+from ..core.model.types import Outcome, SessionState, SessionStatus
+from ..core.model.wording import age, count_words, short
 from ..core.recording.manager import TrackingSessionManager
 from ..core.recording.merge import merge_sessions
 from ..core.report.html import export_session_report
@@ -21,7 +22,7 @@ from ..core.storage.folder import resolve
 from .arguments import add_json, add_limit, add_root, add_session, add_status, command
 from .finding import find, find_file, root_of
 from .terminal import say
-from .words import INTERRUPTED, age, count_words, described, described_entry, lacks_frames, short, status_words
+from .words import INTERRUPTED, described, described_entry, lacks_frames, status_words
 
 LOST = "lost"
 LOST_SHOWN = 20  # frames on which tracks were lost; JSON has all that are kept

@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, TextIO
 
 from ..core.batch.child import parent_is_gone
 from ..core.errors import Interrupted, UsageError
-from .words import duration, short
+from ..core.model.wording import duration, short
 
 if TYPE_CHECKING:
     from ..bridge.shot import Shot
-    from ..core.frames.counting import Counting
+    from ..core.model.counting import Counting
     from ..core.tracking.run import Run
 
 _REPORT_INTERVAL = 10.0  # seconds between two lines of progress in a log

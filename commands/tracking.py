@@ -15,12 +15,13 @@ from typing import TYPE_CHECKING, Any, TextIO
 from ..core.batch.ledger_rows import ShotSpec
 from ..core.errors import UNUSABLE, TrackingSessionError, UnfinishedSession
 from ..core.journal.lost_passes import LostPass, lost_of, lost_passes, lost_words
-from ..core.model import Outcome
+from ..core.model.types import Outcome
+from ..core.model.wording import short
 from .arguments import FRAMES_COUNT, NotAllDone, add_json, add_session, command
 from .finding import find, latest, root_of
 from .terminal import Signals, drive, quiet_blender, say
 from .unfinished import decide
-from .words import described, short
+from .words import described
 
 if TYPE_CHECKING:
     from ..bridge.headless import Result

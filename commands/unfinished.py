@@ -12,10 +12,11 @@ from ..core.errors import FootageUnusable, LeaseHeld, TrackingSessionError, Usag
 from ..core.footage.files import find_footage
 from ..core.library.catalogue import Entry, Unreadable, catalogue
 from ..core.library.matching import Origin, SoughtClip, SoughtClips
-from ..core.model import SessionState, SessionStatus
+from ..core.model.types import SessionState, SessionStatus
+from ..core.model.wording import short
 from ..core.recording.manager import TrackingSessionManager
 from .terminal import ask, can_ask, say
-from .words import short, shots_words
+from .words import shots_words
 
 _SHOWN = 5  # shots that a question names
 

@@ -4,13 +4,13 @@
 from __future__ import annotations
 
 import shlex
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from ..core.journal.lost_passes import lost_fields, lost_passes
 from ..core.library.catalogue import Entry
-from ..core.model import SessionStatus, moment
+from ..core.model.types import SessionStatus
+from ..core.model.wording import count_words
 from ..core.recording.manager import TrackingSessionManager
 
 INTERRUPTED = "interrupted"
@@ -66,40 +66,6 @@ def status_words(row: dict[str, Any]) -> str:
     return ", ".join([*said, *([row["state"]] if row["state"] != "active" else [])])
 
 
-_UNITS = ((60, "second"), (60, "minute"), (24, "hour"), (7, "day"), (52, "week"), (0, "year"))
-
-
-def age(modified: str) -> str:
-    """How long ago a timestamp was, as people say it; empty if it is none."""
-    then = moment(modified)
-    if then is None:
-        return ""
-    count = max(0, int((datetime.now(UTC) - then).total_seconds()))
-    if count < 60:
-        return "just now"
-    for size, unit in _UNITS:
-        if count < size or not size:
-            return f"{count} {unit}{'s' * (count != 1)} ago"
-        count //= size
-    return ""
-
-
-def size_words(size: int) -> str:
-    """So many bytes, in a unit that people read."""
-    if size < 1000:
-        return f"{size} bytes"
-    value = float(size)
-    for unit in ("KB", "MB", "GB"):
-        value /= 1000
-        if value < 999.95:
-            return f"{value:.1f} {unit}"
-    return f"{value / 1000:.1f} TB"
-
-
-def count_words(count: int, noun: str = "session") -> str:
-    return f"{count:,} {noun}{'s' * (count != 1)}"
-
-
 def shots_words(count: int) -> str:
     return f"{count:,} shot{'s' * (count != 1)}"
 
@@ -107,15 +73,3 @@ def shots_words(count: int) -> str:
 def root_words(root: Path) -> str:
     """How a command names the session folder, if it has to."""
     return "" if root == Path("tracking_sessions").absolute() else f" --root {shlex.quote(str(root))}"
-
-
-def duration(seconds: float) -> str:
-    minutes, seconds = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min {seconds:02d} s" if minutes else f"{seconds} s"
-
-
-def short(text: str, limit: int = 60) -> str:
-    """`text` on one line of at most `limit` characters, without control characters."""
-    line = text if text.isprintable() else "".join(c if c.isprintable() else " " for c in text)
-    return line if len(line) <= limit else line[: limit - 1] + "…"

@@ -14,7 +14,7 @@ from .batch.needs import needed_sessions
 from .errors import LedgerBusy, LedgerUnreadable, StorageFailed
 from .library.catalogue import Entry, catalogue, list_sessions
 from .library.deletion import Deleted, delete_old, find_old
-from .model import SessionStatus
+from .model.types import SessionStatus
 from .recording.create import create_session
 from .recording.manager import TrackingSessionManager, get_session_status, load_session, resume_tracking
 from .recording.merge import merge_sessions

@@ -15,7 +15,7 @@ from bpy.types import Operator, PropertyGroup
 from ..bridge import live, sessions
 from ..bridge.clip import counting_of
 from ..core.errors import TrackingSessionError
-from ..core.model import SessionState
+from ..core.model.types import SessionState
 from ..core.recording.manager import load_session
 from .editor import InEditor, redraw
 

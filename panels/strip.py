@@ -10,7 +10,7 @@ import bpy
 
 from ..bridge import live, overview
 from ..bridge.preferences import preferences
-from ..core.frames.ranges import FrameRanges
+from ..core.model.ranges import FrameRanges
 from ..core.review.timeline import Kind, Segment, segments, spans
 
 if TYPE_CHECKING:

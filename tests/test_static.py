@@ -26,17 +26,16 @@ MAY_IMPORT = {
 # What a room of core/ may import from the rooms below it. core/session.py hands names on, to scripts only.
 CORE = {
     "errors": set(),
-    "frames": set(),
-    "model": {"frames"},
+    "model": set(),
     "storage": {"errors"},
-    "journal": {"errors", "frames", "model", "storage"},
-    "footage": {"errors", "frames", "model", "storage"},
-    "recording": {"errors", "frames", "model", "storage", "journal", "footage"},
-    "library": {"errors", "frames", "model", "storage", "journal", "footage", "recording"},
-    "tracking": {"errors", "frames", "model", "storage", "journal", "footage", "recording"},
-    "report": {"errors", "frames", "model", "storage", "journal", "recording"},
-    "review": {"frames", "model"},
-    "batch": {"errors", "frames", "model", "storage", "journal", "footage", "recording", "library", "tracking"},
+    "journal": {"errors", "model", "storage"},
+    "footage": {"errors", "model", "storage"},
+    "recording": {"errors", "model", "storage", "journal", "footage"},
+    "library": {"errors", "model", "storage", "journal", "footage", "recording"},
+    "tracking": {"errors", "model", "storage", "journal", "footage", "recording"},
+    "report": {"errors", "model", "storage", "journal", "recording"},
+    "review": {"model"},
+    "batch": {"errors", "model", "storage", "journal", "footage", "recording", "library", "tracking"},
     "session": {"errors", "model", "recording", "library", "batch", "report"},
 }
 

@@ -120,7 +120,7 @@ class Night:
     def check_ledger(self) -> None:
         """The ledger is sound, and what it calls completed is. Raises Difference."""
         from tracking_sessions.core.batch.ledger import Ledger, ShotStatus
-        from tracking_sessions.core.model import SessionStatus
+        from tracking_sessions.core.model.types import SessionStatus
 
         with Ledger(self.root, readonly=True) as ledger:
             if ledger.check():

@@ -11,12 +11,13 @@ from typing import Any
 from ...core.batch.deletion import delete_batch, described
 from ...core.batch.ledger import BatchRow, Ledger
 from ...core.errors import BatchRuns, TrackingSessionError
+from ...core.model.wording import short, size_words
 from ...core.storage.lease import live_owner
 from ..arguments import add_db, add_force, add_json, add_root, command, patiently
 from ..cleaning import add_cleaning, clean
 from ..finding import root_of
 from ..terminal import agreed, say
-from ..words import short, shots_words, size_words
+from ..words import shots_words
 from .ledgers import open_ledger
 
 

@@ -12,10 +12,11 @@ from typing import Any
 from ...core.batch.ledger import BatchRow, BatchStatus, Ledger, ShotStatus
 from ...core.batch.progress import BatchView
 from ...core.batch.supervisor import CRASHES
+from ...core.model.wording import short
 from ..arguments import FRAMES_COUNT, add_db, add_json, add_limit, add_root, add_status, command, frame_number, positive
 from ..terminal import Signals, say
 from ..tracking import add_settings
-from ..words import INTERRUPTED, short, shots_words
+from ..words import INTERRUPTED, shots_words
 from . import cleaning, run
 from .ledgers import open_ledger, words_of
 from .screen import Show

@@ -19,12 +19,13 @@ from ...core.batch.manifest import read_shots
 from ...core.batch.progress import BatchView
 from ...core.batch.supervisor import CRASHES, Supervisor
 from ...core.errors import FAILED, STOPPED, TrackingSessionError, UsageError
+from ...core.model.wording import short
 from ...core.storage.folder import is_foreign
 from ..arguments import NotAllDone
 from ..finding import root_of
 from ..terminal import Signals, say
 from ..unfinished import settle
-from ..words import root_words, short, shots_words
+from ..words import root_words, shots_words
 from .ledgers import checked_db, home_of, open_ledger, words_of
 from .screen import Show
 from .words import described_batch, owner_of, summary

@@ -10,8 +10,9 @@ from dataclasses import replace
 from ...core.batch.ledger import ShotRow, ShotStatus
 from ...core.batch.progress import BatchView
 from ...core.batch.supervisor import News, What
+from ...core.model.wording import duration
 from ..terminal import Screen, columns_of, fit, has_screen, say
-from ..words import duration, shots_words
+from ..words import shots_words
 from .words import TITLE, event_words, tracks_words
 
 _DRAW_INTERVAL = 0.25  # seconds between two drawings on a terminal

@@ -9,9 +9,10 @@ from ...core.batch.ledger import BatchRow, BatchStatus, Ledger, ShotRow, ShotSta
 from ...core.batch.progress import BatchView, described_shot
 from ...core.batch.supervisor import News, What
 from ...core.errors import StorageFailed
+from ...core.model.wording import duration, short
 from ...core.storage.lease import live_owner
 from ..terminal import columns_of, fit
-from ..words import INTERRUPTED, duration, short
+from ..words import INTERRUPTED
 
 TITLE = 24  # columns for the name of a shot
 _LOST_SHOWN = 3  # frames on which tracks were lost; JSON has all that are kept

@@ -17,7 +17,8 @@ from typing import NamedTuple
 
 from ..errors import LeaseHeld, LedgerBusy, LedgerUnreadable, StorageFailed
 from ..library.deletion import Deleted, owned
-from ..model import SESSION_ID, moment
+from ..model.types import SESSION_ID
+from ..model.wording import moment
 from ..storage.folder import is_folder, ledger_path
 from ..storage.lease import live_owner
 from .ledger import BatchRow, Ledger, batch_folder

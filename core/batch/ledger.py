@@ -23,7 +23,8 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import LedgerUnreadable, ShotTakenOver, UsageError
-from ..model import SESSION_ID, timestamp
+from ..model.types import SESSION_ID
+from ..model.wording import timestamp
 from ..storage.files import make_folder
 from ..storage.folder import batch_folder, is_foreign, ledger_path, relative
 from .ledger_database import open_ledger, translated

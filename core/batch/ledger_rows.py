@@ -14,7 +14,7 @@ from typing import Any, TypeVar, cast
 from ..errors import LedgerUnreadable, UsageError
 from ..footage.files import IMAGE_SUFFIXES, named
 from ..footage.names import numbered
-from ..model import SESSION_ID
+from ..model.types import SESSION_ID
 from ..storage.folder import is_foreign
 
 SHOT_LIMIT = 100_000  # of one batch

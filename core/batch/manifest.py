@@ -32,7 +32,7 @@ from typing import Any, NamedTuple, cast
 
 from ..errors import ManifestInvalid, SessionUnreadable, UsageError
 from ..footage.files import IMAGE_SUFFIXES, named
-from ..frames.ranges import FrameRanges
+from ..model.ranges import FrameRanges
 from ..storage.files import DOCUMENT_LIMIT, read_plain
 from ..storage.folder import is_foreign
 from .ledger_rows import DIRECTIONS, FRAME_LIMIT, SHOT_LIMIT, FootageKey, ShotSpec, stored_mapping, stored_text

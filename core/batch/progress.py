@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import JournalDamaged, SessionUnreadable
-from ..frames.counting import Counting
 from ..journal.lost_passes import LostPass, lost_fields, lost_passes
-from ..model import moment
+from ..model.counting import Counting
+from ..model.wording import moment
 from ..recording.manager import TrackingSessionManager
 from ..storage.folder import sessions_folder
 from .ledger import ShotRow, ShotStatus

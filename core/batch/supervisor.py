@@ -14,7 +14,8 @@ from typing import NamedTuple
 
 from ..errors import STOPPED, UNUSABLE, BatchRuns, JournalDamaged, LeaseHeld, SessionUnreadable
 from ..journal.lost_passes import lost_of, lost_passes, lost_words
-from ..model import SessionStatus, timestamp
+from ..model.types import SessionStatus
+from ..model.wording import timestamp
 from ..recording.manager import TrackingSessionManager, load_session
 from ..storage.files import make_folder
 from ..storage.folder import resolve, sessions_folder

@@ -12,7 +12,7 @@ from pathlib import Path, PureWindowsPath
 from typing import NamedTuple
 
 from ..errors import FootageUnusable
-from ..frames.counting import Counting, timeline_start
+from ..model.counting import Counting, timeline_start
 from ..storage.folder import is_foreign
 from .names import NUMBER_LIMIT, Numbered, Pattern, numbered, pattern, run_of, shape, split_range
 

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..errors import FootageUnusable, PictureUnusable, UsageError
-from ..frames.ranges import FrameRanges
+from ..model.ranges import FrameRanges
 from ..storage.files import (
     document_suffix,
     encode_document,

@@ -7,9 +7,9 @@ import re
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from ..frames.counting import Counting
-from ..frames.ranges import FrameRanges
-from ..model import Outcome
+from ..model.counting import Counting
+from ..model.ranges import FrameRanges
+from ..model.types import Outcome
 
 _RANGE = re.compile(r"(-?\d{1,9})-(-?\d{1,9})\Z", re.ASCII)
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from ..errors import JournalDamaged
-from ..frames.ranges import FrameRanges
+from ..model.ranges import FrameRanges
 from .chain import FRAME_HEAD, JournalReader, Position, Record, RecordType
 from .replay import RecordInvalid, decode_json, frame_number
 

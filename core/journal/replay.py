@@ -10,8 +10,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-from ..frames.ranges import FrameRanges
-from ..model import Outcome, Pass, TrackData, timestamp
+from ..model.ranges import FrameRanges
+from ..model.types import Outcome, Pass, TrackData
+from ..model.wording import timestamp
 from .chain import (
     FRAME_HEAD,
     GUARDED,

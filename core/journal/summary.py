@@ -10,8 +10,8 @@ import struct
 from collections.abc import Iterable
 from typing import Any
 
-from ..frames.ranges import FrameRanges, parse_span
-from ..model import Outcome, SessionState, SessionStatus
+from ..model.ranges import FrameRanges, parse_span
+from ..model.types import Outcome, SessionState, SessionStatus
 from .chain import FRAME_HEAD, Record, RecordType
 from .losses import Losses
 from .replay import FRAME_LIMIT, RecordInvalid, decode_json, frame_number, frame_set

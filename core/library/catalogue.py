@@ -19,7 +19,8 @@ from typing import Any
 
 from ..errors import JournalDamaged, SessionUnreadable
 from ..journal.lost_passes import lost_fields, lost_passes
-from ..model import SessionState, SessionStatus, TrackingSession, moment
+from ..model.types import SessionState, SessionStatus, TrackingSession
+from ..model.wording import moment
 from ..recording.manager import TrackingSessionManager
 from ..recording.session_file import checked_session
 from ..storage.files import read_document

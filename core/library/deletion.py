@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Generic, TypeVar
 
 from ..errors import JournalDamaged, LeaseHeld, SessionUnreadable, StorageFailed
-from ..model import moment, timestamp
+from ..model.wording import moment, timestamp
 from ..recording.manager import TrackingSessionManager
 from ..recording.session_file import checked_session
 from ..storage.files import read_document

@@ -23,7 +23,7 @@ from ..errors import FootageUnusable
 from ..footage.files import IMAGE_SUFFIXES, Footage
 from ..footage.names import sequence_name
 from ..footage.seen import describe
-from ..model import SessionState, TrackingSession
+from ..model.types import SessionState, TrackingSession
 from ..storage.folder import resolve
 from .catalogue import Entry
 

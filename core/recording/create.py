@@ -10,7 +10,8 @@ from datetime import UTC, datetime
 
 from ..footage.files import Footage, find_footage
 from ..footage.seen import FootageDetails, describe, save_details
-from ..model import FootageMetadata, timestamp
+from ..model.types import FootageMetadata
+from ..model.wording import timestamp
 from ..storage.files import document_suffix, encode_document, make_folder, replace_file
 from ..storage.folder import sessions_folder
 from .manager import TrackingSessionManager

@@ -14,14 +14,15 @@ from typing import Any
 
 from ..errors import SessionUnreadable, StorageFailed, UsageError
 from ..footage.seen import FootageDetails, load_details
-from ..frames.counting import Counting
-from ..frames.ranges import FrameRanges
 from ..journal.chain import Header, JournalReader, JournalWriter, Position, Record, RecordType, journal_path
 from ..journal.losses import Losses
 from ..journal.missing import NOTHING, Lacking, lacking_after
 from ..journal.replay import FRAME_LIMIT, RecordInvalid, Replay, encode_frame, encode_json, encode_pass, shown_to
 from ..journal.summary import Summary
-from ..model import Outcome, Pass, SessionState, SessionStatus, TrackingSession, timestamp
+from ..model.counting import Counting
+from ..model.ranges import FrameRanges
+from ..model.types import Outcome, Pass, SessionState, SessionStatus, TrackingSession
+from ..model.wording import timestamp
 from ..storage.files import (
     encode_document,
     existing_document,

@@ -12,10 +12,11 @@ from typing import Any, NamedTuple
 from ..errors import UsageError
 from ..footage.files import Footage
 from ..footage.seen import save_details
-from ..frames.ranges import FrameRanges
 from ..journal.chain import MARKER_HEAD, MUTED, RecordType
 from ..journal.replay import Replay, encode_json, encode_markers
-from ..model import SESSION_ID, SessionStatus, TrackData, timestamp
+from ..model.ranges import FrameRanges
+from ..model.types import SESSION_ID, SessionStatus, TrackData
+from ..model.wording import timestamp
 from ..storage.files import SUFFIXES, document_suffix, encode_document, make_folder, replace_file
 from ..storage.folder import resolve
 from .manager import TrackingSessionManager, load_session

@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 
 from ..errors import SessionUnreadable
-from ..frames.ranges import FrameRanges, parse_span
 from ..journal.chain import Position
 from ..journal.losses import Losses
 from ..journal.replay import FRAME_LIMIT, frame_number, frame_set
 from ..journal.summary import Summary
-from ..model import SESSION_ID, FootageMetadata, SessionState, SessionStatus, TrackingSession, timestamp
+from ..model.ranges import FrameRanges, parse_span
+from ..model.types import SESSION_ID, FootageMetadata, SessionState, SessionStatus, TrackingSession
+from ..model.wording import timestamp
 from ..storage.folder import relative
 
 SCHEMA = 1

@@ -11,11 +11,12 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from ..frames.counting import Counting
-from ..frames.ranges import FrameRanges
 from ..journal.lost_passes import lost_passes, lost_words
 from ..journal.replay import Replay, is_muted
-from ..model import SessionStatus, TrackingSession, timestamp
+from ..model.counting import Counting
+from ..model.ranges import FrameRanges
+from ..model.types import SessionStatus, TrackingSession
+from ..model.wording import timestamp
 from ..recording.manager import load_session
 from ..storage.files import make_folder, replace_file
 from ..storage.folder import resolve

@@ -8,7 +8,7 @@ from enum import IntEnum
 from itertools import groupby
 from typing import NamedTuple
 
-from ..frames.ranges import FrameRanges
+from ..model.ranges import FrameRanges
 
 
 class Kind(IntEnum):

@@ -10,7 +10,7 @@ from ..errors import PictureUnusable, TrackingSessionError
 from ..footage.seen import FootageCheck
 from ..journal.chain import Position
 from ..journal.replay import PICTURE_DAMAGED
-from ..model import Outcome, Pass, TrackData
+from ..model.types import Outcome, Pass, TrackData
 from ..recording.manager import TrackingSessionManager
 from ..recording.merge import tracks_record
 

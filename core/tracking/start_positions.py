@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from ..errors import TracksFileInvalid
-from ..frames.counting import Counting
+from ..model.counting import Counting
 
 _FILE_LIMIT = 64 << 20
 _TRACK_LIMIT = 100_000

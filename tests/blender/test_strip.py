@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tracking_sessions.core.frames.ranges import FrameRanges
+from tracking_sessions.core.model.ranges import FrameRanges
 from tracking_sessions.core.review.timeline import Kind, segments
 from tracking_sessions.tests.blender.machine import Machine, newest_session
 from tracking_sessions.tests.blender.real import ROOT

@@ -16,7 +16,7 @@ from typing import Any
 
 from tracking_sessions.core.journal.replay import Replay
 from tracking_sessions.core.library.catalogue import list_sessions
-from tracking_sessions.core.model import TrackingSession
+from tracking_sessions.core.model.types import TrackingSession
 from tracking_sessions.core.recording.manager import load_session
 from tracking_sessions.tests.pictures import link
 from tracking_sessions.tools.comparison import recorded_frames, session_file

@@ -11,7 +11,7 @@ import pytest
 from tracking_sessions.bridge import clip as clip_module
 from tracking_sessions.bridge import live, overview
 from tracking_sessions.core.library.catalogue import session_files
-from tracking_sessions.core.model import SessionState
+from tracking_sessions.core.model.types import SessionState
 from tracking_sessions.core.recording.manager import load_session
 from tracking_sessions.core.storage.folder import resolve
 from tracking_sessions.tests.bpy.tracking import live_frames, markers_of, new_clip, track_session

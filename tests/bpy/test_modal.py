@@ -13,7 +13,7 @@ import pytest
 from tracking_sessions.bridge.editor import ClipEditor
 from tracking_sessions.bridge.preferences import Preferences
 from tracking_sessions.core.errors import StorageFailed
-from tracking_sessions.core.model import SessionStatus
+from tracking_sessions.core.model.types import SessionStatus
 from tracking_sessions.operators import status, track
 from tracking_sessions.tests.bpy.driven import Driven, status_is_ours
 from tracking_sessions.tests.bpy.window import last_frame, new_file, objects_of, session_of

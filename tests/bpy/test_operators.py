@@ -13,7 +13,7 @@ import pytest
 from tracking_sessions import registration
 from tracking_sessions.bridge import live, overview, working_set
 from tracking_sessions.core.errors import UsageError
-from tracking_sessions.core.model import SessionState, SessionStatus
+from tracking_sessions.core.model.types import SessionState, SessionStatus
 from tracking_sessions.operators.track import TRACKING_SESSIONS_OT_track
 from tracking_sessions.tests.bpy.tracking import markers_of, new_clip, track_session
 from tracking_sessions.tests.bpy.window import (

@@ -17,7 +17,7 @@ from tracking_sessions.core.batch.ledger import ShotSpec
 from tracking_sessions.core.footage.files import find_footage
 from tracking_sessions.core.journal.chain import Position
 from tracking_sessions.core.library import catalogue
-from tracking_sessions.core.model import SessionState
+from tracking_sessions.core.model.types import SessionState
 from tracking_sessions.core.recording.create import create_session
 from tracking_sessions.core.recording.manager import load_session
 from tracking_sessions.core.session import TrackingSessionManager

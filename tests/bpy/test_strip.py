@@ -14,7 +14,7 @@ from tracking_sessions.bridge import live, overview
 from tracking_sessions.bridge.editor import ClipEditor
 from tracking_sessions.bridge.preferences import preferences
 from tracking_sessions.core.errors import ClipChanged
-from tracking_sessions.core.frames.ranges import FrameRanges
+from tracking_sessions.core.model.ranges import FrameRanges
 from tracking_sessions.core.review.timeline import Kind
 from tracking_sessions.panels import strip
 from tracking_sessions.tests.bpy.tracking import new_clip

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tracking_sessions.commands.words import size_words
 from tracking_sessions.core.library.catalogue import session_files
-from tracking_sessions.core.model import SessionState
+from tracking_sessions.core.model.types import SessionState
+from tracking_sessions.core.model.wording import size_words
 from tracking_sessions.core.recording.create import create_session
 from tracking_sessions.core.recording.manager import load_session
 from tracking_sessions.core.session import TrackingSessionManager

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from tracking_sessions.commands.words import size_words
 from tracking_sessions.core.batch.ledger import BatchStatus, Ledger, batch_folder, ledger_path
+from tracking_sessions.core.model.wording import size_words
 from tracking_sessions.tests.commands.processes import Commands, make
 from tracking_sessions.tests.core.claims import make_batch
 from tracking_sessions.tests.core.shots import start_child

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tracking_sessions.commands import words
-from tracking_sessions.core.model import SessionState
+from tracking_sessions.core.model.types import SessionState
 from tracking_sessions.core.recording.create import create_session
 from tracking_sessions.core.recording.manager import load_session
 from tracking_sessions.tests.commands.processes import HOLDER, Commands, make, make_whole

@@ -18,7 +18,7 @@ import pytest
 
 from tracking_sessions.core.batch import ledger_database
 from tracking_sessions.core.batch.ledger import BatchStatus, Ledger, ShotSpec, ShotStatus, batch_folder, ledger_path
-from tracking_sessions.core.model import timestamp
+from tracking_sessions.core.model.wording import timestamp
 from tracking_sessions.core.storage.lease import Lease
 from tracking_sessions.tests.core.faults import Faults
 

@@ -17,7 +17,7 @@ from tracking_sessions.core.footage.seen import load_details
 from tracking_sessions.core.journal.replay import RecordInvalid
 from tracking_sessions.core.library.catalogue import list_sessions, session_files
 from tracking_sessions.core.library.deletion import delete_session
-from tracking_sessions.core.model import Outcome, SessionState
+from tracking_sessions.core.model.types import Outcome, SessionState
 from tracking_sessions.core.recording.create import create_session
 from tracking_sessions.core.recording.manager import get_session_status, load_session, resume_tracking
 from tracking_sessions.core.recording.merge import merge_sessions
@@ -137,7 +137,7 @@ def test_a_run_is_recorded_and_resumed_where_it_paused(tmp_path: Path) -> None:
 KILLED = """
 import os, signal
 from tracking_sessions.core.session import TrackingSessionManager
-from tracking_sessions.core.model import SessionState
+from tracking_sessions.core.model.types import SessionState
 session = TrackingSessionManager(sys.argv[1], clock=lambda: 0.0)
 session.write_file = lambda: None
 session.save_checkpoint(5, "track")

@@ -15,7 +15,7 @@ import pytest
 from tracking_sessions.bridge import overview, sessions
 from tracking_sessions.bridge.clip import marked_position, unmark
 from tracking_sessions.core.journal.chain import Position
-from tracking_sessions.core.model import SessionState
+from tracking_sessions.core.model.types import SessionState
 from tracking_sessions.core.recording.create import create_session
 from tracking_sessions.core.recording.manager import load_session
 from tracking_sessions.panels import sessions as panels

@@ -14,7 +14,7 @@ import pytest
 
 from tracking_sessions import registration
 from tracking_sessions.bridge import sessions
-from tracking_sessions.core.model import SessionState, SessionStatus
+from tracking_sessions.core.model.types import SessionState, SessionStatus
 from tracking_sessions.core.recording.manager import load_session
 from tracking_sessions.operators import sessions as actions
 from tracking_sessions.panels import sessions as panels

@@ -14,7 +14,7 @@ from tracking_sessions.bridge.editor import background_editor
 from tracking_sessions.bridge.shot import Shot
 from tracking_sessions.bridge.working_set import OBJECT_NAME
 from tracking_sessions.core.errors import ClipChanged, FootageUnusable, StorageFailed
-from tracking_sessions.core.model import Outcome
+from tracking_sessions.core.model.types import Outcome
 from tracking_sessions.tests.bpy.shot.passes import FRAMES, resume, session_in
 from tracking_sessions.tests.bpy.tracking import (
     chosen,

@@ -13,7 +13,7 @@ from tracking_sessions.bridge.editor import background_editor
 from tracking_sessions.bridge.shot import Shot, in_bulk
 from tracking_sessions.core.errors import FootageUnusable, Interrupted, NothingToTrack, UsageError
 from tracking_sessions.core.journal.replay import frame_of
-from tracking_sessions.core.model import Outcome
+from tracking_sessions.core.model.types import Outcome
 from tracking_sessions.core.tracking.run import Run
 from tracking_sessions.tests.bpy.shot.passes import FRAMES, in_a_fresh_blender, restored, resume, session_in, stop_after
 from tracking_sessions.tests.bpy.tracking import (

@@ -17,7 +17,7 @@ from tracking_sessions.core.batch.deletion import OldBatch, delete_batches, find
 from tracking_sessions.core.batch.ledger import BatchStatus, Ledger, batch_folder, ledger_path
 from tracking_sessions.core.errors import LedgerUnreadable, UsageError
 from tracking_sessions.core.library.deletion import Deleted
-from tracking_sessions.core.model import timestamp
+from tracking_sessions.core.model.wording import timestamp
 from tracking_sessions.core.storage.lease import Lease
 from tracking_sessions.tests.core.claims import make_batch, posix
 from tracking_sessions.tests.core.shots import run_child

@@ -31,7 +31,7 @@ from tracking_sessions.core.batch.ledger import (
 from tracking_sessions.core.batch.supervisor import News, Supervisor, What
 from tracking_sessions.core.errors import BatchRuns
 from tracking_sessions.core.journal.chain import FRAME_HEAD, JournalReader, RecordType
-from tracking_sessions.core.model import SessionStatus
+from tracking_sessions.core.model.types import SessionStatus
 from tracking_sessions.core.recording.manager import load_session
 from tracking_sessions.core.storage.folder import sessions_folder
 from tracking_sessions.tests.core.shots import make_footage

@@ -9,7 +9,7 @@ import pytest
 from tracking_sessions.core.errors import FootageUnusable, SessionUnreadable, UsageError
 from tracking_sessions.core.footage.files import check_followed, find_footage
 from tracking_sessions.core.footage.seen import FootageCheck, describe, load_details, save_details
-from tracking_sessions.core.frames.ranges import FrameRanges
+from tracking_sessions.core.model.ranges import FrameRanges
 from tracking_sessions.tests.core.grey import grey_png
 
 

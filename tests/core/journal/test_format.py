@@ -11,7 +11,7 @@ import pytest
 from tracking_sessions.core.errors import JournalDamaged, SessionUnreadable
 from tracking_sessions.core.journal.chain import Header, JournalReader, JournalWriter, RecordType, journal_path
 from tracking_sessions.core.journal.replay import encode_markers
-from tracking_sessions.core.model import SessionState, TrackData
+from tracking_sessions.core.model.types import SessionState, TrackData
 from tracking_sessions.core.recording.manager import load_session
 from tracking_sessions.core.recording.merge import merge_sessions, tracks_record
 from tracking_sessions.core.session import TrackingSessionManager

@@ -13,7 +13,7 @@ from tracking_sessions.core.journal.chain import GUARDED, MUTED, RecordType
 from tracking_sessions.core.journal.losses import LOSSES_KEPT, Losses
 from tracking_sessions.core.journal.replay import encode_frame, encode_json, encode_markers
 from tracking_sessions.core.journal.summary import Summary
-from tracking_sessions.core.model import Pass, TrackData
+from tracking_sessions.core.model.types import Pass, TrackData
 from tracking_sessions.core.recording.manager import load_session
 from tracking_sessions.core.recording.merge import tracks_record
 from tracking_sessions.core.session import TrackingSessionManager

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from tracking_sessions.core.frames.counting import Counting
-from tracking_sessions.core.frames.ranges import FrameRanges
 from tracking_sessions.core.journal.lost_passes import lost_of, lost_passes, lost_words
 from tracking_sessions.core.library.catalogue import Entry, catalogue
-from tracking_sessions.core.model import SessionStatus
+from tracking_sessions.core.model.counting import Counting
+from tracking_sessions.core.model.ranges import FrameRanges
+from tracking_sessions.core.model.types import SessionStatus
 from tracking_sessions.core.report.html import export_session_report
 from tracking_sessions.core.session import TrackingSessionManager
 from tracking_sessions.core.storage.files import encode_document, read_document

@@ -10,7 +10,7 @@ import pytest
 
 from tracking_sessions.core.library.catalogue import Entry, Unreadable, catalogue, session_files
 from tracking_sessions.core.library.index import INDEX_NAME
-from tracking_sessions.core.model import SessionState
+from tracking_sessions.core.model.types import SessionState
 from tracking_sessions.core.recording.create import create_session
 from tracking_sessions.core.recording.manager import load_session
 from tracking_sessions.core.session import TrackingSessionManager

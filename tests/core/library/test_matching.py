@@ -17,7 +17,7 @@ from tracking_sessions.core.footage.seen import describe
 from tracking_sessions.core.library import matching
 from tracking_sessions.core.library.catalogue import Entry, catalogue
 from tracking_sessions.core.library.matching import Origin, SoughtClip, SoughtClips
-from tracking_sessions.core.model import SessionState
+from tracking_sessions.core.model.types import SessionState
 from tracking_sessions.core.recording.create import create_session
 from tracking_sessions.core.recording.manager import load_session
 from tracking_sessions.core.session import TrackingSessionManager

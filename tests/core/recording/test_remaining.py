@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tracking_sessions.core.errors import SessionUnreadable, UsageError
-from tracking_sessions.core.model import FootageMetadata, Outcome, Pass, SessionState, SessionStatus
+from tracking_sessions.core.model.types import FootageMetadata, Outcome, Pass, SessionState, SessionStatus
 from tracking_sessions.core.recording.create import create_session
 from tracking_sessions.core.recording.manager import load_session, resume_tracking
 from tracking_sessions.core.session import TrackingSessionManager

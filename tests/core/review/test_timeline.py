@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tracking_sessions.core.frames.ranges import FrameRanges
+from tracking_sessions.core.model.ranges import FrameRanges
 from tracking_sessions.core.review.timeline import Kind, Segment, segments, spans
 
 NONE = FrameRanges()

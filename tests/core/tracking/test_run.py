@@ -9,7 +9,7 @@ import pytest
 
 from tracking_sessions.core.errors import ClipChanged, FootageUnusable, Interrupted, StorageFailed
 from tracking_sessions.core.journal.chain import Position
-from tracking_sessions.core.model import Outcome, Pass
+from tracking_sessions.core.model.types import Outcome, Pass
 from tracking_sessions.core.recording.manager import load_session
 from tracking_sessions.core.tracking.run import Run, Step
 from tracking_sessions.tests.core.shots import (

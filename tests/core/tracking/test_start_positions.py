@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tracking_sessions.core.errors import TracksFileInvalid
-from tracking_sessions.core.frames.counting import Counting
+from tracking_sessions.core.model.counting import Counting
 from tracking_sessions.core.tracking.start_positions import StartPosition, read_tracks_file
 
 SETTINGS = ("pattern_match", "motion_model")

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import pytest
 
-from tracking_sessions.core.frames.ranges import FrameRanges
+from tracking_sessions.core.model.ranges import FrameRanges
 
 
 def frames_of(ranges: FrameRanges) -> set[int]:

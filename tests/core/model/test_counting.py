@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from tracking_sessions.core.footage.files import find_footage
-from tracking_sessions.core.frames.counting import TIMELINE_END, Counting, timeline_start
-from tracking_sessions.core.model import Outcome, Pass
+from tracking_sessions.core.model.counting import TIMELINE_END, Counting, timeline_start
+from tracking_sessions.core.model.types import Outcome, Pass
 from tracking_sessions.core.recording.create import create_session
 from tracking_sessions.core.recording.manager import load_session
 from tracking_sessions.core.report.html import export_session_report

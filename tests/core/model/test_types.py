@@ -6,11 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tracking_sessions.core.model import (
-    SESSION_ID,
-    Pass,
-    timestamp,
-)
+from tracking_sessions.core.model.types import SESSION_ID, Pass
+from tracking_sessions.core.model.wording import timestamp
 from tracking_sessions.tests.core.shots import make_session
 
 

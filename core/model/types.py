@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
-from .frames.ranges import FrameRanges
+from .ranges import FrameRanges
 
 
 class SessionStatus(StrEnum):
@@ -128,17 +127,3 @@ class TrackingSession:
 
 SESSION_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,31}\Z")
 """The form of a session's id: it becomes a file name, so nothing else is let through."""
-
-
-def timestamp() -> str:
-    """Now, in UTC, as ISO 8601."""
-    return datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-
-
-def moment(text: str) -> datetime | None:
-    """A timestamp as a time; None if it is none."""
-    try:
-        value = datetime.fromisoformat(text.replace("Z", "+00:00"))
-    except ValueError:
-        return None
-    return value if value.tzinfo else value.replace(tzinfo=UTC)

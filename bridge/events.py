@@ -9,10 +9,11 @@ import bpy
 from bpy.app.handlers import persistent
 
 from ..core.errors import TrackingSessionError
-from . import finding, live, overview, reconcile
-from .clip import library_of
-from .colour import note_spaces
-from .working_set import remove_leftovers
+from .clip.colour import note_spaces
+from .clip.movie_clip import library_of
+from .sessions import finding, overview
+from .tracking import live, reconcile
+from .tracking.working_set import remove_leftovers
 
 
 @persistent

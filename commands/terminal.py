@@ -18,7 +18,7 @@ from ..core.errors import Interrupted, UsageError
 from ..core.model.wording import duration, short
 
 if TYPE_CHECKING:
-    from ..bridge.shot import Shot
+    from ..bridge.tracking.shot import Shot
     from ..core.model.counting import Counting
     from ..core.tracking.run import Run
 

@@ -24,8 +24,8 @@ from .unfinished import decide
 from .words import described
 
 if TYPE_CHECKING:
-    from ..bridge.headless import Result
-    from ..bridge.shot import Shot
+    from ..bridge.tracking.headless import Result
+    from ..bridge.tracking.shot import Shot
     from ..core.tracking.run import Run
 
 
@@ -178,7 +178,7 @@ def _drive(signals: Signals, events: TextIO | None, shot: Shot, run: Run) -> Non
 def _headless() -> ModuleType:
     """The module that tracks; the others need no bpy. Raises TrackingSessionError if there is none."""
     try:
-        from ..bridge import headless
+        from ..bridge.tracking import headless
     except ImportError as error:
         if "bpy" in sys.modules:
             raise

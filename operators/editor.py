@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 from bpy.types import Operator
 
-from ..bridge import live, overview
-from ..bridge.clip import linked_words
-from ..bridge.editor import ClipEditor
+from ..bridge.clip.editor import ClipEditor
+from ..bridge.clip.movie_clip import linked_words
+from ..bridge.sessions import overview
+from ..bridge.tracking import live
 
 if TYPE_CHECKING:
     from bpy.types import Context

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import bpy
 from bpy.types import Operator
 
-from ..bridge import overview
-from ..bridge.clip import counting_of
-from ..bridge.shot import kept_words
+from ..bridge.clip.movie_clip import counting_of
+from ..bridge.sessions import overview
+from ..bridge.tracking.shot import kept_words
 from ..core.errors import TrackingSessionError
 from ..core.storage.lease import Watch
 from .editor import InEditor, editor_of, redraw

@@ -12,8 +12,9 @@ import bpy
 from bpy.props import CollectionProperty, IntProperty, PointerProperty
 from bpy.types import Operator, PropertyGroup
 
-from ..bridge import live, sessions
-from ..bridge.clip import counting_of
+from ..bridge.clip.movie_clip import counting_of
+from ..bridge.sessions import listing
+from ..bridge.tracking import live
 from ..core.errors import TrackingSessionError
 from ..core.model.types import SessionState
 from ..core.recording.manager import load_session
@@ -30,7 +31,7 @@ class TRACKING_SESSIONS_PG_session(PropertyGroup):
 
 
 class TRACKING_SESSIONS_PG_list(PropertyGroup):
-    # in Blender's data because its lists show nothing else; what the rows say stays in `sessions.listing`
+    # in Blender's data because its lists show nothing else; what the rows say stays in `listing.listing`
     rows: CollectionProperty(type=TRACKING_SESSIONS_PG_session)  # type: ignore[valid-type]
     active: IntProperty(name="Session")  # type: ignore[valid-type]
 
@@ -39,23 +40,23 @@ def list_of(context: Context) -> Any:
     return context.window_manager.tracking_sessions  # type: ignore[attr-defined]  # the stubs do not know it
 
 
-def chosen(context: Context) -> sessions.Row | None:
+def chosen(context: Context) -> listing.Row | None:
     """The session that is chosen in the list."""
     shown = list_of(context)
     if not 0 <= shown.active < len(shown.rows):
         return None
-    return sessions.listing.rows.get(shown.rows[shown.active].name)
+    return listing.listing.rows.get(shown.rows[shown.active].name)
 
 
 def keep_filled(context: Context) -> None:
     """Have the list filled if it is out of date: soon, because nothing can be changed while a panel is drawn."""
-    is_other = len(list_of(context).rows) != len(sessions.listing.rows)  # a file was loaded
-    if (sessions.listing.is_due() or is_other) and not bpy.app.timers.is_registered(_fill):
+    is_other = len(list_of(context).rows) != len(listing.listing.rows)  # a file was loaded
+    if (listing.listing.is_due() or is_other) and not bpy.app.timers.is_registered(_fill):
         bpy.app.timers.register(_fill, first_interval=0.0)
 
 
 def _fill() -> float | None:
-    if sessions.listing.read(SLICE):
+    if listing.listing.read(SLICE):
         return PAUSE
     show(bpy.context)
     return None
@@ -65,7 +66,7 @@ def show(context: Context) -> None:
     """Put what was read into the list; the same session stays chosen."""
     shown = list_of(context)
     before = [row.name for row in shown.rows]
-    wanted = list(sessions.listing.rows)
+    wanted = list(listing.listing.rows)
     if before != wanted:
         name = before[shown.active] if 0 <= shown.active < len(before) else ""
         shown.rows.clear()
@@ -91,19 +92,19 @@ class _OnSession(Operator):
         return cls._poll_row(row)
 
     @classmethod
-    def _poll_row(cls, row: sessions.Row) -> bool:
+    def _poll_row(cls, row: listing.Row) -> bool:
         return cls._is_readable(row)
 
     @classmethod
-    def _is_readable(cls, row: sessions.Row) -> bool:
+    def _is_readable(cls, row: listing.Row) -> bool:
         if row.error:
             cls.poll_message_set("The session cannot be read: look at its files with Reveal Folder, or delete it")
         return not row.error
 
     @classmethod
-    def _is_free(cls, row: sessions.Row) -> bool:
+    def _is_free(cls, row: listing.Row) -> bool:
         """Whether nobody works on the session, as far as the list knows; owning it says for sure."""
-        if sessions.is_running(row.path):
+        if listing.is_running(row.path):
             cls.poll_message_set("The session is being tracked here: pause it first")
             return False
         if row.owner:
@@ -120,13 +121,13 @@ class _OnSession(Operator):
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
 
-    def _do(self, context: Context, row: sessions.Row) -> set[str]:
+    def _do(self, context: Context, row: listing.Row) -> set[str]:
         """Raises TrackingSessionError."""
         raise NotImplementedError
 
     def _refresh(self, context: Context) -> None:
         """Show at once what the operator did."""
-        while sessions.listing.read(1.0):
+        while listing.listing.read(1.0):
             pass
         show(context)
 
@@ -138,7 +139,7 @@ class TRACKING_SESSIONS_OT_open_session(_OnSession):
     bl_label = "Open"
 
     @classmethod
-    def _poll_row(cls, row: sessions.Row) -> bool:
+    def _poll_row(cls, row: listing.Row) -> bool:
         if live.current is not None:
             cls.poll_message_set("A pass is being tracked: pause it first")
             return False
@@ -147,14 +148,14 @@ class TRACKING_SESSIONS_OT_open_session(_OnSession):
             return False
         return cls._is_readable(row)
 
-    def _do(self, context: Context, row: sessions.Row) -> set[str]:
+    def _do(self, context: Context, row: listing.Row) -> set[str]:
         manager = load_session(row.path)
-        clip = sessions.clip_of(manager)
+        clip = listing.clip_of(manager)
         if clip is None:
-            blend = sessions.blend_of(manager)
-            if blend is not None and not sessions.is_open(blend):
+            blend = listing.blend_of(manager)
+            if blend is not None and not listing.is_open(blend):
                 return _open_file(self, blend)
-            clip = sessions.clip_for(manager)
+            clip = listing.clip_for(manager)
             hint = ": restore its markers in the panel Session" if manager.passes else ""
             self.report({"INFO"}, f"Opened the footage of “{row.name}”{hint}")
         context.space_data.clip = clip
@@ -182,14 +183,14 @@ class TRACKING_SESSIONS_OT_discard_session(_OnSession):
     bl_label = "Discard"
 
     @classmethod
-    def _poll_row(cls, row: sessions.Row) -> bool:
+    def _poll_row(cls, row: listing.Row) -> bool:
         if row.is_discarded:
             cls.poll_message_set("The session is discarded already")
             return False
         return cls._is_readable(row) and cls._is_free(row)
 
-    def _do(self, context: Context, row: sessions.Row) -> set[str]:
-        sessions.set_state(row.path, SessionState.DISCARDED)
+    def _do(self, context: Context, row: listing.Row) -> set[str]:
+        listing.set_state(row.path, SessionState.DISCARDED)
         self._refresh(context)
         return {"FINISHED"}
 
@@ -201,14 +202,14 @@ class TRACKING_SESSIONS_OT_bring_back_session(_OnSession):
     bl_label = "Bring Back"
 
     @classmethod
-    def _poll_row(cls, row: sessions.Row) -> bool:
+    def _poll_row(cls, row: listing.Row) -> bool:
         if not row.is_discarded:
             cls.poll_message_set("The session is not discarded")
             return False
         return cls._is_readable(row) and cls._is_free(row)
 
-    def _do(self, context: Context, row: sessions.Row) -> set[str]:
-        sessions.set_state(row.path, SessionState.ACTIVE)
+    def _do(self, context: Context, row: listing.Row) -> set[str]:
+        listing.set_state(row.path, SessionState.ACTIVE)
         self._refresh(context)
         return {"FINISHED"}
 
@@ -220,7 +221,7 @@ class TRACKING_SESSIONS_OT_delete_session(_OnSession):
     bl_label = "Delete"
 
     @classmethod
-    def _poll_row(cls, row: sessions.Row) -> bool:
+    def _poll_row(cls, row: listing.Row) -> bool:
         return cls._is_free(row)
 
     def invoke(self, context: Context, event: Event) -> set[str]:
@@ -230,13 +231,13 @@ class TRACKING_SESSIONS_OT_delete_session(_OnSession):
             self,
             event,
             title="Delete Session",
-            message=sessions.what_goes(row),
+            message=listing.what_goes(row),
             confirm_text="Delete",
             icon="WARNING",
         )
 
-    def _do(self, context: Context, row: sessions.Row) -> set[str]:
-        sessions.delete(row.path)
+    def _do(self, context: Context, row: listing.Row) -> set[str]:
+        listing.delete(row.path)
         self._refresh(context)
         self.report({"INFO"}, f"Deleted the session “{row.name}”")
         return {"FINISHED"}
@@ -249,10 +250,10 @@ class TRACKING_SESSIONS_OT_reveal_session(_OnSession):
     bl_label = "Reveal Folder"
 
     @classmethod
-    def _poll_row(cls, row: sessions.Row) -> bool:
+    def _poll_row(cls, row: listing.Row) -> bool:
         return True
 
-    def _do(self, context: Context, row: sessions.Row) -> set[str]:
+    def _do(self, context: Context, row: listing.Row) -> set[str]:
         folder = row.path.with_suffix("")
         folder = folder if folder.is_dir() else folder.parent
         try:
@@ -281,7 +282,7 @@ class TRACKING_SESSIONS_OT_show_lost(InEditor):
 
     def execute(self, context: Context) -> set[str]:
         clip = context.space_data.clip
-        names = sessions.past(clip).lost.tracks(self.frame)
+        names = listing.past(clip).lost.tracks(self.frame)
         objects = clip.tracking.objects
         found = [(objects.get(where), name) for where, name in names]
         tracks = [(where, where.tracks[name]) for where, name in found if where is not None and name in where.tracks]
@@ -311,7 +312,7 @@ def unregister() -> None:
         bpy.app.timers.unregister(_fill)
     if hasattr(bpy.types.WindowManager, "tracking_sessions"):
         del bpy.types.WindowManager.tracking_sessions  # type: ignore[attr-defined]
-    sessions.forget()
+    listing.forget()
 
 
 classes = (

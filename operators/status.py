@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import bpy
 
-from ..bridge import live
+from ..bridge.tracking import live
 from .editor import redraw
 
 if TYPE_CHECKING:

@@ -9,11 +9,12 @@ import bpy
 from bpy.props import EnumProperty
 from bpy.types import Operator
 
-from ..bridge import live, overview
-from ..bridge.colour import news_of_space, note_spaces
-from ..bridge.editor import ClipEditor
-from ..bridge.file_copy import save_copy
+from ..bridge.clip.colour import news_of_space, note_spaces
+from ..bridge.clip.editor import ClipEditor
 from ..bridge.preferences import preferences
+from ..bridge.sessions import overview
+from ..bridge.sessions.file_copy import save_copy
+from ..bridge.tracking import live
 from ..core.errors import StorageFailed, TrackingSessionError
 from . import status
 from .editor import InEditor, editor_of, redraw

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 import bpy
 from bpy.types import Panel
 
-from ..bridge import live, overview
-from ..bridge.clip import counting_of, linked_words
+from ..bridge.clip.movie_clip import counting_of, linked_words
 from ..bridge.preferences import preferences
+from ..bridge.sessions import overview
+from ..bridge.tracking import live
 from ..operators import status
 from ..operators.editor import owner_words
 from ..operators.recovery import (

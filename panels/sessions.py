@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from bpy.types import Panel, UIList
 
-from ..bridge import sessions
-from ..bridge.clip import counting_of
+from ..bridge.clip.movie_clip import counting_of
+from ..bridge.sessions import listing
 from ..operators import sessions as actions
 from .session import TRACKING_SESSIONS_PT_session, letters_that_fit
 from .session import _draw_words as draw_words
@@ -40,7 +40,7 @@ class TRACKING_SESSIONS_PT_passes(_Past):
         layout = self.layout
         assert layout is not None
         clip = context.space_data.clip
-        past = sessions.past(clip)
+        past = listing.past(clip)
         if not past.passes:
             layout.label(text="Nothing Was Tracked Yet")
             return
@@ -85,7 +85,7 @@ class TRACKING_SESSIONS_PT_lost(_Past):
         layout = self.layout
         assert layout is not None
         clip = context.space_data.clip
-        lost = sessions.past(clip).lost
+        lost = listing.past(clip).lost
         if not lost.frames:
             layout.label(text="No Track Was Lost")
             return
@@ -128,13 +128,13 @@ class TRACKING_SESSIONS_UL_sessions(UIList):
         index: int | None = 0,
         flt_flag: int | None = 0,
     ) -> None:
-        row = sessions.listing.rows.get(item.name)
+        row = listing.listing.rows.get(item.name)
         if row is None:  # it is about to be filled
             layout.label(text="")
             return
         left, middle, right = _columns(layout, 0.42, 0.32)
         left.label(text=row.name, icon="ERROR" if row.error else "NONE")
-        middle.label(text="Tracking" if sessions.is_running(row.path) else row.words)
+        middle.label(text="Tracking" if listing.is_running(row.path) else row.words)
         right.label(text=row.progress)
         for part in (left, middle, right):
             part.active = not row.is_discarded
@@ -142,7 +142,7 @@ class TRACKING_SESSIONS_UL_sessions(UIList):
     def filter_items(self, context: Context, data: Any, property: str) -> tuple[list[int], list[int]]:
         """By the names that are shown; those of the items are ids."""
         wanted = self.filter_name.casefold()
-        rows = sessions.listing.rows
+        rows = listing.listing.rows
         shown = [rows[item.name].name if item.name in rows else "" for item in getattr(data, property)]
         return [self.bitflag_filter_item if wanted in name.casefold() else 0 for name in shown], []
 
@@ -154,22 +154,22 @@ class TRACKING_SESSIONS_PT_sessions(_Past):
         layout = self.layout
         assert layout is not None
         actions.keep_filled(context)
-        listing = sessions.listing
-        if listing.error:
-            draw_words(layout, context, listing.error, "ERROR")
+        found = listing.listing
+        if found.error:
+            draw_words(layout, context, found.error, "ERROR")
         shown = actions.list_of(context)
         layout.template_list(
             TRACKING_SESSIONS_UL_sessions.__name__, "", shown, "rows", shown, "active", rows=4, maxrows=10
         )
-        if listing.hidden:
-            layout.label(text=f"And {listing.hidden} Older Ones")
+        if found.hidden:
+            layout.label(text=f"And {found.hidden} Older Ones")
         row = actions.chosen(context)
         if row is not None:
             _draw_row(layout, context, row)
         _draw_actions(layout, is_discarded=row is not None and row.is_discarded)
 
 
-def _draw_row(layout: UILayout, context: Context, row: sessions.Row) -> None:
+def _draw_row(layout: UILayout, context: Context, row: listing.Row) -> None:
     """What the list has no room for."""
     column = layout.column(align=True)
     draw_words(column, context, row.name, "NONE")
@@ -177,7 +177,7 @@ def _draw_row(layout: UILayout, context: Context, row: sessions.Row) -> None:
         draw_words(column, context, f"Last Change {row.modified}", "NONE")
     if row.error:
         draw_words(layout, context, row.error, "ERROR")
-    elif row.owner and not sessions.is_running(row.path):
+    elif row.owner and not listing.is_running(row.path):
         draw_words(layout, context, f"In use by {row.owner}", "LOCKED")
 
 

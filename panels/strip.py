@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import blf
 import bpy
 
-from ..bridge import live, overview
 from ..bridge.preferences import preferences
+from ..bridge.sessions import overview
+from ..bridge.tracking import live
 from ..core.model.ranges import FrameRanges
 from ..core.review.timeline import Kind, Segment, segments, spans
 

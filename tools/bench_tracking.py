@@ -24,8 +24,9 @@ from typing import Any, NamedTuple
 
 import bpy
 
-from tracking_sessions.bridge import editor, markers, reconcile, shot, working_set
-from tracking_sessions.bridge.clip import open_footage
+from tracking_sessions.bridge.clip import editor, markers
+from tracking_sessions.bridge.clip.movie_clip import open_footage
+from tracking_sessions.bridge.tracking import reconcile, shot, working_set
 from tracking_sessions.core import session
 from tracking_sessions.core.footage import files, seen
 from tracking_sessions.core.journal import chain

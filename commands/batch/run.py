@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
-from ...bridge.reading import reading_command
+from ...bridge.clip.reading import reading_command
 from ...core.batch.ledger import BatchRow, BatchStatus, Ledger, ShotRow, ShotSpec, ShotStatus
 from ...core.batch.manifest import read_shots
 from ...core.batch.progress import BatchView

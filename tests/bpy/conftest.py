@@ -8,7 +8,7 @@ import bpy
 import pytest
 
 from tracking_sessions import registration
-from tracking_sessions.bridge import working_set
+from tracking_sessions.bridge.tracking import working_set
 from tracking_sessions.tests.bpy.window import FRAMES
 from tracking_sessions.tests.footage import Shot, make_shot
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import bpy
 
-from tracking_sessions.bridge import live
-from tracking_sessions.bridge.editor import ClipEditor
+from tracking_sessions.bridge.clip.editor import ClipEditor
+from tracking_sessions.bridge.tracking import live
 from tracking_sessions.operators import status
 from tracking_sessions.operators.track import _TracksLive
 from tracking_sessions.tests.bpy.window import begin

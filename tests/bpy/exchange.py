@@ -15,14 +15,14 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 import bpy
 import conftest  # noqa: F401  # loads the checkout as a package
 
-from tracking_sessions.bridge.clip import open_footage
-from tracking_sessions.bridge.editor import background_editor
-from tracking_sessions.bridge.shot import Shot
+from tracking_sessions.bridge.clip.editor import background_editor
+from tracking_sessions.bridge.clip.movie_clip import open_footage
+from tracking_sessions.bridge.tracking.shot import Shot
 from tracking_sessions.core.errors import Interrupted
 from tracking_sessions.core.footage.files import find_footage
 from tracking_sessions.core.library.catalogue import session_files
 from tracking_sessions.core.recording.manager import load_session
-from tracking_sessions.tests.bpy.tracking import markers_of, place
+from tracking_sessions.tests.bpy.tracker import markers_of, place
 
 START, RANGES = 10, [(10, 30), (10, 1)]
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import bpy
 
-from tracking_sessions.tests.bpy.tracking import place
+from tracking_sessions.tests.bpy.tracker import place
 
 MISSING = "does not have the colour space of the clip"
 _CONFIGURATION = """ocio_profile_version: 1

@@ -9,8 +9,8 @@ from typing import Any
 
 import bpy
 
-from tracking_sessions.bridge import sessions
-from tracking_sessions.bridge.editor import ClipEditor
+from tracking_sessions.bridge.clip.editor import ClipEditor
+from tracking_sessions.bridge.sessions import listing
 from tracking_sessions.core.recording.create import create_session
 from tracking_sessions.operators import sessions as actions
 from tracking_sessions.panels import sessions as panels
@@ -88,7 +88,7 @@ def drawn(panel: Any, editor: ClipEditor) -> RecordingLayout:
 
 def fill() -> None:
     """What the timer does."""
-    while sessions.listing.read(60.0):
+    while listing.listing.read(60.0):
         pass
     actions.show(bpy.context)
 

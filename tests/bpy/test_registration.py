@@ -14,8 +14,9 @@ import pytest
 
 import tracking_sessions
 from tracking_sessions import registration
-from tracking_sessions.bridge import events, live, preferences, working_set
-from tracking_sessions.bridge.clip import default_root
+from tracking_sessions.bridge import events, preferences
+from tracking_sessions.bridge.clip.movie_clip import default_root
+from tracking_sessions.bridge.tracking import live, working_set
 from tracking_sessions.core.journal import chain
 from tracking_sessions.core.library.catalogue import session_files
 from tracking_sessions.operators import recovery, sessions, status, track

@@ -11,11 +11,12 @@ from typing import Any
 import bpy
 
 from tracking_sessions import registration
-from tracking_sessions.bridge import live, overview
-from tracking_sessions.bridge.editor import ClipEditor
+from tracking_sessions.bridge.clip.editor import ClipEditor
+from tracking_sessions.bridge.sessions import overview
+from tracking_sessions.bridge.tracking import live
 from tracking_sessions.core.library.catalogue import session_files
 from tracking_sessions.core.recording.manager import load_session
-from tracking_sessions.tests.bpy.tracking import Clip, live_frames, markers_of, new_clip
+from tracking_sessions.tests.bpy.tracker import Clip, live_frames, markers_of, new_clip
 from tracking_sessions.tests.footage import Shot as Footage
 
 operators: Any = bpy.ops.tracking_sessions

@@ -9,13 +9,13 @@ from typing import Any
 import bpy
 import pytest
 
-from tracking_sessions.bridge import live
-from tracking_sessions.bridge.editor import ClipEditor
+from tracking_sessions.bridge.clip.editor import ClipEditor
+from tracking_sessions.bridge.tracking import live
 from tracking_sessions.core.errors import FootageUnusable
 from tracking_sessions.core.library.catalogue import session_files
 from tracking_sessions.tests import plates
-from tracking_sessions.tests.bpy.test_panel import drawn
-from tracking_sessions.tests.bpy.tracking import place
+from tracking_sessions.tests.bpy.panels.test_panel import drawn
+from tracking_sessions.tests.bpy.tracker import place
 from tracking_sessions.tests.bpy.window import begin, inside, open_editor, operators, session_of
 from tracking_sessions.tests.damage import damaged
 

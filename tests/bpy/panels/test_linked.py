@@ -10,13 +10,14 @@ from typing import Any
 import bpy
 import pytest
 
-from tracking_sessions.bridge import finding, headless, live, overview, sessions
-from tracking_sessions.bridge.editor import ClipEditor
-from tracking_sessions.bridge.working_set import OBJECT_NAME
+from tracking_sessions.bridge.clip.editor import ClipEditor
+from tracking_sessions.bridge.sessions import finding, listing, overview
+from tracking_sessions.bridge.tracking import headless, live
+from tracking_sessions.bridge.tracking.working_set import OBJECT_NAME
 from tracking_sessions.core.errors import ShotUnusable
 from tracking_sessions.core.recording.manager import load_session
-from tracking_sessions.tests.bpy.test_panel import drawn
-from tracking_sessions.tests.bpy.tracking import markers_of, new_clip
+from tracking_sessions.tests.bpy.panels.test_panel import drawn
+from tracking_sessions.tests.bpy.tracker import markers_of, new_clip
 from tracking_sessions.tests.bpy.window import (
     begin,
     inside,
@@ -103,7 +104,7 @@ def test_saving_undo_and_loading_write_nothing_into_a_linked_clip(
     clip = bpy.context.scene.active_clip
     assert (dict(clip.items()), objects_of(clip)) == (said, objects)
     assert files_in(root) == recorded and not finding.left
-    assert sessions.clip_of(session_of(file)) is None
+    assert listing.clip_of(session_of(file)) is None
 
 
 def test_a_clip_of_the_same_footage_in_the_file_is_tracked(footage: Footage, file: Path, root: Path) -> None:
@@ -123,7 +124,7 @@ def test_a_clip_of_the_same_footage_in_the_file_is_tracked(footage: Footage, fil
         assert operators.track() == {"FINISHED"}
     second = session_of(file)
     assert second.path != first and second.session.clip == name
-    assert sessions.clip_of(second) == mine
+    assert listing.clip_of(second) == mine
     bpy.ops.wm.save_mainfile()
     other = next(clip for clip in bpy.data.movieclips if clip.library is not None)
     assert (markers_of(other), dict(other.items()), first.read_bytes()) == (there, said, recorded)

@@ -10,12 +10,12 @@ import bpy
 import numpy as np
 import pytest
 
-from tracking_sessions.bridge import live
-from tracking_sessions.bridge.editor import ClipEditor
+from tracking_sessions.bridge.clip.editor import ClipEditor
+from tracking_sessions.bridge.tracking import live
 from tracking_sessions.operators.status import tracks_text
+from tracking_sessions.tests.bpy.panels.test_panel import RecordingLayout, drawn
 from tracking_sessions.tests.bpy.past import fill, listed
-from tracking_sessions.tests.bpy.test_panel import RecordingLayout, drawn
-from tracking_sessions.tests.bpy.tracking import track_sequence
+from tracking_sessions.tests.bpy.tracker import track_sequence
 from tracking_sessions.tests.bpy.window import begin, inside, new_file, open_file, operators
 from tracking_sessions.tests.footage import Shot as Footage
 from tracking_sessions.tests.footage import make_shot

@@ -8,13 +8,14 @@ from pathlib import Path
 import bpy
 import pytest
 
-from tracking_sessions.bridge import live, overview
+from tracking_sessions.bridge.sessions import overview
+from tracking_sessions.bridge.tracking import live
 from tracking_sessions.core.journal.chain import MUTED
 from tracking_sessions.core.model.types import Outcome, Pass, TrackData
 from tracking_sessions.core.recording.merge import tracks_record
 from tracking_sessions.panels import sessions as panels
 from tracking_sessions.tests.bpy.past import drawn
-from tracking_sessions.tests.bpy.test_losses import given_up
+from tracking_sessions.tests.bpy.sessions.test_losses import given_up
 from tracking_sessions.tests.bpy.window import begin, inside, new_file, operators, session_of
 from tracking_sessions.tests.core.shots import marker
 from tracking_sessions.tests.footage import Shot as Footage

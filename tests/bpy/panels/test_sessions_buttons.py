@@ -12,15 +12,15 @@ from pathlib import Path
 import bpy
 import pytest
 
-from tracking_sessions.bridge import overview, sessions
-from tracking_sessions.bridge.clip import marked_position, unmark
+from tracking_sessions.bridge.clip.movie_clip import marked_position, unmark
+from tracking_sessions.bridge.sessions import listing, overview
 from tracking_sessions.core.journal.chain import Position
 from tracking_sessions.core.model.types import SessionState
 from tracking_sessions.core.recording.create import create_session
 from tracking_sessions.core.recording.manager import load_session
 from tracking_sessions.panels import sessions as panels
 from tracking_sessions.tests.bpy.past import choose, drawn, listed, make
-from tracking_sessions.tests.bpy.tracking import markers_of
+from tracking_sessions.tests.bpy.tracker import markers_of
 from tracking_sessions.tests.bpy.window import begin, inside, new_file, open_editor, operators, session_of
 from tracking_sessions.tests.commands.processes import owned
 from tracking_sessions.tests.core.faults import flip
@@ -71,7 +71,7 @@ def test_a_session_that_cannot_be_read_can_be_deleted(
     editor = new_file(footage, file)
     path, other = make(root, footage, "one", 5), make(root, footage, "other", 5)
     damage(path)
-    with pytest.raises(sessions.TrackingSessionError, match=r"cannot be read|is damaged"):
+    with pytest.raises(listing.TrackingSessionError, match=r"cannot be read|is damaged"):
         load_session(path).acquire()
     choose(path)
     with inside(editor):

@@ -13,7 +13,7 @@ import bpy
 import pytest
 
 from tracking_sessions import registration
-from tracking_sessions.bridge import sessions
+from tracking_sessions.bridge.sessions import listing
 from tracking_sessions.core.model.types import SessionState, SessionStatus
 from tracking_sessions.core.recording.manager import load_session
 from tracking_sessions.operators import sessions as actions
@@ -107,8 +107,8 @@ def test_the_session_that_is_tracked_here_is_left_alone(footage: Footage, file: 
         for name in ("open_session", "discard_session", "delete_session", "show_lost"):
             with pytest.raises(RuntimeError, match="pause it first"):
                 getattr(operators, name)()
-    with pytest.raises(sessions.TrackingSessionError, match="in use by"):
-        sessions.delete(path)
+    with pytest.raises(listing.TrackingSessionError, match="in use by"):
+        listing.delete(path)
     assert run.tick(0)
     run.finish()
     fill()
@@ -125,7 +125,7 @@ def test_of_many_sessions_the_newest_are_read_in_slices_and_drawing_reads_none(
         copy = folder / f"2099-{number:04d}.yaml"
         copy.write_text(content.replace(model.stem, copy.stem), encoding="utf-8")
     slices = 0
-    while sessions.listing.read(0.0):
+    while listing.listing.read(0.0):
         slices += 1
     actions.show(bpy.context)
     assert slices == 100, "one session each, where there is no time for more"
@@ -134,8 +134,8 @@ def test_of_many_sessions_the_newest_are_read_in_slices_and_drawing_reads_none(
     assert names == [f"2099-{number:04d}" for number in range(299, 199, -1)] and len(rows) == 100
     assert "And 201 Older Ones" in drawn(panels.TRACKING_SESSIONS_PT_sessions, editor).text
     with monkeypatch.context() as patch:
-        patch.setattr(sessions, "load_session", None)
-        patch.setattr(sessions, "newest_session_files", None)
+        patch.setattr(listing, "load_session", None)
+        patch.setattr(listing, "newest_session_files", None)
         drawn(panels.TRACKING_SESSIONS_PT_sessions, editor)  # reads nothing
     read: list[Path] = []
 
@@ -151,7 +151,7 @@ def test_of_many_sessions_the_newest_are_read_in_slices_and_drawing_reads_none(
     shown.active = 7
     chosen = shown.rows[7].name
     with monkeypatch.context() as patch:
-        patch.setattr(sessions, "load_session", counted)
+        patch.setattr(listing, "load_session", counted)
         fill()
     assert sorted(read) == [changed, newest], "the others are as they were"
     assert shown.rows[shown.active].name == chosen and shown.rows[0].name == newest.stem
@@ -164,19 +164,19 @@ def test_the_list_is_due_when_the_folder_changed_and_seldom_looked_at(
     new_file(footage, file)
     path = make(root, footage, "one")
     os.utime(root / "sessions", (1e9, 1e9))
-    assert sessions.listing.is_due()
-    monkeypatch.setattr(sessions, "LOOK_INTERVAL", 0.0)
+    assert listing.listing.is_due()
+    monkeypatch.setattr(listing, "LOOK_INTERVAL", 0.0)
     with owned(path):
         fill()
-        assert sessions.listing.is_due(), "its owner may die, which changes no file"
+        assert listing.listing.is_due(), "its owner may die, which changes no file"
     fill()
-    assert not sessions.listing.is_due()
+    assert not listing.listing.is_due()
     make(root, footage, "two")
-    assert sessions.listing.is_due()
+    assert listing.listing.is_due()
     fill()
     make(root, footage, "three")
-    monkeypatch.setattr(sessions, "LOOK_INTERVAL", 60.0)
-    assert not sessions.listing.is_due(), "not looked at again so soon"
+    monkeypatch.setattr(listing, "LOOK_INTERVAL", 60.0)
+    assert not listing.listing.is_due(), "not looked at again so soon"
 
 
 def test_a_filter_takes_the_names_that_are_shown(footage: Footage, file: Path, root: Path) -> None:
@@ -210,7 +210,7 @@ def test_nothing_of_the_list_stays_behind(footage: Footage, file: Path, root: Pa
     registration.unregister()
     assert not bpy.app.timers.is_registered(actions._fill)
     assert not hasattr(bpy.types.WindowManager, "tracking_sessions")
-    assert not sessions.listing.rows
+    assert not listing.listing.rows
     registration.register()
     fill()
     assert len(listed(editor)) == 1

@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A Clip Editor to call Blender's tracking operators in: the artist's own, or one made in background."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import bpy
+
+from ...core.errors import ClipChanged, NothingToTrack
+from .movie_clip import counting_of
+
+if TYPE_CHECKING:
+    from bpy.types import Area, MovieClip, MovieTrackingTrack, Region, SpaceClipEditor, Window
+
+
+class ClipEditor:
+    """A Clip Editor that shows `clip` in mode Tracking."""
+
+    def __init__(self, window: Window, area: Area, clip: MovieClip) -> None:
+        self.window = window
+        self.area = area
+        self.clip = clip
+        self.seconds = 0.0
+        """How long Blender has tracked here, of the processor time of this thread."""
+        self._area_address = area.as_pointer()
+        self._at = 0, 0  # where the area was when last seen: among the windows, and in the screen
+
+    @property
+    def space(self) -> SpaceClipEditor:
+        return self.area.spaces.active  # type: ignore[return-value]  # the area is a Clip Editor
+
+    @property
+    def region(self) -> Region:
+        return next(region for region in self.area.regions if region.type == "WINDOW")
+
+    def is_showing(self) -> bool:
+        """Whether the editor is still there and shows the clip; a closed one may not even be looked at."""
+        if not self._is_there():
+            return False
+        space = self.space
+        return space.type == "CLIP_EDITOR" and space.mode == "TRACKING" and space.clip == self.clip
+
+    def _is_there(self) -> bool:
+        windows = bpy.context.window_manager.windows
+        window, place = self._at
+        if window < len(windows):
+            areas = windows[window].screen.areas
+            if place < len(areas) and areas[place].as_pointer() == self._area_address:
+                return True
+        for window, one in enumerate(windows):
+            for place, area in enumerate(one.screen.areas):
+                if area.as_pointer() == self._area_address:
+                    self._at = window, place
+                    return True
+        return False
+
+    def track(self, frame: int, *, backwards: bool) -> None:
+        """Let Blender track the selected tracks of the active object by one frame, from clip frame `frame`.
+
+        Raises NothingToTrack if Blender finds no usable marker, ClipChanged if it will not start.
+        """
+        # the tracker starts here, whatever the frame of the scene is
+        self.space.clip_user.frame_current = frame + self.clip.frame_start - 1
+        with bpy.context.temp_override(window=self.window, area=self.area, region=self.region):
+            begun = time.thread_time()
+            try:
+                result = bpy.ops.clip.track_markers(backwards=backwards, sequence=False)
+            except RuntimeError as error:
+                raise ClipChanged(f"Blender cannot track in this editor: {error}") from error
+            self.seconds += time.thread_time() - begun
+        if "FINISHED" not in result:
+            raise NothingToTrack(
+                f"Blender did not track frame {counting_of(self.clip).shown(frame)}: "
+                "either no track has a usable marker there, or another job (such as a prefetch) is using the clip; "
+                "wait for it, then resume"
+            )
+
+    def reload(self) -> None:
+        """Let Blender count the frames of the clip anew, at once; it reads the first picture."""
+        with bpy.context.temp_override(window=self.window, area=self.area, region=self.region):
+            bpy.ops.clip.reload()
+
+    def move_planes(self, tracks: Sequence[MovieTrackingTrack], frame: int) -> None:
+        """Let the plane tracks of these tracks of the active object follow them from clip frame `frame`.
+
+        Blender does so at the end of tracking only, so this tracks them, through no frame at all.
+        """
+        scene = self.window.scene
+        frames = scene.frame_start, scene.frame_end, scene.frame_current
+        shown = self.space.clip_user.frame_current
+        others = self.clip.tracking.objects.active.tracks
+        parts = ("select_anchor", "select_pattern", "select_search")
+        selected = [[getattr(track, part) for part in parts] for track in others]
+        matches: list[Any] = [track.pattern_match for track in tracks]
+        for track in others:
+            track.select = False
+        for track in tracks:
+            track.select = True
+            track.pattern_match = "PREV_FRAME"  # or Blender reads the image of the keyframe, and crashes without it
+        scene.frame_start = scene.frame_end = self.space.clip_user.frame_current = frame + self.clip.frame_start - 1
+        try:
+            with bpy.context.temp_override(window=self.window, area=self.area, region=self.region):
+                bpy.ops.clip.track_markers(sequence=True)
+        finally:
+            for track, match in zip(tracks, matches, strict=True):
+                track.pattern_match = match
+            for track, states in zip(others, selected, strict=True):
+                for part, state in zip(parts, states, strict=True):
+                    setattr(track, part, state)
+            scene.frame_start, scene.frame_end, scene.frame_current = frames
+            self.space.clip_user.frame_current = shown
+
+
+@contextmanager
+def background_editor(clip: MovieClip) -> Iterator[ClipEditor]:
+    """A Clip Editor in the first window, for use without a screen; area and scene become again what they were."""
+    window = bpy.context.window_manager.windows[0]
+    scene = window.scene
+    current = scene.frame_current  # Blender moves it along when it tracks
+    area = max(window.screen.areas, key=lambda area: area.width * area.height)
+    kind = area.type
+    area.type = "CLIP_EDITOR"
+    space: SpaceClipEditor = area.spaces.active  # type: ignore[assignment]
+    shown, mode, frame = space.clip, space.mode, space.clip_user.frame_current
+    space.clip = clip
+    space.mode = "TRACKING"
+    try:
+        yield ClipEditor(window, area, clip)
+    finally:
+        space.clip_user.frame_current = frame
+        if mode:  # empty is one that this Blender does not know
+            space.mode = mode
+        space.clip = shown
+        area.type = kind
+        scene.frame_current = current

@@ -1,0 +1,247 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Markers and settings of Blender's tracks, as packed markers (`core.journal.MARKER`) and back, bit for bit.
+
+They are moved with `foreach_get` and `foreach_set`, without the clamping and tagging that attribute writes do: many at
+a time in whole columns, a thousand times cheaper than attributes, and few into a long track one by one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from array import array
+from bisect import bisect_left
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from ...core.errors import ClipChanged, ShotUnusable
+from ...core.journal.chain import KEYED, MARKER_HEAD, MARKER_SIZE, MUTED
+from ...core.journal.replay import split_rows
+
+if TYPE_CHECKING:
+    from bpy.types import MovieTrackingTrack
+
+SETTINGS = (
+    "pattern_match",
+    "motion_model",
+    "correlation_min",
+    "margin",
+    "frames_limit",
+    "use_brute",
+    "use_normalization",
+    "use_mask",
+    "use_red_channel",
+    "use_green_channel",
+    "use_blue_channel",
+    "use_grayscale_preview",
+    "use_alpha_preview",
+    "weight",
+    "weight_stab",
+    "offset",
+)
+"""What the tracker or a solve reads of a track."""
+
+APPEARANCE = (
+    "select",
+    "select_anchor",
+    "select_pattern",
+    "select_search",
+    "hide",
+    "lock",
+    "use_custom_color",
+    "color",
+)
+"""What else a track that is made anew should have."""
+
+_WORDS = MARKER_SIZE // 4
+FLOATS = (("co", 2, 3), ("pattern_corners", 8, 5), ("search_min", 2, 13), ("search_max", 2, 15))
+# name, values per marker, and the first of their words in a packed marker
+FEW = 64  # markers; whole columns of a track pay from about here, whether it is short or long
+
+
+def read_frames(track: MovieTrackingTrack) -> tuple[array[int], bytes]:
+    """The frames of all markers of the track, ascending, and their flags."""
+    markers = track.markers
+    frames, mute, keyed = (array("i", bytes(4 * len(markers))) for _ in range(3))
+    markers.foreach_get("frame", frames)
+    markers.foreach_get("mute", mute)
+    markers.foreach_get("is_keyed", keyed)
+    return frames, bytes([m * MUTED | k * KEYED for m, k in zip(mute, keyed, strict=True)])
+
+
+def read_rows(track: MovieTrackingTrack, number: int) -> bytes:
+    """All markers of the track, packed, by frame, with `number` as their track id."""
+    markers = track.markers
+    frames, flags = read_frames(track)
+    count = len(frames)
+    words = array("i", bytes(count * MARKER_SIZE))
+    words[0::_WORDS] = array("i", [number]) * count
+    words[1::_WORDS] = frames
+    words[2::_WORDS] = array("i", list(flags))
+    for name, width, first in FLOATS:
+        column = array("f", bytes(4 * width * count))
+        markers.foreach_get(name, column)
+        bits = array("i", column.tobytes())
+        for i in range(width):
+            words[first + i :: _WORDS] = bits[i::width]
+    return words.tobytes()
+
+
+def write_rows(track: MovieTrackingTrack, rows: bytes) -> None:
+    """Give the track exactly these markers, packed and by frame; at least one."""
+    words = array("i", rows)
+    _make_frames(track, words[1::_WORDS])
+    markers = track.markers
+    for name, width, first in FLOATS:
+        bits = array("i", bytes(4 * width * (len(words) // _WORDS)))
+        for i in range(width):
+            bits[i::width] = words[first + i :: _WORDS]
+        markers.foreach_set(name, array("f", bits.tobytes()))
+    flags = words[2::_WORDS]
+    markers.foreach_set("mute", [bool(f & MUTED) for f in flags])
+    markers.foreach_set("is_keyed", [bool(f & KEYED) for f in flags])
+
+
+def _make_frames(track: MovieTrackingTrack, frames: array[int]) -> None:
+    """Insert and delete markers until the track has one on each of `frames` and no other."""
+    markers = track.markers
+    there = array("i", bytes(4 * len(markers)))
+    markers.foreach_get("frame", there)
+    have, want = set(there), set(frames)
+    # Blender makes negative frames, when tracking past the beginning, but takes them for 0 in calls: these are moved
+    beyond = max(there[-1], frames[-1]) + 1
+    for frame in sorted(want - have):
+        markers.insert_frame(beyond if frame < 0 else frame)
+        if frame < 0:
+            markers[len(markers) - 1].frame = frame
+    for frame in have - want:
+        if frame < 0:
+            next(marker for marker in markers if marker.frame == frame).frame = beyond
+        markers.delete_frame(beyond if frame < 0 else frame)
+
+
+def merge_rows(track: MovieTrackingTrack, rows: Mapping[int, bytes]) -> None:
+    """Put packed markers, by frame, into the track and leave its other markers as they are."""
+    if not rows:
+        return
+    markers = track.markers
+    frames = sorted(rows)
+    if frames[0] < 0 or markers[0].frame < 0:  # see _make_frames
+        merged = sorted({**split_rows(read_rows(track, 0)), **rows}.items())
+        return write_rows(track, b"".join(row for _, row in merged))
+    if len(frames) < FEW:
+        return _merge_few(track, [rows[frame] for frame in frames])
+    for frame in frames:
+        if markers.find_frame(frame) is None:
+            markers.insert_frame(frame)
+    count = len(markers)
+    at = _places(track, frames)
+    for name, width, first in FLOATS:
+        column = array("f", bytes(4 * width * count))
+        markers.foreach_get(name, column)
+        view = memoryview(column).cast("B")
+        size = 4 * width
+        for frame, row in rows.items():
+            start = at[frame] * size
+            view[start : start + size] = row[4 * first : 4 * first + size]
+        view.release()
+        markers.foreach_set(name, column)
+    for frame, row in rows.items():
+        marker = markers[at[frame]]
+        mute, keyed = bool(row[8] & MUTED), bool(row[8] & KEYED)
+        if marker.mute != mute:
+            marker.mute = mute
+        if marker.is_keyed != keyed:
+            marker.is_keyed = keyed
+
+
+def _merge_few(track: MovieTrackingTrack, rows: Iterable[bytes]) -> None:
+    """The same marker by marker, by frame: most of the time is Blender's, which moves the track for each new one."""
+    markers = track.markers
+    find, insert = markers.find_frame, markers.insert_frame
+    last = markers[len(markers) - 1].frame
+    for row in rows:
+        _, frame, flags = MARKER_HEAD.unpack_from(row)
+        words = memoryview(row).cast("f")
+        marker: Any = find(frame) if frame <= last else None
+        if marker is None:
+            marker, was = insert(frame), KEYED  # as Blender makes it
+        else:
+            was = MUTED * marker.mute | KEYED * marker.is_keyed
+        resolve = marker.path_resolve  # a property resolved as such takes values as they are, an attribute clamps them
+        resolve("co", False).foreach_set(words[3:5])
+        marker.pattern_corners.foreach_set(words[5:13])
+        resolve("search_min", False).foreach_set(words[13:15])
+        resolve("search_max", False).foreach_set(words[15:17])
+        if (flags ^ was) & MUTED:
+            marker.mute = bool(flags & MUTED)
+        if (flags ^ was) & KEYED:
+            marker.is_keyed = bool(flags & KEYED)
+
+
+def _places(track: MovieTrackingTrack, frames: Iterable[int]) -> dict[int, int]:
+    """Where the markers of `frames`, ascending, stand. Reading all frames of a long track costs far more."""
+    markers = track.markers
+    places: dict[int, int] = {}
+    place = -1
+    for frame in frames:
+        place += 1
+        if not place or markers[place].frame != frame:
+            place = bisect_left(range(len(markers)), frame, key=lambda index: markers[index].frame)
+        places[frame] = place
+    return places
+
+
+def read_settings(track: MovieTrackingTrack, names: Iterable[str] = SETTINGS + APPEARANCE) -> dict[str, Any]:
+    """The settings of the track as plain values, and a digest of its mask if it uses one."""
+    settings: dict[str, Any] = {}
+    for name in names:
+        value = getattr(track, name)
+        settings[name] = value if isinstance(value, (bool, int, float, str)) else list(value)
+    settings["mask"] = mask_digest(track)
+    return settings
+
+
+def write_settings(track: MovieTrackingTrack, settings: Mapping[str, Any]) -> None:
+    """Set what `read_settings` read. Raises ClipChanged if the mask of the track is another, or a value impossible."""
+    for name in SETTINGS + APPEARANCE:
+        if name in settings and hasattr(track, name) and settings[name] != "":  # which another Blender has to set
+            try:
+                setattr(track, name, settings[name])
+            except (TypeError, ValueError) as error:
+                raise ClipChanged(
+                    f"The recorded {name} of track “{track.name}” is not possible here: {error}"
+                ) from error
+    if settings.get("mask", "") != mask_digest(track):
+        raise ClipChanged(
+            f"The mask of track “{track.name}” is not the one that was recorded: put its annotation back, "
+            "or start a fresh session"
+        )
+
+
+def check_settings(track: MovieTrackingTrack) -> None:
+    """Raise ShotUnusable for a setting that this Blender does not know: it reads as empty, and cannot be copied."""
+    for name in SETTINGS:
+        if getattr(track, name) == "":
+            said: Any = track.bl_rna.properties[name]
+            raise ShotUnusable(
+                f"Track “{track.name}” has a {said.name} that this Blender does not know, as a newer one may have set: "
+                f"choose one of {', '.join(item.name for item in said.enum_items)}"
+            )
+
+
+def mask_name(track: MovieTrackingTrack) -> str:
+    """What Blender calls the annotation of a track; it changed in 5.0."""
+    return "annotation" if hasattr(track, "annotation") else "grease_pencil"
+
+
+def mask_digest(track: MovieTrackingTrack) -> str:
+    """Tells one mask from another; empty if the track uses none."""
+    annotation = getattr(track, mask_name(track)) if track.use_mask else None
+    if annotation is None:
+        return ""
+    digest = hashlib.blake2b(digest_size=16)
+    for layer in annotation.layers:
+        for frame in layer.frames:
+            for stroke in frame.strokes:
+                digest.update(repr([tuple(point.co) for point in stroke.points]).encode())
+    return digest.hexdigest()

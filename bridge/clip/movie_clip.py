@@ -1,0 +1,233 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Movie clips: opening footage, what a session keeps of it, and the mark that says what a saved file contains."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import bpy
+
+from ...core.errors import FootageUnusable
+from ...core.footage.files import Footage, check_followed, check_system, find_footage
+from ...core.footage.pictures.file import Picture
+from ...core.footage.seen import FootageDetails, check_whole, describe, picture_of
+from ...core.journal.chain import Position
+from ...core.model.counting import Counting
+from ...core.model.types import FootageMetadata
+from ...core.storage.folder import sessions_folder
+from ..preferences import preferences
+from .colour import configuration
+
+if TYPE_CHECKING:
+    from bpy.types import MovieClip
+
+COPY_NAME = "copy.blend"  # of the copy of the open file that is kept with a session
+FRESH_NAME = "fresh.blend"  # of that copy while it is being written
+_NO_PICTURE = 256, 256
+"""The size that Blender gives a clip whose picture it cannot read."""
+_MARK = "tracking_sessions"
+_FOLDER = "tracking_sessions_folder"
+
+
+class Plate(NamedTuple):
+    """The files of a clip, and what was seen of them."""
+
+    footage: Footage
+    details: FootageDetails
+
+
+def open_footage(footage: Footage) -> MovieClip:
+    """A new clip of the footage. Raises FootageUnusable if Blender cannot read it."""
+    picture = check_first(footage)
+    try:
+        clip = bpy.data.movieclips.load(str(footage.first))
+    except RuntimeError as error:
+        raise FootageUnusable(f"Blender cannot open {footage.first}: {error}", footage.first) from error
+    check_readable(clip, footage, picture)
+    return clip
+
+
+def check_first(footage: Footage) -> Picture | None:
+    """Look at what Blender reads as soon as it is asked for the size of a clip; None for a movie.
+
+    Raises FootageUnusable.
+    """
+    if footage.count == 1:
+        check_followed(footage)
+    check_whole(footage, 1)
+    return picture_of(footage, 1)
+
+
+def check_readable(clip: MovieClip, footage: Footage, picture: Picture | None) -> None:
+    """Raise FootageUnusable if Blender cannot read the clip, or there is nothing in it to follow.
+
+    `picture` is what the first file says, which has been looked at: else this may end the process.
+    """
+    size = clip_size(clip)
+    is_unread = size == _NO_PICTURE and picture is not None and picture[:2] != _NO_PICTURE
+    if is_unread or not all(size) or clip.frame_duration < 1:
+        raise FootageUnusable(
+            f"Blender cannot read {footage.first}: it is damaged, cut, or in a format that Blender does not know",
+            footage.first,
+        )
+    if clip.frame_duration == 1:
+        check_followed(footage)
+
+
+def plate_of(clip: MovieClip) -> Plate:
+    """Look at all files of the clip, before Blender reads them. Raises FootageUnusable."""
+    footage = footage_of(clip)
+    picture = check_first(footage)
+    plate = Plate(footage, describe(footage))
+    check_readable(clip, footage, picture)
+    _check_count(clip, footage)
+    return plate
+
+
+def _check_count(clip: MovieClip, footage: Footage) -> None:
+    """Raise FootageUnusable if Blender sees other files than were looked at; it may have counted them long ago."""
+    count = clip.frame_duration
+    if footage.source == "MOVIE" or count == footage.count:
+        return
+    if count > footage.count:
+        raise FootageUnusable(
+            f"Blender sees {count} files from {footage.file(1).name} on, and {footage.count} are there: "
+            f"{footage.file(footage.count + 1).name} is the first that is not. Put it back, or reload the clip",
+            footage.file(footage.count + 1),
+        )
+    raise FootageUnusable(
+        f"Blender sees {count} files from {footage.file(1).name} on, and {footage.count} are there: "
+        f"{footage.file(count + 1).name} is the first that it does not see. Reload the clip (Clip > Reload Clip)",
+        footage.file(count + 1),
+    )
+
+
+def footage_of(clip: MovieClip) -> Footage:
+    """The files of the clip, so that `Footage.file` takes clip frames. Raises FootageUnusable."""
+    check_system(clip.filepath)
+    path = Path(bpy.path.abspath(clip.filepath, library=clip.library))
+    footage = find_footage(path)
+    return replace(footage.seen_from(path, clip.frame_offset), counting=Counting(clip.frame_start))
+
+
+def library_of(clip: MovieClip) -> str:
+    """The file that the clip is linked from, as Blender writes it; empty for a clip of the open file.
+
+    An override counts as linked: Blender does not save what is tracked in it either.
+    """
+    override = clip.override_library
+    library = override.reference.library if override is not None and override.reference else clip.library
+    return library.filepath if library is not None else ""
+
+
+def linked_words(clip: MovieClip) -> str:
+    """Why nothing can be tracked in a linked clip, and what to do; empty for a clip of the open file."""
+    library = library_of(clip)
+    return f"The clip is linked from {library}: open that file, or make the clip local" if library else ""
+
+
+def clip_size(clip: MovieClip) -> tuple[int, int]:
+    """Width and height of the clip in pixels."""
+    width, height = clip.size  # type: ignore[misc]  # the stubs do not know that it can be unpacked
+    return width, height
+
+
+def counting_of(clip: MovieClip) -> Counting:
+    """How people count the frames of the clip: as its timeline does."""
+    return Counting(clip.frame_start)
+
+
+def metadata_of(clip: MovieClip) -> FootageMetadata:
+    """What Blender knows of the footage."""
+    return FootageMetadata(
+        path="",
+        source=clip.source,
+        size=clip_size(clip),
+        fps=round(clip.fps, 6),
+        start=clip.frame_start,
+        frame_count=clip.frame_duration,
+        colour_space=clip.colorspace_settings.name,
+        colour_configuration=configuration(),
+    )
+
+
+def mark_position(clip: MovieClip, session_id: str, position: Position) -> None:
+    """Note in the clip that it contains the session's journal up to `position`; saved with the file."""
+    clip[_MARK] = f"{session_id} {position.generation} {position.offset}"
+
+
+def marked_position(clip: MovieClip) -> tuple[str, Position] | None:
+    """The session that the clip belongs to and how much of its journal it contains; None if it says nothing clear.
+
+    What a linked clip says holds for another file.
+    """
+    if library_of(clip):
+        return None
+    parts = written_mark(clip).split()
+    if len(parts) != 3 or not (parts[1].isdecimal() and parts[2].isdecimal()):
+        return None
+    return parts[0], Position(int(parts[1]), int(parts[2]))
+
+
+def written_mark(clip: MovieClip) -> str:
+    """What is noted in the clip, whosoever it is, to be compared."""
+    return str(clip.get(_MARK, ""))
+
+
+def unmark(clip: MovieClip) -> None:
+    """Let the clip belong to no session."""
+    for name in (_MARK, _FOLDER):
+        if name in clip:
+            del clip[name]
+
+
+def mark_root(clip: MovieClip, root: Path | None) -> None:
+    """Note in the clip in which folder its session is, or with None that it is in one of the file's own."""
+    if root is not None:
+        clip[_FOLDER] = str(root)
+    elif _FOLDER in clip:
+        del clip[_FOLDER]
+
+
+def marked_root(clip: MovieClip) -> Path | None:
+    """The folder that the clip says its session is in; None if it says nothing."""
+    said = clip.get(_FOLDER)
+    return Path(said) if isinstance(said, str) and os.path.isabs(said) else None
+
+
+def default_root() -> Path:
+    """Where new sessions go: as the preferences say, or beside the .blend, or to the user while there is none."""
+    return roots()[0]
+
+
+def roots(blend: str | None = None) -> list[Path]:
+    """The folders in which a session of the file may be: it may have been made before the file was saved.
+
+    `blend` is its path, that of the open file if None.
+    """
+    blend = bpy.data.filepath if blend is None else blend
+    *chosen, user = homeless_roots(blend)
+    beside = [_beside(Path(blend))] if blend else []
+    return list(dict.fromkeys([*chosen, *beside, user]))
+
+
+def _beside(blend: Path) -> Path:
+    root = blend.parent.parent.parent
+    is_copy = blend.name in (COPY_NAME, FRESH_NAME) and blend.parent.parent == sessions_folder(root)
+    return root if is_copy else blend.parent / "tracking_sessions"
+
+
+def homeless_roots(blend: str | None = None) -> list[Path]:
+    """The folders for sessions of files that were not saved yet: that of the preferences, if any, and the user's.
+
+    The user's is not the one that Blender deletes together with the extension. `blend` as for `roots`.
+    """
+    blend = bpy.data.filepath if blend is None else blend
+    user = Path(bpy.utils.user_resource("DATAFILES", path="tracking_sessions"))
+    chosen = preferences().folder
+    if not chosen or (chosen.startswith("//") and not blend):
+        return [user]
+    return [Path(bpy.path.abspath(chosen, start=os.path.dirname(blend))), user]

@@ -1,0 +1,217 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is recorded reaches the artist's tracks, whatever is done to them while a pass goes on."""
+
+from __future__ import annotations
+
+import time
+from array import array
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from struct import Struct
+from typing import TYPE_CHECKING, NamedTuple
+
+from ...core.errors import ClipChanged
+from ...core.journal.chain import MARKER_SIZE, Position
+from ...core.journal.replay import frame_of, spread_rows
+from ...core.model.types import Pass, TrackData
+from ...core.tracking.run import Step
+from ..clip.markers import merge_rows
+from ..clip.movie_clip import mark_position
+
+if TYPE_CHECKING:
+    from bpy.types import MovieClip, MovieTrackingObject, MovieTrackingTrack
+
+
+_ROW = Struct(f"{MARKER_SIZE}s")
+
+
+class _Place(NamedTuple):
+    """Where a track is. It may get another name, and once deleted it may not even be looked at: Blender crashes."""
+
+    index: int  # among the tracks of its object, when last seen
+    address: int
+    frame: int  # one on which it had a marker
+
+
+class Delivery:
+    """The artist's tracks of a run, and how they get their markers. One serves all passes of the run.
+
+    For each new marker Blender copies the whole track. So while an artist waits only a few are given at a time, the
+    newest first, and the others are held back until there is time.
+    """
+
+    def __init__(
+        self, clip: MovieClip, session_id: str, where: str, tracks: Mapping[int, TrackData], frame: int
+    ) -> None:
+        """`tracks` tells the names that the tracks of the tracking object `where` have now, which starts on `frame`.
+
+        Raises ClipChanged if the tracking object is gone.
+        """
+        self._clip = clip
+        self._session_id = session_id
+        self._tracks = {number: data for number, data in tracks.items() if data.object == where}
+        self._gone: set[int] = set()  # tracks of which it was said that they were deleted
+        self._held: defaultdict[int, list[bytes]] = defaultdict(list)
+        """Per track the markers that are held back, in the order in which they were recorded."""
+        self._newest: dict[int, bytes] = {}  # per track the newest marker of those that `show` gave
+        self._turn: list[int] = []  # tracks that still get something in this turn
+        self._is_complete = True  # whether there was a track for all that was given
+        self._object = where
+        found = clip.tracking.objects.get(where)
+        if found is None:
+            raise self._without_object()
+        self._where = found.as_pointer()
+        self._places: dict[int, _Place] = {}
+        there = {track.name: (index, track) for index, track in enumerate(found.tracks)}
+        for number, data in self._tracks.items():
+            if data.name in there:
+                index, track = there[data.name]
+                marker = track.markers.find_frame(frame, exact=False)
+                self._places[number] = _Place(index, track.as_pointer(), marker.frame if marker is not None else frame)
+
+    @property
+    def where(self) -> MovieTrackingObject | None:
+        """The tracking object, whatever it is called now; None if it was deleted."""
+        for one in self._clip.tracking.objects:
+            if one.as_pointer() == self._where:
+                return one
+        return None
+
+    def find(self, number: int) -> MovieTrackingTrack | None:
+        """The track of that number, whatever it is called now; None if it was deleted."""
+        where = self.where
+        return self._find_in(where, number) if where is not None else None
+
+    def _find_in(self, where: MovieTrackingObject, number: int) -> MovieTrackingTrack | None:
+        place = self._places.get(number)
+        if place is None:
+            return None
+        tracks = where.tracks
+        track = tracks[place.index] if place.index < len(tracks) else None
+        if track is None or track.as_pointer() != place.address:
+            index = next((index for index, one in enumerate(tracks) if one.as_pointer() == place.address), None)
+            if index is None:
+                return None
+            self._places[number] = place._replace(index=index)
+            track = tracks[index]
+        # one that was made since may be where one was that was deleted
+        is_same = track.name == self._tracks[number].name or track.markers.find_frame(place.frame) is not None
+        return track if is_same else None
+
+    def tracks(self, plan: Pass) -> list[MovieTrackingTrack]:
+        """The tracks of the pass that are there."""
+        return [track for number in plan.tracks if (track := self.find(number)) is not None]
+
+    def renamed(self) -> list[TrackData]:
+        """The tracks that are called otherwise than when this was asked last."""
+        try:
+            found = [(data, self.find(number)) for number, data in self._tracks.items()]
+        except ReferenceError:  # the clip was deleted
+            return []
+        changed = [
+            replace(data, name=track.name) for data, track in found if track is not None and track.name != data.name
+        ]
+        self._tracks.update({data.id: data for data in changed})
+        return changed
+
+    def gone(self, numbers: Sequence[int]) -> ClipChanged:
+        """What to tell about deleted tracks."""
+        if self.where is None:
+            return self._without_object()
+        name = self._tracks[numbers[0]].name
+        said = f"Track “{name}” is" if len(numbers) == 1 else f"{len(numbers)} tracks (“{name}”, …) are"
+        return ClipChanged(f"{said} gone from the clip: undo that, or resume to track the others on")
+
+    def _without_object(self) -> ClipChanged:
+        return ClipChanged(f"The tracking object “{self._object}” is gone: undo that, or start a fresh session")
+
+    @property
+    def holds(self) -> bool:
+        """Whether any markers are held back."""
+        return any(self._held.values())
+
+    def show(self, plan: Pass, steps: Sequence[Step], seconds: float, each: int) -> bool:
+        """Give the tracks, one after the other, for about so many seconds, their newest markers.
+
+        These are at most `each` per track of what is held back and of these steps of the pass; the others are held
+        back. True when each track had its turn since this was True last. Raises ClipChanged as `give` does.
+        """
+        until = time.perf_counter() + seconds
+        self._hold(steps)
+        self._turn = self._turn or [number for number, held in self._held.items() if held]
+        try:
+            where = self.where
+            while self._turn:
+                number = self._turn.pop()
+                held = self._held[number]
+                rows = held[-each:]
+                del held[-each:]
+                self._newest[number] = _newer(rows[-1], self._newest.get(number), plan)
+                self._put(where, number, {frame_of(row): row for row in rows})
+                if time.perf_counter() >= until:
+                    break
+        except ReferenceError as error:
+            raise _without_clip() from error
+        if not self._turn:
+            self._check(plan)
+        return not self._turn
+
+    def give(self, plan: Pass, steps: Sequence[Step], position: Position) -> None:
+        """Give the tracks all markers that are held back and those of these steps of the pass.
+
+        Then the clip holds the journal up to `position`. Raises ClipChanged if the clip is gone, or, when all others
+        have theirs, for the tracks that are.
+        """
+        self._hold(steps)
+        self._turn.clear()
+        try:
+            where = self.where
+            for number, held in self._held.items():
+                rows = {frame_of(row): row for row in held}
+                newest = _newer(held[-1] if held else b"", self._newest.get(number), plan)
+                spread_rows(newest, plan.direction, {number: rows})  # the guards of the others would be written over
+                self._put(where, number, rows)
+            self._held.clear()
+            self._newest.clear()
+            mark_position(self._clip, self._session_id, position)
+            self._check(plan)
+        except ReferenceError as error:
+            raise _without_clip() from error
+
+    def _hold(self, steps: Sequence[Step]) -> None:
+        held_of = self._held.__getitem__
+        for step in steps:
+            numbers = array("I", step.rows)[:: MARKER_SIZE // 4]
+            for held, (row,) in zip(map(held_of, numbers), _ROW.iter_unpack(step.rows), strict=True):
+                held.append(row)
+
+    def _put(self, where: MovieTrackingObject | None, number: int, rows: Mapping[int, bytes]) -> None:
+        if number in self._gone:
+            return
+        track = self._find_in(where, number) if where is not None else None
+        if track is None:
+            self._is_complete = False
+        else:
+            merge_rows(track, rows)
+
+    def _check(self, plan: Pass) -> None:
+        """Tell, once, that tracks were deleted. Raises ClipChanged."""
+        if self._is_complete:
+            return
+        self._is_complete = True
+        gone = [number for number in plan.tracks if number not in self._gone and self.find(number) is None]
+        self._gone.update(gone)
+        if gone:
+            raise self.gone(gone)
+
+
+def _newer(row: bytes, other: bytes | None, plan: Pass) -> bytes:
+    """The one of two packed markers to which the pass came later; the first may be empty."""
+    if other is None or (row and (frame_of(row) - frame_of(other)) * plan.direction > 0):
+        return row
+    return other
+
+
+def _without_clip() -> ClipChanged:
+    return ClipChanged("The clip was deleted: undo that, or open the file again, then resume")

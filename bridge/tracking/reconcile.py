@@ -1,0 +1,347 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the clip has and what its session has recorded: each gets what it lacks, and nothing is written over in silence.
+
+A track that nobody changed gets what is recorded, bit for bit. One that was changed in the clip keeps its markers and
+only gets the frames that it lacks. Before anything is put into the clip, what the journal lacks of it is recorded.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple
+
+import bpy
+
+from ...core.errors import ClipChanged
+from ...core.journal.chain import JournalReader, Record, RecordType
+from ...core.journal.replay import Replay, encode_json, encode_markers, renumbered, split_rows
+from ...core.model.types import TrackData
+from ...core.model.wording import moment, timestamp
+from ...core.recording.manager import TrackingSessionManager
+from ...core.recording.merge import tracks_record
+from ...core.storage.folder import resolve
+from ...core.tracking.reconcile import joined, never_recorded, new_in_clip, tracked_on
+from ..clip.markers import SETTINGS, merge_rows, read_rows, read_settings, write_rows, write_settings
+from ..clip.movie_clip import mark_position
+from .working_set import OBJECT_NAME, remove_leftovers
+
+if TYPE_CHECKING:
+    from bpy.types import MovieClip, MovieTrackingObject, MovieTrackingTrack
+
+Records = list[tuple[RecordType, bytes]]
+
+
+class Changed(NamedTuple):
+    """A track that was changed in the clip since the file was saved."""
+
+    found: dict[int, bytes]  # its markers
+    rows: dict[int, bytes]  # those that it will have: its own, and what is recorded on the frames that it lacks
+    data: TrackData  # its settings
+
+
+# What a file had when it was opened
+
+_opened: dict[int, dict[tuple[str, str], bytes]] = {}
+"""Digests of the tracks as their file has them, by clip (`session_uid`), tracking object and name."""
+
+
+def note_opened(clip: MovieClip) -> None:
+    """Remember the tracks of a clip of a file that was just opened."""
+    _opened[clip.session_uid] = {
+        (where.name, track.name): _digest(track) for where in clip.tracking.objects for track in where.tracks
+    }
+
+
+def forget_opened() -> None:
+    _opened.clear()
+
+
+def _digest(track: MovieTrackingTrack) -> bytes:
+    digest = hashlib.blake2b(read_rows(track, 0), digest_size=16)
+    digest.update(repr(read_settings(track, SETTINGS)).encode())
+    return digest.digest()
+
+
+def _precedes(session: TrackingSessionManager, known: Replay) -> bool:
+    """Whether the open file was last saved before the pass was opened whose records it lacks.
+
+    Then what it has and the journal does not is what the artist changed again before tracking.
+    """
+    said = session.session
+    try:
+        saved = os.stat(bpy.data.filepath).st_mtime
+        is_ours = known.since is not None or (
+            bool(said.blend) and os.path.samefile(resolve(session.path, said.blend), bpy.data.filepath)
+        )
+    except OSError:
+        return False
+    begun = moment(known.begun or "")
+    return is_ours and begun is not None and saved < begun.timestamp()
+
+
+# Into the clip
+
+
+def restore(clip: MovieClip, session: TrackingSessionManager, known: Replay) -> int:
+    """Put what is recorded and not in the clip into it, after recording what the clip has and the journal lacks.
+
+    Returns the number of tracks that were changed in the clip and kept their markers. `known`, which is all that is
+    recorded, is brought up to date. Raises ClipChanged, LeaseLost, StorageFailed.
+    """
+    remove_leftovers(clip)
+    objects = clip.tracking.objects
+    active = objects.active
+    for name in dict.fromkeys(data.object for data in known.tracks.values()):
+        before = known.renamed_objects.get(name, name)
+        if before in objects and name not in objects:
+            objects[before].name = name
+    called = objects_called(clip, known)
+    _rename(clip, known, called)
+    recorded = dict(known.tracks)
+    is_unmarked = known.since is None
+    coming = known.markers if is_unmarked else known.changed
+    whole = set(recorded if is_unmarked else known.replaced)
+    made = set(known.changed)
+    there = _tracks_there(clip, known, called)
+    changed = _changed(clip, session, known, there, coming)
+    kept = sum(bool(coming.get(number)) for number in changed)
+    records = _records_of(changed, known) + _new_tracks(clip, known, called)
+    if records:
+        end = session.append(*records)
+        known.read(Record(kind, payload, end) for kind, payload in records)
+    for number, data in recorded.items():
+        track = there.get(number)
+        is_new = track is None
+        if is_new and not is_unmarked and number not in made:
+            continue  # the artist deleted it and saved that
+        if track is None:
+            where = objects.get(called[data.object]) or objects.new(data.object)
+            track = where.tracks.new(name=data.name, frame=1)
+            if (where.name, track.name) != (called[data.object], data.name):
+                raise ClipChanged(f"Track “{data.name}” of “{data.object}” cannot be made again under its name")
+        if (is_unmarked or is_new) and number not in changed:
+            write_settings(track, data.settings)
+        if is_new or number in whole or number in changed:
+            rows = known.rows(number)
+            if rows:
+                write_rows(track, rows)
+        else:
+            merge_rows(track, coming.get(number, {}))
+    objects.active = active
+    mark_position(clip, session.session.id, session.position)
+    return kept
+
+
+def _tracks_there(clip: MovieClip, known: Replay, called: Mapping[str, str]) -> dict[int, MovieTrackingTrack]:
+    """The recorded tracks that the clip has, by number."""
+    there: dict[int, MovieTrackingTrack] = {}
+    for number, data in known.tracks.items():
+        where = clip.tracking.objects.get(called[data.object])
+        track = where.tracks.get(data.name) if where is not None else None
+        if track is not None:
+            there[number] = track
+    return there
+
+
+def _changed(
+    clip: MovieClip,
+    session: TrackingSessionManager,
+    known: Replay,
+    there: Mapping[int, MovieTrackingTrack],
+    coming: Mapping[int, Mapping[int, bytes]],
+) -> dict[int, Changed]:
+    """The tracks, by number, with markers that no record ever had, or, where settings would be written, with others."""
+    opened = _opened.get(clip.session_uid, {}) if _precedes(session, known) else {}
+    found: dict[int, dict[int, bytes]] = {}
+    for number, track in there.items():
+        name = (known.tracks[number].object, track.name)
+        if name not in opened or opened[name] != _digest(track):
+            found[number] = split_rows(read_rows(track, number))
+    new = {number: new_in_clip(mine, known.markers.get(number, {})) for number, mine in found.items()}
+    if any(new.values()):
+        new = never_recorded(JournalReader(session.folder, session.session.id, salvage=True).records(), new)
+    changed: dict[int, Changed] = {}
+    for number, mine in found.items():
+        said = known.tracks[number]
+        data = replace(said, settings=read_settings(there[number]))
+        own = new.get(number)
+        if own:
+            changed[number] = Changed(mine, joined(mine, own, coming.get(number, {})), data)
+        elif known.since is None and any(data.settings[name] != said.settings.get(name) for name in SETTINGS):
+            changed[number] = Changed(mine, known.markers.get(number, {}), data)
+    return changed
+
+
+def _records_of(changed: Mapping[int, Changed], known: Replay) -> Records:
+    """The records of what the clip has of these tracks, and of what it will have.
+
+    What was found does not replace what is known: should the disk fill up between the two, nothing recorded is lost.
+    """
+    if not changed:
+        return []
+    described = [one.data for number, one in changed.items() if known.tracks[number] != one.data]
+    records: Records = [tracks_record(described)] if described else []
+    said = {"event": "found_in_clip", "tracks": list(changed), "time": timestamp()}
+    records.append((RecordType.EVENT, encode_json(said)))
+    records += [(RecordType.FOUND, _encoded(number, one.found)) for number, one in changed.items()]
+    records += [
+        (RecordType.MARKERS, _encoded(number, one.rows))
+        for number, one in changed.items()
+        if one.rows != known.markers.get(number)
+    ]
+    return records
+
+
+def _encoded(number: int, rows: Mapping[int, bytes]) -> bytes:
+    return encode_markers(number, b"".join(row for _, row in sorted(rows.items())))
+
+
+def _new_tracks(clip: MovieClip, known: Replay, called: Mapping[str, str]) -> Records:
+    """The records of the tracks that the artist has made since."""
+    numbers = {(called[data.object], data.name) for data in known.tracks.values()}
+    names = {now: name for name, now in called.items()}
+    last = known.last_track
+    described: list[TrackData] = []
+    records: Records = []
+    for where in clip.tracking.objects:
+        if where.name.startswith(OBJECT_NAME):
+            continue
+        if all((where.name, track.name) in numbers for track in where.tracks):
+            continue
+        rows_of = {track.name: read_rows(track, 0) for track in where.tracks}
+        renamed = _renamed(names.get(where.name, where.name), rows_of, known)
+        for track in where.tracks:
+            if (where.name, track.name) in numbers or track.name in renamed:
+                continue
+            last += 1
+            described.append(TrackData(last, where.name, track.name, read_settings(track)))
+            records.append((RecordType.MARKERS, encode_markers(last, renumbered(rows_of[track.name], last))))
+    return [tracks_record(described), *records] if described else []
+
+
+def objects_called(clip: MovieClip, known: Replay) -> dict[str, str]:
+    """What the recorded tracking objects are called in the clip, by their recorded names.
+
+    One that is not there may be one that is not recorded under its name: that which has the most of its markers, in
+    tracks of the same names. If there is none, or two are alike, it is called as recorded, and gone.
+    """
+    objects = clip.tracking.objects
+    recorded: dict[str, list[TrackData]] = {}
+    for data in known.tracks.values():
+        recorded.setdefault(data.object, []).append(data)
+    called = {name: name for name in recorded}
+    others = [one for one in objects if one.name not in recorded]
+    for name in [name for name in recorded if name not in objects]:
+        found = sorted((sum(_shared(one, data, known) for data in recorded[name]), one.name) for one in others)
+        scores = [0, 0, *(score for score, _ in found)]
+        if scores[-1] > scores[-2] and found[-1][1] not in called.values():
+            called[name] = found[-1][1]
+    return called
+
+
+def _shared(where: MovieTrackingObject, data: TrackData, known: Replay) -> int:
+    """How many markers of the recorded track the one of its name in the tracking object has."""
+    track = where.tracks.get(data.name)
+    if track is None:
+        return 0
+    return len(known.markers.get(data.id, {}).items() & split_rows(read_rows(track, data.id)).items())
+
+
+def _rename(clip: MovieClip, known: Replay, called: Mapping[str, str]) -> None:
+    """Give the tracks that had other names before the names that they are recorded under now."""
+    waiting = {number: before for number, before in known.renamed.items() if number in known.tracks}
+    while True:
+        left = dict(waiting)
+        for number, before in left.items():
+            data = known.tracks[number]
+            where = clip.tracking.objects.get(called[data.object])
+            track = where.tracks.get(before) if where is not None else None
+            if where is not None and track is not None and where.tracks.get(data.name) is None:
+                track.name = data.name
+                del waiting[number]  # which may leave its old name to another one
+        if waiting == left:
+            return
+
+
+# Into the journal
+
+
+class Edits(NamedTuple):
+    """What differs between the tracks of a tracking object and what is known of them."""
+
+    tracks: dict[int, TrackData]  # all tracks of the object, by number; new ones are numbered
+    rows: dict[int, bytes]  # their packed markers
+    edited: set[int]  # those whose markers differ
+    records: Records
+
+
+def edits(clip: MovieClip, where: MovieTrackingObject, known: Replay) -> Edits:
+    """What the artist has changed in the tracks of `where` that is not recorded."""
+    called = objects_called(clip, known)
+    numbers = {(called[data.object], data.name): number for number, data in known.tracks.items()}
+    last = known.last_track
+    rows_of = {track.name: read_rows(track, 0) for track in where.tracks}
+    recorded = next((name for name, now in called.items() if now == where.name), where.name)
+    renamed = _renamed(recorded, rows_of, known)
+    for number in renamed.values():
+        del numbers[where.name, known.tracks[number].name]
+    numbers.update({(where.name, name): number for name, number in renamed.items()})
+    found = Edits({}, {}, set(), [])
+    described: list[TrackData] = []
+    for track in where.tracks:
+        number = numbers.pop((where.name, track.name), 0)
+        if not number:
+            last = number = last + 1
+        data = TrackData(number, where.name, track.name, read_settings(track))
+        found.tracks[number] = data
+        if known.tracks.get(number) != data:
+            described.append(data)
+        rows = found.rows[number] = renumbered(rows_of[track.name], number)
+        if rows != known.rows(number):
+            found.edited.add(number)
+            found.records.append((RecordType.MARKERS, encode_markers(number, rows)))
+    objects = clip.tracking.objects
+    gone = [number for (name, _), number in numbers.items() if name == where.name or name not in objects]
+    if gone:
+        found.records.insert(0, (RecordType.EVENT, encode_json({"event": "tracks_removed", "tracks": gone})))
+    if described:
+        found.records.insert(0, tracks_record(described))
+    return found
+
+
+def tracked_ahead(numbers: Iterable[int], found: Edits, known: Replay, frame: int, end: int) -> dict[int, int]:
+    """Those of the tracks that were tracked on, behind `frame` and up to `end`, by other means, and how far.
+
+    That is told from what has changed since the last step, whether it is recorded by now or among the edits `found`.
+    """
+    far: dict[int, int] = {}
+    for number in numbers:
+        if number in found.edited or number in known.edited:
+            before = known.edited.get(number, known.markers.get(number, {}))
+            at = tracked_on(split_rows(found.rows[number]), before, frame, end)
+            if at is not None:
+                far[number] = at
+    return far
+
+
+def _renamed(where: str, rows_of: Mapping[str, bytes], known: Replay) -> dict[str, int]:
+    """The tracks of the tracking object that have another name than is known, with the numbers they are known by.
+
+    They have exactly the markers of a track that is not there any more under its name. `rows_of` holds the markers of
+    the tracks by name, packed with the number 0. Names that were only exchanged are none of these.
+    """
+    recorded = {data.name: number for number, data in known.tracks.items() if data.object == where}
+    if recorded.keys() >= rows_of.keys():
+        return {}
+    rows = {name: renumbered(known.rows(number), 0) for name, number in recorded.items()}
+    gone = {rows[name]: number for name, number in recorded.items() if rows_of.get(name) != rows[name]}
+    found = {name: gone.pop(mine) for name, mine in rows_of.items() if rows.get(name) != mine and mine in gone}
+    renamed: dict[str, int] = {}
+    while True:
+        free = [name for name in found if name not in recorded or recorded[name] in renamed.values()]
+        if not free:
+            return renamed
+        renamed.update({name: found.pop(name) for name in free})

@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The tracks that a shot without a window begins with: named positions, found features, or those of the .blend."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import bpy
+
+from ...core.errors import NothingToTrack, TrackingSessionError, TracksFileInvalid, UsageError
+from ...core.model.counting import Counting
+from ...core.tracking.start_positions import StartPosition, read_tracks_file
+from ..clip.editor import ClipEditor
+from ..clip.markers import SETTINGS
+from ..clip.movie_clip import clip_size, counting_of
+from .detection import place_features
+from .shot import is_chosen
+
+if TYPE_CHECKING:
+    from bpy.types import MovieClip, MovieTrackingMarker, MovieTrackingTrack
+
+    from .headless import Request
+
+
+def place_tracks(editor: ClipEditor, request: Request, say: Callable[[str], None]) -> list[tuple[int, int]]:
+    """Make the tracks that were asked for, choose those to follow, and return the ranges of clip frames to track.
+
+    `say` is told what was found. Raises UsageError, NothingToTrack, FootageUnusable or TracksFileInvalid.
+    """
+    clip = editor.clip
+    counting = counting_of(clip)
+    tracks = clip.tracking.objects.active.tracks
+    placed: list[StartPosition] = []
+    if request.tracks is not None:
+        size = clip_size(clip)
+        placed = read_tracks_file(request.tracks, size, clip.frame_duration, SETTINGS, counting)
+        for track in tracks:
+            track.select = False
+        for one in placed:
+            _place_track(clip, one)
+    start = None if request.start is None else counting.clip_frame(request.start)
+    if start is None and placed:
+        start = placed[0].frame
+    if start is None and tracks:
+        start = counting.clip_frame(bpy.context.scene.frame_current)
+        if not 1 <= start <= clip.frame_duration:
+            raise UsageError(f"{counting.beside(start, clip.frame_duration)} in the file, or name another with --start")
+    if start is None:
+        start = clip.frame_duration if request.direction == "backward" else 1
+    if not 1 <= start <= clip.frame_duration:
+        raise UsageError(counting.outside(start, clip.frame_duration))
+    ranges = _ranges(request, start, clip.frame_duration, counting)
+    _choose_tracks(editor, request, start, say)
+    return ranges
+
+
+def _choose_tracks(editor: ClipEditor, request: Request, start: int, say: Callable[[str], None]) -> None:
+    """See to it that there are tracks to follow from clip frame `start`, with the settings that were asked for."""
+    tracks = editor.clip.tracking.objects.active.tracks
+    if not tracks:
+        if not request.detect:
+            raise NothingToTrack("The clip has no tracks: find features with --detect, or name positions with --tracks")
+        found = place_features(editor, start, _pattern_size(request.settings, clip_size(editor.clip)))
+        say(found.words(counting_of(editor.clip).shown(start)))
+    if not any(is_chosen(track, editor.space) for track in tracks):
+        for track in tracks:
+            track.select = not (track.hide or track.lock)
+    for track in tracks:
+        if is_chosen(track, editor.space):
+            _set(editor.clip, track, start, request.settings, UsageError)
+
+
+def _place_track(clip: MovieClip, one: StartPosition) -> None:
+    track = clip.tracking.objects.active.tracks.new(name=one.name, frame=one.frame)
+    track.markers[0].co = one.co
+    sizes = {"pattern_size": one.pattern_size, "search_size": one.search_size}
+    _set(
+        clip,
+        track,
+        one.frame,
+        {**{name: size for name, size in sizes.items() if size}, **one.settings},
+        TracksFileInvalid,
+    )
+    track.select = True
+
+
+def _set(
+    clip: MovieClip,
+    track: MovieTrackingTrack,
+    frame: int,
+    settings: Mapping[str, Any],
+    error: type[TrackingSessionError],
+) -> None:
+    """Change settings of the track; sizes are those of its marker on or before clip frame `frame`. Raises `error`."""
+    for name, value in settings.items():
+        try:
+            if name in ("pattern_size", "search_size"):
+                marker = track.markers.find_frame(frame, exact=False)
+                assert marker is not None  # a track has one at least
+                _set_size(marker, name, value, clip_size(clip))
+            elif name in SETTINGS:
+                setattr(track, name, value)
+            else:
+                known = ", ".join(sorted((*SETTINGS, "pattern_size", "search_size")))
+                raise ValueError(f"it is no setting of a track; there are {known}")
+        except (TypeError, ValueError) as problem:
+            reason = str(problem).removeprefix("bpy_struct: item.attr = val: ")
+            raise error(f"{name} of track “{track.name}”: {reason}") from problem
+
+
+def _pattern_size(settings: Mapping[str, Any], size: tuple[int, int]) -> float | None:
+    """That of the settings, or None without a usable one, which `_set` then refuses."""
+    asked = settings.get("pattern_size")
+    return asked if isinstance(asked, int | float) and 0 < asked <= max(size) else None
+
+
+def _set_size(marker: MovieTrackingMarker, name: str, pixels: float, size: tuple[int, int]) -> None:
+    if not 0 < pixels <= max(size):
+        raise ValueError(f"{pixels} is no size in pixels")
+    x, y = pixels / size[0] / 2, pixels / size[1] / 2
+    if name == "pattern_size":
+        marker.pattern_corners = ((-x, -y), (x, -y), (x, y), (-x, y))
+    else:
+        marker.search_min, marker.search_max = (-x, -y), (x, y)
+
+
+def _ranges(request: Request, start: int, last: int, counting: Counting) -> list[tuple[int, int]]:
+    """The passes: from the start to the end frame, which is the end of the clip in that direction if not named."""
+    named = None if request.end is None else counting.clip_frame(request.end)
+    if request.direction == "both":
+        ranges = [(start, last if named is None else named), (start, 1)]
+        return [pair for pair in ranges if pair[0] != pair[1]] or ranges[:1]
+    forward = request.direction == "forward"
+    end = named if named is not None else last if forward else 1
+    if (end < start) if forward else (end > start):
+        raise UsageError(
+            f"Tracking {request.direction} from frame {counting.shown(start)} cannot end on frame "
+            f"{counting.shown(end)}: swap --start and --end"
+        )
+    return [(start, end)]

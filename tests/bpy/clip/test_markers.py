@@ -1,0 +1,158 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Markers and settings go into the journal's form and back without losing a bit."""
+
+import random
+import struct
+from pathlib import Path
+from typing import Any
+
+import bpy
+import pytest
+
+from tracking_sessions.bridge.clip.markers import (
+    FEW,
+    merge_rows,
+    read_frames,
+    read_rows,
+    read_settings,
+    write_rows,
+    write_settings,
+)
+from tracking_sessions.core.errors import ClipChanged
+from tracking_sessions.core.journal.chain import KEYED, MARKER, MARKER_SIZE, MUTED
+from tracking_sessions.tests.footage import make_shot
+
+
+@pytest.fixture
+def clip(tmp_path: Path) -> Any:
+    return bpy.data.movieclips.load(str(make_shot(tmp_path, 2, 64, 48, tracks=0).files[0]))
+
+
+def new_track(clip: Any, name: str = "Track") -> Any:
+    return clip.tracking.tracks.new(name=name, frame=1)
+
+
+EXTREMES = (0.0, -0.0, 1.0, 1e-45, -1e-38, 3.4e38, -3.4e38, 0.1, 1 / 3, float("inf"), -float("inf"), 2**-24, 1 - 2**-24)
+
+
+def random_rows(rng: random.Random, frames: list[int]) -> dict[int, bytes]:
+    """Markers with any bits that are numbers: far outside the frame, with search areas of nothing, or upside down."""
+    rows = {}
+    for frame in sorted(frames):
+        values = [rng.choice(EXTREMES) if rng.random() < 0.5 else rng.uniform(-2, 2) for _ in range(14)]
+        if rng.random() < 0.2:
+            values[10:] = [0.0] * 4
+        rows[frame] = MARKER.pack(7, frame, rng.choice((0, MUTED, KEYED, MUTED | KEYED)), *values)
+    return rows
+
+
+def joined(rows: dict[int, bytes]) -> bytes:
+    return b"".join(row for _, row in sorted(rows.items()))
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_markers_are_written_and_read_bit_for_bit(clip: Any, seed: int) -> None:
+    rng = random.Random(seed)
+    track = new_track(clip)
+    for _ in range(4):  # each time over what was there before
+        rows = random_rows(rng, rng.sample(range(-5, 200), rng.choice((1, 2, 30, 150))))
+        write_rows(track, joined(rows))
+        assert read_rows(track, 7) == joined(rows)
+        frames, flags = read_frames(track)
+        assert list(frames) == sorted(rows)
+        assert list(flags) == [row[8] for row in rows.values()]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_merged_markers_leave_the_others_as_they_are(clip: Any, seed: int) -> None:
+    rng = random.Random(seed)
+    track = new_track(clip)
+    rows = random_rows(rng, rng.sample(range(100), 40))
+    write_rows(track, joined(rows))
+    assert 60 < FEW < 100
+    for first, count in ((0, 1), (0, 5), (0, 60), (0, 100), (-10, 60)):
+        more = random_rows(rng, rng.sample(range(first, 150), count))
+        shuffled = dict(rng.sample(sorted(more.items()), len(more)))
+        merge_rows(track, shuffled)
+        rows.update(more)
+        assert read_rows(track, 7) == joined(rows)
+    merge_rows(track, {})
+    assert read_rows(track, 7) == joined(rows)
+
+
+def test_markers_are_those_that_blender_shows(clip: Any) -> None:
+    track = new_track(clip)
+    values = [struct.unpack("<f", struct.pack("<f", n / 10))[0] for n in range(14)]
+    write_rows(track, MARKER.pack(1, 3, MUTED, *values))
+    (marker,) = track.markers
+    corners = [value for corner in marker.pattern_corners for value in corner]
+    shown = [*marker.co, *corners, *marker.search_min, *marker.search_max]
+    assert (marker.frame, marker.mute, marker.is_keyed, shown) == (3, True, False, values)
+
+
+def test_ten_thousand_markers_are_no_work(clip: Any) -> None:
+    rows = random_rows(random.Random(1), list(range(10_000)))
+    track = new_track(clip)
+    write_rows(track, joined(rows))
+    merge_rows(track, {5_000: rows[4_999][:4] + struct.pack("<i", 5_000) + rows[4_999][8:]})
+    assert len(read_rows(track, 7)) == 10_000 * MARKER_SIZE
+
+
+CHANGED: dict[str, Any] = {
+    "pattern_match": "PREV_FRAME",
+    "motion_model": "Perspective",
+    "correlation_min": 0.625,
+    "margin": 17,
+    "frames_limit": 12,
+    "use_brute": False,
+    "use_normalization": True,
+    "use_mask": True,
+    "use_red_channel": False,
+    "use_green_channel": False,
+    "use_blue_channel": True,
+    "use_grayscale_preview": True,
+    "use_alpha_preview": True,
+    "weight": 0.25,
+    "weight_stab": 0.75,
+    "offset": (0.125, -0.5),
+    "hide": True,
+    "lock": True,
+    "use_custom_color": True,
+    "color": (0.25, 0.5, 0.75),
+}
+
+
+def test_settings_go_into_another_track(clip: Any) -> None:
+    first, second = new_track(clip, "A"), new_track(clip, "B")
+    for name, value in CHANGED.items():
+        setattr(first, name, value)
+    settings = read_settings(first)
+    write_settings(second, settings)
+    assert read_settings(second) == settings
+    for name, value in CHANGED.items():
+        found = getattr(second, name)
+        assert (found if isinstance(value, (bool, int, float, str)) else tuple(found)) == value
+
+
+def test_every_setting_that_blender_tracks_by_is_kept(clip: Any) -> None:
+    """Whoever adds one to Blender finds it here."""
+    known = {*CHANGED, "select", "select_anchor", "select_pattern", "select_search"}
+    known |= {"rna_type", "name", "markers", "annotation", "grease_pencil"}
+    known |= {"has_bundle", "bundle", "average_error"}  # what a solve says
+    assert {prop.identifier for prop in bpy.types.MovieTrackingTrack.bl_rna.properties} <= known
+
+
+def test_an_impossible_setting_is_refused(clip: Any) -> None:
+    settings = {**read_settings(new_track(clip)), "motion_model": "Bent"}
+    with pytest.raises(ClipChanged, match="motion_model"):
+        write_settings(new_track(clip), settings)
+
+
+@pytest.mark.parametrize("name", ["Wand links", "ямка", "左上", "ลายผนัง", "🧱🪵", "a\nb", "日" * 21, "e\u0301" * 21])
+def test_a_track_is_found_by_its_name_in_any_script(clip: Any, name: str) -> None:
+    track = new_track(clip, name)
+    assert len(track.name.encode()) <= 63
+    assert clip.tracking.tracks.get(track.name) == track
+    twin = new_track(clip, name)
+    assert twin.name != track.name
+    assert clip.tracking.tracks.get(twin.name) == twin

@@ -1,0 +1,400 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The Session panel, drawn into a layout that notes what it is given, in each state of a clip's session."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import bpy
+import pytest
+
+from tracking_sessions.bridge.clip.editor import ClipEditor
+from tracking_sessions.bridge.preferences import Preferences
+from tracking_sessions.bridge.sessions import overview
+from tracking_sessions.bridge.tracking import live
+from tracking_sessions.operators.status import clock, draw_status
+from tracking_sessions.panels.menu import draw_entries
+from tracking_sessions.panels.preferences import TRACKING_SESSIONS_AP_preferences
+from tracking_sessions.panels.session import TRACKING_SESSIONS_PT_session, TRACKING_SESSIONS_PT_top
+from tracking_sessions.panels.session import _draw_words as draw_words
+from tracking_sessions.tests.bpy.window import begin, inside, new_file, open_editor, open_file, session_of
+from tracking_sessions.tests.commands.processes import owned
+from tracking_sessions.tests.core.faults import flip
+from tracking_sessions.tests.footage import Shot as Footage
+from tracking_sessions.tests.footage import make_shot
+
+pytestmark = pytest.mark.usefixtures("registered")
+
+TRACK = ["Backwards", "Both", "Forwards"]
+ICONS = set(bpy.types.UILayout.bl_rna.functions["label"].parameters["icon"].enum_items.keys())
+
+
+class RecordingLayout:
+    """Notes labels, buttons (with the text that Blender would show), properties and progress; parts are noted in it."""
+
+    def __init__(self) -> None:
+        self.words: list[str] = []
+        self.buttons: list[str] = []
+        self.operators: list[str] = []
+        self.tall: list[str] = []
+        self.props: list[str] = []
+        self.drawn: list[str] = []  # all of it, in order
+        self.icons: dict[str, str] = {}  # of the labels
+        self.bars: list[tuple[float, str]] = []
+        self.scale_y = 1.0
+
+    def row(self, *, align: bool = False, heading: str = "") -> RecordingLayout:
+        if heading:
+            self.drawn.append(heading)
+        return Part(self)
+
+    column = row
+
+    def split(self, *, factor: float, align: bool = False) -> RecordingLayout:
+        assert 0 < factor <= 1
+        return Part(self)
+
+    def label(self, *, text: str, icon: str = "NONE") -> None:
+        assert icon in ICONS
+        self.words.append(text)
+        self.icons[text] = icon
+        self.drawn.append(text)
+
+    def operator(
+        self, idname: str, *, text: str | None = None, icon: str = "NONE", emboss: bool = True
+    ) -> SimpleNamespace:
+        assert icon in ICONS
+        module, name = idname.split(".")
+        said = getattr(getattr(bpy.ops, module), name).get_rna_type()
+        shown = said.name if text is None else text
+        self.buttons.append(shown)
+        self.operators.append(idname)
+        self.drawn.append(shown)
+        if self.scale_y > 1:
+            self.tall.append(shown)
+        return Properties(said)
+
+    def prop(self, data: Any, name: str) -> None:
+        self.props.append(data.bl_rna.properties[name].name)
+        self.drawn.append(self.props[-1])
+
+    def template(self) -> None:
+        """What Blender draws by itself."""
+
+    separator = separator_spacer = template
+    template_reports_banner = template_running_jobs = template_status_info = template
+
+    def template_input_status(self) -> None:
+        self.drawn.append("hints")
+
+    def progress(self, *, factor: float, text: str) -> None:
+        self.bars.append((factor, text))
+        self.drawn.append(text)
+
+    @property
+    def text(self) -> str:
+        return " ".join(self.words)
+
+
+class Part(RecordingLayout):
+    """A row or column: what is drawn in it is noted in the whole."""
+
+    def __init__(self, whole: RecordingLayout) -> None:
+        self.__dict__.update(whole.__dict__)
+
+
+class Properties(SimpleNamespace):
+    """The properties of a button's operator: only those that it has, and values that they take."""
+
+    def __init__(self, said: Any) -> None:
+        self.__dict__["_said"] = said
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        assert value in self._said.properties[name].enum_items
+        self.__dict__[name] = value
+
+
+def drawn(editor: ClipEditor) -> RecordingLayout:
+    layout = RecordingLayout()
+    with inside(editor) as context:
+        assert TRACKING_SESSIONS_PT_top.poll(context)
+        assert TRACKING_SESSIONS_PT_session.poll(context)
+        panel: Any = SimpleNamespace(layout=layout)
+        TRACKING_SESSIONS_PT_session.draw(panel, context)
+    return layout
+
+
+@pytest.fixture(scope="module")
+def footage(tmp_path_factory: pytest.TempPathFactory) -> Footage:
+    return make_shot(tmp_path_factory.mktemp("shot"), 12, 320, 180, tracks=6)
+
+
+def test_without_a_session_it_offers_to_track(footage: Footage, file: Path) -> None:
+    layout = drawn(new_file(footage, file))
+    assert layout.buttons == layout.tall == TRACK
+    assert layout.props == ["Extent"]
+    assert layout.words == []
+
+
+def test_the_number_of_frames_is_asked_where_it_counts(footage: Footage, file: Path) -> None:
+    editor = new_file(footage, file)
+    bpy.context.scene.tracking_sessions.extent = "FRAMES"
+    assert drawn(editor).props == ["Extent", "Frames"]
+    bpy.context.scene.tracking_sessions.extent = "CLIP"
+    assert drawn(editor).props == ["Extent"]
+
+
+def test_in_a_file_that_is_not_saved_it_says_where_the_session_is_kept(
+    footage: Footage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(overview, "default_root", lambda: tmp_path)
+    layout = drawn(new_file(footage, None))
+    assert layout.buttons == TRACK
+    assert layout.text == "The file is not saved yet: the session is kept in the user folder"
+
+
+@pytest.mark.parametrize(("backwards", "words"), [(False, "Frame 105 of 112"), (True, "Frame 107, Down to 101")])
+def test_a_running_pass_shows_how_far_it_is(footage: Footage, file: Path, backwards: bool, words: str) -> None:
+    editor = new_file(footage, file, frame=11 if backwards else 1)
+    editor.clip.frame_start = 101
+    scene = bpy.context.scene
+    scene.frame_start, scene.frame_end, scene.frame_current = 101, 112, 111 if backwards else 101
+    begin(editor, backwards=backwards, steps=4)
+    layout = drawn(editor)
+    assert live.current is not None
+    followed = len(live.current.run.alive)
+    steps = 10 if backwards else 11
+    pace = f"{live.current.rate:.1f} per Second, 0:00 Left"
+    assert layout.drawn[:6] == [
+        f"Tracking {'Backwards' if backwards else 'Forwards'}",
+        "Pause Tracking",
+        words,
+        f"4 of {steps} Frames",
+        pace,
+        f"{followed} Followed, {len(editor.clip.tracking.tracks) - followed} Lost",
+    ]
+    assert layout.bars == [(pytest.approx(4 / steps), words)]
+    assert layout.buttons == layout.tall == ["Pause Tracking"]
+    protection = " ".join(layout.drawn[6:])
+    assert "Auto Save waits" in protection
+    assert "recorded at once" in protection
+
+
+def test_a_pass_that_was_stopped_says_why_it_is_not_over(footage: Footage, file: Path) -> None:
+    editor = new_file(footage, file)
+    begin(editor, steps=4)
+    assert bpy.ops.tracking_sessions.pause() == {"FINISHED"}
+    assert drawn(editor).words[0] == "Bringing the Tracks up to Date"
+    assert live.current is not None
+    while live.current is not None:
+        live.current.tick()
+    assert drawn(editor).words[0] == "Paused at Frame 5"
+
+
+def test_a_pass_that_has_just_begun_claims_no_speed(footage: Footage, file: Path) -> None:
+    editor = new_file(footage, file)
+    begin(editor)
+    assert "Measuring the Speed" in drawn(editor).words
+
+
+def test_a_pass_of_another_clip_is_named_and_can_be_paused(footage: Footage, file: Path) -> None:
+    editor = new_file(footage, file)
+    begin(editor, steps=2)
+    other = bpy.data.movieclips.load(str(footage.files[0]))
+    other.name = "Other"
+    editor.space.clip = other
+    layout = drawn(editor)
+    assert layout.words[0] == f"Tracking “{editor.clip.name}”"
+    assert layout.buttons == ["Pause Tracking"]
+
+
+def test_a_pass_whose_clip_is_gone_is_still_drawn(footage: Footage, file: Path) -> None:
+    editor = new_file(footage, file)
+    begin(editor, steps=2)
+    name = editor.clip.name
+    other = bpy.data.movieclips.load(str(footage.files[0]))
+    bpy.data.movieclips.remove(editor.clip)
+    editor.space.clip = other
+    assert drawn(editor).words[0] == f"Tracking “{name}”"
+
+
+def test_a_paused_pass_can_be_resumed(footage: Footage, file: Path) -> None:
+    editor = new_file(footage, file)
+    begin(editor, steps=4).finish()
+    layout = drawn(editor)
+    assert layout.words == ["Paused at Frame 5", "5 of 12 Frames Recorded"]
+    assert layout.buttons == ["Resume Tracking", *TRACK]
+
+
+def test_a_finished_pass_says_what_is_recorded(footage: Footage, file: Path) -> None:
+    editor = new_file(footage, file)
+    with inside(editor):
+        bpy.ops.tracking_sessions.track()
+    layout = drawn(editor)
+    assert layout.words == ["12 of 12 Frames Recorded"]
+    assert layout.buttons == TRACK
+
+
+def test_frames_that_the_file_lacks_are_offered(footage: Footage, file: Path) -> None:
+    begin(new_file(footage, file), steps=4).finish()
+    recorded = datetime.fromtimestamp(session_of(file).path.stat().st_mtime)
+    layout = drawn(open_file(file))
+    assert layout.text == (f"4 frames are recorded that this file does not have, up to frame 5 ({recorded:%H:%M})")
+    assert layout.buttons == ["Resume Tracking", "Restore Markers", "Start Fresh"]
+    assert layout.tall == ["Resume Tracking"]
+
+
+def test_frames_of_a_finished_pass_that_the_file_lacks_are_offered(footage: Footage, file: Path) -> None:
+    editor = new_file(footage, file)
+    with inside(editor):
+        bpy.ops.tracking_sessions.track()
+    layout = drawn(open_file(file))
+    assert "11 frames are recorded that this file does not have, up to frame 12" in layout.text
+    assert layout.buttons == layout.tall == ["Restore Markers", "Start Fresh"]
+
+
+def test_what_undo_took_back_is_offered_beside_going_on(footage: Footage, file: Path) -> None:
+    editor = new_file(footage, file)
+    bpy.ops.ed.undo_push(message="before")
+    with inside(editor):
+        bpy.ops.tracking_sessions.track(extent="FRAMES", frames=4)
+    bpy.ops.ed.undo_push(message="Track in Session")
+    bpy.ops.ed.undo()
+    editor = open_editor(bpy.data.movieclips[0])
+    layout = drawn(editor)
+    assert "4 frames were undone but still recorded: restore or track on" in layout.text
+    assert layout.buttons == ["Restore Markers", *TRACK]
+    assert layout.tall == TRACK
+
+
+def test_another_process_that_owns_the_session_is_named_until_it_dies(
+    footage: Footage, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    editor = new_file(footage, file)
+    begin(editor, steps=4).finish()
+    with owned(session_of(file).path) as process:
+        overview._overviews.clear()
+        layout = drawn(editor)
+        assert re.fullmatch(rf"In use by process {process} on .+ since \d\d:\d\d", layout.text)
+        assert layout.buttons == layout.tall == ["Wait for It", *TRACK]
+        reason = rf"in use by process {process} on .+ since \d\d:\d\d: wait for it"
+        for operator in ("track", "resume"):
+            with inside(editor), pytest.raises(RuntimeError, match=reason):
+                getattr(bpy.ops.tracking_sessions, operator)()
+    monkeypatch.setattr(overview, "OWNER_INTERVAL", 0.0)
+    assert "In use" not in drawn(editor).text
+
+
+def test_a_session_that_cannot_be_read_is_explained(footage: Footage, file: Path) -> None:
+    editor = new_file(footage, file)
+    begin(editor, steps=4).finish()
+    session_of(file).path.write_text("no session", encoding="utf-8")
+    layout = drawn(editor)
+    assert "cannot be read" in layout.text
+    assert "It was left as it is" in layout.text
+    assert layout.buttons == ["Start Fresh"]
+
+
+def test_a_damaged_journal_is_explained(footage: Footage, file: Path) -> None:
+    editor = new_file(footage, file)
+    begin(editor, steps=4).finish()
+    flip(session_of(file).folder / "journal.1", 20)
+    overview._overviews.clear()
+    layout = drawn(editor)
+    assert "is damaged" in layout.text
+    assert layout.buttons == ["Restore Markers", "Start Fresh"]
+
+
+@pytest.mark.parametrize(("width", "scale", "most"), [(260, 1.0, 33), (520, 2.0, 33), (700, 1.0, 105)])
+def test_a_sentence_is_broken_into_lines_that_fit(width: int, scale: float, most: int) -> None:
+    text = "The session file cannot be read: it is cut in the middle of a word. It was left as it is"
+    layout: Any = RecordingLayout()
+    system = SimpleNamespace(ui_scale=scale)
+    context: Any = SimpleNamespace(region=SimpleNamespace(width=width), preferences=SimpleNamespace(system=system))
+    draw_words(layout, context, text, "ERROR")
+    assert layout.text == text
+    assert max(len(line) for line in layout.words) <= most
+    assert len(layout.words) == (1 if most > len(text) else 3)
+
+
+@pytest.mark.parametrize(("icon", "further"), [("ERROR", "BLANK1"), ("NONE", "NONE")])
+def test_the_lines_of_a_sentence_stand_under_each_other(icon: str, further: str) -> None:
+    icons: list[str] = []
+    layout: Any = RecordingLayout()
+    layout.column = lambda *, align: SimpleNamespace(label=lambda *, text, icon: icons.append(icon))
+    system = SimpleNamespace(ui_scale=1.0)
+    context: Any = SimpleNamespace(region=SimpleNamespace(width=260), preferences=SimpleNamespace(system=system))
+    draw_words(layout, context, "As many words as need a line and then some more words and even more", icon)
+    assert icons == [icon, further, further]
+
+
+def test_the_panel_is_for_the_tracking_mode_of_a_clip_only(footage: Footage, file: Path) -> None:
+    editor = new_file(footage, file)
+    with inside(editor) as context:
+        editor.space.mode = "MASK"
+        assert not TRACKING_SESSIONS_PT_session.poll(context)
+        editor.space.mode = "TRACKING"
+        editor.space.clip = None
+        assert not TRACKING_SESSIONS_PT_session.poll(context)
+
+
+def test_the_header_shows_and_hides_the_strip(footage: Footage, file: Path) -> None:
+    layout = RecordingLayout()
+    with inside(new_file(footage, file)) as context:
+        panel: Any = SimpleNamespace(layout=layout)
+        TRACKING_SESSIONS_PT_session.draw_header_preset(panel, context)
+    assert layout.operators == ["tracking_sessions.toggle_strip"]
+    assert layout.buttons == [""]  # its icon says it
+
+
+def test_the_menu_track_has_what_the_panel_has() -> None:
+    layout = RecordingLayout()
+    whole: Any = SimpleNamespace(layout=layout)
+    draw_entries(whole, bpy.context)  # type: ignore[arg-type]
+    assert layout.buttons == [
+        "Track in Session Backwards",
+        "Track in Session Both Ways",
+        "Track in Session Forwards",
+        "Resume Tracking",
+        "Pause Tracking",
+    ]
+
+
+def test_the_status_bar_shows_the_progress_while_there_is_any(footage: Footage, file: Path) -> None:
+    editor = new_file(footage, file)
+    header: Any = SimpleNamespace(layout=RecordingLayout())
+    draw_status(header, bpy.context)  # type: ignore[arg-type]
+    assert header.layout.drawn == ["hints"]
+    run = begin(editor, steps=4)
+    header.layout = RecordingLayout()
+    draw_status(header, bpy.context)  # type: ignore[arg-type]
+    assert header.layout.bars == [(pytest.approx(4 / 11), "Frame 5 of 12")]
+    pace = f"{run.rate:.1f} per Second, {clock(run.seconds_left or 0.0)} Left"  # of this machine
+    assert header.layout.words == ["Pause Tracking", f"4 of 11 Frames, {pace}"]
+
+
+@pytest.mark.parametrize(("seconds", "shown"), [(0.4, "0:00"), (59.6, "1:00"), (61, "1:01"), (3600, "1:00:00")])
+def test_a_time_is_shown_as_on_a_clock(seconds: float, shown: str) -> None:
+    assert clock(seconds) == shown
+
+
+def test_the_preferences_are_all_drawn() -> None:
+    layout = RecordingLayout()
+    stored: Any = SimpleNamespace(layout=layout, bl_rna=TRACKING_SESSIONS_AP_preferences.bl_rna)
+    TRACKING_SESSIONS_AP_preferences.draw(stored, bpy.context)  # type: ignore[arg-type]
+    known = TRACKING_SESSIONS_AP_preferences.bl_rna.properties
+    assert sorted(layout.props) == sorted(known[name].name for name in Preferences._fields)
+
+
+def test_drawing_reads_nothing_again_while_nothing_changes(
+    footage: Footage, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    editor = new_file(footage, file)
+    begin(editor, steps=4).finish()
+    first = drawn(editor)
+    monkeypatch.setattr(overview, "find_session", None)
+    assert drawn(editor).words == first.words

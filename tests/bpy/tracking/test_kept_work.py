@@ -1,0 +1,332 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""After a crash an artist goes on by other means, and then resumes or restores: nothing that was done is gone."""
+
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import bpy
+import pytest
+
+from tracking_sessions.bridge.clip.editor import ClipEditor
+from tracking_sessions.core.journal.chain import MARKERS_HEAD, JournalReader, RecordType
+from tracking_sessions.core.journal.replay import is_muted, split_rows
+from tracking_sessions.tests.bpy.tracker import (
+    Markers,
+    delete_track,
+    live_frames,
+    markers_of,
+    track_sequence,
+)
+from tracking_sessions.tests.bpy.window import (
+    FRAMES,
+    begin,
+    inside,
+    look,
+    new_file,
+    open_editor,
+    open_file,
+    operators,
+    session_of,
+    start_blender_anew,
+)
+from tracking_sessions.tests.footage import Shot as Footage
+
+pytestmark = pytest.mark.usefixtures("registered")
+
+HAND = (0.25, 0.75)
+
+
+def crashed(footage: Footage, file: Path, *, is_marked: bool, frame: int = 1, backwards: bool = False) -> Markers:
+    """Eight frames of a pass are recorded and not in the file, which may have the mark of three before them.
+
+    Returns what the clip had when Blender died.
+    """
+    editor = new_file(footage, file, frame)
+    if is_marked:
+        begin(editor, backwards=backwards, steps=3).finish()
+        bpy.ops.wm.save_mainfile()
+        live = begin(editor, backwards=None, steps=8)
+    else:
+        live = begin(editor, backwards=backwards, steps=8)
+    live.finish()
+    had = markers_of(editor.clip)
+    start_blender_anew()
+    return had
+
+
+def opened(file: Path) -> Any:
+    return open_file(file).clip
+
+
+def track_on(clip: Any, start: int, end: int, names: Iterable[str] | None = None) -> None:
+    """Blender's own Track Forwards or Backwards, with some of the tracks selected."""
+    chosen = {track.name for track in clip.tracking.tracks} if names is None else set(names)
+    for track in clip.tracking.tracks:
+        track.select = track.name in chosen
+    track_sequence(clip, start, end)
+    for track in clip.tracking.tracks:
+        track.select = True
+
+
+def click(clip: Any, operator: Any) -> ClipEditor:
+    editor = open_editor(clip)
+    with inside(editor):
+        assert operator() == {"FINISHED"}
+    return editor
+
+
+def assert_all_there(before: Markers, after: Markers) -> None:
+    """Every live marker of before, and every one that was muted by hand, is there after, bit for bit."""
+    for name, rows in before.items():
+        for frame in live_frames(rows):
+            assert after[name].get(frame) == rows[frame], (name, frame)
+
+
+def assert_has_frames_of(recorded: Markers, after: Markers) -> None:
+    """On each frame that was recorded there is a live marker."""
+    for name, rows in recorded.items():
+        assert set(live_frames(rows)) <= set(live_frames(after[name])), name
+
+
+def found_in(file: Path) -> dict[str, dict[int, bytes]]:
+    """What the journal says that clips had before something was put into them, the newest of each track."""
+    session = session_of(file)
+    names = {number: f"{data.object}/{data.name}" for number, data in session.replay().tracks.items()}
+    found: dict[str, dict[int, bytes]] = {}
+    for kind, payload, _ in JournalReader(session.folder, session.session.id).records():
+        if kind == RecordType.FOUND:
+            found[names[MARKERS_HEAD.unpack_from(payload)[0]]] = split_rows(payload[MARKERS_HEAD.size :])
+    return found
+
+
+def values(rows: dict[int, bytes]) -> dict[int, bytes]:
+    return {frame: row[4:] for frame, row in rows.items()}  # without the number of the track
+
+
+@pytest.mark.parametrize("is_marked", [False, True])
+@pytest.mark.parametrize("is_resumed", [False, True])
+def test_what_was_tracked_and_moved_since_stays(
+    footage: Footage, file: Path, is_marked: bool, is_resumed: bool, capfd: pytest.CaptureFixture[str]
+) -> None:
+    recorded = crashed(footage, file, is_marked=is_marked)
+    clip = opened(file)
+    start = 4 if is_marked else 1
+    far, near = ["Survives.01", "Survives.02"], ["Survives.03", "Survives.04"]
+    track_on(clip, start, FRAMES, far)
+    track_on(clip, start, start + 2, near)
+    for name, frame in (
+        ("Survives.01", start + 1),
+        ("Survives.02", 20),
+        ("Survives.03", 2),
+        ("Survives.04", start + 1),
+    ):
+        clip.tracking.tracks[name].markers.find_frame(frame).co = HAND
+    before = markers_of(clip)
+    capfd.readouterr()
+    click(clip, operators.resume if is_resumed else operators.restore)
+
+    after = markers_of(clip)
+    assert_all_there(before, after)
+    assert_has_frames_of(recorded, after)
+    assert tuple(clip.tracking.tracks["Survives.01"].markers.find_frame(start + 1).co) == HAND
+    for name in set(recorded) - {f"Camera/{one}" for one in far + near}:  # nobody changed these
+        assert {frame: after[name][frame] for frame in live_frames(recorded[name])} == {
+            frame: recorded[name][frame] for frame in live_frames(recorded[name])
+        }
+    said = capfd.readouterr().out
+    assert "4 tracks that were changed in this file since kept theirs" in said
+    if is_resumed:
+        assert "2 tracks have newer markers on the frames to come and are not tracked over them" in said
+        assert max(live_frames(after["Camera/Survives.03"])) == FRAMES
+        assert max(live_frames(after["Camera/Survives.05"])) == FRAMES
+    else:
+        assert "Restored the recorded markers up to frame 9;" in said or "up to frame 12;" in said
+        assert max(live_frames(after["Camera/Survives.03"])) == max(live_frames(recorded["Camera/Survives.03"]))
+    for name in far + near:
+        assert values(found_in(file)[f"Camera/{name}"]) == values(before[f"Camera/{name}"])
+
+
+@pytest.mark.parametrize("is_marked", [False, True])
+def test_a_restore_that_kept_work_is_followed_by_a_resume_that_keeps_it(
+    footage: Footage, file: Path, is_marked: bool
+) -> None:
+    recorded = crashed(footage, file, is_marked=is_marked)
+    clip = opened(file)
+    track_on(clip, 4 if is_marked else 1, 20, ["Survives.01"])
+    before = markers_of(clip)
+    click(clip, operators.restore)
+    with inside(open_editor(clip)):
+        assert not operators.restore.poll()
+    bpy.ops.wm.save_mainfile()
+    clip = opened(file)
+    click(clip, operators.resume)
+    after = markers_of(clip)
+    assert_all_there(before, after)
+    assert_has_frames_of(recorded, after)
+    assert max(live_frames(after["Camera/Survives.01"])) == 20
+    assert max(live_frames(after["Camera/Survives.02"])) == FRAMES
+
+
+def test_what_was_kept_survives_the_next_crash(footage: Footage, file: Path) -> None:
+    crashed(footage, file, is_marked=True)
+    clip = opened(file)
+    track_on(clip, 4, 20)
+    clip.tracking.tracks["Survives.01"].markers.find_frame(6).co = HAND
+    clip.tracking.tracks.new(name="Mine", frame=3).markers[0].co = HAND
+    click(clip, operators.restore)
+    expected = markers_of(clip)
+    start_blender_anew()
+    clip = opened(file)  # as it was before
+    assert "Camera/Mine" not in markers_of(clip)
+    click(clip, operators.restore)
+    assert {name: values(rows) for name, rows in markers_of(clip).items()} == {
+        name: values(rows) for name, rows in expected.items()
+    }
+
+
+def test_a_pass_that_was_tracked_to_its_end_by_other_means_is_closed(
+    footage: Footage, file: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    crashed(footage, file, is_marked=False)
+    clip = opened(file)
+    track_on(clip, 1, FRAMES)
+    before = markers_of(clip)
+    capfd.readouterr()
+    editor = click(clip, operators.resume)
+    after = markers_of(clip)
+    assert_all_there(before, after)
+    said = capfd.readouterr().out
+    assert "are not tracked over them" in said
+    assert "no track is left to go on with, so the pass is closed" in said
+    assert session_of(file).passes[-1]["outcome"] == "complete"
+    assert (look(clip).resume_frame, look(clip).missing) == (None, 0)
+    with inside(editor):
+        assert not operators.resume.poll()
+
+
+def test_a_pass_that_was_tracked_on_by_other_means_goes_on_from_there(footage: Footage, file: Path) -> None:
+    crashed(footage, file, is_marked=False)
+    clip = opened(file)
+    track_on(clip, 1, 18)
+    track_on(clip, 1, 14, ["Survives.01"])
+    for frame in range(15, 19):
+        clip.tracking.tracks["Survives.01"].markers.delete_frame(frame)
+    before = markers_of(clip)
+    click(clip, operators.resume)
+    after = markers_of(clip)
+    assert_all_there(before, after)
+    assert max(live_frames(after["Camera/Survives.02"])) == FRAMES
+    assert max(live_frames(after["Camera/Survives.01"])) == 14  # it was tracked on as well, but not so far
+    assert session_of(file).passes[-1]["last_frame"] == FRAMES
+
+
+@pytest.mark.parametrize("is_marked", [False, True])
+def test_a_backward_pass_keeps_what_was_tracked_backwards_since(footage: Footage, file: Path, is_marked: bool) -> None:
+    recorded = crashed(footage, file, is_marked=is_marked, frame=20, backwards=True)
+    clip = opened(file)
+    start = 17 if is_marked else 20
+    track_on(clip, start, 3, ["Survives.01", "Survives.02"])
+    clip.tracking.tracks["Survives.01"].markers.find_frame(15).co = HAND
+    before = markers_of(clip)
+    click(clip, operators.resume)
+    after = markers_of(clip)
+    assert_all_there(before, after)
+    assert_has_frames_of(recorded, after)
+    assert min(live_frames(after["Camera/Survives.02"])) == 3
+    assert min(live_frames(after["Camera/Survives.03"])) == 1
+
+
+@pytest.mark.parametrize("is_marked", [False, True])
+def test_new_deleted_renamed_and_muted_ones_stay_as_the_artist_left_them(
+    footage: Footage, file: Path, is_marked: bool
+) -> None:
+    recorded = crashed(footage, file, is_marked=is_marked)
+    clip = opened(file)
+    track_on(clip, 4 if is_marked else 1, 7)
+    tracks = clip.tracking.tracks
+    tracks["Survives.01"].markers.find_frame(6).mute = True
+    tracks["Survives.02"].markers.find_frame(7).mute = True  # the last one
+    tracks["Survives.03"].name = "Nail"
+    delete_track(clip, "Survives.04")
+    tracks = clip.tracking.tracks
+    tracks.new(name="Mine", frame=3).markers[0].co = HAND
+    before = markers_of(clip)
+    click(clip, operators.restore)
+    after = markers_of(clip)
+    assert_all_there(before, after)
+    assert after["Camera/Survives.01"][6] == before["Camera/Survives.01"][6]
+    assert after["Camera/Survives.02"][7] == before["Camera/Survives.02"][7]
+    assert is_muted(after["Camera/Survives.01"][6])
+    assert not is_muted(after["Camera/Survives.02"][9])
+    assert after["Camera/Mine"] == before["Camera/Mine"]
+    assert after["Camera/Nail"] == before["Camera/Nail"]
+    assert_has_frames_of({"Camera/Survives.05": recorded["Camera/Survives.05"]}, after)
+    assert "Camera/Survives.04" in after  # it has frames that were never in the file
+
+
+def test_one_undo_takes_a_restore_that_kept_work_back(footage: Footage, file: Path) -> None:
+    crashed(footage, file, is_marked=False)
+    clip = opened(file)
+    track_on(clip, 1, 20, ["Survives.01"])
+    clip.tracking.tracks["Survives.02"].markers[0].co = HAND
+    bpy.ops.ed.undo_push(message="before")
+    before = markers_of(clip)
+    click(clip, operators.restore)
+    bpy.ops.ed.undo_push(message="Restore Markers")
+    restored = markers_of(clip)
+    assert restored != before
+    bpy.ops.ed.undo()
+    clip = bpy.data.movieclips[0]
+    assert markers_of(clip) == before
+    click(clip, operators.restore)
+    assert markers_of(clip) == restored
+
+
+def test_an_edit_that_was_not_saved_before_the_pass_is_no_newer_one_of_the_file(
+    footage: Footage, file: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """The file was last saved before the pass, and is as it was when it was opened: what is recorded is newer."""
+    editor = new_file(footage, file)
+    time.sleep(1.1)  # the times of passes have whole seconds
+    editor.clip.tracking.tracks["Survives.01"].markers[0].co = HAND
+    editor.clip.tracking.tracks["Survives.02"].correlation_min = 0.625
+    begin(editor, steps=8).finish()
+    expected = markers_of(editor.clip)
+    start_blender_anew()
+    clip = opened(file)
+    assert tuple(clip.tracking.tracks["Survives.01"].markers[0].co) != HAND
+    clip.tracking.tracks["Survives.03"].markers[0].co = (0.5, 0.5)
+    capfd.readouterr()
+    click(clip, operators.restore)
+    assert "1 track that was changed in this file since kept its markers" in capfd.readouterr().out
+    after = markers_of(clip)
+    assert tuple(clip.tracking.tracks["Survives.03"].markers.find_frame(1).co) == (0.5, 0.5)
+    assert {name: rows for name, rows in after.items() if name != "Camera/Survives.03"} == {
+        name: rows for name, rows in expected.items() if name != "Camera/Survives.03"
+    }
+    assert clip.tracking.tracks["Survives.02"].correlation_min == 0.625
+
+
+def test_settings_that_were_changed_since_stay(footage: Footage, file: Path) -> None:
+    recorded = crashed(footage, file, is_marked=False)
+    clip = opened(file)
+    clip.tracking.tracks["Survives.01"].correlation_min = 0.625
+    click(clip, operators.restore)
+    assert clip.tracking.tracks["Survives.01"].correlation_min == 0.625
+    assert markers_of(clip) == recorded
+
+
+def test_pausing_and_tracking_on_by_other_means_is_not_tracked_over(footage: Footage, file: Path) -> None:
+    """Without any crash."""
+    editor = new_file(footage, file)
+    begin(editor, steps=4).finish()
+    clip = editor.clip
+    track_on(clip, 5, 15, ["Survives.01"])
+    before = markers_of(clip)
+    click(clip, operators.resume)
+    after = markers_of(clip)
+    assert_all_there(before, after)
+    assert max(live_frames(after["Camera/Survives.01"])) == 15
+    assert max(live_frames(after["Camera/Survives.02"])) == FRAMES

@@ -270,7 +270,7 @@ def measure_restore(clips: Clips, root: Path, frames: int, repeats: int, report:
         spent.clear()
         with editor.background_editor(clip) as opened:
             begun = time.perf_counter()
-            joined = shot.Shot.join(opened, session.load_session(session.session_files(root)[0]))
+            joined = shot.Shot.join(opened, session.load_session(session.list_sessions(root)[0]))
             taken = time.perf_counter() - begun
             times.append((taken, spent["TrackingSessionManager.acquire"], spent["reconcile.restore"]))
             joined.close()

@@ -10,6 +10,7 @@ import pytest
 
 from tracking_sessions.commands import words
 from tracking_sessions.core.model.types import SessionState
+from tracking_sessions.core.model.wording import age, size_words
 from tracking_sessions.core.recording.create import create_session
 from tracking_sessions.core.recording.manager import load_session
 from tracking_sessions.tests.commands.processes import HOLDER, Commands, make, make_whole
@@ -79,8 +80,8 @@ def test_ages_as_people_say_them() -> None:
         (86_400 * 364, "1 year ago"),
         (86_400 * 800, "2 years ago"),
     ):
-        assert words.age((now - timedelta(seconds=seconds + 0.5)).isoformat()) == expected
-    assert words.age("yesterday") == "" and words.size_words(999_960_000) == "1.0 GB"
+        assert age((now - timedelta(seconds=seconds + 0.5)).isoformat()) == expected
+    assert age("yesterday") == "" and size_words(999_960_000) == "1.0 GB"
 
 
 # info

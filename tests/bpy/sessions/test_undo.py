@@ -191,7 +191,7 @@ def test_what_another_blender_recorded_meanwhile_is_no_undo(footage: Footage, fi
 import sys
 sys.path.insert(0, {str(Path(__file__).parents[2])!r})
 import conftest, bpy
-from tracking_sessions.bridge import working_set
+from tracking_sessions.bridge.tracking import working_set
 from tracking_sessions.tests.bpy.window import begin, open_file
 working_set.APART = False
 editor = open_file({str(file)!r})

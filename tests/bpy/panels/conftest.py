@@ -4,8 +4,10 @@ import pytest
 
 from tracking_sessions.tests.footage import Shot, make_shot
 
+FRAMES = 40
+
 
 @pytest.fixture(scope="package")
 def footage(tmp_path_factory: pytest.TempPathFactory) -> Shot:
-    """40 frames. Not to be changed."""
-    return make_shot(tmp_path_factory.mktemp("shot"), 40, 320, 180, tracks=12)
+    """Not to be changed."""
+    return make_shot(tmp_path_factory.mktemp("shot"), FRAMES, 320, 180, tracks=12)

@@ -13,9 +13,9 @@ import pytest
 
 from tracking_sessions.bridge.sessions import overview
 from tracking_sessions.bridge.tracking import live
+from tracking_sessions.tests.bpy.panels.conftest import FRAMES
 from tracking_sessions.tests.bpy.panels.test_panel import drawn
 from tracking_sessions.tests.bpy.window import (
-    FRAMES,
     begin,
     inside,
     new_file,

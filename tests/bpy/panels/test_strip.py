@@ -56,10 +56,10 @@ def test_without_a_session_there_is_no_strip(footage: Footage, file: Path) -> No
 def test_it_follows_the_run_and_stays_afterwards(footage: Footage, file: Path) -> None:
     editor = new_file(footage, file)
     running = begin(editor, steps=3)
-    assert shown(editor) == [(1, 4, Kind.TRACKED), (5, 24, Kind.DUE)]
+    assert shown(editor) == [(1, 4, Kind.TRACKED), (5, 40, Kind.DUE)]
     running.tick(0)
     running.run.rest()  # the tracks get what they have not yet
-    there = [(1, 5, Kind.TRACKED), (6, 24, Kind.DUE)]
+    there = [(1, 5, Kind.TRACKED), (6, 40, Kind.DUE)]
     assert shown(editor) == there
     running.finish()
     assert shown(editor) == there
@@ -118,11 +118,11 @@ def test_no_file_is_looked_at_to_draw_it_again(footage: Footage, file: Path, mon
     running = begin(editor, steps=2)
     with monkeypatch.context() as patched:
         patched.delattr(overview, "overview")
-        assert shown(editor) == [(1, 3, Kind.TRACKED), (4, 24, Kind.DUE)]
+        assert shown(editor) == [(1, 3, Kind.TRACKED), (4, 40, Kind.DUE)]
         editor.clip.name = "another name"
         running.tick(0)
         running.run.rest()
-        there = [(1, 4, Kind.TRACKED), (5, 24, Kind.DUE)]
+        there = [(1, 4, Kind.TRACKED), (5, 40, Kind.DUE)]
         assert shown(editor) == there
     running.finish()
     assert shown(editor) == there
@@ -140,7 +140,7 @@ def test_another_clip_has_its_own_strip_while_one_is_tracked(footage: Footage, f
     editor.space.clip = other
     assert shown(editor) is None
     editor.space.clip = tracked
-    assert shown(editor) == [(1, 5, Kind.TRACKED), (6, 24, Kind.DUE)]
+    assert shown(editor) == [(1, 5, Kind.TRACKED), (6, 40, Kind.DUE)]
     running.finish()
 
 

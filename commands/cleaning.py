@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..core.batch.deletion import OldBatch, delete_batches, find_old_batches
-from ..core.batch.ledger import ledger_path
 from ..core.batch.needs import Need, batch_of, needed_sessions
 from ..core.errors import (
     LeaseHeld,
@@ -29,6 +28,7 @@ from ..core.library.deletion import Deleted, bytes_freed, delete_files, delete_o
 from ..core.model.types import SessionState, SessionStatus, TrackingSession
 from ..core.model.wording import age, count_words, short, size_words
 from ..core.recording.manager import TrackingSessionManager
+from ..core.storage.folder import SessionFolder
 from ..core.storage.lease import live_owner
 from .arguments import add_db, add_force, add_json, add_root, add_session, command, patiently
 from .batch.ledgers import checked_db, open_ledger, place_words
@@ -146,7 +146,7 @@ def _found(
             raise
         unsure, left = find_old(entries, limit, {})
         left += [(one.path, _UNSURE) for one in unsure]
-        return _Found([], [], [*_named(left), ("Each batch", options.db or ledger_path(root), str(error))])
+        return _Found([], [], [*_named(left), ("Each batch", options.db or SessionFolder(root).ledger, str(error))])
     sessions, left = find_old(entries or (), limit, {session: _needs(root, need) for session, need in needed.items()})
     return _Found(sessions, batches, [*_named(left), *_named(owned, "Batch ")])
 
@@ -156,7 +156,7 @@ def _named(left: Iterable[tuple[Path, str]], kind: str = "") -> list[tuple[str, 
 
 
 def _needs(root: Path, need: Need) -> str:
-    place = place_words(root, None if need.ledger == ledger_path(root) else need.ledger)
+    place = place_words(root, None if need.ledger == SessionFolder(root).ledger else need.ledger)
     return f"needed by batch {need.batch}; go on with: batch resume {need.batch}{place}"
 
 
@@ -261,7 +261,7 @@ def _need(path: Path, db: Path | None) -> str:
         need = batch_of(path, db)
     except (LedgerUnreadable, LedgerBusy, StorageFailed) as error:
         return f"Whether a batch needs it is not known: {error}"
-    return f"It is {_needs(path.parent.parent, need)}" if need else ""
+    return f"It is {_needs(SessionFolder.of(path).root, need)}" if need else ""
 
 
 # discard and commit

@@ -12,7 +12,7 @@ from ..core.model.types import SESSION_ID
 from ..core.model.wording import short
 from ..core.recording.manager import TrackingSessionManager, load_session
 from ..core.storage.files import SUFFIXES
-from ..core.storage.folder import sessions_folder
+from ..core.storage.folder import SessionFolder
 from .terminal import say
 
 
@@ -27,7 +27,7 @@ def root_of(given: Path | None) -> Path:
 
         if bpy.data.filepath:
             return default_root()
-    return Path("tracking_sessions")
+    return SessionFolder().root
 
 
 def find_file(text: str, root: Path) -> Path:
@@ -45,7 +45,8 @@ def find_file(text: str, root: Path) -> Path:
     if found:
         raise UsageError(f"{len(found)} sessions begin with {text}: give more of the id ({found[0].stem}, …)")
     raise UsageError(
-        f"There is no session {short(text)!r} in {sessions_folder(root)}: see “list”, or name the folder with --root"
+        f"There is no session {short(text)!r} in {SessionFolder(root).sessions}: "
+        "see “list”, or name the folder with --root"
     )
 
 

@@ -18,7 +18,7 @@ from ..core.model.wording import age, count_words, short
 from ..core.recording.manager import TrackingSessionManager
 from ..core.recording.merge import merge_sessions
 from ..core.report.html import export_session_report
-from ..core.storage.folder import resolve
+from ..core.storage.folder import SessionFolder, resolve
 from .arguments import add_json, add_limit, add_root, add_session, add_status, command
 from .finding import find, find_file, root_of
 from .terminal import say
@@ -232,9 +232,10 @@ def _advice(row: dict[str, Any], footage: Path, shown: Callable[[int], int]) -> 
 
 def _report(options: argparse.Namespace) -> list[str]:
     manager = find(options.session, root_of(options.root))
-    folder = manager.path.absolute().parent
-    root = folder.parent if folder.name == "sessions" else folder
-    output: Path = options.output or root / "reports" / f"{manager.session.id}.html"
+    path = manager.path.absolute()
+    folder = SessionFolder.of(path)
+    folder = folder if folder.contains(path) else SessionFolder(path.parent)
+    output: Path = options.output or folder.report(manager.session.id)
     if output.is_dir():
         raise UsageError(f"{output} is a folder: name a file in it")
     if output.exists() and output.suffix.lower() not in (".html", ".htm"):

@@ -17,6 +17,7 @@ from ..core.errors import UNUSABLE, TrackingSessionError, UnfinishedSession
 from ..core.journal.lost_passes import LostPass, lost_of, lost_passes, lost_words
 from ..core.model.types import Outcome
 from ..core.model.wording import short
+from ..core.storage.folder import FOLDER_NAME, SessionFolder
 from .arguments import FRAMES_COUNT, NotAllDone, add_json, add_session, command
 from .finding import find, latest, root_of
 from .terminal import Signals, drive, quiet_blender, say
@@ -136,7 +137,7 @@ def _tracked(options: argparse.Namespace) -> list[str]:
     with Signals() as signals, quiet_blender() as output:
         headless = _headless()
         blend = options.footage.suffix.lower() == ".blend"
-        root = options.root or (options.footage.absolute().parent / "tracking_sessions" if blend else root_of(None))
+        root = options.root or (options.footage.absolute().parent / FOLDER_NAME if blend else root_of(None))
         request = headless.Request(
             footage=options.footage,
             root=root,
@@ -227,6 +228,6 @@ def _outcome_lines(result: Result, lost: Sequence[LostPass], options: argparse.N
         else f"Nothing to do: {recorded} frames are recorded.",
         *(f"All tracks were lost at frame {manager.counting.shown(one.frame)}." for one in lost),
         *([f"{last['alive']} of {last['tracks']} tracks were followed to frame {reached}."] * bool(last["alive"])),
-        f"Session {manager.session.id} in {manager.path.parent.parent}",
+        f"Session {manager.session.id} in {SessionFolder.of(manager.path).root}",
     ]
     return [*lines, f"Saved {result.saved}"] if result.saved else lines

@@ -12,6 +12,7 @@ from ..core.library.catalogue import Entry
 from ..core.model.types import SessionStatus
 from ..core.model.wording import count_words
 from ..core.recording.manager import TrackingSessionManager
+from ..core.storage.folder import FOLDER_NAME
 
 INTERRUPTED = "interrupted"
 
@@ -72,4 +73,4 @@ def shots_words(count: int) -> str:
 
 def root_words(root: Path) -> str:
     """How a command names the session folder, if it has to."""
-    return "" if root == Path("tracking_sessions").absolute() else f" --root {shlex.quote(str(root))}"
+    return "" if root == Path(FOLDER_NAME).absolute() else f" --root {shlex.quote(str(root))}"

@@ -102,6 +102,37 @@ def test_rooms_of_core_import_one_way() -> None:
     assert wrong == []
 
 
+IN_A_SESSION_FOLDER = {"sessions", "reports", "solves", "footage", "batches", "batch.db", "index.db"}
+
+
+def test_core_storage_folder_alone_knows_the_paths_of_a_session_folder() -> None:
+    wrong: list[str] = []
+    for path in _sources():
+        if _layer(path) not in LAYERS or _name(path) == "core/storage/folder.py":
+            continue
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if _is_path_in_a_session_folder(node):
+                wrong.append(f"{_name(path)}:{node.lineno}: {ast.unparse(node)}")  # type: ignore[attr-defined]
+    assert wrong == []
+
+
+def _is_path_in_a_session_folder(node: ast.AST) -> bool:
+    """Whether it joins a path with such a name, compares one with it, or climbs from a session file to its folder."""
+    match node:
+        case ast.Constant(value="batch.db" | "index.db"):
+            return True
+        case ast.BinOp(op=ast.Div(), right=ast.Constant(value=str(name))):
+            return name in IN_A_SESSION_FOLDER
+        case ast.Compare(left=ast.Attribute(attr="name"), comparators=[ast.Constant(value=str(name))]):
+            return name in IN_A_SESSION_FOLDER
+        case ast.Call(func=ast.Attribute(attr="join" | "joinpath") | ast.Name(id="Path"), args=arguments):
+            return any(isinstance(one, ast.Constant) and one.value in IN_A_SESSION_FOLDER for one in arguments)
+        case ast.Attribute(attr="parent", value=ast.Attribute(attr="parent", value=start)):
+            return "__file__" not in ast.unparse(start)
+        case _:
+            return False
+
+
 def test_nothing_is_imported_with_the_extension() -> None:
     """Blender imports every extension that is installed, and pytest the root of the checkout."""
     body = ast.parse((ROOT / "__init__.py").read_text(encoding="utf-8")).body

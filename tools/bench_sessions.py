@@ -11,7 +11,7 @@ from pathlib import Path
 from tracking_sessions.core.journal.chain import HEADER, HEADER_SIZE, Header
 from tracking_sessions.core.library.catalogue import SETTLED
 from tracking_sessions.core.recording.create import create_session
-from tracking_sessions.core.storage.folder import session_names, sessions_folder
+from tracking_sessions.core.storage.folder import SessionFolder
 from tracking_sessions.tests.core.shots import finish, make_footage, start_run
 from tracking_sessions.tools.bench_figures import Report
 from tracking_sessions.tools.processes import command
@@ -73,7 +73,7 @@ def measure_sessions(folder: Path, count: int, report: Report) -> None:
     begun = time.perf_counter()
     make_sessions(root, count)
     os.sync()
-    assert len(session_names(sessions_folder(root))) == count
+    assert len(SessionFolder(root).session_names()) == count
     print(f"\n{count:,} sessions of {FRAMES} frames, made in {time.perf_counter() - begun:.0f} s", flush=True)
     time.sleep(SETTLED + 0.1)
     first, shown = seconds("list", "--root", root)

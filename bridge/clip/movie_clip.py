@@ -17,7 +17,7 @@ from ...core.footage.seen import FootageDetails, check_whole, describe, picture_
 from ...core.journal.chain import Position
 from ...core.model.counting import Counting
 from ...core.model.types import FootageMetadata
-from ...core.storage.folder import sessions_folder
+from ...core.storage.folder import FOLDER_NAME, SessionFolder
 from ..preferences import preferences
 from .colour import configuration
 
@@ -215,9 +215,9 @@ def roots(blend: str | None = None) -> list[Path]:
 
 
 def _beside(blend: Path) -> Path:
-    root = blend.parent.parent.parent
-    is_copy = blend.name in (COPY_NAME, FRESH_NAME) and blend.parent.parent == sessions_folder(root)
-    return root if is_copy else blend.parent / "tracking_sessions"
+    folder = SessionFolder.of(blend.parent)  # that of a session, if it is a copy of the file
+    is_copy = blend.name in (COPY_NAME, FRESH_NAME) and folder.contains(blend.parent)
+    return folder.root if is_copy else blend.parent / FOLDER_NAME
 
 
 def homeless_roots(blend: str | None = None) -> list[Path]:
@@ -226,7 +226,7 @@ def homeless_roots(blend: str | None = None) -> list[Path]:
     The user's is not the one that Blender deletes together with the extension. `blend` as for `roots`.
     """
     blend = bpy.data.filepath if blend is None else blend
-    user = Path(bpy.utils.user_resource("DATAFILES", path="tracking_sessions"))
+    user = Path(bpy.utils.user_resource("DATAFILES", path=FOLDER_NAME))
     chosen = preferences().folder
     if not chosen or (chosen.startswith("//") and not blend):
         return [user]

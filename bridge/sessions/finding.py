@@ -17,8 +17,8 @@ from ...core.library.matching import Origin, SoughtClip
 from ...core.model.types import SESSION_ID, SessionState, TrackingSession
 from ...core.recording.manager import TrackingSessionManager
 from ...core.recording.session_file import checked_session
-from ...core.storage.files import SUFFIXES, read_document
-from ...core.storage.folder import sessions_folder
+from ...core.storage.files import existing_document, read_document
+from ...core.storage.folder import SessionFolder
 from ..clip.movie_clip import (
     default_root,
     footage_of,
@@ -65,7 +65,7 @@ def session_file(clip: MovieClip) -> Path | None:
     mark = marked_position(clip)
     if mark is None or not SESSION_ID.match(mark[0]):
         return None
-    paths = (sessions_folder(root) / f"{mark[0]}{suffix}" for root in roots_of(clip) for suffix in SUFFIXES)
+    paths = (existing_document(SessionFolder(root).session_file(mark[0])) for root in roots_of(clip))
     return next((path for path in paths if os.path.exists(path)), None)
 
 
@@ -81,7 +81,7 @@ def note_root(clip: MovieClip, blend: str) -> None:
     path = session_file(clip)
     if path is None:
         return
-    root = path.parent.parent
+    root = SessionFolder.of(path).root
     is_left = root not in roots(blend)
     mark_root(clip, root if is_left else None)
     if is_left:
@@ -90,7 +90,7 @@ def note_root(clip: MovieClip, blend: str) -> None:
 
 def is_homeless(path: Path) -> bool:
     """Whether the session with this file is kept where those of files are that were never saved."""
-    return path.parent.parent in homeless_roots()
+    return SessionFolder.of(path).root in homeless_roots()
 
 
 def said_of(path: Path) -> TrackingSession | None:

@@ -23,7 +23,7 @@ from ...core.model.counting import timeline_start
 from ...core.model.types import Outcome, SessionState, SessionStatus
 from ...core.model.wording import moment
 from ...core.recording.manager import TrackingSessionManager, load_session
-from ...core.storage.folder import resolve, sessions_folder
+from ...core.storage.folder import SessionFolder, resolve
 from ..clip.movie_clip import default_root, footage_of, library_of, mark_position, marked_position, open_footage
 from ..tracking import live
 from . import overview
@@ -135,7 +135,7 @@ listing = Listing()
 
 def _modified(root: Path) -> float:
     try:
-        return sessions_folder(root).stat().st_mtime
+        return SessionFolder(root).sessions.stat().st_mtime
     except OSError:
         return 0.0
 

@@ -18,7 +18,7 @@ from ...core.model.ranges import FrameRanges
 from ...core.model.types import SessionState, SessionStatus
 from ...core.model.wording import moment
 from ...core.recording.manager import TrackingSessionManager, load_session
-from ...core.storage.folder import sessions_folder
+from ...core.storage.folder import SessionFolder
 from ...core.storage.lease import Watch
 from ..clip.editor import ClipEditor
 from ..clip.movie_clip import default_root, marked_position, unmark
@@ -254,7 +254,8 @@ OWNER_INTERVAL = 2.0  # seconds until it is looked again whether an owner lives:
 def overview(clip: MovieClip) -> Overview:
     """The state of the clip's session; read again only when files have changed, or the clip's mark."""
     # a session file that is written is a new one in its folder
-    stamp = (marked_position(clip), clip.name, *(_modified(sessions_folder(root)) for root in finding.roots_of(clip)))
+    folders = [SessionFolder(root).sessions for root in finding.roots_of(clip)]
+    stamp = (marked_position(clip), clip.name, *map(_modified, folders))
     known = _overviews.get(clip.session_uid)
     if known is not None and known.stamp == stamp and known.modified == _modified(known.file):
         seen = known.overview

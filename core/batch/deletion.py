@@ -19,9 +19,9 @@ from ..errors import LeaseHeld, LedgerBusy, LedgerUnreadable, StorageFailed
 from ..library.deletion import Deleted, owned
 from ..model.types import SESSION_ID
 from ..model.wording import moment
-from ..storage.folder import is_folder, ledger_path
+from ..storage.folder import SessionFolder, is_folder
 from ..storage.lease import live_owner
-from .ledger import BatchRow, Ledger, batch_folder
+from .ledger import BatchRow, Ledger
 from .ledger_places import NOTE, noted_ledger
 
 _PRINTED = re.compile(r"[1-9][0-9]*\.(log|events)\Z")
@@ -112,7 +112,7 @@ def delete_batches(root: Path, old: Sequence[OldBatch], done: Deleted[OldBatch],
                     done.left.append((folder, f"it is in use by {held.owner}"))
                 del rest[0]
     except (LedgerBusy, LedgerUnreadable) as error:
-        done.left += [(batch_folder(root, one.id), str(error)) for one in rest]
+        done.left += [(SessionFolder(root).batch(one.id), str(error)) for one in rest]
 
 
 def delete_batch(ledger: Ledger, one: OldBatch, *, wait: bool = False) -> bool:
@@ -147,11 +147,11 @@ def _folders(ledger: Ledger) -> dict[str, Path]:
 
     Links are not followed: where they lead is somebody else's.
     """
-    parent = batch_folder(ledger.root, "")
+    parent = SessionFolder(ledger.root).batches
     names = _names(parent) if is_folder(parent) else []
     folders = {name: parent / name for name in names if SESSION_ID.match(name) and is_folder(parent / name)}
     here = os.path.realpath(ledger.path)
-    said = {name: noted_ledger(ledger.root, name) or ledger_path(ledger.root) for name in folders}
+    said = {name: noted_ledger(ledger.root, name) or SessionFolder(ledger.root).ledger for name in folders}
     return {name: folder for name, folder in folders.items() if os.path.realpath(said[name]) == here}
 
 

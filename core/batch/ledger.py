@@ -4,7 +4,7 @@
 It may lie elsewhere and serve several session folders: each batch then belongs to the one that it was made in.
 
 What was tracked of a shot is read from its session, never from here. Who supervises a batch is told by the lease in its
-folder (`batch_folder`); whoever holds that may change the batch. Each change is one short transaction that is on disk
+folder; whoever holds that may change the batch. Each change is one short transaction that is on disk
 when the call returns, so that a process may be killed at any time and others may read meanwhile.
 
 All methods raise LedgerUnreadable (damaged, or another program's), LedgerBusy, and StorageFailed (a full disk).
@@ -26,7 +26,7 @@ from ..errors import LedgerUnreadable, ShotTakenOver, UsageError
 from ..model.types import SESSION_ID
 from ..model.wording import timestamp
 from ..storage.files import make_folder
-from ..storage.folder import batch_folder, is_foreign, ledger_path, relative
+from ..storage.folder import SessionFolder, is_foreign, relative
 from .ledger_database import open_ledger, translated
 from .ledger_rows import (
     BATCHES,
@@ -58,9 +58,7 @@ __all__ = [
     "ShotRow",
     "ShotSpec",
     "ShotStatus",
-    "batch_folder",
     "final_status",
-    "ledger_path",
 ]
 
 
@@ -75,7 +73,7 @@ class Ledger:
     def __init__(self, root: Path, *, db: Path | None = None, readonly: bool = False) -> None:
         self.root = Path(root)
         self._real_root = os.path.realpath(root)
-        own = ledger_path(self.root)
+        own = SessionFolder(self.root).ledger
         self.is_apart = db is not None and os.path.realpath(db) != os.path.realpath(own)
         """Whether it lies elsewhere than in the session folder."""
         self.path = Path(os.path.abspath(db)) if db is not None and self.is_apart else own
@@ -95,7 +93,7 @@ class Ledger:
             with translated(self.path):
                 found = self._db.execute("SELECT root FROM batches WHERE id = ?", (batch,)).fetchone()
             root = self._rows.root(found[0]) if found else root
-        return batch_folder(Path(root), batch)
+        return SessionFolder(root).batch(batch)
 
     def __enter__(self) -> Ledger:
         return self
@@ -165,7 +163,7 @@ class Ledger:
     def _stored_path(self, path: str, what: str) -> str:
         if is_foreign(path):
             return stored_text(path, what)
-        return stored_text(relative(Path(self._real_root, "batch.db"), os.path.abspath(path)), what)
+        return stored_text(relative(SessionFolder(self._real_root).ledger, os.path.abspath(path)), what)
 
     def batches(self) -> list[BatchRow]:
         """All batches, newest first."""

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from ..errors import StorageFailed
 from ..storage.files import replace_file
-from ..storage.folder import batch_folder, ledger_path
+from ..storage.folder import SessionFolder
 
 NOTE = "ledger"
 _NOTE_LIMIT = 8_192  # bytes of it
@@ -25,7 +25,7 @@ def note_ledger(folder: Path, ledger: Path) -> None:
 
 def noted_ledger(root: Path, batch: str) -> Path | None:
     """The ledger that the note of the batch names; None if it has none. Raises StorageFailed."""
-    note = batch_folder(root, batch) / NOTE
+    note = SessionFolder(root).batch(batch) / NOTE
     try:
         with open(note, "rb") as file:
             said = os.fsdecode(file.read(_NOTE_LIMIT))
@@ -41,7 +41,7 @@ def ledgers_of(root: Path) -> list[Path]:
 
     Raises StorageFailed.
     """
-    folder = batch_folder(root, "")
+    folder = SessionFolder(root).batches
     try:
         names = sorted(os.listdir(folder))
     except (FileNotFoundError, NotADirectoryError):
@@ -49,4 +49,4 @@ def ledgers_of(root: Path) -> list[Path]:
     except OSError as error:
         raise StorageFailed(folder, error) from error
     noted = (noted_ledger(root, name) for name in names)
-    return list(dict.fromkeys((ledger_path(root), *filter(None, noted))))
+    return list(dict.fromkeys((SessionFolder(root).ledger, *filter(None, noted))))

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ..errors import LedgerUnreadable
+from ..storage.folder import SessionFolder
 from .ledger import Ledger
 from .ledger_places import ledgers_of
 
@@ -29,7 +30,7 @@ def needed_sessions(root: Path, db: Path | None = None) -> dict[str, Need]:
     for path in dict.fromkeys((*ledgers_of(root), *filter(None, (db,)))):
         with Ledger(root, db=path, readonly=True) as ledger:
             if ledger.is_apart and not os.path.lexists(path):
-                advice = f"put it back, or delete its folders in {root / 'batches'} if it is gone for good"
+                advice = f"put it back, or delete its folders in {SessionFolder(root).batches} if it is gone for good"
                 raise LedgerUnreadable(path, "it is missing", advice)
             found.update({session: Need(batch, ledger.path) for session, batch in ledger.needed().items()})
     return found
@@ -38,4 +39,5 @@ def needed_sessions(root: Path, db: Path | None = None) -> dict[str, Need]:
 def batch_of(session_path: str | os.PathLike[str], db: Path | None = None) -> Need | None:
     """An unfinished batch that has begun this session; None if there is none. `db` and errors: `needed_sessions`."""
     path = Path(session_path)
-    return needed_sessions(path.parent.parent, db).get(path.stem) if path.parent.name == "sessions" else None
+    folder = SessionFolder.of(path)
+    return needed_sessions(folder.root, db).get(path.stem) if folder.contains(path) else None

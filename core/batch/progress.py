@@ -16,7 +16,7 @@ from ..journal.lost_passes import LostPass, lost_fields, lost_passes
 from ..model.counting import Counting
 from ..model.wording import moment
 from ..recording.manager import TrackingSessionManager
-from ..storage.folder import sessions_folder
+from ..storage.folder import SessionFolder
 from .ledger import ShotRow, ShotStatus
 
 
@@ -151,7 +151,7 @@ class BatchView:
         if not shot.session:
             return None
         if shot.session not in self._sessions:
-            path = sessions_folder(self._root) / f"{shot.session}.yaml"  # or .json
+            path = SessionFolder(self._root).session_file(shot.session)
             self._sessions[shot.session] = SessionView(path, self._since, self._clock)
         return self._sessions[shot.session]
 

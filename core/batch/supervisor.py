@@ -18,7 +18,7 @@ from ..model.types import SessionStatus
 from ..model.wording import timestamp
 from ..recording.manager import TrackingSessionManager, load_session
 from ..storage.files import make_folder
-from ..storage.folder import resolve, sessions_folder
+from ..storage.folder import SessionFolder, resolve
 from ..storage.lease import LEASE_TIME, Lease, live_owner
 from .child import Child, wait
 from .ledger import BatchRow, BatchStatus, Ledger, ShotRow, ShotStatus, final_status
@@ -236,7 +236,7 @@ class Supervisor:
         if not shot.session:
             return None
         try:
-            return load_session(sessions_folder(self._ledger.root) / f"{shot.session}.yaml")  # or .json
+            return load_session(SessionFolder(self._ledger.root).session_file(shot.session))
         except (SessionUnreadable, JournalDamaged):
             return None  # its child says what is wrong
 

@@ -22,13 +22,13 @@ from typing import Any, NamedTuple
 from ..errors import FootageUnusable, PictureUnusable, UsageError
 from ..model.ranges import FrameRanges
 from ..storage.files import (
-    document_suffix,
     encode_document,
     existing_document,
     make_folder,
     read_document,
     replace_file,
 )
+from ..storage.folder import SessionFolder
 from .files import Footage
 from .pictures.file import Picture, PictureDamaged, PictureFile, read_at
 from .pictures.look import look, look_whole
@@ -296,12 +296,12 @@ class FootageCheck:
         )
 
 
-def save_details(root: Path, footage: Footage, details: FootageDetails) -> None:
-    """Keep what was seen of the files, for later comparison, as `footage/<fingerprint>` under `root`.
+def save_details(folder: SessionFolder, footage: Footage, details: FootageDetails) -> None:
+    """Keep what was seen of the files, for later comparison.
 
     Raises StorageFailed.
     """
-    path = root / "footage" / f"{details.fingerprint}{document_suffix()}"
+    path = folder.footage(details.fingerprint)
     if os.path.exists(path):
         return
     packed = b"".join(_ENTRY.pack(*entry) for entry in details.entries)
@@ -317,11 +317,11 @@ def save_details(root: Path, footage: Footage, details: FootageDetails) -> None:
     replace_file(path, encode_document(content, path.suffix))
 
 
-def load_details(root: Path, fingerprint: str) -> FootageDetails:
+def load_details(folder: SessionFolder, fingerprint: str) -> FootageDetails:
     """What `save_details` kept under that fingerprint. Raises SessionUnreadable, or UsageError for no fingerprint."""
     if not re.fullmatch(r"[0-9a-f]{32}", fingerprint):
         raise UsageError(f"{fingerprint[:40]!r} is not the fingerprint of footage")
-    path = existing_document(root / "footage" / f"{fingerprint}{document_suffix()}")
+    path = existing_document(folder.footage(fingerprint))
     content = read_document(path)
     try:
         unpack = zlib.decompressobj()

@@ -24,9 +24,9 @@ from ..model.wording import moment
 from ..recording.manager import TrackingSessionManager
 from ..recording.session_file import checked_session
 from ..storage.files import read_document
-from ..storage.folder import bytes_of, numbered, resolve, session_names, sessions_folder
+from ..storage.folder import SessionFolder, bytes_of, numbered, resolve
 from ..storage.lease import live_owner, read_owner
-from .index import INDEX_NAME, TEXT_LIMIT, Index, IndexRow
+from .index import TEXT_LIMIT, Index, IndexRow
 
 SETTLED = 2.0  # seconds after which a change would have another time in every file system
 MANY = 500  # sessions to be read that are worth a word
@@ -111,12 +111,13 @@ def catalogue(
 
     Raises SessionUnreadable if the folder cannot be read.
     """
-    folder = sessions_folder(base_path)
-    names = session_names(folder)
+    place = SessionFolder(base_path)
+    names = place.session_names()
     if not names:
         return []
     names.reverse()
-    with Index(folder.parent / INDEX_NAME) as index:
+    folder = place.sessions
+    with Index(place.index) as index:
         rows = index.rows(2 * len(names) + MANY)
         head = os.path.join(folder, "")
         kept = {name: entry for name in names if name in rows and (entry := _kept(head + name, rows[name]))}
@@ -238,15 +239,13 @@ _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 def session_files(base_path: str | os.PathLike[str] | None = None) -> list[Path]:
     """The session files under `base_path`, by name, which is by age."""
-    folder = sessions_folder(base_path)
-    return [folder / name for name in session_names(folder)]
+    return SessionFolder(base_path).session_files()
 
 
 def newest_session_files(base_path: str | os.PathLike[str], count: int) -> tuple[list[Path], int]:
     """The `count` newest session files under `base_path`, the newest first, and how many older ones there are."""
-    folder = sessions_folder(base_path)
-    names = session_names(folder)
-    return [folder / name for name in reversed(names[-count:])], max(0, len(names) - count)
+    files = SessionFolder(base_path).session_files()
+    return files[-count:][::-1], max(0, len(files) - count)
 
 
 def list_sessions(base_path: str | os.PathLike[str] | None = None) -> list[Path]:

@@ -17,7 +17,7 @@ from ..model.wording import moment, timestamp
 from ..recording.manager import TrackingSessionManager
 from ..recording.session_file import checked_session
 from ..storage.files import read_document
-from ..storage.folder import bytes_of, is_folder
+from ..storage.folder import SessionFolder, bytes_of, is_folder
 from ..storage.lease import LEASE_TIME, Lease
 from .catalogue import Entry, Unreadable, catalogue
 
@@ -58,7 +58,7 @@ def delete_files(session_path: str | os.PathLike[str], *, wait: bool = False, le
 
 def is_session(path: Path) -> bool:
     """Whether the file is one of a session, though it may not be readable: by where it lies, or what lies beside it."""
-    return path.parent.name == "sessions" or _has_written(path.with_suffix(""))
+    return SessionFolder.of(path).contains(path) or _has_written(path.with_suffix(""))
 
 
 class Deleted(Generic[_T]):
@@ -186,27 +186,23 @@ def _delete_folder(folder: Path) -> None:
 # What belongs to a session
 
 
-def _belongings(file: str | os.PathLike[str]) -> list[str]:
+def _belongings(session_file: Path) -> list[Path]:
     """The report of the session with this file and the folder of its solves, where they are."""
-    folder, name = os.path.split(file)
-    root, place = os.path.split(folder)
-    if place != "sessions":
-        return []
-    session_id = os.path.splitext(name)[0]
-    found = (os.path.join(root, "reports", f"{session_id}.html"), os.path.join(root, "solves", session_id))
+    folder, id = SessionFolder.of(session_file), session_file.stem
+    found = (folder.report(id), folder.solves(id)) if folder.contains(session_file) else ()
     return [path for path in found if os.path.lexists(path)]
 
 
-def _bytes_in(paths: Iterable[str]) -> int:
+def _bytes_in(paths: Iterable[Path]) -> int:
     total = 0
     for path in paths:
-        inside = [os.path.join(path, name) for name in os.listdir(path)] if is_folder(Path(path)) else [path]
+        inside = [path / name for name in os.listdir(path)] if is_folder(path) else [path]
         total += sum(map(_size, inside))
     return total
 
 
 def _delete_belongings(path: Path) -> None:
-    for one in map(Path, _belongings(path)):
+    for one in _belongings(path):
         if is_folder(one):
             _delete_folder(one)
         else:
@@ -215,7 +211,7 @@ def _delete_belongings(path: Path) -> None:
 
 def bytes_freed(root: Path, going: Sequence[Entry], entries: Sequence[Entry | Unreadable]) -> int:
     """How much disk space the sessions `going` take, of all the `entries` under `root`, with what belongs to them."""
-    total = sum(one.size + _bytes_in(_belongings(one.file)) for one in going)
+    total = sum(one.size + _bytes_in(_belongings(one.path)) for one in going)
     gone = {one.file for one in going}
     used = _used(one for one in entries if isinstance(one, Unreadable) or one.file not in gone)
     files = _footage_files(root, {one.fingerprint for one in going})
@@ -243,16 +239,17 @@ def _used(entries: Iterable[Entry | Unreadable]) -> set[str] | None:
 
 
 def _footage_files(root: Path, fingerprints: Collection[str]) -> list[Path]:
+    folder = SessionFolder(root).footage_folder
     try:
-        names = os.listdir(root / "footage")
+        names = os.listdir(folder)
     except OSError:
         return []  # there are none
-    return [root / "footage" / name for name in names if Path(name).stem in fingerprints and not name.startswith(".")]
+    return [folder / name for name in names if Path(name).stem in fingerprints and not name.startswith(".")]
 
 
 def _delete_footage_of(session_path: Path, fingerprints: Collection[str]) -> int:
-    in_folder = session_path.parent.name == "sessions"
-    return _delete_unused_footage(session_path.parent.parent, fingerprints) if in_folder else 0
+    folder = SessionFolder.of(session_path)
+    return _delete_unused_footage(folder.root, fingerprints) if folder.contains(session_path) else 0
 
 
 def _delete_unused_footage(root: Path, fingerprints: Collection[str]) -> int:

@@ -10,7 +10,6 @@ import zlib
 from pathlib import Path
 from typing import Any, NamedTuple
 
-INDEX_NAME = "index.db"
 APPLICATION_ID = 0x5453494E  # tells the file from any other database
 VERSION = 2  # to be raised when the fields of Entry change, or what they mean
 _SAVE_EVERY = 1.0  # seconds of reading that a killed process may lose

@@ -12,8 +12,8 @@ from ..footage.files import Footage, find_footage
 from ..footage.seen import FootageDetails, describe, save_details
 from ..model.types import FootageMetadata
 from ..model.wording import timestamp
-from ..storage.files import document_suffix, encode_document, make_folder, replace_file
-from ..storage.folder import sessions_folder
+from ..storage.files import encode_document, make_folder, replace_file
+from ..storage.folder import SessionFolder
 from .manager import TrackingSessionManager
 from .session_file import new_state
 
@@ -42,11 +42,11 @@ def create_session(
     known = metadata or FootageMetadata(
         path="", frame_count=details.frame_count, size=details.size, start=found.counting.start
     )
-    base = sessions_folder(base_path)
+    folder = SessionFolder(base_path)
     now = datetime.now(UTC)
     # ids sort by age, those of the same second as well
     session_id = f"{now:%Y%m%d-%H%M%S}-{now.microsecond:05x}{secrets.token_hex(2)[:3]}"
-    path = base / f"{session_id}{document_suffix()}"
+    path = folder.session_file(session_id)
     state = new_state(
         path,
         session_id=session_id,
@@ -57,7 +57,7 @@ def create_session(
         clip=clip,
     )
     make_folder(path.with_suffix(""))
-    save_details(base.parent, found, details)
+    save_details(folder, found, details)
     replace_file(path, encode_document(state, path.suffix))
-    save_details(base.parent, found, details)  # again: until now a cleaning may have taken it for unused
+    save_details(folder, found, details)  # again: until now a cleaning may have taken it for unused
     return TrackingSessionManager(path)

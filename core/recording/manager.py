@@ -31,7 +31,7 @@ from ..storage.files import (
     replace_file,
     sync_file,
 )
-from ..storage.folder import relative
+from ..storage.folder import SessionFolder, relative
 from ..storage.lease import LEASE_TIME, Lease, live_owner
 from .session_file import checked_session, summary_from_state, summary_to_state
 
@@ -243,7 +243,7 @@ class TrackingSessionManager:
 
     def details(self) -> FootageDetails:
         """What was seen of the footage when the session was made. Raises SessionUnreadable or UsageError."""
-        return load_details(self.path.parent.parent, self._session.footage.fingerprint)
+        return load_details(SessionFolder.of(self.path), self._session.footage.fingerprint)
 
     def replay(self, *, with_markers: bool = True, since: Position | None = None) -> Replay:
         """All that the journal says. Raises JournalDamaged or SessionUnreadable."""

@@ -18,7 +18,7 @@ from ..model.ranges import FrameRanges
 from ..model.types import SESSION_ID, SessionStatus, TrackData
 from ..model.wording import timestamp
 from ..storage.files import SUFFIXES, document_suffix, encode_document, make_folder, replace_file
-from ..storage.folder import resolve
+from ..storage.folder import SessionFolder, resolve
 from .manager import TrackingSessionManager, load_session
 from .session_file import new_state
 
@@ -131,8 +131,9 @@ def merge_sessions(
     records = merged_records(parts)
     make_folder(output.with_suffix(""))
     replace_file(output, encode_document(state, output.suffix))
-    if output.parent.name == "sessions":  # a session folder, from which the merged session may be resumed
-        save_details(output.parent.parent, Footage(Path(footage.path), footage.source), sources[0].details())
+    folder = SessionFolder.of(output)
+    if folder.contains(output):  # so that the merged session may be resumed
+        save_details(folder, Footage(Path(footage.path), footage.source), sources[0].details())
     merged = TrackingSessionManager(output)
     with merged:
         merged.append(*records)

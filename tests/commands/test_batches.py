@@ -11,10 +11,11 @@ from typing import Any
 
 import pytest
 
-from tracking_sessions.core.batch.ledger import BatchStatus, Ledger, ShotSpec, batch_folder, ledger_path
+from tracking_sessions.core.batch.ledger import BatchStatus, Ledger, ShotSpec
 from tracking_sessions.core.batch.needs import needed_sessions
 from tracking_sessions.core.batch.supervisor import Supervisor
 from tracking_sessions.core.session import cleanup_old_sessions
+from tracking_sessions.core.storage.folder import SessionFolder
 from tracking_sessions.tests.commands.processes import Commands, make
 from tracking_sessions.tests.commands.test_cleaning_batches import HOLDER
 from tracking_sessions.tests.core.batch.test_supervisor import command
@@ -58,15 +59,15 @@ def test_a_batch_is_deleted_and_its_sessions_stay(commands: Commands, status: Ba
     assert out == "" and "Nothing was deleted." in said and ids(commands) == [gone, kept]
     out, _ = commands.ask("batch", "delete", gone, answer="y\n")
     assert out.startswith(f"Deleted batch {gone}, which freed ") and "sessions of its shots are kept" in out
-    assert ids(commands) == [kept] and not batch_folder(commands.root, gone).exists()
-    assert session.path.exists() and batch_folder(commands.root, kept).exists()
+    assert ids(commands) == [kept] and not SessionFolder(commands.root).batch(gone).exists()
+    assert session.path.exists() and SessionFolder(commands.root).batch(kept).exists()
     commands.run("batch", "delete", gone, "-f", code=2, says=("There is no batch",))
     assert json.loads(commands.run("batch", "delete", kept, "--force", "--json"))["id"] == kept
 
 
 def test_a_batch_that_somebody_runs_is_not_deleted(commands: Commands) -> None:
     batch = make_batch(commands.root, BatchStatus.IN_PROGRESS, ["x"])
-    child = start_child(HOLDER, batch_folder(commands.root, batch))
+    child = start_child(HOLDER, SessionFolder(commands.root).batch(batch))
     assert child.stdout is not None and child.stdout.readline() == "owned\n"
     commands.run("batch", "delete", batch, "-f", code=75, says=(f"The batch {batch} is run by process {child.pid}",))
     assert ids(commands) == [batch]
@@ -123,15 +124,15 @@ def test_one_ledger_serves_several_session_folders(commands: Commands, db: Path,
     for root, batch in zip(roots, batches, strict=True):
         row: Any = commands.json("batch", "info", batch, "--db", db)
         assert row["shots"][0]["footage"] == str(root / "nothing.mov")
-        assert not ledger_path(root).exists()
-        child = start_child(HOLDER, batch_folder(root, batch))
+        assert not SessionFolder(root).ledger.exists()
+        child = start_child(HOLDER, SessionFolder(root).batch(batch))
         assert child.stdout is not None and child.stdout.readline() == "owned\n"
         (one,) = [row for row in json.loads(commands.run("batch", "list", "--db", db, "--json")) if row["owner"]]
         assert one["id"] == batch
         commands.run("batch", "delete", batch, "-f", "--db", db, code=75, says=("is run by",))
         child.communicate("\n")
         assert batch in commands.run("batch", "delete", batch, "-f", "--db", db)
-        assert not batch_folder(root, batch).exists()
+        assert not SessionFolder(root).batch(batch).exists()
 
 
 def test_sessions_that_a_batch_in_another_ledger_needs_stay(commands: Commands, db: Path) -> None:
@@ -143,7 +144,7 @@ def test_sessions_that_a_batch_in_another_ledger_needs_stay(commands: Commands, 
         commands.run("clean", *OLD, "-f", *given, says=(need,))
         commands.run("delete", one, *given, code=2, says=(need,))
     assert cleanup_old_sessions(commands.root, 30) == 0 and session.path.exists()
-    assert (batch_folder(commands.root, batch) / "ledger").exists()
+    assert (SessionFolder(commands.root).batch(batch) / "ledger").exists()
 
     kept = db.rename(db.with_name("moved.db"))
     commands.run("clean", *OLD, "-f", says=("possibly needed by a batch", "it is missing"))
@@ -158,11 +159,13 @@ def test_sessions_that_a_batch_in_another_ledger_needs_stay(commands: Commands, 
 def test_cleaning_a_ledger_leaves_the_folders_of_another(commands: Commands, db: Path) -> None:
     apart = make_apart(commands.root, db, "x", days=40, ended=True)
     own = make_batch(commands.root, BatchStatus.COMPLETED, ["x"], days=40)
-    assert apart not in commands.run("batch", "clean", *OLD, "-f") and batch_folder(commands.root, apart).exists()
+    assert (
+        apart not in commands.run("batch", "clean", *OLD, "-f") and SessionFolder(commands.root).batch(apart).exists()
+    )
     own = make_batch(commands.root, BatchStatus.COMPLETED, ["x"], days=40)
     told = commands.run("batch", "clean", *OLD, "-f", "--db", db)
     assert apart in told and own not in told and ids(commands) == [own]
-    assert not batch_folder(commands.root, apart).exists() and batch_folder(commands.root, own).exists()
+    assert not SessionFolder(commands.root).batch(apart).exists() and SessionFolder(commands.root).batch(own).exists()
 
 
 def test_a_ledger_that_is_none_is_told_and_left(commands: Commands, db: Path) -> None:

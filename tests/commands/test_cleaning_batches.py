@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
-from tracking_sessions.core.batch.ledger import BatchStatus, Ledger, batch_folder, ledger_path
+from tracking_sessions.core.batch.ledger import BatchStatus, Ledger
 from tracking_sessions.core.model.wording import size_words
+from tracking_sessions.core.storage.folder import SessionFolder
 from tracking_sessions.tests.commands.processes import Commands, make
 from tracking_sessions.tests.core.claims import make_batch
 from tracking_sessions.tests.core.shots import start_child
@@ -21,7 +22,7 @@ FORCE, DRY = ("clean", "--older-than", "1m", "--force"), ("clean", "--older-than
 
 
 def batches(commands: Commands) -> list[str]:
-    rows: Any = commands.json("batch", "list", says=()) if ledger_path(commands.root).exists() else []
+    rows: Any = commands.json("batch", "list", says=()) if SessionFolder(commands.root).ledger.exists() else []
     return [row["id"] for row in rows]
 
 
@@ -56,7 +57,7 @@ def test_clean_deletes_batches_that_ended_long_ago(commands: Commands) -> None:
     kept = make_batch(commands.root, BatchStatus.PAUSED, ["x"], days=40)
     new = make_batch(commands.root, BatchStatus.COMPLETED, ["x"], days=20)
     gone = make_batch(commands.root, BatchStatus.FAILED, ["x"], days=40)
-    left_over = batch_folder(commands.root, "20200101-101500-00000000")
+    left_over = SessionFolder(commands.root).batch("20200101-101500-00000000")
     left_over.mkdir()
     (left_over / "1.log").write_text("frame 1\n")
     os.utime(left_over / "1.log", (1e9, 1e9))
@@ -97,7 +98,7 @@ lease.release()
 
 def test_clean_never_touches_a_batch_that_is_owned(commands: Commands) -> None:
     batch = make_batch(commands.root, BatchStatus.COMPLETED, ["x"], days=40)
-    child = start_child(HOLDER, batch_folder(commands.root, batch))
+    child = start_child(HOLDER, SessionFolder(commands.root).batch(batch))
     assert child.stdout is not None and child.stdout.readline() == "owned\n"
     commands.run(*FORCE, says=(f"Batch {batch} is left alone: it is in use by process {child.pid} on ",))
     assert batches(commands) == [batch]
@@ -121,7 +122,7 @@ def test_a_ledger_that_cannot_be_read_is_no_reason_to_delete_or_to_fail(
     old, older = make(commands, "old", days=40), make(commands, "older", days=50)
     one = old.session.id
     batch = make_batch(commands.root, BatchStatus.COMPLETED, [one], days=40)
-    path = ledger_path(commands.root)
+    path = SessionFolder(commands.root).ledger
     harm(path)
     content = path.read_bytes()
     says = (
@@ -135,7 +136,7 @@ def test_a_ledger_that_cannot_be_read_is_no_reason_to_delete_or_to_fail(
     assert [one["file"] for one in row["left"]] == [str(older.path), str(old.path), str(path)]
     unknown = "Whether a batch needs it is not known: "
     commands.run("delete", one, code=2, says=(f"This would delete “old” ({one}), 3 frames tracked. {unknown}",))
-    assert old.path.exists() and older.path.exists() and batch_folder(commands.root, batch).exists()
+    assert old.path.exists() and older.path.exists() and SessionFolder(commands.root).batch(batch).exists()
     commands.run("delete", one, "--force", says=(unknown,))
     assert not old.path.exists() and path.read_bytes() == content
     path.unlink()

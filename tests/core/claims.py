@@ -17,8 +17,9 @@ from typing import Any
 import pytest
 
 from tracking_sessions.core.batch import ledger_database
-from tracking_sessions.core.batch.ledger import BatchStatus, Ledger, ShotSpec, ShotStatus, batch_folder, ledger_path
+from tracking_sessions.core.batch.ledger import BatchStatus, Ledger, ShotSpec, ShotStatus
 from tracking_sessions.core.model.wording import timestamp
+from tracking_sessions.core.storage.folder import SessionFolder
 from tracking_sessions.core.storage.lease import Lease
 from tracking_sessions.tests.core.faults import Faults
 
@@ -51,7 +52,7 @@ def make_batch(root: Path, status: BatchStatus, sessions: Sequence[str], *, days
     """A batch with a shot for each of these sessions, done, and files that it printed, of which all are so old."""
     with Ledger(root) as ledger:
         batch = make(ledger, len(sessions))
-        folder = batch_folder(root, batch)
+        folder = SessionFolder(root).batch(batch)
         folder.mkdir(parents=True)
         Lease.take(folder, timestamp()).release()
         for session in sessions:
@@ -63,7 +64,7 @@ def make_batch(root: Path, status: BatchStatus, sessions: Sequence[str], *, days
         ledger.set_status(batch, status)
     if days:
         when = datetime.now(UTC) - timedelta(days=days)
-        with closing(sqlite3.connect(ledger_path(root))) as raw, raw:
+        with closing(sqlite3.connect(SessionFolder(root).ledger)) as raw, raw:
             raw.execute("UPDATE batches SET modified = ? WHERE id = ?", (when.isoformat(), batch))
         for path in folder.iterdir():
             os.utime(path, (when.timestamp(), when.timestamp()))

@@ -24,7 +24,7 @@ from tracking_sessions.core.recording.merge import merge_sessions
 from tracking_sessions.core.report.html import export_session_report
 from tracking_sessions.core.session import SessionStatus, TrackingSessionManager, cleanup_old_sessions
 from tracking_sessions.core.storage.files import encode_document, read_document
-from tracking_sessions.core.storage.folder import resolve
+from tracking_sessions.core.storage.folder import SessionFolder, resolve
 from tracking_sessions.tests.core.faults import flip
 from tracking_sessions.tests.core.shots import (
     FakeTracker,
@@ -69,7 +69,10 @@ def test_a_new_session_begins_at_its_first_frame(tmp_path: Path) -> None:
         "frames",
         "history",
     }
-    assert load_details(tmp_path / "tracking_sessions", manager.session.footage.fingerprint) == manager.details()
+    assert (
+        load_details(SessionFolder(tmp_path / "tracking_sessions"), manager.session.footage.fingerprint)
+        == manager.details()
+    )
     assert not manager.is_owner and not manager.is_interrupted
 
 

@@ -8,7 +8,8 @@ import signal
 from pathlib import Path
 from typing import Any
 
-from tracking_sessions.core.batch.ledger import Ledger, ledger_path
+from tracking_sessions.core.batch.ledger import Ledger
+from tracking_sessions.core.storage.folder import SessionFolder
 from tracking_sessions.tests.bpy.command_line import copied, end, printed, run, start, wait_for_frames
 from tracking_sessions.tools.comparison import recorded_frames
 
@@ -23,7 +24,7 @@ def test_a_batch_is_gone_on_with_from_its_ledger_alone(long: Path, tmp_path: Pat
     process.send_signal(signal.SIGTERM)
     _, stderr = printed(process)
     assert process.returncode == 75 and "go on with: batch resume " in stderr and f" --db {db}" in stderr
-    assert not ledger_path(root).exists() and 20 <= len(recorded_frames(root)) < 200
+    assert not SessionFolder(root).ledger.exists() and 20 <= len(recorded_frames(root)) < 200
     with Ledger(root, db=db, readonly=True) as ledger:
         (batch,) = ledger.batches()
 
@@ -41,4 +42,4 @@ def test_a_batch_is_gone_on_with_from_its_ledger_alone(long: Path, tmp_path: Pat
     assert "1  plate  completed" in done.stdout and len(recorded_frames(root)) == 199
     info: dict[str, Any] = json.loads(run("batch", "info", "--db", db, "--json", cwd=tmp_path).stdout)
     assert (info["status"], info["root"], info["shots"][0]["attempts"]) == ("completed", str(root), 2)
-    assert not (tmp_path / "tracking_sessions").exists() and not ledger_path(root).exists()
+    assert not (tmp_path / "tracking_sessions").exists() and not SessionFolder(root).ledger.exists()

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from tracking_sessions.bridge.sessions import listing
-from tracking_sessions.core.batch.ledger import BatchStatus, ledger_path
+from tracking_sessions.core.batch.ledger import BatchStatus
 from tracking_sessions.core.recording.manager import load_session
 from tracking_sessions.core.report.html import export_session_report
+from tracking_sessions.core.storage.folder import SessionFolder
 from tracking_sessions.tests.bpy.past import choose, make
 from tracking_sessions.tests.bpy.window import inside, new_file, operators
 from tracking_sessions.tests.core.claims import make_batch
@@ -51,5 +52,5 @@ def test_it_is_said_that_a_batch_needs_the_session(footage: Footage, file: Path,
     words = "All that “one” has recorded is deleted. This cannot be undone."
     assert listing.what_goes(rows[path.stem]) == f"{words} Batch {batch}, which is not finished, needs it."
     assert listing.what_goes(rows[other.stem]) == words.replace("“one”", "“other”")
-    ledger_path(root).write_bytes(b"no ledger " * 1000)
+    SessionFolder(root).ledger.write_bytes(b"no ledger " * 1000)
     assert f"{words} Whether a batch needs it is not known: " in listing.what_goes(rows[path.stem])

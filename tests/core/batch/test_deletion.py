@@ -14,10 +14,11 @@ import pytest
 
 from tracking_sessions.core.batch import ledger_database
 from tracking_sessions.core.batch.deletion import OldBatch, delete_batches, find_old_batches
-from tracking_sessions.core.batch.ledger import BatchStatus, Ledger, batch_folder, ledger_path
+from tracking_sessions.core.batch.ledger import BatchStatus, Ledger
 from tracking_sessions.core.errors import LedgerUnreadable, UsageError
 from tracking_sessions.core.library.deletion import Deleted
 from tracking_sessions.core.model.wording import timestamp
+from tracking_sessions.core.storage.folder import SessionFolder
 from tracking_sessions.core.storage.lease import Lease
 from tracking_sessions.tests.core.claims import make_batch, posix
 from tracking_sessions.tests.core.shots import run_child
@@ -46,7 +47,7 @@ def test_only_what_ended_before_the_limit_is_old(root: Path) -> None:
     kept = [make_batch(root, status, SESSIONS, days=40) for status in (BatchStatus.PAUSED, BatchStatus.IN_PROGRESS)]
     kept.append(make_batch(root, BatchStatus.COMPLETED, SESSIONS, days=20))
     gone = [make_batch(root, status, SESSIONS, days=40) for status in (BatchStatus.COMPLETED, BatchStatus.FAILED)]
-    size = sum(path.stat().st_size for one in gone for path in batch_folder(root, one).iterdir())
+    size = sum(path.stat().st_size for one in gone for path in SessionFolder(root).batch(one).iterdir())
     old, left = find(root)
     assert [(one.id, one.name, one.status) for one in old] == [
         (gone[1], "night", "failed"),
@@ -66,7 +67,7 @@ def test_one_that_is_owned_is_left_alone(root: Path) -> None:
     with Ledger(root) as ledger:
         assert ledger.delete(leftover, ledger.batch(leftover).modified)
     before, _ = find(root)
-    leases = [Lease.take(batch_folder(root, one), timestamp()) for one in (batch, leftover)]
+    leases = [Lease.take(SessionFolder(root).batch(one), timestamp()) for one in (batch, leftover)]
     old, left = find(root)
     assert old == [] and {path.name for path, _ in left} == {batch, leftover}
     assert all("it is in use by process" in reason for _, reason in left)
@@ -88,8 +89,8 @@ def test_one_that_was_gone_on_with_since_the_look_is_left_alone(root: Path, ends
             ledger.set_status(batch, BatchStatus.FAILED)
     done = Deleted[OldBatch]()
     delete_batches(root, old, done)
-    assert (done.gone, done.left) == ([], [(batch_folder(root, batch), "somebody has worked on it just now")])
-    assert ids(root) == [batch] and (batch_folder(root, batch) / "1.log").exists()
+    assert (done.gone, done.left) == ([], [(SessionFolder(root).batch(batch), "somebody has worked on it just now")])
+    assert ids(root) == [batch] and (SessionFolder(root).batch(batch) / "1.log").exists()
 
 
 def test_whoever_goes_on_with_one_that_was_deleted_is_told(root: Path) -> None:
@@ -103,12 +104,12 @@ def test_whoever_goes_on_with_one_that_was_deleted_is_told(root: Path) -> None:
 
 def test_a_row_without_a_folder_goes_and_a_folder_without_a_row(root: Path) -> None:
     row, folder, fresh = (make_batch(root, BatchStatus.COMPLETED, SESSIONS, days=40) for _ in range(3))
-    shutil.rmtree(batch_folder(root, row))
+    shutil.rmtree(SessionFolder(root).batch(row))
     with Ledger(root) as ledger:
         for one in (folder, fresh):
             assert ledger.delete(one, ledger.batch(one).modified)
-    (batch_folder(root, fresh) / "1.log").write_text("just now")
-    empty = batch_folder(root, "20260101-101500-00000000")
+    (SessionFolder(root).batch(fresh) / "1.log").write_text("just now")
+    empty = SessionFolder(root).batch("20260101-101500-00000000")
     empty.mkdir()
     done = clean(root)
     assert [(one.id, one.status) for one in done.gone] == [(row, "completed"), (folder, ""), (empty.name, "")]
@@ -117,18 +118,18 @@ def test_a_row_without_a_folder_goes_and_a_folder_without_a_row(root: Path) -> N
 
 def test_folders_go_though_there_is_no_ledger_and_none_is_made(root: Path) -> None:
     make_batch(root, BatchStatus.PAUSED, SESSIONS, days=40)
-    ledger_path(root).unlink()
+    SessionFolder(root).ledger.unlink()
     assert len(clean(root).gone) == 1 and os.listdir(root / "batches") == []
-    assert not ledger_path(root).exists()
+    assert not SessionFolder(root).ledger.exists()
 
 
 def test_what_others_have_put_there_stays(root: Path, tmp_path: Path) -> None:
     batch, linked = (make_batch(root, BatchStatus.COMPLETED, SESSIONS, days=40) for _ in range(2))
-    folder, other = batch_folder(root, batch), tmp_path / "other"
+    folder, other = SessionFolder(root).batch(batch), tmp_path / "other"
     (folder / "notes.txt").write_text("dear")
     (folder / "frames").mkdir()
-    batch_folder(root, linked).rename(other)
-    batch_folder(root, linked).symlink_to(other)
+    SessionFolder(root).batch(linked).rename(other)
+    SessionFolder(root).batch(linked).symlink_to(other)
     kept = sorted(os.listdir(other))
     mine = root / "batches" / "mine"
     mine.mkdir()
@@ -146,7 +147,9 @@ def test_batches_that_lie_elsewhere_keep_their_folders(root: Path, tmp_path: Pat
     (root / "batches").rename(tmp_path / "elsewhere")
     (root / "batches").symlink_to(tmp_path / "elsewhere")
     assert [one.id for one in clean(root).gone] == [batch] and ids(root) == []
-    assert (batch_folder(root, batch) / "1.log").exists() and (batch_folder(root, orphan) / "1.log").exists()
+    assert (SessionFolder(root).batch(batch) / "1.log").exists() and (
+        SessionFolder(root).batch(orphan) / "1.log"
+    ).exists()
 
 
 def test_a_ledger_that_somebody_holds_keeps_its_batches(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -154,7 +157,7 @@ def test_a_ledger_that_somebody_holds_keeps_its_batches(root: Path, monkeypatch:
     with Ledger(root) as ledger:
         assert ledger.delete(orphan, ledger.batch(orphan).modified)
     monkeypatch.setattr(ledger_database, "BUSY_TIME", 0.1)
-    with closing(sqlite3.connect(ledger_path(root), isolation_level=None)) as holder:
+    with closing(sqlite3.connect(SessionFolder(root).ledger, isolation_level=None)) as holder:
         holder.execute("BEGIN IMMEDIATE")
         done = clean(root)
         assert done.gone == [] and all("held by another process" in reason for _, reason in done.left)
@@ -173,7 +176,7 @@ def test_the_newest_unfinished_batch_is_told_for_a_session(root: Path) -> None:
 
 def test_a_batch_of_which_nobody_knows_how_it_stands_is_unfinished(root: Path) -> None:
     batch = make_batch(root, BatchStatus.COMPLETED, ["one"])
-    with closing(sqlite3.connect(ledger_path(root))) as raw, raw:
+    with closing(sqlite3.connect(SessionFolder(root).ledger)) as raw, raw:
         raw.executescript("PRAGMA ignore_check_constraints = ON; UPDATE batches SET status = 'stopped'")
         (modified,) = raw.execute("SELECT modified FROM batches").fetchone()
     with Ledger(root, readonly=True) as ledger:
@@ -192,7 +195,7 @@ def test_a_batch_of_which_nobody_knows_how_it_stands_is_unfinished(root: Path) -
 )
 def test_a_damaged_ledger_does_not_say_what_is_needed(root: Path, change: str) -> None:
     make_batch(root, BatchStatus.PAUSED, SESSIONS)
-    with closing(sqlite3.connect(ledger_path(root))) as raw, raw:
+    with closing(sqlite3.connect(SessionFolder(root).ledger)) as raw, raw:
         raw.executescript(f"PRAGMA ignore_check_constraints = ON; {change}")
     with pytest.raises(LedgerUnreadable), Ledger(root, readonly=True) as ledger:
         ledger.needed()
@@ -219,7 +222,7 @@ def test_sigkill_at_any_moment_leaves_a_batch_or_what_the_next_cleaning_finds(tm
     seen: set[str] = set()
     for number in range(1, count + 1):
         root = tmp_path / str(number)
-        folder = batch_folder(root, batch)
+        folder = SessionFolder(root).batch(batch)
         with Ledger(root) as ledger:
             assert ledger.check() == []
             rows = {one.id: len(ledger.shots(one.id)) for one in ledger.batches()}
@@ -234,5 +237,5 @@ def test_sigkill_at_any_moment_leaves_a_batch_or_what_the_next_cleaning_finds(tm
         assert [one.id for one in old] == [batch] * (batch in rows or folder.exists()) and left == []
         assert clean(root).gone == old
         assert ids(root) == [paused] and os.listdir(root / "batches") == [paused]
-        assert printed <= set(os.listdir(batch_folder(root, paused)))
+        assert printed <= set(os.listdir(SessionFolder(root).batch(paused)))
     assert seen == {"whole", "begun", "half", "gone"}

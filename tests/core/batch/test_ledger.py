@@ -7,18 +7,13 @@ from pathlib import Path
 import pytest
 
 from tracking_sessions.core.batch import ledger_database
-from tracking_sessions.core.batch.ledger import (
-    BatchStatus,
-    Ledger,
-    ShotSpec,
-    final_status,
-    ledger_path,
-)
+from tracking_sessions.core.batch.ledger import BatchStatus, Ledger, ShotSpec, final_status
 from tracking_sessions.core.batch.ledger_rows import SHOT_LIMIT
 from tracking_sessions.core.errors import (
     ShotTakenOver,
     UsageError,
 )
+from tracking_sessions.core.storage.folder import SessionFolder
 from tracking_sessions.tests.core.claims import (
     COMPLETED,
     FAILED,
@@ -57,7 +52,7 @@ def test_what_was_asked_comes_back_from_another_connection(ledger: Ledger, root:
 
 def test_the_ledger_is_in_wal_mode_and_keeps_foreign_keys(ledger: Ledger, root: Path) -> None:
     make(ledger)
-    with sqlite3.connect(ledger_path(root)) as raw:
+    with sqlite3.connect(SessionFolder(root).ledger) as raw:
         assert raw.execute("PRAGMA journal_mode").fetchone() == ("wal",)
         assert raw.execute("PRAGMA user_version").fetchone() == (2,)
         raw.execute("DELETE FROM batches")
@@ -65,7 +60,7 @@ def test_the_ledger_is_in_wal_mode_and_keeps_foreign_keys(ledger: Ledger, root: 
 
 
 def test_what_was_said_done_is_synced_and_no_schema_is_trusted(root: Path) -> None:
-    connection = ledger_database.open_ledger(ledger_path(root))
+    connection = ledger_database.open_ledger(SessionFolder(root).ledger)
     pragmas = ("synchronous", "foreign_keys", "trusted_schema", "cell_size_check")
     values = [connection.execute(f"PRAGMA {name}").fetchone()[0] for name in pragmas]
     connection.close()

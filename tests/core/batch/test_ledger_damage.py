@@ -9,21 +9,19 @@ from pathlib import Path
 
 import pytest
 
-from tracking_sessions.core.batch.ledger import (
-    Ledger,
-    ledger_path,
-)
+from tracking_sessions.core.batch.ledger import Ledger
 from tracking_sessions.core.errors import (
     LedgerUnreadable,
     TrackingSessionError,
     UsageError,
 )
+from tracking_sessions.core.storage.folder import SessionFolder
 from tracking_sessions.tests.core.claims import COMPLETED, FAILED, everything_dead, everything_live, make
 
 
 def raw(root: Path, *statements: str) -> None:
     """Change the file as somebody else might."""
-    connection = sqlite3.connect(ledger_path(root))
+    connection = sqlite3.connect(SessionFolder(root).ledger)
     connection.execute("PRAGMA ignore_check_constraints = ON")
     for statement in statements:
         connection.execute(statement)
@@ -33,12 +31,12 @@ def raw(root: Path, *statements: str) -> None:
 
 def refused(root: Path, match: str) -> None:
     """Nobody can open it, and it is left as it is."""
-    before = ledger_path(root).read_bytes()
+    before = SessionFolder(root).ledger.read_bytes()
     for readonly in (False, True):
         with pytest.raises(LedgerUnreadable, match=match) as caught, Ledger(root, readonly=readonly):
             pass
         assert "The sessions are unharmed: " in str(caught.value)
-    assert ledger_path(root).read_bytes() == before
+    assert SessionFolder(root).ledger.read_bytes() == before
 
 
 def test_a_ledger_of_a_newer_version_is_refused(ledger: Ledger, root: Path) -> None:
@@ -74,19 +72,19 @@ def test_a_database_of_another_program_is_refused(root: Path) -> None:
 @pytest.mark.parametrize("content", [b"x", b"not a database " * 1000, b"SQLite format 3\0", b"SQLite format 3\0" * 999])
 def test_what_is_no_database_is_refused(root: Path, content: bytes) -> None:
     root.mkdir(parents=True)
-    ledger_path(root).write_bytes(content)
+    SessionFolder(root).ledger.write_bytes(content)
     refused(root, "no ledger at all")
 
 
 def test_a_folder_in_its_place_is_refused(root: Path) -> None:
-    ledger_path(root).mkdir(parents=True)
+    SessionFolder(root).ledger.mkdir(parents=True)
     with pytest.raises(LedgerUnreadable, match="it is no file"):
         Ledger(root)
 
 
 def test_an_empty_file_is_a_ledger_whose_maker_was_killed(root: Path) -> None:
     root.mkdir(parents=True)
-    ledger_path(root).touch()
+    SessionFolder(root).ledger.touch()
     with Ledger(root, readonly=True) as reader:
         assert reader.batches() == []
     with Ledger(root) as ledger:
@@ -95,7 +93,7 @@ def test_an_empty_file_is_a_ledger_whose_maker_was_killed(root: Path) -> None:
 
 def test_after_a_damaged_one_was_moved_away_a_new_one_begins(ledger: Ledger, root: Path) -> None:
     make(ledger)
-    ledger_path(root).rename(root / "damaged.db")  # its log may stay behind
+    SessionFolder(root).ledger.rename(root / "damaged.db")  # its log may stay behind
     ledger.close()
     (root / "batch.db-wal").write_bytes(os.urandom(5000))
     with Ledger(root) as fresh:
@@ -163,7 +161,7 @@ def test_random_damage_is_told_or_harmless(ledger: Ledger, root: Path, tmp_path:
     for _ in range(9):
         ledger.finish(ledger.claim(batch, everything_dead), FAILED, "x" * 300)
     ledger.close()
-    content = ledger_path(root).read_bytes()
+    content = SessionFolder(root).ledger.read_bytes()
     chance = random.Random(4)
     told = 0
     for number in range(250):
@@ -174,7 +172,7 @@ def test_random_damage_is_told_or_harmless(ledger: Ledger, root: Path, tmp_path:
             changed[chance.randrange(len(changed))] = chance.randrange(256)
         if chance.random() < 0.2:
             del changed[chance.randrange(len(changed)) :]
-        ledger_path(copy).write_bytes(changed)
+        SessionFolder(copy).ledger.write_bytes(changed)
         for readonly in (True, False):
             try:
                 with Ledger(copy, readonly=readonly) as opened:

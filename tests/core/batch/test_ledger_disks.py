@@ -11,17 +11,14 @@ from pathlib import Path
 import pytest
 
 from tracking_sessions.core.batch import ledger_database
-from tracking_sessions.core.batch.ledger import (
-    BatchStatus,
-    Ledger,
-    ledger_path,
-)
+from tracking_sessions.core.batch.ledger import BatchStatus, Ledger
 from tracking_sessions.core.batch.ledger_database import network_kind
 from tracking_sessions.core.errors import (
     LedgerBusy,
     LedgerUnreadable,
     StorageFailed,
 )
+from tracking_sessions.core.storage.folder import SessionFolder
 from tracking_sessions.tests.core.claims import (
     COMPLETED,
     everything_dead,
@@ -36,7 +33,7 @@ def test_another_writer_is_waited_for_and_then_told(
 ) -> None:
     batch = make(ledger)
     monkeypatch.setattr(ledger_database, "BUSY_TIME", 0.2)
-    holder = sqlite3.connect(ledger_path(root), isolation_level=None)
+    holder = sqlite3.connect(SessionFolder(root).ledger, isolation_level=None)
     holder.execute("BEGIN IMMEDIATE")
     with Ledger(root) as other:
         assert len(other.shots(batch)) == 3  # reading goes on
@@ -49,7 +46,7 @@ def test_another_writer_is_waited_for_and_then_told(
 
 def test_a_ledger_on_a_network_mount_keeps_a_rollback_journal(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def mode() -> str:
-        connection = sqlite3.connect(ledger_path(root))
+        connection = sqlite3.connect(SessionFolder(root).ledger)
         (found,) = connection.execute("PRAGMA journal_mode").fetchone()
         connection.close()
         return str(found)

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tracking_sessions.core.batch.ledger import BatchStatus, Ledger, ledger_path
+from tracking_sessions.core.batch.ledger import BatchStatus, Ledger
 from tracking_sessions.core.errors import LedgerUnreadable
+from tracking_sessions.core.storage.folder import SessionFolder
 from tracking_sessions.tests.core.claims import LOST, PENDING, everything_dead, make, posix, statuses
 from tracking_sessions.tests.core.shots import run_child
 
@@ -24,7 +25,7 @@ die_at_each_step(Path(sys.argv[1]), lambda root: Ledger(root).close())
 
 def make_old(root: Path) -> None:
     """Make the ledger one of schema 1, which had no lost shots."""
-    with closing(sqlite3.connect(ledger_path(root), isolation_level=None)) as raw:
+    with closing(sqlite3.connect(SessionFolder(root).ledger, isolation_level=None)) as raw:
         (sql,) = raw.execute("SELECT sql FROM sqlite_master WHERE name = 'shots'").fetchone()
         for statement in (
             "CREATE TEMP TABLE kept AS SELECT * FROM shots",
@@ -46,11 +47,11 @@ def test_an_older_ledger_is_read_as_it_is_and_brought_up_to_date_by_whoever_writ
     assert ledger.delete(gone, ledger.batch(gone).modified)
     ledger.close()
     make_old(root)
-    with closing(sqlite3.connect(ledger_path(root))) as raw, raw:
+    with closing(sqlite3.connect(SessionFolder(root).ledger)) as raw, raw:
         raw.execute("UPDATE sqlite_sequence SET seq = ? WHERE name = 'shots'", (highest,))
     with Ledger(root, readonly=True) as reader:
         assert reader.shots(batch) == shots
-    with closing(sqlite3.connect(ledger_path(root))) as raw:
+    with closing(sqlite3.connect(SessionFolder(root).ledger)) as raw:
         assert raw.execute("PRAGMA user_version").fetchone() == (1,)
     with Ledger(root) as writer:
         assert writer.shots(batch) == shots and writer.check() == []
@@ -65,7 +66,7 @@ def test_an_older_ledger_with_somebody_elses_trigger_is_refused(ledger: Ledger, 
     make(ledger)
     ledger.close()
     make_old(root)
-    with closing(sqlite3.connect(ledger_path(root))) as raw, raw:
+    with closing(sqlite3.connect(SessionFolder(root).ledger)) as raw, raw:
         raw.execute("CREATE TRIGGER t AFTER UPDATE ON shots BEGIN DELETE FROM batches; END")
     with pytest.raises(LedgerUnreadable, match="not those of a ledger"):
         Ledger(root)

@@ -19,21 +19,13 @@ import pytest
 
 from tracking_sessions.core.batch import supervisor as module
 from tracking_sessions.core.batch.child import PARENT
-from tracking_sessions.core.batch.ledger import (
-    BatchRow,
-    BatchStatus,
-    Ledger,
-    ShotRow,
-    ShotSpec,
-    ShotStatus,
-    batch_folder,
-)
+from tracking_sessions.core.batch.ledger import BatchRow, BatchStatus, Ledger, ShotRow, ShotSpec, ShotStatus
 from tracking_sessions.core.batch.supervisor import News, Supervisor, What
 from tracking_sessions.core.errors import BatchRuns
 from tracking_sessions.core.journal.chain import FRAME_HEAD, JournalReader, RecordType
 from tracking_sessions.core.model.types import SessionStatus
 from tracking_sessions.core.recording.manager import load_session
-from tracking_sessions.core.storage.folder import sessions_folder
+from tracking_sessions.core.storage.folder import SessionFolder
 from tracking_sessions.tests.core.shots import make_footage
 
 CHILD = Path(__file__).with_name("shot_child.py")
@@ -92,7 +84,7 @@ def _lives(pid: int) -> bool:
 
 def recorded(root: Path, session: str) -> Counter[int]:
     """How often each frame was recorded."""
-    reader = JournalReader(sessions_folder(root) / session, session)
+    reader = JournalReader(SessionFolder(root).sessions / session, session)
     frames = [FRAME_HEAD.unpack_from(one.payload)[1] for one in reader.records() if one.type == RecordType.FRAME]
     return Counter(frames)
 
@@ -103,7 +95,7 @@ def check(ledger: Ledger, batch: BatchRow) -> None:
     for shot in ledger.shots(batch.id):
         assert (shot.status is ShotStatus.PENDING) or shot.status.is_final
         if shot.status is ShotStatus.COMPLETED:
-            session = load_session(sessions_folder(ledger.root) / f"{shot.session}.yaml").session
+            session = load_session(SessionFolder(ledger.root).sessions / f"{shot.session}.yaml").session
             assert session.status is SessionStatus.TRACKING_COMPLETE
             frames = json.loads(Path(shot.spec.footage, "behave.json").read_text("utf-8")).get("frames", FRAMES)
             assert recorded(ledger.root, shot.session) == Counter(range(2, frames + 1))
@@ -138,7 +130,7 @@ def test_a_session_that_a_child_finds_is_told_of_with_what_it_has(root: Path, tm
         shots = make_shots(tmp_path, {"delay": 2})
         batch = ledger.create("", shots, {})
         supervise(ledger, batch, Told(), stop=lambda: "enough" if begun(ledger, batch) else "")
-        before = load_session(sessions_folder(root) / f"{ledger.shots(batch.id)[0].session}.yaml").session
+        before = load_session(SessionFolder(root).sessions / f"{ledger.shots(batch.id)[0].session}.yaml").session
         assert 0 < len(before.tracked_frames) < FRAMES
         Path(shots[0].footage, "behave.json").write_text("{}", "utf-8")
         again = ledger.create("", shots, {})
@@ -216,7 +208,7 @@ def test_a_session_that_somebody_has_is_waited_for(root: Path, tmp_path: Path, m
         batch = ledger.create("", make_shots(tmp_path, {"delay": 0.1, "frames": 20}), {})
         supervise(ledger, batch, told, stop=lambda: "enough" if begun(ledger, batch) else "")
         (shot,) = ledger.shots(batch.id)
-        held = load_session(sessions_folder(root) / f"{shot.session}.yaml")
+        held = load_session(SessionFolder(root).sessions / f"{shot.session}.yaml")
         held.acquire()
 
         def stop() -> str:
@@ -295,7 +287,7 @@ def test_a_child_dies_with_its_supervisor_in_the_middle_of_a_frame(root: Path, t
     with Ledger(root) as ledger:
         batch = ledger.create("", make_shots(tmp_path, {"delay": 60}), {})
         process, child = started(root, batch)
-    log = batch_folder(root, batch.id) / "1.log"
+    log = SessionFolder(root).batch(batch.id) / "1.log"
     while "from frame 1, 3 tracks" not in log.read_text("utf-8"):
         time.sleep(0.01)
     time.sleep(0.5)  # so that it is in its first step, and looks at nothing for a minute

@@ -10,6 +10,7 @@ from tracking_sessions.core.errors import FootageUnusable, SessionUnreadable, Us
 from tracking_sessions.core.footage.files import check_followed, find_footage
 from tracking_sessions.core.footage.seen import FootageCheck, describe, load_details, save_details
 from tracking_sessions.core.model.ranges import FrameRanges
+from tracking_sessions.core.storage.folder import SessionFolder
 from tracking_sessions.tests.core.grey import grey_png
 
 
@@ -119,22 +120,22 @@ def test_what_was_seen_is_kept_under_the_fingerprint(plates: Path, tmp_path: Pat
     footage = find_footage(plates)
     details = describe(footage)
     assert details.size == (64, 48) and details.frame_count == len(details.entries) == 5
-    save_details(tmp_path, footage, details)
-    save_details(tmp_path, footage, details)
-    kept = load_details(tmp_path, details.fingerprint)
+    save_details(SessionFolder(tmp_path), footage, details)
+    save_details(SessionFolder(tmp_path), footage, details)
+    kept = load_details(SessionFolder(tmp_path), details.fingerprint)
     assert (kept.entries, kept.fingerprint) == (details.entries, details.fingerprint)
     (path,) = (tmp_path / "footage").iterdir()
     content = path.read_bytes()
     for size in (0, len(content) // 2, len(content) - 10):
         path.write_bytes(content[:size])
         with pytest.raises((SessionUnreadable, UsageError)):
-            load_details(tmp_path, details.fingerprint)
+            load_details(SessionFolder(tmp_path), details.fingerprint)
 
 
 @pytest.mark.parametrize("fingerprint", ["", "../../x", "f" * 31, "g" * 32, "F" * 32])
 def test_a_fingerprint_never_becomes_a_path(tmp_path: Path, fingerprint: str) -> None:
     with pytest.raises(UsageError):
-        load_details(tmp_path, fingerprint)
+        load_details(SessionFolder(tmp_path), fingerprint)
 
 
 def test_unchanged_footage_passes(plates: Path) -> None:

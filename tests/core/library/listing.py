@@ -9,12 +9,11 @@ from pathlib import Path
 import pytest
 
 from tracking_sessions.core.library.catalogue import Entry, Unreadable, catalogue, session_files
-from tracking_sessions.core.library.index import INDEX_NAME
 from tracking_sessions.core.model.types import SessionState
 from tracking_sessions.core.recording.create import create_session
 from tracking_sessions.core.recording.manager import load_session
 from tracking_sessions.core.session import TrackingSessionManager
-from tracking_sessions.core.storage.folder import resolve
+from tracking_sessions.core.storage.folder import SessionFolder, resolve
 from tracking_sessions.tests.core.shots import finish, make_footage, start_run
 
 
@@ -72,7 +71,7 @@ def assert_true(root: Path, entries: list[Entry | Unreadable]) -> None:
 
 
 def index(root: Path) -> sqlite3.Connection:
-    return sqlite3.connect(root / INDEX_NAME)
+    return sqlite3.connect(SessionFolder(root).index)
 
 
 def grow_journal_alone(path: Path) -> None:

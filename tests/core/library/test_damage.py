@@ -15,9 +15,9 @@ import pytest
 
 from tracking_sessions.core.library import index as index_module
 from tracking_sessions.core.library.catalogue import catalogue, session_files
-from tracking_sessions.core.library.index import INDEX_NAME
 from tracking_sessions.core.recording.manager import load_session
 from tracking_sessions.core.session import TrackingSessionManager
+from tracking_sessions.core.storage.folder import SessionFolder
 from tracking_sessions.tests.core.library.listing import grow_journal_alone, index, make_sessions, reads
 from tracking_sessions.tests.core.shots import start_child
 
@@ -62,7 +62,7 @@ def gone(path: Path) -> None:
 @pytest.mark.parametrize("damage", [garbage, empty, cut, header_only, older, view, gone])
 def test_a_damaged_index_is_made_anew(root: Path, damage: Callable[[Path], None]) -> None:
     reads(root)
-    damage(root / INDEX_NAME)
+    damage(SessionFolder(root).index)
     assert [reads(root), reads(root)] == [6, 0]
 
 
@@ -83,30 +83,30 @@ def newer(path: Path) -> None:
 @pytest.mark.parametrize("other", [foreign, newer])
 def test_an_index_of_others_is_left_as_it_is(root: Path, other: Callable[[Path], None]) -> None:
     reads(root)
-    other(root / INDEX_NAME)
-    content = (root / INDEX_NAME).read_bytes()
+    other(SessionFolder(root).index)
+    content = SessionFolder(root).index.read_bytes()
     assert [reads(root), reads(root)] == [6, 6]
-    assert (root / INDEX_NAME).read_bytes() == content
+    assert SessionFolder(root).index.read_bytes() == content
 
 
 def test_where_there_can_be_no_index_sessions_are_read(root: Path) -> None:
-    (root / INDEX_NAME).mkdir()
+    SessionFolder(root).index.mkdir()
     assert [reads(root), reads(root)] == [6, 6]
-    (root / INDEX_NAME).rmdir()
+    SessionFolder(root).index.rmdir()
     elsewhere = root.parent / "elsewhere.db"
-    (root / INDEX_NAME).symlink_to(elsewhere)
+    SessionFolder(root).index.symlink_to(elsewhere)
     assert [reads(root), reads(root)] == [6, 6]
     assert not elsewhere.exists()
 
 
 def test_no_flipped_byte_makes_it_lie(root: Path) -> None:
     reads(root)
-    whole = (root / INDEX_NAME).read_bytes()
+    whole = SessionFolder(root).index.read_bytes()
     used = [at for at, byte in enumerate(whole) if byte]
     for at in (*used[:100], *used[100::41]):
-        (root / INDEX_NAME).write_bytes(whole[:at] + bytes([whole[at] ^ 0x11]) + whole[at + 1 :])
+        SessionFolder(root).index.write_bytes(whole[:at] + bytes([whole[at] ^ 0x11]) + whole[at + 1 :])
         reads(root)
-        for path in root.glob(f"{INDEX_NAME}-*"):
+        for path in root.glob("index.db-*"):
             path.unlink()
 
 

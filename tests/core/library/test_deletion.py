@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tracking_sessions.commands import arguments
-from tracking_sessions.core.batch.ledger import BatchStatus, ledger_path
+from tracking_sessions.core.batch.ledger import BatchStatus
 from tracking_sessions.core.batch.needs import batch_of
 from tracking_sessions.core.errors import LeaseHeld, LedgerUnreadable, StorageFailed
 from tracking_sessions.core.library import deletion
@@ -31,6 +31,7 @@ from tracking_sessions.core.recording.create import create_session
 from tracking_sessions.core.report.html import export_session_report
 from tracking_sessions.core.session import TrackingSessionManager, cleanup_old_sessions
 from tracking_sessions.core.storage.files import encode_document, read_document
+from tracking_sessions.core.storage.folder import SessionFolder
 from tracking_sessions.tests.core.claims import make_batch
 from tracking_sessions.tests.core.faults import Faults, failing, nothing
 from tracking_sessions.tests.core.shots import make_footage
@@ -242,11 +243,11 @@ def test_cleaning_up_leaves_what_an_unfinished_batch_needs(root: Path, status: B
 
 def test_cleaning_up_deletes_nothing_if_the_ledger_cannot_be_read(root: Path) -> None:
     manager = make(root, "a", LONG_AGO)
-    ledger_path(root).write_bytes(b"no ledger " * 1000)
+    SessionFolder(root).ledger.write_bytes(b"no ledger " * 1000)
     with pytest.raises(LedgerUnreadable):
         batch_of(manager.path)
     assert cleanup_old_sessions(root) == 0 and manager.path.exists()
-    ledger_path(root).unlink()
+    SessionFolder(root).ledger.unlink()
     assert cleanup_old_sessions(root) == 1
 
 

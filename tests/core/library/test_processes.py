@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from tracking_sessions.core.library.index import INDEX_NAME
 from tracking_sessions.core.recording.create import create_session
+from tracking_sessions.core.storage.folder import SessionFolder
 from tracking_sessions.tests.core.library.listing import index, reads
 from tracking_sessions.tests.core.shots import start_child
 
@@ -47,7 +47,7 @@ def test_several_processes_and_sessions_that_come_and_go(root: Path) -> None:
         if number % 10 == 9:
             reads(root)
         if number % 40 == 39:
-            (root / INDEX_NAME).unlink(missing_ok=True)
+            SessionFolder(root).index.unlink(missing_ok=True)
         if all(child.poll() is not None for child in children):
             break
     for child in children:
@@ -65,7 +65,7 @@ def test_killed_while_it_is_written(root: Path) -> None:
     dice = random.Random(4)
     cold: set[int] = set()
     for _ in range(8):
-        (root / INDEX_NAME).unlink(missing_ok=True)
+        SessionFolder(root).index.unlink(missing_ok=True)
         child = start_child(LISTER, root, 1000, stderr=subprocess.DEVNULL)
         assert child.stdout is not None and child.stdout.readline() == "begun\n"
         time.sleep(dice.uniform(0, 0.1))

@@ -258,7 +258,7 @@ def test_names_in_any_script_and_of_any_length_come_back_as_they_were(
     tmp_path: Path, suffix: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     footage, base = make_footage(tmp_path / "plates"), tmp_path / "base"
-    monkeypatch.setattr("tracking_sessions.core.recording.create.document_suffix", lambda: suffix)
+    monkeypatch.setattr("tracking_sessions.core.storage.folder.document_suffix", lambda: suffix)
     for name in NAMES:
         with create_session(footage, name, base) as manager:
             assert manager.path.suffix == suffix

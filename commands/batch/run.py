@@ -221,10 +221,10 @@ def _command(root: Path) -> Callable[[ShotRow, Path | None], list[str]]:
     """The command lines of children."""
     blender = _blender()
     if blender:
-        id = (__package__ or "").split(".")[-2]
+        id = (__package__ or "").split(".")[-3]
         begin = [blender, "--background", "--command", id]
     else:
-        begin = [sys.executable, str(Path(__file__).resolve().parent.parent)]
+        begin = [sys.executable, str(Path(__file__).resolve().parents[2])]
 
     def of(shot: ShotRow, session: Path | None) -> list[str]:
         if session is not None:

@@ -30,6 +30,7 @@ from tracking_sessions.bridge.tracking import reconcile, shot, working_set
 from tracking_sessions.core import session
 from tracking_sessions.core.footage import files, seen
 from tracking_sessions.core.journal import chain
+from tracking_sessions.core.journal import rows as packed
 from tracking_sessions.core.storage import lease
 from tracking_sessions.core.tracking import run
 from tracking_sessions.tests.footage import make_long
@@ -97,8 +98,8 @@ class Clips:
                 where = [self.footage.truth(start.name, frame) for frame in range(1, min(tracked, LOOP) + 1)]
                 rows = [first]
                 for frame in range(2, tracked + 1):
-                    head = chain.MARKER.unpack(first)
-                    rows.append(chain.MARKER.pack(0, frame, 0, *where[(frame - 1) % LOOP], *head[5:]))
+                    head = packed.MARKER.unpack(first)
+                    rows.append(packed.MARKER.pack(0, frame, 0, *where[(frame - 1) % LOOP], *head[5:]))
                 markers.write_rows(track, b"".join(rows))
                 track.select = True
             self._filled[tracked] = clip
@@ -249,10 +250,10 @@ def record(clip: Any, clips: Clips, frames: int, root: Path) -> None:
         where = {
             number: [clips.footage.truth(name, frame) for frame in range(1, LOOP + 1)] for number, name in names.items()
         }
-        area = chain.MARKER.unpack(markers.read_rows(clip.tracking.tracks[0], 0))[5:]
+        area = packed.MARKER.unpack(markers.read_rows(clip.tracking.tracks[0], 0))[5:]
         for frame in range(2, frames + 1):
             rows = [
-                chain.MARKER.pack(number, frame, chain.GUARDED, *where[number][(frame - 1) % LOOP], *area)
+                packed.MARKER.pack(number, frame, packed.GUARDED, *where[number][(frame - 1) % LOOP], *area)
                 for number in names
             ]
             recorded.session.record_frame(run.plan.number, frame, len(rows), b"".join(rows))

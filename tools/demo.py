@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING
 if __name__ == "__main__":
     runpy.run_path(str(Path(__file__).resolve().parent.parent / "__main__.py"))["_load"]()
 
+from tracking_sessions.core.journal.rows import position_of
 from tracking_sessions.tools.comparison import (
     Difference,
     compare_blends,
@@ -126,7 +127,7 @@ def errors_in_pixels(session: Path, shot: Shot) -> list[list[float]]:
 
     Raises Difference if one was lost.
     """
-    from tracking_sessions.core.journal.replay import is_muted, marker_position
+    from tracking_sessions.core.journal.rows import is_muted
     from tracking_sessions.core.recording.manager import load_session
 
     replay = load_session(session).replay()
@@ -137,7 +138,7 @@ def errors_in_pixels(session: Path, shot: Shot) -> list[list[float]]:
         live = [frame for frame, row in rows.items() if not is_muted(row)]
         if len(live) != shot.frames:
             raise Difference(f"track {name} can be seen on all {shot.frames} frames and was followed on {len(live)}")
-        found = ((marker_position(rows[frame]), shot.truth(name, frame)) for frame in live)
+        found = ((position_of(rows[frame]), shot.truth(name, frame)) for frame in live)
         errors.append([math.hypot((x - u) * shot.width, (y - v) * shot.height) for (x, y), (u, v) in found])
     return errors
 

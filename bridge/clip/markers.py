@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Markers and settings of Blender's tracks, as packed markers (`core.journal.MARKER`) and back, bit for bit.
+"""Markers and settings of Blender's tracks, as packed markers (`core.journal.rows.MARKER`) and back, bit for bit.
 
 They are moved with `foreach_get` and `foreach_set`, without the clamping and tagging that attribute writes do: many at
 a time in whole columns, a thousand times cheaper than attributes, and few into a long track one by one.
@@ -14,8 +14,27 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from ...core.errors import ClipChanged, ShotUnusable
-from ...core.journal.chain import KEYED, MARKER_HEAD, MARKER_SIZE, MUTED
-from ...core.journal.replay import split_rows
+from ...core.journal.rows import (
+    CO,
+    CORNERS,
+    FLAGS,
+    FRAME,
+    KEYED,
+    MARKER_SIZE,
+    MUTED,
+    SEARCH_MAX,
+    SEARCH_MIN,
+    TRACK,
+    bytes_of,
+    column_of,
+    count_rows,
+    flags_of,
+    head_of,
+    is_muted,
+    join_rows,
+    split_rows,
+    width_of,
+)
 
 if TYPE_CHECKING:
     from bpy.types import MovieTrackingTrack
@@ -52,9 +71,7 @@ APPEARANCE = (
 )
 """What else a track that is made anew should have."""
 
-_WORDS = MARKER_SIZE // 4
-FLOATS = (("co", 2, 3), ("pattern_corners", 8, 5), ("search_min", 2, 13), ("search_max", 2, 15))
-# name, values per marker, and the first of their words in a packed marker
+COLUMNS = {"co": CO, "pattern_corners": CORNERS, "search_min": SEARCH_MIN, "search_max": SEARCH_MAX}
 FEW = 64  # markers; whole columns of a track pay from about here, whether it is short or long
 
 
@@ -74,29 +91,31 @@ def read_rows(track: MovieTrackingTrack, number: int) -> bytes:
     frames, flags = read_frames(track)
     count = len(frames)
     words = array("i", bytes(count * MARKER_SIZE))
-    words[0::_WORDS] = array("i", [number]) * count
-    words[1::_WORDS] = frames
-    words[2::_WORDS] = array("i", list(flags))
-    for name, width, first in FLOATS:
+    words[TRACK] = array("i", [number]) * count
+    words[FRAME] = frames
+    words[FLAGS] = array("i", list(flags))
+    for name, place in COLUMNS.items():
+        width = width_of(place)
         column = array("f", bytes(4 * width * count))
         markers.foreach_get(name, column)
         bits = array("i", column.tobytes())
         for i in range(width):
-            words[first + i :: _WORDS] = bits[i::width]
+            words[column_of(place, i)] = bits[i::width]
     return words.tobytes()
 
 
 def write_rows(track: MovieTrackingTrack, rows: bytes) -> None:
     """Give the track exactly these markers, packed and by frame; at least one."""
     words = array("i", rows)
-    _make_frames(track, words[1::_WORDS])
+    _make_frames(track, words[FRAME])
     markers = track.markers
-    for name, width, first in FLOATS:
-        bits = array("i", bytes(4 * width * (len(words) // _WORDS)))
+    for name, place in COLUMNS.items():
+        width = width_of(place)
+        bits = array("i", bytes(4 * width * count_rows(rows)))
         for i in range(width):
-            bits[i::width] = words[first + i :: _WORDS]
+            bits[i::width] = words[column_of(place, i)]
         markers.foreach_set(name, array("f", bits.tobytes()))
-    flags = words[2::_WORDS]
+    flags = words[FLAGS]
     markers.foreach_set("mute", [bool(f & MUTED) for f in flags])
     markers.foreach_set("is_keyed", [bool(f & KEYED) for f in flags])
 
@@ -126,8 +145,8 @@ def merge_rows(track: MovieTrackingTrack, rows: Mapping[int, bytes]) -> None:
     markers = track.markers
     frames = sorted(rows)
     if frames[0] < 0 or markers[0].frame < 0:  # see _make_frames
-        merged = sorted({**split_rows(read_rows(track, 0)), **rows}.items())
-        return write_rows(track, b"".join(row for _, row in merged))
+        merged = join_rows({**split_rows(read_rows(track, 0)), **rows})
+        return write_rows(track, merged)
     if len(frames) < FEW:
         return _merge_few(track, [rows[frame] for frame in frames])
     for frame in frames:
@@ -135,19 +154,19 @@ def merge_rows(track: MovieTrackingTrack, rows: Mapping[int, bytes]) -> None:
             markers.insert_frame(frame)
     count = len(markers)
     at = _places(track, frames)
-    for name, width, first in FLOATS:
-        column = array("f", bytes(4 * width * count))
+    for name, place in COLUMNS.items():
+        values, size = bytes_of(place), 4 * width_of(place)
+        column = array("f", bytes(size * count))
         markers.foreach_get(name, column)
         view = memoryview(column).cast("B")
-        size = 4 * width
         for frame, row in rows.items():
             start = at[frame] * size
-            view[start : start + size] = row[4 * first : 4 * first + size]
+            view[start : start + size] = row[values]
         view.release()
         markers.foreach_set(name, column)
     for frame, row in rows.items():
         marker = markers[at[frame]]
-        mute, keyed = bool(row[8] & MUTED), bool(row[8] & KEYED)
+        mute, keyed = is_muted(row), bool(flags_of(row) & KEYED)
         if marker.mute != mute:
             marker.mute = mute
         if marker.is_keyed != keyed:
@@ -160,7 +179,7 @@ def _merge_few(track: MovieTrackingTrack, rows: Iterable[bytes]) -> None:
     find, insert = markers.find_frame, markers.insert_frame
     last = markers[len(markers) - 1].frame
     for row in rows:
-        _, frame, flags = MARKER_HEAD.unpack_from(row)
+        _, frame, flags = head_of(row)
         words = memoryview(row).cast("f")
         marker: Any = find(frame) if frame <= last else None
         if marker is None:
@@ -168,10 +187,10 @@ def _merge_few(track: MovieTrackingTrack, rows: Iterable[bytes]) -> None:
         else:
             was = MUTED * marker.mute | KEYED * marker.is_keyed
         resolve = marker.path_resolve  # a property resolved as such takes values as they are, an attribute clamps them
-        resolve("co", False).foreach_set(words[3:5])
-        marker.pattern_corners.foreach_set(words[5:13])
-        resolve("search_min", False).foreach_set(words[13:15])
-        resolve("search_max", False).foreach_set(words[15:17])
+        resolve("co", False).foreach_set(words[CO])
+        marker.pattern_corners.foreach_set(words[CORNERS])
+        resolve("search_min", False).foreach_set(words[SEARCH_MIN])
+        resolve("search_max", False).foreach_set(words[SEARCH_MAX])
         if (flags ^ was) & MUTED:
             marker.mute = bool(flags & MUTED)
         if (flags ^ was) & KEYED:

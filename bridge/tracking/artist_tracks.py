@@ -4,16 +4,14 @@
 from __future__ import annotations
 
 import time
-from array import array
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from struct import Struct
 from typing import TYPE_CHECKING, NamedTuple
 
 from ...core.errors import ClipChanged
-from ...core.journal.chain import MARKER_SIZE, Position
-from ...core.journal.replay import frame_of, spread_rows
+from ...core.journal.chain import Position
+from ...core.journal.rows import each_row, frame_of, spread_rows, tracks_of
 from ...core.model.types import Pass, TrackData
 from ...core.tracking.run import Step
 from ..clip.markers import merge_rows
@@ -21,9 +19,6 @@ from ..clip.movie_clip import mark_position
 
 if TYPE_CHECKING:
     from bpy.types import MovieClip, MovieTrackingObject, MovieTrackingTrack
-
-
-_ROW = Struct(f"{MARKER_SIZE}s")
 
 
 class _Place(NamedTuple):
@@ -182,8 +177,7 @@ class Delivery:
     def _hold(self, steps: Sequence[Step]) -> None:
         held_of = self._held.__getitem__
         for step in steps:
-            numbers = array("I", step.rows)[:: MARKER_SIZE // 4]
-            for held, (row,) in zip(map(held_of, numbers), _ROW.iter_unpack(step.rows), strict=True):
+            for held, row in zip(map(held_of, tracks_of(step.rows)), each_row(step.rows), strict=True):
                 held.append(row)
 
     def _put(self, where: MovieTrackingObject | None, number: int, rows: Mapping[int, bytes]) -> None:

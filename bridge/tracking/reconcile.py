@@ -17,7 +17,8 @@ import bpy
 
 from ...core.errors import ClipChanged
 from ...core.journal.chain import JournalReader, Record, RecordType
-from ...core.journal.replay import Replay, encode_json, encode_markers, renumbered, split_rows
+from ...core.journal.replay import Replay, encode_json, encode_markers
+from ...core.journal.rows import join_rows, renumbered, split_rows
 from ...core.model.types import TrackData
 from ...core.model.wording import moment, timestamp
 from ...core.recording.manager import TrackingSessionManager
@@ -196,7 +197,7 @@ def _records_of(changed: Mapping[int, Changed], known: Replay) -> Records:
 
 
 def _encoded(number: int, rows: Mapping[int, bytes]) -> bytes:
-    return encode_markers(number, b"".join(row for _, row in sorted(rows.items())))
+    return encode_markers(number, join_rows(rows))
 
 
 def _new_tracks(clip: MovieClip, known: Replay, called: Mapping[str, str]) -> Records:

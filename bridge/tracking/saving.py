@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import bpy
 
 from ...core.errors import SaveUnsound, StorageFailed, UsageError
-from ..clip.markers import FLOATS
+from ...core.journal.rows import width_of
+from ..clip.markers import COLUMNS
 from ..clip.movie_clip import written_mark
 
 if TYPE_CHECKING:
@@ -90,7 +91,7 @@ def _columns(track: MovieTrackingTrack) -> list[array[Any]]:
     """The frames and places of all markers, without the flags, which take as long as all of this."""
     markers = track.markers
     columns: list[array[Any]] = []
-    for name, width in (("frame", 1), *((name, width) for name, width, _ in FLOATS)):
+    for name, width in (("frame", 1), *((name, width_of(place)) for name, place in COLUMNS.items())):
         kind = "i" if name == "frame" else "f"
         columns.append(array(kind, bytes(4 * width * len(markers))))
         markers.foreach_get(name, columns[-1])

@@ -12,7 +12,8 @@ import bpy
 
 from ...core.errors import ClipChanged, NothingToTrack, PictureUnusable, ShotUnusable, UsageError
 from ...core.footage.seen import FootageCheck
-from ...core.journal.replay import Replay, is_muted, split_rows
+from ...core.journal.replay import Replay
+from ...core.journal.rows import is_muted, split_rows
 from ...core.model.counting import TIMELINE_END, Counting
 from ...core.model.ranges import FrameRanges
 from ...core.model.types import Pass, TrackData

@@ -20,8 +20,22 @@ from typing import TYPE_CHECKING, Any
 import bpy
 
 from ...core.errors import ClipChanged
-from ...core.journal.chain import GUARDED, KEYED, MARKER, MARKER_HEAD, MARKER_SIZE, MUTED, Position
-from ...core.journal.replay import frame_of, is_muted
+from ...core.journal.chain import Position
+from ...core.journal.rows import (
+    GUARDED,
+    KEYED,
+    MARKER,
+    MUTED,
+    all_flags_of,
+    flags_of,
+    frame_of,
+    frames_of,
+    is_muted,
+    row_at,
+    track_of,
+    with_head,
+    with_row,
+)
 from ...core.model.types import Pass, TrackData
 from ...core.tracking.run import Step
 from ..clip.editor import ClipEditor
@@ -95,10 +109,6 @@ def needed(frames: Sequence[int], kinds: bytes, frame: int, *, backwards: bool, 
     return sorted(keep)
 
 
-def _row(rows: bytes, index: int) -> bytes:
-    return rows[index * MARKER_SIZE : (index + 1) * MARKER_SIZE]
-
-
 def _with_start(track: MovieTrackingTrack, rows: bytes, frames: Sequence[int], frame: int) -> bytes:
     """The packed markers with one on `frame`, where there is none.
 
@@ -106,11 +116,9 @@ def _with_start(track: MovieTrackingTrack, rows: bytes, frames: Sequence[int], f
     """
     model = track.markers.find_frame(frame, exact=False)
     assert model is not None  # a track with markers
-    row = _row(rows, bisect_left(frames, model.frame))
-    number, _, flags = MARKER_HEAD.unpack_from(row)
-    copy = MARKER_HEAD.pack(number, frame, flags) + row[MARKER_HEAD.size :]
-    at = bisect_left(frames, frame) * MARKER_SIZE
-    return rows[:at] + copy + rows[at:]
+    row = row_at(rows, bisect_left(frames, model.frame))
+    copy = with_head(row, track_of(row), frame, flags_of(row))
+    return with_row(rows, bisect_left(frames, frame), copy)
 
 
 class _Follower:
@@ -130,7 +138,7 @@ class _Follower:
             setattr(work, name, getattr(track, name))
         setattr(work, mask_name(work), getattr(track, mask_name(track)))
         rows = read_rows(track, number)
-        frames = array("i", rows)[1 :: MARKER_SIZE // 4]
+        frames = frames_of(rows)
         self.is_trackable = bool(frames)
         if not frames:
             work.select = False
@@ -138,8 +146,8 @@ class _Follower:
         near = frames[max(bisect_left(frames, frame) - 1, 0) : bisect_right(frames, frame) + 1]
         if frame not in near:
             rows = _with_start(track, rows, frames, frame)
-            frames = array("i", rows)[1 :: MARKER_SIZE // 4]
-        kinds = rows[8::MARKER_SIZE].translate(_KINDS)
+            frames = frames_of(rows)
+        kinds = all_flags_of(rows).translate(_KINDS)
         keep = needed(frames, kinds, frame, backwards=plan.backwards, keyframe=is_keyframe)
         before, behind = bisect_left(frames, frame), bisect_right(frames, frame)
         self.lacks = [at for at in (frame, frame - plan.direction) if at not in near]
@@ -158,7 +166,7 @@ class _Follower:
         usable = [frames[index] for index in keep if kinds[index] != _MUTED and index not in found]
         self._passed = deque(sorted((at for at in usable if (frame - at) * plan.direction > 0), reverse=plan.backwards))
         """The frames of the usable markers behind the current one, the farthest first, but for the reference."""
-        write_rows(work, b"".join(_row(rows, index) for index in keep))
+        write_rows(work, b"".join(row_at(rows, index) for index in keep))
         work.select = True
         work.hide = work.lock = False
 
@@ -175,7 +183,7 @@ class _Follower:
         usable = 0
         while self._earlier and usable < REFRESH:
             self._earlier -= 1
-            row = _row(self._rows, self._earlier)
+            row = row_at(self._rows, self._earlier)
             if frame_of(row) >= 0:
                 coming[frame_of(row)] = row
             usable += not is_muted(row)

@@ -13,9 +13,10 @@ from typing import Any
 from ..errors import UNUSABLE, FootageUnusable, JournalDamaged, LeaseHeld, SessionUnreadable, StorageFailed, UsageError
 from ..footage.files import Footage, find_footage
 from ..footage.seen import check_whole, unreadable
-from ..journal.chain import KEYED, MARKER, MARKER_HEAD, MARKERS_HEAD, JournalReader, RecordType
+from ..journal.chain import MARKERS_HEAD, JournalReader, RecordType
 from ..journal.lost_passes import pass_range
 from ..journal.replay import PICTURE_DAMAGED
+from ..journal.rows import KEYED, heads_of
 from ..recording.manager import TrackingSessionManager
 from ..storage.folder import resolve
 from .ledger_rows import ShotSpec
@@ -107,8 +108,7 @@ def _keyframes(manager: TrackingSessionManager, frame: int) -> list[int]:
     keyed: set[int] = set()
     for record in JournalReader(manager.folder, manager.session.id).records():
         if record.type == RecordType.MARKERS:
-            rows = record.payload[MARKERS_HEAD.size :]
-            heads = (MARKER_HEAD.unpack_from(rows, at) for at in range(0, len(rows) - MARKER.size + 1, MARKER.size))
+            heads = heads_of(record.payload[MARKERS_HEAD.size :])
             keyed.update(at for _, at, flags in heads if flags & KEYED)
     return sorted(keyed, key=lambda at: abs(at - frame))[:_KEYFRAMES]
 

@@ -30,13 +30,6 @@ _CHECKSUM = struct.Struct("<I")
 RECORD_OVERHEAD = RECORD.size + 2 * _CHECKSUM.size
 PAYLOAD_LIMIT = 1 << 30
 
-MARKER = struct.Struct("<IiI14f")
-"""One marker: track id, clip frame, flags, then float32 bits: co (2), pattern_corners (8), search_min (2),
-search_max (2), as Blender holds them: co in 0..1 of the frame from its lower left, the rest relative to co."""
-MARKER_SIZE = MARKER.size
-MUTED, KEYED, GUARDED = 1, 2, 4
-"""Flags of a marker. GUARDED only in frame records: a muted, keyed copy stands on the next frame of the pass."""
-MARKER_HEAD = struct.Struct("<IiI")
 FRAME_HEAD = struct.Struct("<IiII")  # pass, frame reached, tracks alive, markers that follow
 MARKERS_HEAD = struct.Struct("<II")  # track, markers that follow
 

@@ -4,16 +4,15 @@
 from __future__ import annotations
 
 import re
-import struct
 from collections.abc import Iterable
 from typing import Any, cast
 
-from .chain import FRAME_HEAD, MARKER_HEAD, MARKER_SIZE, MARKERS_HEAD, MUTED
+from .chain import FRAME_HEAD, MARKERS_HEAD
 from .replay import frame_number
+from .rows import MUTED, heads_of
 
 LOSSES_KEPT = 1000
 _NAME_LIMIT = 255  # characters; Blender's names have 63 bytes
-_HEADS = struct.Struct(f"{MARKER_HEAD.format}{MARKER_SIZE - MARKER_HEAD.size}x")
 _ON_FRAME = re.compile(r"\s*(-?\d{1,8}):((?:\s\d{1,10})+)\s*\Z", re.ASCII)
 
 
@@ -51,7 +50,7 @@ class Losses:
         """
         if count <= alive and frame not in self.frames:
             return
-        heads = _HEADS.iter_unpack(payload[FRAME_HEAD.size :])
+        heads = heads_of(payload[FRAME_HEAD.size :])
         muted = {track: bool(flags & MUTED) for track, at, flags in heads if at == frame}
         lost = [track for track, is_lost in muted.items() if is_lost]
         before = [track for track in self.frames.get(frame, ()) if track not in muted]
@@ -65,7 +64,7 @@ class Losses:
         (track, _) = MARKERS_HEAD.unpack_from(payload)
         where = [frame for frame, tracks in self.frames.items() if track in tracks]
         if where:
-            heads = _HEADS.iter_unpack(payload[MARKERS_HEAD.size :])
+            heads = heads_of(payload[MARKERS_HEAD.size :])
             live = {at for _, at, flags in heads if not flags & MUTED}
             self._forget({track}, [frame for frame in where if frame in live])
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import json
 import struct
-from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
@@ -13,19 +12,8 @@ from typing import Any, cast
 from ..model.ranges import FrameRanges
 from ..model.types import Outcome, Pass, TrackData
 from ..model.wording import timestamp
-from .chain import (
-    FRAME_HEAD,
-    GUARDED,
-    KEYED,
-    MARKER,
-    MARKER_HEAD,
-    MARKER_SIZE,
-    MARKERS_HEAD,
-    MUTED,
-    Position,
-    Record,
-    RecordType,
-)
+from .chain import FRAME_HEAD, MARKERS_HEAD, Position, Record, RecordType
+from .rows import MARKER_SIZE, MUTED, each_row, head_of, spread_rows
 
 FRAME_LIMIT = 1 << 24  # clip frames beyond this are no frames
 PICTURE_DAMAGED = "picture_damaged"
@@ -52,48 +40,10 @@ class PassProgress:
         return self.outcome is None or not self.outcome.is_final
 
 
-def frame_of(row: bytes) -> int:
-    """The clip frame of a packed marker."""
-    return int.from_bytes(row[4:8], "little", signed=True)
-
-
-def is_muted(row: bytes) -> bool:
-    return bool(row[8] & MUTED)
-
-
-def split_rows(rows: bytes) -> dict[int, bytes]:
-    """Packed markers of one track by frame."""
-    found = (rows[at : at + MARKER_SIZE] for at in range(0, len(rows), MARKER_SIZE))
-    return {frame_of(row): row for row in found}
-
-
-def renumbered(rows: bytes, track: int) -> bytes:
-    """Packed markers of one track as those of the track with another number."""
-    words = array("I", rows)
-    words[:: MARKER_SIZE // 4] = array("I", [track]) * (len(rows) // MARKER_SIZE)
-    return words.tobytes()
-
-
-def spread_rows(rows: bytes, direction: int, markers: dict[int, dict[int, bytes]]) -> None:
-    """Put the packed markers of a step into `markers[track][frame]`.
-
-    A GUARDED one brings the muted, keyed copy on the next frame with which Blender ends a tracked segment.
-    """
-    for start in range(0, len(rows), MARKER_SIZE):
-        row = rows[start : start + MARKER_SIZE]
-        track, frame, flags = MARKER_HEAD.unpack_from(row)
-        mine = markers.setdefault(track, {})
-        if flags & GUARDED:
-            values = row[MARKER_HEAD.size :]
-            row = MARKER_HEAD.pack(track, frame, flags & ~GUARDED) + values
-            mine[frame + direction] = MARKER_HEAD.pack(track, frame + direction, MUTED | KEYED) + values
-        mine[frame] = row
-
-
 class Replay:
     """The state after a number of records: tracks, markers, passes, tracked frames.
 
-    `markers[track][frame]` is a marker in the form of `journal.MARKER`, its flags without GUARDED. Without
+    `markers[track][frame]` is a marker in the form of `rows.MARKER`, its flags without GUARDED. Without
     `with_markers` they are not kept, and reading a long journal costs little memory.
     """
 
@@ -237,11 +187,11 @@ class Replay:
         if len(payload) != offset + count * MARKER_SIZE:
             raise RecordInvalid("a record of markers has the wrong length")
         rows: list[tuple[int, int, int, bytes]] = []
-        for at in range(offset, len(payload), MARKER_SIZE):
-            track, frame, flags = MARKER_HEAD.unpack_from(payload, at)
+        for row in each_row(payload[offset:]):
+            track, frame, flags = head_of(row)
             if track not in self.tracks or abs(frame) > FRAME_LIMIT:
                 raise RecordInvalid(f"a marker of track {track}, which the journal does not have")
-            rows.append((track, frame, flags, payload[at : at + MARKER_SIZE]))
+            rows.append((track, frame, flags, row))
         return rows
 
     def _rows_of_track(self, payload: bytes) -> tuple[int, list[tuple[int, int, int, bytes]]]:
@@ -327,12 +277,6 @@ def encode_pass(plan: Pass, then: Sequence[Pass]) -> bytes:
         "then": [{"start": p.start, "end": p.end, "tracks": p.tracks} for p in then],
     }
     return encode_json(said)
-
-
-def marker_position(row: bytes) -> tuple[float, float]:
-    """The position of a packed marker, 0..1 of the frame from its lower left."""
-    values = MARKER.unpack(row)
-    return values[3], values[4]
 
 
 def shown_to(replay: Replay | None, records: Iterable[Record]) -> Iterator[Record]:

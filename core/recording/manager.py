@@ -320,7 +320,7 @@ class TrackingSessionManager:
         self.write_file()
 
     def record_frame(self, number: int, frame: int, alive: int, rows: bytes) -> Position:
-        """The checkpoint of one step of pass `number`, which reached `frame`; `rows` as in `journal.MARKER`.
+        """The checkpoint of one step of pass `number`, which reached `frame`; `rows` as in `rows.MARKER`.
 
         When it returns, the frame is recorded. Write the session file when `is_file_due`.
         """

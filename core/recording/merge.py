@@ -12,8 +12,9 @@ from typing import Any, NamedTuple
 from ..errors import UsageError
 from ..footage.files import Footage
 from ..footage.seen import save_details
-from ..journal.chain import MARKER_HEAD, MUTED, RecordType
+from ..journal.chain import RecordType
 from ..journal.replay import Replay, encode_json, encode_markers
+from ..journal.rows import is_muted, join_rows, renumbered
 from ..model.ranges import FrameRanges
 from ..model.types import SESSION_ID, SessionStatus, TrackData
 from ..model.wording import timestamp
@@ -54,16 +55,12 @@ def merged_records(parts: Sequence[Part]) -> list[tuple[RecordType, bytes]]:
             tracks[key] = replace(track, id=tracks[key].id if key in tracks else len(tracks) + 1)
             mine = markers.setdefault(key, {})
             for frame, row in replay.markers.get(number, {}).items():
-                if frame not in mine or not _is_muted(row) or _is_muted(mine[frame]):
+                if frame not in mine or not is_muted(row) or is_muted(mine[frame]):
                     mine[frame] = row
     records = [tracks_record(list(tracks.values()))]
     for key, rows in markers.items():
         number = tracks[key].id
-        packed = b"".join(
-            MARKER_HEAD.pack(number, *MARKER_HEAD.unpack_from(row)[1:]) + row[MARKER_HEAD.size :]
-            for _, row in sorted(rows.items())
-        )
-        records.append((RecordType.MARKERS, encode_markers(number, packed)))
+        records.append((RecordType.MARKERS, encode_markers(number, renumbered(join_rows(rows), number))))
     events = [{"event": "tracked", "frames": str(tracked), "asked": str(asked)}]
     events += [{"event": "solve", "solve": solve} for solve in _solves(parts)]
     records += [(RecordType.EVENT, encode_json({**event, "time": timestamp()})) for event in events]
@@ -86,10 +83,6 @@ def _solves(parts: Sequence[Part]) -> list[dict[str, Any]]:
                 solve["id"] = f"{named}-{count}"
             solves[solve["id"]] = solve
     return list(solves.values())
-
-
-def _is_muted(row: bytes) -> bool:
-    return bool(MARKER_HEAD.unpack_from(row)[2] & MUTED)
 
 
 def merge_sessions(

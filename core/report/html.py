@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from ..journal.lost_passes import lost_passes, lost_words
-from ..journal.replay import Replay, is_muted
+from ..journal.replay import Replay
+from ..journal.rows import is_muted
 from ..model.counting import Counting
 from ..model.ranges import FrameRanges
 from ..model.types import SessionStatus, TrackingSession

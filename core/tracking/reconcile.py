@@ -9,18 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from ..journal.chain import (
-    FRAME_HEAD,
+from ..journal.chain import FRAME_HEAD, MARKERS_HEAD, Record, RecordType
+from ..journal.rows import (
     GUARDED,
     KEYED,
-    MARKER_HEAD,
-    MARKER_SIZE,
-    MARKERS_HEAD,
     MUTED,
-    Record,
-    RecordType,
+    each_row,
+    head_of,
+    is_muted,
+    values_of,
+    with_head,
 )
-from ..journal.replay import is_muted
 
 Rows = Mapping[int, bytes]
 
@@ -33,19 +32,15 @@ def is_border(rows: Rows, frame: int) -> bool:
     """
     if not is_muted(rows[frame]):
         return False
-    values = _values(rows[frame])
+    values = values_of(rows[frame])
     for inwards in (-1, 1):
         at = frame + inwards
-        while at in rows and is_muted(rows[at]) and _values(rows[at]) == values:
+        while at in rows and is_muted(rows[at]) and values_of(rows[at]) == values:
             at += inwards
         outer = rows.get(frame - inwards)
-        if at in rows and _values(rows[at]) == values and (outer is None or is_muted(outer)):
+        if at in rows and values_of(rows[at]) == values and (outer is None or is_muted(outer)):
             return True
     return False
-
-
-def _values(row: bytes) -> bytes:
-    return row[MARKER_HEAD.size :]
 
 
 def new_in_clip(mine: Rows, recorded: Rows) -> dict[int, bytes]:
@@ -60,25 +55,24 @@ def never_recorded(records: Iterable[Record], rows: Mapping[int, Rows]) -> dict[
         if not left:
             break
         if kind == RecordType.MARKERS:
-            _strike(payload, MARKERS_HEAD.size, left)
+            _strike(payload[MARKERS_HEAD.size :], left)
         elif kind == RecordType.FRAME:
-            _strike(payload, FRAME_HEAD.size, left)
+            _strike(payload[FRAME_HEAD.size :], left)
     return left
 
 
-def _strike(payload: bytes, offset: int, left: dict[int, dict[int, bytes]]) -> None:
-    """Take out of `left` what the packed markers of a record have."""
-    for at in range(offset, len(payload) - MARKER_SIZE + 1, MARKER_SIZE):
-        track, frame, flags = MARKER_HEAD.unpack_from(payload, at)
+def _strike(rows: bytes, left: dict[int, dict[int, bytes]]) -> None:
+    """Take out of `left` the markers that a record has."""
+    for row in each_row(rows):
+        track, frame, flags = head_of(row)
         mine = left.get(track)
         if mine is None:
             continue
-        values = payload[at + MARKER_HEAD.size : at + MARKER_SIZE]
         had = {frame: flags & ~GUARDED}
         if flags & GUARDED:  # the guard is on the next frame of the pass, whichever way that goes
             had[frame - 1] = had[frame + 1] = MUTED | KEYED
         for near, marked in had.items():
-            if near in mine and mine[near] == MARKER_HEAD.pack(track, near, marked) + values:
+            if near in mine and mine[near] == with_head(row, track, near, marked):
                 del mine[near]
         if not mine:
             del left[track]

@@ -21,7 +21,7 @@ def note_damaged(session: TrackingSessionManager, error: PictureUnusable) -> Non
 
 
 class Step(NamedTuple):
-    """What one step of the tracker did. `rows` are the markers it touched, as in `journal.MARKER`."""
+    """What one step of the tracker did. `rows` are the markers it touched, as in `rows.MARKER`."""
 
     frame: int  # the clip frame reached
     alive: frozenset[int]  # tracks that are still followed

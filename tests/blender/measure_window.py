@@ -16,7 +16,8 @@ from pathlib import Path
 
 import bpy
 from bl_ext.user_default.tracking_sessions.bridge import editor, live, markers
-from bl_ext.user_default.tracking_sessions.core import journal, run
+from bl_ext.user_default.tracking_sessions.core.journal import rows as packed
+from bl_ext.user_default.tracking_sessions.core.tracking import run
 from bl_ext.user_default.tracking_sessions.operators import status
 from bl_ext.user_default.tracking_sessions.operators import track as operators
 from bl_ext.user_default.tracking_sessions.panels import session, sessions, strip
@@ -146,8 +147,8 @@ def clip_with(tracked):
         track = clip.tracking.tracks.new(name=name, frame=1)
         track.markers[0].co = where[0]
         first = markers.read_rows(track, 0)
-        head = journal.MARKER.unpack(first)
-        rows = [journal.MARKER.pack(0, n, 0, *where[(n - 1) % len(where)], *head[5:]) for n in range(2, tracked + 1)]
+        head = packed.MARKER.unpack(first)
+        rows = [packed.MARKER.pack(0, n, 0, *where[(n - 1) % len(where)], *head[5:]) for n in range(2, tracked + 1)]
         markers.write_rows(track, first + b"".join(rows))
         track.select = True
     return clip

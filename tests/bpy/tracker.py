@@ -12,8 +12,7 @@ import bpy
 from tracking_sessions.bridge.clip.editor import background_editor
 from tracking_sessions.bridge.clip.markers import merge_rows, read_rows
 from tracking_sessions.bridge.tracking.shot import Shot
-from tracking_sessions.core.journal.chain import MARKER
-from tracking_sessions.core.journal.replay import is_muted, split_rows
+from tracking_sessions.core.journal.rows import MARKER, is_muted, split_rows
 from tracking_sessions.tests.footage import Shot as Footage
 
 Clip = Any  # bpy.types.MovieClip, whose attributes the stubs do not all know

@@ -11,8 +11,9 @@ from pathlib import Path
 
 from tracking_sessions.core.footage.files import find_footage
 from tracking_sessions.core.footage.seen import FootageCheck, describe
-from tracking_sessions.core.journal.chain import GUARDED, KEYED, MARKER, MUTED, Position, RecordType
-from tracking_sessions.core.journal.replay import Replay, encode_markers, is_muted, spread_rows
+from tracking_sessions.core.journal.chain import Position, RecordType
+from tracking_sessions.core.journal.replay import Replay, encode_markers
+from tracking_sessions.core.journal.rows import GUARDED, KEYED, MARKER, MUTED, is_muted, spread_rows
 from tracking_sessions.core.model.types import Outcome, Pass, SessionStatus, TrackData
 from tracking_sessions.core.recording.create import create_session
 from tracking_sessions.core.recording.merge import tracks_record

@@ -19,7 +19,7 @@ from tracking_sessions.bridge.clip.markers import (
     write_settings,
 )
 from tracking_sessions.core.errors import ClipChanged
-from tracking_sessions.core.journal.chain import KEYED, MARKER, MARKER_SIZE, MUTED
+from tracking_sessions.core.journal.rows import KEYED, MARKER, MARKER_SIZE, MUTED
 from tracking_sessions.tests.footage import make_shot
 
 

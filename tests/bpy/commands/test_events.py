@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tracking_sessions.core.journal.chain import MARKER
+from tracking_sessions.core.journal.rows import MARKER
 from tracking_sessions.core.recording.manager import load_session
 from tracking_sessions.tests.bpy.command_line import printed, run, start, wait_for_frames
 from tracking_sessions.tests.footage import Shot

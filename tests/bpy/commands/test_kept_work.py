@@ -9,7 +9,7 @@ from typing import Any
 import bpy
 import pytest
 
-from tracking_sessions.core.journal.replay import is_muted
+from tracking_sessions.core.journal.rows import is_muted
 from tracking_sessions.tests.bpy.command_line import LONG, copied, replay_of, run, start, wait_for_frames
 from tracking_sessions.tests.bpy.tracker import live_frames, markers_of, place, track_sequence
 

@@ -10,7 +10,7 @@ import pytest
 
 from tracking_sessions.bridge.sessions import overview
 from tracking_sessions.bridge.tracking import live
-from tracking_sessions.core.journal.chain import MUTED
+from tracking_sessions.core.journal.rows import MUTED
 from tracking_sessions.core.model.types import Outcome, Pass, TrackData
 from tracking_sessions.core.recording.merge import tracks_record
 from tracking_sessions.panels import sessions as panels

@@ -11,7 +11,7 @@ import pytest
 from tracking_sessions import cli
 from tracking_sessions.bridge.clip.editor import background_editor
 from tracking_sessions.bridge.tracking.shot import Shot
-from tracking_sessions.core.journal.replay import is_muted
+from tracking_sessions.core.journal.rows import is_muted
 from tracking_sessions.core.library.catalogue import session_files
 from tracking_sessions.core.recording.manager import load_session
 from tracking_sessions.tests.bpy.tracker import Clip, markers_of, new_clip, place, track_session

@@ -11,7 +11,7 @@ import pytest
 
 from tracking_sessions.bridge.clip.editor import ClipEditor
 from tracking_sessions.core.journal.chain import MARKERS_HEAD, JournalReader, RecordType
-from tracking_sessions.core.journal.replay import is_muted, split_rows
+from tracking_sessions.core.journal.rows import is_muted, split_rows
 from tracking_sessions.tests.bpy.tracker import (
     Markers,
     delete_track,

@@ -9,7 +9,6 @@ import pytest
 
 from tracking_sessions.core.errors import JournalDamaged, SessionUnreadable, StorageFailed
 from tracking_sessions.core.journal.chain import (
-    GUARDED,
     HEADER_SIZE,
     RECORD_OVERHEAD,
     Header,
@@ -20,6 +19,7 @@ from tracking_sessions.core.journal.chain import (
     journal_path,
 )
 from tracking_sessions.core.journal.replay import encode_frame, encode_json, encode_markers
+from tracking_sessions.core.journal.rows import GUARDED
 from tracking_sessions.tests.core.faults import flip
 from tracking_sessions.tests.core.shots import marker
 

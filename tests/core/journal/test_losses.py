@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from tracking_sessions.core.errors import SessionUnreadable
-from tracking_sessions.core.journal.chain import GUARDED, MUTED, RecordType
+from tracking_sessions.core.journal.chain import RecordType
 from tracking_sessions.core.journal.losses import LOSSES_KEPT, Losses
 from tracking_sessions.core.journal.replay import encode_frame, encode_json, encode_markers
+from tracking_sessions.core.journal.rows import GUARDED, MUTED
 from tracking_sessions.core.journal.summary import Summary
 from tracking_sessions.core.model.types import Pass, TrackData
 from tracking_sessions.core.recording.manager import load_session

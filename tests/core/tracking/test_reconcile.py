@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from tracking_sessions.core.journal.chain import GUARDED, KEYED, MUTED, JournalReader, Record, RecordType
+from tracking_sessions.core.journal.chain import JournalReader, Record, RecordType
 from tracking_sessions.core.journal.replay import encode_frame, encode_markers
+from tracking_sessions.core.journal.rows import GUARDED, KEYED, MUTED
 from tracking_sessions.core.tracking.reconcile import is_border, joined, never_recorded, new_in_clip, tracked_on
 from tracking_sessions.tests.core.shots import Markers, make_session, marker, start_run
 

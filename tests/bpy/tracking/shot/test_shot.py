@@ -12,7 +12,7 @@ import pytest
 from tracking_sessions.bridge.clip.editor import background_editor
 from tracking_sessions.bridge.tracking.shot import Shot, in_bulk
 from tracking_sessions.core.errors import FootageUnusable, Interrupted, NothingToTrack, UsageError
-from tracking_sessions.core.journal.replay import frame_of
+from tracking_sessions.core.journal.rows import frame_of
 from tracking_sessions.core.model.types import Outcome
 from tracking_sessions.core.tracking.run import Run
 from tracking_sessions.tests.bpy.tracker import (

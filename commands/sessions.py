@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from ..core.errors import JournalDamaged, SessionUnreadable, UsageError
-from ..core.journal.replay import Replay, is_muted
+from ..core.journal.replay import Replay
+from ..core.journal.rows import is_muted
 from ..core.library.catalogue import Unreadable, catalogue
 from ..core.model.types import Outcome, SessionState, SessionStatus
 from ..core.model.wording import age, count_words, short

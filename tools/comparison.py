@@ -11,8 +11,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tracking_sessions.core.journal.chain import FRAME_HEAD, JournalReader, RecordType
+from tracking_sessions.core.journal.chain import JournalReader
+from tracking_sessions.core.journal.records import FrameRecord, decoded
 from tracking_sessions.core.journal.replay import Replay
+from tracking_sessions.core.journal.rows import count_rows
 from tracking_sessions.core.library.catalogue import session_files
 from tracking_sessions.core.recording.manager import load_session
 from tracking_sessions.tools.processes import TIME_LIMIT
@@ -52,7 +54,11 @@ def recorded_frames(root: Path) -> list[tuple[int, ...]]:
     if path is None:
         return []
     records = JournalReader(path.with_suffix(""), path.stem).records()
-    return [FRAME_HEAD.unpack_from(record.payload) for record in records if record.type == RecordType.FRAME]
+    return [
+        (record.number, record.frame, record.alive, count_rows(record.rows))
+        for record, _ in decoded(records)
+        if isinstance(record, FrameRecord)
+    ]
 
 
 class Witness:

@@ -178,7 +178,8 @@ def kill_child(process: subprocess.Popen[str], chance: random.Random, seen: dict
 def check_end(night: Night) -> tuple[int, int]:
     """Compare all good shots with runs that nobody kills. Raises Difference. Returns shots and markers."""
     from tracking_sessions.core.batch.ledger import Ledger, ShotStatus
-    from tracking_sessions.core.journal.chain import FRAME_HEAD, JournalReader, RecordType
+    from tracking_sessions.core.journal.chain import JournalReader
+    from tracking_sessions.core.journal.records import FrameRecord, decoded
 
     with Ledger(night.root, readonly=True) as ledger:
         (batch,) = ledger.batches()
@@ -196,8 +197,8 @@ def check_end(night: Night) -> tuple[int, int]:
         if shot.status is not ShotStatus.COMPLETED:
             raise Difference(f"{name} is {shot.status.value}: {shot.error}")
         session = sessions[name]
-        records = JournalReader(session.folder, session.session.id).records()
-        steps = Counter(FRAME_HEAD.unpack_from(one.payload)[:2] for one in records if one.type == RecordType.FRAME)
+        records = decoded(JournalReader(session.folder, session.session.id).records())
+        steps = Counter((one.number, one.frame) for one, _ in records if isinstance(one, FrameRecord))
         if set(steps.values()) != {1}:
             raise Difference(f"{name}: frames were tracked twice: {[step for step, n in steps.items() if n > 1]}")
         root = night.folder / "whole" / name

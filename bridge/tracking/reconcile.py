@@ -16,13 +16,21 @@ from typing import TYPE_CHECKING, NamedTuple
 import bpy
 
 from ...core.errors import ClipChanged
-from ...core.journal.chain import JournalReader, Record, RecordType
-from ...core.journal.replay import Replay, encode_json, encode_markers
+from ...core.journal.chain import JournalReader
+from ...core.journal.records import (
+    Event,
+    FoundRecord,
+    JournalRecord,
+    MarkersRecord,
+    TracksRecord,
+    event_record,
+    tracks_removed,
+)
+from ...core.journal.replay import Replay
 from ...core.journal.rows import join_rows, renumbered, split_rows
 from ...core.model.types import TrackData
-from ...core.model.wording import moment, timestamp
+from ...core.model.wording import moment
 from ...core.recording.manager import TrackingSessionManager
-from ...core.recording.merge import tracks_record
 from ...core.storage.folder import resolve
 from ...core.tracking.reconcile import joined, never_recorded, new_in_clip, tracked_on
 from ..clip.markers import SETTINGS, merge_rows, read_rows, read_settings, write_rows, write_settings
@@ -32,7 +40,7 @@ from .working_set import OBJECT_NAME, remove_leftovers
 if TYPE_CHECKING:
     from bpy.types import MovieClip, MovieTrackingObject, MovieTrackingTrack
 
-Records = list[tuple[RecordType, bytes]]
+Records = list[JournalRecord]
 
 
 class Changed(NamedTuple):
@@ -112,7 +120,8 @@ def restore(clip: MovieClip, session: TrackingSessionManager, known: Replay) -> 
     records = _records_of(changed, known) + _new_tracks(clip, known, called)
     if records:
         end = session.append(*records)
-        known.read(Record(kind, payload, end) for kind, payload in records)
+        for record in records:
+            known.apply(record, end)
     for number, data in recorded.items():
         track = there.get(number)
         is_new = track is None
@@ -184,20 +193,15 @@ def _records_of(changed: Mapping[int, Changed], known: Replay) -> Records:
     if not changed:
         return []
     described = [one.data for number, one in changed.items() if known.tracks[number] != one.data]
-    records: Records = [tracks_record(described)] if described else []
-    said = {"event": "found_in_clip", "tracks": list(changed), "time": timestamp()}
-    records.append((RecordType.EVENT, encode_json(said)))
-    records += [(RecordType.FOUND, _encoded(number, one.found)) for number, one in changed.items()]
+    records: Records = [TracksRecord(tuple(described))] if described else []
+    records.append(event_record(Event.FOUND_IN_CLIP, tracks=list(changed)))
+    records += [FoundRecord(number, join_rows(one.found)) for number, one in changed.items()]
     records += [
-        (RecordType.MARKERS, _encoded(number, one.rows))
+        MarkersRecord(number, join_rows(one.rows))
         for number, one in changed.items()
         if one.rows != known.markers.get(number)
     ]
     return records
-
-
-def _encoded(number: int, rows: Mapping[int, bytes]) -> bytes:
-    return encode_markers(number, join_rows(rows))
 
 
 def _new_tracks(clip: MovieClip, known: Replay, called: Mapping[str, str]) -> Records:
@@ -219,8 +223,8 @@ def _new_tracks(clip: MovieClip, known: Replay, called: Mapping[str, str]) -> Re
                 continue
             last += 1
             described.append(TrackData(last, where.name, track.name, read_settings(track)))
-            records.append((RecordType.MARKERS, encode_markers(last, renumbered(rows_of[track.name], last))))
-    return [tracks_record(described), *records] if described else []
+            records.append(MarkersRecord(last, renumbered(rows_of[track.name], last)))
+    return [TracksRecord(tuple(described)), *records] if described else []
 
 
 def objects_called(clip: MovieClip, known: Replay) -> dict[str, str]:
@@ -303,13 +307,13 @@ def edits(clip: MovieClip, where: MovieTrackingObject, known: Replay) -> Edits:
         rows = found.rows[number] = renumbered(rows_of[track.name], number)
         if rows != known.rows(number):
             found.edited.add(number)
-            found.records.append((RecordType.MARKERS, encode_markers(number, rows)))
+            found.records.append(MarkersRecord(number, rows))
     objects = clip.tracking.objects
     gone = [number for (name, _), number in numbers.items() if name == where.name or name not in objects]
     if gone:
-        found.records.insert(0, (RecordType.EVENT, encode_json({"event": "tracks_removed", "tracks": gone})))
+        found.records.insert(0, tracks_removed(gone))
     if described:
-        found.records.insert(0, tracks_record(described))
+        found.records.insert(0, TracksRecord(tuple(described)))
     return found
 
 

@@ -202,8 +202,8 @@ class Shot:
         edited = found.edited | known.edited.keys()
         version = bpy.app.version_string
         planned = [
-            Pass(plan.number + i, said["start"], said["end"], self._there(said["tracks"]), plan.object, version)
-            for i, said in enumerate(progress.then, 1)
+            replace(planned, tracks=self._there(planned.tracks), object=plan.object, blender=version)
+            for planned in progress.then
         ]
         then: list[Pass] = []
         done: set[int] = set()

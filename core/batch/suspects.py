@@ -13,9 +13,9 @@ from typing import Any
 from ..errors import UNUSABLE, FootageUnusable, JournalDamaged, LeaseHeld, SessionUnreadable, StorageFailed, UsageError
 from ..footage.files import Footage, find_footage
 from ..footage.seen import check_whole, unreadable
-from ..journal.chain import MARKERS_HEAD, JournalReader, RecordType
+from ..journal.chain import JournalReader
 from ..journal.lost_passes import pass_range
-from ..journal.replay import PICTURE_DAMAGED
+from ..journal.records import Event, MarkersRecord, RecordInvalid, decoded
 from ..journal.rows import KEYED, heads_of
 from ..recording.manager import TrackingSessionManager
 from ..storage.folder import resolve
@@ -43,7 +43,9 @@ class Suspects:
         self._manager = manager
         self._footage: Footage | None = None
         frames: Iterable[int] = ()
-        with suppress(FootageUnusable, SessionUnreadable, JournalDamaged, UsageError):  # its next child says so
+        with suppress(
+            FootageUnusable, SessionUnreadable, JournalDamaged, RecordInvalid, UsageError
+        ):  # its next child says so
             if manager is not None and manager.passes:
                 self._footage = _footage_of(manager)
                 frames = _frames_of(manager, manager.passes[-1])
@@ -82,7 +84,7 @@ class Suspects:
         """Record it in the session, so that another file may stand in its place when the shot goes on."""
         if self._manager is not None:
             with suppress(LeaseHeld, StorageFailed, SessionUnreadable, JournalDamaged), self._manager as manager:
-                manager.append_event(PICTURE_DAMAGED, frame=frame)
+                manager.append_event(Event.PICTURE_DAMAGED, frame=frame)
         return error
 
 
@@ -106,10 +108,9 @@ def _frames_of(manager: TrackingSessionManager, last: dict[str, Any]) -> list[in
 def _keyframes(manager: TrackingSessionManager, frame: int) -> list[int]:
     """The frames with a marker that was set by hand, the nearest ones first: patterns are taken from there."""
     keyed: set[int] = set()
-    for record in JournalReader(manager.folder, manager.session.id).records():
-        if record.type == RecordType.MARKERS:
-            heads = heads_of(record.payload[MARKERS_HEAD.size :])
-            keyed.update(at for _, at, flags in heads if flags & KEYED)
+    for record, _ in decoded(JournalReader(manager.folder, manager.session.id).records()):
+        if isinstance(record, MarkersRecord):
+            keyed.update(at for _, at, flags in heads_of(record.rows) if flags & KEYED)
     return sorted(keyed, key=lambda at: abs(at - frame))[:_KEYFRAMES]
 
 

@@ -13,7 +13,6 @@ import struct
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from enum import IntEnum
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
@@ -29,19 +28,6 @@ RECORD = struct.Struct("<II")  # length of the payload, type; then the checksum 
 _CHECKSUM = struct.Struct("<I")
 RECORD_OVERHEAD = RECORD.size + 2 * _CHECKSUM.size
 PAYLOAD_LIMIT = 1 << 30
-
-FRAME_HEAD = struct.Struct("<IiII")  # pass, frame reached, tracks alive, markers that follow
-MARKERS_HEAD = struct.Struct("<II")  # track, markers that follow
-
-
-class RecordType(IntEnum):
-    TRACKS = 1  # JSON: tracks with their settings
-    MARKERS = 2  # all markers of one track, in place of what was known of it
-    PASS = 3  # JSON: a pass opened
-    FRAME = 4  # what one step of the tracker did
-    END = 5  # JSON: a pass closed or paused
-    EVENT = 6  # JSON: anything else that happened: a checkpoint from a script, a status, a review
-    FOUND = 7  # all markers that a clip had of one track before what is recorded was put into it
 
 
 class Position(NamedTuple):
@@ -320,8 +306,8 @@ class JournalWriter:
             os.close(self._descriptor)
             raise StorageFailed(self.path, error) from error
 
-    def append(self, *records: tuple[RecordType, bytes]) -> Position:
-        """Write the records in one go and return where they end.
+    def append(self, *records: tuple[int, bytes]) -> Position:
+        """Write the records, each a type and a payload, in one go and return where they end.
 
         Raises StorageFailed; what of them reached the disk whole may then be read, the rest is gone.
         """

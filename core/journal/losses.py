@@ -7,9 +7,9 @@ import re
 from collections.abc import Iterable
 from typing import Any, cast
 
-from .chain import FRAME_HEAD, MARKERS_HEAD
-from .replay import frame_number
-from .rows import MUTED, heads_of
+from ..model.types import TrackData
+from .records import FrameRecord, MarkersRecord, frame_number
+from .rows import MUTED, count_rows, heads_of
 
 LOSSES_KEPT = 1000
 _NAME_LIMIT = 255  # characters; Blender's names have 63 bytes
@@ -38,20 +38,20 @@ class Losses:
 
     # What records bring
 
-    def name_tracks(self, said: dict[str, Any]) -> None:
-        """A TRACKS record."""
-        for track in cast("list[dict[str, Any]]", said["tracks"]):
-            self.names[int(track["id"])] = (str(track["object"])[:_NAME_LIMIT], str(track["name"])[:_NAME_LIMIT])
+    def name_tracks(self, tracks: Iterable[TrackData]) -> None:
+        """Tracks are known, or have other names."""
+        for track in tracks:
+            self.names[track.id] = (track.object[:_NAME_LIMIT], track.name[:_NAME_LIMIT])
 
-    def step(self, frame: int, alive: int, count: int, payload: bytes) -> None:
-        """A FRAME record. It is looked into only if it may matter, for there is one after each frame.
+    def step(self, record: FrameRecord) -> None:
+        """A step of the tracker. Its markers are read only if they may matter, for there is a step after each frame.
 
         Each track that is alive has one marker in it, so a lost one makes them more than are alive.
         """
-        if count <= alive and frame not in self.frames:
+        frame, rows = record.frame, record.rows
+        if count_rows(rows) <= record.alive and frame not in self.frames:
             return
-        heads = heads_of(payload[FRAME_HEAD.size :])
-        muted = {track: bool(flags & MUTED) for track, at, flags in heads if at == frame}
+        muted = {track: bool(flags & MUTED) for track, at, flags in heads_of(rows) if at == frame}
         lost = [track for track, is_lost in muted.items() if is_lost]
         before = [track for track in self.frames.get(frame, ()) if track not in muted]
         if lost:
@@ -59,14 +59,12 @@ class Losses:
         self._put(frame, before + lost)
         self._drop_oldest()
 
-    def replace_markers(self, payload: bytes) -> None:
-        """A MARKERS record: the artist may have mended what was lost."""
-        (track, _) = MARKERS_HEAD.unpack_from(payload)
-        where = [frame for frame, tracks in self.frames.items() if track in tracks]
+    def replace_markers(self, record: MarkersRecord) -> None:
+        """The artist may have mended a loss."""
+        where = [frame for frame, tracks in self.frames.items() if record.track in tracks]
         if where:
-            heads = heads_of(payload[MARKERS_HEAD.size :])
-            live = {at for _, at, flags in heads if not flags & MUTED}
-            self._forget({track}, [frame for frame in where if frame in live])
+            live = {at for _, at, flags in heads_of(record.rows) if not flags & MUTED}
+            self._forget({record.track}, [frame for frame in where if frame in live])
 
     def remove_tracks(self, numbers: Iterable[int]) -> None:
         """Tracks are gone; their numbers may be given again."""

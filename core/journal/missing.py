@@ -3,14 +3,13 @@
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from ..errors import JournalDamaged
 from ..model.ranges import FrameRanges
-from .chain import FRAME_HEAD, JournalReader, Position, Record, RecordType
-from .replay import RecordInvalid, decode_json, frame_number
+from .chain import JournalReader, Position, Record
+from .records import FrameRecord, MarkersRecord, UndoneEvent, decoded
 
 NOTHING = Position(0, 0)  # an empty journal
 
@@ -45,24 +44,18 @@ def lacking(records: Iterable[Record], mark: Position | None, held: Position | N
     """
     lost, undone = FrameRanges(), FrameRanges()
     edited = False
-    for kind, payload, end in records:
+    for record, end in decoded(records):
         is_held = held is not None and end <= held
-        try:
-            if kind == RecordType.FRAME:
-                (undone if is_held else lost).add(frame_number(FRAME_HEAD.unpack_from(payload)[1]))
-            elif kind == RecordType.MARKERS and not is_held:
+        match record:
+            case FrameRecord(frame=frame):
+                (undone if is_held else lost).add(frame)
+            case MarkersRecord() if not is_held:
                 edited = True
-            elif kind == RecordType.EVENT and _undone_to(decode_json(payload)) == (mark or NOTHING):
+            case UndoneEvent(mark=undone_to) if undone_to == (mark or NOTHING):
                 undone.update(lost)
                 lost, edited = FrameRanges(), False
-        except (KeyError, TypeError, ValueError, RecursionError, OverflowError, struct.error) as error:
-            raise RecordInvalid(f"a record of type {kind} cannot be understood: {error!r}") from error
+            case _:
+                pass
     if edited and not len(lost):
         lost.add(reached)
     return Lacking(lost, undone)
-
-
-def _undone_to(said: dict[str, Any]) -> Position | None:
-    if said.get("event") != "undone":
-        return None
-    return Position(int(said["generation"]), int(said["offset"]))

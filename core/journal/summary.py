@@ -6,15 +6,31 @@ Frames are clip frames: 1 is the first frame of the clip.
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Iterable
 from typing import Any
 
-from ..model.ranges import FrameRanges, parse_span
+from ..model.ranges import FRAME_LIMIT, FrameRanges, parse_span
 from ..model.types import Outcome, SessionState, SessionStatus
-from .chain import FRAME_HEAD, Record, RecordType
+from .chain import Record
 from .losses import Losses
-from .replay import FRAME_LIMIT, RecordInvalid, decode_json, frame_number, frame_set
+from .records import (
+    CheckpointEvent,
+    EndRecord,
+    EventRecord,
+    FoundRecord,
+    FrameRecord,
+    JournalRecord,
+    MarkersRecord,
+    PassRecord,
+    RecordInvalid,
+    SolveEvent,
+    StateEvent,
+    StatusEvent,
+    TrackedEvent,
+    TracksRecord,
+    TracksRemovedEvent,
+    decoded,
+)
 from .solves import best_solve
 
 PASSES_KEPT = 100
@@ -149,91 +165,86 @@ class Summary:
 
     def read(self, records: Iterable[Record]) -> None:
         """Apply all records. Raises RecordInvalid, and what the iterable raises."""
-        for record in records:
-            self.apply(record.type, record.payload)
+        for record, _ in decoded(records):
+            self.apply(record)
 
-    def apply(self, kind: int, payload: bytes) -> None:
-        """Apply one record. Raises RecordInvalid."""
-        try:
-            if kind == RecordType.FRAME:
-                number, frame, alive, count = FRAME_HEAD.unpack_from(payload)
-                frame_number(frame)
+    def apply(self, record: JournalRecord) -> None:
+        """Apply one record. Raises RecordInvalid if it does not fit those before it."""
+        match record:
+            case FrameRecord(number, frame, alive):
                 entry = self._entry(number)
                 entry["last_frame"] = frame
                 entry["alive"] = alive
                 entry["outcome"] = "running"
                 self._checkpoint(frame, str(entry["operation"]))
-                self.losses.step(frame, alive, count, payload)
-            elif kind == RecordType.MARKERS:
-                self.losses.replace_markers(payload)
-            elif kind == RecordType.TRACKS:
-                self.losses.name_tracks(decode_json(payload))
-            elif kind == RecordType.PASS:
-                self._pass(decode_json(payload))
-            elif kind == RecordType.END:
-                said = decode_json(payload)
-                entry = self._entry(said["pass"])
-                entry["outcome"] = Outcome(said["outcome"]).value
-                if said.get("detail"):
-                    entry["detail"] = str(said["detail"])
-            elif kind == RecordType.EVENT:
-                self._event(decode_json(payload))
-        except (KeyError, TypeError, ValueError, RecursionError, OverflowError, IndexError, struct.error) as error:
-            if isinstance(error, RecordInvalid):
-                raise
-            raise RecordInvalid(f"a record of type {kind} cannot be understood: {error!r}") from error
+                self.losses.step(record)
+            case MarkersRecord():
+                self.losses.replace_markers(record)
+            case TracksRecord(tracks):
+                self.losses.name_tracks(tracks)
+            case PassRecord():
+                self._pass(record)
+            case EndRecord(number, outcome, detail):
+                entry = self._entry(number)
+                entry["outcome"] = outcome.value
+                if detail:
+                    entry["detail"] = detail
+            case EventRecord():
+                self._event(record)
+            case FoundRecord():
+                pass
 
-    def _entry(self, number: object) -> dict[str, Any]:
-        last = self.passes[-1]
-        if last["number"] != number:
-            raise RecordInvalid(f"a record of pass {number} while pass {last['number']} is the last one")
-        return last
+    def _entry(self, number: int) -> dict[str, Any]:
+        if not self.passes or self.passes[-1]["number"] != number:
+            raise RecordInvalid(f"a record of pass {number}, which is not the last one opened")
+        return self.passes[-1]
 
     def _checkpoint(self, frame: int, operation: str) -> None:
         self.checkpoint = (frame, operation)
         self.tracked.add(frame)
 
-    def _pass(self, said: dict[str, Any]) -> None:
-        start, end = frame_number(said["start"]), frame_number(said["end"])
-        if self.passes and int(said["number"]) <= self.passes[-1]["number"]:
-            raise RecordInvalid(f"pass {said['number']} is opened after pass {self.passes[-1]['number']}")
-        then = [(frame_number(one["start"]), frame_number(one["end"])) for one in said.get("then", [])]
+    def _pass(self, record: PassRecord) -> None:
+        plan = record.plan
+        if self.passes and plan.number <= self.passes[-1]["number"]:
+            raise RecordInvalid(f"pass {plan.number} is opened after pass {self.passes[-1]['number']}")
         entry = {
-            "number": int(said["number"]),
-            "operation": str(said["operation"]),
-            "range": f"{start}-{end}",
-            "tracks": len(said["tracks"]),
-            "last_frame": start,
-            "alive": len(said["tracks"]),
+            "number": plan.number,
+            "operation": record.operation,
+            "range": f"{plan.start}-{plan.end}",
+            "tracks": len(plan.tracks),
+            "last_frame": plan.start,
+            "alive": len(plan.tracks),
             "outcome": "running",
-            "then": ",".join(f"{one}-{other}" for one, other in then),
+            "then": ",".join(f"{planned.start}-{planned.end}" for planned in record.then),
         }
         self.passes = [*self.passes[-PASSES_KEPT + 1 :], entry]
         self.status = SessionStatus.TRACKING
-        for pair in [(start, end), *then]:
-            self.asked.add(*sorted(pair))
-        self._checkpoint(start, str(entry["operation"]))
+        for planned in (plan, *record.then):
+            self.asked.add(*sorted((planned.start, planned.end)))
+        self._checkpoint(plan.start, record.operation)
 
-    def _event(self, said: dict[str, Any]) -> None:
-        what = said.get("event")
-        if what == "checkpoint":
-            self._checkpoint(frame_number(said["frame"]), str(said["operation"]))
-            self.status = SessionStatus.TRACKING
-            return
-        if what == "tracked":
-            self.tracked.update(frame_set(said["frames"]))
-            self.asked.update(self.tracked)
-            self.asked.update(frame_set(said.get("asked", "")))
-        elif what == "status":
-            self.status = SessionStatus(said["status"])
-        elif what == "state":
-            self.state = SessionState(said["state"])
-        elif what == "tracks_removed":
-            self.losses.remove_tracks(int(number) for number in said["tracks"])
-        elif what == "solve":
-            self.solves.append({**said["solve"], "id": str(said["solve"]["id"])})
-            self.status = SessionStatus.COMPLETE
-        self.history = [*self.history[-HISTORY_KEPT + 1 :], said]
+    def _event(self, record: EventRecord) -> None:
+        match record:
+            case CheckpointEvent(frame=frame, operation=operation):
+                self._checkpoint(frame, operation)
+                self.status = SessionStatus.TRACKING
+                return  # the history would hold nothing else
+            case TrackedEvent(frames=frames, requested=requested):
+                self.tracked.update(frames)
+                self.asked.update(self.tracked)
+                self.asked.update(requested)
+            case StatusEvent(status=status):
+                self.status = status
+            case StateEvent(state=state):
+                self.state = state
+            case TracksRemovedEvent(tracks=tracks):
+                self.losses.remove_tracks(tracks)
+            case SolveEvent(solve=solve):
+                self.solves.append(solve)
+                self.status = SessionStatus.COMPLETE
+            case _:
+                pass
+        self.history = [*self.history[-HISTORY_KEPT + 1 :], record.fields]
 
 
 def _behind(frame: int, left: list[tuple[int, int]]) -> list[tuple[int, int]]:

@@ -14,13 +14,25 @@ from typing import Any
 
 from ..errors import SessionUnreadable, StorageFailed, UsageError
 from ..footage.seen import FootageDetails, load_details
-from ..journal.chain import Header, JournalReader, JournalWriter, Position, Record, RecordType, journal_path
+from ..journal.chain import Header, JournalReader, JournalWriter, Position, Record, journal_path
 from ..journal.losses import Losses
 from ..journal.missing import NOTHING, Lacking, lacking_after
-from ..journal.replay import FRAME_LIMIT, RecordInvalid, Replay, encode_frame, encode_json, encode_pass, shown_to
+from ..journal.records import (
+    EndRecord,
+    Event,
+    FrameRecord,
+    JournalRecord,
+    RecordInvalid,
+    RecordType,
+    decoded,
+    encode,
+    event_record,
+    pass_record,
+)
+from ..journal.replay import Replay
 from ..journal.summary import Summary
 from ..model.counting import Counting
-from ..model.ranges import FrameRanges
+from ..model.ranges import FRAME_LIMIT, FrameRanges
 from ..model.types import Outcome, Pass, SessionState, SessionStatus, TrackingSession
 from ..model.wording import timestamp
 from ..storage.files import (
@@ -93,6 +105,9 @@ class TrackingSessionManager:
 
     def _read(self, reader: JournalReader, records: Iterable[Record]) -> None:
         self._summary.read(records)
+        self._note_end(reader)
+
+    def _note_end(self, reader: JournalReader) -> None:
         if reader.end is not None:
             self._position, self._checksum = reader.end, reader.checksum
 
@@ -279,7 +294,11 @@ class TrackingSessionManager:
             reader = JournalReader(self.folder, self._session.id, salvage=salvage or self._salvage)
             self._summary, self._position, self._checksum = Summary(), NOTHING, 0
             with self._reading():
-                self._read(reader, shown_to(replay, reader.records()))
+                for record, end in decoded(reader.records()):
+                    self._summary.apply(record)
+                    if replay is not None:
+                        replay.apply(record, end)
+            self._note_end(reader)
             self._keep_base()
             salt = int.from_bytes(secrets.token_bytes(8), "little")
             header = Header(self._session.id, lease.generation, salt, *self._position, self._checksum)
@@ -289,7 +308,7 @@ class TrackingSessionManager:
             raise
         self._lease = lease
         if reader.damage is not None:
-            self.append_event("salvaged", reason=str(reader.damage))
+            self.append_event(Event.SALVAGED, reason=str(reader.damage))
 
     def _keep_base(self) -> None:
         """Make what this owner builds on as durable as what it writes: a killed one may not have come to its fsync."""
@@ -300,23 +319,23 @@ class TrackingSessionManager:
             except OSError as error:
                 raise StorageFailed(base, error) from error
 
-    def append(self, *records: tuple[RecordType, bytes]) -> Position:
+    def append(self, *records: JournalRecord) -> Position:
         """Record all of `records` or none of them. Raises LeaseLost or StorageFailed."""
         self.acquire()
         assert self._lease is not None and self._journal is not None
         self._lease.check()
-        self._position = self._journal.append(*records)
+        self._position = self._journal.append(*map(encode, records))
         self._checksum = self._journal.checksum
-        for kind, payload in records:
-            self._summary.apply(kind, payload)
+        for record in records:
+            self._summary.apply(record)
         return self._position
 
     def append_event(self, event: str, **details: Any) -> None:
-        self.append((RecordType.EVENT, encode_json({"event": event, "time": timestamp(), **details})))
+        self.append(event_record(event, **details))
 
-    def open_pass(self, plan: Pass, then: Sequence[Pass], before: Sequence[tuple[RecordType, bytes]]) -> None:
+    def open_pass(self, plan: Pass, then: Sequence[Pass], before: Sequence[JournalRecord]) -> None:
         """Record that `plan` begins and `then` is to follow, behind the records `before` (tracks and edits)."""
-        self.append(*before, (RecordType.PASS, encode_pass(plan, then)))
+        self.append(*before, pass_record(plan, then))
         self.write_file()
 
     def record_frame(self, number: int, frame: int, alive: int, rows: bytes) -> Position:
@@ -324,7 +343,7 @@ class TrackingSessionManager:
 
         When it returns, the frame is recorded. Write the session file when `is_file_due`.
         """
-        return self.append((RecordType.FRAME, encode_frame(number, frame, alive, rows)))
+        return self.append(FrameRecord(number, frame, alive, rows))
 
     @property
     def is_file_due(self) -> bool:
@@ -332,8 +351,7 @@ class TrackingSessionManager:
         return self._clock() >= self._next_file
 
     def close_pass(self, number: int, outcome: Outcome, detail: str = "") -> None:
-        said = {"pass": number, "outcome": outcome.value, "detail": detail, "time": timestamp()}
-        self.append((RecordType.END, encode_json(said)))
+        self.append(EndRecord(number, outcome, detail, timestamp()))
         self.write_file()
 
     @property
@@ -368,11 +386,11 @@ class TrackingSessionManager:
         """
         if not 0 <= frame <= FRAME_LIMIT:
             raise UsageError(f"{frame} is not a frame: give a clip frame from 0 to {FRAME_LIMIT}")
-        self.append_event("checkpoint", frame=int(frame), operation=str(operation))
+        self.append_event(Event.CHECKPOINT, frame=int(frame), operation=str(operation))
         self.write_file()
 
     def set_status(self, status: SessionStatus) -> None:
-        self.append_event("status", status=status.value)
+        self.append_event(Event.STATUS, status=status.value)
         self.write_file()
 
     def mark_tracking_complete(self) -> None:
@@ -380,12 +398,12 @@ class TrackingSessionManager:
 
     def mark_solve_complete(self, solve_id: str, **figures: Any) -> None:
         """Record a finished solve; `figures` such as average_error (pixels) are kept with it."""
-        self.append_event("solve", solve={"id": str(solve_id), "created": timestamp(), **figures})
+        self.append_event(Event.SOLVE, solve={"id": str(solve_id), "created": timestamp(), **figures})
         self.write_file()
 
     def record_undone(self, mark: Position | None) -> None:
         """Record that a file with this mark is saved in which undo has taken back what is recorded behind it."""
-        self.append_event("undone", **(mark or NOTHING)._asdict())
+        self.append_event(Event.UNDONE, **(mark or NOTHING)._asdict())
 
     def set_blend(self, blend: str, clip: str) -> None:
         """Note in which .blend the clip is now, and its name there."""
@@ -404,7 +422,7 @@ class TrackingSessionManager:
 
     def set_state(self, state: SessionState) -> None:
         """Commit or discard the session, or make it active again."""
-        self.append_event("state", state=state.value)
+        self.append_event(Event.STATE, state=state.value)
         self.write_file()
 
     def close(self) -> None:

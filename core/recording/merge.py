@@ -5,15 +5,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..errors import UsageError
 from ..footage.files import Footage
 from ..footage.seen import save_details
-from ..journal.chain import RecordType
-from ..journal.replay import Replay, encode_json, encode_markers
+from ..journal.records import Event, JournalRecord, MarkersRecord, TracksRecord, event_record
+from ..journal.replay import Replay
 from ..journal.rows import is_muted, join_rows, renumbered
 from ..model.ranges import FrameRanges
 from ..model.types import SESSION_ID, SessionStatus, TrackData
@@ -22,11 +22,6 @@ from ..storage.files import SUFFIXES, document_suffix, encode_document, make_fol
 from ..storage.folder import SessionFolder, resolve
 from .manager import TrackingSessionManager, load_session
 from .session_file import new_state
-
-
-def tracks_record(tracks: Sequence[TrackData]) -> tuple[RecordType, bytes]:
-    """The record that makes `tracks` known, or their new settings."""
-    return RecordType.TRACKS, encode_json({"tracks": [asdict(track) for track in tracks]})
 
 
 class Part(NamedTuple):
@@ -38,7 +33,7 @@ class Part(NamedTuple):
     solves: Sequence[dict[str, Any]]
 
 
-def merged_records(parts: Sequence[Part]) -> list[tuple[RecordType, bytes]]:
+def merged_records(parts: Sequence[Part]) -> list[JournalRecord]:
     """The records of a journal that holds the tracks and the solves of all `parts`.
 
     Tracks are the same if tracking object and name are. A live marker wins over a muted one, a later part over an
@@ -57,14 +52,12 @@ def merged_records(parts: Sequence[Part]) -> list[tuple[RecordType, bytes]]:
             for frame, row in replay.markers.get(number, {}).items():
                 if frame not in mine or not is_muted(row) or is_muted(mine[frame]):
                     mine[frame] = row
-    records = [tracks_record(list(tracks.values()))]
+    records: list[JournalRecord] = [TracksRecord(tuple(tracks.values()))]
     for key, rows in markers.items():
         number = tracks[key].id
-        records.append((RecordType.MARKERS, encode_markers(number, renumbered(join_rows(rows), number))))
-    events = [{"event": "tracked", "frames": str(tracked), "asked": str(asked)}]
-    events += [{"event": "solve", "solve": solve} for solve in _solves(parts)]
-    records += [(RecordType.EVENT, encode_json({**event, "time": timestamp()})) for event in events]
-    return records
+        records.append(MarkersRecord(number, renumbered(join_rows(rows), number)))
+    records.append(event_record(Event.TRACKED, frames=str(tracked), asked=str(asked)))
+    return records + [event_record(Event.SOLVE, solve=solve) for solve in _solves(parts)]
 
 
 def _solves(parts: Sequence[Part]) -> list[dict[str, Any]]:

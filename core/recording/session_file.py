@@ -11,9 +11,9 @@ from typing import Any, TypeVar, cast
 from ..errors import SessionUnreadable
 from ..journal.chain import Position
 from ..journal.losses import Losses
-from ..journal.replay import FRAME_LIMIT, frame_number, frame_set
+from ..journal.records import frame_number, frame_set
 from ..journal.summary import Summary
-from ..model.ranges import FrameRanges, parse_span
+from ..model.ranges import FRAME_LIMIT, FrameRanges, parse_span
 from ..model.types import SESSION_ID, FootageMetadata, SessionState, SessionStatus, TrackingSession
 from ..model.wording import timestamp
 from ..storage.folder import relative

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from ..journal.chain import FRAME_HEAD, MARKERS_HEAD, Record, RecordType
+from ..journal.chain import Record
+from ..journal.records import FrameRecord, MarkersRecord, decoded
 from ..journal.rows import (
     GUARDED,
     KEYED,
@@ -51,13 +52,11 @@ def new_in_clip(mine: Rows, recorded: Rows) -> dict[int, bytes]:
 def never_recorded(records: Iterable[Record], rows: Mapping[int, Rows]) -> dict[int, dict[int, bytes]]:
     """Those of the rows, by track, that none of the records ever had. Tracks that have none are left out."""
     left = {track: dict(mine) for track, mine in rows.items() if mine}
-    for kind, payload, _ in records:
+    for record, _ in decoded(records):
         if not left:
             break
-        if kind == RecordType.MARKERS:
-            _strike(payload[MARKERS_HEAD.size :], left)
-        elif kind == RecordType.FRAME:
-            _strike(payload[FRAME_HEAD.size :], left)
+        if isinstance(record, MarkersRecord | FrameRecord):
+            _strike(record.rows, left)
     return left
 
 

@@ -9,15 +9,14 @@ from typing import NamedTuple, Protocol
 from ..errors import PictureUnusable, TrackingSessionError
 from ..footage.seen import FootageCheck
 from ..journal.chain import Position
-from ..journal.replay import PICTURE_DAMAGED
+from ..journal.records import Event, TracksRecord
 from ..model.types import Outcome, Pass, TrackData
 from ..recording.manager import TrackingSessionManager
-from ..recording.merge import tracks_record
 
 
 def note_damaged(session: TrackingSessionManager, error: PictureUnusable) -> None:
     """Record which picture is damaged, so that another file may stand in its place when tracking goes on."""
-    session.append_event(PICTURE_DAMAGED, frame=error.frame)
+    session.append_event(Event.PICTURE_DAMAGED, frame=error.frame)
 
 
 class Step(NamedTuple):
@@ -228,7 +227,7 @@ class Run:
         """All is handed on; the clip has the new names already."""
         renamed = self._tracker.renamed()
         if renamed:
-            self._position = self.session.append(tracks_record(renamed))
+            self._position = self.session.append(TracksRecord(tuple(renamed)))
             self._deliver()
 
     def show_for(self, seconds: float, each: int) -> bool:

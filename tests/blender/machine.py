@@ -15,7 +15,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from tracking_sessions.core.journal.chain import JournalReader, RecordType
+from tracking_sessions.core.journal.chain import JournalReader
+from tracking_sessions.core.journal.records import RecordType
 from tracking_sessions.core.library.catalogue import session_files
 from tracking_sessions.core.recording.manager import load_session
 from tracking_sessions.core.session import TrackingSessionManager

@@ -11,13 +11,14 @@ from pathlib import Path
 
 from tracking_sessions.core.footage.files import find_footage
 from tracking_sessions.core.footage.seen import FootageCheck, describe
-from tracking_sessions.core.journal.chain import Position, RecordType
-from tracking_sessions.core.journal.replay import Replay, encode_markers
+from tracking_sessions.core.journal.chain import Header, JournalReader, JournalWriter, Position
+from tracking_sessions.core.journal.records import JournalRecord, MarkersRecord, TracksRecord
+from tracking_sessions.core.journal.replay import Replay
 from tracking_sessions.core.journal.rows import GUARDED, KEYED, MARKER, MUTED, is_muted, spread_rows
 from tracking_sessions.core.model.types import Outcome, Pass, SessionStatus, TrackData
 from tracking_sessions.core.recording.create import create_session
-from tracking_sessions.core.recording.merge import tracks_record
 from tracking_sessions.core.session import TrackingSessionManager
+from tracking_sessions.core.storage.folder import numbered
 from tracking_sessions.core.tracking.run import Run, Step
 from tracking_sessions.tests.core.grey import grey_png
 
@@ -55,6 +56,16 @@ def make_session(folder: Path, frames: int = 6, name: str = "shot") -> TrackingS
 
 def marker(track: int, frame: int, values: Sequence[float] = (0.5,), flags: int = 0) -> bytes:
     return MARKER.pack(track, frame, flags, *values, *[0.25] * (14 - len(values)))
+
+
+def write_raw(session: TrackingSessionManager, kind: int, payload: bytes) -> None:
+    """Append a record of anybody's making, as a faulty or hostile program would."""
+    reader = JournalReader(session.folder, session.session.id)
+    base = [record.end for record in reader.records()][-1:] or [Position(0, 0)]
+    generation = 1 + max([*numbered(session.folder, "lease"), *numbered(session.folder, "journal")], default=0)
+    writer = JournalWriter(session.folder, Header(session.session.id, generation, 1, *base[0], reader.checksum))
+    writer.append((kind, payload))
+    writer.close()
 
 
 class FakeTracker:
@@ -140,8 +151,9 @@ def start_run(
     tracks = (1, 2, 3)
     frame = ranges[0][0]
     tracker = tracker or FakeTracker(start_markers(tracks, frame), lost={2: 3})
-    records = [tracks_record([TrackData(n, "Camera", f"Track.{n}", {"pattern_match": "KEYFRAME"}) for n in tracks])]
-    records += [(RecordType.MARKERS, encode_markers(n, tracker.markers[n][frame])) for n in tracks]
+    settings = {"pattern_match": "KEYFRAME"}
+    records: list[JournalRecord] = [TracksRecord(tuple(TrackData(n, "Camera", f"Track.{n}", settings) for n in tracks))]
+    records += [MarkersRecord(n, tracker.markers[n][frame]) for n in tracks]
     passes = [Pass(number, a, b, tracks) for number, (a, b) in enumerate(ranges, 1)]
     session.acquire()
     session.open_pass(passes[0], passes[1:], records)
@@ -181,9 +193,7 @@ def go_on(path: Path, ranges: Sequence[tuple[int, int]]) -> Markers:
     if last is None:
         finish(start_run(session, ranges))
     elif last.is_open or last.then:
-        then = [
-            Pass(last.plan.number + i, p["start"], p["end"], tuple(p["tracks"])) for i, p in enumerate(last.then, 1)
-        ]
+        then = last.then
         tracker = FakeTracker(known.markers, lost={2: 3})
         if last.is_open:
             finish(_run(session, tracker, [last.plan, *then], last.frame, last.alive))

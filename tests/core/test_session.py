@@ -14,7 +14,6 @@ import pytest
 from tracking_sessions.core import session as public
 from tracking_sessions.core.errors import JournalDamaged, LeaseHeld, SessionUnreadable, UsageError
 from tracking_sessions.core.footage.seen import load_details
-from tracking_sessions.core.journal.replay import RecordInvalid
 from tracking_sessions.core.library.catalogue import list_sessions, session_files
 from tracking_sessions.core.library.deletion import delete_session
 from tracking_sessions.core.model.types import Outcome, SessionState
@@ -36,6 +35,7 @@ from tracking_sessions.tests.core.shots import (
     start_child,
     start_markers,
     start_run,
+    write_raw,
 )
 
 
@@ -385,11 +385,6 @@ def test_without_yaml_the_same_content_is_json_and_either_reader_finds_either(tm
 )
 def test_a_record_that_makes_no_sense_is_told_and_left(tmp_path: Path, kind: Any, payload: bytes) -> None:
     manager = make_session(tmp_path)
-    manager.acquire()
-    try:
-        manager.append((kind, payload))
-    except RecordInvalid:
-        pass
-    manager.close()
+    write_raw(manager, kind, payload)
     with pytest.raises(SessionUnreadable):
         load_session(manager.path).replay()

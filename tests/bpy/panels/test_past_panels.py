@@ -10,9 +10,9 @@ import pytest
 
 from tracking_sessions.bridge.sessions import overview
 from tracking_sessions.bridge.tracking import live
+from tracking_sessions.core.journal.records import TracksRecord
 from tracking_sessions.core.journal.rows import MUTED
 from tracking_sessions.core.model.types import Outcome, Pass, TrackData
-from tracking_sessions.core.recording.merge import tracks_record
 from tracking_sessions.panels import sessions as panels
 from tracking_sessions.tests.bpy.past import drawn
 from tracking_sessions.tests.bpy.sessions.test_losses import given_up
@@ -92,7 +92,7 @@ def test_a_track_of_another_object_is_found_under_the_same_name(footage: Footage
     objects.active = objects[0]
     begin(editor, steps=1).finish()
     with session_of(file) as session:
-        session.append(tracks_record([TrackData(50, "Prop", name)]))
+        session.append(TracksRecord((TrackData(50, "Prop", name),)))
         session.open_pass(Pass(2, 2, 9, (50,), "Prop"), (), ())
         session.record_frame(2, 3, 0, marker(50, 3, flags=MUTED))
     with inside(editor):
@@ -127,7 +127,7 @@ def test_many_losses_are_cut_and_gone_tracks_are_told(
     begin(editor, steps=1).finish()
     with session_of(file) as session:
         gone = [TrackData(n, "Camera", f"Gone.{n}") for n in range(50, 55)]
-        session.append(tracks_record(gone))
+        session.append(TracksRecord(tuple(gone)))
         session.open_pass(Pass(2, 2, 39, tuple(one.id for one in gone)), (), ())
         for frame in range(3, 26):
             session.record_frame(2, frame, 0, b"".join(marker(one.id, frame, flags=MUTED) for one in gone))

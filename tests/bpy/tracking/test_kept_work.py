@@ -10,7 +10,8 @@ import bpy
 import pytest
 
 from tracking_sessions.bridge.clip.editor import ClipEditor
-from tracking_sessions.core.journal.chain import MARKERS_HEAD, JournalReader, RecordType
+from tracking_sessions.core.journal.chain import JournalReader
+from tracking_sessions.core.journal.records import FoundRecord, decoded
 from tracking_sessions.core.journal.rows import is_muted, split_rows
 from tracking_sessions.tests.bpy.tracker import (
     Markers,
@@ -95,9 +96,9 @@ def found_in(file: Path) -> dict[str, dict[int, bytes]]:
     session = session_of(file)
     names = {number: f"{data.object}/{data.name}" for number, data in session.replay().tracks.items()}
     found: dict[str, dict[int, bytes]] = {}
-    for kind, payload, _ in JournalReader(session.folder, session.session.id).records():
-        if kind == RecordType.FOUND:
-            found[names[MARKERS_HEAD.unpack_from(payload)[0]]] = split_rows(payload[MARKERS_HEAD.size :])
+    for record, _ in decoded(JournalReader(session.folder, session.session.id).records()):
+        if isinstance(record, FoundRecord):
+            found[names[record.track]] = split_rows(record.rows)
     return found
 
 

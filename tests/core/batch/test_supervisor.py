@@ -22,7 +22,8 @@ from tracking_sessions.core.batch.child import PARENT
 from tracking_sessions.core.batch.ledger import BatchRow, BatchStatus, Ledger, ShotRow, ShotSpec, ShotStatus
 from tracking_sessions.core.batch.supervisor import News, Supervisor, What
 from tracking_sessions.core.errors import BatchRuns
-from tracking_sessions.core.journal.chain import FRAME_HEAD, JournalReader, RecordType
+from tracking_sessions.core.journal.chain import JournalReader
+from tracking_sessions.core.journal.records import FrameRecord, decoded
 from tracking_sessions.core.model.types import SessionStatus
 from tracking_sessions.core.recording.manager import load_session
 from tracking_sessions.core.storage.folder import SessionFolder
@@ -85,7 +86,7 @@ def _lives(pid: int) -> bool:
 def recorded(root: Path, session: str) -> Counter[int]:
     """How often each frame was recorded."""
     reader = JournalReader(SessionFolder(root).sessions / session, session)
-    frames = [FRAME_HEAD.unpack_from(one.payload)[1] for one in reader.records() if one.type == RecordType.FRAME]
+    frames = [record.frame for record, _ in decoded(reader.records()) if isinstance(record, FrameRecord)]
     return Counter(frames)
 
 

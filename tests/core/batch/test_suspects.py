@@ -12,8 +12,7 @@ from tracking_sessions.core.batch.ledger_rows import ShotSpec
 from tracking_sessions.core.batch.suspects import Suspects, is_unreadable
 from tracking_sessions.core.footage.files import find_footage
 from tracking_sessions.core.footage.seen import describe
-from tracking_sessions.core.journal.chain import RecordType
-from tracking_sessions.core.journal.replay import encode_markers
+from tracking_sessions.core.journal.records import MarkersRecord
 from tracking_sessions.core.recording.create import create_session
 from tracking_sessions.core.recording.manager import load_session
 from tracking_sessions.core.session import TrackingSessionManager
@@ -50,7 +49,7 @@ def test_keyframes_are_among_them(tmp_path: Path) -> None:
     footage = make_footage(tmp_path / "plates", 9)
     session = stopped(create_session(footage, "", tmp_path / "root"), 5, 9, 1)
     with session:
-        session.append((RecordType.MARKERS, encode_markers(1, marker(1, 2, (0.5,), 2) + marker(1, 3, (0.5,)))))
+        session.append(MarkersRecord(1, marker(1, 2, (0.5,), 2) + marker(1, 3, (0.5,))))
     assert Suspects(load_session(session.path), ShotSpec(str(footage))).frames == [6, 7, 5, 2]
 
 

@@ -9,15 +9,15 @@ from pathlib import Path
 import pytest
 
 from tracking_sessions.core.errors import JournalDamaged, SessionUnreadable
-from tracking_sessions.core.journal.chain import Header, JournalReader, JournalWriter, RecordType, journal_path
-from tracking_sessions.core.journal.replay import encode_markers
+from tracking_sessions.core.journal.chain import JournalReader, journal_path
+from tracking_sessions.core.journal.records import FoundRecord, MarkersRecord, TracksRecord, tracks_removed
 from tracking_sessions.core.model.types import SessionState, TrackData
 from tracking_sessions.core.recording.manager import load_session
-from tracking_sessions.core.recording.merge import merge_sessions, tracks_record
+from tracking_sessions.core.recording.merge import merge_sessions
 from tracking_sessions.core.session import TrackingSessionManager
 from tracking_sessions.core.storage.files import read_document
 from tracking_sessions.tests.core import format_reader
-from tracking_sessions.tests.core.shots import TESTS, finish, go_on, make_session, marker, start_run
+from tracking_sessions.tests.core.shots import TESTS, finish, go_on, make_session, marker, start_run, write_raw
 
 PAGE = (TESTS.parent / "docs" / "format.md").read_text(encoding="utf-8")
 RANGES = [(3, 6), (3, 1)]
@@ -32,18 +32,19 @@ def busy(tmp_path: Path) -> TrackingSessionManager:
         run.step()
         run.pause()
     session.close()
-    session.append((RecordType.MARKERS, encode_markers(3, marker(3, 3) + marker(3, 4, (0.75,)))))
+    session.append(MarkersRecord(3, marker(3, 3) + marker(3, 4, (0.75,))))
     session.close()
     (session.folder / "journal.3").write_bytes(b"TSJ")  # whose maker died
     go_on(session.path, RANGES)
     session = load_session(session.path)
     with session:
-        session.append(tracks_record([TrackData(7, "Ball", "Ünï", {"motion_model": "Loc", "weight": 0.5})]))
-        session.append_event("tracks_removed", tracks=[2, 99])
+        session.append(TracksRecord((TrackData(7, "Ball", "Ünï", {"motion_model": "Loc", "weight": 0.5}),)))
+        session.append(tracks_removed([2, 99]))
         session.append_event("a thing of the future", tracks=[[1]])
         session.append_event("found_in_clip", tracks=[3])
-        session.append((RecordType.FOUND, encode_markers(3, marker(3, 7) + marker(3, 8))))
-        session.append((99, b"rubbish"))  # type: ignore[arg-type]
+        session.append(FoundRecord(3, marker(3, 7) + marker(3, 8)))
+    write_raw(session, 99, b"rubbish")
+    with session:
         session.append_event("checkpoint", frame=12, operation="script")
         session.append_event("tracked", frames="20-22,24")
         session.set_state(SessionState.COMMITTED)
@@ -209,14 +210,7 @@ INVALID = {
 
 @pytest.mark.parametrize("name", INVALID)
 def test_both_readers_refuse_what_the_page_calls_invalid(busy: TrackingSessionManager, name: str) -> None:
-    reader = JournalReader(busy.folder, busy.session.id)
-    list(reader.records())
-    assert reader.end is not None
-    header = Header(busy.session.id, 50, 1, *reader.end, reader.checksum)
-    writer = JournalWriter(busy.folder, header)
-    kind, payload = INVALID[name]
-    writer.append((RecordType(kind), payload))
-    writer.close()
+    write_raw(busy, *INVALID[name])
     with pytest.raises(SessionUnreadable):
         load_session(busy.path).replay()
     with pytest.raises(format_reader.Invalid):

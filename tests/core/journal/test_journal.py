@@ -15,11 +15,19 @@ from tracking_sessions.core.journal.chain import (
     JournalReader,
     JournalWriter,
     Position,
-    RecordType,
     journal_path,
 )
-from tracking_sessions.core.journal.replay import encode_frame, encode_json, encode_markers
+from tracking_sessions.core.journal.records import (
+    EndRecord,
+    FrameRecord,
+    MarkersRecord,
+    RecordType,
+    TracksRecord,
+    encode,
+    pass_record,
+)
 from tracking_sessions.core.journal.rows import GUARDED
+from tracking_sessions.core.model.types import Outcome, Pass, TrackData
 from tracking_sessions.tests.core.faults import flip
 from tracking_sessions.tests.core.shots import marker
 
@@ -28,13 +36,13 @@ Records = list[tuple[int, bytes]]
 
 
 def frame_record(number: int, frame: int) -> tuple[RecordType, bytes]:
-    return RecordType.FRAME, encode_frame(number, frame, 1, marker(1, frame, (frame / 7,), GUARDED))
+    return encode(FrameRecord(number, frame, 1, marker(1, frame, (frame / 7,), GUARDED)))
 
 
-TABLE = (RecordType.TRACKS, encode_json({"tracks": [{"id": 1, "object": "Camera", "name": "A", "settings": {}}]}))
-SNAPSHOT = (RecordType.MARKERS, encode_markers(1, marker(1, 1)))
-PASS = (RecordType.PASS, encode_json({"number": 1, "operation": "track_forwards", "start": 1, "end": 9, "tracks": [1]}))
-END = (RecordType.END, encode_json({"pass": 1, "outcome": "paused"}))
+TABLE = encode(TracksRecord((TrackData(1, "Camera", "A"),)))
+SNAPSHOT = encode(MarkersRecord(1, marker(1, 1)))
+PASS = encode(pass_record(Pass(1, 1, 9, (1,)), ()))
+END = encode(EndRecord(1, Outcome.PAUSED, "", ""))
 
 
 def open_generation(folder: Path, generation: int, *, salvage: bool = False) -> JournalWriter:

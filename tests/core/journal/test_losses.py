@@ -9,39 +9,43 @@ from typing import Any
 import pytest
 
 from tracking_sessions.core.errors import SessionUnreadable
-from tracking_sessions.core.journal.chain import RecordType
 from tracking_sessions.core.journal.losses import LOSSES_KEPT, Losses
-from tracking_sessions.core.journal.replay import encode_frame, encode_json, encode_markers
-from tracking_sessions.core.journal.rows import GUARDED, MUTED
+from tracking_sessions.core.journal.records import (
+    FrameRecord,
+    MarkersRecord,
+    TracksRecord,
+    pass_record,
+    tracks_removed,
+)
+from tracking_sessions.core.journal.rows import GUARDED, MARKER_SIZE, MUTED
 from tracking_sessions.core.journal.summary import Summary
 from tracking_sessions.core.model.types import Pass, TrackData
 from tracking_sessions.core.recording.manager import load_session
-from tracking_sessions.core.recording.merge import tracks_record
 from tracking_sessions.core.session import TrackingSessionManager
 from tracking_sessions.core.storage.files import encode_document, read_document
 from tracking_sessions.tests.core.shots import FakeTracker, finish, make_session, marker, start_markers, start_run
 
 
-def step(frame: int, alive: list[int], lost: list[int], *, around: bytes = b"") -> bytes:
-    """A FRAME record of pass 1 that reaches `frame`."""
+def step(frame: int, alive: list[int], lost: list[int], *, around: bytes = b"") -> FrameRecord:
+    """A step of pass 1 that reaches `frame`."""
     rows = [marker(track, frame, flags=GUARDED) for track in alive]
     rows += [marker(track, frame, flags=MUTED | GUARDED) for track in lost]
-    return encode_frame(1, frame, len(alive), around + b"".join(rows))
+    return FrameRecord(1, frame, len(alive), around + b"".join(rows))
 
 
 def summary(tracks: int = 4) -> Summary:
     """One in which a pass over the frames 1 to 99 was opened."""
     known = Summary()
-    known.apply(*tracks_record([TrackData(n, "Camera", f"Track.{n}") for n in range(1, tracks + 1)]))
-    said = {"number": 1, "operation": "track_forwards", "start": 1, "end": 99, "tracks": [*range(1, tracks + 1)]}
-    known.apply(RecordType.PASS, encode_json(said))
+    numbers = tuple(range(1, tracks + 1))
+    known.apply(TracksRecord(tuple(TrackData(n, "Camera", f"Track.{n}") for n in numbers)))
+    known.apply(pass_record(Pass(1, 1, 99, numbers), ()))
     return known
 
 
-def fed(*payloads: bytes, tracks: int = 4) -> Losses:
+def fed(*steps: FrameRecord, tracks: int = 4) -> Losses:
     known = summary(tracks)
-    for payload in payloads:
-        known.apply(RecordType.FRAME, payload)
+    for record in steps:
+        known.apply(record)
     return known.losses
 
 
@@ -74,19 +78,19 @@ def test_tracking_again_over_the_frame_makes_good_what_it_brings_on() -> None:
 
 def test_a_marker_set_by_hand_makes_a_loss_good_and_another_edit_does_not() -> None:
     known = summary()
-    known.apply(RecordType.FRAME, step(2, [1, 2], [3, 4]))
+    known.apply(step(2, [1, 2], [3, 4]))
     for rows in (marker(3, 1), marker(3, 1) + marker(3, 2, flags=MUTED) + marker(3, 3), b""):
-        known.apply(RecordType.MARKERS, encode_markers(3, rows))
+        known.apply(MarkersRecord(3, rows))
         assert known.losses.frames == {2: [3, 4]}
-    known.apply(RecordType.MARKERS, encode_markers(3, marker(3, 1) + marker(3, 2)))
+    known.apply(MarkersRecord(3, marker(3, 1) + marker(3, 2)))
     assert known.losses.frames == {2: [4]}
 
 
 def test_a_number_that_is_given_again_brings_no_old_loss() -> None:
     known = summary()
-    known.apply(RecordType.FRAME, step(2, [1], [2, 3, 4]))
-    known.apply(RecordType.EVENT, encode_json({"event": "tracks_removed", "tracks": [3, 2, 99]}))
-    known.apply(*tracks_record([TrackData(3, "Ball", "New")]))
+    known.apply(step(2, [1], [2, 3, 4]))
+    known.apply(tracks_removed([3, 2, 99]))
+    known.apply(TracksRecord((TrackData(3, "Ball", "New"),)))
     assert known.losses.frames == {2: [4]} and known.losses.names[3] == ("Ball", "New")
 
 
@@ -99,9 +103,10 @@ def test_the_newest_losses_are_kept() -> None:
 
 def test_a_step_in_which_nothing_is_lost_is_not_looked_into() -> None:
     losses = fed(step(2, [1, 2, 3], [4]))
-    losses.step(3, 3, 3, b"no markers")
+    odd = b"no markers".ljust(3 * MARKER_SIZE + 1)
+    losses.step(FrameRecord(1, 3, 3, odd))
     with pytest.raises(struct.error):
-        losses.step(3, 2, 3, b"no markers but a length that does not fit")
+        losses.step(FrameRecord(1, 3, 2, odd))
     assert losses.frames == {2: [4]}
 
 
@@ -128,11 +133,11 @@ def test_the_session_file_carries_the_losses(tmp_path: Path) -> None:
 def test_losses_behind_the_file_are_read_from_the_journal(tmp_path: Path) -> None:
     manager = TrackingSessionManager(make_session(tmp_path).path, clock=lambda: 0.0)
     with manager:
-        manager.append(tracks_record([TrackData(n, "Camera", f"Track.{n}") for n in (1, 2)]))
+        manager.append(TracksRecord(tuple(TrackData(n, "Camera", f"Track.{n}") for n in (1, 2))))
         manager.open_pass(Pass(1, 1, 6, (1, 2)), (), ())
         manager.record_frame(1, 2, 2, b"")
         before = manager.path.read_bytes()
-        manager.append((RecordType.FRAME, step(3, [1], [2])))
+        manager.append(step(3, [1], [2]))
         assert manager.path.read_bytes() == before
         reader = load_session(manager.path)
         assert reader.lost.frames == {3: [2]}

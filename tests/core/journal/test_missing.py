@@ -1,17 +1,16 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What a saved file lacks of a session, after a crash and after undo."""
 
-import contextlib
 from pathlib import Path
 
 import pytest
 
 from tracking_sessions.core.errors import JournalDamaged, SessionUnreadable
-from tracking_sessions.core.journal.chain import HEADER_SIZE, Position, RecordType
-from tracking_sessions.core.journal.replay import RecordInvalid
+from tracking_sessions.core.journal.chain import HEADER_SIZE, Position
+from tracking_sessions.core.journal.records import RecordType
 from tracking_sessions.core.recording.manager import load_session
 from tracking_sessions.tests.core.faults import flip
-from tracking_sessions.tests.core.shots import make_session, start_run
+from tracking_sessions.tests.core.shots import make_session, start_run, write_raw
 
 
 def test_what_a_file_lacks_is_what_is_recorded_behind_its_mark(tmp_path: Path) -> None:
@@ -82,7 +81,6 @@ def test_an_undone_event_that_makes_no_sense_is_told(tmp_path: Path, payload: by
     manager = make_session(tmp_path)
     with manager:
         manager.save_checkpoint(1, "track")
-        with contextlib.suppress(RecordInvalid):
-            manager.append((RecordType.EVENT, payload))
-        with pytest.raises(SessionUnreadable):
-            manager.lacking(None)
+    write_raw(manager, RecordType.EVENT, payload)
+    with pytest.raises(SessionUnreadable):
+        manager.lacking(None)

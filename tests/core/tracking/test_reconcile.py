@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from tracking_sessions.core.journal.chain import JournalReader, Record, RecordType
-from tracking_sessions.core.journal.replay import encode_frame, encode_markers
-from tracking_sessions.core.journal.rows import GUARDED, KEYED, MUTED
+from tracking_sessions.core.journal.chain import JournalReader, Position, Record
+from tracking_sessions.core.journal.records import FoundRecord, FrameRecord, MarkersRecord, encode
+from tracking_sessions.core.journal.rows import GUARDED, KEYED, MUTED, head_of, with_head
 from tracking_sessions.core.tracking.reconcile import is_border, joined, never_recorded, new_in_clip, tracked_on
 from tracking_sessions.tests.core.shots import Markers, make_session, marker, start_run
 
@@ -31,7 +31,8 @@ def lost(last: int) -> dict[int, bytes]:
 
 
 def muted(row: bytes) -> bytes:
-    return row[:8] + (row[8] | MUTED).to_bytes(4, "little") + row[12:]
+    track, frame, flags = head_of(row)
+    return with_head(row, track, frame, flags | MUTED)
 
 
 def test_what_ends_a_segment_is_told_from_what_an_artist_muted() -> None:
@@ -60,12 +61,12 @@ def test_what_is_new_in_a_clip_is_what_differs_and_is_no_guard() -> None:
 def test_what_any_record_ever_had_is_not_new() -> None:
     old, new = marker(1, 2, (0.1,)), marker(1, 2, (0.9,))
     records = [
-        (RecordType.MARKERS, encode_markers(1, marker(1, 1) + old)),
-        (RecordType.FRAME, encode_frame(1, 3, 1, marker(1, 3, (0.3,), GUARDED))),
-        (RecordType.FRAME, encode_frame(1, 2, 1, new)),
-        (RecordType.FOUND, encode_markers(1, marker(1, 9))),
+        MarkersRecord(1, marker(1, 1) + old),
+        FrameRecord(1, 3, 1, marker(1, 3, (0.3,), GUARDED)),
+        FrameRecord(1, 2, 1, new),
+        FoundRecord(1, marker(1, 9)),
     ]
-    read = [Record(kind, payload, (1, 80)) for kind, payload in records]  # type: ignore[arg-type]
+    read = [Record(*encode(record), Position(1, 80)) for record in records]
     rows = {frame: marker(1, frame) for frame in (1, 9)}
     rows |= {2: old, 3: marker(1, 3, (0.3,)), 4: marker(1, 4, (0.3,), GUARD), 5: marker(1, 5)}
     assert never_recorded(read, {1: rows, 2: {1: marker(2, 1)}, 3: {}}) == {

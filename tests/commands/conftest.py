@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,12 @@ from tracking_sessions.tests.commands.processes import Commands
 from tracking_sessions.tests.core.conftest import power_stays_on
 
 __all__ = ["power_stays_on"]
+
+
+@pytest.fixture(autouse=True)
+def no_blender(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever is installed: bpy cannot be imported here."""
+    monkeypatch.setitem(sys.modules, "bpy", None)
 
 
 @pytest.fixture(scope="session")

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Commands as processes, on sessions made without Blender."""
+"""Commands, in this process or in one of their own, on sessions made without Blender."""
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import select
@@ -10,10 +11,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from tracking_sessions.cli import main
 from tracking_sessions.core.recording.create import create_session
 from tracking_sessions.core.recording.manager import load_session
 from tracking_sessions.core.session import TrackingSessionManager
@@ -28,9 +30,12 @@ class Commands:
         self.root = root
         self.environment = environment
 
+    def _arguments(self, given: tuple[object, ...]) -> list[str]:
+        arguments = list(map(str, given))
+        where = ["--root", str(self.root)] if "--help" not in arguments and "--root" not in arguments else []
+        return [*arguments, *where]
+
     def start(self, *given: object, **options: object) -> subprocess.Popen[str]:
-        command = [sys.executable, str(CHECKOUT), *map(str, given)]
-        where = ["--root", str(self.root)] if "--help" not in command and "--root" not in command else []
         options = {
             "stdin": subprocess.DEVNULL,
             "stdout": subprocess.PIPE,
@@ -38,17 +43,32 @@ class Commands:
             "env": self.environment,
             **options,
         }
-        return subprocess.Popen([*command, *where], text=True, **options)  # type: ignore[call-overload]
+        command = [sys.executable, str(CHECKOUT), *self._arguments(given)]
+        return subprocess.Popen(command, text=True, **options)  # type: ignore[call-overload]
 
     def run(self, *given: object, code: int = 0, says: tuple[str, ...] = ()) -> str:
-        """What it prints; `says` must stand on standard error."""
-        process = self.start(*given)
-        out, error = process.communicate(timeout=60)
-        assert process.returncode == code, (process.returncode, out, error)
+        """What it prints in this process; `says` must stand on standard error."""
+        output, errors = io.StringIO(), io.StringIO()
+        with redirect_stdout(output), redirect_stderr(errors), open(os.devnull, encoding="ascii") as nothing:
+            before, sys.stdin = sys.stdin, nothing
+            try:
+                exit_code = main(self._arguments(given))
+            finally:
+                sys.stdin = before
+        out, error = output.getvalue(), errors.getvalue()
+        assert exit_code == code, (exit_code, out, error)
         assert "Traceback" not in error and all(word in error for word in says), error
         assert not code or not out
         if not says:
             assert not error, error
+        return out
+
+    def run_apart(self, *given: object, code: int = 0, says: str = "") -> str:
+        """What it prints in a process of its own."""
+        process = self.start(*given)
+        out, error = process.communicate(timeout=60)
+        assert process.returncode == code, (process.returncode, out, error)
+        assert "Traceback" not in error and says in error, error
         return out
 
     def json(self, *given: object, says: tuple[str, ...] = ()) -> object:

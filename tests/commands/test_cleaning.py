@@ -175,4 +175,4 @@ def test_a_discarded_session_is_not_resumed_unless_it_is_named(commands: Command
     commands.run("discard", manager.session.id)
     commands.run("resume", says=("No session was interrupted",))
     commands.run("commit", manager.session.id)
-    commands.run("resume", code=1, says=("Tracking needs Blender",))  # it was found
+    commands.run_apart("resume", code=1, says="Tracking needs Blender")  # it was found

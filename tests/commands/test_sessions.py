@@ -13,7 +13,7 @@ from tracking_sessions.core.model.types import SessionState
 from tracking_sessions.core.model.wording import age, size_words
 from tracking_sessions.core.recording.create import create_session
 from tracking_sessions.core.recording.manager import load_session
-from tracking_sessions.tests.commands.processes import HOLDER, Commands, make, make_whole
+from tracking_sessions.tests.commands.processes import HOLDER, Commands, make, make_whole, owned
 from tracking_sessions.tests.core.faults import flip
 from tracking_sessions.tests.core.grey import grey_png
 from tracking_sessions.tests.core.shots import FakeTracker, finish, start_child, start_markers, start_run
@@ -215,3 +215,11 @@ def test_a_session_that_is_not_there(commands: Commands, name: str) -> None:
     for unknown in ("19990101", "../../x", "x" * 10_000, "\N{SNOWMAN}", "", "x.yaml", "a\nb.yaml"):
         commands.run(name, unknown, code=2, says=("There is no session", "“list”"))
     commands.run(name, "20", code=2, says=("2 sessions begin with 20",))
+
+
+def test_a_process_ends_with_the_exit_code_of_its_command(commands: Commands) -> None:
+    manager = make(commands)
+    assert manager.session.id in commands.run_apart("list")
+    assert commands.run_apart("list", "--status", "none", code=2, says="interrupted") == ""
+    with owned(manager.path) as pid:
+        assert commands.run_apart("discard", manager.session.id, code=75, says=f"process {pid} on") == ""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a look at the files of a shot costs before it is tracked: by format, milliseconds and bytes for each frame."""
+"""Measures the check of a shot's files before tracking: milliseconds and bytes read a frame, for each format."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from typing import Any
 import bpy
 import numpy as np
 
-from tracking_sessions.core.footage import seen
+from tracking_sessions.core.footage.check import FootageCheck
+from tracking_sessions.core.footage.details import describe
 from tracking_sessions.core.footage.files import Footage, find_footage
 from tracking_sessions.core.footage.pictures import file as picture_file
 from tracking_sessions.tests.footage import make_long
@@ -22,13 +23,13 @@ from tracking_sessions.tests.plate_files import by_hand
 from tracking_sessions.tools.bench_figures import Cost, Report
 
 FRAMES = 4000
-PICTURES = 16  # files of their own; the others are links to them
+PICTURES = 16  # files; the other frames are links to them
 WIDTH, HEIGHT = 1920, 1080
 
 
 def measure_footage(folder: Path, frames: int, report: Report) -> None:
-    """Let each format be looked at, once to have it in the cache of the system, and then by the clock."""
-    print(f"Footage of {frames:,} frames, looked at before it is tracked:", flush=True)
+    """Check the files of each format, first to fill the system's cache, then to measure."""
+    print(f"Footage of {frames:,} frames, checked before tracking:", flush=True)
     for name, files in _kinds(folder):
         size = sum(os.path.getsize(file) for file in files) / len(files)
         target = folder / name.split()[0].lower()
@@ -37,35 +38,35 @@ def measure_footage(folder: Path, frames: int, report: Report) -> None:
             link(files[number % len(files)], target / f"plate.{1001 + number:04d}{files[0].suffix}")
         footage = find_footage(target)
         with _counted() as read:
-            details = seen.describe(footage)
+            details = describe(footage)
         cost = best(_cost(footage) for _ in range(5))
-        check = seen.FootageCheck(footage, details)
+        check = FootageCheck(footage, details)
         begun = time.perf_counter()
         for frame in range(1, frames + 1):
             check.frame(frame)
         step = (time.perf_counter() - begun) / frames
-        what = f"{name}, {size / 1e6:.2f} MB"
-        print(f"  {what}: {read[0] / frames:.0f} reads of {read[1] / frames / 1024:.1f} KB a frame; ", end="")
-        print(f"a step's look {step * 1e6:.0f} us")
-        report.target(f"{what}, {cost.processors:.2f} ms of the processor", cost.clock, 1, " ms a frame")
+        title = f"{name}, {size / 1e6:.2f} MB"
+        print(f"  {title}: {read[0] / frames:.0f} reads of {read[1] / frames / 1024:.1f} KB a frame; ", end="")
+        print(f"check in a step {step * 1e6:.0f} us")
+        report.target(f"{title}, {cost.processors:.2f} ms of the processor", cost.clock, 1, " ms a frame")
 
 
 def best(costs: Iterable[Cost]) -> Cost:
-    """The least of repeats, as other work on the machine only adds to them."""
+    """The least of repeated measurements: other work on the machine only adds to them."""
     clock, processors = zip(*costs, strict=True)
     return Cost(min(clock), min(processors))
 
 
 def _cost(footage: Footage) -> Cost:
     clock, processors = time.perf_counter(), time.process_time()
-    seen.describe(footage)
+    describe(footage)
     clock, processors = time.perf_counter() - clock, time.process_time() - processors
     return Cost(clock / footage.count * 1000, processors / footage.count * 1000)
 
 
 @contextmanager
 def _counted() -> Iterator[list[int]]:
-    """Count the reads meanwhile, and their bytes."""
+    """Count the reads inside the block, and their bytes."""
     counts = [0, 0]
     inner = picture_file._pread
 

@@ -28,7 +28,7 @@ from tracking_sessions.bridge.clip import editor, markers
 from tracking_sessions.bridge.clip.movie_clip import open_footage
 from tracking_sessions.bridge.tracking import reconcile, shot, working_set
 from tracking_sessions.core import session
-from tracking_sessions.core.footage import files, seen
+from tracking_sessions.core.footage import check, files
 from tracking_sessions.core.journal import chain
 from tracking_sessions.core.journal import rows as packed
 from tracking_sessions.core.storage import lease
@@ -62,7 +62,7 @@ def time_parts() -> None:
     """Have `spent` count all that a pass of ours consists of."""
     for owner, method in (
         (editor.ClipEditor, "track"),
-        (seen.FootageCheck, "frame"),
+        (check.FootageCheck, "frame"),
         (working_set.WorkingSet, "step"),
         (run.Run, "_deliver"),
         (working_set._Follower, "refresh"),

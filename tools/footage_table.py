@@ -18,8 +18,9 @@ if __name__ == "__main__":
     runpy.run_path(str(Path(__file__).resolve().parent.parent / "__main__.py"))["_load"]()
 
 from tracking_sessions.core.errors import FootageUnusable
+from tracking_sessions.core.footage.details import describe
 from tracking_sessions.core.footage.files import find_footage
-from tracking_sessions.core.footage.seen import check_whole, describe
+from tracking_sessions.core.footage.frames import check_whole
 from tracking_sessions.tests import plates
 from tracking_sessions.tests.damage import DAMAGES, OTHERS, damaged
 

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, NamedTuple
 import bpy
 
 from ...core.errors import FootageUnusable
-from ...core.footage.files import Footage, check_followed, check_system, find_footage
+from ...core.footage.details import FootageDetails, describe
+from ...core.footage.files import Footage, check_system, find_footage, refuse_single_picture
+from ...core.footage.frames import check_whole, picture_of
 from ...core.footage.pictures.file import Picture
-from ...core.footage.seen import FootageDetails, check_whole, describe, picture_of
 from ...core.journal.chain import Position
 from ...core.model.counting import Counting
 from ...core.model.types import FootageMetadata
@@ -56,7 +57,7 @@ def check_first(footage: Footage) -> Picture | None:
     Raises FootageUnusable.
     """
     if footage.count == 1:
-        check_followed(footage)
+        refuse_single_picture(footage)
     check_whole(footage, 1)
     return picture_of(footage, 1)
 
@@ -74,7 +75,7 @@ def check_readable(clip: MovieClip, footage: Footage, picture: Picture | None) -
             footage.first,
         )
     if clip.frame_duration == 1:
-        check_followed(footage)
+        refuse_single_picture(footage)
 
 
 def plate_of(clip: MovieClip) -> Plate:
@@ -110,7 +111,7 @@ def footage_of(clip: MovieClip) -> Footage:
     check_system(clip.filepath)
     path = Path(bpy.path.abspath(clip.filepath, library=clip.library))
     footage = find_footage(path)
-    return replace(footage.seen_from(path, clip.frame_offset), counting=Counting(clip.frame_start))
+    return replace(footage.as_clip(path, clip.frame_offset), counting=Counting(clip.frame_start))
 
 
 def library_of(clip: MovieClip) -> str:

@@ -41,7 +41,7 @@ from .start_tracks import place_tracks
 if TYPE_CHECKING:
     from bpy.types import MovieClip, SpaceClipEditor
 
-_APART_SHOWN = 3  # files that lie apart from the others
+_OUTLIERS_SHOWN = 3  # files that lie apart from the others
 
 Drive = Callable[[Shot, Run], None]
 """Steps a run to its end; raises Interrupted to stop it."""
@@ -89,8 +89,8 @@ def track(request: Request, drive: Drive, warn: Callable[[str], None]) -> Result
     """
     check_save(request.save, request.blend)
     found = find_footage(request.footage) if request.blend is None else None
-    if found is not None and found.asked is not None and request.start is None and request.end is None:
-        low, high = found.asked
+    if found is not None and found.requested is not None and request.start is None and request.end is None:
+        low, high = found.requested
         start, end = (high, low) if request.direction == "backward" else (low, high)
         request = replace(request, start=start, end=end)
     with _opened(request.blend, request.clip, found, warn) as editor:
@@ -234,11 +234,11 @@ def _opened(
 
 def _apart_words(found: Footage) -> str:
     """That files which are named alike are not taken for part of the shot; empty if there are none."""
-    if not found.apart:
+    if not found.outliers:
         return ""
-    names = ", ".join(found.named(number) for number in found.apart[:_APART_SHOWN])
-    more = f" and {len(found.apart) - _APART_SHOWN} more" if len(found.apart) > _APART_SHOWN else ""
-    verb, what = ("lies", "it is") if len(found.apart) == 1 else ("lie", "they are")
+    names = ", ".join(found.file_name(number) for number in found.outliers[:_OUTLIERS_SHOWN])
+    more = f" and {len(found.outliers) - _OUTLIERS_SHOWN} more" if len(found.outliers) > _OUTLIERS_SHOWN else ""
+    verb, what = ("lies", "it is") if len(found.outliers) == 1 else ("lie", "they are")
     return f"{names}{more} {verb} far from {found.first.name}, where the shot begins: {what} left out."
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import bpy
 
 from ...core.errors import ClipChanged, NothingToTrack, PictureUnusable, ShotUnusable, UsageError
-from ...core.footage.seen import FootageCheck
+from ...core.footage.check import FootageCheck
 from ...core.journal.replay import Replay
 from ...core.journal.rows import is_muted, split_rows
 from ...core.model.counting import TIMELINE_END, Counting

@@ -12,7 +12,7 @@ from pathlib import Path, PureWindowsPath
 from typing import Any, TypeVar, cast
 
 from ..errors import LedgerUnreadable, UsageError
-from ..footage.files import IMAGE_SUFFIXES, named
+from ..footage.files import IMAGE_SUFFIXES, parse_path
 from ..footage.names import numbered
 from ..model.types import SESSION_ID
 from ..storage.folder import is_foreign
@@ -85,7 +85,7 @@ class ShotSpec:
     @property
     def range(self) -> tuple[int | None, int | None]:
         """From and to which number it is to be tracked, if that was said, or its footage names a range."""
-        asked = named(self.footage).asked
+        asked = parse_path(self.footage).requested
         if asked is None or self.start is not None or self.end is not None:
             return self.start, self.end
         return (asked[1], asked[0]) if self.direction == "backward" else asked
@@ -93,7 +93,7 @@ class ShotSpec:
     @property
     def title(self) -> str:
         """A name for people: that of a sequence is without its number."""
-        said = named(self.footage)
+        said = parse_path(self.footage)
         path = PureWindowsPath(said.path) if is_foreign(said.path) else Path(said.path)
         of = said.pattern or (numbered(path.name) if path.suffix.lower() in IMAGE_SUFFIXES else None)
         if of is not None:
@@ -147,7 +147,7 @@ class FootageKey:
     def of(cls, spec: ShotSpec) -> FootageKey:
         if is_foreign(spec.footage):
             return cls(spec.footage, "", spec.clip)
-        said = named(spec.footage)
+        said = parse_path(spec.footage)
         path = Path(os.path.normcase(os.path.realpath(said.path)))
         suffix = path.suffix.lower()
         of = said.pattern or (numbered(path.name) if suffix in IMAGE_SUFFIXES else None)
@@ -299,7 +299,7 @@ class Rows:
 
 def _is_there(path: str) -> bool:
     """Whether there is such a file, or for a name that stands for many pictures, its folder."""
-    said = named(path)
+    said = parse_path(path)
     return os.path.lexists(said.path) or (said.pattern is not None and os.path.isdir(os.path.dirname(path)))
 
 

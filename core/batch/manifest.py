@@ -31,7 +31,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, cast
 
 from ..errors import ManifestInvalid, SessionUnreadable, UsageError
-from ..footage.files import IMAGE_SUFFIXES, named
+from ..footage.files import IMAGE_SUFFIXES, parse_path
 from ..model.ranges import FrameRanges
 from ..storage.files import DOCUMENT_LIMIT, read_plain
 from ..storage.folder import is_foreign
@@ -283,7 +283,7 @@ def _spec(entry: object, defaults: Mapping[str, Any], folder: Path, where: str) 
     _check_keys(cast("Mapping[object, object]", entry), KEYS, where)
     own = cast("Mapping[str, Any]", entry)
     footage = _Shot(own, folder, where).path("footage")
-    has_range = named(footage).asked is not None
+    has_range = parse_path(footage).requested is not None
     shot = _Shot(_over(own, defaults, where, has_range=has_range), folder, where)
     if not footage:
         raise shot.wrong("it needs its footage: a movie, an image sequence, or a .blend")

@@ -12,7 +12,7 @@ from typing import Any
 
 from ..errors import UNUSABLE, FootageUnusable, JournalDamaged, LeaseHeld, SessionUnreadable, StorageFailed, UsageError
 from ..footage.files import Footage, find_footage
-from ..footage.seen import check_whole, unreadable
+from ..footage.frames import check_whole, unreadable
 from ..journal.chain import JournalReader
 from ..journal.lost_passes import pass_range
 from ..journal.records import Event, MarkersRecord, RecordInvalid, decoded

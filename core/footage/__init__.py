@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Files of a plate: found, checked, the same or not. No sessions, no clips of Blender, no decoding of pictures."""
+"""The files of a plate: finds, checks and compares them. No sessions, no Blender clips, no decoding of pictures."""

@@ -20,9 +20,9 @@ from functools import cached_property
 from pathlib import Path
 
 from ..errors import FootageUnusable
+from ..footage.details import describe
 from ..footage.files import IMAGE_SUFFIXES, Footage
 from ..footage.names import sequence_name
-from ..footage.seen import describe
 from ..model.types import SessionState, TrackingSession
 from ..storage.folder import resolve
 from .catalogue import Entry

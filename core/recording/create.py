@@ -8,8 +8,8 @@ import secrets
 from dataclasses import replace
 from datetime import UTC, datetime
 
+from ..footage.details import FootageDetails, describe, save_details
 from ..footage.files import Footage, find_footage
-from ..footage.seen import FootageDetails, describe, save_details
 from ..model.types import FootageMetadata
 from ..model.wording import timestamp
 from ..storage.files import encode_document, make_folder, replace_file

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import SessionUnreadable, StorageFailed, UsageError
-from ..footage.seen import FootageDetails, load_details
+from ..footage.details import FootageDetails, load_details
 from ..journal.chain import Header, JournalReader, JournalWriter, Position, Record, journal_path
 from ..journal.losses import Losses
 from ..journal.missing import NOTHING, Lacking, lacking_after

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..errors import UsageError
+from ..footage.details import save_details
 from ..footage.files import Footage
-from ..footage.seen import save_details
 from ..journal.records import Event, JournalRecord, MarkersRecord, TracksRecord, event_record
 from ..journal.replay import Replay
 from ..journal.rows import is_muted, join_rows, renumbered

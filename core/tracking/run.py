@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
 
 from ..errors import PictureUnusable, TrackingSessionError
-from ..footage.seen import FootageCheck
+from ..footage.check import FootageCheck
 from ..journal.chain import Position
 from ..journal.records import Event, TracksRecord
 from ..model.types import Outcome, Pass, TrackData

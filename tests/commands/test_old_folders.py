@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from tracking_sessions.core.library.index import INDEX_NAME
 from tracking_sessions.core.recording.create import create_session
 from tracking_sessions.core.recording.manager import load_session
+from tracking_sessions.core.storage.folder import SessionFolder
 from tracking_sessions.tests.commands.processes import Commands
 from tracking_sessions.tests.core.shots import Markers, final_markers, finish, go_on, start_run
 from tracking_sessions.tests.old_folders.folders import unpack
@@ -51,7 +51,7 @@ def markers_of(path: Path) -> Markers:
 @pytest.mark.parametrize("is_indexed", [True, False])
 def test_each_session_is_listed_with_its_status(commands: Commands, old: dict[str, str], is_indexed: bool) -> None:
     if not is_indexed:
-        (commands.root / INDEX_NAME).unlink()
+        SessionFolder(commands.root).index.unlink()
     rows: Any = commands.json("list")
     assert {row["id"]: (row["status"], row["state"]) for row in rows} == {
         old[kind]: (status, state) for kind, (status, state, _) in SESSIONS.items()

@@ -9,8 +9,9 @@ import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from tracking_sessions.core.footage.check import FootageCheck
+from tracking_sessions.core.footage.details import describe
 from tracking_sessions.core.footage.files import find_footage
-from tracking_sessions.core.footage.seen import FootageCheck, describe
 from tracking_sessions.core.journal.chain import Header, JournalReader, JournalWriter, Position
 from tracking_sessions.core.journal.records import JournalRecord, MarkersRecord, TracksRecord
 from tracking_sessions.core.journal.replay import Replay

@@ -13,7 +13,7 @@ import pytest
 
 from tracking_sessions.core import session as public
 from tracking_sessions.core.errors import JournalDamaged, LeaseHeld, SessionUnreadable, UsageError
-from tracking_sessions.core.footage.seen import load_details
+from tracking_sessions.core.footage.details import load_details
 from tracking_sessions.core.library.catalogue import list_sessions, session_files
 from tracking_sessions.core.library.deletion import delete_session
 from tracking_sessions.core.model.types import Outcome, SessionState

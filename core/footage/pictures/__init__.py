@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whether the file of a picture is whole, and how large the picture is: from its structure, without decoding it."""
+"""Checks that the file of a picture is whole and reads its size, from the structure alone: no pixel is decoded."""

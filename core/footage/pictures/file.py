@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The file of a picture, read a few bytes at a time, and what can be wrong with it."""
+"""The file of a picture, read a few bytes at a time, and the error for a damaged picture."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from typing import NamedTuple
 
 CUT = "is cut off"
 HALF_WRITTEN = "is only partly written"
-LARGEST = 1 << 28  # bytes that are read at once, at most
-_READS = 1 << 18  # what takes more has no end
+LARGEST = 1 << 28  # bytes of one read, at most
+_READS = 1 << 18  # reads of one file; a file that needs more is damaged
 
 
 class PictureDamaged(ValueError):
-    """The picture cannot be read. The message goes on a sentence that begins with its name, such as “is cut off”."""
+    """The picture is damaged. The message ends a sentence that begins with its name, such as “is cut off”."""
 
 
 class Picture(NamedTuple):
-    """What a file says of its picture: width and height in pixels as Blender opens it.
+    """Width and height of a picture in pixels, as Blender opens it.
 
-    `left` and `top` are those of an EXR data window in its display window, in pixels, 0 in other formats. `is_float`
-    tells whether Blender keeps it as floating point, converted to its linear colour space.
+    `left` and `top` place an EXR data window in its display window, in pixels; 0 in other formats. `is_float`: Blender
+    stores the picture as floating point, converted to its linear colour space.
     """
 
     width: int
@@ -31,7 +31,7 @@ class Picture(NamedTuple):
 
 
 class PictureFile:
-    """An open file of `size` bytes, at the beginning of which stands `head`."""
+    """An open file of `size` bytes that begins with `head`."""
 
     def __init__(self, descriptor: int, size: int, head: bytes) -> None:
         self.size = size
@@ -40,7 +40,7 @@ class PictureFile:
         self._reads = 0
 
     def read(self, at: int, count: int) -> bytes:
-        """So many bytes from that offset on. Raises PictureDamaged if the file has not so many, and OSError."""
+        """Read `count` bytes from the offset `at`. Raises PictureDamaged if the file ends before, and OSError."""
         if at < 0 or at + count > self.size:
             raise PictureDamaged(CUT)
         if at + count <= len(self.head):
@@ -49,15 +49,15 @@ class PictureFile:
         if self._reads > _READS or count > LARGEST:
             raise PictureDamaged("is damaged (it points to more than a picture has)")
         data = read_at(self._descriptor, at, count)
-        if len(data) < count:  # it is getting shorter this moment
+        if len(data) < count:  # another process cuts the file
             raise PictureDamaged(CUT)
         return data
 
-    def behind_equal(self, at: int, head: bytes, step: int, most: int) -> int:
-        """Where the first thing begins that does not begin with `head`, of those that begin every `step` bytes.
+    def skip_equal(self, at: int, head: bytes, step: int, most: int) -> int:
+        """The offset of the first chunk that does not begin with `head`, of chunks of `step` bytes from `at` on.
 
-        There are hundreds of chunks in a PNG, so this is `read` without what it costs. Where there are more than `most`
-        only every second is looked at, or every third.
+        A PNG has hundreds of chunks, so this does without the checks of `read`. It reads about `most` chunks: of more
+        it takes every second, or every third.
         """
         count, descriptor, begin = len(head), self._descriptor, at
         stride = step * (1 + (self.size - at) // step // most)
@@ -69,12 +69,12 @@ class PictureFile:
         return at
 
     def whole(self) -> bytes:
-        """All of it, in a file that is larger than any plate's the beginning."""
+        """Read the whole file, or the first `LARGEST` bytes of a larger one."""
         return self.read(0, min(self.size, LARGEST))
 
 
 def _pread_elsewhere(descriptor: int, count: int, at: int) -> bytes:
-    """As os.pread, for Windows."""
+    """os.pread for Windows."""
     os.lseek(descriptor, at, os.SEEK_SET)
     return os.read(descriptor, count)
 
@@ -83,9 +83,9 @@ _pread = getattr(os, "pread", _pread_elsewhere)
 
 
 def read_at(descriptor: int, at: int, count: int) -> bytes:
-    """Up to so many bytes of the open file from that offset on. Raises OSError."""
+    """Read up to `count` bytes of the open file from the offset `at`. Raises OSError."""
     parts: list[bytes] = []
-    while count > 0:  # at most 2 GB come at once
+    while count > 0:  # a system call reads at most 2 GB
         data = _pread(descriptor, count, at)
         if not data:
             break
@@ -96,6 +96,6 @@ def read_at(descriptor: int, at: int, count: int) -> bytes:
 
 
 def check_size(width: int, height: int) -> None:
-    """Raise PictureDamaged for what no picture has: Blender takes at most 65,536 pixels in a direction."""
+    """Raise PictureDamaged for an impossible size: Blender takes at most 65,536 pixels in a direction."""
     if not (0 < width <= 65_536 and 0 < height <= 65_536):
         raise PictureDamaged(f"says that it is {width}x{height} pixels, which no picture is")

@@ -10,33 +10,33 @@ from .file import CUT, HALF_WRITTEN, Picture, PictureDamaged, PictureFile, check
 
 SIGNATURE = b"\xff\xd8\xff"
 _FRAMES = frozenset({0xC0, 0xC1, 0xC2, 0xC3, 0xC5, 0xC6, 0xC7, 0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF})  # SOF
-_UNREAD = frozenset({0xC5, 0xC6, 0xC7, 0xCB, 0xCD, 0xCE, 0xCF})  # those that Blender ends with, not only refuses
+_CRASHING = frozenset({0xC5, 0xC6, 0xC7, 0xCB, 0xCD, 0xCE, 0xCF})  # Blender ends on these instead of refusing them
 _ALONE = frozenset({0x01, *range(0xD0, 0xD8)})  # markers without a length: TEM, RST
 _SCAN, _END = 0xDA, 0xD9
-# in a scan FF is followed by 00 (a byte FF of the data), by RST, or by another FF that fills; all else is a marker
+# in a scan FF is followed by 00 (a data byte FF), by RST, or by a filling FF; any other byte makes a marker
 _MARKER = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
 _TAIL = 1024
 _PIECE = 1 << 20
 
 
-def look(file: PictureFile) -> Picture:
-    """Walk to the first scan, and find EOI behind it, whatever stands behind that. Raises PictureDamaged."""
+def inspect(file: PictureFile) -> Picture:
+    """Walk to the first scan and find EOI behind it; bytes may follow EOI. Raises PictureDamaged."""
     picture, at = _head(file)
     tail = max(at, file.size - _TAIL)
     end = file.read(tail, file.size - tail)
-    # most files end with it, some with a few bytes more; only else are the scans read
+    # most files end with EOI or a few bytes later; the scans of any other are read
     if end.rfind(b"\xff\xd9") < 0:
         _walk_scans(file, at)
     return picture
 
 
-def look_whole(file: PictureFile) -> None:
+def inspect_whole(file: PictureFile) -> None:
     """Walk the scans to EOI. Raises PictureDamaged."""
     _walk_scans(file, _head(file)[1])
 
 
 def _head(file: PictureFile) -> tuple[Picture, int]:
-    """The picture, and where the data of the first scan begins."""
+    """The picture, and the offset of the first scan's data."""
     at, picture = 2, None
     while True:
         fill, marker = file.read(at, 2)
@@ -48,7 +48,7 @@ def _head(file: PictureFile) -> tuple[Picture, int]:
         (length,) = struct.unpack(">H", file.read(at + 2, 2))
         if length < 2:
             raise PictureDamaged(HALF_WRITTEN)
-        if marker in _UNREAD:
+        if marker in _CRASHING:
             raise PictureDamaged("is a JPEG of a kind that Blender does not read (differential or lossless arithmetic)")
         if marker in _FRAMES:
             height, width = struct.unpack(">HH", file.read(at + 5, 4))
@@ -69,7 +69,7 @@ def _walk_scans(file: PictureFile, at: int) -> None:
     while True:
         found = _MARKER.search(piece, at - start) if piece else None
         if found is None:
-            # the last byte may be the first one of a marker
+            # the last byte of a piece may begin a marker
             at = max(at, start + len(piece) - 1)
             if at + 1 >= file.size:
                 raise PictureDamaged(CUT)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""JPEG 2000: boxes with a codestream in them, or one alone, up to EOC (ITU-T T.800, annexes A and I)."""
+"""JPEG 2000: a codestream up to EOC, in boxes or alone (ITU-T T.800, annexes A and I)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _TILE, _END = 0xFF90, 0xFFD9  # SOT, EOC
 _TAIL = 4096
 
 
-def look(file: PictureFile) -> Picture:
+def inspect(file: PictureFile) -> Picture:
     """Walk the boxes and the tile-parts to the end of the codestream. Raises PictureDamaged."""
     if file.head.startswith(CODESTREAM):
         return _codestream(file, 0, file.size)
@@ -49,7 +49,7 @@ def _codestream(file: PictureFile, at: int, end: int) -> Picture:
             return picture
         if marker == _TILE:
             (part,) = struct.unpack(">I", file.read(at + 6, 4))
-            if part == 0:  # the last one: it reaches to EOC
+            if part == 0:  # the last tile-part: it reaches to EOC
                 return _to_the_end(file, at, end, picture)
             if part < 14:
                 raise PictureDamaged(HALF_WRITTEN)

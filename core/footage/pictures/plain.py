@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Formats whose header, or a table behind it, says how long the file has to be."""
+"""Formats whose header, or a table behind it, gives the length of the file."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ _WEBP_PIXELS = (b"VP8 ", b"VP8L", b"ANMF")
 PSD = b"8BPS"
 TGA_TYPES = frozenset({1, 2, 3, 9, 10, 11})
 _TGA_RLE = 8
-_HDR_HEAD = 64 << 10  # bytes of lines about what was done to the picture, at most
+_HDR_HEAD = 64 << 10  # bytes of the header lines, at most
 _CINEON_HEAD = 712  # bytes, at least
 _CHANNELS = 56  # of a PSD, at most; an SGI has 4
 _COMPONENTS = {50: 3, 51: 4, 52: 4, 100: 2, 101: 3, 102: 3, 103: 4}  # of a DPX descriptor; else 1
-_SMALL = 128 << 10  # bytes of a file with runs in it that is walked each time
+_SMALL = 128 << 10  # bytes of a run-length encoded file up to which each check walks all its runs
 _RESOLUTION = re.compile(rb"\n\n([-+][XY]) (\d{1,6}) ([-+][XY]) (\d{1,6})\n")
 
 
@@ -40,7 +40,7 @@ def _check_channels(count: int) -> None:
 
 
 def _numbers(form: str, data: bytes) -> Sequence[int]:
-    """Whole numbers, as `array` names their size, of which the first byte is the highest one."""
+    """Big-endian whole numbers; `form` is the type code of an `array`."""
     numbers = array(form, data)
     if byteorder == "little":
         numbers.byteswap()
@@ -48,13 +48,13 @@ def _numbers(form: str, data: bytes) -> Sequence[int]:
 
 
 def _need_film(
-    file: PictureFile, at: int, picture: Picture, values: int, bits: int, packing: int, said: int = 0
+    file: PictureFile, at: int, picture: Picture, values: int, bits: int, packing: int, length: int = 0
 ) -> None:
-    """That the pixels of a DPX or Cineon are there, from the offset `at` on; `values` in a row, of so many bits.
+    """Check that the pixels of a DPX or Cineon lie in the file, from the offset `at` on. Raises PictureDamaged.
 
-    SMPTE 268M: rows of whole 32-bit words; 10 bits three to a word, unless they are packed one behind the other. The
-    filling at the end of the last row is not always there, and some programs (OpenImageIO) fill no row: then the file
-    has the length that its header says (`said`).
+    A row has `values` values of `bits` bits each. SMPTE 268M: rows of whole 32-bit words; 10 bits three to a word,
+    unless the values are packed without gaps. Some files lack the padding of the last row, and some programs
+    (OpenImageIO) pad no row: such a file has the `length` that its header gives.
     """
     if bits == 10 and packing:
         row = last = -(-values // 3) * 4
@@ -62,13 +62,13 @@ def _need_film(
         row = last = values * 2
     else:
         row, last = -(-values * bits // 32) * 4, -(-values * bits // 8)
-    if said == at + last * picture.height:
-        _need(file, said)
+    if length == at + last * picture.height:
+        _need(file, length)
     else:
         _need(file, at + row * (picture.height - 1) + last)
 
 
-def look_dpx(file: PictureFile) -> Picture:
+def inspect_dpx(file: PictureFile) -> Picture:
     """SMPTE 268M. Raises PictureDamaged."""
     order = ">" if file.head.startswith(b"SDPX") else "<"
     width, height = struct.unpack(order + "II", file.read(772, 8))
@@ -79,12 +79,12 @@ def look_dpx(file: PictureFile) -> Picture:
     _need(file, at + 1)
     picture = Picture(width, height, is_float=True)
     if encoding == 0:  # no runs
-        (said,) = struct.unpack(order + "I", file.read(16, 4))
-        _need_film(file, at, picture, width * _COMPONENTS.get(descriptor, 1), bits, packing, said)
+        (length,) = struct.unpack(order + "I", file.read(16, 4))
+        _need_film(file, at, picture, width * _COMPONENTS.get(descriptor, 1), bits, packing, length)
     return picture
 
 
-def look_cineon(file: PictureFile) -> Picture:
+def inspect_cineon(file: PictureFile) -> Picture:
     """Kodak's “Cineon Image File Format”, draft 1.7. Raises PictureDamaged."""
     order = ">" if file.head.startswith(CINEON[0]) else "<"
     (at,) = struct.unpack(order + "I", file.read(4, 4))
@@ -100,8 +100,8 @@ def look_cineon(file: PictureFile) -> Picture:
     return picture
 
 
-def look_bmp(file: PictureFile) -> Picture:
-    """Raises PictureDamaged."""
+def inspect_bmp(file: PictureFile) -> Picture:
+    """Windows and OS/2 bitmaps. Raises PictureDamaged."""
     at, head = struct.unpack("<II", file.read(10, 8))
     if head == 12:  # OS/2
         width, height, _, bits = struct.unpack("<HHHH", file.read(18, 8))
@@ -112,22 +112,22 @@ def look_bmp(file: PictureFile) -> Picture:
     check_size(width, height)
     if at < 14 + head:
         raise PictureDamaged(HALF_WRITTEN)
-    if compression in (1, 2, 4, 5):  # runs, or a JPEG or PNG in it
+    if compression in (1, 2, 4, 5):  # runs, or an embedded JPEG or PNG
         _need(file, at + max(1, size))
-    else:  # Blender reads none without the filling of its last row
+    else:  # Blender refuses a file without the padding of the last row
         _need(file, at + -(-width * bits // 32) * 4 * height)
     return Picture(width, height)
 
 
 def is_tga(file: PictureFile) -> bool:
-    """Whether the file may be a TGA, which has no mark of its own at the beginning."""
+    """Whether the file may be a TGA, which has no signature at the beginning."""
     if len(file.head) < 18:
         return False
     _, maps, kind, _, _, _, _, _, width, height, bits, _ = struct.unpack("<BBBHHBHHHHBB", file.head[:18])
     return maps <= 1 and kind in TGA_TYPES and bits in (8, 15, 16, 24, 32) and width > 0 and height > 0
 
 
-def look_tga(file: PictureFile, *, all_of_it: bool = False) -> Picture:
+def inspect_tga(file: PictureFile, *, whole: bool = False) -> Picture:
     """Truevision's TGA 2.0. Raises PictureDamaged."""
     id_size, _, kind, _, colours, colour_bits, _, _, width, height, bits, _ = struct.unpack(
         "<BBBHHBHHHHBB", file.read(0, 18)
@@ -139,7 +139,7 @@ def look_tga(file: PictureFile, *, all_of_it: bool = False) -> Picture:
         _need(file, at + width * height * pixel)
     else:
         _need(file, at + -(-width * height // 128) * (1 + pixel))
-        if file.size <= (LARGEST if all_of_it else _SMALL):
+        if file.size <= (LARGEST if whole else _SMALL):
             _walk_tga(file, at, width * height, pixel)
     return Picture(width, height)
 
@@ -155,7 +155,7 @@ def _walk_tga(file: PictureFile, at: int, pixels: int, pixel: int) -> None:
     _need(file, at)
 
 
-def look_sgi(file: PictureFile) -> Picture:
+def inspect_sgi(file: PictureFile) -> Picture:
     """Silicon Graphics' image file format, version 1.0. Raises PictureDamaged."""
     storage, depth, dimension, width, height, channels = struct.unpack(">BBHHHH", file.read(2, 10))
     height, channels = height if dimension > 1 else 1, channels if dimension > 2 else 1
@@ -172,8 +172,8 @@ def look_sgi(file: PictureFile) -> Picture:
     return Picture(width, height, is_float=depth > 1)
 
 
-def look_hdr(file: PictureFile, *, all_of_it: bool = False) -> Picture:
-    """Radiance RGBE. Only walking all rows tells whether they are all there. Raises PictureDamaged."""
+def inspect_hdr(file: PictureFile, *, whole: bool = False) -> Picture:
+    """Radiance RGBE. Only a walk over all rows finds a missing row. Raises PictureDamaged."""
     found = _RESOLUTION.search(file.head) or _RESOLUTION.search(file.read(0, min(file.size, _HDR_HEAD)))
     if found is None:
         raise PictureDamaged(CUT if file.size <= len(file.head) else "is damaged (it does not say its size)")
@@ -185,7 +185,7 @@ def look_hdr(file: PictureFile, *, all_of_it: bool = False) -> Picture:
     is_flat = not 8 <= columns <= 0x7FFF or file.read(at, 2) != b"\x02\x02"
     if not is_flat:
         _need(file, at + sizes[0] * (4 + 4 * 2 * -(-columns // 127)))
-    if file.size <= (LARGEST if all_of_it else _SMALL):
+    if file.size <= (LARGEST if whole else _SMALL):
         _walk_hdr(file, at, sizes[0], columns)
     return Picture(width, height, is_float=True)
 
@@ -210,7 +210,7 @@ def _walk_hdr(file: PictureFile, at: int, rows: int, columns: int) -> None:
 
 
 def _walk_flat_row(data: bytes, at: int, columns: int) -> int:
-    """A row of plain pixels, in which 1 1 1 n repeats the one before."""
+    """The offset behind a row of plain pixels, in which 1 1 1 n repeats the pixel before."""
     shift = 0
     while columns > 0:
         pixel = data[at : at + 4]
@@ -226,7 +226,7 @@ def _walk_flat_row(data: bytes, at: int, columns: int) -> int:
     return at
 
 
-def look_webp(file: PictureFile) -> Picture:
+def inspect_webp(file: PictureFile) -> Picture:
     """RIFF with WEBP in it (Google's “WebP Container Specification”). Raises PictureDamaged."""
     size, kind, first = struct.unpack("<I4s4s", file.read(4, 12))
     if kind != b"WEBP":
@@ -265,7 +265,7 @@ def _walk_riff(file: PictureFile, end: int) -> None:
         raise PictureDamaged(HALF_WRITTEN)
 
 
-def look_psd(file: PictureFile) -> Picture:
+def inspect_psd(file: PictureFile) -> Picture:
     """Adobe's “Photoshop File Formats Specification”: the merged picture is the last section. Raises PictureDamaged."""
     (version,) = struct.unpack(">H", file.read(4, 2))
     channels, height, width, depth = struct.unpack(">HIIH", file.read(12, 12))

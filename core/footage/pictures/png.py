@@ -10,23 +10,23 @@ from .file import CUT, HALF_WRITTEN, Picture, PictureDamaged, PictureFile, check
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _HEAD = struct.Struct(">I4s")
-_SMALL = 128 << 10  # bytes of a file whose checksums are all compared each time
+_SMALL = 128 << 10  # bytes of a file up to which each check compares all its checksums
 _PIECE = 1 << 20
-_HEADS = 500  # of chunks of one length that are looked at in larger files
-_CHECKED = 4096  # bytes of a chunk whose checksum is compared in larger files as well
+_HEADS = 500  # chunks of one length whose heads are read in larger files, about
+_CHECKED = 4096  # bytes of a chunk up to which larger files have its checksum compared as well
 
 
-def look(file: PictureFile) -> Picture:
-    """Walk the chunks; what stands behind IEND is left alone. Raises PictureDamaged."""
-    return _walk(file, all_of_it=file.size <= _SMALL)
+def inspect(file: PictureFile) -> Picture:
+    """Walk the chunks up to IEND; bytes may follow it. Raises PictureDamaged."""
+    return _walk(file, whole=file.size <= _SMALL)
 
 
-def look_whole(file: PictureFile) -> None:
+def inspect_whole(file: PictureFile) -> None:
     """Compare the checksums of all chunks. Raises PictureDamaged."""
-    _walk(file, all_of_it=True)
+    _walk(file, whole=True)
 
 
-def _walk(file: PictureFile, *, all_of_it: bool) -> Picture:
+def _walk(file: PictureFile, *, whole: bool) -> Picture:
     data = file.whole() if file.size <= _SMALL else b""
     at = len(SIGNATURE)
     has_pixels = False
@@ -41,9 +41,9 @@ def _walk(file: PictureFile, *, all_of_it: bool) -> Picture:
             raise PictureDamaged(HALF_WRITTEN)
         if end > file.size:
             raise PictureDamaged(CUT)
-        if all_of_it or length <= _CHECKED:
-            said = data[end - 4 : end] if data else file.read(end - 4, 4)
-            if _checksum(file, data, at + 4, end - 4) != int.from_bytes(said, "big"):
+        if whole or length <= _CHECKED:
+            stored = data[end - 4 : end] if data else file.read(end - 4, 4)
+            if _checksum(file, data, at + 4, end - 4) != int.from_bytes(stored, "big"):
                 raise PictureDamaged(f"is damaged (its chunk {kind.decode()} at byte {at} has a wrong checksum)")
         if picture is None:
             if kind != b"IHDR" or length != 13:
@@ -57,8 +57,8 @@ def _walk(file: PictureFile, *, all_of_it: bool) -> Picture:
                 raise PictureDamaged("has no pixels in it")
             return picture
         at = end
-        if kind == b"IDAT" and not (all_of_it or data) and length > _CHECKED:
-            at = file.behind_equal(at, head, 12 + length, _HEADS)
+        if kind == b"IDAT" and not (whole or data) and length > _CHECKED:
+            at = file.skip_equal(at, head, 12 + length, _HEADS)
 
 
 def _checksum(file: PictureFile, data: bytes, start: int, end: int) -> int:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""TIFF and BigTIFF: the first directory, and that its strips or tiles lie in the file (TIFF 6.0, sections 2 to 15)."""
+"""TIFF and BigTIFF: the first directory, whose strips or tiles must lie in the file (TIFF 6.0, sections 2 to 15)."""
 
 from __future__ import annotations
 
@@ -10,30 +10,30 @@ from .file import CUT, HALF_WRITTEN, Picture, PictureDamaged, PictureFile, check
 SIGNATURES = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
 _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _SAMPLES = 256, 257, 258, 259, 277
 _STRIPS, _STRIP_SIZES, _TILES, _TILE_SIZES = 273, 279, 324, 325
-_FORMATS = {1: "B", 3: "H", 4: "I", 16: "Q"}  # of the types BYTE, SHORT, LONG and LONG8
+_FORMATS = {1: "B", 3: "H", 4: "I", 16: "Q"}  # the types BYTE, SHORT, LONG and LONG8
 _ENTRIES = 4096  # tags of a directory, at most
 _VALUES = 1 << 20  # values of a tag, at most
 
 
-def look(file: PictureFile) -> Picture:
-    """Raises PictureDamaged."""
+def inspect(file: PictureFile) -> Picture:
+    """Check the first directory and the extent of its strips or tiles. Raises PictureDamaged."""
     order = "<" if file.head.startswith(b"II") else ">"
     is_big = file.head[2:4] in (b"+\x00", b"\x00+")
     tags = _directory(file, order, is_big=is_big)
-    width, height = _one(tags, _WIDTH), _one(tags, _HEIGHT)
+    width, height = _value(tags, _WIDTH), _value(tags, _HEIGHT)
     check_size(width, height)
     bits = tags.get(_BITS) or (1,)
     offsets, sizes = tags.get(_TILES) or tags.get(_STRIPS) or (), tags.get(_TILE_SIZES) or tags.get(_STRIP_SIZES) or ()
     if not offsets or (len(offsets) != len(sizes) and (sizes or len(offsets) > 1)):
         raise PictureDamaged(HALF_WRITTEN)
-    if not sizes:  # old writers leave it out where there is one strip
+    if not sizes:  # old writers give no size for a single strip
         sizes = (1,)
     if not all(offsets) or not all(sizes):
         raise PictureDamaged(HALF_WRITTEN)
     if max(map(sum, zip(offsets, sizes, strict=True))) > file.size:
         raise PictureDamaged(CUT)
-    if _one(tags, _COMPRESSION, 1) == 1 and _TILES not in tags and _STRIP_SIZES in tags:
-        samples = _one(tags, _SAMPLES, len(bits))
+    if _value(tags, _COMPRESSION, 1) == 1 and _TILES not in tags and _STRIP_SIZES in tags:
+        samples = _value(tags, _SAMPLES, len(bits))
         row = (width * samples * bits[0] + 7) // 8
         if sum(sizes) < row * height:
             raise PictureDamaged(CUT)
@@ -41,7 +41,7 @@ def look(file: PictureFile) -> Picture:
 
 
 def _directory(file: PictureFile, order: str, *, is_big: bool) -> dict[int, tuple[int, ...]]:
-    """The whole numbers of the tags that are looked at."""
+    """The values of the tags that the checks use."""
     word, head, size, inline = ("Q", 8, 20, 8) if is_big else ("I", 4, 12, 4)
     width = struct.calcsize(word)
     (at,) = struct.unpack(order + word, file.read(head, width))
@@ -59,7 +59,7 @@ def _directory(file: PictureFile, order: str, *, is_big: bool) -> dict[int, tupl
         tag, kind = struct.unpack_from(order + "HH", entries, start)
         (number,) = struct.unpack_from(order + word, entries, start + 4)
         form = _FORMATS.get(kind)
-        if tag not in wanted or tag in tags or form is None:  # of a tag that comes twice, the first one counts
+        if tag not in wanted or tag in tags or form is None:  # the first of repeated tags counts
             continue
         if number > _VALUES:
             raise PictureDamaged(HALF_WRITTEN)
@@ -73,7 +73,7 @@ def _directory(file: PictureFile, order: str, *, is_big: bool) -> dict[int, tupl
     return tags
 
 
-def _one(tags: dict[int, tuple[int, ...]], tag: int, default: int | None = None) -> int:
+def _value(tags: dict[int, tuple[int, ...]], tag: int, default: int | None = None) -> int:
     values = tags.get(tag)
     if values:
         return values[0]

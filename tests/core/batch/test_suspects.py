@@ -10,8 +10,8 @@ import pytest
 
 from tracking_sessions.core.batch.ledger_rows import ShotSpec
 from tracking_sessions.core.batch.suspects import Suspects, is_unreadable
+from tracking_sessions.core.footage.details import describe
 from tracking_sessions.core.footage.files import find_footage
-from tracking_sessions.core.footage.seen import describe
 from tracking_sessions.core.journal.records import MarkersRecord
 from tracking_sessions.core.recording.create import create_session
 from tracking_sessions.core.recording.manager import load_session
@@ -55,7 +55,7 @@ def test_keyframes_are_among_them(tmp_path: Path) -> None:
 
 def test_a_clip_that_begins_behind_the_first_file_has_its_own_frames(tmp_path: Path) -> None:
     folder = make_footage(tmp_path / "plates", 9)
-    footage = find_footage(folder).seen_from(folder / "plate_0002.png", 2)
+    footage = find_footage(folder).as_clip(folder / "plate_0002.png", 2)
     session = create_session(folder, "", tmp_path / "root", plate=(footage, describe(footage)))
     session.set_start(101)
     found = Suspects(stopped(session, 1, 6, 2), ShotSpec(str(tmp_path / "shot.blend")))

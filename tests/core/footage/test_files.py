@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from tracking_sessions.core.errors import FootageUnusable, SessionUnreadable, UsageError
-from tracking_sessions.core.footage.files import check_followed, find_footage
-from tracking_sessions.core.footage.seen import FootageCheck, describe, load_details, save_details
+from tracking_sessions.core.footage.check import FootageCheck
+from tracking_sessions.core.footage.details import describe, load_details, save_details
+from tracking_sessions.core.footage.files import find_footage, refuse_single_picture
 from tracking_sessions.core.model.ranges import FrameRanges
 from tracking_sessions.core.storage.folder import SessionFolder
 from tracking_sessions.tests.core.grey import grey_png
@@ -74,7 +75,7 @@ def test_names_are_for_people(tmp_path: Path) -> None:
 
 
 def test_a_clip_may_begin_later_in_the_files(tmp_path: Path) -> None:
-    footage = find_footage(make(tmp_path, *[f"f{n}.png" for n in range(1, 7)])).seen_from(tmp_path / "f2.png", 1)
+    footage = find_footage(make(tmp_path, *[f"f{n}.png" for n in range(1, 7)])).as_clip(tmp_path / "f2.png", 1)
     assert footage.file(1).name == "f3.png" and footage.count == 4
 
 
@@ -234,7 +235,7 @@ def test_a_folder_of_other_pictures_says_what_they_are(tmp_path: Path, names: li
 def test_a_single_picture_says_why_it_is_none(tmp_path: Path, names: list[str], words: str) -> None:
     footage = find_footage(make(tmp_path, *names) / names[0])
     with pytest.raises(FootageUnusable, match=words):
-        check_followed(footage)
+        refuse_single_picture(footage)
 
 
 def test_single_pictures_beside_each_other_say_so(tmp_path: Path) -> None:
@@ -253,6 +254,6 @@ def test_single_pictures_beside_each_other_say_so(tmp_path: Path) -> None:
 def test_a_clip_counts_from_the_file_that_it_names(
     tmp_path: Path, named: str, offset: int, expected: list[str]
 ) -> None:
-    footage = find_footage(make(tmp_path, *[f"f{n}.png" for n in range(1, 7)])).seen_from(tmp_path / named, offset)
+    footage = find_footage(make(tmp_path, *[f"f{n}.png" for n in range(1, 7)])).as_clip(tmp_path / named, offset)
     assert [footage.file(frame).name for frame in range(1, footage.count + 1)] == expected
     assert describe(footage).frame_count == len(expected)

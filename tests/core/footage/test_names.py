@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from tracking_sessions.core.errors import FootageUnusable
+from tracking_sessions.core.footage.details import describe
 from tracking_sessions.core.footage.files import find_footage
-from tracking_sessions.core.footage.names import numbered, pattern, run_of, sequence_name, split_range
-from tracking_sessions.core.footage.seen import describe
+from tracking_sessions.core.footage.names import numbered, parse_pattern, range_of, sequence_name, split_range
 from tracking_sessions.tests.core.grey import grey_png
 
 
@@ -107,7 +107,7 @@ def test_a_hole_in_the_middle_is_missing_files(tmp_path: Path, hole: tuple[int, 
 def test_a_slate_is_told_and_may_be_named_itself(tmp_path: Path) -> None:
     folder = make(tmp_path, "plate.0000.png", *numbers(1001, 1006))
     footage = find_footage(folder)
-    assert (footage.first.name, footage.count, footage.apart) == ("plate.1001.png", 6, (0,))
+    assert (footage.first.name, footage.count, footage.outliers) == ("plate.1001.png", 6, (0,))
     assert find_footage(folder / "plate.0000.png").count == 1
 
 
@@ -137,7 +137,7 @@ def test_numbers_below_0_are_told(tmp_path: Path, name: str) -> None:
 def test_a_sequence_is_named_as_this_trade_does(tmp_path: Path, wanted: str, asked: tuple[int, int] | None) -> None:
     make(tmp_path, *numbers(1001, 1006), "other.1001.png", "plate.0100.png")
     footage = find_footage(tmp_path / wanted)
-    assert (footage.first.name, footage.count, footage.asked) == ("plate.1001.png", 6, asked)
+    assert (footage.first.name, footage.count, footage.requested) == ("plate.1001.png", 6, asked)
 
 
 @pytest.mark.parametrize("wanted", ["plate.#####.png", "plate.%05d.png", "other.####.png", "plate.2001-2010.png"])
@@ -151,7 +151,7 @@ def test_a_pattern_without_files_is_told(tmp_path: Path, wanted: str) -> None:
 def test_a_file_of_that_name_comes_before_a_pattern(tmp_path: Path) -> None:
     make(tmp_path, "plate.1001-1006.png", "plate.1001-1007.png")
     footage = find_footage(tmp_path / "plate.1001-1006.png")
-    assert (footage.count, footage.asked) == (2, None)
+    assert (footage.count, footage.requested) == (2, None)
 
 
 @pytest.mark.parametrize("name", ["plate.####.exr", "plate.%04d.exr", "plate.1001.exr", "plate.1001-1200.exr"])
@@ -164,12 +164,12 @@ def test_all_names_of_a_sequence_are_one(name: str) -> None:
     "name", ["", "#", "%", "%d", "-", "1-2", "[", "[1-2", "a 1-", "1-2 3-4", "%99999d.png", "\0#.png"]
 )
 def test_no_name_upsets_the_parser(name: str, tmp_path: Path) -> None:
-    split_range(name), pattern(name), numbered(name), sequence_name(name)
+    split_range(name), parse_pattern(name), numbered(name), sequence_name(name)
     with pytest.raises(FootageUnusable):
         find_footage(tmp_path / f"x{name}")
 
 
 def test_a_number_of_another_width_is_not_of_the_sequence() -> None:
     ones = [one for name in ("p08.png", "p9.png", "p10.png", "p11.png") if (one := numbered(name))]
-    assert run_of(ones[2], ones) == (8, 11, 2, ())  # and 09 is missing
-    assert run_of(ones[1], ones) == (9, 11, 1, ())
+    assert range_of(ones[2], ones) == (8, 11, 2, ())  # and 09 is missing
+    assert range_of(ones[1], ones) == (9, 11, 1, ())

@@ -16,10 +16,11 @@ from pathlib import Path
 import pytest
 
 from tracking_sessions.core.errors import FootageUnusable
+from tracking_sessions.core.footage.details import describe
 from tracking_sessions.core.footage.files import find_footage
+from tracking_sessions.core.footage.frames import check_whole
 from tracking_sessions.core.footage.pictures.file import Picture, PictureDamaged, PictureFile, read_at
-from tracking_sessions.core.footage.pictures.look import HEAD, look, look_whole
-from tracking_sessions.core.footage.seen import check_whole, describe
+from tracking_sessions.core.footage.pictures.formats import HEAD, inspect, inspect_whole
 from tracking_sessions.tests import plates
 from tracking_sessions.tests.damage import DAMAGES, OTHERS, damaged
 from tracking_sessions.tools import footage_table
@@ -44,7 +45,7 @@ def looked(path: Path) -> Picture:
     descriptor = os.open(path, os.O_RDONLY)
     try:
         size = os.fstat(descriptor).st_size
-        return look(PictureFile(descriptor, size, read_at(descriptor, 0, min(size, HEAD))))
+        return inspect(PictureFile(descriptor, size, read_at(descriptor, 0, min(size, HEAD))))
     finally:
         os.close(descriptor)
 
@@ -155,7 +156,7 @@ def test_a_large_png_is_walked_to_its_end(tmp_path: Path) -> None:
     path = tmp_path / "plate.png"
     path.write_bytes(whole)
     assert looked(path)[:2] == (2000, 1500)
-    look_whole(path)
+    inspect_whole(path)
     for cut in (1, 5, 20, 150, 8200, 9000, len(whole) // 2):
         path.write_bytes(whole[:-cut])
         with pytest.raises(PictureDamaged, match="cut off"):
@@ -168,7 +169,7 @@ def test_a_large_png_is_walked_to_its_end(tmp_path: Path) -> None:
     path.write_bytes(whole[:3_000_000] + bytes([whole[3_000_000] ^ 1]) + whole[3_000_001:])
     assert looked(path)[:2] == (2000, 1500)
     with pytest.raises(PictureDamaged, match="wrong checksum"):
-        look_whole(path)
+        inspect_whole(path)
 
 
 def png(parts: list[bytes], last: bytes) -> bytes:
@@ -200,7 +201,7 @@ def outcome(tmp_path: Path) -> Iterator[Callable[[bytes], str]]:
     def outcome(content: bytes) -> str:
         path.write_bytes(content)
         said = "accepted"
-        for attempt in (looked, look_whole):
+        for attempt in (looked, inspect_whole):
             try:
                 attempt(path)
             except PictureDamaged as error:
@@ -288,7 +289,7 @@ def test_a_file_of_a_terabyte_takes_no_time_and_no_memory(content: bytes, fillin
     tracemalloc.start()
     begun = time.perf_counter()
     try:
-        for attempt in (looked, look_whole):
+        for attempt in (looked, inspect_whole):
             with suppress(PictureDamaged):  # zeros may stand for a black picture
                 attempt(path)
         peak = tracemalloc.get_traced_memory()[1]
@@ -331,7 +332,7 @@ def test_a_file_that_gets_shorter_while_it_is_looked_at(variant: str, tmp_path: 
             file = PictureFile(descriptor, len(whole), whole[: min(HEAD, left)])
             os.truncate(path, left)
             with suppress(PictureDamaged):  # what is not read may be missing
-                look(file)
+                inspect(file)
         finally:
             os.close(descriptor)
 

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from tracking_sessions.core.footage.details import describe
 from tracking_sessions.core.footage.files import find_footage
-from tracking_sessions.core.footage.seen import describe
 from tracking_sessions.core.library import matching
 from tracking_sessions.core.library.catalogue import Entry, catalogue
 from tracking_sessions.core.library.matching import Origin, SoughtClip, SoughtClips

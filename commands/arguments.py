@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -12,6 +13,7 @@ from typing import Any, TypeVar
 from ..core.errors import LeaseHeld, TrackingSessionError
 from ..core.model.wording import short
 from ..core.storage.lease import LEASE_TIME
+from ..core.tracking.plan import Kind, Option
 from .terminal import say
 
 _T = TypeVar("_T")
@@ -85,6 +87,49 @@ def add_limit(parser: argparse.ArgumentParser, noun: str) -> None:
 
 def add_force(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-f", "--force", action="store_true", help="do not ask")
+
+
+def add_options(parser: argparse._ActionsContainer, options: Sequence[Option], *, shared: bool = False) -> None:
+    """Options of a shot; `shared`: for all shots of a batch that do not say them."""
+    for option in options:
+        help = option.shared_help if shared else option.help
+        match option.kind:
+            case Kind.SWITCH:
+                parser.add_argument(option.flag, action="store_true", help=help)
+            case Kind.SETTINGS:
+                how: dict[str, Any] = {"metavar": option.metavar, "type": _setting, "default": [], "help": help}
+                parser.add_argument(option.flag, dest=option.name, action="append", **how)
+            case Kind.CHOICE:
+                parser.add_argument(option.flag, choices=option.choices, help=help)
+            case Kind.FRAME:
+                # a timeline may begin below 0, and only `track` can tell
+                number = frame_number if shared else int
+                parser.add_argument(option.flag, type=number, metavar=option.metavar, help=help)
+            case Kind.PATH:
+                parser.add_argument(option.flag, type=_path, metavar=option.metavar, help=help)
+            case Kind.TEXT:
+                parser.add_argument(option.flag, default="", metavar=option.metavar, help=help)
+
+
+def given(arguments: argparse.Namespace, options: Sequence[Option]) -> dict[str, Any]:
+    """The options of a shot that the command line says, by name."""
+    values = {option: getattr(arguments, option.name) for option in options}
+    values = {option: dict(one) if option.kind is Kind.SETTINGS else one for option, one in values.items()}
+    return {option.name: one for option, one in values.items() if option.arguments(one)}
+
+
+def _path(text: str) -> str:
+    return str(Path(text))
+
+
+def _setting(text: str) -> tuple[str, Any]:
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise argparse.ArgumentTypeError(f"{text!r} is no setting: write NAME=VALUE")
+    try:
+        return name, json.loads(value)
+    except ValueError:
+        return name, value  # a word
 
 
 def add_json(parser: argparse._ActionsContainer) -> None:

@@ -12,13 +12,13 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, TextIO
 
-from ..core.batch.ledger_rows import ShotSpec
 from ..core.errors import UNUSABLE, TrackingSessionError, UnfinishedSession
 from ..core.journal.lost_passes import LostPass, lost_of, lost_passes, lost_words
 from ..core.model.types import Outcome
 from ..core.model.wording import short
 from ..core.storage.folder import FOLDER_NAME, SessionFolder
-from .arguments import FRAMES_COUNT, NotAllDone, add_json, add_session, command
+from ..core.tracking.plan import OPTIONS, ShotSpec
+from .arguments import FRAMES_COUNT, NotAllDone, add_json, add_options, add_session, command, given
 from .finding import find, latest, root_of
 from .terminal import Signals, drive, quiet_blender, say
 from .unfinished import decide
@@ -33,41 +33,14 @@ if TYPE_CHECKING:
 def add_commands(commands: Any) -> None:
     one = command(commands, "track", _track, "track a shot", "track shots/010/plate_0001.png --detect --save 010.blend")
     one.description = f"{one.description} {FRAMES_COUNT}"
-    one.add_argument(
-        "footage",
-        metavar="FOOTAGE",
-        type=Path,
-        help="a movie, an image sequence (any file of it, or its folder), or a .blend",
-    )
+    one.add_argument("footage", metavar="FOOTAGE", type=Path, help=OPTIONS[0].help)
     one.add_argument(
         "--root",
         metavar="DIR",
         type=Path,
         help="the session folder (default: tracking_sessions here, or beside the .blend)",
     )
-    one.add_argument("--name", default="", help="a name for the session (default: that of the footage)")
-    one.add_argument("--clip", default="", metavar="NAME", help="which clip of the .blend, if it has several")
-    one.add_argument(
-        "--start",
-        type=int,
-        metavar="N",
-        help="frame to track from (default: the first, or the last when tracking backward; "
-        "the current one of a .blend)",
-    )
-    one.add_argument("--end", type=int, metavar="N", help="frame to track to (default: the end of the clip)")
-    one.add_argument(
-        "--direction",
-        choices=("forward", "backward", "both"),
-        default="forward",
-        help="both: forward to --end, then backward to the first frame",
-    )
-    one.add_argument(
-        "--detect",
-        action="store_true",
-        help="find features on the start frame if the clip has no tracks: about 100, spread over the picture, with a "
-        "threshold as low as it takes",
-    )
-    one.add_argument("--tracks", metavar="FILE.json", type=Path, help="start positions of tracks")
+    add_options(one, OPTIONS[1:])
     which = one.add_mutually_exclusive_group()
     which.add_argument(
         "--resume",
@@ -79,7 +52,6 @@ def add_commands(commands: Any) -> None:
         action="store_true",
         help="set an unfinished session of this footage aside (it is kept) and start anew",
     )
-    add_settings(one)
     _add_outcome(one)
 
     one = command(commands, "resume", _resume, "go on with an interrupted session", "resume 20260131-101500-5f0c2d1e")
@@ -90,19 +62,6 @@ def add_commands(commands: Any) -> None:
     _add_outcome(one)
 
 
-def add_settings(parser: argparse._ActionsContainer) -> None:
-    parser.add_argument(
-        "--set",
-        metavar="NAME=VALUE",
-        dest="settings",
-        type=_setting,
-        action="append",
-        default=[],
-        help="a setting of the tracks under Blender's name for it, such as pattern_match=PREV_FRAME or search_size=91; "
-        "can be repeated",
-    )
-
-
 def _add_outcome(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--save", metavar="OUT.blend", type=Path, help="write the result into a .blend")
     how = parser.add_mutually_exclusive_group()
@@ -110,16 +69,6 @@ def _add_outcome(parser: argparse.ArgumentParser) -> None:
     how.add_argument(
         "--events", action="store_true", help="print a line of JSON when tracking begins, and one with the result"
     )
-
-
-def _setting(text: str) -> tuple[str, Any]:
-    name, equals, value = text.partition("=")
-    if not equals:
-        raise argparse.ArgumentTypeError(f"{text!r} is no setting: write NAME=VALUE")
-    try:
-        return name, json.loads(value)
-    except ValueError:
-        return name, value  # a word
 
 
 def _track(options: argparse.Namespace) -> list[str]:
@@ -136,25 +85,15 @@ def _track(options: argparse.Namespace) -> list[str]:
 def _tracked(options: argparse.Namespace) -> list[str]:
     with Signals() as signals, quiet_blender() as output:
         headless = _headless()
-        blend = options.footage.suffix.lower() == ".blend"
-        root = options.root or (options.footage.absolute().parent / FOLDER_NAME if blend else root_of(None))
-        request = headless.Request(
-            footage=options.footage,
-            root=root,
-            name=options.name,
-            clip=options.clip,
-            start=options.start,
-            end=options.end,
-            direction=options.direction,
-            detect=options.detect,
-            tracks=options.tracks,
-            resume=options.resume,
-            fresh=options.fresh,
-            save=options.save,
-            settings=dict(options.settings),
-        )
+        spec = _spec(options)
+        root = options.root or (Path(spec.footage).absolute().parent / FOLDER_NAME if spec.is_blend else root_of(None))
+        request = headless.Request(spec, root, resume=options.resume, fresh=options.fresh, save=options.save)
         result = headless.track(request, partial(_drive, signals, output if options.events else None), say)
     return _outcome(result, options)
+
+
+def _spec(options: argparse.Namespace) -> ShotSpec:
+    return ShotSpec(str(options.footage), **given(options, OPTIONS[1:]))
 
 
 def _resume(options: argparse.Namespace) -> list[str]:
@@ -195,9 +134,9 @@ def _outcome(result: Result, options: argparse.Namespace) -> list[str]:
     manager = result.session
     lost = lost_passes(manager.passes, manager.session.tracked_frames)
     if not result.frames and hasattr(options, "direction"):  # `track` has found a session that has what is asked
-        asked = ShotSpec(str(options.footage), start=options.start, end=options.end, direction=options.direction).range
-        start, end = (None if number is None else manager.counting.clip_frame(number) for number in asked)
-        lost = lost_of(lost, start, end, options.direction)
+        spec = _spec(options)
+        start, end = (None if number is None else manager.counting.clip_frame(number) for number in spec.range)
+        lost = lost_of(lost, start, end, spec.direction)
     lines = _outcome_lines(result, lost, options)
     if lost:
         words = f"{lost_words(lost, manager.counting)}; what was tracked is recorded"

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from ..core.batch.ledger import ShotSpec
 from ..core.errors import FootageUnusable, LeaseHeld, TrackingSessionError, UsageError
 from ..core.footage.files import find_footage
 from ..core.library.catalogue import Entry, Unreadable, catalogue
@@ -15,6 +14,7 @@ from ..core.library.matching import Origin, SoughtClip, SoughtClips
 from ..core.model.types import SessionState, SessionStatus
 from ..core.model.wording import short
 from ..core.recording.manager import TrackingSessionManager
+from ..core.tracking.plan import ShotSpec
 from .terminal import ask, can_ask, say
 from .words import shots_words
 

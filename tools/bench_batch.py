@@ -8,8 +8,10 @@ import time
 from pathlib import Path
 
 from tracking_sessions.core.batch.child import Child
-from tracking_sessions.core.batch.ledger import BatchStatus, Ledger, ShotSpec
+from tracking_sessions.core.batch.ledger import Ledger
+from tracking_sessions.core.batch.shots import BatchStatus
 from tracking_sessions.core.batch.supervisor import Supervisor
+from tracking_sessions.core.tracking.plan import ShotSpec
 from tracking_sessions.tests.core.shots import make_footage
 from tracking_sessions.tools.bench_figures import Report
 

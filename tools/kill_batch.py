@@ -119,7 +119,8 @@ class Night:
 
     def check_ledger(self) -> None:
         """The ledger is sound, and what it calls completed is. Raises Difference."""
-        from tracking_sessions.core.batch.ledger import Ledger, ShotStatus
+        from tracking_sessions.core.batch.ledger import Ledger
+        from tracking_sessions.core.batch.shots import ShotStatus
         from tracking_sessions.core.model.types import SessionStatus
 
         with Ledger(self.root, readonly=True) as ledger:
@@ -177,7 +178,8 @@ def kill_child(process: subprocess.Popen[str], chance: random.Random, seen: dict
 
 def check_end(night: Night) -> tuple[int, int]:
     """Compare all good shots with runs that nobody kills. Raises Difference. Returns shots and markers."""
-    from tracking_sessions.core.batch.ledger import Ledger, ShotStatus
+    from tracking_sessions.core.batch.ledger import Ledger
+    from tracking_sessions.core.batch.shots import ShotStatus
     from tracking_sessions.core.journal.chain import JournalReader
     from tracking_sessions.core.journal.records import FrameRecord, decoded
 

@@ -3,11 +3,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import bpy
 
@@ -20,6 +20,7 @@ from ...core.model.types import SessionState, SessionStatus
 from ...core.recording.manager import TrackingSessionManager, load_session
 from ...core.storage.folder import resolve
 from ...core.storage.lease import LEASE_TIME
+from ...core.tracking.plan import ShotSpec
 from ...core.tracking.run import Run
 from ..clip.colour import unknown_words
 from ..clip.editor import ClipEditor, background_editor
@@ -49,27 +50,18 @@ Drive = Callable[[Shot, Run], None]
 
 @dataclass(frozen=True)
 class Request:
-    """What `track` is asked to do. Frames: as people count them; None: the natural one (see `place_tracks`)."""
+    """A shot to track in a session of the folder `root`. `save`: the .blend that the result is written to."""
 
-    footage: Path
+    spec: ShotSpec
     root: Path
-    name: str = ""
-    clip: str = ""
-    start: int | None = None
-    end: int | None = None
-    direction: str = "forward"  # or backward, both
-    detect: bool = False
-    tracks: Path | None = None
     resume: bool = False
     fresh: bool = False
     save: Path | None = None
-    settings: Mapping[str, Any] = field(default_factory=dict[str, Any])
-    """Of the tracks, under Blender's names, and pattern_size and search_size in pixels."""
 
     @property
     def blend(self) -> Path | None:
-        """The .blend, if that is what `footage` names."""
-        return self.footage if self.footage.suffix.lower() == ".blend" else None
+        """The .blend, if that is what the footage is."""
+        return Path(self.spec.footage) if self.spec.is_blend else None
 
 
 @dataclass(frozen=True)
@@ -88,12 +80,12 @@ def track(request: Request, drive: Drive, warn: Callable[[str], None]) -> Result
     UnfinishedSession unless `resume` or `fresh` says what to do about one, and what tracking raises.
     """
     check_save(request.save, request.blend)
-    found = find_footage(request.footage) if request.blend is None else None
-    if found is not None and found.requested is not None and request.start is None and request.end is None:
-        low, high = found.requested
-        start, end = (high, low) if request.direction == "backward" else (low, high)
-        request = replace(request, start=start, end=end)
-    with _opened(request.blend, request.clip, found, warn) as editor:
+    spec = request.spec
+    found = find_footage(spec.footage) if request.blend is None else None
+    if found is not None:
+        start, end = spec.range
+        request = replace(request, spec=replace(spec, start=start, end=end))
+    with _opened(request.blend, spec.clip, found, warn) as editor:
         result = _track(editor, request, drive, warn)
     return _saved(result, editor.clip, request.save)
 
@@ -101,7 +93,7 @@ def track(request: Request, drive: Drive, warn: Callable[[str], None]) -> Result
 def _track(editor: ClipEditor, request: Request, drive: Drive, warn: Callable[[str], None]) -> Result:
     earlier = _sessions_of(editor.clip, request, warn)
     unfinished = next((one for one in earlier if one.session.is_unfinished), None)
-    numbers = [number for number in (request.start, request.end) if number is not None]
+    numbers = [number for number in (request.spec.start, request.spec.end) if number is not None]
     named = [counting_of(editor.clip).clip_frame(number) for number in numbers]
     done = next((one for one in earlier if all(frame in one.asked for frame in named)), None)
     going_on = unfinished or done
@@ -109,7 +101,7 @@ def _track(editor: ClipEditor, request: Request, drive: Drive, warn: Callable[[s
         shot = _join(editor, going_on, warn)
         with shot.session:
             began = bool(shot.session.passes)
-            run = shot.resume() if began else shot.start(place_tracks(editor, request, warn))
+            run = shot.resume() if began else shot.start(place_tracks(editor, request.spec, warn))
             for words in shot.remarks:
                 warn(f"{words}.")
             return _finish(shot, run, drive)
@@ -133,9 +125,9 @@ def _begin(
 ) -> Result:
     """Track in a new session, in place of `replaced`, which is set aside once that can begin."""
     plate = plate_of(editor.clip)
-    ranges = place_tracks(editor, request, warn)
+    ranges = place_tracks(editor, request.spec, warn)
     blend = str(request.blend.absolute()) if request.blend else ""
-    shot = Shot.create(editor, request.root, request.name, blend=blend, plate=plate)
+    shot = Shot.create(editor, request.root, request.spec.name, blend=blend, plate=plate)
     with shot.session:
         try:
             run = shot.start(ranges)

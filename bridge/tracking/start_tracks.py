@@ -4,12 +4,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import bpy
 
 from ...core.errors import NothingToTrack, TrackingSessionError, TracksFileInvalid, UsageError
 from ...core.model.counting import Counting
+from ...core.tracking.plan import ShotSpec
 from ...core.tracking.start_positions import StartPosition, read_tracks_file
 from ..clip.editor import ClipEditor
 from ..clip.markers import SETTINGS
@@ -20,10 +22,8 @@ from .shot import is_chosen
 if TYPE_CHECKING:
     from bpy.types import MovieClip, MovieTrackingMarker, MovieTrackingTrack
 
-    from .headless import Request
 
-
-def place_tracks(editor: ClipEditor, request: Request, say: Callable[[str], None]) -> list[tuple[int, int]]:
+def place_tracks(editor: ClipEditor, spec: ShotSpec, say: Callable[[str], None]) -> list[tuple[int, int]]:
     """Make the tracks that were asked for, choose those to follow, and return the ranges of clip frames to track.
 
     `say` is told what was found. Raises UsageError, NothingToTrack, FootageUnusable or TracksFileInvalid.
@@ -32,14 +32,14 @@ def place_tracks(editor: ClipEditor, request: Request, say: Callable[[str], None
     counting = counting_of(clip)
     tracks = clip.tracking.objects.active.tracks
     placed: list[StartPosition] = []
-    if request.tracks is not None:
+    if spec.tracks:
         size = clip_size(clip)
-        placed = read_tracks_file(request.tracks, size, clip.frame_duration, SETTINGS, counting)
+        placed = read_tracks_file(Path(spec.tracks), size, clip.frame_duration, SETTINGS, counting)
         for track in tracks:
             track.select = False
         for one in placed:
             _place_track(clip, one)
-    start = None if request.start is None else counting.clip_frame(request.start)
+    start = None if spec.start is None else counting.clip_frame(spec.start)
     if start is None and placed:
         start = placed[0].frame
     if start is None and tracks:
@@ -47,28 +47,28 @@ def place_tracks(editor: ClipEditor, request: Request, say: Callable[[str], None
         if not 1 <= start <= clip.frame_duration:
             raise UsageError(f"{counting.beside(start, clip.frame_duration)} in the file, or name another with --start")
     if start is None:
-        start = clip.frame_duration if request.direction == "backward" else 1
+        start = clip.frame_duration if spec.direction == "backward" else 1
     if not 1 <= start <= clip.frame_duration:
         raise UsageError(counting.outside(start, clip.frame_duration))
-    ranges = _ranges(request, start, clip.frame_duration, counting)
-    _choose_tracks(editor, request, start, say)
+    ranges = _ranges(spec, start, clip.frame_duration, counting)
+    _choose_tracks(editor, spec, start, say)
     return ranges
 
 
-def _choose_tracks(editor: ClipEditor, request: Request, start: int, say: Callable[[str], None]) -> None:
+def _choose_tracks(editor: ClipEditor, spec: ShotSpec, start: int, say: Callable[[str], None]) -> None:
     """See to it that there are tracks to follow from clip frame `start`, with the settings that were asked for."""
     tracks = editor.clip.tracking.objects.active.tracks
     if not tracks:
-        if not request.detect:
+        if not spec.detect:
             raise NothingToTrack("The clip has no tracks: find features with --detect, or name positions with --tracks")
-        found = place_features(editor, start, _pattern_size(request.settings, clip_size(editor.clip)))
+        found = place_features(editor, start, _pattern_size(spec.settings, clip_size(editor.clip)))
         say(found.words(counting_of(editor.clip).shown(start)))
     if not any(is_chosen(track, editor.space) for track in tracks):
         for track in tracks:
             track.select = not (track.hide or track.lock)
     for track in tracks:
         if is_chosen(track, editor.space):
-            _set(editor.clip, track, start, request.settings, UsageError)
+            _set(editor.clip, track, start, spec.settings, UsageError)
 
 
 def _place_track(clip: MovieClip, one: StartPosition) -> None:
@@ -125,17 +125,17 @@ def _set_size(marker: MovieTrackingMarker, name: str, pixels: float, size: tuple
         marker.search_min, marker.search_max = (-x, -y), (x, y)
 
 
-def _ranges(request: Request, start: int, last: int, counting: Counting) -> list[tuple[int, int]]:
+def _ranges(spec: ShotSpec, start: int, last: int, counting: Counting) -> list[tuple[int, int]]:
     """The passes: from the start to the end frame, which is the end of the clip in that direction if not named."""
-    named = None if request.end is None else counting.clip_frame(request.end)
-    if request.direction == "both":
+    named = None if spec.end is None else counting.clip_frame(spec.end)
+    if spec.direction == "both":
         ranges = [(start, last if named is None else named), (start, 1)]
         return [pair for pair in ranges if pair[0] != pair[1]] or ranges[:1]
-    forward = request.direction == "forward"
+    forward = spec.direction == "forward"
     end = named if named is not None else last if forward else 1
     if (end < start) if forward else (end > start):
         raise UsageError(
-            f"Tracking {request.direction} from frame {counting.shown(start)} cannot end on frame "
+            f"Tracking {spec.direction} from frame {counting.shown(start)} cannot end on frame "
             f"{counting.shown(end)}: swap --start and --end"
         )
     return [(start, end)]

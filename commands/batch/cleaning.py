@@ -9,7 +9,8 @@ import platform
 from typing import Any
 
 from ...core.batch.deletion import delete_batch, described
-from ...core.batch.ledger import BatchRow, Ledger
+from ...core.batch.ledger import Ledger
+from ...core.batch.shots import BatchRow
 from ...core.errors import BatchRuns, TrackingSessionError
 from ...core.model.wording import short, size_words
 from ...core.storage.lease import live_owner

@@ -9,13 +9,15 @@ import time
 from pathlib import Path
 from typing import Any
 
-from ...core.batch.ledger import BatchRow, BatchStatus, Ledger, ShotStatus
+from ...core.batch.ledger import Ledger
+from ...core.batch.manifest import KEYS
 from ...core.batch.progress import BatchView
+from ...core.batch.shots import BatchRow, BatchStatus, ShotStatus
 from ...core.batch.supervisor import CRASHES
 from ...core.model.wording import short
-from ..arguments import FRAMES_COUNT, add_db, add_json, add_limit, add_root, add_status, command, frame_number, positive
+from ...core.tracking.plan import SHARED
+from ..arguments import FRAMES_COUNT, add_db, add_json, add_limit, add_options, add_root, add_status, command, positive
 from ..terminal import Signals, say
-from ..tracking import add_settings
 from ..words import INTERRUPTED, shots_words
 from . import cleaning, run
 from .ledgers import open_ledger, words_of
@@ -44,7 +46,7 @@ def add_commands(commands: Any) -> None:
         nargs="+",
         help="a movie, an image sequence (any file of it, its folder, or a name such as plate.%%04d.exr), a .blend, a "
         "folder of folders with one of them each, or a list of shots: "
-        "YAML, JSON or CSV with footage, name, clip, start, end, range, direction, detect, tracks, settings",
+        f"YAML, JSON or CSV with {', '.join(KEYS)}",
     )
     add_root(one)
     add_db(one, "keep the ledger of the batch there and not in the session folder; made if it is missing")
@@ -63,16 +65,7 @@ def add_commands(commands: Any) -> None:
         "--fresh", action="store_true", help="set all sessions of these shots aside (they are kept) and start anew"
     )
     shared = one.add_argument_group("for all shots that do not say it themselves")
-    shared.add_argument("--start", type=frame_number, metavar="N", help="frame to track from")
-    shared.add_argument("--end", type=frame_number, metavar="N", help="frame to track to")
-    shared.add_argument(
-        "--direction", choices=("forward", "backward", "both"), help="where to track (default: forward)"
-    )
-    shared.add_argument(
-        "--detect", action="store_true", help="find features where a shot has no tracks (see track --help)"
-    )
-    shared.add_argument("--tracks", metavar="FILE.json", help="start positions of tracks")
-    add_settings(shared)
+    add_options(shared, SHARED, shared=True)
     add_json(one)
 
     one = command(parts, "resume", run.resume, "go on with a batch that was stopped", "batch resume 20260131-1015")

@@ -8,7 +8,8 @@ import os
 import shlex
 from pathlib import Path
 
-from ...core.batch.ledger import BatchRow, Ledger
+from ...core.batch.ledger import Ledger
+from ...core.batch.shots import BatchRow
 from ...core.errors import UsageError
 from ..finding import root_of
 from ..words import root_words

@@ -10,18 +10,21 @@ import os
 import shlex
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 from ...bridge.clip.reading import reading_command
-from ...core.batch.ledger import BatchRow, BatchStatus, Ledger, ShotRow, ShotSpec, ShotStatus
+from ...core.batch.ledger import Ledger
 from ...core.batch.manifest import read_shots
 from ...core.batch.progress import BatchView
+from ...core.batch.shots import BatchRow, BatchStatus, ShotRow, ShotStatus
 from ...core.batch.supervisor import CRASHES, Supervisor
 from ...core.errors import FAILED, STOPPED, TrackingSessionError, UsageError
 from ...core.model.wording import short
 from ...core.storage.folder import is_foreign
-from ..arguments import NotAllDone
+from ...core.tracking.plan import SHARED, ShotSpec
+from ..arguments import NotAllDone, given
 from ..finding import root_of
 from ..terminal import Signals, say
 from ..unfinished import settle
@@ -36,15 +39,7 @@ _SHOTS_SHOWN = 3  # for more, a message does not name the whole command
 
 def run(options: argparse.Namespace) -> list[str]:
     _check_tracker()
-    defaults = {
-        "start": options.start,
-        "end": options.end,
-        "direction": options.direction,
-        "detect": options.detect or None,
-        "tracks": options.tracks,
-        "settings": dict(options.settings) or None,
-    }
-    shots = read_shots(options.shots, {key: value for key, value in defaults.items() if value is not None})
+    shots = read_shots(options.shots, given(options, SHARED))
     checked_db(options, make=True)
     settle(root_of(options.root).absolute(), shots, resume=options.resume, fresh=options.fresh)
     name = options.name or (_name_of(options.shots[0], shots) if len(options.shots) == 1 else "")
@@ -68,11 +63,8 @@ def _name_of(argument: str, shots: Sequence[ShotSpec]) -> str:
 def _again(options: argparse.Namespace) -> list[str]:
     """The arguments that mean the same shots wherever they are given; kept with the batch for messages."""
     said = [shot if is_foreign(shot) else os.path.abspath(shot) for shot in options.shots]
-    tracks = os.path.abspath(options.tracks) if options.tracks else None
-    named = {"start": options.start, "end": options.end, "direction": options.direction, "tracks": tracks}
-    said += [f"--{name}={value}" for name, value in named.items() if value is not None]
-    said += ["--detect"] if options.detect else []
-    said += [f"--set={name}={json.dumps(value)}" for name, value in options.settings]
+    spec = ShotSpec("", **given(options, SHARED)).with_paths(os.path.abspath)
+    said += [word for option in SHARED for word in option.arguments(spec.to_json().get(option.name))]
     return said + ([f"--jobs={options.jobs}"] if options.jobs > 1 else [])
 
 
@@ -229,21 +221,7 @@ def _command(root: Path) -> Callable[[ShotRow, Path | None], list[str]]:
     def of(shot: ShotRow, session: Path | None) -> list[str]:
         if session is not None:
             return [*begin, "resume", str(session), "--events"]
-        spec = shot.spec
-        line = [
-            *begin,
-            "track",
-            spec.footage,
-            f"--root={root}",
-            "--resume",
-            "--events",
-            f"--direction={spec.direction}",
-        ]
-        for option, value in (("name", spec.title), ("clip", spec.clip), ("tracks", spec.tracks)):
-            line += [f"--{option}={value}"] if value else []
-        for option, frame in (("start", spec.start), ("end", spec.end)):
-            line += [f"--{option}={frame}"] if frame is not None else []
-        line += ["--detect"] if spec.detect else []
-        return line + [f"--set={name}={json.dumps(value)}" for name, value in spec.settings.items()]
+        asked = replace(shot.spec, name=shot.spec.title).to_arguments()
+        return [*begin, "track", *asked, f"--root={root}", "--resume", "--events"]
 
     return of

@@ -7,8 +7,8 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
-from ...core.batch.ledger import ShotRow, ShotStatus
 from ...core.batch.progress import BatchView
+from ...core.batch.shots import ShotRow, ShotStatus
 from ...core.batch.supervisor import News, What
 from ...core.model.wording import duration
 from ..terminal import Screen, columns_of, fit, has_screen, say

@@ -5,8 +5,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...core.batch.ledger import BatchRow, BatchStatus, Ledger, ShotRow, ShotStatus
+from ...core.batch.ledger import Ledger
 from ...core.batch.progress import BatchView, described_shot
+from ...core.batch.shots import BatchRow, BatchStatus, ShotRow, ShotStatus
 from ...core.batch.supervisor import News, What
 from ...core.errors import StorageFailed
 from ...core.model.wording import duration, short

@@ -21,8 +21,9 @@ from ..model.types import SESSION_ID
 from ..model.wording import moment
 from ..storage.folder import SessionFolder, is_folder
 from ..storage.lease import live_owner
-from .ledger import BatchRow, Ledger
+from .ledger import Ledger
 from .ledger_places import NOTE, noted_ledger
+from .shots import BatchRow
 
 _PRINTED = re.compile(r"[1-9][0-9]*\.(log|events)\Z")
 _LEASE = re.compile(r"(lease\.[1-9][0-9]*|\.lease\.[0-9]+\.[0-9a-f]+\.tmp)\Z")

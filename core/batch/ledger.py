@@ -26,40 +26,22 @@ from ..errors import LedgerUnreadable, ShotTakenOver, UsageError
 from ..model.types import SESSION_ID
 from ..model.wording import timestamp
 from ..storage.files import make_folder
-from ..storage.folder import SessionFolder, is_foreign, relative
-from .ledger_database import open_ledger, translated
+from ..storage.folder import SessionFolder
+from ..tracking.plan import ShotSpec
+from .ledger_database import SCHEMA, open_ledger, translated
 from .ledger_rows import (
     BATCHES,
-    DIRECTIONS,
-    FRAME_LIMIT,
     NEEDED,
-    SHOT_LIMIT,
+    OLD_SHOTS,
     SHOTS,
-    UNFINISHED,
-    BatchRow,
-    BatchStatus,
     FootageKey,
     Rows,
-    ShotRow,
-    ShotSpec,
-    ShotStatus,
-    final_status,
     stored_error,
     stored_mapping,
+    stored_spec,
     stored_text,
 )
-
-__all__ = [
-    "UNFINISHED",
-    "BatchRow",
-    "BatchStatus",
-    "FootageKey",
-    "Ledger",
-    "ShotRow",
-    "ShotSpec",
-    "ShotStatus",
-    "final_status",
-]
+from .shots import SHOT_LIMIT, BatchRow, BatchStatus, ShotRow, ShotStatus
 
 
 class Ledger:
@@ -121,7 +103,7 @@ class Ledger:
         now = datetime.now(UTC)
         batch = f"{now:%Y%m%d-%H%M%S}-{now.microsecond:05x}{secrets.token_hex(2)[:3]}"
         created = timestamp()
-        rows = [(batch, number, *self._values(number, spec)) for number, spec in enumerate(shots, 1)]
+        rows = [(batch, number, stored_spec(spec, number, self._real_root)) for number, spec in enumerate(shots, 1)]
         head = (
             batch,
             stored_text(name, "The name of the batch"),
@@ -134,36 +116,8 @@ class Ledger:
                 "INSERT INTO batches (id, name, status, config, root, created, modified) VALUES (?, ?, ?, ?, ?, ?, ?)",
                 (*head, stored_text(self._real_root, "The session folder"), created, created),
             )
-            self._db.executemany(
-                "INSERT INTO shots (batch, number, footage, name, clip, first, last, direction, detect, tracks,"
-                " settings) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                rows,
-            )
+            self._db.executemany("INSERT INTO shots (batch, number, spec) VALUES (?, ?, ?)", rows)
         return self.batch(batch)
-
-    def _values(self, number: int, spec: ShotSpec) -> tuple[object, ...]:
-        what = f"Shot {number}"
-        if spec.direction not in DIRECTIONS:
-            raise UsageError(f"{what}: direction {spec.direction!r} is none of {', '.join(DIRECTIONS)}")
-        for frame in (spec.start, spec.end):
-            if frame is not None and not 0 <= frame < FRAME_LIMIT:
-                raise UsageError(f"{what}: {frame} is no number of a frame; they are whole and not below 0")
-        return (
-            self._stored_path(spec.footage, what),
-            stored_text(spec.name, what),
-            stored_text(spec.clip, what),
-            spec.start,
-            spec.end,
-            spec.direction,
-            int(spec.detect),
-            self._stored_path(spec.tracks, what) if spec.tracks else "",
-            stored_mapping(spec.settings, what),
-        )
-
-    def _stored_path(self, path: str, what: str) -> str:
-        if is_foreign(path):
-            return stored_text(path, what)
-        return stored_text(relative(SessionFolder(self._real_root).ledger, os.path.abspath(path)), what)
 
     def batches(self) -> list[BatchRow]:
         """All batches, newest first."""
@@ -224,7 +178,9 @@ class Ledger:
     def shots(self, batch: str) -> list[ShotRow]:
         """The shots of a batch, by number."""
         with translated(self.path):
-            rows = self._db.execute(SHOTS + " WHERE batch = ? ORDER BY number LIMIT ?", (batch, SHOT_LIMIT)).fetchall()
+            rows = self._db.execute(
+                self._shots + " WHERE batch = ? ORDER BY number LIMIT ?", (batch, SHOT_LIMIT)
+            ).fetchall()
         return [self._rows.shot(row) for row in rows]
 
     def counts(self, batch: str) -> Counter[ShotStatus]:
@@ -253,11 +209,11 @@ class Ledger:
             return self._shot(shot.id)
 
     def _next(self, batch: str, is_live: Callable[[str], bool]) -> ShotRow | None:
-        rows = self._db.execute(SHOTS + " WHERE shots.status = 'processing'").fetchall()
+        rows = self._db.execute(self._shots + " WHERE shots.status = 'processing'").fetchall()
         processing = [self._rows.shot(row) for row in rows]
         live = {one: one == batch or is_live(one) for one in {shot.batch for shot in processing}}
         busy = [FootageKey.of(shot.spec) for shot in processing if live[shot.batch]]
-        query = SHOTS + " WHERE shots.status = 'pending' AND batch = ? ORDER BY number"
+        query = self._shots + " WHERE shots.status = 'pending' AND batch = ? ORDER BY number"
         with closing(self._db.execute(query, (batch,))) as rows:
             for row in rows:
                 shot = self._rows.shot(row)
@@ -347,5 +303,9 @@ class Ledger:
         if not self._db.execute(query, (timestamp(), status, batch)).rowcount:
             raise UsageError(f"There is no batch {batch[:40]!r} in {self.path}: see “batch list”")
 
+    @property
+    def _shots(self) -> str:
+        return SHOTS if self._db.execute("PRAGMA user_version").fetchone()[0] == SCHEMA else OLD_SHOTS
+
     def _shot(self, id: int) -> ShotRow:
-        return self._rows.shot(self._db.execute(SHOTS + " WHERE shots.id = ?", (id,)).fetchone())
+        return self._rows.shot(self._db.execute(self._shots + " WHERE shots.id = ?", (id,)).fetchone())

@@ -20,8 +20,9 @@ from pathlib import Path
 
 from ..errors import LedgerBusy, LedgerUnreadable, StorageFailed, TrackingSessionError
 from ..storage.files import make_folder, sync_folder
+from .ledger_rows import OLD_SPEC, spec_of_columns
 
-SCHEMA = 2
+SCHEMA = 3
 APPLICATION = 0x54534C42  # “TSLB” in the head of the file
 BUSY_TIME = 15.0
 """Seconds to wait for another writer. Each holds the ledger for milliseconds; a slow network disk for longer."""
@@ -54,15 +55,7 @@ _TABLES = (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     batch TEXT NOT NULL REFERENCES batches (id) ON DELETE CASCADE,
     number INTEGER NOT NULL,
-    footage TEXT NOT NULL,
-    name TEXT NOT NULL,
-    clip TEXT NOT NULL,
-    first INTEGER,
-    last INTEGER,
-    direction TEXT NOT NULL CHECK (direction IN ('forward', 'backward', 'both')),
-    detect INTEGER NOT NULL CHECK (detect IN (0, 1)),
-    tracks TEXT NOT NULL,
-    settings TEXT NOT NULL,
+    spec TEXT NOT NULL,
     status TEXT NOT NULL DEFAULT 'pending'
         CHECK (status IN ('pending', 'processing', 'completed', 'failed', 'skipped', 'lost')),
     session TEXT NOT NULL DEFAULT '',
@@ -75,8 +68,25 @@ _TABLES = (
 )""",
     "CREATE INDEX shots_by_status ON shots (status, batch, number)",
 )
+_OLD_TABLES = tuple(
+    sql.replace(
+        "    spec TEXT NOT NULL,\n",
+        """    footage TEXT NOT NULL,
+    name TEXT NOT NULL,
+    clip TEXT NOT NULL,
+    first INTEGER,
+    last INTEGER,
+    direction TEXT NOT NULL CHECK (direction IN ('forward', 'backward', 'both')),
+    detect INTEGER NOT NULL CHECK (detect IN (0, 1)),
+    tracks TEXT NOT NULL,
+    settings TEXT NOT NULL,
+""",
+    )
+    for sql in _TABLES
+)
 _SCHEMAS = {
-    1: tuple(sql.replace(", 'lost'))", "))") for sql in _TABLES),  # no shot was called lost
+    1: tuple(sql.replace(", 'lost'))", "))") for sql in _OLD_TABLES),  # no shot was called lost
+    2: _OLD_TABLES,
     SCHEMA: _TABLES,
 }
 
@@ -116,7 +126,7 @@ def _open_for_writing(path: Path) -> sqlite3.Connection:
         if _check_schema(path, connection) != SCHEMA:
             connection.execute("BEGIN IMMEDIATE")
             if _check_schema(path, connection) != SCHEMA:  # nobody was quicker
-                _upgrade(connection)
+                _upgrade(path, connection)
             connection.execute("COMMIT")
         _set_journal(path, connection)
     except OSError as error:
@@ -160,6 +170,7 @@ def _connect(path: Path, mode: str) -> sqlite3.Connection:
     )
     connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _VALUE_LIMIT)
     connection.text_factory = _decoded
+    connection.create_function("spec_of", 9, spec_of_columns, deterministic=True)
     # EXTRA: in WAL mode each commit is synced, else the journal's removal as well, so what was said done stays done
     try:
         for pragma in ("trusted_schema = OFF", "cell_size_check = ON", "foreign_keys = ON", "synchronous = EXTRA"):
@@ -193,14 +204,21 @@ def _create(connection: sqlite3.Connection) -> None:
     connection.execute(f"PRAGMA user_version = {SCHEMA}")
 
 
-def _upgrade(connection: sqlite3.Connection) -> None:
-    """Make a ledger of schema 1 one of today's: a constraint cannot be changed, so the shots move to a new table."""
+def _upgrade(path: Path, connection: sqlite3.Connection) -> None:
+    """Make a ledger of schema 1 or 2 one of today's. Raises LedgerUnreadable for a damaged one."""
+    for (wrong,) in connection.execute("PRAGMA integrity_check"):
+        if wrong != "ok":
+            raise LedgerUnreadable(path, f"it is damaged ({str(wrong)[:200]})")
     shots, index = _TABLES[1:]
+    others = "status, session, error, attempts, crashes, started, ended"
     (last,) = connection.execute("SELECT max(seq) FROM sqlite_sequence WHERE name = 'shots'").fetchone()
     connection.execute("DROP INDEX shots_by_status")
     connection.execute("ALTER TABLE shots RENAME TO shots_1")
     connection.execute(shots)
-    connection.execute("INSERT INTO shots SELECT * FROM shots_1")
+    connection.execute(
+        f"INSERT INTO shots (id, batch, number, spec, {others})"
+        f" SELECT id, batch, number, {OLD_SPEC.format('')}, {others} FROM shots_1"
+    )
     connection.execute("DROP TABLE shots_1")
     connection.execute(index)
     # no id is given twice: a supervisor may still know a shot by its id
@@ -290,7 +308,7 @@ def _translation(path: Path, error: sqlite3.DatabaseError) -> TrackingSessionErr
     code = _code(error)
     if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL):
         return LedgerBusy(path)
-    if code in _DAMAGED:
+    if code in _DAMAGED or "user-defined function" in str(error):  # `spec_of`, given what is no text
         return LedgerUnreadable(path, f"it is damaged, or no ledger at all ({error})")
     if code in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_AUTH):
         return StorageFailed(path, _os_error(_why_not(path.parent)))

@@ -1,138 +1,27 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The words of a batch as types, and how they lie in the rows of the ledger, which are not believed unseen."""
+"""How batches and shots lie in the rows of the ledger, which are not believed unseen."""
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from enum import StrEnum
-from pathlib import Path, PureWindowsPath
+from pathlib import Path
 from typing import Any, TypeVar, cast
 
 from ..errors import LedgerUnreadable, UsageError
 from ..footage.files import IMAGE_SUFFIXES, parse_path
 from ..footage.names import numbered
 from ..model.types import SESSION_ID
-from ..storage.folder import is_foreign
+from ..storage.folder import SessionFolder, is_foreign, relative
+from ..tracking.plan import ShotSpec, check_text, json_text
+from .shots import SHOT_LIMIT, BatchRow, BatchStatus, ShotRow, ShotStatus
 
-SHOT_LIMIT = 100_000  # of one batch
-DIRECTIONS = ("forward", "backward", "both")
-FRAME_LIMIT = 1 << 31
-_TEXT_LIMIT = 8_192  # characters of a path or a name
-_JSON_LIMIT = 262_144  # characters of settings
 _ERROR_LIMIT = 4_000
+_NUMBER_LIMIT = 1 << 31
 _E = TypeVar("_E", bound=StrEnum)
-
-
-class BatchStatus(StrEnum):
-    """How far a batch is. One that is IN_PROGRESS without a live lease was interrupted."""
-
-    IN_PROGRESS = "in_progress"
-    COMPLETED = "completed"
-    FAILED = "failed"
-    PAUSED = "paused"
-
-
-class ShotStatus(StrEnum):
-    """How far a shot of a batch is."""
-
-    PENDING = "pending"
-    PROCESSING = "processing"
-    COMPLETED = "completed"
-    FAILED = "failed"  # it was tried, and trying again may help
-    SKIPPED = "skipped"  # it cannot be used as it is (exit code 3)
-    LOST = "lost"  # all its tracks were lost before the end of what was asked
-
-    @property
-    def is_final(self) -> bool:
-        return self not in (ShotStatus.PENDING, ShotStatus.PROCESSING)
-
-
-UNFINISHED = frozenset({BatchStatus.IN_PROGRESS, BatchStatus.PAUSED})
-
-
-def final_status(shots: Iterable[ShotStatus]) -> BatchStatus | None:
-    """What a batch with these shots has come to: FAILED if every one failed, else COMPLETED; None if some are to do.
-
-    A skipped shot has not failed: nobody could have tracked it. Nor has a lost one: it was tracked as far as it goes.
-    """
-    seen = set(shots)
-    if not seen or not all(status.is_final for status in seen):
-        return None
-    return BatchStatus.FAILED if seen == {ShotStatus.FAILED} else BatchStatus.COMPLETED
-
-
-@dataclass(frozen=True)
-class ShotSpec:
-    """One shot as asked.
-
-    Paths are absolute, or those of another system as they were given. Frames are numbers as people see them. None and
-    empty texts: what `track` takes then.
-    """
-
-    footage: str
-    name: str = ""
-    clip: str = ""
-    start: int | None = None
-    end: int | None = None
-    direction: str = "forward"
-    detect: bool = False
-    tracks: str = ""
-    settings: Mapping[str, Any] = field(default_factory=dict[str, Any])
-
-    @property
-    def range(self) -> tuple[int | None, int | None]:
-        """From and to which number it is to be tracked, if that was said, or its footage names a range."""
-        asked = parse_path(self.footage).requested
-        if asked is None or self.start is not None or self.end is not None:
-            return self.start, self.end
-        return (asked[1], asked[0]) if self.direction == "backward" else asked
-
-    @property
-    def title(self) -> str:
-        """A name for people: that of a sequence is without its number."""
-        said = parse_path(self.footage)
-        path = PureWindowsPath(said.path) if is_foreign(said.path) else Path(said.path)
-        of = said.pattern or (numbered(path.name) if path.suffix.lower() in IMAGE_SUFFIXES else None)
-        if of is not None:
-            return self.name or of.head.rstrip("_-. ") or path.parent.name
-        return self.name or path.stem or self.footage
-
-
-@dataclass(frozen=True)
-class ShotRow:
-    """A shot of a batch as it stood when it was read. Times are ISO 8601 in UTC, or empty."""
-
-    id: int
-    batch: str
-    number: int  # 1 is the first of the batch
-    spec: ShotSpec
-    status: ShotStatus
-    session: str = ""  # id of its session, once it is known
-    error: str = ""  # why it failed or was skipped, or what its last crash was
-    attempts: int = 0  # children started for it
-    crashes: int = 0  # crashes since it last made progress
-    started: str = ""  # when it was first claimed
-    ended: str = ""  # when it was finished
-
-
-@dataclass(frozen=True)
-class BatchRow:
-    """A batch as it stood when it was read. `config` is what its maker wanted kept (jobs, crashes allowed, …)."""
-
-    id: str
-    name: str
-    status: BatchStatus
-    config: dict[str, Any]
-    root: str  # the real path of its session folder
-    created: str
-    modified: str
-
-    @property
-    def is_unfinished(self) -> bool:
-        return self.status in UNFINISHED
 
 
 @dataclass(frozen=True)
@@ -170,11 +59,14 @@ class FootageKey:
 
 BATCHES = "SELECT id, name, status, config, root, created, modified FROM batches"
 
-SHOTS = (
-    "SELECT shots.id, batch, number, footage, shots.name, clip, first, last, direction, detect, tracks, settings,"
-    " shots.status, session, error, attempts, crashes, started, ended, root"
+_SHOTS = (
+    "SELECT shots.id, batch, number, {}, shots.status, session, error, attempts, crashes, started, ended, root"
     " FROM shots JOIN batches ON batches.id = batch"
 )
+SHOTS = _SHOTS.format("spec")
+OLD_SPEC = "spec_of(footage, {}name, clip, first, last, direction, detect, tracks, settings)"
+"""The shot as asked in a ledger of schema 1 or 2; `spec_of_columns` is the function."""
+OLD_SHOTS = _SHOTS.format(OLD_SPEC.format("shots."))
 
 NEEDED = (
     "SELECT session, batch FROM batches JOIN shots ON batch = batches.id"
@@ -209,27 +101,12 @@ class Rows:
 
     def shot(self, row: tuple[object, ...]) -> ShotRow:
         """A row of `SHOTS`."""
-        id, batch, number, footage, name, clip, first, last, direction, detect, tracks, settings = row[:12]
-        status, session, error, attempts, crashes, started, ended, root = row[12:]
-        direction = self._text(direction)
-        if direction not in DIRECTIONS:
-            raise self._nonsense(direction)
-        spec = ShotSpec(
-            footage=self._place(footage, root),
-            name=self._text(name),
-            clip=self._text(clip),
-            start=None if first is None else self._number(first),
-            end=None if last is None else self._number(last),
-            direction=direction,
-            detect=bool(self._number(detect)),
-            tracks=self._place(tracks, root) if tracks else "",
-            settings=self._mapping(settings),
-        )
+        id, batch, number, spec, status, session, error, attempts, crashes, started, ended, root = row
         return ShotRow(
             id=self._number(id),
             batch=self.id(batch),
             number=self._number(number, 1, SHOT_LIMIT),
-            spec=spec,
+            spec=self._spec(spec, root),
             status=self._enum(status, ShotStatus),
             session=self.id(session) if session else "",
             error=self._text(error),
@@ -262,7 +139,7 @@ class Rows:
             raise self._nonsense(stored)
         return self._text(stored)
 
-    def _number(self, value: object, low: int = 0, high: int = FRAME_LIMIT) -> int:
+    def _number(self, value: object, low: int = 0, high: int = _NUMBER_LIMIT) -> int:
         if not isinstance(value, int) or not low <= value <= high:
             raise self._nonsense(value)
         return value
@@ -282,12 +159,19 @@ class Rows:
             raise self._nonsense(value)
         return cast("dict[str, Any]", content)
 
-    def _place(self, value: object, root: object) -> str:
+    def _spec(self, value: object, root: object) -> ShotSpec:
+        try:
+            spec = ShotSpec.from_json(json.loads(self._text(value)))
+        except (ValueError, RecursionError):
+            raise self._nonsense(value) from None
+        return spec.with_paths(lambda path: self._place(path, root))
+
+    def _place(self, value: str, root: object) -> str:
         """The absolute path of what lies at `value` as seen from the session folder, which was `root` back then.
 
         If the folder was moved alone, the footage is where it was; if they were moved together, it went along.
         """
-        target, now = self._text(value), self.root(root)
+        target, now = value, self.root(root)
         if is_foreign(target):
             return target
         here = os.path.normpath(os.path.join(now, target))
@@ -303,26 +187,46 @@ def _is_there(path: str) -> bool:
     return os.path.lexists(said.path) or (said.pattern is not None and os.path.isdir(os.path.dirname(path)))
 
 
+def stored_spec(spec: ShotSpec, number: int, root: str) -> str:
+    """The shot with this number as asked, for the session folder with the real path `root`. Raises UsageError."""
+    try:
+        spec.check()
+        return json.dumps(spec.with_paths(lambda path: _seen_from(root, path)).to_json(), ensure_ascii=False)
+    except ValueError as error:
+        raise UsageError(f"Shot {number}: {error}") from None
+
+
+def _seen_from(root: str, path: str) -> str:
+    return path if is_foreign(path) else relative(SessionFolder(root).ledger, os.path.abspath(path))
+
+
+def spec_of_columns(*columns: object) -> str:
+    """The shot as asked from the columns of schema 1 and 2, for `ShotSpec.from_json` to judge."""
+    keys = ("footage", "name", "clip", "start", "end", "direction", "detect", "tracks", "settings")
+    content = {key: value for key, value in zip(keys, columns, strict=True) if value is not None}
+    content["detect"] = {0: False, 1: True}.get(cast("int", content.get("detect")), content.get("detect"))
+    try:
+        content["settings"] = json.loads(str(content.get("settings")))
+    except (ValueError, RecursionError):
+        pass  # then it is a text, which is no mapping
+    return json.dumps(content, default=lambda _: None)  # bytes are no text
+
+
 def stored_text(text: str, what: str) -> str:
     """`text`, if it can be kept. Raises UsageError."""
     try:
-        text.encode("utf-8")
-    except UnicodeError:
-        raise UsageError(f"{what}: {text!r} is not valid text: rename it") from None
-    if "\0" in text or len(text) > _TEXT_LIMIT:
-        raise UsageError(f"{what}: {text[:40]!r}… is too long, or no text at all")
+        check_text(text)
+    except ValueError as error:
+        raise UsageError(f"{what}: {error}") from None
     return text
 
 
 def stored_mapping(content: Mapping[str, Any], what: str) -> str:
     """`content` as JSON. Raises UsageError."""
     try:
-        text = json.dumps(content, allow_nan=False)
-    except (TypeError, ValueError, RecursionError) as error:
-        raise UsageError(f"{what}: its settings hold something that is no plain text or number ({error})") from None
-    if len(text) > _JSON_LIMIT:
-        raise UsageError(f"{what}: its settings are longer than {_JSON_LIMIT >> 10} KiB")
-    return text
+        return json_text(content)
+    except ValueError as error:
+        raise UsageError(f"{what}: {error}") from None
 
 
 def stored_error(text: str) -> str:

@@ -26,25 +26,36 @@ import io
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
 from ..errors import ManifestInvalid, SessionUnreadable, UsageError
 from ..footage.files import IMAGE_SUFFIXES, parse_path
-from ..model.ranges import FrameRanges
+from ..model.ranges import FRAME_LIMIT, FrameRanges
 from ..storage.files import DOCUMENT_LIMIT, read_plain
 from ..storage.folder import is_foreign
-from .ledger_rows import DIRECTIONS, FRAME_LIMIT, SHOT_LIMIT, FootageKey, ShotSpec, stored_mapping, stored_text
+from ..tracking.plan import OPTIONS, SHARED, Kind, Option, ShotSpec, check_text, json_text
+from .ledger_rows import FootageKey
+from .shots import SHOT_LIMIT
 
 LIST_SUFFIXES = frozenset({".yaml", ".yml", ".json", ".csv"})
 _MOVIES = "avi mov mp4 m4v mkv webm mpg mpeg mpg2 m2v m2t m2ts mts ts mxf wmv ogv ogg flv dv vob divx xvid"
 MOVIE_SUFFIXES = frozenset(f".{kind}" for kind in _MOVIES.split())
-KEYS = ("footage", "name", "clip", "start", "end", "range", "direction", "detect", "tracks", "settings")
-DEFAULTS = KEYS[3:]
-"""What may stand in `defaults`: all but what tells one shot from another."""
+_FRAMES = (*(option.name for option in OPTIONS if option.kind is Kind.FRAME), "range")
 
-_FRAMES = ("start", "end", "range")
+
+def _keys(options: Iterable[Option]) -> tuple[str, ...]:
+    """What a list may say of these options, with `range` behind start and end."""
+    names = [option.name for option in options]
+    names.insert(1 + names.index("end"), "range")
+    return tuple(names)
+
+
+KEYS = _keys(OPTIONS)
+DEFAULTS = _keys(SHARED)
+"""The keys of `defaults`: all but those that tell one shot from another."""
+
 _WORDS = {"yes": True, "true": True, "1": True, "x": True, "no": False, "false": False, "0": False}
 
 
@@ -237,17 +248,24 @@ def _row(names: list[str], values: list[str], where: str) -> dict[str, Any]:
         if not name:
             raise ManifestInvalid(f"{where}: the value {value[:40]!r} stands in a column without a name")
         row[name] = value
-    try:
-        for key in ("start", "end"):
-            if key in row:
-                row[key] = int(row[key]) if row[key].isascii() and row[key].isdigit() else row[key]
-        if "settings" in row:
-            row["settings"] = json.loads(row["settings"])
-    except (ValueError, RecursionError):
-        pass  # what it is instead is told with the other values that do not fit
-    if "detect" in row:
-        row["detect"] = _WORDS.get(str(row["detect"]).lower(), row["detect"])
+    for option in OPTIONS:
+        if option.name in row:
+            row[option.name] = _from_table(option.kind, row[option.name])
     return row
+
+
+def _from_table(kind: Kind, text: str) -> Any:
+    """A value of a table; the text itself, which is refused with its place, if it is none."""
+    if kind is Kind.FRAME:
+        return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else text
+    if kind is Kind.SWITCH:
+        return _WORDS.get(text.lower(), text)
+    if kind is Kind.SETTINGS:
+        try:
+            return json.loads(text)
+        except (ValueError, RecursionError):
+            return text
+    return text
 
 
 # One shot
@@ -287,24 +305,11 @@ def _spec(entry: object, defaults: Mapping[str, Any], folder: Path, where: str) 
     shot = _Shot(_over(own, defaults, where, has_range=has_range), folder, where)
     if not footage:
         raise shot.wrong("it needs its footage: a movie, an image sequence, or a .blend")
-    clip = shot.text("clip")
-    if clip and Path(footage).suffix.lower() != ".blend":
+    spec = ShotSpec(**{option.name: shot.value(option) for option in OPTIONS})
+    if spec.clip and Path(footage).suffix.lower() != ".blend":
         raise shot.wrong("“clip” names a clip of a .blend, and its footage is none")
-    direction = shot.text("direction") or "forward"
-    if direction not in DIRECTIONS:
-        raise shot.wrong(f"direction {direction[:40]!r} is none of {', '.join(DIRECTIONS)}")
-    start, end = shot.frames(direction)
-    return ShotSpec(
-        footage=footage,
-        name=shot.text("name"),
-        clip=clip,
-        start=start,
-        end=end,
-        direction=direction,
-        detect=shot.truth("detect"),
-        tracks=shot.path("tracks"),
-        settings=shot.mapping("settings"),
-    )
+    start, end = shot.frames(spec.direction)
+    return replace(spec, start=start, end=end)
 
 
 @dataclass(frozen=True)
@@ -318,6 +323,24 @@ class _Shot:
     def wrong(self, what: str) -> ManifestInvalid:
         return ManifestInvalid(f"{self.where}: {what}")
 
+    def value(self, option: Option) -> Any:
+        match option.kind:
+            case Kind.PATH:
+                return self.path(option.name)
+            case Kind.FRAME:
+                return self.frame(option.name)
+            case Kind.SWITCH:
+                return self.truth(option.name)
+            case Kind.SETTINGS:
+                return self.mapping(option.name)
+            case Kind.CHOICE:
+                chosen = self.text(option.name) or option.choices[0]
+                if chosen not in option.choices:
+                    raise self.wrong(f"{option.name} {chosen[:40]!r} is none of {', '.join(option.choices)}")
+                return chosen
+            case Kind.TEXT:
+                return self.text(option.name)
+
     def text(self, key: str) -> str:
         value = self.said.get(key)
         if value is None:
@@ -325,9 +348,9 @@ class _Shot:
         if not isinstance(value, str):
             raise self.wrong(f"{key} {str(value)[:40]} is no text: put it in quotes (YAML takes 010 for the number 8)")
         try:
-            stored_text(value, key)
-        except UsageError as error:
-            raise self.wrong(str(error)) from None
+            check_text(value)
+        except ValueError as error:
+            raise self.wrong(f"{key}: {error}") from None
         if not value.isprintable():
             raise self.wrong(f"{key} {value[:40]!r} holds characters that cannot be shown")
         return value.strip()
@@ -352,9 +375,9 @@ class _Shot:
             raise self.wrong(f"{key} is no mapping, such as {{motion_model: Affine}} (in CSV as JSON)")
         content = cast("dict[str, Any]", value)
         try:
-            stored_mapping(content, key)
-        except UsageError as error:
-            raise self.wrong(str(error)) from None
+            json_text(content)
+        except ValueError as error:
+            raise self.wrong(f"{key}: {error}") from None
         return dict(content)
 
     def frames(self, direction: str) -> tuple[int | None, int | None]:
@@ -364,16 +387,16 @@ class _Shot:
                 raise self.wrong("it has both “range” and “start” or “end”: one of them is enough")
             first, last = self._range()
             return (last, first) if direction == "backward" else (first, last)
-        start, end = self._frame("start"), self._frame("end")
+        start, end = self.frame("start"), self.frame("end")
         if start is not None and end is not None and ((end > start) if direction == "backward" else (end < start)):
             raise self.wrong(f"tracking {direction} from frame {start} cannot end on frame {end}: swap start and end")
         return start, end
 
-    def _frame(self, key: str) -> int | None:
+    def frame(self, key: str) -> int | None:
         value = self.said.get(key)
         if value is None:
             return None
-        if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < FRAME_LIMIT:
+        if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= FRAME_LIMIT:
             raise self.wrong(f"{key} {str(value)[:40]!r} is no number of a frame; they are whole and not below 0")
         return value
 
@@ -383,6 +406,6 @@ class _Shot:
             ranges = list(FrameRanges.parse(str(value)).ranges())
         except ValueError:
             ranges = []
-        if len(ranges) != 1 or ranges[0][0] < 0 or isinstance(value, bool):
+        if len(ranges) != 1 or not 0 <= ranges[0][0] <= ranges[0][1] <= FRAME_LIMIT or isinstance(value, bool):
             raise self.wrong(f"range {str(value)[:40]!r} is no range of frames, such as 1001-1120")
         return ranges[0]

@@ -17,7 +17,7 @@ from ..model.counting import Counting
 from ..model.wording import moment
 from ..recording.manager import TrackingSessionManager
 from ..storage.folder import SessionFolder
-from .ledger import ShotRow, ShotStatus
+from .shots import ShotRow, ShotStatus
 
 
 @dataclass(frozen=True)

@@ -21,8 +21,9 @@ from ..storage.files import make_folder
 from ..storage.folder import SessionFolder, resolve
 from ..storage.lease import LEASE_TIME, Lease, live_owner
 from .child import Child, wait
-from .ledger import BatchRow, BatchStatus, Ledger, ShotRow, ShotStatus, final_status
+from .ledger import Ledger
 from .ledger_places import note_ledger
+from .shots import BatchRow, BatchStatus, ShotRow, ShotStatus, final_status
 from .suspects import READING_TIME, Suspects, is_unreadable
 
 CRASHES = 3  # crashes of a shot without progress in between, after which it is given up

@@ -19,7 +19,7 @@ from ..journal.records import Event, MarkersRecord, RecordInvalid, decoded
 from ..journal.rows import KEYED, heads_of
 from ..recording.manager import TrackingSessionManager
 from ..storage.folder import resolve
-from .ledger_rows import ShotSpec
+from ..tracking.plan import ShotSpec
 
 READING_TIME = 60.0
 """Seconds after which a process that reads a picture is ended, and nothing is held against the picture."""

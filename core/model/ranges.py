@@ -8,7 +8,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
 
 FRAME_LIMIT = 1 << 24
-"""Clip frames beyond this, in both directions, are no frames."""
+"""The highest number of a frame: beyond it no session records one."""
 _PART = re.compile(r"\s*(-?\d{1,9})\s*(?:-\s*(-?\d{1,9})\s*)?$")
 _SPAN = re.compile(r"\s*(-?\d{1,9})-(-?\d{1,9})\s*\Z", re.ASCII)
 

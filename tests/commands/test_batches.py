@@ -11,11 +11,13 @@ from typing import Any
 
 import pytest
 
-from tracking_sessions.core.batch.ledger import BatchStatus, Ledger, ShotSpec
+from tracking_sessions.core.batch.ledger import Ledger
 from tracking_sessions.core.batch.needs import needed_sessions
+from tracking_sessions.core.batch.shots import BatchStatus
 from tracking_sessions.core.batch.supervisor import Supervisor
 from tracking_sessions.core.session import cleanup_old_sessions
 from tracking_sessions.core.storage.folder import SessionFolder
+from tracking_sessions.core.tracking.plan import ShotSpec
 from tracking_sessions.tests.commands.processes import Commands, make
 from tracking_sessions.tests.commands.test_cleaning_batches import HOLDER
 from tracking_sessions.tests.core.batch.test_supervisor import command

@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from tracking_sessions.core.batch.ledger import BatchStatus, Ledger
+from tracking_sessions.core.batch.ledger import Ledger
+from tracking_sessions.core.batch.shots import BatchStatus
 from tracking_sessions.core.model.wording import size_words
 from tracking_sessions.core.storage.folder import SessionFolder
 from tracking_sessions.tests.commands.processes import Commands, make

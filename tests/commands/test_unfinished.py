@@ -9,12 +9,12 @@ import pytest
 
 from tracking_sessions.commands import unfinished
 from tracking_sessions.commands.unfinished import settle
-from tracking_sessions.core.batch.ledger import ShotSpec
 from tracking_sessions.core.errors import UsageError
 from tracking_sessions.core.library.catalogue import list_sessions
 from tracking_sessions.core.recording.create import create_session
 from tracking_sessions.core.recording.manager import load_session
 from tracking_sessions.core.session import TrackingSessionManager
+from tracking_sessions.core.tracking.plan import ShotSpec
 from tracking_sessions.tests.core.shots import finish, make_footage, start_run
 
 

@@ -17,10 +17,12 @@ from typing import Any
 import pytest
 
 from tracking_sessions.core.batch import ledger_database
-from tracking_sessions.core.batch.ledger import BatchStatus, Ledger, ShotSpec, ShotStatus
+from tracking_sessions.core.batch.ledger import Ledger
+from tracking_sessions.core.batch.shots import BatchStatus, ShotStatus
 from tracking_sessions.core.model.wording import timestamp
 from tracking_sessions.core.storage.folder import SessionFolder
 from tracking_sessions.core.storage.lease import Lease
+from tracking_sessions.core.tracking.plan import ShotSpec
 from tracking_sessions.tests.core.faults import Faults
 
 posix = pytest.mark.skipif(os.name != "posix", reason="signals, fork and limits of POSIX")

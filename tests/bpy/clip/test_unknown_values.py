@@ -15,6 +15,7 @@ from tracking_sessions.bridge.tracking.headless import Request, track
 from tracking_sessions.bridge.tracking.shot import Shot
 from tracking_sessions.core.errors import ClipChanged, ShotUnusable
 from tracking_sessions.core.library.catalogue import session_files
+from tracking_sessions.core.tracking.plan import ShotSpec
 from tracking_sessions.core.tracking.run import Run
 from tracking_sessions.tests.bpy.tracker import live_frames, markers_of, new_clip
 from tracking_sessions.tests.bpy.window import FRAMES, begin, inside, new_file, operators
@@ -44,8 +45,8 @@ def drive(shot: Shot, run: Run) -> None:
         pass
 
 
-def command(blend: Path, root: Path, **how: Any) -> Any:
-    return track(Request(blend, root, **how), drive, lambda words: None)
+def command(blend: Path, root: Path, *, resume: bool = False, **how: Any) -> Any:
+    return track(Request(ShotSpec(str(blend), **how), root, resume=resume), drive, lambda words: None)
 
 
 @pytest.mark.parametrize("name", ["motion_model", "pattern_match"])

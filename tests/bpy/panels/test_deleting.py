@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tracking_sessions.bridge.sessions import listing
-from tracking_sessions.core.batch.ledger import BatchStatus
+from tracking_sessions.core.batch.shots import BatchStatus
 from tracking_sessions.core.recording.manager import load_session
 from tracking_sessions.core.report.html import export_session_report
 from tracking_sessions.core.storage.folder import SessionFolder

@@ -13,7 +13,6 @@ import pytest
 from tracking_sessions.bridge.clip.movie_clip import mark_position, open_footage, unmark
 from tracking_sessions.bridge.tracking import headless
 from tracking_sessions.commands import unfinished
-from tracking_sessions.core.batch.ledger import ShotSpec
 from tracking_sessions.core.footage.files import find_footage
 from tracking_sessions.core.journal.chain import Position
 from tracking_sessions.core.library import catalogue
@@ -21,6 +20,7 @@ from tracking_sessions.core.model.types import SessionState
 from tracking_sessions.core.recording.create import create_session
 from tracking_sessions.core.recording.manager import load_session
 from tracking_sessions.core.session import TrackingSessionManager
+from tracking_sessions.core.tracking.plan import ShotSpec
 from tracking_sessions.tests.bpy.command_line import copied
 from tracking_sessions.tests.core.shots import make_footage
 from tracking_sessions.tests.footage import make_shot
@@ -51,7 +51,7 @@ def test_only_sessions_of_the_footage_are_read(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setattr(catalogue, "SETTLED", -1.0)
     monkeypatch.setattr(headless, "load_session", lambda path: read.append(path) or load_session(path))
     said: list[str] = []
-    request = headless.Request(shot.folder, root)
+    request = headless.Request(ShotSpec(str(shot.folder)), root)
     for _ in range(2):
         read.clear()
         found = headless._sessions_of(opened, request, said.append)
@@ -72,7 +72,10 @@ def file_with(footage: Path, path: Path, *, copies: int = 1) -> MovieClip:
 
 
 def found_by_track(clip: MovieClip, footage: Path, root: Path) -> set[str]:
-    return {one.session.id for one in headless._sessions_of(clip, headless.Request(footage, root), pytest.fail)}
+    return {
+        one.session.id
+        for one in headless._sessions_of(clip, headless.Request(ShotSpec(str(footage)), root), pytest.fail)
+    }
 
 
 def found_by_batch(root: Path, *shots: ShotSpec) -> set[str]:

@@ -17,6 +17,7 @@ from tracking_sessions.bridge.tracking.shot import Shot
 from tracking_sessions.core.errors import FAILED, SaveUnsound
 from tracking_sessions.core.library.catalogue import session_files
 from tracking_sessions.core.recording.manager import load_session
+from tracking_sessions.core.tracking.plan import ShotSpec
 from tracking_sessions.core.tracking.run import Run
 from tracking_sessions.tests.bpy.tracker import markers_of, new_clip
 from tracking_sessions.tests.bpy.window import FRAMES
@@ -37,7 +38,8 @@ def drive(shot: Shot, run: Run) -> None:
 
 
 def tracked(blend: Path, **how: Any) -> Result:
-    return track(Request(blend, blend.parent / "root", save=blend.with_name("out.blend"), **how), drive, lambda _: None)
+    request = Request(ShotSpec(str(blend)), blend.parent / "root", save=blend.with_name("out.blend"), **how)
+    return track(request, drive, lambda _: None)
 
 
 def files_beside(blend: Path) -> list[str]:

@@ -14,7 +14,8 @@ import pytest
 
 from tracking_sessions.core.batch import ledger_database
 from tracking_sessions.core.batch.deletion import OldBatch, delete_batches, find_old_batches
-from tracking_sessions.core.batch.ledger import BatchStatus, Ledger
+from tracking_sessions.core.batch.ledger import Ledger
+from tracking_sessions.core.batch.shots import BatchStatus
 from tracking_sessions.core.errors import LedgerUnreadable, UsageError
 from tracking_sessions.core.library.deletion import Deleted
 from tracking_sessions.core.model.wording import timestamp

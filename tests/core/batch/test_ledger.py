@@ -7,13 +7,15 @@ from pathlib import Path
 import pytest
 
 from tracking_sessions.core.batch import ledger_database
-from tracking_sessions.core.batch.ledger import BatchStatus, Ledger, ShotSpec, final_status
-from tracking_sessions.core.batch.ledger_rows import SHOT_LIMIT
+from tracking_sessions.core.batch.ledger import Ledger
+from tracking_sessions.core.batch.shots import SHOT_LIMIT, BatchStatus, final_status
 from tracking_sessions.core.errors import (
     ShotTakenOver,
     UsageError,
 )
+from tracking_sessions.core.model.ranges import FRAME_LIMIT
 from tracking_sessions.core.storage.folder import SessionFolder
+from tracking_sessions.core.tracking.plan import ShotSpec
 from tracking_sessions.tests.core.claims import (
     COMPLETED,
     FAILED,
@@ -54,7 +56,7 @@ def test_the_ledger_is_in_wal_mode_and_keeps_foreign_keys(ledger: Ledger, root: 
     make(ledger)
     with sqlite3.connect(SessionFolder(root).ledger) as raw:
         assert raw.execute("PRAGMA journal_mode").fetchone() == ("wal",)
-        assert raw.execute("PRAGMA user_version").fetchone() == (2,)
+        assert raw.execute("PRAGMA user_version").fetchone() == (3,)
         raw.execute("DELETE FROM batches")
     assert ledger.check() == [f"row {n} of shots belongs to no row of batches" for n in (1, 2, 3)]
 
@@ -106,6 +108,7 @@ def test_the_latest_unfinished_batch_is_one_that_nobody_works_on(ledger: Ledger)
         ([ShotSpec("/a")] * (SHOT_LIMIT + 1), "not 100001"),
         ([ShotSpec("/a"), ShotSpec("/b", start=-1)], "Shot 2: -1 is no number of a frame"),
         ([ShotSpec("/a", end=1 << 70)], "Shot 1: .* is no number of a frame"),
+        ([ShotSpec("/a", end=FRAME_LIMIT + 1)], "Shot 1: .* is no number of a frame"),
         ([ShotSpec("/a", direction="up")], "Shot 1: direction 'up'"),
         ([ShotSpec("/a\udcff")], "not valid text"),
         ([ShotSpec("/a", name="x" * 10_000)], "too long"),

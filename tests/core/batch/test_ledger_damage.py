@@ -42,8 +42,8 @@ def refused(root: Path, match: str) -> None:
 def test_a_ledger_of_a_newer_version_is_refused(ledger: Ledger, root: Path) -> None:
     make(ledger)
     ledger.close()
-    raw(root, "PRAGMA user_version = 3")
-    refused(root, r"newer version wrote it \(schema 3\)\. .*update the extension")
+    raw(root, "PRAGMA user_version = 4")
+    refused(root, r"newer version wrote it \(schema 4\)\. .*update the extension")
 
 
 @pytest.mark.parametrize(
@@ -105,24 +105,19 @@ def test_after_a_damaged_one_was_moved_away_a_new_one_begins(ledger: Ledger, roo
     [
         *(
             f"UPDATE shots SET {column} = {value} WHERE number = 2"
-            for column in (
-                "number",
-                "direction",
-                "detect",
-                "status",
-                "session",
-                "attempts",
-                "settings",
-                "batch",
-                "first",
-            )
+            for column in ("number", "spec", "status", "session", "attempts", "batch")
             for value in ("''", "'../../x'", "-1", "1.5", "x'ff'", "1 << 60")
             if (column, value) not in {("session", "''"), ("session", "1 << 60"), ("batch", "'../../x'")}
         ),
-        "UPDATE shots SET footage = 'a' || char(0)",
-        "UPDATE shots SET settings = '[]'",
-        "UPDATE shots SET name = printf('%.*c', 3000000, 'x')",
-        f"UPDATE shots SET settings = '{'[' * 100_000}'",
+        *(
+            f"UPDATE shots SET spec = json_set(spec, '$.{option}', {value}) WHERE number = 2"
+            for option in ("footage", "name", "start", "direction", "detect", "tracks", "settings", "newer")
+            for value in ("-1", "1.5", "json('[]')", "'a' || char(0)", "1 << 60", "NULL")
+            if (option, value) != ("start", "NULL")  # the natural one
+        ),
+        "UPDATE shots SET spec = '[]'",
+        "UPDATE shots SET spec = printf('%.*c', 3000000, 'x')",
+        f"UPDATE shots SET spec = '{'[' * 100_000}'",
         "UPDATE batches SET id = '../../x'",
         "UPDATE batches SET config = 'null'",
         "UPDATE batches SET status = 'processing'",

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from tracking_sessions.core.batch import ledger_database
-from tracking_sessions.core.batch.ledger import BatchStatus, Ledger
+from tracking_sessions.core.batch.ledger import Ledger
 from tracking_sessions.core.batch.ledger_database import network_kind
+from tracking_sessions.core.batch.shots import BatchStatus
 from tracking_sessions.core.errors import (
     LedgerBusy,
     LedgerUnreadable,

@@ -3,15 +3,18 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from tracking_sessions.core.batch.ledger import BatchStatus, Ledger
+from tracking_sessions.core.batch.ledger import Ledger
+from tracking_sessions.core.batch.shots import BatchStatus
 from tracking_sessions.core.errors import LedgerUnreadable
 from tracking_sessions.core.storage.folder import SessionFolder
+from tracking_sessions.core.tracking.plan import ShotSpec
 from tracking_sessions.tests.core.claims import LOST, PENDING, everything_dead, make, posix, statuses
 from tracking_sessions.tests.core.shots import run_child
 
@@ -23,19 +26,104 @@ die_at_each_step(Path(sys.argv[1]), lambda root: Ledger(root).close())
 """
 
 
-def make_old(root: Path) -> None:
-    """Make the ledger one of schema 1, which had no lost shots."""
+SHOTS_2 = """CREATE TABLE shots (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    batch TEXT NOT NULL REFERENCES batches (id) ON DELETE CASCADE,
+    number INTEGER NOT NULL,
+    footage TEXT NOT NULL,
+    name TEXT NOT NULL,
+    clip TEXT NOT NULL,
+    first INTEGER,
+    last INTEGER,
+    direction TEXT NOT NULL CHECK (direction IN ('forward', 'backward', 'both')),
+    detect INTEGER NOT NULL CHECK (detect IN (0, 1)),
+    tracks TEXT NOT NULL,
+    settings TEXT NOT NULL,
+    status TEXT NOT NULL DEFAULT 'pending'
+        CHECK (status IN ('pending', 'processing', 'completed', 'failed', 'skipped', 'lost')),
+    session TEXT NOT NULL DEFAULT '',
+    error TEXT NOT NULL DEFAULT '',
+    attempts INTEGER NOT NULL DEFAULT 0,
+    crashes INTEGER NOT NULL DEFAULT 0,
+    started TEXT NOT NULL DEFAULT '',
+    ended TEXT NOT NULL DEFAULT '',
+    UNIQUE (batch, number)
+)"""
+SHOTS_1 = SHOTS_2.replace(", 'lost'", "")
+OTHERS = "status, session, error, attempts, crashes, started, ended"
+FIELDS = ("footage", "name", "clip", "start", "end", "direction", "detect", "tracks", "settings")
+NOTHING = {"name": "", "clip": "", "direction": "forward", "detect": 0, "tracks": "", "settings": {}}
+
+
+def make_old(root: Path, schema: int = 1) -> None:
+    """Make the ledger one of schema 1, which had no lost shots, or 2; both had a column for each option."""
     with closing(sqlite3.connect(SessionFolder(root).ledger, isolation_level=None)) as raw:
-        (sql,) = raw.execute("SELECT sql FROM sqlite_master WHERE name = 'shots'").fetchone()
-        for statement in (
-            "CREATE TEMP TABLE kept AS SELECT * FROM shots",
-            "DROP TABLE shots",
-            sql.replace(", 'lost'", ""),
-            "INSERT INTO shots SELECT * FROM kept",
-            "CREATE INDEX shots_by_status ON shots (status, batch, number)",
-            "PRAGMA user_version = 1",
-        ):
-            raw.execute(statement)
+        rows = raw.execute(f"SELECT id, batch, number, spec, {OTHERS} FROM shots").fetchall()
+        raw.execute("DROP TABLE shots")
+        raw.execute(SHOTS_1 if schema == 1 else SHOTS_2)
+        for id, batch, number, spec, *others in rows:
+            asked = {**NOTHING, **json.loads(spec)}
+            asked["settings"] = json.dumps(asked["settings"])
+            values = (id, batch, number, *map(asked.get, FIELDS), *others)
+            raw.execute(f"INSERT INTO shots VALUES ({', '.join('?' * len(values))})", values)
+        raw.execute("CREATE INDEX shots_by_status ON shots (status, batch, number)")
+        raw.execute(f"PRAGMA user_version = {schema}")
+
+
+ASKED = ShotSpec(
+    "/plates/Ä 1.blend",
+    name="010 “x”",
+    clip="plate",
+    start=9,
+    end=0,
+    direction="backward",
+    detect=True,
+    tracks="/t.json",
+    settings={"motion_model": "Affine", "size": [1, 2.5]},
+)
+
+
+@pytest.mark.parametrize("schema", [1, 2])
+def test_each_option_of_a_shot_in_an_older_ledger_is_taken_over(ledger: Ledger, root: Path, schema: int) -> None:
+    batch = ledger.create("night", [ASKED, ShotSpec("/x.mov")], {}).id
+    ledger.close()
+    make_old(root, schema)
+    with Ledger(root, readonly=True) as reader:
+        assert [shot.spec for shot in reader.shots(batch)] == [ASKED, ShotSpec("/x.mov")]
+        Ledger(root).close()
+        assert [shot.spec for shot in reader.shots(batch)] == [ASKED, ShotSpec("/x.mov")]  # it goes on in the new one
+    with Ledger(root) as writer:
+        assert [shot.spec for shot in writer.shots(batch)] == [ASKED, ShotSpec("/x.mov")]
+
+
+@pytest.mark.parametrize(
+    "change",
+    ["settings = '[]'", "settings = '{'", "first = 'x'", "footage = x'ff'", "name = CAST(x'ff' AS TEXT)", "first = -1"],
+)
+def test_nonsense_in_an_older_ledger_is_told_and_not_taken_over_as_sense(
+    ledger: Ledger, root: Path, change: str
+) -> None:
+    batch = ledger.create("night", [ASKED], {}).id
+    ledger.close()
+    make_old(root, 2)
+    with closing(sqlite3.connect(SessionFolder(root).ledger)) as raw, raw:
+        raw.execute(f"UPDATE shots SET {change}")
+    for readonly in (True, False):
+        with pytest.raises(LedgerUnreadable), Ledger(root, readonly=readonly) as opened:
+            opened.shots(batch)
+
+
+def test_a_damaged_older_ledger_is_left_as_it_is(ledger: Ledger, root: Path) -> None:
+    make(ledger)
+    ledger.close()
+    make_old(root)
+    with closing(sqlite3.connect(SessionFolder(root).ledger)) as raw, raw:
+        raw.execute("PRAGMA ignore_check_constraints = ON")
+        raw.execute("UPDATE shots SET status = 'begun'")
+    before = SessionFolder(root).ledger.read_bytes()
+    with pytest.raises(LedgerUnreadable, match="damaged"):
+        Ledger(root)
+    assert SessionFolder(root).ledger.read_bytes() == before
 
 
 def test_an_older_ledger_is_read_as_it_is_and_brought_up_to_date_by_whoever_writes(ledger: Ledger, root: Path) -> None:

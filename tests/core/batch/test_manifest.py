@@ -8,11 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from tracking_sessions.core.batch.ledger import Ledger, ShotSpec
+from tracking_sessions.core.batch.ledger import Ledger
 from tracking_sessions.core.batch.manifest import KEYS, read_shots
 from tracking_sessions.core.errors import USAGE, ManifestInvalid, TrackingSessionError, UsageError
+from tracking_sessions.core.model.ranges import FRAME_LIMIT
 from tracking_sessions.core.storage.files import DOCUMENT_LIMIT
 from tracking_sessions.core.storage.folder import is_foreign
+from tracking_sessions.core.tracking.plan import ShotSpec
 from tracking_sessions.tests.core.faults import scrambled
 from tracking_sessions.tests.core.shots import make_footage
 
@@ -334,6 +336,8 @@ def test_different_footage_beside_each_other_is_not_the_same(tmp_path: Path) -> 
         ("- {footage: a, start: 1.5}", ["is no number of a frame"]),
         ("- {footage: a, end: true}", ["end 'True' is no number of a frame"]),
         ("- {footage: a, end: 99999999999}", ["is no number of a frame"]),
+        (f"- {{footage: a, end: {FRAME_LIMIT + 1}}}", ["is no number of a frame"]),
+        (f"- {{footage: a, range: 1-{FRAME_LIMIT + 1}}}", ["is no range of frames"]),
         ("- {footage: a, start: 9, end: 3}", ["from frame 9 cannot end on frame 3: swap"]),
         ("- {footage: a, start: 3, end: 9, direction: backward}", ["backward from frame 3 cannot end on frame 9"]),
         ("- {footage: a, range: 1-5, end: 3}", ["both “range” and “start” or “end”"]),

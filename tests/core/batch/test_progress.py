@@ -8,11 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from tracking_sessions.core.batch.ledger import Ledger, ShotRow, ShotSpec, ShotStatus
+from tracking_sessions.core.batch.ledger import Ledger
 from tracking_sessions.core.batch.progress import BatchView, Frames, SessionView, described_shot
+from tracking_sessions.core.batch.shots import ShotRow, ShotStatus
 from tracking_sessions.core.recording.create import create_session
 from tracking_sessions.core.recording.manager import load_session
 from tracking_sessions.core.session import TrackingSessionManager
+from tracking_sessions.core.tracking.plan import ShotSpec
 from tracking_sessions.core.tracking.run import Run
 from tracking_sessions.tests.core.shots import finish, go_on, make_footage, make_session, start_run
 

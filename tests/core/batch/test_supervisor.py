@@ -19,7 +19,8 @@ import pytest
 
 from tracking_sessions.core.batch import supervisor as module
 from tracking_sessions.core.batch.child import PARENT
-from tracking_sessions.core.batch.ledger import BatchRow, BatchStatus, Ledger, ShotRow, ShotSpec, ShotStatus
+from tracking_sessions.core.batch.ledger import Ledger
+from tracking_sessions.core.batch.shots import BatchRow, BatchStatus, ShotRow, ShotStatus
 from tracking_sessions.core.batch.supervisor import News, Supervisor, What
 from tracking_sessions.core.errors import BatchRuns
 from tracking_sessions.core.journal.chain import JournalReader
@@ -27,6 +28,7 @@ from tracking_sessions.core.journal.records import FrameRecord, decoded
 from tracking_sessions.core.model.types import SessionStatus
 from tracking_sessions.core.recording.manager import load_session
 from tracking_sessions.core.storage.folder import SessionFolder
+from tracking_sessions.core.tracking.plan import ShotSpec
 from tracking_sessions.tests.core.shots import make_footage
 
 CHILD = Path(__file__).with_name("shot_child.py")

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from tracking_sessions.core.batch.ledger_rows import ShotSpec
 from tracking_sessions.core.batch.suspects import Suspects, is_unreadable
 from tracking_sessions.core.footage.details import describe
 from tracking_sessions.core.footage.files import find_footage
@@ -16,6 +15,7 @@ from tracking_sessions.core.journal.records import MarkersRecord
 from tracking_sessions.core.recording.create import create_session
 from tracking_sessions.core.recording.manager import load_session
 from tracking_sessions.core.session import TrackingSessionManager
+from tracking_sessions.core.tracking.plan import ShotSpec
 from tracking_sessions.tests.core.shots import FakeTracker, make_footage, marker, start_markers, start_run
 
 

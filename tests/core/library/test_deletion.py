@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from tracking_sessions.commands import arguments
-from tracking_sessions.core.batch.ledger import BatchStatus
 from tracking_sessions.core.batch.needs import batch_of
+from tracking_sessions.core.batch.shots import BatchStatus
 from tracking_sessions.core.errors import LeaseHeld, LedgerUnreadable, StorageFailed
 from tracking_sessions.core.library import deletion
 from tracking_sessions.core.library.catalogue import Entry, catalogue, session_files

@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The words of a batch as types: how far it is, and each of its shots."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from ..tracking.plan import ShotSpec
+
+SHOT_LIMIT = 100_000  # of one batch
+
+
+class BatchStatus(StrEnum):
+    """How far a batch is. One that is IN_PROGRESS without a live lease was interrupted."""
+
+    IN_PROGRESS = "in_progress"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    PAUSED = "paused"
+
+
+class ShotStatus(StrEnum):
+    """How far a shot of a batch is."""
+
+    PENDING = "pending"
+    PROCESSING = "processing"
+    COMPLETED = "completed"
+    FAILED = "failed"  # it was tried, and trying again may help
+    SKIPPED = "skipped"  # it cannot be used as it is (exit code 3)
+    LOST = "lost"  # all its tracks were lost before the end of what was asked
+
+    @property
+    def is_final(self) -> bool:
+        return self not in (ShotStatus.PENDING, ShotStatus.PROCESSING)
+
+
+UNFINISHED = frozenset({BatchStatus.IN_PROGRESS, BatchStatus.PAUSED})
+
+
+def final_status(shots: Iterable[ShotStatus]) -> BatchStatus | None:
+    """The end of a batch with these shots: FAILED if every one failed, else COMPLETED; None if some are to do.
+
+    A skipped shot has not failed: nobody could have tracked it. Nor has a lost one: it was tracked as far as it goes.
+    """
+    seen = set(shots)
+    if not seen or not all(status.is_final for status in seen):
+        return None
+    return BatchStatus.FAILED if seen == {ShotStatus.FAILED} else BatchStatus.COMPLETED
+
+
+@dataclass(frozen=True)
+class ShotRow:
+    """A shot of a batch as it stood when it was read. Times are ISO 8601 in UTC, or empty."""
+
+    id: int
+    batch: str
+    number: int  # 1 is the first of the batch
+    spec: ShotSpec
+    status: ShotStatus
+    session: str = ""  # id of its session, once it is known
+    error: str = ""  # why it failed or was skipped, or what its last crash was
+    attempts: int = 0  # children started for it
+    crashes: int = 0  # crashes since it last made progress
+    started: str = ""  # when it was first claimed
+    ended: str = ""  # when it was finished
+
+
+@dataclass(frozen=True)
+class BatchRow:
+    """A batch as it stood when it was read. `config` is what its maker wanted kept (jobs, crashes allowed, …)."""
+
+    id: str
+    name: str
+    status: BatchStatus
+    config: dict[str, Any]
+    root: str  # the real path of its session folder
+    created: str
+    modified: str
+
+    @property
+    def is_unfinished(self) -> bool:
+        return self.status in UNFINISHED

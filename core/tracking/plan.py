@@ -1,0 +1,235 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A shot as asked, for `track` and for batches: the one table of its options.
+
+A new option is a field of `ShotSpec`. The command lines of `track` and `batch run`, the keys of a list of shots, the
+ledger and the arguments of a child process all follow from it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields, replace
+from enum import StrEnum
+from pathlib import Path, PureWindowsPath
+from typing import Any, cast
+
+from ..footage.files import IMAGE_SUFFIXES, parse_path
+from ..footage.names import numbered
+from ..model.ranges import FRAME_LIMIT
+from ..storage.folder import is_foreign
+
+DIRECTIONS = ("forward", "backward", "both")
+_TEXT_LIMIT = 8_192  # characters of a path or a name
+_JSON_LIMIT = 262_144  # characters of settings
+
+
+class Kind(StrEnum):
+    """The form of an option's value."""
+
+    TEXT = "text"
+    PATH = "path"
+    FRAME = "frame"  # a number as people see it
+    CHOICE = "choice"
+    SWITCH = "switch"
+    SETTINGS = "settings"  # names and values
+
+
+@dataclass(frozen=True)
+class Option:
+    """One option of a shot. `shared_help` is that of `batch run`, empty if each shot says the option for itself."""
+
+    kind: Kind
+    help: str
+    shared_help: str = ""
+    metavar: str | None = None
+    choices: tuple[str, ...] = ()
+    name: str = ""
+
+    @property
+    def flag(self) -> str:
+        return "--set" if self.kind is Kind.SETTINGS else f"--{self.name}"
+
+    def arguments(self, value: Any) -> list[str]:
+        """The value as a command line has it; nothing for None, an empty one and False."""
+        if value is None or value is False or value in ("", {}):
+            return []
+        if self.kind is Kind.SWITCH:
+            return [self.flag]
+        if self.kind is Kind.SETTINGS:
+            return [f"{self.flag}={name}={json.dumps(one)}" for name, one in value.items()]
+        return [f"{self.flag}={value}"]
+
+    def check(self, value: object) -> None:
+        """Raises ValueError, in words, if it is no value of the option or too long to be kept."""
+        match self.kind:
+            case Kind.TEXT | Kind.PATH:
+                check_text(value)
+            case Kind.FRAME:
+                is_number = isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= FRAME_LIMIT
+                if value is not None and not is_number:
+                    raise ValueError(f"{value} is no number of a frame; they are whole and not below 0")
+            case Kind.CHOICE:
+                if value not in self.choices:
+                    raise ValueError(f"{self.name} {value!r} is none of {', '.join(self.choices)}")
+            case Kind.SWITCH:
+                if not isinstance(value, bool):
+                    raise ValueError(f"{self.name} is true or false, not {value!r}")
+            case Kind.SETTINGS:
+                json_text(value)
+
+
+def _option(kind: Kind, *words: str, metavar: str | None = None, choices: tuple[str, ...] = ()) -> dict[str, Option]:
+    return {"option": Option(kind, *words, metavar=metavar, choices=choices)}
+
+
+@dataclass(frozen=True)
+class ShotSpec:
+    """One shot as asked. Frames are numbers as people see them.
+
+    In a batch paths are absolute, or those of another system as they were given. None and empty values: what `track`
+    takes then.
+    """
+
+    footage: str = field(
+        metadata=_option(Kind.PATH, "a movie, an image sequence (any file of it, or its folder), or a .blend")
+    )
+    name: str = field(default="", metadata=_option(Kind.TEXT, "a name for the session (default: that of the footage)"))
+    clip: str = field(
+        default="", metadata=_option(Kind.TEXT, "which clip of the .blend, if it has several", metavar="NAME")
+    )
+    start: int | None = field(
+        default=None,
+        metadata=_option(
+            Kind.FRAME,
+            "frame to track from (default: the first, or the last when tracking backward; the current one of a .blend)",
+            "frame to track from",
+            metavar="N",
+        ),
+    )
+    end: int | None = field(
+        default=None,
+        metadata=_option(
+            Kind.FRAME, "frame to track to (default: the end of the clip)", "frame to track to", metavar="N"
+        ),
+    )
+    direction: str = field(
+        default="forward",
+        metadata=_option(
+            Kind.CHOICE,
+            "both: forward to --end, then backward to the first frame",
+            "where to track (default: forward)",
+            choices=DIRECTIONS,
+        ),
+    )
+    detect: bool = field(
+        default=False,
+        metadata=_option(
+            Kind.SWITCH,
+            "find features on the start frame if the clip has no tracks: about 100, spread over the picture, with a "
+            "threshold as low as it takes",
+            "find features where a shot has no tracks (see track --help)",
+        ),
+    )
+    tracks: str = field(
+        default="",
+        metadata=_option(Kind.PATH, "start positions of tracks", "start positions of tracks", metavar="FILE.json"),
+    )
+    settings: Mapping[str, Any] = field(
+        default_factory=dict[str, Any],
+        metadata=_option(
+            Kind.SETTINGS,
+            *[
+                "a setting of the tracks under Blender's name for it, such as pattern_match=PREV_FRAME or "
+                "search_size=91; can be repeated"
+            ]
+            * 2,
+            metavar="NAME=VALUE",
+        ),
+    )
+
+    def check(self) -> None:
+        """Raises ValueError, in words, for the first value that is none, or that cannot be kept."""
+        for option in OPTIONS:
+            option.check(getattr(self, option.name))
+
+    def to_json(self) -> dict[str, Any]:
+        """Its values by option, without those that say nothing."""
+        nothing = ShotSpec("")
+        values = {option.name: getattr(self, option.name) for option in OPTIONS}
+        return {name: value for name, value in values.items() if value != getattr(nothing, name)}
+
+    @classmethod
+    def from_json(cls, content: object) -> ShotSpec:
+        """What `to_json` gave. Raises ValueError for anything else, and for options of a newer version."""
+        if not isinstance(content, dict):
+            raise ValueError("it is no mapping")
+        try:
+            spec = cls(**cast("dict[str, Any]", content))
+        except TypeError as error:
+            raise ValueError(str(error)) from None
+        spec.check()
+        return spec
+
+    def to_arguments(self) -> list[str]:
+        """The arguments of `track` that ask for it."""
+        options = OPTIONS[1:]
+        return [self.footage, *(word for one in options for word in one.arguments(getattr(self, one.name)))]
+
+    def with_paths(self, change: Callable[[str], str]) -> ShotSpec:
+        """The same with each path changed."""
+        paths = {one.name: getattr(self, one.name) for one in OPTIONS if one.kind is Kind.PATH}
+        return replace(self, **{name: change(path) for name, path in paths.items() if path})
+
+    @property
+    def is_blend(self) -> bool:
+        return self.footage.lower().endswith(".blend")
+
+    @property
+    def range(self) -> tuple[int | None, int | None]:
+        """From and to which number it is to be tracked, if it says so or its footage names a range."""
+        asked = parse_path(self.footage).requested
+        if asked is None or self.start is not None or self.end is not None:
+            return self.start, self.end
+        return (asked[1], asked[0]) if self.direction == "backward" else asked
+
+    @property
+    def title(self) -> str:
+        """A name for people: that of a sequence is without its number."""
+        footage = parse_path(self.footage)
+        path = PureWindowsPath(footage.path) if is_foreign(footage.path) else Path(footage.path)
+        of = footage.pattern or (numbered(path.name) if path.suffix.lower() in IMAGE_SUFFIXES else None)
+        if of is not None:
+            return self.name or of.head.rstrip("_-. ") or path.parent.name
+        return self.name or path.stem or self.footage
+
+
+OPTIONS: tuple[Option, ...] = tuple(replace(one.metadata["option"], name=one.name) for one in fields(ShotSpec))
+"""The footage first, which a command line takes without a flag."""
+SHARED = tuple(option for option in OPTIONS if option.shared_help)
+"""Options that `batch run` takes for all shots that do not say them."""
+
+
+def check_text(value: object) -> None:
+    """Raises ValueError, in words, for a text that cannot be kept."""
+    try:
+        if not isinstance(value, str):
+            raise ValueError(f"{str(value)[:40]!r} is no text")
+        value.encode("utf-8")
+    except UnicodeError:
+        raise ValueError(f"{value!r} is not valid text: rename it") from None
+    if "\0" in value or len(value) > _TEXT_LIMIT:
+        raise ValueError(f"{value[:40]!r}… is too long, or no text at all")
+
+
+def json_text(content: object) -> str:
+    """A mapping as JSON. Raises ValueError, in words, for one that cannot be kept."""
+    if not isinstance(content, Mapping):
+        raise ValueError(f"{str(content)[:40]!r} is no mapping")
+    try:
+        text = json.dumps(content, allow_nan=False)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise ValueError(f"its settings hold something that is no plain text or number ({error})") from None
+    if len(text) > _JSON_LIMIT:
+        raise ValueError(f"its settings are longer than {_JSON_LIMIT >> 10} KiB")
+    return text

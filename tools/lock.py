@@ -38,6 +38,9 @@ def main() -> int:
         for blender, python in PYTHON_OF_BLENDER.items():
             target = ("--constraints=check.txt", f"--python-version={python}", f"--python-platform={PLATFORM}")
             compile_lock(f"bpy-{blender}", ["tests.in", "-"], *target, *renewed, given=f"bpy=={blender}.*\n")
+        # The versions of the tests with bpy, for every Python.
+        same = f"--constraints=bpy-{next(iter(PYTHON_OF_BLENDER))}.txt"
+        compile_lock("core", ["core.in"], same, "--universal", f"--python-version={pythons[0]}", *renewed)
     except subprocess.CalledProcessError as error:
         print(f"This failed: {' '.join(map(str, error.cmd))}", file=sys.stderr)
         return 1

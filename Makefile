@@ -1,6 +1,6 @@
 # Every target sets up what it needs. `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help check test test-yaml test-newest test-versions test-blender bench demo track package lock clean footage
+.PHONY: help check test test-core test-yaml test-newest test-versions test-blender bench demo track package lock clean footage
 MAKEFLAGS += --no-builtin-rules
 python := .venv/bin/python
 locks := tools/requirements
@@ -15,8 +15,14 @@ track: .venv/ready  ## track your own footage: make track FOOTAGE=shot.mov [ARGS
 	@test -n "$(FOOTAGE)" || { echo 'Name the footage: make track FOOTAGE=path/to/shot.mov' >&2; exit 2; }
 	$(python) . track "$(FOOTAGE)" --detect --resume $(ARGS)
 
+test-core: .venvs/core/ready  ## core, and the commands that track nothing, in less than a minute: no bpy, nothing slow [ARGS=...]
+	.venvs/core/bin/pytest --numprocesses=auto --maxprocesses=4 -m "not slow" \
+	  $(or $(ARGS),tests/core tests/commands tests/test_static.py)
+
+# Each process is a Blender with the fixtures of its files. What measures runs afterwards, beside nothing.
 test: .venv/ready footage $(if $(ARGS),,test-yaml)  ## everything without a real Blender: core, and the tracker of the bpy wheel [ARGS=...]
-	.venv/bin/pytest --ignore=tests/blender --numprocesses=2 $(ARGS)
+	.venv/bin/pytest --ignore=tests/blender --numprocesses=auto --maxprocesses=4 --dist=loadfile -m "not alone" $(ARGS)
+	$(if $(ARGS),,.venv/bin/pytest --ignore=tests/blender -m alone)
 
 test-yaml: .venvs/yaml-lowest/ready  ## documents with the lowest PyYAML of our range; `make test` has the newest [ARGS=...]
 	.venvs/yaml-lowest/bin/pytest --numprocesses=2 \

@@ -180,6 +180,7 @@ def test_the_version_stands_in_the_manifest_only(manifest: dict[str, Any]) -> No
     assert [_name(path) for path in _sources() if version.search(path.read_text(encoding="utf-8"))] == []
 
 
+@pytest.mark.slow
 def test_the_package_holds_what_belongs_and_nothing_else(package: Path) -> None:
     with zipfile.ZipFile(package) as archive:
         names = set(archive.namelist())

@@ -20,6 +20,8 @@ from tracking_sessions.tests.core import faults
 from tracking_sessions.tests.core.faults import ERRORS, RANGES, READING, WRITING, Faults, failing, nothing
 from tracking_sessions.tests.core.shots import Markers, final_markers, go_on, make_session, run_child, start_run
 
+pytestmark = pytest.mark.slow
+
 posix = pytest.mark.skipif(os.name != "posix", reason="signals, fork and limits of POSIX")
 
 

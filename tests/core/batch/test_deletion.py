@@ -213,6 +213,7 @@ claims.die_at_each_step(Path(sys.argv[1]), test_deletion.clean)
 
 
 @posix
+@pytest.mark.slow
 def test_sigkill_at_any_moment_leaves_a_batch_or_what_the_next_cleaning_finds(tmp_path: Path) -> None:
     root = tmp_path / "whole"
     paused = make_batch(root, BatchStatus.PAUSED, SESSIONS, days=40)

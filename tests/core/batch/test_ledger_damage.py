@@ -151,6 +151,7 @@ def test_a_text_without_end_is_not_read(ledger: Ledger, root: Path) -> None:
         opened.shots(batch)
 
 
+@pytest.mark.slow
 def test_random_damage_is_told_or_harmless(ledger: Ledger, root: Path, tmp_path: Path) -> None:
     batch = make(ledger, 60)
     for _ in range(9):

@@ -8,11 +8,15 @@ import signal
 import time
 from pathlib import Path
 
+import pytest
+
 from tracking_sessions.core.batch.ledger import (
     Ledger,
 )
 from tracking_sessions.tests.core.claims import COMPLETED, PENDING, PROCESSING, everything_dead, make, posix, statuses
 from tracking_sessions.tests.core.shots import run_child, start_child
+
+pytestmark = pytest.mark.slow
 
 WORK = """
 from pathlib import Path

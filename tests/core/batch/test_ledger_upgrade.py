@@ -161,6 +161,7 @@ def test_an_older_ledger_with_somebody_elses_trigger_is_refused(ledger: Ledger, 
 
 
 @posix
+@pytest.mark.slow
 def test_whoever_is_killed_while_bringing_a_ledger_up_to_date_leaves_it_whole(ledger: Ledger, root: Path) -> None:
     batch = make(ledger)
     shots = ledger.shots(batch)

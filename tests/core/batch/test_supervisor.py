@@ -127,6 +127,7 @@ def test_all_shots_are_tracked_so_many_at_a_time(root: Path, tmp_path: Path) -> 
         assert {shot.attempts for shot in ledger.shots(batch.id)} == {1}
 
 
+@pytest.mark.slow
 def test_a_session_that_a_child_finds_is_told_of_with_what_it_has(root: Path, tmp_path: Path) -> None:
     told = Told()
     with Ledger(root) as ledger:
@@ -143,6 +144,7 @@ def test_a_session_that_a_child_finds_is_told_of_with_what_it_has(root: Path, tm
         check(ledger, again)
 
 
+@pytest.mark.slow
 def test_a_crashed_child_goes_on_and_only_crashes_without_progress_count(root: Path, tmp_path: Path) -> None:
     shots = make_shots(tmp_path, {"crash": 3}, {"crash": 4, "times": 99}, {}, {"crash": 1, "times": 2})
     told = Told()
@@ -172,6 +174,7 @@ def test_what_cannot_be_used_is_skipped_and_what_fails_is_not_tried_again(root: 
         assert supervise(ledger, batch, told).status is BatchStatus.FAILED
 
 
+@pytest.mark.slow
 def test_a_stop_lets_each_child_record_its_frame_and_the_next_supervisor_goes_on(root: Path, tmp_path: Path) -> None:
     told = Told()
     with Ledger(root) as ledger:
@@ -204,6 +207,7 @@ def test_a_full_disk_pauses_the_batch(root: Path, tmp_path: Path) -> None:
         assert not told.what(2) and [shot.attempts for shot in others] == [0, 0]
 
 
+@pytest.mark.slow
 def test_a_session_that_somebody_has_is_waited_for(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "RETRY", 0.3)
     told = Told()
@@ -260,6 +264,7 @@ def started(root: Path, batch: BatchRow) -> tuple[subprocess.Popen[str], int]:
     return process, int(pids[0])
 
 
+@pytest.mark.slow
 def test_children_die_with_their_supervisor_and_nothing_is_tracked_twice(root: Path, tmp_path: Path) -> None:
     behave = {"delay": 0.05, "frames": 15}
     with Ledger(root) as ledger:
@@ -324,6 +329,7 @@ def test_two_supervisors_do_not_run_one_batch(root: Path, tmp_path: Path) -> Non
         check(ledger, batch)
 
 
+@pytest.mark.slow
 def test_two_batches_that_share_a_shot_track_it_once(root: Path, tmp_path: Path) -> None:
     shots = make_shots(tmp_path, *[{"delay": 0.05}] * 3)
     with Ledger(root) as ledger:
@@ -338,6 +344,7 @@ def test_two_batches_that_share_a_shot_track_it_once(root: Path, tmp_path: Path)
 
 
 @pytest.mark.parametrize("what", ["both", "sessions"])
+@pytest.mark.slow
 def test_a_batch_goes_on_where_its_folder_was_moved_to(tmp_path: Path, what: str) -> None:
     """The sessions alone, or with the footage beside them, as on another mount."""
     job = tmp_path / "job"
@@ -453,6 +460,7 @@ def test_a_mended_picture_lets_the_shot_go_on(root: Path, tmp_path: Path) -> Non
     assert (done.status, done.session) == (ShotStatus.COMPLETED, skipped.session)
 
 
+@pytest.mark.slow
 def test_a_crash_with_good_pictures_counts_as_ever(root: Path, tmp_path: Path) -> None:
     told = Told()
     shots = make_shots(tmp_path, {"crash": 4, "times": 99}, {"crash": 3})
@@ -482,6 +490,7 @@ def test_a_reading_that_fails_for_other_reasons_blames_no_picture(root: Path, tm
     assert (done.status, done.attempts) == (ShotStatus.COMPLETED, 2)
 
 
+@pytest.mark.slow
 def test_a_reading_without_end_is_given_up(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "READING_TIME", 0.3)
     shots = make_shots(tmp_path, {"crash": 3})

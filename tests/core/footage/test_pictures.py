@@ -81,10 +81,12 @@ def test_a_kind_of_jpeg_that_ends_blender_is_named(kind: int, tmp_path: Path) ->
         looked(path)
 
 
+@pytest.mark.slow
 def test_bytes_behind_the_end_harm_nothing(cells: footage_table.Cells) -> None:
     assert {said for (_, damage), one in cells.items() if damage in BEHIND for said in one.values()} == {"tracked"}
 
 
+@pytest.mark.slow
 def test_a_picture_under_another_suffix_is_accepted(cells: footage_table.Cells) -> None:
     for (variant, damage), one in cells.items():
         if damage in ("a PNG", "a TIFF") and variant not in WINDOWS:
@@ -94,6 +96,7 @@ def test_a_picture_under_another_suffix_is_accepted(cells: footage_table.Cells) 
 # Damaged ones
 
 
+@pytest.mark.slow
 def test_each_damage_is_named_before_anything_is_tracked(cells: footage_table.Cells) -> None:
     passed = {
         cell
@@ -105,11 +108,13 @@ def test_each_damage_is_named_before_anything_is_tracked(cells: footage_table.Ce
     assert sizes == {"is … pixels, the first one …"}
 
 
+@pytest.mark.slow
 def test_the_place_in_the_sequence_makes_no_difference(cells: footage_table.Cells) -> None:
     for cell, one in cells.items():
         assert set(one) == set(footage_table.PLACES) and len(set(one.values())) == 1, (cell, one)
 
 
+@pytest.mark.slow
 def test_the_table_of_the_page_is_what_is_said(cells: footage_table.Cells) -> None:
     page = footage_table.PAGE.read_text(encoding="utf-8")
     inside = page.partition(footage_table.BEGIN)[2].partition(footage_table.END)[0]

@@ -131,6 +131,7 @@ def damaged_copies(whole: bytes) -> Iterator[tuple[int, bytes]]:
 
 
 @pytest.mark.parametrize("generation", [1, 2, 3, 5])
+@pytest.mark.slow
 def test_every_damaged_byte_is_noticed_and_never_gives_a_wrong_record(folder: Path, generation: int) -> None:
     path = journal_path(folder, generation)
     whole, (records, _) = path.read_bytes(), read(folder)

@@ -99,6 +99,7 @@ def test_where_there_can_be_no_index_sessions_are_read(root: Path) -> None:
     assert not elsewhere.exists()
 
 
+@pytest.mark.slow
 def test_no_flipped_byte_makes_it_lie(root: Path) -> None:
     reads(root)
     whole = SessionFolder(root).index.read_bytes()

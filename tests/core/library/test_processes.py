@@ -19,6 +19,8 @@ from tracking_sessions.core.storage.folder import SessionFolder
 from tracking_sessions.tests.core.library.listing import index, reads
 from tracking_sessions.tests.core.shots import start_child
 
+pytestmark = pytest.mark.slow
+
 LISTER = """
 import os
 from tracking_sessions.core.library import catalogue, index

@@ -91,6 +91,7 @@ WRONG: list[Any] = [
 ]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_any_part_of_any_other_type_is_told_or_harmless(finished: Path) -> None:
     content = read_document(finished)
     reading = {True: 0, False: 0}
@@ -233,6 +234,7 @@ def many_passes(content: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("change", [falling_ranges, many_passes])
+@pytest.mark.slow
 def test_large_content_takes_no_longer_than_its_size(finished: Path, change: Callable[[dict[str, Any]], None]) -> None:
     content = read_document(finished)
     change(content)

@@ -84,6 +84,7 @@ def contenders() -> Iterator[list[subprocess.Popen[str]]]:
         child.communicate(timeout=30)
 
 
+@pytest.mark.slow
 def test_of_eight_processes_racing_for_a_stale_lease_one_becomes_the_owner(
     tmp_path: Path, dead_pid: int, contenders: list[subprocess.Popen[str]]
 ) -> None:

@@ -10,7 +10,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ from tracking_sessions.core.recording.manager import load_session
 from tracking_sessions.core.session import TrackingSessionManager
 from tracking_sessions.tests.blender.real import ROOT, Blender, Window, debian_root
 from tracking_sessions.tests.footage import Shot
+from tracking_sessions.tests.waiting import wait_until
 
 Markers = dict[tuple[str, str], dict[int, bytes]]
 """The packed markers of each track (tracking object, name) by frame, without the track's number."""
@@ -98,11 +98,8 @@ class Started:
 
     def wait_for(self, happened: Callable[[], bool], timeout: float = 180) -> None:
         """Wait until something has happened, which must be before the program ends."""
-        end = time.monotonic() + timeout
-        while not happened():
-            assert self.process.poll() is None, f"it ended early:\n{self._out.read_text()}{self._err.read_text()}"
-            assert time.monotonic() < end, f"it did not happen in {timeout} s"
-            time.sleep(0.01)
+        wait_until(lambda: self.process.poll() is not None or happened(), "an event in Blender", timeout)
+        assert happened(), f"it ended early:\n{self._out.read_text()}{self._err.read_text()}"
 
 
 def send(process: subprocess.Popen[bytes], number: signal.Signals, *, wrapped: bool) -> None:
@@ -115,12 +112,9 @@ def send(process: subprocess.Popen[bytes], number: signal.Signals, *, wrapped: b
 
 def _child(pid: int) -> int:
     """The only child of a process, waiting for it to be born."""
-    for _ in range(500):
-        children = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()
-        if children:
-            return int(children[0])
-        time.sleep(0.01)
-    raise AssertionError(f"process {pid} started nothing")
+    children = Path(f"/proc/{pid}/task/{pid}/children")
+    wait_until(lambda: children.read_text(encoding="ascii"), f"a child of process {pid}")
+    return int(children.read_text(encoding="ascii").split()[0])
 
 
 def put_clip(shot: Shot, folder: Path) -> None:

@@ -8,7 +8,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -19,6 +18,7 @@ from tracking_sessions.core.library.catalogue import list_sessions
 from tracking_sessions.core.model.types import TrackingSession
 from tracking_sessions.core.recording.manager import load_session
 from tracking_sessions.tests.pictures import link
+from tracking_sessions.tests.waiting import wait_until
 from tracking_sessions.tools.comparison import recorded_frames, session_file
 from tracking_sessions.tools.kill_batch import children_of
 
@@ -63,10 +63,7 @@ def run(*arguments: str | Path, code: int = 0, says: tuple[str, ...] = (), **opt
 
 
 def wait_for_frames(process: subprocess.Popen[str], root: Path, count: int) -> None:
-    deadline = time.monotonic() + LIMIT
-    while process.poll() is None and len(recorded_frames(root)) < count:
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
+    wait_until(lambda: len(recorded_frames(root)) >= count, f"{count} recorded frames", process=process)
 
 
 def replay_of(root: Path) -> Replay:

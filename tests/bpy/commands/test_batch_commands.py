@@ -9,8 +9,6 @@ import shlex
 import shutil
 import signal
 import subprocess
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -34,13 +32,14 @@ from tracking_sessions.tests.bpy.command_line import (
 )
 from tracking_sessions.tests.footage import Shot
 from tracking_sessions.tests.pictures import link
+from tracking_sessions.tests.waiting import wait_until
 from tracking_sessions.tools.comparison import compare_replays, recorded_frames
 
 FRAMES = 8
 
 
 def listens(process: subprocess.Popen[str]) -> bool:
-    """Whether the process handles SIGTERM by now."""
+    """Whether the process handles SIGTERM by now, which it does until the first signal arrives."""
     status = Path(f"/proc/{process.pid}/status").read_text("utf-8")
     return bool(int(status.partition("SigCgt:")[2].split()[0], 16) >> signal.SIGTERM - 1 & 1)
 
@@ -65,13 +64,6 @@ def batch(folder: Path, *arguments: str | Path) -> subprocess.CompletedProcess[s
     stdout, stderr = printed(process)
     assert not stderr or stderr.endswith(".\n") or process.returncode == 2, stderr
     return subprocess.CompletedProcess(process.args, process.returncode, stdout, stderr)
-
-
-def wait_until(true: Callable[[], bool], process: subprocess.Popen[str]) -> None:
-    deadline = time.monotonic() + LIMIT
-    while process.poll() is None and not true():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 def document(folder: Path, *arguments: str) -> dict[str, Any]:
@@ -187,7 +179,7 @@ def frames_of_long(root: Path) -> int:
 def test_a_signal_pauses_it_and_the_named_command_goes_on(night: Path, whole: Replay, number: signal.Signals) -> None:
     root = night / "my sessions"
     process = start("batch", "run", "night.yaml", f"--root={root}", "--json", cwd=night)
-    wait_until(lambda: frames_of_long(root) >= 20, process)
+    wait_until(lambda: frames_of_long(root) >= 20, "20 frames", process=process)
     process.send_signal(number)
     stdout, stderr = process.communicate(timeout=LIMIT)
     assert process.returncode == 75, stderr
@@ -211,19 +203,16 @@ def test_a_signal_pauses_it_and_the_named_command_goes_on(night: Path, whole: Re
 def test_a_second_signal_leaves_at_once_and_no_child_stays(night: Path) -> None:
     root = night / "tracking_sessions"
     process = start("batch", "run", "night.yaml", cwd=night)
-    wait_until(lambda: frames_of_long(root) >= 5, process)
+    wait_until(lambda: frames_of_long(root) >= 5, "5 frames", process=process)
     child = int(Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text("ascii").split()[0])
     os.kill(child, signal.SIGSTOP)  # it cannot record its frame
     process.send_signal(signal.SIGINT)
-    time.sleep(1)
+    wait_until(lambda: not listens(process), "the first signal to be taken")
     assert process.poll() is None
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=LIMIT)
     assert process.returncode == -signal.SIGINT
-    deadline = time.monotonic() + 5
-    while Path(f"/proc/{child}").exists() and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert not Path(f"/proc/{child}").exists()
+    wait_until(lambda: not Path(f"/proc/{child}").exists(), "the end of the child, which cannot end by itself")
     assert document(night)["status"] == "interrupted"
     assert batch(night, "resume").returncode == 0
 
@@ -231,7 +220,7 @@ def test_a_second_signal_leaves_at_once_and_no_child_stays(night: Path) -> None:
 def test_one_supervisor_at_a_time_and_anybody_may_watch(night: Path) -> None:
     root = night / "tracking_sessions"
     process = start("batch", "run", "night.yaml", cwd=night)
-    wait_until(lambda: frames_of_long(root) >= 5, process)
+    wait_until(lambda: frames_of_long(root) >= 5, "5 frames", process=process)
     with children_stopped(process):
         done = batch(night, "resume")
         assert done.returncode == 75 and f"is run by process {process.pid} on " in done.stderr and not done.stdout
@@ -243,7 +232,7 @@ def test_one_supervisor_at_a_time_and_anybody_may_watch(night: Path) -> None:
         leaves = start("batch", "info", "--follow", cwd=night)
         follower = start("batch", "info", "--follow", "--json", cwd=night)
         for one in (leaves, follower):
-            wait_until(lambda one=one: listens(one), one)
+            wait_until(lambda one=one: listens(one), "a process that listens", process=one)
         leaves.send_signal(signal.SIGINT)
         stdout, stderr = leaves.communicate(timeout=LIMIT)
         assert (leaves.returncode, stderr) == (0, "") and "Status:   in progress\n" in stdout

@@ -6,7 +6,6 @@ from __future__ import annotations
 import json
 import shutil
 import signal
-import time
 from pathlib import Path
 
 import bpy
@@ -15,8 +14,9 @@ import pytest
 from tracking_sessions.core.journal.replay import Replay
 from tracking_sessions.core.library.catalogue import session_files
 from tracking_sessions.core.recording.manager import load_session
-from tracking_sessions.tests.bpy.command_line import LIMIT, LONG, end, replay_of, run, start, wait_for_frames
+from tracking_sessions.tests.bpy.command_line import LONG, end, replay_of, run, start, wait_for_frames
 from tracking_sessions.tests.footage import Shot
+from tracking_sessions.tests.waiting import wait_until
 from tracking_sessions.tools.comparison import compare_replays, journal_size, recorded_frames, session_file
 from tracking_sessions.tools.kill import write_tracks
 
@@ -164,8 +164,7 @@ def test_a_signal_lets_the_frame_in_flight_be_recorded(
 
 def test_a_signal_while_it_begins(long: Path, tmp_path: Path) -> None:
     process = start("track", long / "plate", "--tracks", long / "tracks.json", "--root", tmp_path)
-    while not journal_size(tmp_path) and process.poll() is None:
-        time.sleep(0.001)
+    wait_until(lambda: journal_size(tmp_path), "the first record", process=process)
     process.send_signal(signal.SIGTERM)
     end(process, 75, "SIGTERM: stopped after frame ")
     assert run("resume", "--root", tmp_path).stdout.endswith(f"in {tmp_path}\n")
@@ -218,9 +217,7 @@ def test_two_runs_cannot_have_one_session(stopped: Path, whole: Replay) -> None:
     root = stopped / "tracking_sessions"
     before = journal_size(root)
     first = start("resume", "--root", root)
-    deadline = time.monotonic() + LIMIT
-    while journal_size(root) < before + 2000 and first.poll() is None and time.monotonic() < deadline:
-        time.sleep(0.005)
+    wait_until(lambda: journal_size(root) >= before + 2000, "2000 bytes of records", process=first)
     first.send_signal(signal.SIGSTOP)  # so that it is still there, however slow the others are
     try:
         owner = f"process {first.pid} on "

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import shutil
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -26,6 +25,7 @@ from tracking_sessions.tests.commands.processes import owned
 from tracking_sessions.tests.core.faults import flip
 from tracking_sessions.tests.footage import Shot as Footage
 from tracking_sessions.tests.footage import make_shot
+from tracking_sessions.tests.waiting import wait_until
 
 pytestmark = pytest.mark.usefixtures("registered")
 
@@ -218,7 +218,5 @@ def test_the_folder_is_shown_or_it_is_said_where_it_is(
         opener.chmod(0o755)
         operators.reveal_session()
     told = tmp_path / "told"
-    until = time.monotonic() + 20
-    while not (told.exists() and told.read_text()) and time.monotonic() < until:
-        time.sleep(0.05)
+    wait_until(lambda: told.exists() and told.read_text(), "the program that shows a folder")
     assert Path(told.read_text()) == path.with_suffix("")

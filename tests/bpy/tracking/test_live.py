@@ -40,7 +40,7 @@ from tracking_sessions.tests.bpy.window import (
 )
 from tracking_sessions.tests.footage import Shot as Footage
 
-pytestmark = pytest.mark.usefixtures("registered")
+pytestmark = [pytest.mark.usefixtures("registered"), pytest.mark.alone]
 
 
 @pytest.fixture(scope="module")

@@ -58,6 +58,7 @@ def main(root: Path, footage: Path) -> int:
         shots.FakeTracker = lambda markers, lost: tracker(markers, dict.fromkeys((1, 2, 3), lost_at))  # type: ignore
 
     def slow_step(run: Run) -> bool:
+        (footage / "stepping").touch()
         time.sleep(behave.get("delay", 0.0))
         if run.frame == behave.get("crash"):
             crashes = footage / "crashes"

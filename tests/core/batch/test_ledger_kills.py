@@ -15,6 +15,7 @@ from tracking_sessions.core.batch.ledger import (
 )
 from tracking_sessions.tests.core.claims import COMPLETED, PENDING, PROCESSING, everything_dead, make, posix, statuses
 from tracking_sessions.tests.core.shots import run_child, start_child
+from tracking_sessions.tests.waiting import wait_until
 
 pytestmark = pytest.mark.slow
 
@@ -65,8 +66,7 @@ def test_processes_killed_at_random_claim_no_shot_twice_and_lose_none(ledger: Le
     for turn in range(12):
         logs = [root / f"{turn}-{worker}.log" for worker in range(3)]
         workers = [start_child(WORK, root, batch, log) for log in logs]
-        while not all(log.exists() for log in logs) and any(worker.poll() is None for worker in workers):
-            time.sleep(0.001)
+        wait_until(lambda: all(log.exists() for log in logs), "the first claim of each worker")  # noqa: B023
         for worker in workers:
             time.sleep(chance.random() * 0.005)
             if worker.poll() is None:

@@ -8,7 +8,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -30,6 +29,7 @@ from tracking_sessions.core.recording.manager import load_session
 from tracking_sessions.core.storage.folder import SessionFolder
 from tracking_sessions.core.tracking.plan import ShotSpec
 from tracking_sessions.tests.core.shots import make_footage
+from tracking_sessions.tests.waiting import wait_until
 
 CHILD = Path(__file__).with_name("shot_child.py")
 FRAMES = 6
@@ -83,6 +83,10 @@ def _lives(pid: int) -> bool:
     except (FileNotFoundError, ProcessLookupError):
         return False
     return said.rpartition(")")[2].split()[0] != "Z"
+
+
+def _bytes_recorded(root: Path) -> int:
+    return sum(path.stat().st_size for path in sessions_folder(root).glob("*/journal.*"))
 
 
 def recorded(root: Path, session: str) -> Counter[int]:
@@ -259,8 +263,7 @@ def started(root: Path, batch: BatchRow) -> tuple[subprocess.Popen[str], int]:
     """A supervisor and the process of its first child, which it has by now."""
     process = start(root, batch)
     assert process.stdout is not None
-    while not (pids := process.stdout.readline().split()):
-        assert process.poll() is None
+    pids = next(filter(None, map(str.split, process.stdout)))
     return process, int(pids[0])
 
 
@@ -269,20 +272,18 @@ def test_children_die_with_their_supervisor_and_nothing_is_tracked_twice(root: P
     behave = {"delay": 0.05, "frames": 15}
     with Ledger(root) as ledger:
         batch = ledger.create("", make_shots(tmp_path, *[behave] * 4, {"delay": 0.05, "crash": 3, "times": 2}), {})
-        for kills in range(40):
+        for kills in range(40):  # noqa: B007
             process = start(root, batch)
             assert process.stdout is not None
             pids: set[int] = set()
-            until = time.monotonic() + 0.4 + 0.1 * kills  # longer each time, or a slow machine gets nowhere
-            said = ""
-            while time.monotonic() < until and (said := process.stdout.readline().strip()) != "completed":
+            before, said = _bytes_recorded(root), ""
+            for line in process.stdout:
+                if (said := line.strip()) == "completed" or _bytes_recorded(root) > before + 3000:
+                    break
                 pids |= set(map(int, said.split()))
             process.kill()
-            killed = time.monotonic()
             process.wait()
-            while any(map(_lives, pids)):
-                assert time.monotonic() - killed < 1.0, "a child outlives its supervisor"
-                time.sleep(0.01)
+            wait_until(lambda: not any(map(_lives, pids)), "the end of all children")  # noqa: B023
             assert ledger.check() == []
             if said == "completed":
                 break
@@ -293,18 +294,12 @@ def test_children_die_with_their_supervisor_and_nothing_is_tracked_twice(root: P
 
 def test_a_child_dies_with_its_supervisor_in_the_middle_of_a_frame(root: Path, tmp_path: Path) -> None:
     with Ledger(root) as ledger:
-        batch = ledger.create("", make_shots(tmp_path, {"delay": 60}), {})
+        batch = ledger.create("", make_shots(tmp_path, {"delay": 600}), {})
         process, child = started(root, batch)
-    log = SessionFolder(root).batch(batch.id) / "1.log"
-    while "from frame 1, 3 tracks" not in log.read_text("utf-8"):
-        time.sleep(0.01)
-    time.sleep(0.5)  # so that it is in its first step, and looks at nothing for a minute
+    wait_until((tmp_path / "shot1" / "stepping").exists, "the first step, which takes ten minutes")
     process.kill()
     process.wait()
-    until = time.monotonic() + 1
-    while _lives(child):
-        assert time.monotonic() < until
-        time.sleep(0.01)
+    wait_until(lambda: not _lives(child), "the end of the child")
 
 
 def test_a_child_whose_supervisor_is_gone_stops_where_the_system_does_not_end_it(root: Path, tmp_path: Path) -> None:

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Who owns a session, decided among real processes."""
 
-import json
 import os
 import platform
 import subprocess
@@ -10,20 +9,18 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tracking_sessions.core.errors import LeaseHeld, LeaseLost, StorageFailed
 from tracking_sessions.core.session import TrackingSessionManager
-from tracking_sessions.core.storage.lease import Lease, Owner, Watch, live_owner, read_owner
+from tracking_sessions.core.storage.lease import Lease, live_owner, read_owner
 from tracking_sessions.tests.core.shots import make_session, run_child, start_child, start_run
+from tracking_sessions.tests.core.storage.leases import ELSEWHERE, OWNER, SINCE, own, write_lease
 from tracking_sessions.tests.waiting import wait_until
 
 CONTENDERS = 8
 ROUNDS = 300
-OWN: Owner  # what a lease of this process says
-SINCE = "2026-01-02T03:04:05Z"
 
 CONTENDER = """
 import sys, time
@@ -44,30 +41,6 @@ for line in sys.stdin:
     except TrackingSessionError as error:
         print(type(error).__name__, flush=True)
 """
-
-
-def said(**changes: Any) -> dict[str, Any]:
-    """What a lease says, as of this process."""
-    keys = ("host", "machine", "boot", "pid", "started", "since")
-    return {key: getattr(OWN, key) for key in keys} | changes
-
-
-def write_lease(folder: Path, generation: int = 1, counter: int = 0, end: str = "\n", **changes: Any) -> Path:
-    folder.mkdir(exist_ok=True)
-    path = folder / f"lease.{generation}"
-    path.write_text(json.dumps(said(**changes)) + f"\n{counter:020d}{end}")
-    return path
-
-
-@pytest.fixture(scope="module", autouse=True)
-def own_lease(tmp_path_factory: pytest.TempPathFactory) -> None:
-    global OWN
-    folder = tmp_path_factory.mktemp("own")
-    lease = Lease.take(folder, SINCE)
-    found = read_owner(folder, 1)
-    assert found is not None
-    OWN = found
-    lease.release()
 
 
 @pytest.fixture(scope="module")
@@ -109,17 +82,6 @@ def test_of_eight_processes_racing_for_a_stale_lease_one_becomes_the_owner(
         assert not list(folder.glob(".*")), "temporary files are left"
 
 
-OWNER = """
-import sys, time
-from pathlib import Path
-from tracking_sessions.core.storage.lease import Lease
-lease = Lease.take(Path(sys.argv[1]), "now")
-print(lease.generation, flush=True)
-for _ in sys.stdin:
-    pass
-"""
-
-
 def test_a_killed_owner_of_this_host_is_taken_over_at_once_and_a_living_one_never(tmp_path: Path) -> None:
     owner = start_child(OWNER, tmp_path)
     assert owner.stdout is not None and owner.stdout.readline() == "1\n"
@@ -148,8 +110,8 @@ def test_a_reused_pid_is_another_process(tmp_path: Path) -> None:
 
 
 def test_a_reboot_ends_every_owner(tmp_path: Path) -> None:
-    write_lease(tmp_path, boot="another boot", machine=OWN.machine or "m")
-    assert (live_owner(tmp_path) is None) == bool(OWN.machine)
+    write_lease(tmp_path, boot="another boot", machine=own().machine or "m")
+    assert (live_owner(tmp_path) is None) == bool(own().machine)
 
 
 def test_a_released_lease_is_free_at_once(tmp_path: Path) -> None:
@@ -158,9 +120,6 @@ def test_a_released_lease_is_free_at_once(tmp_path: Path) -> None:
         assert lease.generation == generation
         lease.release()
         assert live_owner(tmp_path) is None
-
-
-ELSEWHERE: dict[str, Any] = {"host": "farm-17", "boot": "b", "machine": "m", "pid": 4711}
 
 
 def test_an_owner_elsewhere_is_only_taken_over_when_its_counter_stands_still(tmp_path: Path) -> None:
@@ -226,67 +185,6 @@ def test_the_wait_believes_no_wall_clock(tmp_path: Path, monkeypatch: pytest.Mon
 
     lease = Lease.take(tmp_path, SINCE, wait=True, lease_time=60, clock=lambda: now[0], sleep=sleep)
     assert lease.generation == 2 and 60 <= now[0] < 62
-
-
-def test_a_watch_takes_an_owner_elsewhere_for_dead_when_its_counter_stood_still(tmp_path: Path) -> None:
-    now = [0.0]
-    watch = Watch(tmp_path, clock=lambda: now[0])
-    write_lease(tmp_path, counter=1, **ELSEWHERE)
-    for now[0], counter in ((0, 1), (59, 1), (59.5, 2), (100, 2), (119, 2)):
-        write_lease(tmp_path, counter=counter, **ELSEWHERE)
-        assert not watch.look()
-        assert watch.has_moved == (counter == 2)
-        with pytest.raises(LeaseHeld, match="farm-17"):
-            Lease.take(tmp_path, SINCE)
-    now[0] = 119.5
-    assert watch.look()
-    assert live_owner(tmp_path) is None
-    write_lease(tmp_path, counter=3, **ELSEWHERE)  # it was only slow
-    assert not watch.look()
-    with pytest.raises(LeaseHeld, match="farm-17"):
-        Lease.take(tmp_path, SINCE)
-    now[0] = 180
-    assert watch.look()
-    lease = Lease.take(tmp_path, SINCE)  # at once
-    assert lease.generation == 2
-    lease.release()
-
-
-def test_a_watch_never_takes_a_living_process_of_this_host_for_dead(tmp_path: Path) -> None:
-    now = [0.0]
-    watch = Watch(tmp_path, clock=lambda: now[0])
-    assert watch.look()
-    owner = start_child(OWNER, tmp_path)
-    assert owner.stdout is not None and owner.stdout.readline() == "1\n"
-    for now[0] in (0, 100, 1000):
-        assert not watch.look()
-    assert watch.owner is not None and watch.owner.pid == owner.pid
-    assert not watch.has_moved
-    owner.communicate(timeout=10)
-    assert watch.look()
-    assert watch.owner is None
-
-
-def test_a_watch_goes_on_with_whoever_takes_over_and_sees_a_release(tmp_path: Path) -> None:
-    now = [0.0]
-    watch = Watch(tmp_path, clock=lambda: now[0])
-    write_lease(tmp_path, 1, **ELSEWHERE)
-    assert not watch.look()
-    write_lease(tmp_path, 2, **ELSEWHERE)  # says the same, but in another file
-    now[0] = 61
-    assert not watch.look()
-    now[0] = 121
-    assert watch.look()
-    write_lease(tmp_path, 3, **ELSEWHERE)
-    assert not watch.look()
-    write_lease(tmp_path, 3, end="R", **ELSEWHERE)
-    assert watch.look()
-
-
-def test_a_watch_says_when_the_folder_cannot_be_read(tmp_path: Path) -> None:
-    (tmp_path / "lease.1").mkdir()
-    with pytest.raises(StorageFailed):
-        Watch(tmp_path).look()
 
 
 @pytest.mark.parametrize(

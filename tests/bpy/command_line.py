@@ -3,16 +3,18 @@
 
 from __future__ import annotations
 
+import io
 import os
 import shutil
 import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
 from pathlib import Path
 from typing import Any
 
+from tracking_sessions.cli import main
 from tracking_sessions.core.journal.replay import Replay
 from tracking_sessions.core.library.catalogue import list_sessions
 from tracking_sessions.core.model.types import TrackingSession
@@ -49,13 +51,26 @@ def printed(process: subprocess.Popen[str]) -> tuple[str, str]:
 def end(process: subprocess.Popen[str], code: int, *words: str) -> Outcome:
     """Wait for the process; check its exit code, and that its last words say these and show no traceback."""
     stdout, stderr = printed(process)
-    assert process.returncode == code, (process.returncode, stdout, stderr)
+    return _checked(subprocess.CompletedProcess(process.args, process.returncode, stdout, stderr), code, *words)
+
+
+def _checked(done: Outcome, code: int, *words: str) -> Outcome:
+    assert done.returncode == code, (done.returncode, done.stdout, done.stderr)
     for word in words:
-        assert word in stderr, (word, stderr)
+        assert word in done.stderr, (word, done.stderr)
     if code:
-        assert not stdout
-        assert stderr.rstrip().endswith((".", "?", "!")) or code == 2 or not stderr
-    return subprocess.CompletedProcess(process.args, process.returncode, stdout, stderr)
+        assert not done.stdout
+        assert done.stderr.rstrip().endswith((".", "?", "!")) or code == 2 or not done.stderr
+    return done
+
+
+def run_here(*arguments: str | Path, code: int = 0, says: tuple[str, ...] = ()) -> Outcome:
+    """The same as `run` in this process and its Blender, for what ends before anything is tracked."""
+    given, output, errors = list(map(str, arguments)), io.StringIO(), io.StringIO()
+    with redirect_stdout(output), redirect_stderr(errors):
+        exit_code = main(given)
+    done = subprocess.CompletedProcess(given, exit_code, output.getvalue(), errors.getvalue())
+    return _checked(done, code, *says)
 
 
 def run(*arguments: str | Path, code: int = 0, says: tuple[str, ...] = (), **options: Any) -> Outcome:

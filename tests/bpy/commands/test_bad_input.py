@@ -27,6 +27,7 @@ from tracking_sessions.tests.bpy.command_line import (
     flipped,
     replay_of,
     run,
+    run_here,
     spoiled,
     start,
     wait_for_frames,
@@ -91,7 +92,7 @@ def test_nothing_to_track(shot: Shot, tmp_path: Path) -> None:
 def test_a_picture_that_features_cannot_be_found_on(shot: Shot, tmp_path: Path) -> None:
     folder = copied(shot.folder, tmp_path / "plate")
     spoiled(folder / "shot_0004.png", lambda data: b"no picture" * (len(data) // 10))
-    run("track", folder, "--detect", "--start=4", "--root", tmp_path, code=3, says=("rame 4 ", "shot_0004.png"))
+    run_here("track", folder, "--detect", "--start=4", "--root", tmp_path, code=3, says=("rame 4 ", "shot_0004.png"))
     assert session_file(tmp_path) is None
 
 
@@ -141,7 +142,7 @@ def test_what_cannot_be_meant(shot: Shot, tracks: Path, tmp_path: Path) -> None:
         ((*track, "--save", tmp_path / "no" / "out.blend"), ("There is no folder",)),
     ]
     for arguments, words in wrong:
-        run(*arguments, code=2, says=words)
+        run_here(*arguments, code=2, says=words)
     assert not (tmp_path / "sessions").exists() or session_file(tmp_path / "sessions") is None
 
 
@@ -160,7 +161,7 @@ def test_a_bad_file_of_tracks(shot: Shot, tmp_path: Path, content: str | None, w
     path = tmp_path / "tracks.json"
     if content is not None:
         path.write_text(content, encoding="utf-8")
-    run("track", shot.folder, "--tracks", path, "--root", tmp_path, code=3, says=words)
+    run_here("track", shot.folder, "--tracks", path, "--root", tmp_path, code=3, says=words)
     assert session_file(tmp_path) is None
 
 
@@ -221,9 +222,9 @@ def test_a_bad_session_file(stopped: Path, change: Callable[[str], str], words: 
     assert path is not None
     hostile(path, change)
     before = path.read_bytes()
-    run("info", path.stem, "--root", root, code=1, says=(*words, "It was left as it is"))
-    run("resume", path, code=1, says=words)
-    done = run("list", "--root", root)
+    run_here("info", path.stem, "--root", root, code=1, says=(*words, "It was left as it is"))
+    run_here("resume", path, code=1, says=words)
+    done = run_here("list", "--root", root)
     assert all(word in done.stderr for word in words)
     assert not done.stdout
     assert path.read_bytes() == before

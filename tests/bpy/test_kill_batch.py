@@ -6,9 +6,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
+@pytest.mark.alone  # it has a time limit of its own
 def test_a_batch_that_is_killed_all_the_time_is_done_in_the_end() -> None:
     command = [sys.executable, ROOT / "tools" / "kill_batch.py", "--quick", "--kills", "6", "--verbose"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=280, check=False)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the operators share that work on the clip of a Movie Clip Editor."""
+"""The base of the operators that work on the clip of a Movie Clip Editor."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 
 class InEditor(Operator):
-    """An operator for a clip that is shown for tracking and is not being tracked."""
+    """An operator for the clip of an editor in mode Tracking, while no pass runs."""
 
-    _works_while_owned = False  # whether it can do something about a session that another Blender is working on
+    _works_while_owned = False  # whether the operator also works while another Blender owns the session
 
     @classmethod
     def poll(cls, context: Context) -> bool:
@@ -44,7 +44,7 @@ class InEditor(Operator):
 
     @classmethod
     def _poll_session(cls, seen: overview.Overview) -> bool:
-        """Whether the state of the clip's session allows the operator; says why if not."""
+        """Whether the state of the clip's session allows the operator; else sets the poll message."""
         return True
 
 
@@ -53,9 +53,9 @@ def editor_of(context: Context) -> ClipEditor:
 
 
 def owner_words(seen: overview.Overview) -> str:
-    """Who has the session, and since when by the clock on the wall."""
-    who, since, when = seen.owner.partition(" since ")
-    return f"{who}{since}{overview.clock_time(when) or when}"
+    """The owner of the session and the local time of its start."""
+    owner, since, start = seen.owner.partition(" since ")
+    return f"{owner}{since}{overview.clock_time(start) or start}"
 
 
 def redraw(context: Context) -> None:

@@ -143,7 +143,7 @@ class TRACKING_SESSIONS_OT_wait(InEditor):
         """One look; says that the session is free, or, with no watch left, why it cannot be told."""
         try:
             self._watch = self._watch or overview.watch(context.space_data.clip)
-            if not self._watch.look():
+            if not self._watch.poll():
                 return False
         except TrackingSessionError as error:
             self._watch = None

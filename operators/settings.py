@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How far the next pass goes: what the artist chose, kept in the scene."""
+"""The extent of the next pass, which the artist chooses and the scene stores."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ EXTENTS = (
 
 
 def extent_property(*, is_kept: bool) -> object:
-    """How far a pass goes; an operator keeps nothing of its last use."""
+    """The extent of a pass; an operator forgets the value of its last use, the scene keeps it."""
     return EnumProperty(
         name="Extent",
         description="How far to track from the current frame",
@@ -31,7 +31,7 @@ def extent_property(*, is_kept: bool) -> object:
 
 
 def frames_property(*, is_kept: bool) -> object:
-    """The number of frames of a pass that goes so far."""
+    """The number of frames of a pass with the extent FRAMES."""
     return IntProperty(
         name="Frames",
         description="How many frames to track in each direction",

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Show or hide the strip over the timeline of the Clip Editor."""
+"""Shows or hides the strip over the timeline of the Clip Editor."""
 
 from __future__ import annotations
 

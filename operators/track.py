@@ -9,7 +9,7 @@ import bpy
 from bpy.props import EnumProperty
 from bpy.types import Operator
 
-from ..bridge.clip.colour import news_of_space, note_spaces
+from ..bridge.clip.colour import note_spaces, unknown_words_once
 from ..bridge.clip.editor import ClipEditor
 from ..bridge.preferences import preferences
 from ..bridge.sessions import overview
@@ -58,7 +58,7 @@ class _TracksLive(InEditor):
         except TrackingSessionError as error:
             self.report({"ERROR"}, str(error))
             return False
-        for words in (news_of_space(editor.clip), *shot.remarks):
+        for words in (unknown_words_once(editor.clip), *shot.remarks):
             if words:
                 self.report({"WARNING"}, words)
         return True

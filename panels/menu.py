@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The entries in the header menu Track of the Movie Clip Editor, which is also where F3 finds them."""
+"""Adds the entries to the header menu Track of the Movie Clip Editor, where F3 also finds them."""
 
 from __future__ import annotations
 

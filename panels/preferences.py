@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from bpy.types import Context
 
 _DEFAULTS = Preferences()
-# 4.2 takes such paths without being told, and refuses the option
+# 4.2 always accepts such paths and refuses the option
 _RELATIVE: Any = {"PATH_SUPPORTS_BLEND_RELATIVE"} if bpy.app.version >= (4, 5, 0) else set()
 
 

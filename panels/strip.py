@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A strip on the cache line of the Clip Editor: which frames are tracked, which are not, and where tracks got lost."""
+"""Draws a strip on the cache line of the Clip Editor: tracked frames, untracked frames, and frames of lost tracks."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 # in pixels at a scale of 1
 BOTTOM = 8  # the height of Blender's cache line
 HEIGHT = 4
-NARROWEST = 2  # of what is shown, so that a single frame can be seen
-LABEL_SIZE = 11  # of the font of the current frame's number, which stands on the cache line
+NARROWEST = 2  # the least width of a segment: a single frame stays visible
+LABEL_SIZE = 11  # the font of the current frame's number on the cache line
 
-COLOURS = {  # none that Blender uses there: blue and violet for the cache, yellow, green and red for markers and solves
+COLOURS = {  # Blender uses others there: blue and violet for the cache, yellow, green and red for markers and solves
     Kind.UNTRACKED: (0.25, 0.25, 0.25, 0.65),
     Kind.DUE: (0.60, 0.60, 0.60, 0.65),
     Kind.TRACKED: (0.16, 0.62, 0.56, 0.85),
@@ -32,28 +32,28 @@ COLOURS = {  # none that Blender uses there: blue and violet for the cache, yell
 
 
 class Strip:
-    """What one region shows, kept for its next redraw."""
+    """The strip of one region, cached for its next redraw."""
 
     def __init__(self, based_on: tuple[object, ...], parts: list[Segment], scene: tuple[int, int]) -> None:
         self.based_on = based_on
         self.parts = parts
         self.scene = scene  # first and last frame
-        self.gap: tuple[float, float] | None = None  # which the batches leave free
+        self.gap: tuple[float, float] | None = None  # left free for the number of the current frame
         self.batches: list[tuple[Any, tuple[float, ...]]] = []  # each with its colour
 
 
 _strips: dict[int, Strip] = {}  # by the address of the region
-_KEPT = 16  # regions; if there are more, editors were closed
+_KEPT = 16  # regions; more means that some editors were closed
 _handle: Any = None
 
 
 def _running(clip: MovieClip) -> live.LivePass | None:
-    """The run, if it is one of the clip."""
+    """The running pass, if it tracks the clip."""
     return live.current if live.current is not None and live.current.shot.clip == clip else None
 
 
 def _version(clip: MovieClip) -> object:
-    """What changes with the frames recorded of the clip, as often as its tracks do during a pass; None without any."""
+    """A value that changes with the recorded frames, during a pass as often as its tracks; None without frames."""
     running = _running(clip)
     if running is not None:
         return running.shot.session.path, running.run.plan.number, running.run.shown
@@ -62,7 +62,7 @@ def _version(clip: MovieClip) -> object:
 
 
 def _frames(clip: MovieClip) -> tuple[FrameRanges, FrameRanges, FrameRanges]:
-    """The clip frames that are tracked, that were to be, and on which tracks got lost; out of memory if possible."""
+    """The tracked clip frames, the requested frames, and the frames of lost tracks; during a pass from memory."""
     running = _running(clip)
     if running is not None:
         session = running.shot.session
@@ -72,7 +72,7 @@ def _frames(clip: MovieClip) -> tuple[FrameRanges, FrameRanges, FrameRanges]:
 
 
 def strip_in(context: Context) -> Strip | None:
-    """The strip of the region, the same as before if nothing has changed; None if there is none to show."""
+    """The strip of the region, the cached one if nothing has changed; None if the region shows none."""
     space, region = context.space_data, context.region
     if space.clip is None or space.mode != "TRACKING" or space.view != "CLIP" or not preferences().has_strip:
         return None
@@ -94,7 +94,7 @@ def strip_in(context: Context) -> Strip | None:
 
 
 def _draw() -> None:
-    import gpu  # draws nothing without a window, and raises there
+    import gpu  # raises without a window
     from gpu_extras.batch import batch_for_shader
 
     context = bpy.context
@@ -108,8 +108,8 @@ def _draw() -> None:
         strip.gap = gap
         strip.batches = []
         low, high = BOTTOM * scale, (BOTTOM + HEIGHT) * scale
-        for kind, places in spans(strip.parts, scene=strip.scene, width=width, gap=gap).items():
-            corners = [corner for a, b in places for corner in ((a, low), (b, low), (b, high), (a, high))]
+        for kind, ends in spans(strip.parts, scene=strip.scene, width=width, gap=gap).items():
+            corners = [corner for a, b in ends for corner in ((a, low), (b, low), (b, high), (a, high))]
             triangles = [(i + a, i + a + 1, i + 3) for i in range(0, len(corners), 4) for a in (0, 1)]
             strip.batches.append((batch_for_shader(shader, "TRIS", {"pos": corners}, indices=triangles), COLOURS[kind]))
     shader.bind()
@@ -121,19 +121,19 @@ def _draw() -> None:
 
 
 def _label(frame: int, scene: tuple[int, int], width: int, scale: float) -> tuple[float, float]:
-    """From where to where, in pixels, Blender shows the number of the current frame."""
+    """The left and right ends, in pixels, of Blender's number of the current frame."""
     blf.size(0, LABEL_SIZE * scale)
     words = blf.dimensions(0, str(frame))[0]
-    of_frame = width / (scene[1] - scene[0] + 1)
-    left = int((frame - scene[0]) * of_frame)
-    middle = left + round(of_frame / 2)
-    at_the_left = (left, left + words + 6)
+    frame_width = width / (scene[1] - scene[0] + 1)
+    left = int((frame - scene[0]) * frame_width)
+    middle = left + round(frame_width / 2)
+    beside = (left, left + words + 6)
     centred = (middle - words / 2 - 4 * scale, middle + words / 2 + 4 * scale)
     if bpy.app.version < (4, 4):
-        return at_the_left
+        return beside
     if bpy.app.version >= (5, 0):
         return centred
-    return min(at_the_left[0], centred[0]), max(at_the_left[1], centred[1])  # one of them
+    return min(beside[0], centred[0]), max(beside[1], centred[1])  # 4.4 and 4.5 place the number in either way
 
 
 def register() -> None:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What happens to pictures on the way: each damage makes the bytes of a damaged file from a whole picture of plates.py.
+"""Damage to pictures: each makes the bytes of a damaged file from a whole picture of plates.py.
 
-A damage that a format cannot have, such as a table in one that has none, gives None.
+A damage that a format cannot have gives None, such as a damaged table in a format without one.
 """
 
 from __future__ import annotations
@@ -23,37 +23,37 @@ def cut(parts: int) -> Damage:
 
 
 def hole(file: bytes) -> bytes:
-    """A block of zeros in the middle, as a bad disk or a copy in pieces leaves it: a page, in a small file a sector."""
+    """A block of zeros in the middle, as a bad disk or an unfinished copy leaves: a page, in a small file a sector."""
     block = _block(file)
     start = len(file) // 2 // block * block
     return _zeroed(file, start, start + block)
 
 
 def crooked_hole(file: bytes) -> bytes:
-    """Zeros in the middle, between two places that are no borders of pages."""
+    """Zeros in the middle that begin and end inside a page."""
     size = min(6000, len(file) // 3)
     start = len(file) // 2 - size // 2 + 7
     return _zeroed(file, start, start + size)
 
 
 def preallocated(file: bytes) -> bytes:
-    """Zeros from the middle to the end: a copy into a file that was made in its full size first."""
+    """Zeros from the middle to the end: half a copy into a file that had its full size from the start."""
     return _zeroed(file, len(file) // 2, len(file))
 
 
 def no_head(file: bytes) -> bytes:
-    """The first block lost."""
+    """Zeros in the first block."""
     return _zeroed(file, 0, _block(file))
 
 
 def unfinished(file: bytes) -> bytes | None:
-    """What a program that died leaves: half of the data, and nothing in the table that is written last."""
+    """The file of a program that died: half of the data, and zeros in the table, which is written last."""
     whole = no_table(file)
     return None if whole is None else whole[: len(file) // 2]
 
 
 def no_table(file: bytes) -> bytes | None:
-    """Zeros where the file says at which bytes its pixels lie."""
+    """Zeros in the table of the pixels' offsets."""
     found = _table(file)
     return None if found is None else _zeroed(file, *found)
 
@@ -76,7 +76,7 @@ def _zeroed(file: bytes, start: int, end: int) -> bytes:
 
 
 def _table(file: bytes) -> tuple[int, int] | None:
-    """First and last byte of what says where the pixels are."""
+    """The begin and the end of the table, or of the field, with the offsets of the pixels, in bytes."""
     if file[:4] == b"\x76\x2f\x31\x01":
         return _exr_table(file)
     if file[:4] in (b"II*\0", b"MM\0*"):
@@ -115,7 +115,7 @@ def _exr_table(file: bytes) -> tuple[int, int]:
     return start, end
 
 
-# The name of each damage as the table of docs/footage.md has it.
+# the names are those of the table in docs/footage.md
 DAMAGES: dict[str, Damage] = {
     "cut at a tenth": cut(1),
     "cut at half": cut(5),
@@ -138,7 +138,7 @@ DAMAGES: dict[str, Damage] = {
 
 
 def damaged(variant: str, damage: str, frame: int = 1) -> bytes | None:
-    """The file of a frame with a damage of DAMAGES or OTHERS; the latter are whole pictures, but not the right ones."""
+    """The file of a frame with a damage of DAMAGES or OTHERS; OTHERS are whole pictures of another kind."""
     if damage == "another size":
         return half_size(variant)
     if damage == "a PNG":

@@ -2,8 +2,8 @@
 """Clips for the tests, the demo and the bench: rendered shots with known true positions.
 
 A rendered shot is a set of flat, textured surfaces that face a moving camera at several depths, so there is parallax.
-Inside this module positions are pixels from the upper left, (0, 0) being the outer corner of the first pixel; what it
-hands out is 0..1 from the lower left, as in Blender. Frames count from 1.
+Inside this module positions are pixels from the upper left, (0, 0) being the outer corner of the first pixel; public
+positions are 0..1 from the lower left, as in Blender. Frames count from 1.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Surface:
     texture: Floats
     later: Floats | None = None  # the texture from frame `switch` on
     switch: int = 0
-    fall: Callable[[int], float] | None = None  # pixels that it has moved down by a frame; only the ball does
+    fall: Callable[[int], float] | None = None  # pixels that the surface has fallen by a frame; only the ball falls
 
     def changed(self, frame: int) -> bool:
         """Whether it shows its later texture."""
@@ -97,7 +97,7 @@ class Shot:
         return new[0] + (x - old[0]) * new[2] / old[2], new[1] + (y - old[1]) * new[3] / old[3]
 
     def _seen(self, home: int, x: Any, y: Any, frame: int) -> NDArray[np.intp]:
-        """0 for whole patterns, 1 for those that the border cuts, 2 for those that are covered or changed."""
+        """0 for whole patterns, 1 for patterns that the border cuts, 2 for covered or changed patterns."""
         reach = self._reach
         x, y = self._follow(home, x, y, frame)
         lost = np.zeros(x.shape, bool)
@@ -113,7 +113,7 @@ class Shot:
         return np.where(lost, 2, np.where(out, 1, 0))
 
     def _hidden(self, home: int, x: Any, y: Any, frame: int) -> NDArray[np.bool_]:
-        """Whether nothing is left to see of the patterns."""
+        """Whether each pattern is hidden as a whole."""
         reach = self._reach
         x, y = self._follow(home, x, y, frame)
         hidden = (np.minimum(x, self.width - x) < -reach) | (np.minimum(y, self.height - y) < -reach)
@@ -157,7 +157,7 @@ class Shot:
             list(pool.map(write_frame, range(1, count + 1)))
 
     def choose(self, wanted: dict[str, int], last: int) -> None:
-        """Put tracks on the best corners of frame 1, by what happens to their patterns in the frames up to `last`."""
+        """Put tracks on the best corners of frame 1, by the fate of their patterns in the frames up to `last`."""
         x, y, score = corners(self.render(1) @ LUMA)
         home = np.zeros(len(x), int)
         inside = np.ones(len(x), bool)
@@ -165,10 +165,10 @@ class Shot:
             depth_in = np.minimum(width / 2 - abs(x - left - width / 2), height / 2 - abs(y - top - height / 2))
             usable = depth_in > (self._reach if self._surfaces[index].fall is None else math.inf)
             home[depth_in > 0], inside[depth_in > 0] = index, usable[depth_in > 0]
-        fate = np.zeros(len(x), int)  # as in _seen: what ends the pattern
+        fate = np.zeros(len(x), int)  # the end of the pattern, as in _seen
         end = np.full(len(x), last + 1)
-        away = np.zeros(len(x), bool)  # whether nothing is seen of it in the last frame
-        gone = np.full(len(x), 2 * last)  # the first frame in which nothing is seen of it
+        away = np.zeros(len(x), bool)  # whether the last frame hides the pattern
+        gone = np.full(len(x), 2 * last)  # the first frame that hides it
         for frame in range(1, last + 1):
             for index in range(len(self._surfaces)):
                 mine = np.flatnonzero(home == index)
@@ -178,7 +178,7 @@ class Shot:
                 hidden = self._hidden(index, x[mine], y[mine], frame)
                 gone[mine[hidden & (gone[mine] > frame)]] = frame
                 away[mine] = hidden
-        # What is covered slowly drags a track along instead of losing it, what comes back may be found again.
+        # a slow cover drags the track along instead of losing it; the tracker may find a pattern that comes back
         middle = (end > last * 0.25) & (end < last * 0.8)
         kinds = {"survives": fate == 0, "leaves": (fate == 1) & middle & away, "lost": (fate == 2) & middle}
         kinds["lost"] &= gone < end + 8

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Picture files: written, linked, and real footage converted to them."""
+"""Writes and links picture files, and converts real footage to PNG."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def write_png(path: str | os.PathLike[str], image: Pixels) -> None:
     it may be a hard link to other frames."""
     height, width = image.shape[:2]
     rows = np.zeros((height, 1 + image[0].size), np.uint8)
-    rows[:, 0] = 2  # each line as the difference to the one above, which makes noisy pictures a quarter smaller
+    rows[:, 0] = 2  # filter Up: the difference to the line above makes noisy pictures a quarter smaller
     rows[:, 1:] = np.diff(image.reshape(height, -1), axis=0, prepend=np.uint8(0))
     header = struct.pack(">IIBBBBB", width, height, 8, 2 if image.ndim == 3 else 0, 0, 0, 0)
     data = b"\x89PNG\r\n\x1a\n"
@@ -59,9 +59,6 @@ def mire2(folder: str | os.PathLike[str]) -> list[Path]:
     for source, target in zip(sources, targets, strict=True):
         write_png(target, read_pgm(source))
     return targets
-
-
-# Textures: float32 HxWx4, RGB 0..255 multiplied by alpha, alpha 0..1.
 
 
 def link(source: Path, target: Path) -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the surfaces of rendered shots look like: drawn, not photographed, in float32 RGB 0..255.
+"""Textures for the surfaces of rendered shots, drawn in float32 RGB 0..255.
 
 A texture has RGB and alpha, premultiplied; it is sampled with its first centre at 0. Sizes are texels.
 """
@@ -39,8 +39,8 @@ def smooth_noise(rng: np.random.Generator, height: int, width: int, cells: tuple
 
 
 def finish(colour: Floats, rng: np.random.Generator, grain: float, alpha: Floats | None = None) -> Floats:
-    """A texture from RGB 0..255: grain of a few pixels and blotches, a slight blur (what is finer than a pixel would
-    flicker under bilinear sampling), and a clear edge of one texel so that the border is antialiased."""
+    """A texture from RGB 0..255: grain of a few pixels and blotches, a slight blur (bilinear sampling makes finer
+    details flicker), and a clear edge of one texel so that the border is antialiased."""
     height, width = colour.shape[:2]
     lit = colour * (1 + grain * smooth_noise(rng, height, width, (2.3, 5, 13, height / 6)))
     cover = np.ones((height, width, 1), np.float32) if alpha is None else alpha

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Figures against Blender's own tracker, in one run: what a frame costs at any length of a shot, and what ours adds.
+"""Measures tracking beside Blender's own tracker in one run: a frame at any length of a shot, and our share of it.
 
-What a look at the footage, many sessions and the shots of a batch cost is measured too. Exit code 1: a target was
-missed.
+Also measures the check of the footage, commands over many sessions, and the shots of a batch. Exit code 1: a figure
+missed its target.
 """
 
 from __future__ import annotations

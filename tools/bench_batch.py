@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a batch costs besides its children: the time of the supervisor in which no child runs."""
+"""Measures the cost of a batch besides its children: the time of the supervisor in which no child runs."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ FRAMES = 3
 
 
 def measure_batch(folder: Path, count: int, report: Report) -> None:
-    """`count` tiny shots, one at a time, in children without Blender: those of Blender live ten times as long."""
+    """Run `count` tiny shots, one at a time, in children without Blender, which live a tenth as long as with it."""
     root = folder / "batch" / "tracking_sessions"
     specs: list[ShotSpec] = []
     for number in range(count):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a bench hands out: costs of passes that are compared, and figures held against their targets."""
+"""The costs that a bench compares, and the report of its figures and their targets."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from typing import NamedTuple
 
 
 class Cost(NamedTuple):
-    """Milliseconds per frame: by the clock, and of the processors, which other work on the machine disturbs less."""
+    """Milliseconds per frame: of the clock, and of the processors, which other work on the machine disturbs less."""
 
     clock: float
     processors: float
 
 
 def middle(costs: Iterable[Cost]) -> Cost:
-    """The median of repeats."""
+    """The median of repeated measurements."""
     clock, processors = zip(*costs, strict=True)
     return Cost(median(clock), median(processors))
 
 
 def ratio(above: Iterable[Cost], below: Iterable[Cost]) -> Cost:
-    """The median of the ratios of passes that were done in turns, as other work on the machine slows both."""
+    """The median ratio of passes that ran in turns, because other work on the machine slows both."""
     pairs = zip(above, below, strict=False)
     return middle(Cost(a.clock / b.clock, a.processors / b.processors) for a, b in pairs)
 
@@ -33,11 +33,11 @@ class Report:
     def __init__(self) -> None:
         self.missed = 0
 
-    def target(self, what: str, value: float, limit: float, unit: str, *, at_least: bool = False) -> None:
+    def target(self, figure: str, value: float, limit: float, unit: str, *, at_least: bool = False) -> None:
         holds = value >= limit if at_least else value <= limit
         self.missed += not holds
         sign = ">=" if at_least else "<="
         print(
-            f"  {'holds ' if holds else 'MISSED'}  {what}: {value:.2f}{unit} (target {sign} {limit:g}{unit})",
+            f"  {'holds ' if holds else 'MISSED'}  {figure}: {value:.2f}{unit} (target {sign} {limit:g}{unit})",
             flush=True,
         )

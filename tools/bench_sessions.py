@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What commands over very many sessions take, as processes, from the start of Python to its end."""
+"""Measures commands over very many sessions, as processes, from the start of Python to its end."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ OLD = "2025-01-01T12:00:00Z"
 
 
 def make_sessions(root: Path, count: int) -> None:
-    """Sessions of 120 frames: half of them old, one in ten interrupted, one in fifty of all killed.
+    """Make sessions of 120 frames: half of them old, a tenth interrupted, a fiftieth killed.
 
-    They are copies of two real ones under other ids.
+    They are copies of two real sessions under other ids.
     """
     footage = make_footage(root.parent / "plates", FRAMES)
     whole = create_session(footage, "a shot with a name as people give them", root)
@@ -34,7 +34,7 @@ def make_sessions(root: Path, count: int) -> None:
         for _ in range(FRAMES // 2):
             run.step()
         run.pause()
-    lease = (part.folder / "lease.1").read_bytes()  # as a process leaves it that is killed
+    lease = (part.folder / "lease.1").read_bytes()  # not released, as after a kill
     part.close()
     for number in range(count - 2):
         source = part if number % 10 == 0 else whole
@@ -45,22 +45,22 @@ def make_sessions(root: Path, count: int) -> None:
         folder = source.path.with_name(session_id)
         folder.mkdir()
         _copy_journal(source.folder / "journal.1", folder / "journal.1", session_id)
-        kept = (source.folder / "lease.1").read_bytes()
+        copy = (source.folder / "lease.1").read_bytes()
         if number % 50 == 0:
-            kept = lease.replace(b'"started": "', b'"started": "1')  # another process of the same number
-        (folder / "lease.1").write_bytes(kept)
+            copy = lease.replace(b'"started": "', b'"started": "1')  # a dead process with a reused number
+        (folder / "lease.1").write_bytes(copy)
         source.path.with_name(f"{session_id}{source.path.suffix}").write_text(text, encoding="utf-8")
 
 
 def _copy_journal(source: Path, target: Path, session_id: str) -> None:
-    """The same records under another id, which only the header holds."""
+    """Copy the records under another id, which only the header holds."""
     data = source.read_bytes()
     salt = HEADER.unpack_from(data)[5]
     target.write_bytes(Header(session_id, 1, salt).encode() + data[HEADER_SIZE:])
 
 
 def seconds(*arguments: str | Path) -> tuple[float, str]:
-    """How long the command takes, and what it prints."""
+    """Run the command; returns its seconds and its output."""
     begun = time.perf_counter()
     done = subprocess.run(command(*arguments), capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
@@ -68,7 +68,7 @@ def seconds(*arguments: str | Path) -> tuple[float, str]:
 
 
 def measure_sessions(folder: Path, count: int, report: Report) -> None:
-    """`list` and `clean --dry-run` over `count` sessions, the first run apart, which builds the index."""
+    """Measure `list` and `clean --dry-run` over `count` sessions, without the first run, which builds the index."""
     root = folder / "many"
     begun = time.perf_counter()
     make_sessions(root, count)

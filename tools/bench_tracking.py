@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What tracking costs: each frame at any length of a shot, item by item, putting a pass back, memory.
+"""Measures tracking: a frame at any length of a shot, each part of it, the restore of a pass, and memory.
 
 Each pass begins on a fresh copy of a clip whose tracks have markers on all frames up to the first, at their true
-positions, and is done by Track Forwards (`clip.track_markers(sequence=True)`) and by ours in turns. For both the image
-cache of the clip is empty, as when a shot is tracked for the first time, and each reads one new picture per frame; the
-files themselves are in the system's cache.
+positions. Track Forwards (`clip.track_markers(sequence=True)`) and our pass run in turns. Both start with an empty
+image cache, as on the first tracking of a shot, and read one new picture per frame from the system's cache.
 """
 
 from __future__ import annotations
@@ -37,13 +36,13 @@ from tracking_sessions.tests.footage import make_long
 from tracking_sessions.tools.bench_figures import Cost, Report, middle, ratio
 
 TRACKS = 100
-LOOP = 64  # rendered frames of the clip; the others are the same pictures again
+LOOP = 64  # rendered frames of the clip, which repeats them
 
 spent: Counter[str] = Counter()  # seconds by the name of the part
 
 
 def timed(owner: type | ModuleType, method: str) -> None:
-    """Let `spent` count what a method takes, under `Class.method`, or a function, under `module.function`."""
+    """Let `spent` count the seconds of a method, under `Class.method`, or of a function, under `module.function`."""
     inner = getattr(owner, method)
     name = f"{owner.__name__.rpartition('.')[2]}.{method}"
 
@@ -59,7 +58,7 @@ def timed(owner: type | ModuleType, method: str) -> None:
 
 
 def time_parts() -> None:
-    """Have `spent` count all that a pass of ours consists of."""
+    """Let `spent` count every part of our pass."""
     for owner, method in (
         (editor.ClipEditor, "track"),
         (check.FootageCheck, "frame"),
@@ -81,7 +80,7 @@ class Clips:
 
     def __init__(self, folder: Path, frames: int) -> None:
         self.footage = make_long(folder / "footage", frames, tracks=TRACKS, loop=LOOP, noise=0)
-        os.sync()  # or the first checkpoints would wait for these pictures to reach the disk
+        os.sync()  # the first checkpoints must not wait for these pictures to reach the disk
         self._filled: dict[int, Any] = {}
 
     def empty(self) -> Any:
@@ -122,7 +121,7 @@ def blender_pass(clip: Any, first: int, frames: int) -> Cost:
 
 
 class Pass(NamedTuple):
-    """A pass of ours. `around` is what is done once (look for edits, fill the set, deliver), in milliseconds."""
+    """The cost of our pass. `around`: ms of the work done once (find edits, fill the working set, deliver)."""
 
     step: Cost
     around: float
@@ -135,7 +134,7 @@ def our_pass(clip: Any, first: int, frames: int, root: Path) -> Pass:
     with editor.background_editor(clip) as opened:
         tracked = shot.Shot.create(opened, root, "bench")
         begun = time.perf_counter()
-        # neither the first frame, on which Blender counts the pictures of a new clip, nor the last, with the delivery
+        # without the first frame, on which Blender counts the pictures of a new clip, and the last, with the delivery
         with tracked.start([(first, first + frames + 2)]) as run:
             run.step()
             spent.clear()
@@ -158,11 +157,11 @@ def remove(clip: Any) -> None:
     gc.collect()
 
 
-# What is measured
+# Measurements
 
 
 class Plan(NamedTuple):
-    """Passes from a frame: how many frames Track Forwards does and how often, and how often ours is repeated."""
+    """The passes from a frame: the frames and the repeats of Track Forwards, and the repeats of our pass."""
 
     frames: int
     blender: int
@@ -170,30 +169,30 @@ class Plan(NamedTuple):
 
 
 def measure_steps(clips: Clips, root: Path, plan: dict[int, Plan], frames: int, report: Report) -> None:
-    """`plan` by the number of frames already tracked; ours always does `frames` frames."""
+    """Compare both passes. `plan` has the number of frames already tracked as its key; ours tracks `frames` more."""
     blender: dict[int, list[Cost]] = {tracked: [] for tracked in plan}
     ours: dict[int, list[Pass]] = {tracked: [] for tracked in plan}
 
-    def one_of_theirs(tracked: int) -> None:
+    def measure_blender(tracked: int) -> None:
         clip = clips.filled(tracked)
         blender[tracked].append(blender_pass(clip, tracked, plan[tracked].frames))
         remove(clip)
 
-    def one_of_ours(tracked: int) -> None:
+    def measure_ours(tracked: int) -> None:
         clip = clips.filled(tracked)
         ours[tracked].append(our_pass(clip, tracked, frames, root))
         remove(clip)
 
-    for repeat in range(max(one.ours for one in plan.values())):
-        for tracked, one in plan.items():
-            turn = [one_of_theirs] * (repeat < one.blender) + [one_of_ours] * (repeat < one.ours)
-            for measure in turn[:: -1 if repeat % 2 else 1]:  # neither is always the first
+    for repeat in range(max(entry.ours for entry in plan.values())):
+        for tracked, entry in plan.items():
+            turn = [measure_blender] * (repeat < entry.blender) + [measure_ours] * (repeat < entry.ours)
+            for measure in turn[:: -1 if repeat % 2 else 1]:  # each comes first in every second turn
                 measure(tracked)
     print(f"\nms per frame, {TRACKS} tracks, by the clock and (of the processors)")
     print(f"{'tracked before':>15} {'Track Forwards':>19} {'ours':>17} {'ratio':>15} {'once per pass':>15}")
-    mine = {tracked: [one.step for one in passes] for tracked, passes in ours.items()}
+    mine = {tracked: [cost.step for cost in passes] for tracked, passes in ours.items()}
     for tracked in plan:
-        around = median(one.around for one in ours[tracked])
+        around = median(cost.around for cost in ours[tracked])
         a, b, gain = middle(blender[tracked]), middle(mine[tracked]), ratio(blender[tracked], mine[tracked])
         print(f"{tracked:15,} {a.clock:9.1f} ({a.processors:7.1f}) {b.clock:7.1f} ({b.processors:7.1f})", end=" ")
         print(f"{gain.clock:6.1f} ({gain.processors:5.1f}) {around:12.0f} ms")
@@ -209,7 +208,7 @@ PARTS = (
     ("markers read, guards removed", ("WorkingSet.step",), ("ClipEditor.track", "_Follower.refresh")),
     ("working set moved along", ("_Follower.refresh",), ()),
     ("journal, with fsync", ("JournalWriter.append",), ()),
-    ("lease looked at", ("Lease.check",), ()),
+    ("lease checked", ("Lease.check",), ()),
     ("session file, once a second", ("TrackingSessionManager.write_file",), ()),
     (
         "the rest of the record",
@@ -220,28 +219,29 @@ PARTS = (
 
 
 def measure_parts(clips: Clips, root: Path, tracked: int, repeats: int, report: Report) -> None:
-    """What a frame costs item by item, over passes that are long enough for what happens every 16 frames."""
+    """Measure the parts of a frame, over passes long enough to include the work of every 16th frame."""
     passes: list[Pass] = []
     for _ in range(repeats):
         clip = clips.filled(tracked)
         passes.append(our_pass(clip, tracked, 3 * working_set.REFRESH + 1, root))
         remove(clip)
-    step = min(one.step.clock for one in passes)
+    step = min(cost.step.clock for cost in passes)
     print(f"\nwhat ours adds to Blender's operator call, at {tracked:,}, per frame of {step:.1f} ms")
     total = 0.0
     for name, plus, minus in PARTS:
         cost = min(
-            sum(one.parts.get(key, 0) for key in plus) - sum(one.parts.get(key, 0) for key in minus) for one in passes
+            sum(pass_.parts.get(key, 0) for key in plus) - sum(pass_.parts.get(key, 0) for key in minus)
+            for pass_ in passes
         )
         total += cost
         print(f"{name:>40} {cost:7.3f} ms {cost / step:7.2%}")
-    deliver = min(one.parts["Run._deliver"] for one in passes)
+    deliver = min(pass_.parts["Run._deliver"] for pass_ in passes)
     print(f"{'(delivery when the pass ends)':>40} {deliver:7.3f} ms {deliver / step:7.2%}")
     report.target("bookkeeping, as a share of the step", 100 * total / step, 3, " %")
 
 
 def record(clip: Any, clips: Clips, frames: int, root: Path) -> None:
-    """A session of `clip` in which a pass over `frames` frames was killed, recorded without tracking anything."""
+    """Record a session of `clip` with a killed pass over `frames` frames, without tracking them."""
     shutil.rmtree(root, ignore_errors=True)
     with editor.background_editor(clip) as opened:
         recorded = shot.Shot.create(opened, root, "bench")
@@ -261,7 +261,7 @@ def record(clip: Any, clips: Clips, frames: int, root: Path) -> None:
 
 
 def measure_restore(clips: Clips, root: Path, frames: int, repeats: int, report: Report) -> None:
-    """Put a recorded pass from the journal into a fresh clip."""
+    """Measure the restore of a recorded pass into a fresh clip."""
     clip = clips.filled(1)
     record(clip, clips, frames, root)
     remove(clip)
@@ -287,11 +287,11 @@ def measure_restore(clips: Clips, root: Path, frames: int, repeats: int, report:
 
 
 def resident() -> float:
-    """Resident memory in MB, without what is free in the heap; nan where the system does not tell."""
+    """Resident memory in MB, without the free part of the heap; nan on a system without /proc."""
     try:
         ctypes.CDLL(None).malloc_trim(0)
     except (AttributeError, OSError, TypeError):
-        pass  # another C library: what is free there counts
+        pass  # another C library: its free memory counts
     try:
         return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
     except OSError:
@@ -299,9 +299,9 @@ def resident() -> float:
 
 
 def measure_memory(clips: Clips, root: Path, frames: int, report: Report) -> None:
-    """Memory over a long pass, sampled behind each delivery, with hardly any image cache."""
+    """Measure memory over a long pass, after each delivery, with hardly any image cache."""
     preferences = bpy.context.preferences.system
-    kept, preferences.memory_cache_limit = preferences.memory_cache_limit, 64
+    limit, preferences.memory_cache_limit = preferences.memory_cache_limit, 64
     shutil.rmtree(root, ignore_errors=True)
     clip = clips.filled(10)
     samples: list[tuple[float, float]] = []
@@ -317,11 +317,11 @@ def measure_memory(clips: Clips, root: Path, frames: int, report: Report) -> Non
         tracked.close()
     tracemalloc.stop()
     remove(clip)
-    preferences.memory_cache_limit = kept
+    preferences.memory_cache_limit = limit
     between = (len(samples) - 1) * every * TRACKS
     grown, ours = ((last - first) / between for first, last in zip(samples[0], samples[-1], strict=True))
     print(f"\nresident memory over a pass of {frames:,} frames, in MB: {', '.join(f'{mb:.0f}' for mb, _ in samples)}")
     print(
         f"  {grown * 1e6:.0f} bytes per marker tracked; Blender holds 64, and 64 more in its evaluated copy of the clip"
     )
-    report.target("growth of what Python holds, per marker", ours, 4, " bytes")
+    report.target("growth of Python's memory, per marker", ours, 4, " bytes")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a run recorded and saved, seen from outside, and whether two runs are the same to the bit."""
+"""Reads the recorded and the saved result of a run from outside, and compares two runs bit for bit."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Difference(Exception):
     """A promise was broken: something was lost or differs."""
 
 
-# What is recorded
+# Recorded frames
 
 
 def journal_size(root: Path) -> int:
@@ -41,7 +41,7 @@ def _journals(root: Path) -> Iterator[tuple[Path, int]]:
 
 
 def session_file(root: Path) -> Path | None:
-    """The only session under the folder; None if none is there yet."""
+    """The only session under the folder; None before it exists. Raises Difference if there are several."""
     found = session_files(root)
     if len(found) > 1:
         raise Difference(f"{root} has {len(found)} sessions, there must be one")
@@ -49,7 +49,7 @@ def session_file(root: Path) -> Path | None:
 
 
 def recorded_frames(root: Path) -> list[tuple[int, ...]]:
-    """Pass, frame and all else of each frame record before its markers, in the order of the journal."""
+    """The head of each frame record (pass, frame, the other fields before the markers), in the order of the journal."""
     path = session_file(root)
     if path is None:
         return []
@@ -62,36 +62,36 @@ def recorded_frames(root: Path) -> list[tuple[int, ...]]:
 
 
 class Witness:
-    """Looks at a session from outside after each kill, and remembers what was recorded."""
+    """Checks a session from outside after each kill that no recorded byte is lost or changed."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
         self.frames: list[tuple[int, ...]] = []
-        self._bytes: dict[str, bytes] = {}  # what counts of each journal file
+        self._bytes: dict[str, bytes] = {}  # the valid part of each journal file
 
-    def look(self) -> None:
-        """Raises Difference if anything that was recorded is gone or has changed."""
+    def check(self) -> None:
+        """Read the session. Raises Difference if recorded data is lost or has changed."""
         path = session_file(self.root)
         if path is None:
             if self._bytes:
                 raise Difference("the session is gone")
             return
-        load_session(path)  # must always be possible
+        load_session(path)  # must never fail
         frames = recorded_frames(self.root)
         if frames[: len(self.frames)] != self.frames:
-            raise Difference(f"of {len(self.frames)} recorded frames not all stand any more: {frames}")
+            raise Difference(f"some of {len(self.frames)} recorded frames are lost: {frames}")
         self.frames = frames
         folder = path.with_suffix("")
-        for name, kept in self._bytes.items():
-            if (folder / name).read_bytes()[: len(kept)] != kept:
-                raise Difference(f"the first {len(kept)} bytes of {name} have changed")
+        for name, recorded in self._bytes.items():
+            if (folder / name).read_bytes()[: len(recorded)] != recorded:
+                raise Difference(f"the first {len(recorded)} bytes of {name} have changed")
         reader = JournalReader(folder, path.stem)
         for record in reader.records():
             name = f"journal.{record.end.generation}"
             self._bytes[name] = (folder / name).read_bytes()[: record.end.offset]
 
 
-# What is saved
+# Saved files
 
 
 # Prints all marker values of .blend files as JSON: {file: {"objects": [...], "tracks": {object/name: {frame: hex}}}}.
@@ -122,7 +122,7 @@ sys.stderr.write(json.dumps(found))
 
 
 def read_blends(paths: list[Path]) -> dict[Path, dict[str, Any]]:
-    """All marker values of .blend files with one clip each, read by a Blender that knows nothing of the extension."""
+    """Read all marker values of .blend files with one clip each, in a Blender without the extension."""
     if not paths:
         return {}
     with tempfile.TemporaryFile("w+") as errors:  # Blender itself prints to standard output
@@ -134,17 +134,17 @@ def read_blends(paths: list[Path]) -> dict[Path, dict[str, Any]]:
             timeout=TIME_LIMIT,
         )
         errors.seek(0)
-        said = errors.read()
+        output = errors.read()
     if done.returncode:
-        raise Difference(f"a saved file cannot be read: {said[-2000:]}")
-    return {Path(path): content for path, content in json.loads(said[said.index('{"') :]).items()}
+        raise Difference(f"a saved file cannot be read: {output[-2000:]}")
+    return {Path(path): content for path, content in json.loads(output[output.index('{"') :]).items()}
 
 
 # Two runs
 
 
 def compare_replays(reference: Replay, other: Replay) -> None:
-    """Raise Difference unless both journals come to the same tracks, settings and markers, bit for bit."""
+    """Raise Difference unless both journals replay to the same tracks, settings and markers, bit for bit."""
     if reference.tracks != other.tracks:
         raise Difference("the tracks or their settings differ")
     if reference.tracked != other.tracked:
@@ -154,7 +154,7 @@ def compare_replays(reference: Replay, other: Replay) -> None:
 
 
 def compare_blends(reference: dict[str, Any], other: dict[str, Any]) -> int:
-    """Raise Difference unless both files hold the same markers, bit for bit; returns how many there are."""
+    """Raise Difference unless both files hold the same markers, bit for bit; returns their number."""
     if reference["objects"] != other["objects"] or reference["tracks"].keys() != other["tracks"].keys():
         raise Difference(f"the saved tracking objects or tracks differ: {other['objects']} {sorted(other['tracks'])}")
     for name, markers in reference["tracks"].items():

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The main job on a clip made on the spot: track it, kill it in the middle, resume, compare with a run without a break.
+"""Tracks a generated clip, kills the run in the middle, resumes it, and compares it with a run without a kill.
 
-make demo                        everything it makes is in the folder demo/
+make demo                        writes into the folder demo/
 make demo ARGS="--frames 300"    a longer clip
 """
 
@@ -47,7 +47,7 @@ def main() -> int:
     parser.add_argument("--folder", type=Path, metavar="DIR", help="where to work, a new folder (default demo/)")
     options = parser.parse_args()
     if options.folder is not None and options.folder.exists():
-        parser.error(f"{options.folder} is there already: name a new folder")
+        parser.error(f"{options.folder} exists: name a new folder")
     folder = options.folder
     if folder is None:
         os.chdir(ROOT)  # so that the commands shown are the ones to type
@@ -75,10 +75,12 @@ def demo(folder: Path, options: argparse.Namespace) -> int:
     victim = ("track", shot.folder, "--tracks", tracks, "--root", sessions, "--save", result)
     show(*victim)
     middle = random.randint(options.frames * 2 // 5, options.frames * 3 // 5)
-    code, seconds, said = kill_when(lambda: len(recorded_frames(sessions)) >= middle, random.uniform(0, 0.02), *victim)
+    code, seconds, output = kill_when(
+        lambda: len(recorded_frames(sessions)) >= middle, random.uniform(0, 0.02), *victim
+    )
     if code != -9:
-        raise Difference(f"it should have been killed on the way and ended with {code}: {said}")
-    print(f"Killed with SIGKILL after {seconds:.1f} seconds, while it tracked. What is left of it:")
+        raise Difference(f"the run ended with {code} before the kill: {output}")
+    print(f"Killed with SIGKILL after {seconds:.1f} seconds, in the middle of tracking. The session now:")
 
     show("list", "--root", sessions)
     print(finished(run("list", "--root", sessions)))
@@ -88,14 +90,14 @@ def demo(folder: Path, options: argparse.Namespace) -> int:
     show(*again)
     print("\n".join(finished(run(*again)).splitlines()[:2]))
 
-    print("\nNow the same clip once more, without a break, and both results side by side:")
+    print("\nTracking the same clip again without a kill, and comparing both results:")
     whole = folder / "uninterrupted"
     finished(run("track", shot.folder, "--tracks", tracks, "--root", whole, "--save", whole.with_suffix(".blend")))
     broken, unbroken = session_file(sessions), session_file(whole)
     assert broken is not None and unbroken is not None
     compare_replays(load_session(unbroken).replay(), load_session(broken).replay())
     if len(recorded_frames(sessions)) != len(recorded_frames(whole)):
-        raise Difference(f"of the {recorded} frames that were recorded before the kill some were tracked again")
+        raise Difference(f"some of the {recorded} frames recorded before the kill were tracked again")
     files = read_blends([whole.with_suffix(".blend"), result])
     markers = compare_blends(*files.values())
     print(f"All {markers:,} markers of {len(shot.tracks)} tracks are the same, bit for bit, recorded and saved.")
@@ -105,8 +107,8 @@ def demo(folder: Path, options: argparse.Namespace) -> int:
         f"their true positions on average,\n{max(map(max, errors)):.2f} at most; the others left the frame or got lost."
     )
     report = export_session_report(broken, folder / "report.html")
-    print(f"\nLook at {report} in a browser, or open {result} in Blender.")
-    print(f"That took {time.monotonic() - began:.0f} seconds.")
+    print(f"\nOpen {report} in a browser, or {result} in Blender.")
+    print(f"Done in {time.monotonic() - began:.0f} seconds.")
     return 0
 
 
@@ -116,16 +118,16 @@ def show(*arguments: str | Path) -> None:
 
 
 def finished(done: subprocess.CompletedProcess[str]) -> str:
-    """What a command printed. Raises Difference if it failed."""
+    """The output of a command. Raises Difference if it failed."""
     if done.returncode:
         raise Difference(f"{' '.join(done.args[2:])} ended with {done.returncode}: {done.stderr}")
     return done.stdout.strip()
 
 
 def errors_in_pixels(session: Path, shot: Shot) -> list[list[float]]:
-    """For each track that survives: how far it is from its true position, in pixels, on each frame.
+    """For each track that survives, its distance from the true position on each frame, in pixels.
 
-    Raises Difference if one was lost.
+    Raises Difference if the tracker lost such a track.
     """
     from tracking_sessions.core.journal.rows import is_muted
     from tracking_sessions.core.recording.manager import load_session
@@ -133,7 +135,7 @@ def errors_in_pixels(session: Path, shot: Shot) -> list[list[float]]:
     replay = load_session(session).replay()
     numbers = {data.name: number for number, data in replay.tracks.items()}
     errors: list[list[float]] = []
-    for name in (one.name for one in shot.tracks if one.kind == "survives"):
+    for name in (track.name for track in shot.tracks if track.kind == "survives"):
         rows = replay.markers[numbers[name]]
         live = [frame for frame, row in rows.items() if not is_muted(row)]
         if len(live) != shot.frames:

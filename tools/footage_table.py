@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Writes the table of docs/footage.md: what is said of each damage, in each format and at each place of a sequence.
+"""Writes the table of docs/footage.md: the message for each damage, in each format and at each place of a sequence.
 
-What it says is found out on files: each variant of tests/plates.py with each damage of tests/damage.py.
+It gets the messages from files: each variant of tests/plates.py with each damage of tests/damage.py.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ PLACES = (1, 4, FRAMES)  # the first, one in the middle, the last
 TRACKED, LATER = "tracked", "found when tracks are lost"
 
 Cells = Mapping[tuple[str, str], Mapping[int, str]]
-"""What is said, by variant and damage, and by place."""
+"""The message by variant and damage, and by the number of the damaged frame."""
 
 
 def cells(folder: Path) -> Cells:
-    """Damage one picture after the other, and look at the sequence."""
+    """Damage one picture after the other and check the sequence each time."""
     found: dict[tuple[str, str], dict[int, str]] = {}
     for variant in plates.variants():
         paths = plates.lay(folder / variant, variant, FRAMES)
@@ -44,13 +44,13 @@ def cells(folder: Path) -> Cells:
                 content = damaged(variant, damage, place)
                 if content is not None:
                     paths[place - 1].write_bytes(content)
-                    found.setdefault((variant, damage), {})[place] = said(paths[0].parent, place)
+                    found.setdefault((variant, damage), {})[place] = message(paths[0].parent, place)
                     paths[place - 1].write_bytes(plates.picture(variant, place))
     return found
 
 
-def said(folder: Path, place: int) -> str:
-    """What is wrong with the sequence in words of the table; `place` is the damaged frame."""
+def message(folder: Path, place: int) -> str:
+    """The message for the sequence in the words of the table; `place` is the damaged frame."""
     footage = find_footage(folder)
     try:
         describe(footage)
@@ -64,7 +64,7 @@ def said(folder: Path, place: int) -> str:
 
 
 def _words(error: FootageUnusable, place: int) -> str:
-    # that the first one has another size is seen in the second
+    # the check finds another size of the first picture on the second
     is_size = "the first one" in str(error)
     assert error.frame == (2 if is_size and place == 1 else place), error
     words = str(error).partition(") ")[2].partition(": ")[0]
@@ -74,23 +74,23 @@ def _words(error: FootageUnusable, place: int) -> str:
 
 
 def table(found: Cells) -> str:
-    """The rows of all damages. What most of all variants have in common stands first, without their names."""
-    lines = ["| damage | what is said |", "|---|---|"]
+    """The rows of all damages. The message of most variants comes first, without their names."""
+    lines = ["| damage | message |", "|---|---|"]
     for damage in (*DAMAGES, *OTHERS):
         by_words: defaultdict[str, list[str]] = defaultdict(list)
-        variants = [variant for variant, one in found if one == damage]
+        variants = [variant for variant, other in found if other == damage]
         for variant in variants:
             by_words[" / ".join(dict.fromkeys(found[variant, damage].values()))].append(variant)
-        sayings = sorted(by_words.items(), key=lambda item: -len(item[1]))
-        parts = [f"{words}: {', '.join(_names(some, variants))}" for words, some in sayings]
-        if len(variants) == len(plates.variants()):  # what most have in common
-            parts[0] = sayings[0][0]
+        messages = sorted(by_words.items(), key=lambda item: -len(item[1]))
+        parts = [f"{words}: {', '.join(_names(some, variants))}" for words, some in messages]
+        if len(variants) == len(plates.variants()):  # else the damage exists in some formats only
+            parts[0] = messages[0][0]
         lines.append(f"| {damage} | {'; '.join(parts)} |")
     return "\n".join(lines) + "\n"
 
 
 def _names(some: list[str], of: list[str]) -> Iterator[str]:
-    """The variants, a format in the place of all its variants."""
+    """The variants; the format in place of all its variants."""
     kinds: dict[str, list[str]] = {}
     for variant in some:
         kinds.setdefault(_kind(variant), []).append(variant)

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Kill real tracking runs with SIGKILL at random instants, resume them, and compare with runs that nobody killed.
+"""Kills real tracking runs with SIGKILL at random instants, resumes them, and compares them with runs without a kill.
 
-    .venv/bin/python tools/kill.py --kills 60 -v          generated clips, every direction and way of matching
+    .venv/bin/python tools/kill.py --kills 60 -v          generated clips, every direction and pattern matching
     .venv/bin/python tools/kill.py --kills 20 --mire2     501 frames of real footage as well (Debian: visp-images-data)
 
-Each run is a process of the command line: real footage on disk, Blender's own tracker. A shot is killed several times,
-the runs that resume it too, until one completes it. After each kill the journal is read: nothing that it held before
-may have changed. In the end it must hold each frame once, and every value of every marker, in the journal and in the
-saved .blend, must be that of the run that nobody killed.
+Each run is a process of the command line with real footage and Blender's own tracker. Each shot gets several kills,
+also while it resumes, until a run completes it. After each kill the journal must hold its earlier content unchanged.
+In the end it must hold each frame once, and every value of every marker, in the journal and in the saved .blend, must
+equal that of the run without a kill.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ from tracking_sessions.tools.comparison import (
     recorded_frames,
     session_file,
 )
-from tracking_sessions.tools.processes import LOOK_EVERY, TIME_LIMIT, command, kill_when, run
+from tracking_sessions.tools.processes import POLL_EVERY, TIME_LIMIT, command, kill_when, run
 
 if TYPE_CHECKING:
     from tracking_sessions.core.journal.replay import Replay
@@ -52,7 +52,7 @@ PHASES = ("before its first frame", "while it tracked", "after its last frame")
 
 @dataclass(frozen=True)
 class Case:
-    """Something to track: `arguments` follow the name of the footage on the command line."""
+    """Footage to track: `arguments` follow its name on the command line."""
 
     name: str
     footage: Path
@@ -61,21 +61,21 @@ class Case:
 
 @dataclass
 class Reference:
-    """A run of the case that nobody killed, and when things happened in it (seconds from its start)."""
+    """A run of the case without a kill, with instants in seconds from its start."""
 
     case: Case
     replay: Replay
     frames: list[tuple[int, ...]]
     save: Path
     journal_size: int
-    first: float  # the first frame was recorded
-    last: float  # the last one
+    first: float  # the first frame is recorded
+    last: float  # the last frame is recorded
     total: float
 
 
 @dataclass
 class Kill:
-    """What a kill hit. `frames` were recorded by the process, `recorded` in all."""
+    """A kill: the process had recorded `frames`, the session `recorded` in all."""
 
     case: str
     resumed: bool
@@ -85,9 +85,9 @@ class Kill:
     recorded: int
 
     def __str__(self) -> str:
-        what = "a resume" if self.resumed else "the first run"
+        victim = "a resume" if self.resumed else "the first run"
         return (
-            f"{self.case:<20} {what:<13} killed after {self.seconds:5.3f} s, {self.phase}: "
+            f"{self.case:<20} {victim:<13} killed after {self.seconds:5.3f} s, {self.phase}: "
             f"{self.frames} by it, {self.recorded} recorded"
         )
 
@@ -96,7 +96,7 @@ class Kill:
 
 
 def track_reference(case: Case, folder: Path) -> Reference:
-    """Track the case without a kill. Raises Difference if even that fails."""
+    """Track the case without a kill. Raises Difference if that fails."""
     from tracking_sessions.core.recording.manager import load_session
 
     root, save = folder / "tracking_sessions", folder / "result.blend"
@@ -115,12 +115,12 @@ def track_reference(case: Case, folder: Path) -> Reference:
         if size and (not sizes or size != sizes[-1]):
             moments.append(time.monotonic() - started)
             sizes.append(size)
-        time.sleep(LOOK_EVERY)
+        time.sleep(POLL_EVERY)
     process.kill()
-    said = process.communicate()[1]
+    output = process.communicate()[1]
     total = time.monotonic() - started
     if process.returncode:
-        raise Difference(f"{case.name} cannot be tracked at all: {said}")
+        raise Difference(f"{case.name} cannot be tracked at all: {output}")
     path = session_file(root)
     assert path is not None
     return Reference(
@@ -136,9 +136,9 @@ def track_reference(case: Case, folder: Path) -> Reference:
 
 
 def kill_round(reference: Reference, folder: Path, kills: int, chance: random.Random) -> Iterator[Kill]:
-    """Track the case in `folder` and kill it `kills` times on the way, then let it complete; yields each kill.
+    """Track the case in `folder`, kill it up to `kills` times, then let it complete; yields each kill.
 
-    Fewer kills come about when a process is quicker than its kill. Raises Difference. `save` is folder/result.blend.
+    A process that ends before its kill ends the kills. Raises Difference. Saves folder/result.blend.
     """
     from tracking_sessions.core.recording.manager import load_session
 
@@ -149,13 +149,13 @@ def kill_round(reference: Reference, folder: Path, kills: int, chance: random.Ra
     for number in range(kills):
         before = len(witness.frames)
         size, delay = random_instant(reference, root, number, kills, chance)
-        # a farm passes `track --resume` again, a person says `resume`; a session without a frame may have no pass yet
+        # a farm repeats `track --resume`, a person types `resume`; a session without a frame may have no pass yet
         again = ("resume", "--root", root, "--save", save) if before and chance.random() < 0.5 else track
-        code, seconds, said = kill_when(lambda size=size: journal_size(root) >= size, delay, *again)
-        witness.look()
+        code, seconds, output = kill_when(lambda size=size: journal_size(root) >= size, delay, *again)
+        witness.check()
         if code != -signal.SIGKILL:
             if code:
-                raise Difference(f"{reference.case.name}: {' '.join(map(str, again))} ended with {code}: {said}")
+                raise Difference(f"{reference.case.name}: {' '.join(map(str, again))} ended with {code}: {output}")
             break
         after = len(witness.frames)
         phase = PHASES[2 if after == len(reference.frames) else 1 if after > before else 0]
@@ -163,7 +163,7 @@ def kill_round(reference: Reference, folder: Path, kills: int, chance: random.Ra
     done = run(*track)
     if done.returncode:
         raise Difference(f"{reference.case.name}: the last resume ended with {done.returncode}: {done.stderr}")
-    witness.look()
+    witness.check()
     if witness.frames != reference.frames:
         raise Difference(f"{reference.case.name}: each frame must be recorded once: {witness.frames}")
     path = session_file(root)
@@ -174,9 +174,9 @@ def kill_round(reference: Reference, folder: Path, kills: int, chance: random.Ra
 def random_instant(
     reference: Reference, root: Path, number: int, kills: int, chance: random.Random
 ) -> tuple[int, float]:
-    """When to kill: bytes that the journal must have, and seconds after that.
+    """The instant of a kill: the size of the journal in bytes, and seconds after that.
 
-    Somewhere before the first frame, while frames are tracked (leaving some for the kills to come), or after the last.
+    It lies before the first frame, between two frames (with some left for the following kills), or after the last.
     """
     there = journal_size(root)
     kind = chance.random()
@@ -194,25 +194,25 @@ def random_instant(
 
 
 def write_tracks(path: Path, shot: Shot, frame: int, **settings: Any) -> Path:
-    """The start positions of the shot's tracks that can be seen on `frame` (the first if 1), for --tracks."""
+    """Write the start positions of the shot's visible tracks on `frame`, for --tracks."""
     tracks = [
         {
-            "name": one.name,
+            "name": track.name,
             **({"frame": frame} if frame > 1 else {}),
-            "co": shot.truth(one.name, frame),
+            "co": shot.truth(track.name, frame),
             "pattern_size": 21,
             "search_size": 61,
             **settings,
         }
-        for one in shot.tracks
-        if shot.visible(one.name, frame)
+        for track in shot.tracks
+        if shot.visible(track.name, frame)
     ]
     path.write_text(json.dumps({"tracks": tracks}, indent=1), encoding="utf-8")
     return path
 
 
 def generated_cases(folder: Path, frames: int = 60) -> list[Case]:
-    """A small rendered shot, forward, backward and both ways, with both ways of matching patterns."""
+    """A small rendered shot, forward, backward and both, with each kind of pattern matching."""
     from tracking_sessions.tests.footage import make_shot
 
     shot = make_shot(folder / "shot", frames, 320, 180, tracks=12)
@@ -269,13 +269,13 @@ def _kill(options: argparse.Namespace, folder: Path, chance: random.Random) -> i
     rounds: list[tuple[Reference, Path]] = []
     while len(kills) < options.kills:
         reference = references[len(rounds) % len(references)]
-        place = folder / "rounds" / f"{len(rounds):04d}"
+        target = folder / "rounds" / f"{len(rounds):04d}"
         wanted = min(chance.randint(2, 6), options.kills - len(kills))
-        for kill in kill_round(reference, place, wanted, chance):
+        for kill in kill_round(reference, target, wanted, chance):
             kills.append(kill)
             if options.verbose:
                 print(f"{len(kills):4}  {kill}", flush=True)
-        rounds.append((reference, place / "result.blend"))
+        rounds.append((reference, target / "result.blend"))
     markers = check_blends(rounds)
     print_table(references, kills)
     print(
@@ -286,7 +286,7 @@ def _kill(options: argparse.Namespace, folder: Path, chance: random.Random) -> i
 
 
 def check_blends(rounds: list[tuple[Reference, Path]]) -> int:
-    """Compare the saved files of all rounds with those of their references; returns the number of markers compared."""
+    """Compare the saved files of all rounds with their references; returns the number of markers."""
     read = read_blends([*{reference.save for reference, _ in rounds}, *(path for _, path in rounds)])
     return sum(compare_blends(read[reference.save], read[path]) for reference, path in rounds)
 

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Kill a batch of real tracking, its children and its supervisor, at random instants until it is done.
+"""Kills a batch of real tracking, its children and its supervisor, at random instants until it is done.
 
     .venv/bin/python tools/kill_batch.py --kills 30 -v
 
-Twelve shots of different length and direction: eight can be tracked; of the others one has a gap, one a cut picture,
-one nothing to follow, and in one the reference picture is spoilt once the tracking is under way, so that Blender dies
-of a segmentation fault each time it reads it. After each kill of the supervisor the ledger has to be sound, no child
-may live on, and what the ledger calls completed must be. In the end each good shot must hold every frame once, and the
-same bits as a run that nobody killed; each bad one must say why it is not done.
+Twelve shots of different length and direction, of which eight can be tracked. Of the others one has a gap, one a cut
+picture, one no tracks, and one gets a spoilt reference picture during its tracking, on which Blender dies of a
+segmentation fault. After each kill of the supervisor the ledger must be sound, no child may survive, and each shot that
+the ledger calls completed must be complete. In the end each good shot must hold every frame once, with the bits of a
+run without a kill, and each bad shot must have an error.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ if __name__ == "__main__":
 from tracking_sessions.tools.comparison import Difference, compare_replays
 from tracking_sessions.tools.processes import command, run
 
-LIMIT = 900.0  # seconds for all of it
+LIMIT = 900.0  # seconds for the whole run
 GOOD = 8
 FAILED = 1
 
 
 class Night:
-    """The shots in a folder, their batch, and what is known of it."""
+    """The shots in a folder, their batch, its ledger and its sessions."""
 
     def __init__(self, folder: Path, *, quick: bool) -> None:
         self.folder = folder
@@ -55,23 +55,23 @@ class Night:
 
         lengths = [150, 240, 120, 360, 200, 120, 300, 180, 30, 30, 30, 150]
         width, height = (320, 180) if quick else (480, 270)
-        for number, frames in enumerate([max(24, one // 3) for one in lengths] if quick else lengths, 1):
-            place = self.folder / f"shot{number:02}"
-            shot = make_shot(place / "plate", frames, width, height, seed=number, tracks=12)
+        for number, frames in enumerate([max(24, length // 3) for length in lengths] if quick else lengths, 1):
+            folder = self.folder / f"shot{number:02}"
+            shot = make_shot(folder / "plate", frames, width, height, seed=number, tracks=12)
             direction = ("forward", "backward", "both")[number % 3] if number <= GOOD else "forward"
             start = {"forward": 1, "backward": frames, "both": frames // 2}[direction]
             match = ("KEYFRAME", "PREV_FRAME")[number % 2] if number <= GOOD else "KEYFRAME"
-            tracks = write_tracks(place / "tracks.json", shot, start, pattern_match=match)
+            tracks = write_tracks(folder / "tracks.json", shot, start, pattern_match=match)
             entry = {"footage": f"shot{number:02}/plate", "name": f"shot{number:02}", "tracks": str(tracks)}
             self.entries.append({**entry, "direction": direction, "start": start})
         plates = [sorted((self.folder / f"shot{number:02}" / "plate").iterdir()) for number in range(1, 13)]
         plates[8][14].unlink()
         plates[9][20].write_bytes(plates[9][20].read_bytes()[:-500])
-        del self.entries[10]["tracks"]  # and there is no --detect
+        del self.entries[10]["tracks"]  # the batch runs without --detect
         self.reference = plates[11][0]
 
     def start(self, *arguments: str | Path) -> subprocess.Popen[str]:
-        log = open(self.folder / "night.log", "a", encoding="utf-8")  # noqa: SIM115  # it lives as long as the process
+        log = open(self.folder / "night.log", "a", encoding="utf-8")  # noqa: SIM115  # open as long as the process
         return subprocess.Popen(
             command("batch", *arguments, "--root", self.root),
             stdin=subprocess.DEVNULL,
@@ -81,13 +81,13 @@ class Night:
         )
 
     def has_begun(self) -> bool:
-        """Whether the batch has said that it is there."""
+        """Whether the batch has printed its name."""
         return "Batch " in (self.folder / "night.log").read_text("utf-8")
 
     def spoil(self) -> bool:
-        """Once the last shot is under way, spoil its reference picture, where no look at its size or samples notices.
+        """Spoil the reference picture of the last shot during its tracking, outside the samples of the footage check.
 
-        True when that has just been done: the process that tracks it has the picture in memory still.
+        Returns True after it did so: the process that tracks the shot still has the picture in memory.
         """
         if self._spoilt or not (session := self.sessions().get("shot12")):
             return False
@@ -110,7 +110,7 @@ class Night:
             try:
                 manager = load_session(path)
             except TrackingSessionError:
-                continue  # it is being made
+                continue  # another process is making it
             if manager.session.name in found and manager.passes and found[manager.session.name].passes:
                 raise Difference(f"{manager.session.name} is tracked in two sessions")
             if manager.passes or manager.session.name not in found:
@@ -118,7 +118,7 @@ class Night:
         return found
 
     def check_ledger(self) -> None:
-        """The ledger is sound, and what it calls completed is. Raises Difference."""
+        """Check the ledger, and that each of its completed shots is complete. Raises Difference."""
         from tracking_sessions.core.batch.ledger import Ledger
         from tracking_sessions.core.batch.shots import ShotStatus
         from tracking_sessions.core.model.types import SessionStatus
@@ -127,7 +127,7 @@ class Night:
             if ledger.check():
                 raise Difference(f"the ledger is damaged: {ledger.check()}")
             shots = [shot for batch in ledger.batches() for shot in ledger.shots(batch.id)]
-        sessions = self.sessions()  # read after the ledger, as others go on
+        sessions = self.sessions()  # read after the ledger, because the batch continues
         for shot in shots:
             session = sessions.get(shot.spec.name)
             if shot.session and (session is None or session.session.id != shot.session):
@@ -139,7 +139,7 @@ class Night:
 
 def children_of(pid: int) -> list[int]:
     try:
-        return [int(one) for one in Path(f"/proc/{pid}/task/{pid}/children").read_text("utf-8").split()]
+        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text("utf-8").split()]
     except OSError:
         return []
 
@@ -162,22 +162,22 @@ def kill_supervisor(process: subprocess.Popen[str]) -> None:
         time.sleep(0.005)
 
 
-def kill_child(process: subprocess.Popen[str], chance: random.Random, seen: dict[int, int]) -> bool:
-    """Kill one that has recorded something, so that no crash without progress is counted against its shot."""
+def kill_child(process: subprocess.Popen[str], chance: random.Random, polls: dict[int, int]) -> bool:
+    """Kill a child that has recorded frames: a crash without progress would count against its shot."""
     for pid in chance.sample(found := children_of(process.pid), len(found)):
         try:
-            journals = sum(1 for one in os.scandir(f"/proc/{pid}/fd") if "journal." in os.readlink(one.path))
+            journals = sum(1 for file in os.scandir(f"/proc/{pid}/fd") if "journal." in os.readlink(file.path))
         except OSError:
             continue
-        if journals and seen.setdefault(pid, 0) >= 2:
+        if journals and polls.setdefault(pid, 0) >= 2:
             os.kill(pid, signal.SIGKILL)
             return True
-        seen[pid] = seen.get(pid, 0) + journals
+        polls[pid] = polls.get(pid, 0) + journals
     return False
 
 
 def check_end(night: Night) -> tuple[int, int]:
-    """Compare all good shots with runs that nobody kills. Raises Difference. Returns shots and markers."""
+    """Compare all good shots with runs without a kill; returns their number and the markers. Raises Difference."""
     from tracking_sessions.core.batch.ledger import Ledger
     from tracking_sessions.core.batch.shots import ShotStatus
     from tracking_sessions.core.journal.chain import JournalReader
@@ -200,7 +200,7 @@ def check_end(night: Night) -> tuple[int, int]:
             raise Difference(f"{name} is {shot.status.value}: {shot.error}")
         session = sessions[name]
         records = decoded(JournalReader(session.folder, session.session.id).records())
-        steps = Counter((one.number, one.frame) for one, _ in records if isinstance(one, FrameRecord))
+        steps = Counter((record.number, record.frame) for record, _ in records if isinstance(record, FrameRecord))
         if set(steps.values()) != {1}:
             raise Difference(f"{name}: frames were tracked twice: {[step for step, n in steps.items() if n > 1]}")
         root = night.folder / "whole" / name
@@ -252,11 +252,11 @@ def _kill(night: Night, chance: random.Random, options: argparse.Namespace) -> C
     process = night.start("run", night.manifest, "--jobs", str(options.jobs))
     until = time.monotonic() + LIMIT
     while not night.has_begun() and process.poll() is None:
-        time.sleep(0.02)  # a batch that is not in the ledger yet cannot be gone on with
+        time.sleep(0.02)  # `batch resume` needs the batch in the ledger
     while time.monotonic() < until:
         wanted = options.kills - sum(kills.values())
         pause = time.monotonic() + chance.uniform(0.1, 1.5 if options.quick else 2.0)
-        seen: dict[int, int] = {}
+        polls: dict[int, int] = {}
         spoils = False
         while time.monotonic() < pause and process.poll() is None and not spoils:
             spoils = night.spoil()
@@ -271,7 +271,7 @@ def _kill(night: Night, chance: random.Random, options: argparse.Namespace) -> C
             continue
         kills_child = chance.random() < 0.6 and not spoils
         while kills_child and process.poll() is None and time.monotonic() < pause + 2:
-            if kill_child(process, chance, seen):
+            if kill_child(process, chance, polls):
                 kills["child"] += 1
                 break
             time.sleep(0.02)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Renew the locks: from each tools/requirements/*.in the versions and hashes of all that it brings with it.
+"""Renews the locks: writes the versions and hashes of all packages that each tools/requirements/*.in needs.
 
 make lock                        the newest versions that go together
-make lock ARGS=--keep            the locked ones, and what has been added to a list
+make lock ARGS=--keep            the locked versions, and new entries of a list
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ import sys
 
 from setup import PYTHON_OF_BLENDER, REQUIREMENTS
 
-# The names in a lock are those of wheels of this system; their hashes are those of all systems.
+# A lock resolves for this system and holds the hashes of the wheels of all systems.
 PLATFORM = "x86_64-manylinux_2_28"
 
 
 def compile_lock(name: str, sources: list[str], *options: str, given: str = "") -> None:
-    """Write the lock of this name: of these lists, and of the requirements that are given as text."""
+    """Write the lock `name` from the lists `sources` and from the requirements in the text `given`."""
     arguments = ["pip", "compile", "--quiet", "--generate-hashes", "--no-emit-index-url", "--only-binary=:all:"]
     command = [sys.executable, "-m", "uv", *arguments, *options, *sources, f"--output-file={name}.txt"]
     environment = {**os.environ, "UV_CUSTOM_COMPILE_COMMAND": "make lock"}
@@ -32,7 +32,7 @@ def main() -> int:
     renewed = [] if parser.parse_args().keep else ["--upgrade"]
     pythons = sorted(PYTHON_OF_BLENDER.values(), key=lambda version: [int(part) for part in version.split(".")])
     try:
-        # These are for every Python; what another lock shares with `check` has its version, as both go into one folder.
+        # these fit every Python; another lock takes shared packages in the version of `check`: both go into one folder
         for name in ("check", "yaml-lowest", "lock"):
             compile_lock(name, [f"{name}.in"], "--universal", f"--python-version={pythons[0]}", *renewed)
         for blender, python in PYTHON_OF_BLENDER.items():

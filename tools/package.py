@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Build the extension package into dist/, with Blender's own tool and the wheels that the manifest names.
+"""Builds the extension package into dist/, with Blender's own tool and the wheels that the manifest names.
 
-The wheels come from the Python registry, once, and are compared with tools/wheels.sha256.
+It downloads each wheel once from the Python registry and compares it with tools/wheels.sha256.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def fetch_wheel(path: Path) -> None:
 
 
 def check_wheels(wheels: list[str]) -> None:
-    """Fetch what is missing, and compare each wheel with its recorded checksum."""
+    """Fetch missing wheels, and compare each wheel with its recorded checksum."""
     lines = (ROOT / "tools" / "wheels.sha256").read_text(encoding="utf-8").splitlines()
     recorded = {name: checksum for checksum, name in map(str.split, lines)}
     for path in (ROOT / wheel for wheel in wheels):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Commands of the checkout as processes of their own: run to the end, or killed on the way."""
+"""Runs commands of the checkout as processes of their own, to the end or to a kill."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 TIME_LIMIT = 300.0  # seconds for one process; a bpy whose pipe was closed once hung at exit
-LOOK_EVERY = 0.001  # seconds between two looks at what a process has done
+POLL_EVERY = 0.001  # seconds
 
 
 def command(*arguments: str | Path) -> list[str]:
-    """The command line of the checkout in a process of its own."""
+    """The command line of a process that runs the checkout."""
     return [sys.executable, str(ROOT), *map(str, arguments)]
 
 
@@ -29,7 +29,7 @@ def run(*arguments: str | Path, limit: float = TIME_LIMIT) -> subprocess.Complet
 def kill_when(ready: Callable[[], bool], delay: float, *arguments: str | Path) -> tuple[int, float, str]:
     """Start a command, wait until `ready`, then `delay` seconds more, and kill it with SIGKILL.
 
-    Returns the exit code (-9 if the kill came in time), how long it ran in seconds, and its standard error.
+    Returns the exit code (-9 if the kill came in time), the seconds that it ran, and its standard error.
     """
     started = time.monotonic()
     with tempfile.TemporaryFile("w+") as errors:
@@ -39,7 +39,7 @@ def kill_when(ready: Callable[[], bool], delay: float, *arguments: str | Path) -
                 if ready():
                     time.sleep(delay)
                     break
-                time.sleep(LOOK_EVERY)
+                time.sleep(POLL_EVERY)
         finally:
             process.send_signal(signal.SIGKILL)
             code = process.wait(TIME_LIMIT)

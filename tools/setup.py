@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Make a virtual environment anew, of a lock in tools/requirements. Needs nothing but Python and its registry.
+"""Makes a fresh virtual environment from a lock in tools/requirements. Needs only Python and its registry.
 
-    python3 tools/setup.py .venv                          with whichever bpy fits a Python found here
-    python3 tools/setup.py .venvs/4.2 --blender 4.2       with this one; exit code 3 if its Python is not here
-    python3 tools/setup.py .venvs/newest --newest         with what is newest today instead of what is locked
-    python3 tools/setup.py .venvs/lock --lock lock        with what this lock has, and no bpy
+    python3 tools/setup.py .venv                          with a bpy that fits a Python of this machine
+    python3 tools/setup.py .venvs/4.2 --blender 4.2       with this bpy; exit code 3 without its Python
+    python3 tools/setup.py .venvs/newest --newest         with the newest versions instead of the locked ones
+    python3 tools/setup.py .venvs/lock --lock lock        with the packages of this lock, without bpy
 
-As root on Debian it installs system packages that are missing; otherwise it prints the command that does.
+As root on Debian it installs missing system packages; otherwise it prints the command that does.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ import sys
 from pathlib import Path
 
 REQUIREMENTS = Path(__file__).resolve().parent / "requirements"
-# Each bpy runs on one Python only. The first whose Python is found is taken when none is asked for.
+# Each bpy runs on one Python only. Without --blender the first whose Python is found is taken.
 PYTHON_OF_BLENDER = {"5.0": "3.11", "5.2": "3.13", "4.5": "3.11", "4.2": "3.11"}
-# The shared libraries that bpy expects from the system, and Debian's packages with them.
+# The shared libraries that bpy expects from the system, and their Debian packages.
 PACKAGE_OF_LIBRARY = {
     "libX11.so.6": "libx11-6",
     "libXrender.so.1": "libxrender1",
@@ -38,7 +38,7 @@ PACKAGE_OF_LIBRARY = {
 
 
 class SetupError(Exception):
-    """What is missing, and the command that brings it."""
+    """The environment cannot be made; the message has the missing part and the command that installs it."""
 
 
 def find_python(version: str) -> str | None:
@@ -48,7 +48,7 @@ def find_python(version: str) -> str | None:
         path = shutil.which(candidate) if candidate else None
         if path is None:
             continue
-        # Asked, not believed from its name: a pyenv shim exists for versions that are switched off.
+        # a pyenv shim also exists for disabled versions, so Python itself reports its version
         code = "import sys; print('%d.%d' % sys.version_info[:2], sys.executable, sep='\\n')"
         answer = subprocess.run([path, "-c", code], capture_output=True, text=True, check=False).stdout.splitlines()
         if answer and answer[0] == version:
@@ -57,7 +57,7 @@ def find_python(version: str) -> str | None:
 
 
 def install_system_packages(packages: list[str], reason: str) -> None:
-    """Install Debian packages as root; say how to do it otherwise."""
+    """Install Debian packages as root, else print the command that does."""
     command = ["apt-get", "install", "-y", "--no-install-recommends", *packages]
     if not shutil.which("apt-get"):
         raise SetupError(f"{reason}. On Debian these packages have it: {' '.join(packages)}")
@@ -74,10 +74,10 @@ def fails(*command: str | Path) -> bool:
 
 
 def make_environment(folder: Path, python: str, words: str, requirements: list[str]) -> None:
-    # Debian leaves ensurepip out of its python3 package.
+    # Debian's python3 package lacks ensurepip
     if fails(python, "-c", "import ensurepip, venv"):
         install_system_packages(["python3-venv"], "Python cannot make virtual environments here")
-    # Anew, so that it holds what was asked for and nothing else. A link may lead to what others use.
+    # A fresh folder holds only the requested packages. A link may lead to the environment of another checkout.
     if folder.is_symlink():
         folder.unlink()
     shutil.rmtree(folder, ignore_errors=True)
@@ -88,7 +88,7 @@ def make_environment(folder: Path, python: str, words: str, requirements: list[s
 
 
 def locked(name: str) -> list[str]:
-    """What pip is asked for to get the packages of this lock, whose hashes it compares."""
+    """The arguments with which pip installs the packages of this lock and compares their hashes."""
     return ["--require-hashes", f"--requirement={REQUIREMENTS / name}.txt"]
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Colour spaces: that of a clip, and the OCIO configuration of this machine, which may not have it."""
+"""The colour space of a clip and the OCIO configuration of this machine, which may lack that space."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @cache
 def configuration() -> str:
-    """Tells one OCIO configuration from another; empty if the file of this one cannot be read."""
+    """A hash of the OCIO configuration of this machine; empty if its file cannot be read."""
     own = bpy.utils.system_resource("DATAFILES", path="colormanagement")  # type: ignore[attr-defined]
     path = Path(os.environ.get("OCIO") or os.path.join(own, "config.ocio"))
     try:
@@ -29,11 +29,11 @@ def configuration() -> str:
 
 
 _unknown: dict[int, bool] = {}
-"""The clips of the open file (`session_uid`) whose space the configuration lacks, and whether that was told."""
+"""The clips of the open file (`session_uid`) whose space the configuration lacks, and whether a message said so."""
 
 
 def note_spaces(*, file_is_new: bool = False) -> None:
-    """Note the clips whose space the configuration lacks, which nothing tells once a picture is read."""
+    """Note the clips whose space the configuration lacks, before Blender reads a picture and hides the lack."""
     if file_is_new:
         _unknown.clear()
     for clip in bpy.data.movieclips:
@@ -41,8 +41,8 @@ def note_spaces(*, file_is_new: bool = False) -> None:
             _unknown.setdefault(clip.session_uid, False)
 
 
-def news_of_space(clip: MovieClip) -> str:
-    """As `unknown_words`, of a clip of which a picture was read; empty if it was told before."""
+def unknown_words_once(clip: MovieClip) -> str:
+    """As `unknown_words`, for a clip whose picture Blender has read; empty after the first call for the clip."""
     if _unknown.get(clip.session_uid, True):
         return ""
     _unknown[clip.session_uid] = True
@@ -50,9 +50,9 @@ def news_of_space(clip: MovieClip) -> str:
 
 
 def unknown_words(clip: MovieClip) -> str:
-    """What Blender does about a colour space that the configuration does not have; empty if it has it.
+    """The message about a colour space that the configuration lacks, and the space in its place; empty if it has it.
 
-    The name of such a one is not even told: it reads as empty until a picture is read, and then as that of another.
+    Blender hides the name of a missing space: it reads as empty until Blender reads a picture, then as another space.
     """
     if clip.colorspace_settings.name:
         return ""
@@ -70,9 +70,9 @@ def _unknown_words(clip: MovieClip, used: str) -> str:
 
 
 def changed_words(clip: MovieClip, recorded: FootageMetadata) -> str:
-    """That the pictures, of floating point, look otherwise to the tracker than when the session was made, and why.
+    """The message that another colour space than the recorded one changes the tracking; empty if it does not.
 
-    Empty if they do not. For pictures of 8 bits it makes no difference.
+    Only pictures of floating point are tracked otherwise, not those of 8 bits.
     """
     now = clip.colorspace_settings.name
     if recorded.colour_space and now and now != recorded.colour_space:

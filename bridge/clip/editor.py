@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A Clip Editor to call Blender's tracking operators in: the artist's own, or one made in background."""
+"""A Clip Editor for Blender's tracking operators: the artist's own, or a temporary editor in background mode."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ class ClipEditor:
         self.area = area
         self.clip = clip
         self.seconds = 0.0
-        """How long Blender has tracked here, of the processor time of this thread."""
+        """Processor time of this thread that Blender has spent on tracking here."""
         self._area_address = area.as_pointer()
-        self._at = 0, 0  # where the area was when last seen: among the windows, and in the screen
+        self._at = 0, 0  # the last known indices of the window and of the area in its screen
 
     @property
     def space(self) -> SpaceClipEditor:
@@ -38,32 +38,32 @@ class ClipEditor:
         return next(region for region in self.area.regions if region.type == "WINDOW")
 
     def is_showing(self) -> bool:
-        """Whether the editor is still there and shows the clip; a closed one may not even be looked at."""
-        if not self._is_there():
+        """Whether the editor is open and shows the clip. Python must not read the area of a closed editor."""
+        if not self._is_open():
             return False
         space = self.space
         return space.type == "CLIP_EDITOR" and space.mode == "TRACKING" and space.clip == self.clip
 
-    def _is_there(self) -> bool:
+    def _is_open(self) -> bool:
         windows = bpy.context.window_manager.windows
-        window, place = self._at
-        if window < len(windows):
-            areas = windows[window].screen.areas
-            if place < len(areas) and areas[place].as_pointer() == self._area_address:
+        window_index, area_index = self._at
+        if window_index < len(windows):
+            areas = windows[window_index].screen.areas
+            if area_index < len(areas) and areas[area_index].as_pointer() == self._area_address:
                 return True
-        for window, one in enumerate(windows):
-            for place, area in enumerate(one.screen.areas):
+        for window_index, window in enumerate(windows):
+            for area_index, area in enumerate(window.screen.areas):
                 if area.as_pointer() == self._area_address:
-                    self._at = window, place
+                    self._at = window_index, area_index
                     return True
         return False
 
     def track(self, frame: int, *, backwards: bool) -> None:
         """Let Blender track the selected tracks of the active object by one frame, from clip frame `frame`.
 
-        Raises NothingToTrack if Blender finds no usable marker, ClipChanged if it will not start.
+        Raises NothingToTrack if Blender finds no usable marker, ClipChanged if its operator does not start.
         """
-        # the tracker starts here, whatever the frame of the scene is
+        # the tracker starts from the frame of the editor, not of the scene
         self.space.clip_user.frame_current = frame + self.clip.frame_start - 1
         with bpy.context.temp_override(window=self.window, area=self.area, region=self.region):
             begun = time.thread_time()
@@ -80,14 +80,14 @@ class ClipEditor:
             )
 
     def reload(self) -> None:
-        """Let Blender count the frames of the clip anew, at once; it reads the first picture."""
+        """Let Blender count the frames of the clip again, at once; it reads the first picture."""
         with bpy.context.temp_override(window=self.window, area=self.area, region=self.region):
             bpy.ops.clip.reload()
 
     def move_planes(self, tracks: Sequence[MovieTrackingTrack], frame: int) -> None:
-        """Let the plane tracks of these tracks of the active object follow them from clip frame `frame`.
+        """Move the plane tracks of `tracks`, which lie in the active object, from clip frame `frame` on.
 
-        Blender does so at the end of tracking only, so this tracks them, through no frame at all.
+        Blender moves plane tracks only at the end of its tracking operator, so this runs the operator over no frame.
         """
         scene = self.window.scene
         frames = scene.frame_start, scene.frame_end, scene.frame_current
@@ -100,7 +100,9 @@ class ClipEditor:
             track.select = False
         for track in tracks:
             track.select = True
-            track.pattern_match = "PREV_FRAME"  # or Blender reads the image of the keyframe, and crashes without it
+            track.pattern_match = (
+                "PREV_FRAME"  # with KEYFRAME Blender reads the keyframe's image, and crashes without it
+            )
         scene.frame_start = scene.frame_end = self.space.clip_user.frame_current = frame + self.clip.frame_start - 1
         try:
             with bpy.context.temp_override(window=self.window, area=self.area, region=self.region):
@@ -117,7 +119,7 @@ class ClipEditor:
 
 @contextmanager
 def background_editor(clip: MovieClip) -> Iterator[ClipEditor]:
-    """A Clip Editor in the first window, for use without a screen; area and scene become again what they were."""
+    """A temporary Clip Editor in the first window, for background mode; restores the area and the scene at the end."""
     window = bpy.context.window_manager.windows[0]
     scene = window.scene
     current = scene.frame_current  # Blender moves it along when it tracks
@@ -132,7 +134,7 @@ def background_editor(clip: MovieClip) -> Iterator[ClipEditor]:
         yield ClipEditor(window, area, clip)
     finally:
         space.clip_user.frame_current = frame
-        if mode:  # empty is one that this Blender does not know
+        if mode:  # empty for a mode that this Blender does not know
             space.mode = mode
         space.clip = shown
         area.type = kind

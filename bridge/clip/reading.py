@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whether Blender can read a picture: found out in a process of its own, which one that it cannot read may end."""
+"""Tests in a process of its own whether Blender can read a picture, because some pictures crash Blender."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from pathlib import Path
 from ...core.batch.suspects import READING_TIME, is_unreadable
 from ...core.errors import UNUSABLE
 
-# Read as a clip reads it: an image of Blender's has no pixels where an EXR has several layers or parts. The operator
-# raises if there is no picture, and finds nothing above the threshold.
+# A clip reads the picture, because a Blender image has no pixels for an EXR of several layers or parts. The operator
+# raises without a picture, and finds nothing above this threshold.
 _SCRIPT = f"""
 import bpy, sys
 clip = bpy.data.movieclips.load(sys.argv[-1])
@@ -30,9 +30,9 @@ with bpy.context.temp_override(window=window, area=area, region=area.regions[-1]
 
 
 def reading_command(path: Path, blender: str) -> list[str]:
-    """The command line that lets another Blender read the picture: `core.suspects.is_unreadable` judges how it ends.
+    """The command line of a Blender that reads the picture; `is_unreadable` judges its exit code.
 
-    `blender` is the program; empty for the wheel. This needs no bpy.
+    `blender` is the program; empty for the wheel. Works without bpy.
     """
     if blender:
         return [blender, "--background", "--factory-startup", "--python-expr", _SCRIPT, "--", str(path)]
@@ -40,7 +40,7 @@ def reading_command(path: Path, blender: str) -> list[str]:
 
 
 def can_read(path: Path) -> bool:
-    """Let another Blender read the picture. True also if that takes too long or cannot be tried."""
+    """Let another Blender read the picture. True also if that takes too long or the process does not start."""
     import bpy
 
     try:

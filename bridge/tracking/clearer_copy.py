@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A copy of a picture that is smaller and has more contrast, in which Blender finds features that are too soft or too
-faint for its lowest threshold. Nothing is tracked in it."""
+"""Makes a smaller copy of a picture with more contrast, in which Blender finds features that are too soft or too faint
+for its lowest threshold. Blender tracks nothing in the copy."""
 
 from __future__ import annotations
 
@@ -22,28 +22,28 @@ if TYPE_CHECKING:
     from bpy.types import Image, MovieClip
     from numpy.typing import NDArray
 
-LONGEST = 960  # pixels of a copy: what is blurred over six pixels of a 4K picture is sharp in it
+LONGEST = 960  # pixels of a copy: an edge blurred over six pixels of a 4K picture is sharp in it
 GRAIN = 2 / 255
-"""How strong the grain of a copy may become. White noise of 2.5 levels gives no feature at Blender's lowest threshold,
-and of 4 levels 177 in 960x540."""
-LEAST = 1.2  # times the contrast: below, a copy shows no more than the picture
+"""The strongest grain of a copy. White noise of 2.5 levels gives no feature at Blender's lowest threshold, and of 4
+levels 177 in 960x540."""
+LEAST = 1.2  # times the contrast: with less a copy shows no more than the picture
 
 
 @dataclass(frozen=True)
 class ClearerCopy:
-    """A clip of the copy, in an editor, and how it was made."""
+    """An editor that shows a clip of the copy."""
 
     editor: ClipEditor
     shrink: int
-    """How many pixels of the picture, across and up, make one of the copy."""
+    """Pixels of the picture, across and up, in a pixel of the copy."""
     contrast: float
 
 
 @contextmanager
 def clearer_copy(editor: ClipEditor, frame: int) -> Iterator[ClearerCopy | None]:
-    """A copy of clip frame `frame`, shown in the editor for the time being; None where there is nothing to gain.
+    """A copy of clip frame `frame`, shown in the editor until the end of the block; None if it would show no more.
 
-    Blender hands out the pixels of files and of the first frame of a movie only: there is none of others.
+    Blender gives access only to the pixels of image files and of the first frame of a movie: None for other frames.
     """
     clip = editor.clip
     path = _picture(clip, frame)
@@ -75,7 +75,7 @@ def _picture(clip: MovieClip, frame: int) -> Path | None:
 
 
 def _grey(path: Path, shrink: int, size: tuple[int, int]) -> NDArray[np.float32] | None:
-    """The luminance of the picture, each pixel the mean of a square of `shrink`; None if it cannot be had."""
+    """The luminance of the picture, each pixel the mean of a square of `shrink`; None if Blender gives no pixels."""
     import numpy as np
 
     try:
@@ -103,11 +103,11 @@ def _grey(path: Path, shrink: int, size: tuple[int, int]) -> NDArray[np.float32]
 
 
 def _possible_contrast(grey: NDArray[np.float32]) -> tuple[float, float]:
-    """By how much the contrast can grow before the range of greys or the grain is too large, and the middle grey.
+    """The largest factor of contrast that keeps the range of greys and the grain within bounds, and the middle grey.
 
-    The grain is measured by differences across both diagonals, in which even and sloping surfaces and straight edges
-    cancel out (J. Immerkær, "Fast noise variance estimation", 1996); of Gaussian noise of deviation 1 their median size
-    is 1.35.
+    Differences across both diagonals measure the grain: even and sloping surfaces and straight edges cancel out in
+    them (J. Immerkær, "Fast noise variance estimation", 1996). Their median size for Gaussian noise of deviation 1 is
+    1.35.
     """
     import numpy as np
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Tracks on features of a picture, whatever the picture: sharp or soft, of any contrast and size."""
+"""Makes tracks on the features of a picture, sharp or soft, of any contrast and size."""
 
 from __future__ import annotations
 
@@ -24,23 +24,23 @@ if TYPE_CHECKING:
     from bpy.types import MovieTrackingObject
 
 THRESHOLDS = (0.1, 0.003, 0.0001)
-"""What Blender is asked for, one after the other as far as needed. It takes nothing below the last. What it measures
-goes with the fourth power of contrast, so each is for 2.4 times less of that."""
+"""Blender's thresholds, tried in order as far as needed. Blender accepts nothing below the last. Its measure grows with
+the fourth power of contrast, so each threshold finds features of 2.4 times less contrast."""
 
-ENOUGH = 0.9  # of those wanted: for so few more no copy is made
+ENOUGH = 0.9  # share of the wanted features from which on no copy is made
 
 
 @dataclass(frozen=True)
 class Detection:
-    """What was found on a frame."""
+    """The features of a frame."""
 
     features: list[Candidate]
     layout: Layout
     threshold: str
-    """The lowest one that was needed, and where."""
+    """The lowest threshold used, and the copy that it was used on."""
 
     def words(self, number: int) -> str:
-        """A sentence on it; `number` is the frame as people count it."""
+        """The result as a sentence; `number` is the displayed frame."""
         found = len(self.features)
         return (
             f"Found {found} feature{'s' * (found != 1)} on frame {number} in {self.layout.parts_with(self.features)} "
@@ -51,8 +51,8 @@ class Detection:
 def place_features(editor: ClipEditor, frame: int, pattern: float | None = None) -> Detection:
     """Make tracks on the features of clip frame `frame`, selected, in the active object of the clip.
 
-    `pattern` is the size in pixels that their patterns will have, that of the clip's settings if None. Raises
-    NothingToTrack if the picture has no texture or no room, FootageUnusable if it cannot be read.
+    `pattern` is the size of their patterns in pixels; None takes the default of the clip. Raises NothingToTrack if the
+    picture has no texture or no room, FootageUnusable if Blender cannot read it.
     """
     clip = editor.clip
     pattern = clip.tracking.settings.default_pattern_size if pattern is None else pattern
@@ -69,18 +69,18 @@ def place_features(editor: ClipEditor, frame: int, pattern: float | None = None)
             "follow. Name a frame that has some with --start, or positions with --tracks"
         )
     tracks = clip.tracking.objects.active.tracks
-    for one in found.features:
+    for feature in found.features:
         track = tracks.new(name="Track", frame=frame)
-        track.markers[0].co = one.x, one.y
+        track.markers[0].co = feature.x, feature.y
         track.select = True
     return found
 
 
 def detect(editor: ClipEditor, frame: int, pattern: float) -> Detection:
-    """Look for features on clip frame `frame` that patterns of `pattern` pixels fit on; the clip stays as it is.
+    """Find features on clip frame `frame` with room for patterns of `pattern` pixels, without a change to the clip.
 
-    Blender's threshold is lowered until weaker features could not be kept any more. Where its lowest one gives too
-    few, a clearer copy of the picture gives more. Raises FootageUnusable.
+    This lowers Blender's threshold until the layout would keep no weaker feature. If the lowest threshold gives too
+    few features, a clearer copy of the picture gives more. Raises FootageUnusable.
     """
     layout = Layout.of(*clip_size(editor.clip), pattern)
     candidates: list[Candidate] = []  # the strongest first
@@ -98,28 +98,28 @@ def detect(editor: ClipEditor, frame: int, pattern: float) -> Detection:
 def _search(
     editor: ClipEditor, frame: int, layout: Layout, candidates: list[Candidate], level: int = 0, shrink: int = 1
 ) -> float:
-    """Add what is found in a picture, or in a copy that is smaller by `shrink`; returns the lowest threshold used.
+    """Add the features of a picture, or of a copy that is smaller by `shrink`, and return the lowest threshold used.
 
-    The candidates of the highest threshold have that level. If they settle the choice no lower one is tried.
+    The candidates of the highest threshold get the level `level`. Stops at the threshold that settles the choice.
     """
     width, height = (length * shrink for length in clip_size(editor.clip))
-    x, y = width / layout.width, height / layout.height  # of the picture's last pixels a copy may lack some
+    x, y = width / layout.width, height / layout.height  # a copy may lack the last columns and rows of the picture
     margin, distance = math.ceil(layout.margin / shrink), math.ceil(layout.distance / shrink)
     threshold = 0.0
     for step, threshold in enumerate(THRESHOLDS, level):
         found = _found_by_blender(editor, frame, threshold, margin, distance)
-        layout.add(candidates, [Candidate(place.x * x, place.y * y, step) for place in found])
+        layout.add(candidates, [Candidate(position.x * x, position.y * y, step) for position in found])
         if layout.is_settled(candidates, step + 1):
             break
     return threshold
 
 
 def _found_by_blender(editor: ClipEditor, frame: int, threshold: float, margin: int, distance: int) -> list[Vector]:
-    """Where Blender finds features, the strongest first.
+    """The positions of the features that Blender finds, the strongest first.
 
-    It removes no track but with its markers on screen, so they are made in a tracking object that goes as a whole.
-    Of features that are too near to each other it keeps the stronger one, and it makes the weakest track first: so
-    what a lower threshold gives begins with what a higher one gave.
+    Blender deletes a track only with its markers on screen, so the tracks go into a temporary tracking object, which
+    is removed as a whole. Of two features too close to each other Blender keeps the stronger, and it makes the weakest
+    track first: so the list for a lower threshold begins with the list for a higher one.
     """
     clip = editor.clip
     with _own_object(editor, frame) as scratch:
@@ -144,7 +144,7 @@ def _found_by_blender(editor: ClipEditor, frame: int, threshold: float, margin: 
 
 @contextmanager
 def _own_object(editor: ClipEditor, frame: int) -> Iterator[MovieTrackingObject]:
-    """A tracking object for the time being, active, with the editor on clip frame `frame`."""
+    """A temporary tracking object, active, with the editor on clip frame `frame`."""
     clip = editor.clip
     tracking = clip.tracking
     remove_leftovers(clip)

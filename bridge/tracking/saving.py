@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Saving the result of a command as a .blend, which counts only once it was read back."""
+"""Saves the result of a command as a .blend, and reads it back before it replaces a file."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def check_save(save: Path | None, blend: Path | None) -> None:
-    """Raise UsageError if the result cannot be saved as `save`, or that is `blend`, the file that is opened."""
+    """Raise UsageError if the result cannot be saved as `save`, or if `save` is `blend`, the opened file."""
     if save is None:
         return
     if save.suffix.lower() != ".blend":
@@ -32,7 +32,7 @@ def check_save(save: Path | None, blend: Path | None) -> None:
 
 
 def save_result(clip: MovieClip, path: Path) -> Path:
-    """Save a copy of the file; what was at `path` is replaced only by a whole new one that holds all of the clip.
+    """Save a copy of the open file; it replaces the file at `path` only if it holds the whole clip.
 
     Raises StorageFailed, SaveUnsound.
     """
@@ -40,9 +40,9 @@ def save_result(clip: MovieClip, path: Path) -> Path:
     temporary = path.absolute().with_name(f".{path.stem}.{os.getpid()}.blend")
     try:
         bpy.ops.wm.save_as_mainfile(filepath=str(temporary), copy=True, check_existing=False)
-        lacks = _lacks(clip, temporary)
-        if lacks:
-            raise SaveUnsound(path, lacks)
+        loss = _loss(clip, temporary)
+        if loss:
+            raise SaveUnsound(path, loss)
         os.replace(temporary, path)
     except (RuntimeError, OSError) as error:
         cause = error if isinstance(error, OSError) else OSError(0, str(error).strip())
@@ -52,22 +52,22 @@ def save_result(clip: MovieClip, path: Path) -> Path:
     return path
 
 
-def _lacks(clip: MovieClip, path: Path) -> str:
-    """What the file lacks of the clip, in words; empty if it holds it all."""
+def _loss(clip: MovieClip, path: Path) -> str:
+    """The first part of the clip that the file lacks, in words; empty if the file holds the whole clip."""
     libraries: Any = bpy.data.libraries
-    known = {one.session_uid for one in libraries}
+    known = {library.session_uid for library in libraries}
     try:
         with libraries.load(str(path), link=True) as (there, wanted):
             if clip.name not in there.movieclips:
                 return f"it has no clip “{clip.name}”"
             wanted.movieclips = [clip.name]
-        saved: Any = wanted.movieclips[0]  # the clip itself by now
+        saved: Any = wanted.movieclips[0]  # the end of the block replaced the name by the clip
         return _difference(clip, saved)
     except (OSError, RuntimeError) as error:
         return f"it cannot be read ({str(error).strip()})"
     finally:
-        for one in [one for one in libraries if one.session_uid not in known]:
-            libraries.remove(one)
+        for library in [library for library in libraries if library.session_uid not in known]:
+            libraries.remove(library)
 
 
 def _difference(clip: MovieClip, saved: MovieClip | None) -> str:
@@ -76,19 +76,19 @@ def _difference(clip: MovieClip, saved: MovieClip | None) -> str:
     if written_mark(saved) != written_mark(clip):
         return "its clip belongs to another state of the session"
     objects = saved.tracking.objects
-    for where in clip.tracking.objects:
-        tracks = objects[where.name].tracks if where.name in objects else None
-        if tracks is None or len(tracks) != len(where.tracks):
+    for object_ in clip.tracking.objects:
+        tracks = objects[object_.name].tracks if object_.name in objects else None
+        if tracks is None or len(tracks) != len(object_.tracks):
             found = 0 if tracks is None else len(tracks)
-            return f"of {len(where.tracks)} tracks of “{where.name}” it has {found}"
-        for track, other in zip(where.tracks, tracks, strict=True):
+            return f"of {len(object_.tracks)} tracks of “{object_.name}” it has {found}"
+        for track, other in zip(object_.tracks, tracks, strict=True):
             if track.name != other.name or _columns(track) != _columns(other):
                 return f"its track “{other.name}” has other markers ({len(other.markers)} of {len(track.markers)})"
     return ""
 
 
 def _columns(track: MovieTrackingTrack) -> list[array[Any]]:
-    """The frames and places of all markers, without the flags, which take as long as all of this."""
+    """The frames and positions of all markers, without the flags, which take as long to read as all of these."""
     markers = track.markers
     columns: list[array[Any]] = []
     for name, width in (("frame", 1), *((name, width_of(place)) for name, place in COLUMNS.items())):

@@ -3,7 +3,7 @@
 
 Inside, and in JSON, frames are clip frames: 1 is the first frame of the clip. A person sees another number: that of the
 file in an image sequence (a plate begins at 1001 in most houses), that of the timeline in a .blend, and 1, 2, 3 in a
-movie. Whatever says a frame to a person, or is told one by a person, goes through here.
+movie. Every frame that a person reads or types goes through `Counting`.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ _BY_FRAME = frozenset({"frames", "lost"})
 
 
 def timeline_start(start: int, count: int) -> int:
-    """`start`, if a clip of so many frames that begins there lies on Blender's timeline, else 1."""
+    """`start`, if a clip of `count` frames that begins there lies on Blender's timeline, else 1."""
     return start if start >= 0 and start + count - 1 <= TIMELINE_END else 1
 
 
 @dataclass(frozen=True)
 class Counting:
-    """How people count the frames of one clip: `start` is the number that they see on clip frame 1."""
+    """The displayed frame numbers of one clip: `start` is the number that a person sees on clip frame 1."""
 
     start: int = 1
 
@@ -44,27 +44,27 @@ class Counting:
         return number - self.start + 1
 
     def ranges(self, frames: FrameRanges) -> FrameRanges:
-        """A set of clip frames in the numbers that a person sees."""
+        """A set of clip frames as displayed numbers."""
         return FrameRanges((self.shown(first), self.shown(last)) for first, last in frames.ranges())
 
     def span(self, first: int, last: int) -> str:
-        """The clip frames `first` to `last` in words, such as “1001 to 1200”; one number where they are the same."""
+        """The clip frames `first` to `last` in words, such as “1001 to 1200”; one number if both are the same."""
         return f"{self.shown(first)}" if first == last else f"{self.shown(first)} to {self.shown(last)}"
 
     def spans(self, frames: FrameRanges) -> str:
-        """A set of clip frames in words, such as “1001 to 1200, 1300”; only the first ranges if there are many."""
+        """A set of clip frames in words, such as “1001 to 1200, 1300”; of many ranges the first few."""
         spans = [self.span(first, last) for first, last in frames.ranges()]
         hidden = len(spans) - _SPANS_SHOWN
         more = f" and {hidden} more range{'s' * (hidden > 1)}" if hidden > 0 else ""
         return f"{', '.join(spans[:_SPANS_SHOWN])}{more}"
 
     def range(self, text: str) -> str:
-        """A range or a set of clip frames as session files write them, such as “9-1” or “1-137,140”, in those numbers.
+        """A range or a set of clip frames as in session files, such as “9-1” or “1-137,140”, in displayed numbers.
 
-        What is neither is given back as it is.
+        Returns any other text unchanged.
         """
         found = _RANGE.match(text)
-        if found is not None:  # of a pass, which may go backwards
+        if found is not None:  # the range of a pass, which may run backwards
             return f"{self.shown(int(found[1]))}-{self.shown(int(found[2]))}"
         try:
             return str(self.ranges(FrameRanges.parse(text)))
@@ -72,11 +72,11 @@ class Counting:
             return text
 
     def outside(self, frame: int, count: int) -> str:
-        """That the clip, which has so many frames, does not have this one."""
+        """The message for a frame outside a clip of `count` frames."""
         return f"Frame {self.shown(frame)} is outside the clip, which has {self._whole(count)}"
 
     def beside(self, frame: int, count: int) -> str:
-        """That this frame is before or behind the clip, which has so many frames, and where to go instead."""
+        """The message for a current frame outside a clip of `count` frames, with the nearest frame inside."""
         where, nearest = ("before", 1) if frame < 1 else ("behind", count)
         return (
             f"Frame {self.shown(frame)} is {where} the clip, which lies on {self.span(1, count)}: "
@@ -87,7 +87,7 @@ class Counting:
         return f"the frame{'s' * (count != 1)} {self.span(1, count)}"
 
     def described(self, row: Mapping[str, Any]) -> dict[str, Any]:
-        """`row`, which is to be JSON, with what people see beside each clip frame: `shown_last_frame` and so on."""
+        """`row` with the displayed number beside each clip frame, for JSON: `shown_last_frame` and so on."""
         found: dict[str, Any] = {}
         for key, value in row.items():
             found[key] = self._described(value)
@@ -97,11 +97,11 @@ class Counting:
                 found[f"shown_{key}"] = self.range(value)
             elif key in _BY_FRAME and isinstance(value, dict):
                 by_frame = cast("dict[int, Any]", value).items()
-                found[f"shown_{key}"] = {self.shown(frame): what for frame, what in by_frame}
+                found[f"shown_{key}"] = {self.shown(frame): content for frame, content in by_frame}
         return found
 
     def _described(self, value: Any) -> Any:
         if isinstance(value, dict):
             content = cast("dict[Any, Any]", value)
             return self.described(content) if all(isinstance(key, str) for key in content) else content
-        return [self._described(one) for one in cast("list[Any]", value)] if isinstance(value, list) else value
+        return [self._described(item) for item in cast("list[Any]", value)] if isinstance(value, list) else value

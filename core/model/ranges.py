@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Sets of frames, kept as ranges so that they stay small whatever the length of a shot."""
+"""Sets of frames, stored as ranges: their size does not grow with the length of a shot."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class FrameRanges:
     @classmethod
     def of(cls, frames: Iterable[int]) -> FrameRanges:
         """The set of these frames."""
-        return cls((frame, frame) for frame in sorted(frames))  # in order each costs the same
+        return cls((frame, frame) for frame in sorted(frames))  # adding in order costs the same for each
 
     @classmethod
     def parse(cls, text: str) -> FrameRanges:
@@ -74,7 +74,7 @@ class FrameRanges:
         return gaps
 
     def following(self, frame: int) -> tuple[int, int] | None:
-        """The first range that reaches `frame` or lies behind it, as its first and last frame."""
+        """The first range that holds `frame` or lies behind it, as its first and last frame."""
         index = bisect_left(self._ends, frame)
         return (self._starts[index], self._ends[index]) if index < len(self._ends) else None
 
@@ -93,7 +93,7 @@ class FrameRanges:
     def __eq__(self, other: object) -> bool:
         return isinstance(other, FrameRanges) and str(self) == str(other)
 
-    __hash__ = None  # type: ignore[assignment]  # it changes
+    __hash__ = None  # type: ignore[assignment]  # the set is mutable
 
     def __str__(self) -> str:
         return ",".join(f"{a}" if a == b else f"{a}-{b}" for a, b in self.ranges())

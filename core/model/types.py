@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The words of a session as types.
+"""The terms of a session as types.
 
 Frames are clip frames (1 is the first frame of the clip) unless a name says scene. Marker coordinates are 0..1 of the
 frame from its lower left corner.
@@ -27,7 +27,7 @@ class SessionStatus(StrEnum):
 
 
 class SessionState(StrEnum):
-    """What its user decided about a session."""
+    """The user's decision about a session."""
 
     ACTIVE = "active"
     COMMITTED = "committed"
@@ -35,11 +35,11 @@ class SessionState(StrEnum):
 
 
 class Outcome(StrEnum):
-    """How a pass ended, or why it paused."""
+    """The end of a pass, or the reason of its pause."""
 
-    COMPLETE = "complete"  # it reached its last frame
-    LOST = "lost"  # no track was left
-    PAUSED = "paused"  # somebody asked for it
+    COMPLETE = "complete"  # the pass reached its last frame
+    LOST = "lost"  # the tracker lost every track
+    PAUSED = "paused"  # a person or a signal stopped it
     FAILED = "failed"  # an error stopped it
 
     @property
@@ -49,9 +49,9 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True)
 class TrackData:
-    """One track: its number in the journal, the tracking object and name it has in Blender, and its settings.
+    """One track: its number in the journal, its tracking object and name in Blender, and its settings.
 
-    `settings` holds what `bridge.markers.SETTINGS` names: everything that the tracker reads, under Blender's names.
+    `settings` holds every setting that the tracker reads, under Blender's names (`bridge.clip.markers.SETTINGS`).
     """
 
     id: int
@@ -77,7 +77,7 @@ class Pass:
 
     @property
     def direction(self) -> int:
-        """What is added to a frame to get the next one: 1 or -1."""
+        """The step from a frame to the next: 1 or -1."""
         return -1 if self.backwards else 1
 
     @property
@@ -87,7 +87,7 @@ class Pass:
 
 @dataclass(frozen=True)
 class FootageMetadata:
-    """What identifies the footage of a session. `size` is in pixels; `fps` and `frame_count` are 0 if not known."""
+    """The identity of a session's footage. `size` is in pixels; `fps` and `frame_count` are 0 if unknown."""
 
     path: str
     source: str = "SEQUENCE"  # or MOVIE
@@ -96,13 +96,13 @@ class FootageMetadata:
     start: int = 1
     frame_count: int = 0
     colour_space: str = ""
-    colour_configuration: str = ""  # tells the OCIO configuration from others
+    colour_configuration: str = ""  # a hash of the OCIO configuration
     fingerprint: str = ""
 
 
 @dataclass(frozen=True)
 class TrackingSession:
-    """What a session file says, checked."""
+    """The checked content of a session file."""
 
     id: str
     name: str
@@ -116,14 +116,14 @@ class TrackingSession:
     checkpoint_frame: int | None
     checkpoint_operation: str
     best_solve: str
-    blend: str = ""  # the .blend that the tracks came from, if one did
-    clip: str = ""  # the name of the clip in it
+    blend: str = ""  # the .blend of the tracks; empty if they came from footage alone
+    clip: str = ""  # the name of the clip in the .blend
 
     @property
     def is_unfinished(self) -> bool:
-        """Whether tracking was begun and neither completed nor set aside."""
+        """Whether the session is active and its tracking is not complete."""
         return self.state is SessionState.ACTIVE and self.status in (SessionStatus.NOT_STARTED, SessionStatus.TRACKING)
 
 
 SESSION_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,31}\Z")
-"""The form of a session's id: it becomes a file name, so nothing else is let through."""
+"""The form of a session's id, which becomes a file name."""

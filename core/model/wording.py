@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Times, ages, durations, sizes and counts as text: one wording of each."""
+"""The one wording of times, ages, durations, sizes and counts."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ def timestamp() -> str:
 
 
 def moment(text: str) -> datetime | None:
-    """A timestamp as a time; None if it is none."""
+    """Read a timestamp; None if the text is none."""
     try:
         value = datetime.fromisoformat(text.replace("Z", "+00:00"))
     except ValueError:
@@ -24,7 +24,7 @@ _UNITS = ((60, "second"), (60, "minute"), (24, "hour"), (7, "day"), (52, "week")
 
 
 def age(modified: str) -> str:
-    """How long ago a timestamp was, as people say it; empty if it is none."""
+    """The age of a timestamp in words, such as “3 hours ago”; empty if the text is no timestamp."""
     then = moment(modified)
     if then is None:
         return ""
@@ -39,7 +39,7 @@ def age(modified: str) -> str:
 
 
 def size_words(size: int) -> str:
-    """So many bytes, in a unit that people read."""
+    """A size in bytes as text with a fitting unit, such as “1.4 MB”."""
     if size < 1000:
         return f"{size} bytes"
     value = float(size)

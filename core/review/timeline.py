@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a strip over the timeline shows of a session, in no more parts than can be told apart on it."""
+"""The state of every frame of a session, reduced to at most one segment per visible column."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from ..model.ranges import FrameRanges
 
 
 class Kind(IntEnum):
-    """What can be said of some frames."""
+    """The state of a frame."""
 
-    UNTRACKED = 0  # no pass was to cover them
-    DUE = 1  # a pass was to cover them and has not come there
+    UNTRACKED = 0  # no pass covers it
+    DUE = 1  # a pass covers it and has not reached it
     TRACKED = 2
-    PROBLEM = 3  # tracks got lost there
+    PROBLEM = 3  # the tracker lost tracks on it
 
 
 _KINDS = tuple(Kind)
@@ -33,18 +33,18 @@ class Segment(NamedTuple):
 
 def segments(
     tracked: FrameRanges,
-    asked: FrameRanges,
+    requested: FrameRanges,
     problems: FrameRanges,
     *,
     scene: tuple[int, int],
     clip_start: int,
     columns: int,
 ) -> list[Segment]:
-    """The frames of the scene, from its first to its last, in at most `columns` segments; the sets are of clip frames.
+    """The frames of the scene, from its first to its last, in at most `columns` segments. The sets hold clip frames.
 
-    `clip_start` is the scene frame of clip frame 1. A scene with more frames than columns has several in each, and
-    they look as the worst of them: a column is TRACKED or DUE if all of its frames are, and a PROBLEM if one is. The
-    work grows with the columns, hardly with the frames or with how scattered they are.
+    `clip_start` is the scene frame of clip frame 1. If several frames share a column, it shows the worst of them: a
+    column is TRACKED or DUE if all of its frames are, and a PROBLEM if any frame is. The work grows with the columns,
+    hardly with the frames or their ranges.
     """
     start, end = scene[0] - clip_start + 1, scene[1] - clip_start + 1
     columns = min(columns, end - start + 1)
@@ -52,7 +52,7 @@ def segments(
         return []
     grid = _Grid(start, end, columns)
     kinds = bytearray(columns)  # UNTRACKED
-    grid.paint_whole(kinds, asked, Kind.DUE)
+    grid.paint_whole(kinds, requested, Kind.DUE)
     grid.paint_whole(kinds, tracked, Kind.TRACKED)
     grid.paint_touched(kinds, problems, Kind.PROBLEM)
     found: list[Segment] = []
@@ -66,7 +66,7 @@ def segments(
 
 
 class _Grid:
-    """The frames `start` to `end` in columns, each of one frame at least."""
+    """The frames `start` to `end` in columns, each of at least one frame."""
 
     def __init__(self, start: int, end: int, columns: int) -> None:
         self.start = start
@@ -82,21 +82,21 @@ class _Grid:
         return (frame - self.start) * self.columns // self.frames
 
     def paint_whole(self, kinds: bytearray, ranges: FrameRanges, kind: Kind) -> None:
-        """Set the columns of which all frames are in `ranges`."""
+        """Set the columns whose frames all lie in `ranges`."""
         column = 0
         while column < self.columns:
             found = ranges.following(self.first_of(column))
             if found is None or found[0] > self.end:
                 return
             if found[0] > self.first_of(column):
-                column = self.column_of(found[0] - 1) + 1  # the first that begins there or later
+                column = self.column_of(found[0] - 1) + 1  # the first column that begins in the range or later
                 continue
             after = self.column_of(min(found[1], self.end) + 1)
             kinds[column:after] = bytes((kind,)) * (after - column)
             column = max(after, column + 1)
 
     def paint_touched(self, kinds: bytearray, ranges: FrameRanges, kind: Kind) -> None:
-        """Set the columns of which any frame is in `ranges`."""
+        """Set the columns with any frame in `ranges`."""
         column = 0
         while column < self.columns:
             found = ranges.following(self.first_of(column))
@@ -111,7 +111,7 @@ class _Grid:
 def spans(
     found: Sequence[Segment], *, scene: tuple[int, int], width: float, gap: tuple[float, float] = (0.0, 0.0)
 ) -> dict[Kind, list[tuple[float, float]]]:
-    """Where the segments begin and end on a strip of `width` pixels, by kind; what lies in `gap` is left out."""
+    """The left and right ends of the segments on a strip of `width` pixels, by kind, without the part in `gap`."""
     scale = width / (scene[1] - scene[0] + 1)
     placed: dict[Kind, list[tuple[float, float]]] = {}
     for first, last, kind in found:

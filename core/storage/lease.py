@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Who may write a session: the maker of the highest `lease.<n>`.
+"""The lease of a session: the process that made the highest `lease.<n>` may write.
 
-Taking over means making the next number, which the file system grants to one process only. A lease says who holds it
-and carries a counter that its owner moves. An owner on this host is judged by its process, one elsewhere by whether
-the counter moves, on the clock of the process that waits: no clock of another machine is believed.
+A process takes over by making the next number, which the file system grants to one process only. A lease file names
+its owner and carries a counter that the owner moves. The process table decides whether an owner on this host is alive,
+the counter whether an owner elsewhere is, timed on the clock of the process that waits: no lease trusts the clock of
+another machine.
 """
 
 from __future__ import annotations
@@ -22,10 +23,10 @@ from .files import sync_folder, write_all
 from .folder import numbered
 
 LEASE_TIME = 60.0
-"""Seconds for which the counter of an owner on another host must stand still before it counts as dead."""
+"""Seconds for which the counter must stand still before an owner on another host counts as dead."""
 
 STARTING_TIME = 2.0
-"""Seconds that a lease file without content is given: its maker is about to write it, or the power went before."""
+"""Seconds until a lease file without content counts as dead: its maker is about to write it, or lost power before."""
 
 _COUNTER_DIGITS = 20
 _SIZE_LIMIT = 4096
@@ -33,14 +34,14 @@ _SIZE_LIMIT = 4096
 
 @dataclass(frozen=True)
 class Owner:
-    """What a lease file says. `released` is True when its owner has ended in good order."""
+    """The content of a lease file. `released`: the owner has given up the lease."""
 
     host: str = ""
     machine: str = ""
     boot: str = ""
     pid: int = 0
-    started: str = ""  # start time of the process in clock ticks since boot, so that a reused pid is told apart
-    token: str = ""  # tells the leases of one process apart
+    started: str = ""  # start time of the process in clock ticks since boot: tells a reused pid
+    token: str = ""  # differs for each lease of one process
     since: str = ""
     counter: int = 0
     released: bool = False
@@ -64,7 +65,7 @@ def _machine() -> str:
 
 
 def _boot() -> str:
-    """This boot of this machine and its process namespace: within one, process ids can be compared."""
+    """The id of this boot and of the process namespace: process ids are comparable only within both."""
     try:
         namespace = os.readlink("/proc/self/ns/pid")
     except OSError:
@@ -73,7 +74,7 @@ def _boot() -> str:
 
 
 def _process_started(pid: int) -> str:
-    """The start time of a process in ticks since boot, where /proc tells; empty if it is gone or a zombie."""
+    """The start time of a process in ticks since boot, from /proc; empty if it has ended or is a zombie."""
     fields = _read_text(f"/proc/{pid}/stat").rpartition(")")[2].split()
     return fields[19] if len(fields) > 19 and fields[0] not in "ZX" else ""
 
@@ -82,23 +83,23 @@ _held: set[str] = set()
 """The tokens of the leases that this process holds."""
 
 _stood_still: set[tuple[str, Owner]] = set()
-"""The lease files that this process has watched for long enough, with what they said; one that moves says more."""
+"""The lease files whose counter stood still for long enough, with their owner. A moved counter is another entry."""
 
 
 def _is_here(owner: Owner) -> bool:
-    """Whether the process itself tells if it lives; of any other owner only the counter does."""
+    """Whether the process table of this host shows if the owner is alive; else only the counter does."""
     return bool(owner.started) and owner.host == platform.node() and owner.boot == _boot()
 
 
-def _is_gone(owner: Owner) -> bool:
-    """Whether the owner is known to be dead: it ran on this machine and no longer does."""
+def _is_dead(owner: Owner) -> bool:
+    """Whether the owner is known to be dead: it ran on this machine and has ended."""
     if not owner.pid or owner.host != platform.node():
         return False
     if owner.pid == os.getpid() and owner.boot == _boot() and owner.token:
-        return owner.token not in _held  # given up, though a full disk did not take the note of it
+        return owner.token not in _held  # this process released it, but a full disk refused the note
     if os.name != "posix":
         return False
-    if owner.boot != _boot():  # a reboot ends every process; another machine of the same name is no reason
+    if owner.boot != _boot():  # a reboot ends every process, if it is the same machine and not a namesake
         rebooted = owner.boot.partition(" ")[0] != _boot().partition(" ")[0]
         return rebooted and bool(owner.machine) and owner.machine == _machine()
     if owner.started:
@@ -108,12 +109,12 @@ def _is_gone(owner: Owner) -> bool:
     except ProcessLookupError:
         return True
     except OSError:
-        pass  # it is there and belongs to somebody else
+        pass  # the process lives and belongs to another user
     return False
 
 
 def read_owner(folder: Path, generation: int) -> Owner | None:
-    """The owner that `lease.<generation>` names; an empty Owner if that makes no sense; None if there is no such file.
+    """The owner in `lease.<generation>`; an empty Owner if the content is invalid; None without the file.
 
     Raises OSError.
     """
@@ -130,61 +131,61 @@ def read_owner(folder: Path, generation: int) -> Owner | None:
         return Owner()
     if not isinstance(content, dict):
         return Owner()
-    said = cast("dict[str, Any]", content)
-    pid = said.get("pid")
+    fields = cast("dict[str, Any]", content)
+    pid = fields.get("pid")
     return Owner(
-        host=str(said.get("host", "")),
-        machine=str(said.get("machine", "")),
-        boot=str(said.get("boot", "")),
+        host=str(fields.get("host", "")),
+        machine=str(fields.get("machine", "")),
+        boot=str(fields.get("boot", "")),
         pid=pid if isinstance(pid, int) and 0 < pid < 1 << 31 else 0,
-        started=str(said.get("started", "")),
-        token=str(said.get("token", "")),
-        since=str(said.get("since", "")),
+        started=str(fields.get("started", "")),
+        token=str(fields.get("token", "")),
+        since=str(fields.get("since", "")),
         counter=counter,
         released=tail[_COUNTER_DIGITS : _COUNTER_DIGITS + 1] == b"R",
     )
 
 
 def live_owner(folder: Path) -> Owner | None:
-    """Who holds the session as far as one look can tell; None if nobody does.
+    """The owner of the session; None without a live owner.
 
-    An owner on another host is believed to live until a `Watch` has seen it stand still. Raises OSError.
+    An owner on another host counts as alive until a `Watch` has seen its counter stand still. Raises OSError.
     """
     return _live_owner(folder)[1]
 
 
 def _live_owner(folder: Path) -> tuple[Path, Owner | None]:
-    """The newest lease file and who holds it."""
+    """The newest lease file and its live owner."""
     generations = numbered(folder, "lease")
     path = folder / f"lease.{generations[-1] if generations else 0}"
     owner = read_owner(folder, generations[-1]) if generations else None
-    if owner is None or owner.released or _is_gone(owner) or (os.fspath(path), owner) in _stood_still:
+    if owner is None or owner.released or _is_dead(owner) or (os.fspath(path), owner) in _stood_still:
         return path, None
     return path, owner
 
 
 class Watch:
-    """Tells, look by look and without blocking, when the owner of a session is gone.
+    """Polls, without blocking, whether the owner of a session is still alive.
 
-    An owner whose counter stood still for `lease_time` seconds between two looks is taken for dead by all of this
-    process from then on, unless it moves after all.
+    If the counter stands still for `lease_time` seconds between two polls, this whole process counts the owner as dead
+    until the counter moves.
     """
 
     def __init__(
         self, folder: Path, *, lease_time: float = LEASE_TIME, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self.owner: Owner | None = None
-        """Who had the session at the last look; None if nobody had."""
+        """The live owner at the last poll, if any."""
         self.has_moved = False
-        """Whether an owner was seen to live: its counter moved, or another one followed it."""
+        """Whether an owner has shown life: its counter moved, or another owner followed it."""
         self._folder = folder
         self._file: Path | None = None
         self._lease_time = lease_time
         self._clock = clock
         self._since = 0.0
 
-    def look(self) -> bool:
-        """Whether the session is free now. Raises StorageFailed."""
+    def poll(self) -> bool:
+        """Whether the session has no live owner now. Raises StorageFailed."""
         try:
             path, owner = _live_owner(self._folder)
         except OSError as error:
@@ -202,7 +203,7 @@ class Watch:
 
 
 class Lease:
-    """The right to write a session as generation `generation`, until `release` or until somebody takes it over."""
+    """The right to write a session as generation `generation`, until `release` or until another process takes over."""
 
     def __init__(self, folder: Path, generation: int, token: str, descriptor: int, size: int) -> None:
         self.folder = folder
@@ -228,18 +229,18 @@ class Lease:
     ) -> Lease:
         """Become the owner. `since` is a UTC timestamp for people to read.
 
-        A released lease and one of a process of this host that is gone are taken over at once. Otherwise raises
-        LeaseHeld, or, with `wait`, watches an owner on another host for `lease_time` seconds and takes over if its
-        counter stands still. A lease that names nobody is watched for `STARTING_TIME` in any case. Also raises
-        LeaseHeld when another process was quicker, and StorageFailed.
+        Takes over at once if the lease is released or its owner on this host is dead. Otherwise raises LeaseHeld, or,
+        with `wait`, watches an owner on another host for `lease_time` seconds and takes over if its counter stands
+        still. Always watches a lease without an owner for `STARTING_TIME`. Also raises LeaseHeld when another process
+        was quicker, and StorageFailed.
         """
         watch = Watch(folder, lease_time=lease_time, clock=clock)
         while True:
-            try:  # before the look, so that whoever takes it over meanwhile has taken the number
+            try:  # before the poll: a process that takes over meanwhile takes this number
                 highest = max([*numbered(folder, "lease"), *numbered(folder, "journal")], default=0)
             except OSError as error:
                 raise StorageFailed(folder, error) from error
-            if watch.look():
+            if watch.poll():
                 break
             owner = watch.owner
             assert owner is not None
@@ -253,7 +254,7 @@ class Lease:
     def _make(cls, folder: Path, generation: int, since: str) -> Lease:
         path = folder / f"lease.{generation}"
         token = os.urandom(8).hex()
-        said = {
+        content = {
             "host": platform.node(),
             "machine": _machine(),
             "boot": _boot(),
@@ -262,7 +263,7 @@ class Lease:
             "since": since,
             "token": token,
         }
-        data = json.dumps(said).encode() + b"\n" + b"0" * _COUNTER_DIGITS + b"\n"
+        data = json.dumps(content).encode() + b"\n" + b"0" * _COUNTER_DIGITS + b"\n"
         try:
             descriptor = _make_whole(path, data)
         except FileExistsError:
@@ -280,11 +281,14 @@ class Lease:
 
     @property
     def is_mine(self) -> bool:
-        """Whether this process took it, and did not come by it as a fork of the one that did."""
+        """Whether this process took the lease itself, and did not inherit it through a fork."""
         return self._pid == os.getpid()
 
     def check(self) -> None:
-        """Two looks at the file system. Raises LeaseLost if somebody took over, StorageFailed if the folder is gone."""
+        """Check that this lease is still the newest, with two system calls.
+
+        Raises LeaseLost if another process took over, StorageFailed if the folder is gone.
+        """
         try:
             os.stat(self._own)
         except OSError as error:
@@ -298,23 +302,23 @@ class Lease:
         raise LeaseLost
 
     def renew(self) -> None:
-        """Move the counter, so that other hosts see life. Raises StorageFailed."""
+        """Move the counter, which shows other hosts that the owner is alive. Raises StorageFailed."""
         self._counter += 1
-        self._put(f"{self._counter:0{_COUNTER_DIGITS}d}\n")
+        self._write(f"{self._counter:0{_COUNTER_DIGITS}d}\n")
 
     def release(self) -> None:
-        """Give the session up, so that the next owner need not wait. Never fails: a lease can be found dead as well."""
+        """Give up the session, so that the next owner need not wait. Never raises: a dead owner frees it too."""
         try:
-            self._put(f"{self._counter:0{_COUNTER_DIGITS}d}R")
+            self._write(f"{self._counter:0{_COUNTER_DIGITS}d}R")
         except StorageFailed:
-            pass  # other processes may take over when this one ends, and this one at once
+            pass  # this process may take over at once, others when it ends
         _held.discard(self._token)
         try:
             os.close(self._descriptor)
         except OSError:
-            pass  # it is closed all the same
+            pass  # the system closes it even so
 
-    def _put(self, text: str) -> None:
+    def _write(self, text: str) -> None:
         try:
             os.lseek(self._descriptor, self._counter_at, os.SEEK_SET)
             write_all(self._descriptor, text.encode())
@@ -323,9 +327,9 @@ class Lease:
 
 
 def _make_whole(path: Path, data: bytes) -> int:
-    """Make the file `path`; where there are hard links it holds `data` from its first moment. Returns its descriptor.
+    """Create the file `path` with `data` and return its descriptor; with hard links it never exists without `data`.
 
-    Raises FileExistsError if somebody was quicker, and OSError.
+    Raises FileExistsError if another process was quicker, and OSError.
     """
     temporary = path.with_name(f".lease.{os.getpid()}.{os.urandom(4).hex()}.tmp")
     descriptor = _make_new(temporary, data)
@@ -346,7 +350,7 @@ def _make_new(path: Path, data: bytes) -> int:
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
     try:
         write_all(descriptor, data)
-        os.fsync(descriptor)  # a lease that a power cut left empty would name no owner to be found dead
+        os.fsync(descriptor)  # a power cut would leave an empty lease, without an owner to find dead
     except OSError:
         os.close(descriptor)
         _remove(path)

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which features of a picture become tracks: as many as a solve wants, the strongest, and spread over the picture.
+"""Chooses the features of a picture that become tracks: as many as a solve wants, strong, and spread evenly.
 
-The picture, without the margin in which no pattern fits, is cut into a grid. Each part in turn gives its strongest
-feature, then its second one, and so on; a much weaker feature waits some turns, so that grain in an empty sky takes no
-place from a corner of a house, while the soft half of a picture gets its tracks.
+A grid divides the picture, without the margin in which no pattern fits. Each part in turn gives its strongest feature,
+then its second, and so on. A much weaker feature waits some turns: so grain in an empty sky takes no track from a
+corner of a house, while the soft half of a picture gets its tracks.
 """
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 WANTED = 100
-"""Features for a whole picture. A solve needs 8 that are common to its keyframes, and in a minute of footage nine in
-ten get lost; artists take 80 to 150 for an automatic track. At 0.55 ms for a marker and step, these cost about as much
-as reading a frame of 1920x1080."""
-EACH = 2  # features that each part is to give
-SETBACK = 2  # turns that a feature waits for each level that it is weaker
+"""Features for a whole picture. A solve needs 8 that its keyframes share, and in a minute of footage nine in ten get
+lost; artists take 80 to 150 for an automatic track. At 0.55 ms for a marker and step, 100 cost about as much as
+reading a frame of 1920x1080."""
+EACH = 2  # features wanted of each part
+SETBACK = 2  # turns that a feature waits for each weaker level
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """A feature that was found: its place, 0..1 from the lower left, and its level, 0 for the strongest ones."""
+    """A feature that Blender found: its position, 0..1 from the lower left, and its level, 0 for the strongest."""
 
     x: float
     y: float
@@ -32,22 +32,22 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Layout:
-    """How features are to lie in a picture; lengths are in pixels. It follows the size of the picture."""
+    """The grid, the margin and the distances of the features of a picture, in pixels."""
 
     width: int
     height: int
-    margin: int  # in which there is to be none: a pattern there would be cut off, or leave the picture at once
-    distance: int  # that two have to keep
-    wanted: int  # 0 where no pattern fits into the picture
+    margin: int  # without features: a pattern there would be cut off, or leave the picture at once
+    distance: int  # least distance of two features
+    wanted: int  # features; 0 if no pattern fits into the picture
     columns: int
     rows: int
 
     @classmethod
     def of(cls, width: int, height: int, pattern: float) -> Layout:
-        """The layout for a picture and patterns of that many pixels.
+        """The layout for a picture and patterns of `pattern` pixels.
 
-        Two features keep half the distance that they would have if all were spread evenly, but not less than half a
-        pattern, so that a small picture has room for fewer.
+        Two features keep half the distance that an even spread would give them, but at least half a pattern, so that
+        a small picture takes fewer.
         """
         margin = max(math.ceil(pattern / 2) + 1, max(width, height) // 120)  # 16 at 1920, as Blender has it
         distance = max(math.ceil(pattern / 2), round(math.sqrt(width * height / WANTED) / 2))
@@ -63,45 +63,47 @@ class Layout:
     def parts(self) -> int:
         return self.columns * self.rows
 
-    def part(self, one: Candidate) -> int:
-        """The number of the part of the picture that the feature lies in."""
-        column = self._step(one.x * self.width, self.width, self.columns)
-        return self._step(one.y * self.height, self.height, self.rows) * self.columns + column
+    def part(self, feature: Candidate) -> int:
+        """The number of the part of the picture in which the feature lies."""
+        column = self._step(feature.x * self.width, self.width, self.columns)
+        return self._step(feature.y * self.height, self.height, self.rows) * self.columns + column
 
     def _step(self, at: float, length: int, steps: int) -> int:
         within = max(1, length - 2 * self.margin)
         return min(max(int((at - self.margin) / within * steps), 0), steps - 1)
 
     def parts_with(self, features: Iterable[Candidate]) -> int:
-        """How many parts of the picture have one of the features."""
-        return len({self.part(one) for one in features})
+        """The number of parts of the picture with at least one of the features."""
+        return len({self.part(feature) for feature in features})
 
     def add(self, candidates: list[Candidate], found: Iterable[Candidate]) -> None:
-        """Add to the candidates what was found and keeps its distance from all of them."""
-        nearest = (self.distance - 0.5) ** 2  # the places come from whole pixels through 0..1
-        places = [(one.x * self.width, one.y * self.height) for one in candidates]
-        known = {(one.x, one.y) for one in candidates}  # most of them, and quicker to find
-        for one in found:
-            x, y = one.x * self.width, one.y * self.height
-            if (one.x, one.y) not in known and all((x - a) ** 2 + (y - b) ** 2 >= nearest for a, b in places):
-                candidates.append(one)
-                places.append((x, y))
+        """Add the found features that keep their distance from all candidates."""
+        nearest = (self.distance - 0.5) ** 2  # rounding: positions are whole pixels converted to 0..1
+        positions = [(candidate.x * self.width, candidate.y * self.height) for candidate in candidates]
+        known = {(candidate.x, candidate.y) for candidate in candidates}  # a quick test that rejects most
+        for feature in found:
+            x, y = feature.x * self.width, feature.y * self.height
+            if (feature.x, feature.y) not in known and all(
+                (x - a) ** 2 + (y - b) ** 2 >= nearest for a, b in positions
+            ):
+                candidates.append(feature)
+                positions.append((x, y))
 
     def choose(self, candidates: Sequence[Candidate]) -> list[Candidate]:
-        """The features to keep, of candidates that are sorted with the strongest first, in the order of their turns."""
-        return [one for _, one in self._in_turn(candidates)]
+        """The features to keep, in the order of their turns. `candidates` has the strongest first."""
+        return [candidate for _, candidate in self._in_turn(candidates)]
 
     def is_settled(self, candidates: Sequence[Candidate], level: int) -> bool:
-        """Whether candidates of `level` and weaker ones, if there were any more, could not be kept."""
+        """Whether no further candidate of `level` or weaker could be kept."""
         kept = self._in_turn(candidates)
         return len(kept) == self.wanted and (not kept or kept[-1][0] <= SETBACK * level)
 
     def _in_turn(self, candidates: Sequence[Candidate]) -> list[tuple[int, Candidate]]:
-        """The kept ones with their turns. Of those with the same turn the strongest comes first."""
+        """The kept candidates with their turns, within a turn the strongest first."""
         before: Counter[int] = Counter()
         turns: list[tuple[int, Candidate]] = []
-        for one in candidates:
-            part = self.part(one)
-            turns.append((before[part] + SETBACK * one.level, one))
+        for candidate in candidates:
+            part = self.part(candidate)
+            turns.append((before[part] + SETBACK * candidate.level, candidate))
             before[part] += 1
         return sorted(turns, key=lambda pair: pair[0])[: self.wanted]

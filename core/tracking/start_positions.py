@@ -3,9 +3,9 @@
 
     {"tracks": [{"name": "corner", "frame": 1, "co": [0.25, 0.5], "pattern_size": 21, "search_size": 71}]}
 
-`co` is 0..1 of the frame from its lower left; `pixels` may stand in its place, from the lower left as well. `frame` is
-the number that a person sees on the frame: that of the file in an image sequence, say; absent, it is the first one.
-Sizes are in pixels. Any other key is a setting of the track under Blender's name for it, such as `pattern_match` or
+`co` is 0..1 of the frame from its lower left; `pixels` may replace it, also from the lower left. `frame` is the
+displayed number, such as that of the file in an image sequence; without it the track starts on the first frame. Sizes
+are in pixels. Any other key is a setting of the track under Blender's name for it, such as `pattern_match` or
 `motion_model`.
 """
 
@@ -28,7 +28,7 @@ _OWN_KEYS = frozenset({"name", "frame", "co", "pixels", "pattern_size", "search_
 
 @dataclass(frozen=True)
 class StartPosition:
-    """Where a track starts: a clip frame, `co` in 0..1 from the lower left, sizes in pixels (0: Blender's default)."""
+    """The start of a track: a clip frame, `co` in 0..1 from the lower left, sizes in pixels (0: Blender's default)."""
 
     name: str
     frame: int
@@ -41,9 +41,9 @@ class StartPosition:
 def read_tracks_file(
     path: Path, size: tuple[int, int], frame_count: int, settings: Collection[str], counting: Counting
 ) -> list[StartPosition]:
-    """The start positions in the file, for footage of this size (pixels) and so many frames, which count so.
+    """Read the start positions for footage of `size` pixels and `frame_count` frames.
 
-    `settings` are the names that may be set. Raises TracksFileInvalid.
+    `settings` are the names of the settings that a track may have. Raises TracksFileInvalid.
     """
     try:
         with open(path, "rb") as file:
@@ -77,32 +77,32 @@ def _start_position(
 ) -> StartPosition:
     if not isinstance(entry, dict):
         raise ValueError("it is not a mapping")
-    said = cast("dict[str, Any]", entry)
-    unknown = [key for key in said if key not in _OWN_KEYS and key not in settings]
+    fields = cast("dict[str, Any]", entry)
+    unknown = [key for key in fields if key not in _OWN_KEYS and key not in settings]
     if unknown:
         raise ValueError(
             f"“{unknown[0]}” is no setting of a track; there are {', '.join(sorted(_OWN_KEYS | set(settings)))}"
         )
-    if ("co" in said) == ("pixels" in said):
+    if ("co" in fields) == ("pixels" in fields):
         raise ValueError("it needs either “co” (0..1) or “pixels”")
-    x, y = _numbers(said.get("co", said.get("pixels")), 2)
-    if "pixels" in said:
+    x, y = _numbers(fields.get("co", fields.get("pixels")), 2)
+    if "pixels" in fields:
         x, y = x / size[0], y / size[1]
     if not (0.0 <= x <= 1.0 and 0.0 <= y <= 1.0):
         raise ValueError(f"its position ({x:g}, {y:g}) is outside the frame (0..1 from the lower left)")
-    seen = said.get("frame", counting.start)
-    if not isinstance(seen, int) or isinstance(seen, bool) or not 1 <= counting.clip_frame(seen) <= frame_count:
-        raise ValueError(f"frame {seen!r} is not one of the frames {counting.span(1, frame_count)}")
-    frame = counting.clip_frame(seen)
-    pattern, search = (_numbers([said.get(key, 0)], 1)[0] for key in ("pattern_size", "search_size"))
+    shown = fields.get("frame", counting.start)
+    if not isinstance(shown, int) or isinstance(shown, bool) or not 1 <= counting.clip_frame(shown) <= frame_count:
+        raise ValueError(f"frame {shown!r} is not one of the frames {counting.span(1, frame_count)}")
+    frame = counting.clip_frame(shown)
+    pattern, search = (_numbers([fields.get(key, 0)], 1)[0] for key in ("pattern_size", "search_size"))
     if not (0 <= pattern <= max(size) and 0 <= search <= max(size)):
         raise ValueError("its pattern or search area is larger than the frame")
     if pattern and search and search < pattern:
         raise ValueError("its search area is smaller than its pattern")
-    name = said.get("name", f"Track.{number:03d}")
+    name = fields.get("name", f"Track.{number:03d}")
     if not isinstance(name, str) or not name:
         raise ValueError("its name is not a text")
-    return StartPosition(name, frame, (x, y), pattern, search, {k: said[k] for k in said if k not in _OWN_KEYS})
+    return StartPosition(name, frame, (x, y), pattern, search, {k: fields[k] for k in fields if k not in _OWN_KEYS})
 
 
 def _numbers(value: object, count: int) -> list[float]:

@@ -55,14 +55,14 @@ def test_what_changes_behind_its_back_does_not_escape_the_witness(cases: dict[st
     """The comparison itself can fail."""
     reference = track_reference(cases["forward PREV_FRAME"], tmp_path / "run")
     witness = Witness(tmp_path / "run" / "tracking_sessions")
-    witness.look()
+    witness.check()
     assert len(witness.frames) == 39
     path = session_file(witness.root)
     assert path is not None
     journal = path.with_suffix("") / "journal.1"
     journal.write_bytes(journal.read_bytes()[:-2000])
     with pytest.raises(Difference, match="not all stand"):
-        witness.look()
+        witness.check()
     markers = reference.replay.markers[1]
     flipped = {**markers, 20: markers[20][:-1] + bytes([markers[20][-1] ^ 1])}
     with pytest.raises(Difference, match="1 markers differ, the first on frame 20"):

@@ -178,12 +178,12 @@ def test_an_owner_on_another_machine_is_waited_for_and_then_taken_over_at_once(
         watch = overview.watch(editor.clip)
         now = [0.0]
         watch._clock = lambda: now[0]
-        assert not watch.look()
+        assert not watch.poll()
         owned_elsewhere(file, counter=2)
         now[0] = 61
-        assert not watch.look()
+        assert not watch.poll()
         now[0] = 122
-        assert watch.look()
+        assert watch.poll()
         overview.forget()
         assert look(editor.clip).owner == ""
         assert operators.resume() == {"FINISHED"}

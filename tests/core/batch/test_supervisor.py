@@ -86,7 +86,7 @@ def _lives(pid: int) -> bool:
 
 
 def _bytes_recorded(root: Path) -> int:
-    return sum(path.stat().st_size for path in sessions_folder(root).glob("*/journal.*"))
+    return sum(path.stat().st_size for path in SessionFolder(root).sessions.glob("*/journal.*"))
 
 
 def recorded(root: Path, session: str) -> Counter[int]:

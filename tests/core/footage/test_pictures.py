@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Pictures of every format: whole ones are accepted, damaged ones named, and nothing in a file upsets who looks."""
+"""Pictures of every format: the checks accept whole files, name damage, and survive any content."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tracking_sessions.tests import plates
 from tracking_sessions.tests.damage import DAMAGES, OTHERS, damaged
 from tracking_sessions.tools import footage_table
 
-WINDOWS = {  # of those whose data window is not the display window: size, and where it begins in that
+WINDOWS = {  # data windows that differ from the display window: size, and left and top in it
     "exr-data-smaller": (114, 64, 10, 6),
     "exr-data-larger": (166, 92, -16, -8),
     "exr-tiled-data-larger": (166, 92, -16, -8),
@@ -32,15 +32,17 @@ WINDOWS = {  # of those whose data window is not the display window: size, and w
 }
 BEHIND = {damage for damage in DAMAGES if "behind" in damage}
 
-# Blender reads the same pixels from these as from whole ones.
+# Blender reads the same pixels from these as from whole files.
 HARMLESS = {
     *[("tif-pages", damage) for damage in ("cut at half", "cut at nine tenths", "last byte missing")],  # a later page
     *[(f"tga-{name}", "last byte missing") for name in ("blender-raw", "blender-rle", "raw-footer", "rle-footer")],
-    *[(variant, "no table") for variant in plates.variants() if variant.startswith("dpx")],  # it says it twice
+    *[
+        (variant, "no table") for variant in plates.variants() if variant.startswith("dpx")
+    ],  # the header has the offset twice
 }
 
 
-def looked(path: Path) -> Picture:
+def inspected(path: Path) -> Picture:
     descriptor = os.open(path, os.O_RDONLY)
     try:
         size = os.fstat(descriptor).st_size
@@ -64,7 +66,7 @@ def test_whole_pictures_are_accepted_and_measured(variant: str, tmp_path: Path) 
     details = describe(footage)
     for frame in range(1, footage.count + 1):
         check_whole(footage, frame)
-    picture = looked(footage.file(1))
+    picture = inspected(footage.file(1))
     width, height, left, top = WINDOWS.get(variant, (plates.WIDTH, plates.HEIGHT, 0, 0))
     assert details.size == (width, height) and details.frame_count == 6
     assert (picture.width, picture.height, picture.left, picture.top) == (width, height, left, top)
@@ -77,50 +79,52 @@ def test_a_kind_of_jpeg_that_ends_blender_is_named(kind: int, tmp_path: Path) ->
     at = data.index(b"\xff\xc0")
     path.write_bytes(data[:at] + bytes((0xFF, kind)) + data[at + 2 :])
     with pytest.raises(PictureDamaged, match="kind that Blender does not read"):
-        looked(path)
+        inspected(path)
 
 
 @pytest.mark.slow
 def test_bytes_behind_the_end_harm_nothing(cells: footage_table.Cells) -> None:
-    assert {said for (_, damage), one in cells.items() if damage in BEHIND for said in one.values()} == {"tracked"}
+    messages = {message for (_, damage), cell in cells.items() if damage in BEHIND for message in cell.values()}
+    assert messages == {"tracked"}
 
 
 @pytest.mark.slow
 def test_a_picture_under_another_suffix_is_accepted(cells: footage_table.Cells) -> None:
-    for (variant, damage), one in cells.items():
+    for (variant, damage), cell in cells.items():
         if damage in ("a PNG", "a TIFF") and variant not in WINDOWS:
-            assert set(one.values()) == {"tracked"}, variant
+            assert set(cell.values()) == {"tracked"}, variant
 
 
-# Damaged ones
+# Damaged pictures
 
 
 @pytest.mark.slow
 def test_each_damage_is_named_before_anything_is_tracked(cells: footage_table.Cells) -> None:
+    unnamed = {"tracked", footage_table.LATER}
     passed = {
-        cell
-        for cell, said in cells.items()
-        if cell[1] not in BEHIND and cell[1] not in OTHERS and set(said.values()) & {"tracked", footage_table.LATER}
+        (variant, damage)
+        for (variant, damage), cell in cells.items()
+        if damage not in BEHIND and damage not in OTHERS and set(cell.values()) & unnamed
     }
     assert passed == HARMLESS
-    sizes = {said for (_, damage), one in cells.items() if damage == "another size" for said in one.values()}
+    sizes = {message for (_, damage), cell in cells.items() if damage == "another size" for message in cell.values()}
     assert sizes == {"is … pixels, the first one …"}
 
 
 @pytest.mark.slow
 def test_the_place_in_the_sequence_makes_no_difference(cells: footage_table.Cells) -> None:
-    for cell, one in cells.items():
-        assert set(one) == set(footage_table.PLACES) and len(set(one.values())) == 1, (cell, one)
+    for key, cell in cells.items():
+        assert set(cell) == set(footage_table.PLACES) and len(set(cell.values())) == 1, (key, cell)
 
 
 @pytest.mark.slow
-def test_the_table_of_the_page_is_what_is_said(cells: footage_table.Cells) -> None:
+def test_the_table_of_the_page_has_the_messages(cells: footage_table.Cells) -> None:
     page = footage_table.PAGE.read_text(encoding="utf-8")
     inside = page.partition(footage_table.BEGIN)[2].partition(footage_table.END)[0]
     assert inside == footage_table.table(cells), "python tools/footage_table.py writes it anew"
 
 
-def test_the_words_name_the_frame_the_file_and_what_to_do(tmp_path: Path) -> None:
+def test_the_message_names_the_frame_the_file_and_the_remedy(tmp_path: Path) -> None:
     paths = plates.lay(tmp_path, "exr-half-zip", first=1001)
     paths[3].write_bytes(paths[3].read_bytes()[:3000])
     with pytest.raises(FootageUnusable) as raised:
@@ -159,19 +163,19 @@ def test_a_large_png_is_walked_to_its_end(tmp_path: Path) -> None:
     whole = png([body[at : at + 8192] for at in range(0, len(body) - 100, 8192)], last=body[-100:])
     path = tmp_path / "plate.png"
     path.write_bytes(whole)
-    assert looked(path)[:2] == (2000, 1500)
+    assert inspected(path)[:2] == (2000, 1500)
     inspect_whole(path)
     for cut in (1, 5, 20, 150, 8200, 9000, len(whole) // 2):
         path.write_bytes(whole[:-cut])
         with pytest.raises(PictureDamaged, match="cut off"):
-            looked(path)
+            inspected(path)
     for size in (1 << 16, 1 << 20):  # more than three chunks
         for start in (1 << 20, 3_333_333, 7 << 20):
             path.write_bytes(whole[:start] + bytes(size) + whole[start + size :])
             with pytest.raises(PictureDamaged, match="partly written"):
-                looked(path)
+                inspected(path)
     path.write_bytes(whole[:3_000_000] + bytes([whole[3_000_000] ^ 1]) + whole[3_000_001:])
-    assert looked(path)[:2] == (2000, 1500)
+    assert inspected(path)[:2] == (2000, 1500)
     with pytest.raises(PictureDamaged, match="wrong checksum"):
         inspect_whole(path)
 
@@ -185,10 +189,10 @@ def png(parts: list[bytes], last: bytes) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + b"".join(made)
 
 
-# Hostile ones: nothing but PictureDamaged comes out, soon and with little memory
+# Hostile files: the checks raise only PictureDamaged, soon and with little memory
 
 
-HEADERS = (  # of which every number is tried
+HEADERS = (  # variants whose every header field is overwritten
     *("bmp-24bit", "cin-10bit", "dpx-10bit-big-endian", "dpx-16bit-little-endian", "exr-half-zip", "exr-tiled"),
     *("exr-multi-part", "hdr-rle", "j2c-tiled", "jp2-lossy", "jpg-restart", "jpeg-444-progressive-exif", "png-palette"),
     *("psd-rle", "psd-raw", "sgi-rle", "tga-rle", "tga-raw", "tif-lzw", "tif-deflate-tiled", "tif-bigtiff"),
@@ -198,20 +202,20 @@ HEADERS = (  # of which every number is tried
 
 @pytest.fixture
 def outcome(tmp_path: Path) -> Iterator[Callable[[bytes], str]]:
-    """What is said of a content; the file is in memory where the system has that."""
+    """Reports the message for a content; the file is in memory where the system has such files."""
     descriptor = os.memfd_create("plate") if hasattr(os, "memfd_create") else os.open(tmp_path / "plate", os.O_CREAT)
     path = Path(f"/proc/self/fd/{descriptor}") if hasattr(os, "memfd_create") else tmp_path / "plate"
 
     def outcome(content: bytes) -> str:
         path.write_bytes(content)
-        said = "accepted"
-        for attempt in (looked, inspect_whole):
+        message = "accepted"
+        for attempt in (inspected, inspect_whole):
             try:
                 attempt(path)
             except PictureDamaged as error:
-                said = str(error)
-                assert said and not said[0].isupper()
-        return said
+                message = str(error)
+                assert message and not message[0].isupper()
+        return message
 
     yield outcome
     os.close(descriptor)
@@ -292,7 +296,7 @@ def test_a_file_of_a_terabyte_takes_no_time_and_no_memory(content: bytes, fillin
         file.truncate(1 << 40)  # zeros that take no room on the disk
     tracemalloc.start()
     try:
-        for attempt in (looked, inspect_whole):
+        for attempt in (inspected, inspect_whole):
             with suppress(PictureDamaged):  # zeros may stand for a black picture
                 attempt(path)
         peak = tracemalloc.get_traced_memory()[1]
@@ -318,13 +322,13 @@ def test_a_file_of_very_many_small_parts_is_given_up(kind: str, tmp_path: Path) 
         file.write(endless(kind))
         file.truncate(1 << 31)
     with pytest.raises(PictureDamaged, match="points to more than a picture has"):
-        looked(path)
+        inspected(path)
 
 
 @pytest.mark.parametrize(
     "variant", ["exr-tiled", "tif-lzw", "png-8bit-8k-chunks", "jpg-progressive", "jp2-tiled", "tga-rle"]
 )
-def test_a_file_that_gets_shorter_while_it_is_looked_at(variant: str, tmp_path: Path) -> None:
+def test_a_file_that_gets_shorter_during_the_check(variant: str, tmp_path: Path) -> None:
     whole = plates.picture(variant)
     path = tmp_path / f"plate{plates.suffix(variant)}"
     for left in range(0, len(whole), 97):

@@ -17,19 +17,19 @@ def test_a_watch_takes_an_owner_elsewhere_for_dead_when_its_counter_stood_still(
     write_lease(tmp_path, counter=1, **ELSEWHERE)
     for now[0], counter in ((0, 1), (59, 1), (59.5, 2), (100, 2), (119, 2)):
         write_lease(tmp_path, counter=counter, **ELSEWHERE)
-        assert not watch.look()
+        assert not watch.poll()
         assert watch.has_moved == (counter == 2)
         with pytest.raises(LeaseHeld, match="farm-17"):
             Lease.take(tmp_path, SINCE)
     now[0] = 119.5
-    assert watch.look()
+    assert watch.poll()
     assert live_owner(tmp_path) is None
     write_lease(tmp_path, counter=3, **ELSEWHERE)  # it was only slow
-    assert not watch.look()
+    assert not watch.poll()
     with pytest.raises(LeaseHeld, match="farm-17"):
         Lease.take(tmp_path, SINCE)
     now[0] = 180
-    assert watch.look()
+    assert watch.poll()
     lease = Lease.take(tmp_path, SINCE)  # at once
     assert lease.generation == 2
     lease.release()
@@ -38,15 +38,15 @@ def test_a_watch_takes_an_owner_elsewhere_for_dead_when_its_counter_stood_still(
 def test_a_watch_never_takes_a_living_process_of_this_host_for_dead(tmp_path: Path) -> None:
     now = [0.0]
     watch = Watch(tmp_path, clock=lambda: now[0])
-    assert watch.look()
+    assert watch.poll()
     owner = start_child(OWNER, tmp_path)
     assert owner.stdout is not None and owner.stdout.readline() == "1\n"
     for now[0] in (0, 100, 1000):
-        assert not watch.look()
+        assert not watch.poll()
     assert watch.owner is not None and watch.owner.pid == owner.pid
     assert not watch.has_moved
     owner.communicate(timeout=10)
-    assert watch.look()
+    assert watch.poll()
     assert watch.owner is None
 
 
@@ -54,19 +54,19 @@ def test_a_watch_goes_on_with_whoever_takes_over_and_sees_a_release(tmp_path: Pa
     now = [0.0]
     watch = Watch(tmp_path, clock=lambda: now[0])
     write_lease(tmp_path, 1, **ELSEWHERE)
-    assert not watch.look()
+    assert not watch.poll()
     write_lease(tmp_path, 2, **ELSEWHERE)  # says the same, but in another file
     now[0] = 61
-    assert not watch.look()
+    assert not watch.poll()
     now[0] = 121
-    assert watch.look()
+    assert watch.poll()
     write_lease(tmp_path, 3, **ELSEWHERE)
-    assert not watch.look()
+    assert not watch.poll()
     write_lease(tmp_path, 3, end="R", **ELSEWHERE)
-    assert watch.look()
+    assert watch.poll()
 
 
 def test_a_watch_says_when_the_folder_cannot_be_read(tmp_path: Path) -> None:
     (tmp_path / "lease.1").mkdir()
     with pytest.raises(StorageFailed):
-        Watch(tmp_path).look()
+        Watch(tmp_path).poll()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Tests in this folder run in whole Blenders, which `make test-blender` prepares: Debian's, or what BLENDER names."""
+"""Tests in this folder run in whole Blenders, which `make test-blender` prepares: Debian's, or the one in BLENDER."""
 
 import json
 import shutil
@@ -16,13 +16,13 @@ from tracking_sessions.tests.footage import Shot, make_shot
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What needs no window is quick and comes last, so that no worker is left alone with a long test."""
+    """Run the tests without a window last: they are quick, so that no worker ends alone with a long test."""
     items.sort(key=lambda item: item.path.name in ("test_commands.py", "test_install.py"))
 
 
 @pytest.fixture(scope="session")
 def prepared(package: Path, shot: Shot, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    """Gives a folder, to be copied, with home/, where the built package is installed and enabled, and shot.blend."""
+    """Makes a folder to copy: home/ with the built package, installed and enabled, and shot.blend."""
 
     @cache
     def prepare(name: str) -> Path:
@@ -34,9 +34,9 @@ def prepared(package: Path, shot: Shot, tmp_path_factory: pytest.TempPathFactory
                 with opened(machine) as screen:
                     screen.leave()
                 machine.keep_caches()
-                shutil.rmtree(folder / "home" / ".config", ignore_errors=True)  # what else it left
+                shutil.rmtree(folder / "home" / ".config", ignore_errors=True)  # all other traces of that window
             machine.install(package)
-        shutil.rmtree(folder / "home" / ".config" / "pulse", ignore_errors=True)  # it leads to a folder that is no more
+        shutil.rmtree(folder / "home" / ".config" / "pulse", ignore_errors=True)  # links to a deleted folder
         return folder
 
     return prepare
@@ -51,17 +51,17 @@ def blender(request: pytest.FixtureRequest, tmp_path: Path, prepared: Callable[[
 
 @pytest.fixture(scope="session")
 def shot(tmp_path_factory: pytest.TempPathFactory) -> Shot:
-    """A clip of which tracks leave, get lost and survive, with tracks.json beside the folder of its frames."""
+    """A clip with tracks that leave, get lost and survive, and tracks.json beside the folder of its frames."""
     folder = tmp_path_factory.mktemp("clip")
-    made = make_shot(folder / "plate", frames=100)
-    tracks = [{"name": one.name, "co": one.co, "pattern_size": 21, "search_size": 71} for one in made.tracks]
+    shot = make_shot(folder / "plate", frames=100)
+    tracks = [{"name": track.name, "co": track.co, "pattern_size": 21, "search_size": 71} for track in shot.tracks]
     (folder / "tracks.json").write_text(json.dumps({"tracks": tracks}), encoding="utf-8")
-    return made
+    return shot
 
 
 @pytest.fixture(scope="session")
 def uninterrupted(shot: Shot, tmp_path_factory: pytest.TempPathFactory) -> Markers:
-    """What the bpy wheel records of the clip in one go."""
+    """The markers that the bpy wheel records of the clip without an interruption."""
     folder = tmp_path_factory.mktemp("uninterrupted")
     tracks = f"--tracks={shot.folder.parent / 'tracks.json'}"
     done = start_outside(folder, "track", shot.folder, tracks).wait(120)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A Blender to be killed and started again, and what its sessions have recorded."""
+"""Starts, kills and restarts a Blender, and reads the records of its sessions."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ _NUMBER_SIZE = 4
 
 
 class Machine(Blender):
-    """Blender on one computer: its processes see each other, so that one finds another dead.
+    """Blender on one computer, whose processes see each other, so that a process finds a dead owner.
 
-    A root is entered once and everything runs in it. (`Blender` enters it anew for each command, as containers would
-    be started one after the other: what was killed in one cannot be told from what goes on in another.)
+    All commands share one entry into the root. (`Blender` enters it again for each command, like a new container each
+    time: a process in one cannot tell whether a process of another is dead.)
     """
 
     name = ""
@@ -41,7 +41,7 @@ class Machine(Blender):
     @classmethod
     @contextlib.contextmanager
     def started(cls, name: str, folder: Path) -> Iterator[Machine]:
-        """The machine; all that runs on it ends with the block."""
+        """The machine; its processes end with the block."""
         machine = cls(name, folder)
         machine.name = name
         if "/" in name:
@@ -60,7 +60,7 @@ class Machine(Blender):
             process.stdout.close()
 
     def start(self, *arguments: str | Path) -> Started:
-        """Start Blender with these arguments; its output can be read when it has ended."""
+        """Start Blender with these arguments; `Started.wait` returns its output."""
         return Started(self.command(self.executable, *arguments), self.folder)
 
     def signal(self, window: Window, number: signal.Signals) -> None:
@@ -68,7 +68,7 @@ class Machine(Blender):
         send(window.process, number, wrapped=bool(self._enter))
 
     def make_blend(self, name: str, picture: str = "plate/shot_0001.png") -> None:
-        """A .blend with the clip of that picture in it and its tracks selected, on frame 1."""
+        """Make a .blend with the clip of `picture` and its tracks, selected, on frame 1."""
         shutil.copy(ROOT / "tests" / "blender" / "make_blend.py", self.folder)
         done = self.run(
             "--factory-startup", "--python-exit-code", "7", "--python", "make_blend.py", "--", name, picture
@@ -77,7 +77,7 @@ class Machine(Blender):
 
 
 class Started:
-    """A command that runs beside the test. Signals go to the program itself, not to what took it into its root."""
+    """A command that runs beside the test. Signals go to the program, not to the process that entered the root."""
 
     def __init__(self, command: list[str | Path], folder: Path) -> None:
         self._wrapped = command[0] == "nsenter"
@@ -96,29 +96,29 @@ class Started:
             raise
         return subprocess.CompletedProcess([], code, self._out.read_text("utf-8"), self._err.read_text("utf-8"))
 
-    def wait_for(self, happened: Callable[[], bool], timeout: float = 180) -> None:
-        """Wait until something has happened, which must be before the program ends."""
-        wait_until(lambda: self.process.poll() is not None or happened(), "an event in Blender", timeout)
-        assert happened(), f"it ended early:\n{self._out.read_text()}{self._err.read_text()}"
+    def wait_for(self, condition: Callable[[], bool], timeout: float = 180) -> None:
+        """Wait until the condition holds, which must be before the program ends."""
+        wait_until(lambda: self.process.poll() is not None or condition(), "an event in Blender", timeout)
+        assert condition(), f"it ended early:\n{self._out.read_text()}{self._err.read_text()}"
 
 
 def send(process: subprocess.Popen[bytes], number: signal.Signals, *, wrapped: bool) -> None:
     """Send a signal to the program that the process runs, in a root if it is `wrapped`."""
     if wrapped:
         os.kill(_child(process.pid), number)
-    if not wrapped or number == signal.SIGCONT:  # nsenter stops with its program, but does not go on with it
+    if not wrapped or number == signal.SIGCONT:  # nsenter stops with its program, but does not continue with it
         os.kill(process.pid, number)
 
 
 def _child(pid: int) -> int:
-    """The only child of a process, waiting for it to be born."""
+    """The only child of a process; waits for its start."""
     children = Path(f"/proc/{pid}/task/{pid}/children")
     wait_until(lambda: children.read_text(encoding="ascii"), f"a child of process {pid}")
     return int(children.read_text(encoding="ascii").split()[0])
 
 
 def put_clip(shot: Shot, folder: Path) -> None:
-    """Put plate/ and tracks.json into a folder, without a second copy on the disk if possible."""
+    """Put plate/ and tracks.json into a folder, with hard links if possible."""
     (folder / "plate").mkdir()
     for file in shot.files:
         try:
@@ -134,12 +134,12 @@ def start_outside(folder: Path, *arguments: str | Path) -> Started:
 
 
 def newest_session(root: Path) -> TrackingSessionManager:
-    """The last session in the session folder `root`."""
+    """The newest session in the session folder `root`."""
     return load_session(session_files(root)[-1])
 
 
 def steps_recorded(root: Path) -> int:
-    """How many frames the newest session in `root` has recorded, read while another process writes; 0 if none."""
+    """The number of recorded frames of the newest session in `root`, while another process writes; 0 without any."""
     files = session_files(root)
     if not files:
         return 0
@@ -148,7 +148,7 @@ def steps_recorded(root: Path) -> int:
 
 
 def recorded_markers(root: Path) -> Markers:
-    """All markers that the newest session in `root` has recorded."""
+    """All recorded markers of the newest session in `root`."""
     replay = newest_session(root).replay()
     return {
         (data.object, data.name): {frame: row[_NUMBER_SIZE:] for frame, row in sorted(replay.markers[number].items())}
@@ -157,6 +157,6 @@ def recorded_markers(root: Path) -> Markers:
 
 
 def json_in(output: str) -> Any:
-    """The JSON in the output of Blender, which adds a line of its own unless it is started with -q before -b."""
+    """The JSON in the output of Blender, which adds a line of its own without -q before -b."""
     start = min(at for at in (output.find("{"), output.find("["), output.find("null")) if at >= 0)
     return json.JSONDecoder().raw_decode(output[start:])[0]

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Runs in Blender with a window: track the clip plate/ from a frame that is far on, and from one that is not.
+"""Runs in Blender with a window: tracks the clip plate/ from an early and from a late frame, and measures each tick.
 
-plan.json says from which frames, how many, and where the tracks are on the frames of the loop that the clip repeats.
-`figures.json` tells for each start what each tick took, in seconds: `own` work (all of it but Blender's tracking), by
-the clock and of the `processor`, of which waiting for the `disk` and giving markers to the tracks (`showing`); when
-each of its `steps` ended, and by how many frames the tracks are `late`. A tick without steps is for the session file,
-or gives what was held back. And it tells when each of the `events` was handled, and those of the mouse (`moves`), and
-how long each panel, the status bar and the strip took to draw (`drawn`).
+plan.json holds the start frames, the number of frames, and the positions of the tracks on the frames of the loop that
+the clip repeats. `figures.json` holds for each start the seconds of each tick: its `own` work (without Blender's
+tracking) by the clock and of the `processor`, the waiting for the `disk`, the writing of markers to the artist's tracks
+(`showing`), the end of each of its `steps`; and the frames by which the tracks are `late`. A tick without steps writes
+the session file or pending markers. It also holds the instants of the `events`, those of mouse `moves`, and the seconds
+that each panel, the status bar and the strip took to draw (`drawn`).
 """
 
 import json
@@ -15,7 +15,8 @@ import time
 from pathlib import Path
 
 import bpy
-from bl_ext.user_default.tracking_sessions.bridge import editor, live, markers
+from bl_ext.user_default.tracking_sessions.bridge.clip import editor, markers
+from bl_ext.user_default.tracking_sessions.bridge.tracking import live
 from bl_ext.user_default.tracking_sessions.core.journal import rows as packed
 from bl_ext.user_default.tracking_sessions.core.tracking import run
 from bl_ext.user_default.tracking_sessions.operators import status
@@ -31,7 +32,7 @@ ticks, moves, events, drawn = [], [], [], {}
 
 
 def timed(owner, name, key, at=None):
-    """Let `spent` count the seconds that a function takes, and `at` when it ended."""
+    """Let `spent` count the seconds of a function, and `at` the instants of its ends."""
     inner = getattr(owner, name)
 
     def outer(*args, **kwargs):
@@ -63,7 +64,7 @@ def timed_modal(self, context, event):
     begun, used = time.perf_counter(), time.thread_time()
     result = modal(self, context, event)
     took, used = time.perf_counter() - begun, time.thread_time() - used
-    if live.current is not None:  # the last tick ends the pass and brings everything up to date
+    if live.current is not None:  # the last tick, which ends the pass and writes all markers, does not count
         ticks.append(
             {
                 "begun": begun,
@@ -85,9 +86,9 @@ operators._TracksLive.modal = timed_modal
 def timed_drawing(owner, name, label):
     inner = getattr(owner, name)
 
-    def outer(self=None, context=None):  # Blender gives as many as are named
+    def outer(self=None, context=None):  # Blender passes as many arguments as the signature names
         begun = time.perf_counter()
-        inner(*(one for one in (self, context) if one is not None))
+        inner(*(argument for argument in (self, context) if argument is not None))
         drawn.setdefault(label, []).append(time.perf_counter() - begun)
 
     setattr(owner, name, outer)
@@ -141,14 +142,14 @@ def editor_area():
 
 
 def clip_with(tracked):
-    """The clip, its tracks having a marker on each of the frames 1 to `tracked`."""
+    """The clip, whose tracks have a marker on each of the frames 1 to `tracked`."""
     clip = bpy.data.movieclips.load(str(sorted(Path("plate").iterdir())[0].absolute()))
-    for name, where in PLAN["tracks"].items():
+    for name, path in PLAN["tracks"].items():
         track = clip.tracking.tracks.new(name=name, frame=1)
-        track.markers[0].co = where[0]
+        track.markers[0].co = path[0]
         first = markers.read_rows(track, 0)
         head = packed.MARKER.unpack(first)
-        rows = [packed.MARKER.pack(0, n, 0, *where[(n - 1) % len(where)], *head[5:]) for n in range(2, tracked + 1)]
+        rows = [packed.MARKER.pack(0, n, 0, *path[(n - 1) % len(path)], *head[5:]) for n in range(2, tracked + 1)]
         markers.write_rows(track, first + b"".join(rows))
         track.select = True
     return clip
@@ -156,7 +157,7 @@ def clip_with(tracked):
 
 def prepare():
     start = PLAN["starts"][len(figures)]
-    bpy.ops.wm.save_as_mainfile(filepath=str(Path(f"after-{start}.blend").absolute()))  # each has its session
+    bpy.ops.wm.save_as_mainfile(filepath=str(Path(f"after-{start}.blend").absolute()))  # one session each
     space = editor_area().spaces.active
     space.clip = clip_with(start)
     space.show_region_ui = True
@@ -168,13 +169,13 @@ def prepare():
 def begin():
     area = editor_area()
     regions = {region.type: region for region in area.regions}
-    regions["UI"].active_panel_category = "Track"  # it had to be drawn before
+    regions["UI"].active_panel_category = "Track"  # needs a sidebar that Blender has drawn
     with bpy.context.temp_override(window=bpy.context.window_manager.windows[0], area=area, region=regions["WINDOW"]):
         bpy.ops.clip.view_all(fit_view=True)
         assert bpy.ops.tracking_sessions.track("INVOKE_DEFAULT") == {"RUNNING_MODAL"}
         bpy.ops.wm.observe_events("INVOKE_DEFAULT")
-    for one in (ticks, moves, events, drawn):
-        one.clear()
+    for samples in (ticks, moves, events, drawn):
+        samples.clear()
     bpy.app.timers.register(wait, first_interval=0.5)
 
 

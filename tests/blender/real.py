@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A whole Blender, in a root of tools/debian-root or of this machine, used from outside as a person would.
+"""Runs a whole Blender, in a root of tools/debian-root or of this machine, from outside as a person does.
 
 Every `Blender` has a folder with a throw-away home; paths in that folder are the same inside a root and outside.
 """
@@ -36,7 +36,7 @@ class Blender:
             needed.mkdir(parents=True, exist_ok=True)
         if "/" in name:
             self.executable = name
-            # Its user's folders stay untouched: only HOME says where they are.
+            # HOME alone moves the folders of its user
             kept = {key: value for key, value in os.environ.items() if not key.startswith(("XDG_", "BLENDER"))}
             self._environment = {**kept, **self._environment}
             self._enter: list[str | Path] = []
@@ -48,12 +48,12 @@ class Blender:
             self._kept_caches = root / "var" / "cache" / "tracking-sessions"
 
     def command(self, *command: str | Path, **environment: str) -> list[str | Path]:
-        """What to start on this machine so that the command runs where this Blender is."""
+        """The command line on this machine that runs the command in the root of this Blender."""
         variables = [f"{key}={value}" for key, value in {**self._environment, **environment}.items()]
         return [*self._enter, "env", "-i", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", *variables, *command]
 
     def call(self, *command: str | Path, timeout: float = 180, **environment: str) -> subprocess.CompletedProcess[str]:
-        """Run any command where this Blender is, to its end. One that takes longer than the timeout is killed."""
+        """Run a command in the root of this Blender to its end; kills it after the timeout."""
         return subprocess.run(
             self.command(*command, **environment),
             cwd=self.folder,
@@ -77,7 +77,7 @@ class Blender:
         assert done.returncode == 0, done.stdout + done.stderr
 
     def take_caches(self) -> bool:
-        """Put what `keep_caches` kept, if it has, into the home. Without, the first window takes ten seconds more."""
+        """Copy the caches of `keep_caches`, if any, into the home. They save ten seconds of the first window."""
         if self._kept_caches is None or not self._kept_caches.exists():
             return False
         shutil.copytree(self._kept_caches, self.folder / "home" / ".cache", dirs_exist_ok=True)
@@ -88,13 +88,13 @@ class Blender:
         if self._kept_caches is not None:
             copy = Path(tempfile.mkdtemp(dir=self._kept_caches.parent)) / "caches"
             shutil.copytree(self.folder / "home" / ".cache", copy)
-            with contextlib.suppress(OSError):  # another was quicker
+            with contextlib.suppress(OSError):  # another worker was quicker
                 copy.rename(self._kept_caches)
             shutil.rmtree(copy.parent)
 
     @contextlib.contextmanager
     def window(self, *arguments: str | Path) -> Iterator["Window"]:
-        """Blender in a window that fills a screen of its own; both are ended afterwards."""
+        """Blender in a window that fills a screen of its own; both end with the block."""
         width, height = SCREEN
         screen = ["-screen", "0", f"{width}x{height}x24", "-dpi", "96", "-nolisten", "tcp"]
         with contextlib.ExitStack() as stack:
@@ -112,7 +112,7 @@ class Blender:
                 DISPLAY=display,
                 LIBGL_ALWAYS_SOFTWARE="1",
                 GALLIUM_DRIVER="llvmpipe",
-                LP_NUM_THREADS="0",  # draw when Blender draws, not beside what it does next
+                LP_NUM_THREADS="0",  # draw in Blender's thread
             )
             with log.open("wb") as output:
                 process = stack.enter_context(_ended(command, stdout=output, stderr=subprocess.STDOUT, cwd=self.folder))
@@ -121,7 +121,7 @@ class Blender:
 
 @contextlib.contextmanager
 def _ended(command: list[str | Path], **options: object) -> Iterator[subprocess.Popen[bytes]]:
-    """A process that does not outlive the block. In a root, all that it started goes with it."""
+    """A process that ends with the block, in a root with all its children."""
     process: subprocess.Popen[bytes] = subprocess.Popen(command, stdin=subprocess.DEVNULL, **options)  # type: ignore[call-overload]
     try:
         yield process
@@ -133,7 +133,7 @@ def _ended(command: list[str | Path], **options: object) -> Iterator[subprocess.
 
 
 class Window:
-    """Blender's window as a person sees it: a picture to look at, a mouse and keys. Y counts from the top."""
+    """Blender's window as a person uses it: a picture, a mouse and keys. Y counts from the top."""
 
     def __init__(self, blender: Blender, process: subprocess.Popen[bytes], display: str, log: Path) -> None:
         self.blender = blender
@@ -142,7 +142,7 @@ class Window:
         self._display = display
 
     def wait_for(self, text: str, timeout: float = 180) -> str:
-        """Wait until Blender has printed the text, and return all it printed (scripts have to flush it)."""
+        """Wait until Blender has printed the text, and return its whole output (scripts have to flush it)."""
         end = time.monotonic() + timeout
         while True:
             ended = self.process.poll() is not None
@@ -167,7 +167,7 @@ class Window:
         self._on_screen("xdotool", "mousemove", f"{x:.0f}", f"{y:.0f}")
 
     def click(self, x: float, y: float, button: int = 1) -> None:
-        """Click at x, y, to which the mouse was moved before: a button that Blender has not seen it on may miss it."""
+        """Click at x, y. Move the mouse there first: a button reacts only after Blender has seen the mouse on it."""
         self._on_screen("xdotool", "mousemove", f"{x:.0f}", f"{y:.0f}", "click", str(button))
 
     def wander(self) -> None:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The session panel in a real window: where its buttons are, and what an artist does there.
+"""The session panel in a real window: finds its buttons and does the clicks of an artist.
 
-TRACKING_SESSIONS_PICTURES names a folder in which the newest Blender of the tests leaves pictures of the panel.
+TRACKING_SESSIONS_PICTURES names a folder for pictures of the panel in the newest Blender of the tests.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ from tracking_sessions.tests.blender.machine import (
 )
 from tracking_sessions.tests.blender.real import BLENDERS, ROOT, Window
 
-TALL = 27  # pixels: the main buttons are half as high again as others, which have 20
+TALL = 27  # pixels: the main buttons are half as high again as the others with 20
 EDITOR = 240  # pixels of the editor to the left of the sidebar in pictures
 HEIGHT = 470
 
 
 class Screen:
-    """A window in which shot.blend is shown with the sidebar of the Clip Editor open."""
+    """A window that shows shot.blend with the sidebar of the Clip Editor open."""
 
     def __init__(self, machine: Machine, window: Window, *, is_saved: bool = True) -> None:
         self.machine = machine
@@ -41,9 +41,9 @@ class Screen:
         self._is_saved = is_saved
         self._is_halted = False
         window.wait_for("ready")
-        said = json.loads((machine.folder / "window.json").read_text(encoding="utf-8"))
-        assert said["scale"] == 1, "pixels are counted at a scale of 1"
-        self.left, self.top, self.width = said["left"], said["top"], said["width"]
+        sidebar = json.loads((machine.folder / "window.json").read_text(encoding="utf-8"))
+        assert sidebar["scale"] == 1, "the tests count pixels at a scale of 1"
+        self.left, self.top, self.width = sidebar["left"], sidebar["top"], sidebar["width"]
 
     @property
     def root(self) -> Path:
@@ -53,13 +53,13 @@ class Screen:
         found = list((self.machine.folder / "home").glob(".config/blender/*/datafiles/tracking_sessions"))
         return found[0] if found else self.machine.folder / "home" / "nothing yet"
 
-    def wait_until(self, happened: Callable[[], object], timeout: float = 180) -> None:
+    def wait_until(self, condition: Callable[[], object], timeout: float = 180) -> None:
         end = time.monotonic() + timeout
-        while not happened():
+        while not condition():
             assert self.window.process.poll() is None, self.printed
             if time.monotonic() > end:
                 picture = self.window.screenshot(self.machine.folder / "late.png")
-                raise AssertionError(f"it did not happen in {timeout} s; the screen is in {picture}\n{self.printed}")
+                raise AssertionError(f"no result after {timeout} s; the screen is in {picture}\n{self.printed}")
             time.sleep(0.02)
 
     @property
@@ -68,14 +68,14 @@ class Screen:
 
     @property
     def outcome(self) -> str:
-        """How the last pass ended; empty while it goes on."""
+        """The outcome of the last pass; empty while it runs."""
         if not session_files(self.root) or newest_session(self.root).owner:
             return ""
         return newest_session(self.root).passes[-1]["outcome"]
 
     @contextmanager
     def halted(self) -> Iterator[None]:
-        """Blender stands still and the screen as well; clicks and keys reach it afterwards."""
+        """Stop Blender and the screen inside the block; clicks and keys reach Blender afterwards."""
         self.machine.signal(self.window, signal.SIGSTOP)
         self._is_halted = True
         yield
@@ -83,26 +83,26 @@ class Screen:
         self.machine.signal(self.window, signal.SIGCONT)
 
     def settle(self) -> None:
-        """Wait until Blender has handled what was done, and drawn it."""
+        """Wait until Blender has handled all events and has drawn."""
         if not self._is_halted:
             self.ask("nothing")
 
     def wait_for_steps(self, count: int) -> None:
-        """Wait until so many frames are recorded while a pass goes on."""
+        """Wait until the running pass has recorded `count` frames."""
         self.wait_until(lambda: steps_recorded(self.root) >= count)
         assert not self.outcome, "the pass was over too soon"
 
     def buttons(self) -> list[float]:
-        """Where the session panel has rows of buttons that can be clicked, from the tall one, which is waited for."""
+        """Wait for the tall button, and return the y of each row of active buttons from it on, in pixels."""
         self.point_at_clip()  # a button under the mouse has another colour
         found: list[float] = []
         self.wait_until(lambda: found.extend(self._rows()) or found)
         return found
 
     def _rows(self) -> list[float]:
-        """Where rows of buttons are; none without a tall one."""
+        """The y of each row of active buttons from the tall button on; none without a tall button."""
         picture = self.window.screenshot(self.machine.folder / "screen.ppm")
-        end = self.left + self.width - 32  # of the buttons, where they have neither words nor icons
+        end = self.left + self.width - 32  # the right end of the buttons, without words and icons
         edge = pixels(picture)[self.top : self.top + 300, end - 5 : end]
         is_button = ((edge.max(2) - edge.min(2) < 3) & (edge[..., 0] > 78) & (edge[..., 0] < 92)).all(1)
         changes = np.flatnonzero(np.diff(np.concatenate(([0], is_button, [0]))))
@@ -111,7 +111,7 @@ class Screen:
         return [self.top + (a + b) / 2 for a, b in found[first:]]
 
     def click(self, index: int = 0, *, right: bool = False, buttons: list[float] | None = None) -> None:
-        """Click a button of the panel: the tall one, or one below it; `right` for the right one of two."""
+        """Click a button of the panel: the tall button (0) or one below; `right` takes the right one of two."""
         x = self.left + (self.width - 60 if right else 30)
         y = (buttons or self.buttons())[index]
         self.window.point(x, y)
@@ -119,18 +119,18 @@ class Screen:
         self.window.click(x, y)
 
     def point_at_clip(self) -> None:
-        """Move the mouse to the picture, where keys concern the clip."""
+        """Move the mouse to the picture, where keys act on the clip."""
         self.window.point(self.left / 2, self.top + 300)
         self.settle()
 
     def picture(self, state: str) -> None:
-        """Keep a picture of the sidebar and some of the editor."""
-        shown = [b""]
+        """Save a picture of the sidebar and part of the editor."""
+        screens = [b""]
 
-        def is_still() -> bool:  # panels slide to their places
+        def is_still() -> bool:  # panels slide into position
             self.settle()
-            shown.append(self.window.screenshot(self.machine.folder / f"{state}-screen.ppm").read_bytes())
-            return shown[-1] == shown[-2]
+            screens.append(self.window.screenshot(self.machine.folder / f"{state}-screen.ppm").read_bytes())
+            return screens[-1] == screens[-2]
 
         self.wait_until(is_still)
         crop = f"{EDITOR + self.width}x{HEIGHT}+{self.left - EDITOR}+{self.top}"
@@ -141,18 +141,18 @@ class Screen:
         if wanted and self.machine.name == BLENDERS[-1]:
             shutil.copy(self.machine.folder / f"{state}.png", Path(wanted) / f"session-{state}.png")
 
-    def ask(self, what: str) -> None:
-        question = self.machine.folder / f"ask-{what}"
-        question.touch()
-        self.wait_until(lambda: not question.exists())
+    def ask(self, action: str) -> None:
+        request = self.machine.folder / f"ask-{action}"
+        request.touch()
+        self.wait_until(lambda: not request.exists())
 
     def markers(self) -> Markers:
         """All markers in the clip."""
         self.ask("markers")
-        said = json.loads((self.machine.folder / "markers.json").read_text(encoding="utf-8"))
+        tracks = json.loads((self.machine.folder / "markers.json").read_text(encoding="utf-8"))
         return {
-            (where, name): {int.from_bytes(row[:4], "little", signed=True): row for row in map(bytes.fromhex, rows)}
-            for where, name, rows in said
+            (object_, name): {int.from_bytes(row[:4], "little", signed=True): row for row in map(bytes.fromhex, rows)}
+            for object_, name, rows in tracks
         }
 
     def leave(self) -> None:
@@ -174,7 +174,7 @@ def pixels(picture: Path) -> NDArray[np.int16]:
 
 @contextmanager
 def opened(machine: Machine, blend: str = "shot.blend") -> Iterator[Screen]:
-    """A file in a window; without a name, a new one with the clip, as if it had just been opened."""
+    """Open a file in a window; without a name, a new file with the clip."""
     for script in ("start_window.py", "make_blend.py"):
         shutil.copy(ROOT / "tests" / "blender" / script, machine.folder)
     first = [blend] if blend else ["--python", "make_blend.py"]

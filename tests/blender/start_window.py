@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Runs in Blender with a window: show the file's clip in a Movie Clip Editor with its sidebar, then do as asked.
+"""Runs in Blender with a window: shows the file's clip in a Movie Clip Editor with its sidebar, then obeys requests.
 
-`window.json` tells where the sidebar is, in pixels from the upper left of the window. To ask for something is to make a
-file in this folder, which is removed when that is done, what came before it is handled, and both are drawn:
-`ask-nothing`, `ask-markers` (it writes them to markers.json), `ask-save`, `ask-delete` (the clip), `ask-workspace`,
-`ask-area` and `ask-mode` (which show another one), `ask-first-workspace` and `ask-clip` (which lead back), `ask-load`
+`window.json` holds the box of the sidebar, in pixels from the upper left of the window. A test makes a file in this
+folder as a request; the script removes it after Blender has handled the request and all earlier events and has drawn:
+`ask-nothing`, `ask-markers` (writes markers.json), `ask-save`, `ask-delete` (the clip), `ask-workspace`, `ask-area` and
+`ask-mode` (show another workspace, area, mode), `ask-first-workspace` and `ask-clip` (lead back), `ask-load`
 (other.blend) and `ask-quit`.
 """
 
@@ -50,14 +50,14 @@ def choose_tab():
     tracks.active = tracks[0]
     with bpy.context.temp_override(window=window, area=area, region=window_region(area)):
         bpy.ops.clip.view_all(fit_view=True)
-    said = {
+    box = {
         "left": region.x,
         "top": window.height - region.y - region.height,
         "width": region.width,
         "height": region.height,
         "scale": bpy.context.preferences.system.ui_scale,
     }
-    Path("window.json").write_text(json.dumps(said), encoding="utf-8")
+    Path("window.json").write_text(json.dumps(box), encoding="utf-8")
     bpy.app.timers.register(lambda: print("ready", flush=True), first_interval=0.2)  # the sidebar fades in
     bpy.app.timers.register(answer, first_interval=0.05)
 
@@ -67,13 +67,13 @@ def window_region(area):
 
 
 def answer():
-    while answered:  # when this was called before; since then Blender has looked for events, handled them and drawn
+    while answered:  # by the call before; since then Blender has fetched events, handled them and drawn
         answered.pop().unlink(missing_ok=True)
     for name, action in ACTIONS.items():
-        question = Path(f"ask-{name}")
-        if question.exists():
+        request = Path(f"ask-{name}")
+        if request.exists():
             action()
-            answered.append(question)
+            answered.append(request)
     return 0.05
 
 
@@ -82,11 +82,11 @@ def nothing():
 
 
 def markers():
-    said = []
-    for where in bpy.data.movieclips[0].tracking.objects:
-        for track in where.tracks:
-            said.append([where.name, track.name, [packed(marker) for marker in track.markers]])
-    Path("markers.json").write_text(json.dumps(said), encoding="utf-8")
+    tracks = []
+    for tracking_object in bpy.data.movieclips[0].tracking.objects:
+        for track in tracking_object.tracks:
+            tracks.append([tracking_object.name, track.name, [packed(marker) for marker in track.markers]])
+    Path("markers.json").write_text(json.dumps(tracks), encoding="utf-8")
 
 
 def packed(marker):

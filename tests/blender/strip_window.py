@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Runs in Blender beside start_window.py: `ask-track`, `ask-toggle` (the strip) and `ask-redraw`, as there.
+"""Runs in Blender beside start_window.py and obeys `ask-track`, `ask-toggle` (the strip) and `ask-redraw`.
 
-`strip.json` tells where the main region of the Clip Editor is, in pixels from the lower left of the window, which frame
-it shows, the colours of the strip, and how many seconds it took in redraws: while tracking, with nothing changed, and
-with another frame in each.
+`strip.json` holds the box of the main region of the Clip Editor, in pixels from the lower left of the window, its
+frame, the colours of the strip, and the seconds that the strip took in each redraw: during tracking, without a change,
+and with another frame each time.
 """
 
 import json
@@ -61,16 +61,16 @@ def redraw():
             took[kind] = list(durations)
     user.frame_current = shown
     area.tag_redraw()
-    said = {"x": region.x, "y": region.y, "width": region.width, "frame": shown, "took": took}
-    said["colours"] = [strip.COLOURS[kind] for kind in sorted(strip.COLOURS)]
-    Path("strip.json").write_text(json.dumps(said), encoding="utf-8")
+    figures = {"x": region.x, "y": region.y, "width": region.width, "frame": shown, "took": took}
+    figures["colours"] = [strip.COLOURS[kind] for kind in sorted(strip.COLOURS)]
+    Path("strip.json").write_text(json.dumps(figures), encoding="utf-8")
 
 
 def answer():
     for name, action in (("track", track), ("toggle", toggle), ("redraw", redraw)):
-        question = Path(f"ask-{name}")
-        if question.exists():
-            question.unlink()
+        request = Path(f"ask-{name}")
+        if request.exists():
+            request.unlink()
             action()
     return 0.1
 

@@ -12,7 +12,7 @@ from tracking_sessions.tests.footage import Shot
 BATCH = ("-q", "-b", "-c", "tracking_sessions", "batch")
 
 
-def test_a_batch_is_stopped_and_goes_on(machine: Machine, shot: Shot, uninterrupted: Markers) -> None:
+def test_a_batch_stops_and_resumes(machine: Machine, shot: Shot, uninterrupted: Markers) -> None:
     root = machine.folder / "tracking_sessions"
     started = machine.start(*BATCH, "run", "plate", "missing_0001.png", "--tracks=tracks.json", "--jobs=2")
     started.wait_for(lambda: steps_recorded(root) >= 10)

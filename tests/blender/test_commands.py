@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""`blender -b -c tracking_sessions …` with the built package installed, as a farm would use it."""
+"""`blender -b -c tracking_sessions …` with the built package installed, as a farm uses it."""
 
 from __future__ import annotations
 
@@ -69,32 +69,32 @@ def test_exit_codes_tell_what_to_do_next(machine: Machine) -> None:
 def test_results_can_be_read_by_a_program(machine: Machine) -> None:
     done = inside(machine, "track", "plate", "--detect", "--json", "--end=20", "--save=out.blend")
     assert done.returncode == 0, done.stderr
-    told = json.loads(done.stdout)
-    assert (told["status"], told["frames"], told["last_frame"]) == ("tracking_complete", 19, 20)
-    assert Path(told["saved"]).name == "out.blend" and (machine.folder / "out.blend").exists()
+    result = json.loads(done.stdout)
+    assert (result["status"], result["frames"], result["last_frame"]) == ("tracking_complete", 19, 20)
+    assert Path(result["saved"]).name == "out.blend" and (machine.folder / "out.blend").exists()
     listed = json.loads(inside(machine, "list", "--json").stdout)
-    assert [one["id"] for one in listed] == [told["id"]]
-    told = json.loads(inside(machine, "info", told["id"], "--json", "--frames").stdout)
-    assert told["ranges"] == "1-20" and told["frames"]["1"] == told["passes"][0]["tracks"]
+    assert [entry["id"] for entry in listed] == [result["id"]]
+    info = json.loads(inside(machine, "info", result["id"], "--json", "--frames").stdout)
+    assert info["ranges"] == "1-20" and info["frames"]["1"] == info["passes"][0]["tracks"]
     assert inside(machine, "resume", "--json").stdout == "null\n"
     # without -q Blender prints its version as well
     done = machine.run("-c", "tracking_sessions", "list", "--json")
     assert json_in(done.stdout) == listed
 
 
-def test_sessions_are_looked_at_and_decided_about_inside_blender(machine: Machine) -> None:
+def test_sessions_are_reported_committed_and_deleted_inside_blender(machine: Machine) -> None:
     for _ in range(2):
         done = inside(machine, "track", "plate", "--detect", "--json", "--end=5", "--fresh")
         assert done.returncode == 0, done.stderr
-    one = json.loads(done.stdout)["id"]
+    newest = json.loads(done.stdout)["id"]
     sessions = machine.folder / "tracking_sessions" / "sessions"
-    (other,) = {path.stem for path in sessions.glob("*.*")} - {one}
+    (other,) = {path.stem for path in sessions.glob("*.*")} - {newest}
     expected: list[tuple[tuple[str, ...], int, str]] = [
-        (("report", one), 0, f"reports/{one}.html\n"),
-        (("merge", one, other, "-o", "merged.yaml"), 0, "Merged 2 sessions; 5 of 5 are recorded."),
-        (("commit", one), 0, "Committed “shot”"),
+        (("report", newest), 0, f"reports/{newest}.html\n"),
+        (("merge", newest, other, "-o", "merged.yaml"), 0, "Merged 2 sessions; 5 of 5 are recorded."),
+        (("commit", newest), 0, "Committed “shot”"),
         (("discard", other), 0, "Discarded “shot”"),
-        (("list", "--status=committed"), 0, f"{one}  "),
+        (("list", "--status=committed"), 0, f"{newest}  "),
         (("clean", "--older-than=0d", "--dry-run"), 0, "2 sessions would be deleted, which frees "),
         (("clean", "--older-than=0d"), 2, ""),
         (("delete", other, "--force"), 0, f"Deleted {other}, which freed "),
@@ -137,7 +137,7 @@ def test_nothing_is_lost_to_sigkill(machine: Machine, shot: Shot, uninterrupted:
     assert json.loads(done.stdout)["tracked_frames"] == shot.frames
     finished = recorded_markers(root)
     assert finished == uninterrupted
-    for name, markers in recorded.items():  # what was recorded stays, but for the guard behind the last frame
+    for name, markers in recorded.items():  # all but the last frame and its guard
         assert {frame: finished[name][frame] for frame in list(markers)[:-2]} == dict(list(markers.items())[:-2])
 
 
@@ -170,7 +170,7 @@ def test_sessions_of_a_blend_are_beside_it(machine: Machine, shot: Shot, uninter
     identifier = newest_session(shots / "tracking_sessions").session.id
     command = ("-c", "tracking_sessions")
     done = machine.call(machine.executable, "-q", "-b", "shots/020.blend", *command, "list", "--json")
-    assert [one["id"] for one in json.loads(done.stdout)] == [identifier], done
+    assert [entry["id"] for entry in json.loads(done.stdout)] == [identifier], done
     done = machine.call(machine.executable, "-q", "-b", "shots/020.blend", *command, "info", identifier)
     assert done.returncode == 0 and "100 of 100 tracked" in done.stdout, done
 
@@ -184,7 +184,7 @@ def test_a_script_tracks_in_a_background_clip_editor(machine: Machine, uninterru
 
 
 @pytest.mark.parametrize("order", [[*BLENDERS, "wheel"], ["wheel", *reversed(BLENDERS)]], ids=" ".join)
-def test_another_version_of_blender_goes_on(
+def test_another_version_of_blender_resumes(
     order: list[str], tmp_path: Path, prepared: Callable[[str], Path], shot: Shot, uninterrupted: Markers
 ) -> None:
     root = tmp_path / "tracking_sessions"
@@ -215,5 +215,5 @@ space.mode = "TRACKING"
 region = next(region for region in area.regions if region.type == "WINDOW")
 with bpy.context.temp_override(window=window, area=area, region=region):
     print("tracked:", bpy.ops.tracking_sessions.track())
-assert not [one for one in bpy.data.movieclips[0].tracking.objects if one.name != "Camera"]
+assert [tracking_object.name for tracking_object in bpy.data.movieclips[0].tracking.objects] == ["Camera"]
 """

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What happens around a pass in a real window: undo, other editors and workspaces, another owner, damage, no file."""
+"""Events around a pass in a real window: undo, other editors and workspaces, another owner, damage, no file."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tracking_sessions.tests.footage import Shot
 
 @contextmanager
 def in_a_pass(screen: Screen) -> Iterator[None]:
-    """What happens here happens in the middle of a pass, which then has to be paused."""
+    """Run the block in the middle of a pass, which has to be paused afterwards."""
     before = steps_recorded(screen.root)
     screen.click(right=not before)  # Forwards, or Resume
     screen.wait_for_steps(before + 3)
@@ -46,7 +46,7 @@ def test_a_pass_is_undone_and_redone_as_one_step(machine: Machine, shot: Shot, u
         screen.leave()
 
 
-def test_whatever_takes_the_clip_away_pauses_the_pass(machine: Machine, shot: Shot, uninterrupted: Markers) -> None:
+def test_a_pass_pauses_when_the_editor_loses_its_clip(machine: Machine, shot: Shot, uninterrupted: Markers) -> None:
     shutil.copy(machine.folder / "shot.blend", machine.folder / "other.blend")
     with opened(machine) as screen:
         for event in ("workspace", "area", "mode"):
@@ -70,7 +70,7 @@ def test_whatever_takes_the_clip_away_pauses_the_pass(machine: Machine, shot: Sh
         screen.leave()
 
 
-def test_a_session_of_another_process_is_waited_for(machine: Machine, shot: Shot, uninterrupted: Markers) -> None:
+def test_the_panel_waits_for_a_session_of_another_process(machine: Machine, shot: Shot, uninterrupted: Markers) -> None:
     root = machine.folder / "tracking_sessions"
     other = machine.start("-q", "-b", "-c", "tracking_sessions", "track", "shot.blend")
     other.wait_for(lambda: steps_recorded(root) >= 10)
@@ -79,15 +79,15 @@ def test_a_session_of_another_process_is_waited_for(machine: Machine, shot: Shot
         screen.picture("owned")
         screen.click()  # Wait for It
         other.signal(signal.SIGKILL)
-        os.kill(other.process.pid, signal.SIGCONT)  # what took it into its root stopped with it
+        os.kill(other.process.pid, signal.SIGCONT)  # the process that entered the root has stopped too
         other.process.wait(30)
-        screen.click()  # Resume, as soon as it is there: the other button cannot be clicked again
+        screen.click()  # Resume, as soon as the panel shows it: the other button is inactive
         screen.wait_until(lambda: screen.outcome == "complete")
         assert screen.markers() == recorded_markers(root) == uninterrupted
         screen.leave()
 
 
-def test_damage_leaves_a_way_on(machine: Machine, shot: Shot) -> None:
+def test_a_damaged_session_can_be_resumed(machine: Machine, shot: Shot) -> None:
     root = machine.folder / "tracking_sessions"
     other = machine.start("-q", "-b", "-c", "tracking_sessions", "track", "shot.blend")
     other.wait_for(lambda: steps_recorded(root) >= 10)

@@ -14,15 +14,15 @@ from tracking_sessions.tests.blender.screen import opened
 from tracking_sessions.tests.damage import damaged
 from tracking_sessions.tests.pictures import write_png
 
-WHOLE = 10  # frames before those that show nothing but noise
+WHOLE = 10  # frames before the frames of pure noise
 
 
 def test_a_cut_exr_is_reported_and_blender_lives(machine: Machine) -> None:
     files = plates.lay(machine.folder / "exr", "exr-half-zip", 12, 1001)
-    places = ((0.35, 0.4), (0.5, 0.6), (0.65, 0.45))
-    said = [{"name": f"T{i}", "co": co, "pattern_size": 21, "search_size": 71} for i, co in enumerate(places)]
+    positions = ((0.35, 0.4), (0.5, 0.6), (0.65, 0.45))
+    tracks = [{"name": f"T{i}", "co": co, "pattern_size": 21, "search_size": 71} for i, co in enumerate(positions)]
     (machine.folder / "tracks.json").unlink()
-    (machine.folder / "tracks.json").write_text(json.dumps({"tracks": said}), encoding="utf-8")
+    (machine.folder / "tracks.json").write_text(json.dumps({"tracks": tracks}), encoding="utf-8")
     machine.make_blend("exr.blend", "exr/plate.1001.exr")
     cut = damaged("exr-half-zip", "cut at half", 6)
     assert cut is not None
@@ -33,7 +33,7 @@ def test_a_cut_exr_is_reported_and_blender_lives(machine: Machine) -> None:
         before = screen.window.screenshot(machine.folder / "cut-screen.ppm").read_bytes()
         assert session_files(screen.root) == []
         screen.window.key("Escape")
-        screen.point_at_clip()  # away from the message at the mouse, which is gone then
+        screen.point_at_clip()  # closes the message at the mouse
         assert screen.window.screenshot(machine.folder / "later-screen.ppm").read_bytes() != before
         files[5].write_bytes(plates.picture("exr-half-zip", 6))
         screen.click(right=True)
@@ -45,7 +45,7 @@ def test_a_cut_exr_is_reported_and_blender_lives(machine: Machine) -> None:
 def test_a_pass_that_lost_all_is_not_called_done(machine: Machine) -> None:
     files = sorted((machine.folder / "plate").iterdir())
     for number, file in enumerate(files[WHOLE:], WHOLE + 1):
-        file.unlink()  # it may be a hard link
+        file.unlink()  # may be a hard link
         write_png(file, np.random.default_rng(number).integers(0, 256, (360, 640, 3), np.uint8))
     with opened(machine) as screen:
         screen.click(right=True)  # Forwards

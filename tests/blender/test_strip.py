@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The strip over the timeline in a real window: its colours, what it leaves free, and what it costs."""
+"""The strip over the timeline in a real window: its colours, its gap and its cost."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from tracking_sessions.tests.blender.screen import Screen, pixels
 from tracking_sessions.tests.footage import Shot
 
 BOTTOM, HEIGHT = 8, 4  # pixels: Blender's cache line is below it
-LABEL = 30  # to both sides of the current frame, in which its number is
+LABEL = 30  # pixels to both sides of the current frame that hold its number
 
 
-def rows_of(screen: Screen, said: dict[str, Any]) -> NDArray[np.int16]:
+def rows_of(screen: Screen, region: dict[str, Any]) -> NDArray[np.int16]:
     """The rows of pixels of the editor from its lower edge upwards."""
     screen.settle()
     picture = pixels(screen.window.screenshot(screen.machine.folder / "strip.ppm"))
-    bottom = picture.shape[0] - said["y"]
-    return picture[bottom - 200 : bottom, said["x"] : said["x"] + said["width"]][::-1]
+    bottom = picture.shape[0] - region["y"]
+    return picture[bottom - 200 : bottom, region["x"] : region["x"] + region["width"]][::-1]
 
 
 def test_the_strip_shows_what_is_recorded(machine: Machine, shot: Shot) -> None:
@@ -42,13 +42,13 @@ def test_the_strip_shows_what_is_recorded(machine: Machine, shot: Shot) -> None:
         screen.wait_until(lambda: screen.outcome == "paused")
         screen.ask("redraw")
         screen.wait_until((machine.folder / "strip.json").exists)
-        said = json.loads((machine.folder / "strip.json").read_text(encoding="utf-8"))
-        on = rows_of(screen, said)
+        figures = json.loads((machine.folder / "strip.json").read_text(encoding="utf-8"))
+        on = rows_of(screen, figures)
         window.screenshot(machine.folder / "strip.png")
         screen.ask("toggle")
-        off = rows_of(screen, said)
+        off = rows_of(screen, figures)
         screen.ask("toggle")
-        again = rows_of(screen, said)
+        again = rows_of(screen, figures)
         screen.leave()
 
     strip = slice(BOTTOM, BOTTOM + HEIGHT)
@@ -56,31 +56,31 @@ def test_the_strip_shows_what_is_recorded(machine: Machine, shot: Shot) -> None:
     assert changed[strip].any() and not np.delete(changed, strip, 0).any()
     assert (on == again).all()
 
-    width = said["width"]
+    width = figures["width"]
     session = newest_session(screen.root)
     known = (session.session.tracked_frames, session.asked, FrameRanges.of(session.lost.frames))
     found = segments(*known, scene=(1, shot.frames), clip_start=1, columns=width // 2)
     assert {part.kind for part in found} == {Kind.TRACKED, Kind.DUE, Kind.PROBLEM}
-    here = (said["frame"] - 0.5) / shot.frames * width
-    seen = set[Kind]()
+    current = (figures["frame"] - 0.5) / shot.frames * width
+    checked = set[Kind]()
     for part in found:
         a, b = ((frame - 1) / shot.frames * width for frame in (part.first, part.last + 1))
-        inside = [x for x in range(int(a) + 1, int(b)) if abs(x - here) > LABEL]
-        *colour, alpha = said["colours"][part.kind]
+        inside = [x for x in range(int(a) + 1, int(b)) if abs(x - current) > LABEL]
+        *colour, alpha = figures["colours"][part.kind]
         for y in range(strip.start, strip.stop):
-            shown = on[y, inside].astype(float)
+            actual = on[y, inside].astype(float)
             expected = 255 * alpha * np.array(colour) + (1 - alpha) * off[y, inside]
-            assert np.abs(shown - expected).max(initial=0) < 3, (part, y)
+            assert np.abs(actual - expected).max(initial=0) < 3, (part, y)
         if inside:
-            seen.add(part.kind)
-    assert seen == {Kind.TRACKED, Kind.DUE, Kind.PROBLEM}
+            checked.add(part.kind)
+    assert checked == {Kind.TRACKED, Kind.DUE, Kind.PROBLEM}
     label = (off[strip] != off[100, width // 2]).any(2)
-    label[:, : int(here) - LABEL] = False  # there are solver keyframes
-    assert label.any() and not changed[strip][label].any(), "it covers the number of the current frame"
+    label[:, : int(current) - LABEL] = False  # Blender draws solver keyframes there
+    assert label.any() and not changed[strip][label].any(), "the strip covers the number of the current frame"
     free = (~changed[strip].any(0)).sum() - label.any(0).sum()
     assert free <= 4, f"{free} pixels are empty beside the number of the current frame"
 
-    for kind, took in said["took"].items():
+    for kind, took in figures["took"].items():
         median = statistics.median(took)
-        print(f"{machine.name}: {kind}: {median * 1e6:.0f} us in the middle one of {len(took)} redraws")
+        print(f"{machine.name}: {kind}: {median * 1e6:.0f} us, the median of {len(took)} redraws")
         assert median < 0.001

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The session panel in a real window: what an artist sees and clicks, and what is left after a crash."""
+"""The session panel in a real window: an artist's clicks, and the session after a crash."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_a_crash_costs_nothing(machine: Machine, shot: Shot, uninterrupted: Mark
     with opened(machine) as screen:
         screen.click(right=True)  # Forwards
         screen.wait_for_steps(10)
-        screen.ask("save")  # the pass goes on
+        screen.ask("save")  # while the pass runs
         screen.wait_for_steps(steps_recorded(screen.root) + 10)
         machine.signal(screen.window, signal.SIGKILL)
         screen.window.wait_until_closed()
@@ -74,13 +74,13 @@ def test_a_crash_costs_nothing(machine: Machine, shot: Shot, uninterrupted: Mark
         assert screen.markers() == recorded_markers(screen.root) == uninterrupted
         screen.ask("save")
         screen.leave()
-    with opened(machine) as screen:  # what was saved contains everything: nothing is offered any more
+    with opened(machine) as screen:  # the saved file holds everything: the panel offers no Restore
         assert screen.markers() == uninterrupted
         assert len(screen.buttons()) == 1
         screen.leave()
 
 
-def test_what_blenders_own_tracker_did_after_a_crash_is_kept(machine: Machine, shot: Shot) -> None:
+def test_markers_of_blenders_own_tracker_after_a_crash_stay(machine: Machine, shot: Shot) -> None:
     with opened(machine) as screen:
         screen.click(right=True)  # Forwards
         screen.wait_for_steps(20)
@@ -117,5 +117,5 @@ def test_what_blenders_own_tracker_did_after_a_crash_is_kept(machine: Machine, s
 
 
 def live(markers: Markers) -> Markers:
-    """Those that are not muted."""
+    """The markers that are not muted."""
     return {name: {frame: row for frame, row in rows.items() if not row[4] & 1} for name, rows in markers.items()}

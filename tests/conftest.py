@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Loads the checkout, in a folder of any name, as the package that its manifest names.
 
-Tests import `tracking_sessions.core…`, and helpers beside them as `tracking_sessions.tests.…`.
+Tests import `tracking_sessions.core…`, and their helpers as `tracking_sessions.tests.…`.
 """
 
 import importlib.util
@@ -46,7 +46,7 @@ def manifest() -> dict[str, Any]:
 
 @pytest.fixture(scope="session")
 def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The extension package, built from the checkout as it is."""
+    """The extension package, built from the checkout."""
     folder = tmp_path_factory.mktemp("package")
     command = [sys.executable, ROOT / "tools" / "package.py", f"--output={folder}"]
     built = subprocess.run(command, capture_output=True, text=True, check=False, timeout=250)
@@ -56,7 +56,7 @@ def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def mounted(tmp_path: Path) -> Iterator[Callable[[str], Path]]:
-    """Makes a disk in memory of a size such as 256k, or 50% of the memory. Skips where that is not allowed."""
+    """Mounts a disk in memory of a size such as 256k, or 50% of the memory. Skips the test without the right to."""
     disk = tmp_path / "disk"
 
     def mount(size: str) -> Path:

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Sequences in every variant of the formats that plates come in, as cameras, scanners and other programs write them.
+"""Sequences in every variant of the formats of plates, as cameras, scanners and other programs write them.
 
-The pictures lie in plate_files/pictures.tar.xz, made by plate_files/make.py: two neighbours of a pan of 2 pixels a
-frame, which a sequence shows in turn, and the first of them at half its size. A variant is named for its suffix and
-what is special about it, such as `exr-tiled`. As a command: python tests/plates.py FOLDER [VARIANT…]
+plate_files/make.py has made the pictures in plate_files/pictures.tar.xz: two neighbours of a pan of 2 pixels a frame,
+which a sequence repeats in turn, and the first at half its size. The name of a variant is its suffix and its
+speciality, such as `exr-tiled`. As a command: python tests/plates.py FOLDER [VARIANT…]
 """
 
 from __future__ import annotations
@@ -50,11 +50,11 @@ def half_size(variant: str) -> bytes:
 
 
 def lay(folder: Path, variant: str, frames: int = 6, first: int = 1, stem: str = "plate") -> list[Path]:
-    """Write a sequence plate.0001.exr … of `frames` whole pictures into `folder`, which is made."""
+    """Make `folder` and write a sequence plate.0001.exr … of `frames` whole pictures into it."""
     folder.mkdir(parents=True, exist_ok=True)
     paths = [folder / f"{stem}.{first + index:04d}{suffix(variant)}" for index in range(frames)]
     for frame, path in enumerate(paths, 1):
-        path.unlink(missing_ok=True)  # it may be a hard link to another frame
+        path.unlink(missing_ok=True)  # may be a hard link to another frame
         path.write_bytes(picture(variant, frame))
     return paths
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A terminal for a process: what it shows after each thing that is printed, and somebody who types."""
+"""A terminal for a process: interprets its output and types for it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _PART = re.compile(r"\x1b\[(\d*)([A-Za-z])|(\r)|(\n)|([^\x1b\r\n])")
 
 
 class Picture:
-    """The lines that a terminal has shown since it was opened, understanding as little as the program may use."""
+    """All lines of a terminal since its start. It interprets only the control sequences that the program may use."""
 
     def __init__(self, columns: int) -> None:
         self.columns = columns
@@ -29,7 +29,7 @@ class Picture:
         self.wrapped: list[str] = []
 
     def show(self, text: str) -> None:
-        """Print. Raises AssertionError for a control sequence that it does not know."""
+        """Interpret printed text. Raises AssertionError for any other control sequence."""
         end = 0
         for match in _PART.finditer(text):
             assert match.start() == end, text[end : match.start()]
@@ -42,7 +42,7 @@ class Picture:
             elif down:
                 self._down()
             else:
-                self._put(character)
+                self._write(character)
         assert end == len(text), text[end:]
 
     def _control(self, letter: str, number: int) -> None:
@@ -61,7 +61,7 @@ class Picture:
         if self.row == len(self.lines):
             self.lines.append("")
 
-    def _put(self, character: str) -> None:
+    def _write(self, character: str) -> None:
         if self.column == self.columns:
             self.wrapped.append(self.lines[self.row])
             self.column = 0
@@ -76,7 +76,7 @@ class Picture:
 
 
 class Terminal:
-    """A process whose standard input and standard error are a terminal; its standard output is a pipe."""
+    """A process with a terminal as its standard input and error, and a pipe as its standard output."""
 
     def __init__(self, command: Sequence[str], *, rows: int = 24, columns: int = 80, **options: Any) -> None:
         self._master, slave = pty.openpty()
@@ -87,22 +87,22 @@ class Terminal:
             command, stdin=slave, stdout=subprocess.PIPE, stderr=slave, text=True, start_new_session=True, **options
         )
         self.picture = Picture(columns)
-        self.seen: list[str] = []
-        """What was on the screen after each time that something was printed."""
+        self.screens: list[str] = []
+        """The text of the screen after each read."""
 
     def type(self, text: str) -> None:
         os.write(self._master, text.encode())
 
-    def wait_for(self, seen: Callable[[str], bool] | str) -> None:
-        """Until this is on the screen, or the process has ended."""
+    def wait_for(self, condition: Callable[[str], bool] | str) -> None:
+        """Wait until the screen has the text, or the condition holds for it, or the process has ended."""
         deadline = time.monotonic() + LIMIT
-        while not (seen in self.picture.text if isinstance(seen, str) else seen(self.picture.text)):
+        while not (condition in self.picture.text if isinstance(condition, str) else condition(self.picture.text)):
             assert time.monotonic() < deadline, self.picture.text
             if not self._read(0.05) and self.process.poll() is not None:
                 return
 
     def end(self) -> tuple[int, str]:
-        """Wait for the end: exit code and standard output. The terminal is as it was."""
+        """Wait for the end; returns exit code and standard output. Checks that the terminal has its old settings."""
         deadline = time.monotonic() + LIMIT
         while self._read(0.05) or self.process.poll() is None:
             assert time.monotonic() < deadline, self.picture.text
@@ -121,8 +121,8 @@ class Terminal:
             try:
                 text = data.decode()
                 break
-            except UnicodeDecodeError:  # the rest of a character is on its way
+            except UnicodeDecodeError:  # the rest of a character has not arrived
                 data += os.read(self._master, 1)
         self.picture.show(text)
-        self.seen.append(self.picture.text)
+        self.screens.append(self.picture.text)
         return True

@@ -51,10 +51,10 @@ def test_a_line_for_each_running_shot_and_the_totals(job: Path, columns: int) ->
     assert code == 1 and "completed   200 of 200 frames, 8 of 8 tracks alive" in stdout
     wrapped = terminal.picture.wrapped  # what stays may be longer than a line, what is drawn over not
     assert wrapped and not [line for line in wrapped if line.startswith(("ein sehr", "3 shots"))]
-    drawn = [screen.splitlines()[1:] for screen in terminal.seen if "3 shots: " in screen]
+    drawn = [screen.splitlines()[1:] for screen in terminal.screens if "3 shots: " in screen]
     assert {sum(line.startswith("ein sehr") for line in lines) for lines in drawn} <= {0, 1}  # never twice
     assert {sum(line.startswith("3 shots: ") for line in lines) for lines in drawn} == {1}
-    assert any("2 running, 1 to do" in screen for screen in terminal.seen)
+    assert any("2 running, 1 to do" in screen for screen in terminal.screens)
     long = [line for lines in drawn for line in lines if line.startswith("ein sehr")]
     frames = [line.split("frame")[1].split()[0] for line in long if "frame " in line and columns == 80]
     assert columns < 80 or len(set(frames)) > 1
@@ -70,7 +70,7 @@ def test_ctrl_c_says_how_to_go_on(job: Path) -> None:
     terminal.process.send_signal(signal.SIGINT)
     code, stdout = terminal.end()
     assert code == 75 and "pending" in stdout
-    assert any("; SIGINT: each records its frame" in screen for screen in terminal.seen)
+    assert any("; SIGINT: each records its frame" in screen for screen in terminal.screens)
     assert (
         "SIGINT: stopped. Every frame so far is recorded; go on with: batch resume 20"
         in terminal.picture.text.replace("\n", "")

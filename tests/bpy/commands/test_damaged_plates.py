@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Plates with damaged pictures, in every format: named before or while they are tracked, in every command."""
+"""Plates with damaged pictures of every format: each command names the damage before or during the tracking."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ VARIANTS = (
 DAMAGES = ("cut at half", "hole of a block")
 
 
-class Said:
-    """What a command printed, and its exit code."""
+class Output:
+    """The output of a command and its exit code."""
 
     def __init__(self, code: int, out: str, error: str) -> None:
         self.code, self.out, self.error = code, out, error
@@ -41,31 +41,31 @@ class Said:
 
 @pytest.fixture
 def command(capfd: pytest.CaptureFixture[str]) -> Iterator[Any]:
-    """Runs a command of the command line in this process, as Python starts slowly with Blender in it."""
+    """Runs a command in this process, because a Python with Blender starts slowly."""
 
-    def command(*arguments: str | Path) -> Said:
+    def command(*arguments: str | Path) -> Output:
         bpy.ops.wm.read_factory_settings(use_empty=True)
         capfd.readouterr()
         code = cli.main([str(argument) for argument in arguments])
-        said = Said(code, *capfd.readouterr())
-        assert "Traceback" not in said.error
-        return said
+        output = Output(code, *capfd.readouterr())
+        assert "Traceback" not in output.error
+        return output
 
     yield command
     bpy.ops.wm.read_factory_settings(use_empty=True)
 
 
-def refused(said: Said, path: Path, frame: int) -> None:
-    assert said.code == 3, (said.out, said.error)
-    assert not said.out and f"Frame {frame} ({path.name}) is " in said.error, said.error
-    assert "copy or render it again" in said.error
+def refused(output: Output, path: Path, frame: int) -> None:
+    assert output.code == 3, (output.out, output.error)
+    assert not output.out and f"Frame {frame} ({path.name}) is " in output.error, output.error
+    assert "copy or render it again" in output.error
 
 
 def content(folder: Path) -> dict[str, bytes]:
     return {str(path): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
 
 
-# Damage that is there before
+# Damage before the tracking
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
@@ -78,10 +78,10 @@ def test_a_damaged_picture_is_named_wherever_it_is(variant: str, tmp_path: Path,
             assert bad is not None
             paths[place - 1].write_bytes(bad)
             refused(command("track", paths[2], "--detect", "--root", root), paths[place - 1], FIRST + place - 1)
-            if place == FRAMES:  # the reference of all that follows
+            if place == FRAMES:  # the reference of a backward pass
                 backward = ("--start", FIRST + FRAMES - 1, "--direction", "backward")
-                said = command("track", paths[0], "--detect", "--root", root, *backward)
-                refused(said, paths[place - 1], FIRST + place - 1)
+                output = command("track", paths[0], "--detect", "--root", root, *backward)
+                refused(output, paths[place - 1], FIRST + place - 1)
             assert session_file(root) is None
             paths[place - 1].write_bytes(plates.picture(variant, place))
 
@@ -91,27 +91,27 @@ def test_bytes_behind_the_end_harm_nothing(variant: str, tmp_path: Path, command
     paths = plates.lay(tmp_path / "plate", variant, FRAMES, FIRST)
     for number, path in enumerate(paths):
         path.write_bytes(path.read_bytes() + b"trailer " * 1000 * number)
-    said = command("track", tmp_path / "plate", "--detect", "--root", tmp_path / "sessions")
-    assert said.code == 0, said.error
-    alive = re.search(r"(\d+) of (\d+) tracks", said.out)
-    assert alive and alive[1] == alive[2] and int(alive[1]) > 10, said.out
+    output = command("track", tmp_path / "plate", "--detect", "--root", tmp_path / "sessions")
+    assert output.code == 0, output.error
+    alive = re.search(r"(\d+) of (\d+) tracks", output.out)
+    assert alive and alive[1] == alive[2] and int(alive[1]) > 10, output.out
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_a_picture_of_another_size_is_named_with_both(variant: str, tmp_path: Path, command: Any) -> None:
     paths = plates.lay(tmp_path / "plate", variant, FRAMES, FIRST)
     paths[3].write_bytes(plates.half_size(variant))
-    said = command("track", tmp_path / "plate", "--detect", "--root", tmp_path / "sessions")
-    assert said.code == 3 and f"Frame 1004 ({paths[3].name}) is 67x38 pixels, the first one 134x76" in said.error
+    output = command("track", tmp_path / "plate", "--detect", "--root", tmp_path / "sessions")
+    assert output.code == 3 and f"Frame 1004 ({paths[3].name}) is 67x38 pixels, the first one 134x76" in output.error
     assert session_file(tmp_path / "sessions") is None
 
 
-# Damage that comes while something is tracked, and after
+# Damage during and after the tracking
 
 
 @pytest.fixture(scope="module", params=VARIANTS)
 def undisturbed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
-    """A variant, and a folder with sessions of a run in which nothing happened."""
+    """A variant, and a folder with the sessions of a run without damage."""
     folder = tmp_path_factory.mktemp("undisturbed")
     plates.lay(folder / "plate", request.param, FRAMES, FIRST)
     bpy.ops.wm.read_factory_settings(use_empty=True)
@@ -119,7 +119,7 @@ def undisturbed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPat
     return request.param, folder / "sessions"
 
 
-def test_a_picture_that_is_damaged_meanwhile_is_named_and_may_be_replaced(
+def test_a_picture_damaged_during_the_tracking_is_named_and_may_be_replaced(
     undisturbed: tuple[str, Path], tmp_path: Path, command: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     variant, whole = undisturbed
@@ -136,32 +136,32 @@ def test_a_picture_that_is_damaged_meanwhile_is_named_and_may_be_replaced(
 
     with monkeypatch.context() as patch:
         patch.setattr(Run, "step", damage_and_step)
-        said = command("track", tmp_path / "plate", "--detect", "--root", root)
-    if said.code == 0:
-        assert variant == "jp2-lossy"  # no track is lost in it: there is nothing to doubt
+        output = command("track", tmp_path / "plate", "--detect", "--root", root)
+    if output.code == 0:
+        assert variant == "jp2-lossy"  # the tracker loses no track in it
         return
-    refused(said, paths[3], 1004)
+    refused(output, paths[3], 1004)
     before = {path: data for path, data in content(root).items() if "journal" in path}
     frames = recorded_frames(root)
-    for place in (4, 6):  # as it is; then that is put back and another one is damaged
-        said = command("resume", "--root", root)
-        refused(said, paths[place - 1], FIRST + place - 1)
-        assert {**content(root), **before} == content(root)  # what was recorded is as it was
+    for place in (4, 6):  # this picture, then another one
+        output = command("resume", "--root", root)
+        refused(output, paths[place - 1], FIRST + place - 1)
+        assert {**content(root), **before} == content(root)  # the records are unchanged
         assert recorded_frames(root) == frames
         paths[3].write_bytes(plates.picture(variant, 4))
         later = damaged(variant, "cut at half", 6)
         assert later is not None
         paths[5].write_bytes(later)
     paths[5].write_bytes(plates.picture(variant, 6))
-    said = command("resume", "--root", root)
-    assert said.code == 0, said.error
+    output = command("resume", "--root", root)
+    assert output.code == 0, output.error
     compare_replays(replay_of(whole), replay_of(root))
 
 
 def test_a_picture_that_is_damaged_after_a_stop_is_named_by_resume(stopped: Path) -> None:
     path = stopped / "plate" / f"long_{LONG - 5:04d}.png"
     whole = path.read_bytes()
-    path.unlink()  # it is a link
+    path.unlink()  # a link
     for bad in (whole[: len(whole) // 2], whole[:3000] + bytes(4096) + whole[7096:]):
         path.write_bytes(bad)
         root = stopped / "tracking_sessions"
@@ -171,7 +171,7 @@ def test_a_picture_that_is_damaged_after_a_stop_is_named_by_resume(stopped: Path
     assert "8 of 8 tracks" in done.stdout
 
 
-def test_a_run_that_is_stopped_by_hand_says_the_same(tmp_path: Path) -> None:
+def test_a_run_stopped_by_hand_names_the_damage(tmp_path: Path) -> None:
     paths = plates.lay(tmp_path / "plate", "exr-half-zip", 300, FIRST)
     root = tmp_path / "sessions"
     process = start("track", tmp_path / "plate", "--detect", "--root", root)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Features are found on whatever picture has texture, follow what they are on, and nothing else of the clip changes."""
+"""Detection finds features on every picture with texture; they follow the picture, and the clip stays as it is."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def softened(picture: Floats, deviation: float) -> Floats:
 
 
 def write_plate(folder: Path, scene: Floats, contrast: float = 1, noise: float = 1, frames: int = FRAMES) -> Path:
-    """Frames of a camera that passes the scene; returns the first."""
+    """Write the frames of a camera that passes the scene; returns the first file."""
     rng = np.random.default_rng(1)
     height, width = scene.shape[0] - 80, scene.shape[1] - 80
     folder.mkdir()
@@ -65,8 +65,8 @@ def found_on(first: Path, frame: int = 1) -> tuple[Detection, Clip]:
 
 
 def followed(clip: Clip) -> tuple[int, int, int]:
-    """Track to the last frame; of the tracks that stay in the picture how many there are, live, and are right to half a
-    pixel."""
+    """Track to the last frame; returns how many tracks stay in the picture, how many of them live, and how many are
+    right to half a pixel."""
     width, height = clip.size
     inside: list[tuple[Any, float, float]] = []
     for track in clip.tracking.tracks:
@@ -99,7 +99,7 @@ def followed(clip: Clip) -> tuple[int, int, int]:
     ],
     ids=["plain", "soft", "very soft", "low contrast", "faint", "noisy", "all three", "small", "small and soft"],
 )
-def test_what_is_found_follows(
+def test_features_follow_the_picture(
     tmp_path: Path, size: tuple[int, int], soft: float, contrast: float, noise: float, least: int
 ) -> None:
     scene = wall(*size)
@@ -132,7 +132,7 @@ def test_one_corner_with_all_the_texture_gives_what_it_has(tmp_path: Path, noise
     scene = np.full((440, 720, 3), 110, np.float32)
     scene[:140, :200] = wall(640, 360)[:140, :200]
     found, _ = found_on(write_plate(tmp_path / "p", scene, noise=noise, frames=1))
-    inside = [one for one in found.features if one.x < 0.27 and one.y > 0.7]
+    inside = [feature for feature in found.features if feature.x < 0.27 and feature.y > 0.7]
     assert len(inside) >= 12
     assert len(inside) == len(found.features), "grain is no texture"
 
@@ -148,7 +148,7 @@ def test_a_picture_without_texture_is_refused(tmp_path: Path, grey: int, noise: 
         assert settings_of(editor.clip) == before
 
 
-def test_patterns_that_do_not_fit_into_the_picture_are_named(tmp_path: Path) -> None:
+def test_patterns_larger_than_the_picture_are_refused(tmp_path: Path) -> None:
     first = write_plate(tmp_path / "p", wall(160, 90), frames=1)
     with opened(first) as editor:
         with pytest.raises(NothingToTrack, match=r"Patterns of 90 pixels do not fit into a picture of 160x90: .*--set"):
@@ -175,7 +175,7 @@ def test_an_unreadable_picture_is_named_and_leaves_nothing_behind(tmp_path: Path
 
 @pytest.mark.parametrize("contrast", [1, 0.04])
 def test_detection_changes_nothing_but_the_new_tracks(footage: Shot, tmp_path: Path, contrast: float) -> None:
-    """Neither other tracks and what is selected, nor settings, nor the screen, nor what else is in the file."""
+    """Other tracks, the selection, settings, the screen and the other data of the file stay as they are."""
     clip = new_clip(footage)
     clip.tracking.tracks[1].select = False
     clip.tracking.tracks[2].hide = True
@@ -208,8 +208,8 @@ def test_detection_changes_nothing_but_the_new_tracks(footage: Shot, tmp_path: P
     }
 
 
-def test_tracks_are_those_that_blender_makes(tmp_path: Path) -> None:
-    """With its pattern and search areas, on the spots that it finds."""
+def test_tracks_equal_those_of_blender(tmp_path: Path) -> None:
+    """In their pattern and search areas and in their positions."""
     first = write_plate(tmp_path / "p", wall(320, 180), frames=1)
     found, clip = found_on(first)
     ours = {key.partition("/")[2]: rows for key, rows in markers_of(clip).items()}
@@ -222,7 +222,7 @@ def test_tracks_are_those_that_blender_makes(tmp_path: Path) -> None:
 
 
 def test_the_strongest_features_come_first_whatever_the_threshold(tmp_path: Path) -> None:
-    """Blender tells no strength, but makes the weakest track first: a lower threshold only adds to what is there."""
+    """Blender reports no strength, but makes the weakest track first: a lower threshold only adds weaker features."""
     with opened(write_plate(tmp_path / "p", wall(320, 180), frames=1)) as editor:
         high, middle, low = (
             [place.to_tuple() for place in detection._found_by_blender(editor, 1, threshold, 12, 12)]
@@ -234,7 +234,7 @@ def test_the_strongest_features_come_first_whatever_the_threshold(tmp_path: Path
 
 @pytest.mark.parametrize("contrast", [1, 0.04])
 def test_the_same_picture_gives_the_same_tracks(tmp_path: Path, contrast: float) -> None:
-    """In the same order: a batch that goes on in another process relies on it."""
+    """In the same order: a batch that resumes in another process relies on it."""
     first = write_plate(tmp_path / "p", wall(320, 180), contrast, 0.3, frames=2)
     once = [(name, rows[2]) for name, rows in markers_of(found_on(first, 2)[1]).items()]
     bpy.ops.wm.read_factory_settings(use_empty=False)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Footage on disk: found from any of its files, whole, and unchanged."""
+"""Footage on disk: `find_footage` finds it from any file, the checks find damage and change."""
 
 import os
 from pathlib import Path
@@ -16,7 +16,7 @@ from tracking_sessions.tests.core.grey import grey_png
 
 
 def png(width: int = 64, height: int = 48, filling: bytes = b"") -> bytes:
-    """Pictures of one length, whatever fills them."""
+    """A picture with some filling bytes."""
     return grey_png(filling.ljust(3000, b"."), width, height)
 
 
@@ -69,7 +69,7 @@ def test_a_movie_is_one_file_of_all_frames(tmp_path: Path) -> None:
     assert (footage.source, footage.name, footage.file(1), footage.file(900)) == ("MOVIE", "shot 010", movie, movie)
 
 
-def test_names_are_for_people(tmp_path: Path) -> None:
+def test_a_name_has_no_number(tmp_path: Path) -> None:
     assert find_footage(make(tmp_path / "a", "plate_0001.png")).name == "plate"
     assert find_footage(make(tmp_path / "sh010", "0001.png")).name == "sh010"
 
@@ -82,7 +82,7 @@ def test_a_clip_may_begin_later_in_the_files(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "path", ["missing.png", "missing", "nul\0.png", "x" * 5000 + ".png", "\ud800.png", "a/../b.mov"]
 )
-def test_footage_that_is_not_there_is_told(tmp_path: Path, path: str) -> None:
+def test_missing_footage_is_named(tmp_path: Path, path: str) -> None:
     with pytest.raises(FootageUnusable) as raised:
         describe(find_footage(tmp_path / path))
     assert raised.value.exit_code == 3
@@ -109,7 +109,7 @@ def plates(tmp_path: Path) -> Path:
         (png(65, 48), "65x48 pixels, the first one 64x48"),
     ],
 )
-def test_a_frame_that_is_not_whole_is_named(plates: Path, content: bytes | None, words: str) -> None:
+def test_a_damaged_frame_is_named(plates: Path, content: bytes | None, words: str) -> None:
     broken = plates / "plate_0003.png"
     broken.unlink() if content is None else broken.write_bytes(content)
     with pytest.raises(FootageUnusable, match=words) as raised:
@@ -117,7 +117,7 @@ def test_a_frame_that_is_not_whole_is_named(plates: Path, content: bytes | None,
     assert raised.value.frame == 3 and raised.value.path == broken and "plate_0003.png" in str(raised.value)
 
 
-def test_what_was_seen_is_kept_under_the_fingerprint(plates: Path, tmp_path: Path) -> None:
+def test_details_are_saved_under_the_fingerprint(plates: Path, tmp_path: Path) -> None:
     footage = find_footage(plates)
     details = describe(footage)
     assert details.size == (64, 48) and details.frame_count == len(details.entries) == 5
@@ -144,7 +144,7 @@ def test_unchanged_footage_passes(plates: Path) -> None:
     check = FootageCheck(footage, describe(footage))
     check.frames(FrameRanges([(1, 5)]))
     for path in plates.iterdir():
-        os.utime(path, (1, 1))  # copied, restored: the content counts
+        os.utime(path, (1, 1))  # the time of a file does not matter, as after a copy
     again = FootageCheck(footage, describe(footage))
     again.frames(FrameRanges([(1, 5)]))
     for frame in range(1, 6):
@@ -168,7 +168,7 @@ def test_a_frame_that_has_changed_is_named(plates: Path, content: bytes | None) 
 
 
 @pytest.mark.parametrize("frame", [0, -3, 6])
-def test_a_frame_outside_the_footage_is_told(plates: Path, frame: int) -> None:
+def test_a_frame_outside_the_footage_is_refused(plates: Path, frame: int) -> None:
     footage = find_footage(plates)
     check = FootageCheck(footage, describe(footage))
     make(plates, f"plate_{frame:04d}.png")
@@ -199,7 +199,7 @@ def test_a_movie_that_has_changed_anywhere_is_noticed(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("path", ["C:\\plates\\a.0001.exr", "z:/plates/a.mov", "\\\\nas\\plates\\a.0001.exr"])
 @pytest.mark.skipif(os.name == "nt", reason="these are at home there")
-def test_a_path_of_windows_is_called_that(path: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_error_names_a_path_of_windows(path: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(FootageUnusable, match="is a path of Windows") as raised:
         find_footage(path)
@@ -217,7 +217,7 @@ def test_a_path_of_windows_is_called_that(path: str, tmp_path: Path, monkeypatch
         (["notes.txt"], "no images in .*: name a movie, an image, or the folder"),
     ],
 )
-def test_a_folder_of_other_pictures_says_what_they_are(tmp_path: Path, names: list[str], words: str) -> None:
+def test_a_folder_of_other_pictures_is_refused_with_their_format(tmp_path: Path, names: list[str], words: str) -> None:
     with pytest.raises(FootageUnusable, match=words):
         find_footage(make(tmp_path, *names))
 
@@ -232,13 +232,13 @@ def test_a_folder_of_other_pictures_says_what_they_are(tmp_path: Path, names: li
         (["a_001.dng", "a_002.dng"], "opens a .dng file as a movie of one frame"),
     ],
 )
-def test_a_single_picture_says_why_it_is_none(tmp_path: Path, names: list[str], words: str) -> None:
+def test_the_error_for_a_single_picture_names_the_reason(tmp_path: Path, names: list[str], words: str) -> None:
     footage = find_footage(make(tmp_path, *names) / names[0])
     with pytest.raises(FootageUnusable, match=words):
         refuse_single_picture(footage)
 
 
-def test_single_pictures_beside_each_other_say_so(tmp_path: Path) -> None:
+def test_single_pictures_beside_each_other_are_refused(tmp_path: Path) -> None:
     with pytest.raises(FootageUnusable, match="look like a sequence, but"):
         find_footage(make(tmp_path, "a_0001_v2.png", "a_0002_v3.png", "a_0003_v5.png"))
 

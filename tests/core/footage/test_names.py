@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Names of pictures: Blender's rule, and the ways in which this trade writes a whole sequence."""
+"""Names of pictures: Blender's rule for numbers, and the patterns for a whole sequence."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def test_ten_thousand_frames_outgrow_their_digits(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("hole", [(3, 3), (3, 5)])
-def test_a_hole_in_the_middle_is_missing_files(tmp_path: Path, hole: tuple[int, int]) -> None:
+def test_a_gap_in_the_middle_means_missing_files(tmp_path: Path, hole: tuple[int, int]) -> None:
     low, high = hole
     footage = find_footage(make(tmp_path, *numbers(1, low - 1), *numbers(high + 1, 20)))
     assert footage.count == 20
@@ -104,7 +104,7 @@ def test_a_hole_in_the_middle_is_missing_files(tmp_path: Path, hole: tuple[int, 
     assert raised.value.frame == low
 
 
-def test_a_slate_is_told_and_may_be_named_itself(tmp_path: Path) -> None:
+def test_a_slate_is_an_outlier_and_may_be_named_itself(tmp_path: Path) -> None:
     folder = make(tmp_path, "plate.0000.png", *numbers(1001, 1006))
     footage = find_footage(folder)
     assert (footage.first.name, footage.count, footage.outliers) == ("plate.1001.png", 6, (0,))
@@ -112,14 +112,14 @@ def test_a_slate_is_told_and_may_be_named_itself(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["plate.-005.png", "-5.png", "plate_-0001.png"])
-def test_numbers_below_0_are_told(tmp_path: Path, name: str) -> None:
+def test_numbers_below_0_are_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(FootageUnusable, match="a number below 0, which Blender takes for") as raised:
         find_footage(make(tmp_path, name) / name)
     assert name in str(raised.value) and "number the files from 0 or 1 on" in str(raised.value)
 
 
 @pytest.mark.parametrize(
-    ("wanted", "asked"),
+    ("name", "requested"),
     [
         ("plate.####.png", None),
         ("plate.@@@@.png", None),
@@ -134,18 +134,18 @@ def test_numbers_below_0_are_told(tmp_path: Path, name: str) -> None:
         ("plate.%04d.png 1002-1005", (1002, 1005)),
     ],
 )
-def test_a_sequence_is_named_as_this_trade_does(tmp_path: Path, wanted: str, asked: tuple[int, int] | None) -> None:
+def test_a_pattern_names_a_sequence(tmp_path: Path, name: str, requested: tuple[int, int] | None) -> None:
     make(tmp_path, *numbers(1001, 1006), "other.1001.png", "plate.0100.png")
-    footage = find_footage(tmp_path / wanted)
-    assert (footage.first.name, footage.count, footage.requested) == ("plate.1001.png", 6, asked)
+    footage = find_footage(tmp_path / name)
+    assert (footage.first.name, footage.count, footage.requested) == ("plate.1001.png", 6, requested)
 
 
-@pytest.mark.parametrize("wanted", ["plate.#####.png", "plate.%05d.png", "other.####.png", "plate.2001-2010.png"])
-def test_a_pattern_without_files_is_told(tmp_path: Path, wanted: str) -> None:
+@pytest.mark.parametrize("name", ["plate.#####.png", "plate.%05d.png", "other.####.png", "plate.2001-2010.png"])
+def test_a_pattern_without_files_is_refused(tmp_path: Path, name: str) -> None:
     make(tmp_path, *numbers(1001, 1006))
     with pytest.raises(FootageUnusable, match="has no pictures named as") as raised:
-        find_footage(tmp_path / wanted)
-    assert wanted in str(raised.value)
+        find_footage(tmp_path / name)
+    assert name in str(raised.value)
 
 
 def test_a_file_of_that_name_comes_before_a_pattern(tmp_path: Path) -> None:
@@ -155,7 +155,7 @@ def test_a_file_of_that_name_comes_before_a_pattern(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["plate.####.exr", "plate.%04d.exr", "plate.1001.exr", "plate.1001-1200.exr"])
-def test_all_names_of_a_sequence_are_one(name: str) -> None:
+def test_all_names_of_a_sequence_are_equal(name: str) -> None:
     assert sequence_name(name) == "plate.#.exr"
     assert sequence_name(f"{name} 1001-1200") == "plate.#.exr"
 
@@ -170,6 +170,6 @@ def test_no_name_upsets_the_parser(name: str, tmp_path: Path) -> None:
 
 
 def test_a_number_of_another_width_is_not_of_the_sequence() -> None:
-    ones = [one for name in ("p08.png", "p9.png", "p10.png", "p11.png") if (one := numbered(name))]
-    assert range_of(ones[2], ones) == (8, 11, 2, ())  # and 09 is missing
-    assert range_of(ones[1], ones) == (9, 11, 1, ())
+    files = [parts for name in ("p08.png", "p9.png", "p10.png", "p11.png") if (parts := numbered(name))]
+    assert range_of(files[2], files) == (8, 11, 2, ())  # 09 is missing
+    assert range_of(files[1], files) == (9, 11, 1, ())

@@ -20,7 +20,7 @@ from tracking_sessions.tests.core.shots import make_session
 PLATE = Counting(1001)
 
 
-def test_a_plate_that_begins_at_1001_is_counted_so() -> None:
+def test_a_plate_from_1001_has_the_numbers_of_its_files() -> None:
     assert (PLATE.shown(1), PLATE.shown(200), PLATE.clip_frame(1001), PLATE.clip_frame(1)) == (1001, 1200, 1, -999)
     assert PLATE.span(1, 200) == "1001 to 1200" and PLATE.span(3, 3) == "1003"
     assert Counting(0).shown(1) == 0 and Counting().shown(7) == 7
@@ -42,7 +42,7 @@ def test_ranges_are_counted_in_the_direction_that_they_have(text: str, shown: st
     assert PLATE.range(text) == shown
 
 
-def test_a_wrong_frame_is_said_with_the_range_in_the_same_counting() -> None:
+def test_the_error_for_a_wrong_frame_has_displayed_numbers() -> None:
     assert PLATE.outside(-993, 200) == "Frame 7 is outside the clip, which has the frames 1001 to 1200"
     assert PLATE.outside(2, 1) == "Frame 1002 is outside the clip, which has the frame 1001"
     assert PLATE.beside(-999, 200) == "Frame 1 is before the clip, which lies on 1001 to 1200: go to 1001"
@@ -107,7 +107,7 @@ def test_a_session_made_without_blender_knows_the_first_number(tmp_path: Path) -
     assert manager.session.footage.start == 1001 and manager.counting == PLATE
 
 
-def test_where_the_clip_lies_now_is_noted_and_kept(tmp_path: Path) -> None:
+def test_a_session_stores_the_first_frame_of_its_clip(tmp_path: Path) -> None:
     manager = make_session(tmp_path)
     with manager:
         manager.set_start(1)
@@ -117,7 +117,7 @@ def test_where_the_clip_lies_now_is_noted_and_kept(tmp_path: Path) -> None:
     assert load_session(manager.path).counting == PLATE
 
 
-def test_a_session_file_that_does_not_say_where_the_clip_begins_counts_from_1(tmp_path: Path) -> None:
+def test_a_session_file_without_the_first_frame_counts_from_1(tmp_path: Path) -> None:
     path = make_session(tmp_path).path
     text, count = re.subn(r"^.*\bstart\b.*\n", "", path.read_text("utf-8"), count=1, flags=re.MULTILINE)
     assert count == 1
@@ -125,7 +125,7 @@ def test_a_session_file_that_does_not_say_where_the_clip_begins_counts_from_1(tm
     assert load_session(path).counting == Counting(1)
 
 
-def test_a_report_says_no_clip_frame(tmp_path: Path) -> None:
+def test_a_report_has_no_clip_frames(tmp_path: Path) -> None:
     with make_session(tmp_path) as manager:
         manager.set_start(1001)
         manager.open_pass(Pass(1, 1, 6, ()), (), ())

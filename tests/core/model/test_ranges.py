@@ -49,7 +49,7 @@ def test_ranges_read_and_write_the_form_of_session_files() -> None:
 @pytest.mark.parametrize(
     "text", ["x", "1-", "-", ",", "1,", "1,,2", "9-1", "1-2-3", "1.5", "1e3", "1" * 10, "1;2", "1\0"]
 )
-def test_what_is_no_range_is_refused(text: str) -> None:
+def test_other_text_than_a_range_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="range"):
         FrameRanges.parse(text)
 

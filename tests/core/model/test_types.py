@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The words of a session."""
+"""The terms of a session."""
 
 import re
 from pathlib import Path

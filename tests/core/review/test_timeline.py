@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The strip over the timeline, against one that looks at each frame by itself."""
+"""The strip over the timeline, compared with the state of each single frame."""
 
 import random
 from itertools import pairwise
@@ -17,9 +17,9 @@ def frames(text: str) -> FrameRanges:
     return FrameRanges.parse(text)
 
 
-def strip(tracked: str, asked: str = "", problems: str = "", **more: Any) -> list[tuple[int, int, Kind]]:
+def strip(tracked: str, requested: str = "", problems: str = "", **more: Any) -> list[tuple[int, int, Kind]]:
     where = {"scene": (1, 100), "clip_start": 1, "columns": 1000, **more}
-    return [tuple(one) for one in segments(frames(tracked), frames(asked), frames(problems), **where)]
+    return [tuple(segment) for segment in segments(frames(tracked), frames(requested), frames(problems), **where)]
 
 
 def test_each_frame_is_tracked_due_untracked_or_a_problem() -> None:
@@ -85,7 +85,7 @@ def test_scattered_frames_make_no_more_segments_or_look_ups_than_columns(monkeyp
     monkeypatch.setattr(FrameRanges, "following", counted)
     every_other = FrameRanges((frame, frame) for frame in range(1, 100_001, 2))
     found = segments(every_other, every_other, every_other, scene=(1, 100_000), clip_start=1, columns=800)
-    assert [tuple(one) for one in found] == [(1, 100_000, Kind.PROBLEM)]
+    assert [tuple(segment) for segment in found] == [(1, 100_000, Kind.PROBLEM)]
     thirds = FrameRanges((frame, frame + 400) for frame in range(1, 100_001, 600))
     assert len(segments(thirds, NONE, every_other, scene=(1, 100_000), clip_start=1, columns=200)) <= 200
     assert calls <= 2 * 3 * (800 + 200)
@@ -100,12 +100,12 @@ def test_columns_look_as_their_frames_do(seed: int) -> None:
     columns = chance.randint(1, 150)
     sets = [scattered(chance) for _ in range(3)]
     found = segments(*sets, scene=(start, end), clip_start=clip_start, columns=columns)
-    assert [one.first for one in found][:1] == [start] and found[-1].last == end
+    assert [segment.first for segment in found][:1] == [start] and found[-1].last == end
     assert all(a.last + 1 == b.first and a.kind is not b.kind for a, b in pairwise(found))
     assert len(found) <= columns
-    tracked, asked, problems = sets
+    tracked, requested, problems = sets
     count = min(columns, end - start + 1)
-    shown = {frame: one.kind for one in found for frame in range(one.first, one.last + 1)}
+    shown = {frame: segment.kind for segment in found for frame in range(segment.first, segment.last + 1)}
     for column in range(count):
         inside = [frame for frame in range(start, end + 1) if (frame - start) * count // (end - start + 1) == column]
         clip = [frame - clip_start + 1 for frame in inside]
@@ -113,7 +113,7 @@ def test_columns_look_as_their_frames_do(seed: int) -> None:
             expected = Kind.PROBLEM
         elif all(frame in tracked for frame in clip):
             expected = Kind.TRACKED
-        elif all(frame in asked for frame in clip):
+        elif all(frame in requested for frame in clip):
             expected = Kind.DUE
         else:
             expected = Kind.UNTRACKED

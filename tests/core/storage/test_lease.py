@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Who owns a session, decided among real processes."""
+"""Real processes compete for the lease of a session."""
 
 import os
 import platform
@@ -88,7 +88,7 @@ def test_a_killed_owner_of_this_host_is_taken_over_at_once_and_a_living_one_neve
     for wait in (False, True):
         with pytest.raises(LeaseHeld, match=f"process {owner.pid} on") as held:
             Lease.take(tmp_path, SINCE, wait=wait, lease_time=0.05)
-        assert not held.value.elsewhere  # waiting would tell nothing
+        assert not held.value.elsewhere  # a wait would not help
     assert live_owner(tmp_path) == read_owner(tmp_path, 1)
     owner.kill()
     # Dead as soon as the signal arrives, though nobody waits for it yet.
@@ -202,7 +202,7 @@ def test_the_wait_believes_no_wall_clock(tmp_path: Path, monkeypatch: pytest.Mon
         b"null\n" + b"0" * 20 + b"\n",
     ],
 )
-def test_a_lease_that_names_nobody_is_given_two_seconds(tmp_path: Path, content: bytes) -> None:
+def test_a_lease_without_an_owner_counts_for_two_seconds(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "lease.1").write_bytes(content)
     now = [0.0]
 
@@ -216,13 +216,13 @@ def test_a_lease_that_names_nobody_is_given_two_seconds(tmp_path: Path, content:
     lease.release()
 
 
-def test_a_lease_whose_maker_gets_going_meanwhile_is_left_to_it(tmp_path: Path) -> None:
+def test_a_lease_whose_maker_writes_it_meanwhile_stays_with_it(tmp_path: Path) -> None:
     (tmp_path / "lease.1").write_bytes(b"")
     with pytest.raises(LeaseHeld, match=f"process {os.getpid()}"):
         Lease.take(tmp_path, SINCE, sleep=lambda _: write_lease(tmp_path) and None)
 
 
-def test_names_that_are_no_lease_do_not_count(tmp_path: Path) -> None:
+def test_other_file_names_do_not_count(tmp_path: Path) -> None:
     for name in (
         "lease.",
         "lease.0",
@@ -237,7 +237,7 @@ def test_names_that_are_no_lease_do_not_count(tmp_path: Path) -> None:
     assert Lease.take(tmp_path, SINCE).generation == 1
 
 
-def test_the_number_of_a_journal_without_a_lease_is_not_taken_again(tmp_path: Path) -> None:
+def test_the_number_of_a_journal_without_a_lease_is_not_reused(tmp_path: Path) -> None:
     (tmp_path / "journal.4").write_bytes(b"")
     assert Lease.take(tmp_path, SINCE).generation == 5
 
@@ -261,7 +261,7 @@ def test_the_owner_that_lost_its_lease_stops(tmp_path: Path) -> None:
     assert str(TrackingSessionManager(session.path).session.tracked_frames) == str(recorded) == "1-2"
 
 
-def test_checking_and_renewing_tell_other_hosts_of_life(tmp_path: Path) -> None:
+def test_a_renewal_shows_other_hosts_that_the_owner_is_alive(tmp_path: Path) -> None:
     lease = Lease.take(tmp_path, SINCE)
     seen = []
     for _ in range(3):
@@ -276,7 +276,7 @@ def test_checking_and_renewing_tell_other_hosts_of_life(tmp_path: Path) -> None:
     assert owner and owner.released and owner.counter == 3
 
 
-def test_a_manager_that_is_dropped_gives_its_session_up(tmp_path: Path) -> None:
+def test_a_dropped_manager_releases_its_session(tmp_path: Path) -> None:
     manager = make_session(tmp_path)
     path = manager.path
     manager.save_checkpoint(1, "track")

@@ -11,7 +11,7 @@ from tracking_sessions.tests.core.shots import start_child
 from tracking_sessions.tests.core.storage.leases import ELSEWHERE, OWNER, SINCE, write_lease
 
 
-def test_a_watch_takes_an_owner_elsewhere_for_dead_when_its_counter_stood_still(tmp_path: Path) -> None:
+def test_a_watch_counts_an_owner_elsewhere_as_dead_when_its_counter_stands_still(tmp_path: Path) -> None:
     now = [0.0]
     watch = Watch(tmp_path, clock=lambda: now[0])
     write_lease(tmp_path, counter=1, **ELSEWHERE)
@@ -35,7 +35,7 @@ def test_a_watch_takes_an_owner_elsewhere_for_dead_when_its_counter_stood_still(
     lease.release()
 
 
-def test_a_watch_never_takes_a_living_process_of_this_host_for_dead(tmp_path: Path) -> None:
+def test_a_watch_never_counts_a_living_process_of_this_host_as_dead(tmp_path: Path) -> None:
     now = [0.0]
     watch = Watch(tmp_path, clock=lambda: now[0])
     assert watch.poll()
@@ -50,7 +50,7 @@ def test_a_watch_never_takes_a_living_process_of_this_host_for_dead(tmp_path: Pa
     assert watch.owner is None
 
 
-def test_a_watch_goes_on_with_whoever_takes_over_and_sees_a_release(tmp_path: Path) -> None:
+def test_a_watch_follows_a_new_owner_and_sees_a_release(tmp_path: Path) -> None:
     now = [0.0]
     watch = Watch(tmp_path, clock=lambda: now[0])
     write_lease(tmp_path, 1, **ELSEWHERE)
@@ -66,7 +66,7 @@ def test_a_watch_goes_on_with_whoever_takes_over_and_sees_a_release(tmp_path: Pa
     assert watch.poll()
 
 
-def test_a_watch_says_when_the_folder_cannot_be_read(tmp_path: Path) -> None:
+def test_a_watch_reports_an_unreadable_folder(tmp_path: Path) -> None:
     (tmp_path / "lease.1").mkdir()
     with pytest.raises(StorageFailed):
         Watch(tmp_path).poll()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which features of a picture are kept: enough, the strongest, and from all of it."""
+"""The choice of features: enough, the strongest, and from all parts of the picture."""
 
 import math
 import random
@@ -16,7 +16,7 @@ HD = Layout.of(1920, 1080, 21)
 def scattered(
     layout: Layout, level: int = 0, right: float = 1.0, left: float = 0.0, tries: int = 900, seed: int = 1
 ) -> list[Candidate]:
-    """Candidates as Blender gives them: the strongest first, none near a stronger one, between `left` and `right`."""
+    """Candidates as Blender finds them: the strongest first, apart from each other, between `left` and `right`."""
     chance = random.Random(seed)
     x, y = layout.margin / layout.width, layout.margin / layout.height
     found: list[Candidate] = []
@@ -29,7 +29,7 @@ def test_a_picture_full_of_features_gives_as_many_as_wanted_from_all_its_parts()
     found = scattered(HD)
     assert len(found) > 1.4 * WANTED
     kept = HD.choose(found)
-    count = Counter(HD.part(one) for one in kept)
+    count = Counter(HD.part(feature) for feature in kept)
     assert len(kept) == WANTED and HD.parts == 50
     assert len(count) == HD.parts and set(count.values()) <= {1, 2, 3}
 
@@ -37,18 +37,18 @@ def test_a_picture_full_of_features_gives_as_many_as_wanted_from_all_its_parts()
 def test_the_strongest_of_each_part_is_kept() -> None:
     found = scattered(HD)
     kept = set(HD.choose(found))
-    first = {HD.part(one): one for one in reversed(found)}
+    first = {HD.part(feature): feature for feature in reversed(found)}
     assert set(first.values()) <= kept
 
 
 def test_any_first_features_are_spread_as_well() -> None:
-    """So that whoever takes some of the tracks takes them from everywhere."""
+    """An artist who takes some of the tracks gets them from all parts."""
     kept = HD.choose(scattered(HD))
     assert HD.parts_with(kept[: HD.parts]) == HD.parts
 
 
 def test_features_in_one_corner_are_all_kept() -> None:
-    corner = [one for one in scattered(HD, right=0.3) if one.y > 0.7]
+    corner = [feature for feature in scattered(HD, right=0.3) if feature.y > 0.7]
     noise = scattered(HD, level=2, left=0.3, seed=2)
     kept = HD.choose([*corner, *noise])
     assert set(corner) <= set(kept) and len(kept) == WANTED
@@ -58,14 +58,14 @@ def test_a_soft_half_gets_tracks_without_taking_those_of_the_sharp_one() -> None
     sharp = scattered(HD, right=0.5)
     soft = scattered(HD, level=1, left=0.5, seed=3)
     kept = HD.choose([*sharp, *soft])
-    assert sum(one.level == 0 for one in kept) >= 60
-    assert HD.parts_with(one for one in kept if one.level) >= 20
+    assert sum(feature.level == 0 for feature in kept) >= 60
+    assert HD.parts_with(feature for feature in kept if feature.level) >= 20
 
 
 def test_grain_in_a_sky_takes_no_place_that_the_house_can_fill() -> None:
     house = scattered(HD, right=0.7)
     grain = scattered(HD, level=2, left=0.7, seed=4)
-    assert sum(one.level for one in HD.choose([*house, *grain])) / 2 <= WANTED - min(WANTED, len(house))
+    assert sum(feature.level for feature in HD.choose([*house, *grain])) / 2 <= WANTED - min(WANTED, len(house))
 
 
 @pytest.mark.parametrize("right", [0.2, 0.5, 0.7, 1.0])
@@ -80,10 +80,10 @@ def test_a_settled_choice_is_not_changed_by_weaker_features(right: float, level:
     assert not HD.is_settled(scattered(HD, right=0.2), 1)
 
 
-def test_what_is_near_to_another_feature_is_none() -> None:
+def test_a_feature_too_near_to_another_is_left_out() -> None:
     found = scattered(HD)
     before = list(found)
-    HD.add(found, [Candidate(one.x + 0.6 * HD.distance / HD.width, one.y, 1) for one in before])
+    HD.add(found, [Candidate(feature.x + 0.6 * HD.distance / HD.width, feature.y, 1) for feature in before])
     assert found[: len(before)] == before
     assert all(
         math.hypot((a.x - b.x) * HD.width, (a.y - b.y) * HD.height) >= HD.distance - 0.5

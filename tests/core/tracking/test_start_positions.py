@@ -37,17 +37,17 @@ def test_positions_are_read_in_either_unit_with_settings(tmp_path: Path) -> None
     ]
 
 
-def test_a_plain_list_will_do(tmp_path: Path) -> None:
+def test_a_plain_list_is_read(tmp_path: Path) -> None:
     assert len(read(tmp_path / "tracks.json", [{"co": [0.5, 0.5]}])) == 1
 
 
 GOOD: dict[str, Any] = {"co": [0.5, 0.5]}
 
 
-def test_a_frame_is_the_number_that_people_see(tmp_path: Path) -> None:
+def test_a_frame_is_the_displayed_number(tmp_path: Path) -> None:
     path = tmp_path / "tracks.json"
     found = read(path, [GOOD, GOOD | {"frame": 1001}, GOOD | {"frame": 1010}], start=1001)
-    assert [one.frame for one in found] == [1, 1, 10]
+    assert [position.frame for position in found] == [1, 1, 10]
     assert read(path, [GOOD | {"frame": 0}], start=0)[0].frame == 1
     for frame in (1, 1000, 1011):
         with pytest.raises(TracksFileInvalid, match=f"frame {frame} is not one of the frames 1001 to 1010"):
@@ -65,7 +65,7 @@ def test_a_frame_is_the_number_that_people_see(tmp_path: Path) -> None:
     ],
     ids=repr,
 )  # fmt: skip
-def test_the_entry_that_is_wrong_is_named(tmp_path: Path, entry: Any) -> None:
+def test_the_error_names_the_wrong_entry(tmp_path: Path, entry: Any) -> None:
     with pytest.raises(TracksFileInvalid, match="Track 2 in"):
         read(tmp_path / "tracks.json", [GOOD, entry])
 
@@ -79,13 +79,13 @@ def test_the_entry_that_is_wrong_is_named(tmp_path: Path, entry: Any) -> None:
     ],
     ids=lambda content: repr(content[:12]),
 )  # fmt: skip
-def test_what_is_no_list_of_tracks_is_told(tmp_path: Path, content: bytes) -> None:
+def test_other_content_than_a_list_of_tracks_is_refused(tmp_path: Path, content: bytes) -> None:
     with pytest.raises(TracksFileInvalid) as raised:
         read(tmp_path / "tracks.json", content)
     assert raised.value.exit_code == 3 and "tracks.json" in str(raised.value)
 
 
 @pytest.mark.parametrize("path", ["missing.json", ".", "a\0b", "x" * 5000])
-def test_a_file_that_cannot_be_read_is_told(path: str) -> None:
+def test_an_unreadable_file_is_refused(path: str) -> None:
     with pytest.raises(TracksFileInvalid):
         read_tracks_file(Path(path), (200, 100), 10, SETTINGS, Counting())

@@ -17,8 +17,9 @@ from io import TextIOWrapper
 from .commands import cleaning, sessions, tracking
 from .commands.arguments import NotAllDone, Parser
 from .commands.batch import commands as batches
+from .commands.errors import error_words
 from .commands.terminal import say
-from .core.errors import FAILED, STOPPED, TrackingSessionError
+from .core.errors import ExitCode, TrackingSessionError
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -31,17 +32,18 @@ def main(arguments: Sequence[str]) -> int:
     try:
         options = parser.parse_args(arguments)
     except SystemExit as leaving:
-        return leaving.code if isinstance(leaving.code, int) else FAILED
+        return leaving.code if isinstance(leaving.code, int) else ExitCode.FAILED
     try:
         lines: list[str] = options.run(options)
     except TrackingSessionError as error:
         unprinted = _print(error.results) if isinstance(error, NotAllDone) else 0
-        say(f"{error}." if not str(error).endswith((".", "?", "!")) else str(error))
+        words = error_words(error)
+        say(words if words.endswith((".", "?", "!")) else f"{words}.")
         if getattr(options, "events", False) and not isinstance(error, NotAllDone):
-            _print([json.dumps({"event": "stopped", "kind": type(error).__name__, "error": str(error)})])
+            _print([json.dumps({"event": "stopped", "kind": type(error).__name__, "error": words})])
         return unprinted or error.exit_code
     except KeyboardInterrupt:
-        return STOPPED
+        return ExitCode.STOPPED
     return _print(lines)
 
 
@@ -68,7 +70,7 @@ def _print(lines: Sequence[str]) -> int:
         if not isinstance(error, BrokenPipeError):  # else its reader has seen enough
             say(f"The result cannot be printed: {error.strerror}. What was tracked is recorded.")
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # so that Python can flush at its end
-        return FAILED
+        return ExitCode.FAILED
     return 0
 
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 import bpy
@@ -15,13 +16,16 @@ from .sessions import finding, overview
 from .tracking import live, reconcile
 from .tracking.working_set import remove_leftovers
 
+_log = logging.getLogger(__name__)
+
 
 @persistent
 def _before_saving(path: str, *_: object) -> None:
     if live.current is not None:
         try:
             live.current.run.rest()
-        except TrackingSessionError:
+        except TrackingSessionError as error:
+            _log.warning("The pass ends before the file is saved: %s", error)
             _before_change()  # nothing of the tracker may be in the file
     if path:
         for clip in bpy.data.movieclips:
@@ -36,8 +40,8 @@ def _after_saving(path: str, *_: object) -> None:
     for clip in bpy.data.movieclips:
         try:
             overview.note_saved(clip, owned)
-        except TrackingSessionError:
-            pass  # nobody is kept from saving: at worst the file is said to lack what was taken back
+        except TrackingSessionError as error:  # at worst the panel lists undone frames as missing from the file
+            _log.warning("The session of the clip %r does not know of the saved file: %s", clip.name, error)
 
 
 @persistent
@@ -46,8 +50,8 @@ def _before_change(*_: object) -> None:
     if live.current is not None:
         try:
             live.current.finish()
-        except TrackingSessionError:
-            pass  # the folder cannot be written: what is recorded stays, and the panel tells
+        except TrackingSessionError as error:  # the recorded frames stay, and the panel tells
+            _log.warning("The pass cannot be ended in its session: %s", error)
 
 
 @persistent

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-from ..core.errors import LeaseHeld, TrackingSessionError
+from ..core.errors import ExitCode, LeaseHeld, TrackingSessionError
 from ..core.model.wording import short
 from ..core.storage.lease import LEASE_TIME
 from ..core.tracking.plan import Kind, Option
@@ -40,10 +40,10 @@ class Parser(argparse.ArgumentParser):
 class NotAllDone(TrackingSessionError):
     """What was asked was done as far as it could be, and not all of it. `results` are printed all the same."""
 
-    def __init__(self, words: str, exit_code: int, results: Sequence[str]) -> None:
+    def __init__(self, words: str, exit_code: ExitCode, results: Sequence[str]) -> None:
+        super().__init__(words)
         self.exit_code = exit_code
         self.results = results
-        super().__init__(words)
 
 
 def command(

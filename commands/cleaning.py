@@ -24,7 +24,7 @@ from ..core.errors import (
     UsageError,
 )
 from ..core.library.catalogue import Entry, Unreadable, catalogue
-from ..core.library.deletion import Deleted, bytes_freed, delete_files, delete_old, find_old, is_session
+from ..core.library.deletion import Deleted, Reason, bytes_freed, delete_files, delete_old, find_old, is_session
 from ..core.model.types import SessionState, SessionStatus, TrackingSession
 from ..core.model.wording import age, count_words, short, size_words
 from ..core.recording.manager import TrackingSessionManager
@@ -32,6 +32,7 @@ from ..core.storage.folder import SessionFolder
 from ..core.storage.lease import live_owner
 from .arguments import add_db, add_force, add_json, add_root, add_session, command, patiently
 from .batch.ledgers import checked_db, open_ledger, place_words
+from .errors import error_words
 from .finding import find, find_file, root_of
 from .terminal import agreed, say
 from .words import INTERRUPTED, described, described_entry, status_words
@@ -146,13 +147,18 @@ def _found(
             raise
         unsure, left = find_old(entries, limit, {})
         left += [(one.path, _UNSURE) for one in unsure]
-        return _Found([], [], [*_named(left), ("Each batch", options.db or SessionFolder(root).ledger, str(error))])
+        return _Found(
+            [], [], [*_named(left), ("Each batch", options.db or SessionFolder(root).ledger, error_words(error))]
+        )
     sessions, left = find_old(entries or (), limit, {session: _needs(root, need) for session, need in needed.items()})
     return _Found(sessions, batches, [*_named(left), *_named(owned, "Batch ")])
 
 
-def _named(left: Iterable[tuple[Path, str]], kind: str = "") -> list[tuple[str, Path, str]]:
-    return [(f"{kind}{path.stem}", path, reason) for path, reason in left]
+def _named(left: Iterable[tuple[Path, Reason]], kind: str = "") -> list[tuple[str, Path, str]]:
+    return [
+        (f"{kind}{path.stem}", path, reason if isinstance(reason, str) else error_words(reason))
+        for path, reason in left
+    ]
 
 
 def _needs(root: Path, need: Need) -> str:
@@ -260,7 +266,7 @@ def _need(path: Path, db: Path | None) -> str:
     try:
         need = batch_of(path, db)
     except (LedgerUnreadable, LedgerBusy, StorageFailed) as error:
-        return f"Whether a batch needs it is not known: {error}"
+        return f"Whether a batch needs it is not known: {error_words(error)}"
     return f"It is {_needs(SessionFolder.of(path).root, need)}" if need else ""
 
 

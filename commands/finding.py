@@ -59,7 +59,7 @@ def latest(root: Path) -> TrackingSessionManager | None:
     """The session that was interrupted last; newer ones that cannot be read are mentioned."""
     for one in catalogue(root, say):
         if isinstance(one, Unreadable):
-            say(str(one.error))
+            say(one.error)
         elif one.is_working and not one.owner:
             return load_session(one.path)
     return None

@@ -21,6 +21,7 @@ from ..core.recording.merge import merge_sessions
 from ..core.report.html import export_session_report
 from ..core.storage.folder import SessionFolder, resolve
 from .arguments import add_json, add_limit, add_root, add_session, add_status, command
+from .errors import error_words
 from .finding import find, find_file, root_of
 from .terminal import say
 from .words import INTERRUPTED, described, described_entry, lacks_frames, status_words
@@ -86,7 +87,7 @@ def _list(options: argparse.Namespace) -> list[str]:
                 continue
             row = described_entry(one)
         except (SessionUnreadable, JournalDamaged) as error:
-            say(str(error))
+            say(error)
             continue
         is_lost = row["lost_at"] is not None
         if options.status in (None, row["status"], row["state"]) or (is_lost and options.status == LOST):
@@ -126,7 +127,7 @@ def _info(options: argparse.Namespace) -> list[str]:
         replay = manager.replay()
     except JournalDamaged as damage:  # of what the session file sums up already
         replay = Replay()
-        row["problems"].append(str(damage))
+        row["problems"].append(error_words(damage))
     live = {number: _live_frames(replay, number) for number in replay.tracks}
     row["tracks"] = [
         {

@@ -14,8 +14,9 @@ from types import FrameType
 from typing import TYPE_CHECKING, TextIO
 
 from ..core.batch.child import parent_is_gone
-from ..core.errors import Interrupted, UsageError
+from ..core.errors import Interrupted, TrackingSessionError, UsageError
 from ..core.model.wording import duration, short
+from .errors import error_words
 
 if TYPE_CHECKING:
     from ..bridge.tracking.shot import Shot
@@ -217,7 +218,9 @@ def ask(question: str, answers: Mapping[str, str]) -> str:
         say(f"Answer {' or '.join(answers)}.")
 
 
-def say(text: str, end: str = "\n") -> None:
+def say(told: str | TrackingSessionError, end: str = "\n") -> None:
+    """Print a line, or an error with what can be done about it, for people and not for scripts."""
+    text = told if isinstance(told, str) else error_words(told)
     try:
         print(text, end=end, file=sys.stderr, flush=True)
     except OSError:

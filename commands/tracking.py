@@ -12,7 +12,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, TextIO
 
-from ..core.errors import UNUSABLE, TrackingSessionError, UnfinishedSession
+from ..core.errors import ExitCode, TrackingSessionError, UnfinishedSession
 from ..core.journal.lost_passes import LostPass, lost_of, lost_passes, lost_words
 from ..core.model.types import Outcome
 from ..core.model.wording import short
@@ -140,7 +140,9 @@ def _outcome(result: Result, options: argparse.Namespace) -> list[str]:
     lines = _outcome_lines(result, lost, options)
     if lost:
         words = f"{lost_words(lost, manager.counting)}; what was tracked is recorded"
-        raise NotAllDone(f"{words}. Look at the picture there, and track the rest with --start", UNUSABLE, lines)
+        raise NotAllDone(
+            f"{words}. Look at the picture there, and track the rest with --start", ExitCode.UNUSABLE, lines
+        )
     return lines
 
 

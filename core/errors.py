@@ -1,46 +1,102 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What can go wrong in a way that the user can act on.
 
-Each class carries its data as attributes and the exit code of the command line. The message says what happened and
-what to do. Anything that is not a `TrackingSessionError` is a bug and keeps its traceback.
+Each class carries its data as attributes, the exit code of the command line, and the actions that help. The message
+says what happened; the command line and Blender say how to do the actions, each in its own words (`worded`). Anything
+that is not a `TrackingSessionError` is a bug and keeps its traceback.
 """
 
 from __future__ import annotations
 
 import errno
+from collections.abc import Mapping
+from enum import Enum, IntEnum, auto
 from pathlib import Path
 
-FAILED, USAGE, UNUSABLE, STOPPED = 1, 2, 3, 75
+
+class ExitCode(IntEnum):
+    """How a command ends."""
+
+    DONE = 0
+    FAILED = 1
+    USAGE = 2
+    UNUSABLE = 3
+    STOPPED = 75
+
+
+class Action(Enum):
+    """An action of the user that helps after an error."""
+
+    # on a session
+    RESUME = auto()
+    BEGIN_AGAIN = auto()
+    START_FRESH = auto()
+    SALVAGE = auto()
+    WAIT = auto()
+    SAVE_AGAIN = auto()
+    # on what is asked
+    CHOOSE_CLIP = auto()
+    CHOOSE_START = auto()
+    BEGIN_ELSEWHERE = auto()
+    CHOOSE_TEXTURED_START = auto()
+    CHOOSE_PATTERN_SIZE = auto()
+    CHOOSE_SAVE = auto()
+    SWAP_RANGE = auto()
+    ADD_TRACKS = auto()
+    # on batches
+    WATCH_BATCH = auto()
+    LIST_BATCHES = auto()
+    CHOOSE_FOLDER = auto()
+    MOVE_LEDGER_AWAY = auto()
+    CHOOSE_LEDGER = auto()
 
 
 class TrackingSessionError(Exception):
-    """The base of all errors that a user can act on."""
+    """The base of all errors that a user can act on. The message is a sentence by itself, without its full stop."""
 
-    exit_code = FAILED
+    exit_code = ExitCode.FAILED
+
+    def __init__(self, message: str, *actions: Action, joint: str = ": ") -> None:
+        """`joint` stands between the message and its `actions`."""
+        super().__init__(message)
+        self.actions = actions
+        self.joint = joint
+
+    def worded(self, words: Mapping[Action, str]) -> str:
+        """The message with its actions in these words, which may name attributes of the error in braces."""
+        actions = ", or ".join(words[action].format_map(vars(self)) for action in self.actions)
+        return f"{self}{self.joint}{actions}" if actions else str(self)
 
 
 class UsageError(TrackingSessionError):
     """What was asked cannot be meant: a range outside the clip, an unknown session."""
 
-    exit_code = USAGE
+    exit_code = ExitCode.USAGE
 
 
 class UnfinishedSession(UsageError):
-    """The footage has an unfinished session, and nobody said whether to go on with it."""
+    """The footage has an unfinished session, and the request neither resumes nor replaces it."""
 
     def __init__(self, session_id: str, name: str) -> None:
         self.session_id = session_id
         self.name = name
         super().__init__(
-            f"“{name}” ({session_id}) is an unfinished session of this footage: "
-            "go on with it with --resume, or set it aside with --fresh"
+            f"“{name}” ({session_id}) is an unfinished session of this footage", Action.RESUME, Action.START_FRESH
         )
+
+
+class ClipUnnamed(UsageError):
+    """The .blend has several clips, `clips`, and none was named."""
+
+    def __init__(self, count: int, clips: str) -> None:
+        self.clips = clips
+        super().__init__(f"The file has {count} clips", Action.CHOOSE_CLIP)
 
 
 class ShotUnusable(TrackingSessionError):
     """The shot cannot be tracked as it is, and trying again will not help."""
 
-    exit_code = UNUSABLE
+    exit_code = ExitCode.UNUSABLE
 
 
 class NothingToTrack(ShotUnusable):
@@ -58,10 +114,10 @@ class ManifestInvalid(UsageError):
 class FootageUnusable(ShotUnusable):
     """The footage is missing, damaged, incomplete or has changed; `frame` is the clip frame, if one is to blame."""
 
-    def __init__(self, message: str, path: Path, frame: int | None = None) -> None:
+    def __init__(self, message: str, path: Path, frame: int | None = None, *actions: Action, joint: str = ": ") -> None:
         self.path = path
         self.frame = frame
-        super().__init__(message)
+        super().__init__(message, *actions, joint=joint)
 
 
 class PictureUnusable(FootageUnusable):
@@ -80,20 +136,21 @@ class SessionUnreadable(TrackingSessionError):
 class LedgerUnreadable(TrackingSessionError):
     """The ledger of batches cannot be read or believed. It is left as it is; the sessions do not depend on it."""
 
-    def __init__(self, path: Path, reason: str, advice: str = "") -> None:
+    def __init__(self, path: Path, reason: str, advice: str | Action = Action.MOVE_LEDGER_AWAY) -> None:
         self.path = path
         self.reason = reason
         self.advice = advice
-        advice = advice or "move it away, then go on with what they have with: batch run … --resume"
-        super().__init__(
-            f"{path}, the ledger of batches, cannot be used: {reason}. The sessions are unharmed: {advice}"
-        )
+        message = f"{path}, the ledger of batches, cannot be used: {reason}. The sessions are unharmed"
+        if isinstance(advice, Action):
+            super().__init__(message, advice)
+        else:
+            super().__init__(f"{message}: {advice}")
 
 
 class LedgerBusy(TrackingSessionError):
     """Another process kept the ledger for longer than anybody should."""
 
-    exit_code = STOPPED
+    exit_code = ExitCode.STOPPED
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -105,7 +162,7 @@ class LedgerBusy(TrackingSessionError):
 class ShotTakenOver(TrackingSessionError):
     """Another process has the shot of a batch now; what this one says of it does not count any more."""
 
-    exit_code = STOPPED
+    exit_code = ExitCode.STOPPED
 
     def __init__(self, batch: str, number: int) -> None:
         self.batch = batch
@@ -124,40 +181,38 @@ class JournalDamaged(TrackingSessionError):
         self.offset = offset
         self.reason = reason
         super().__init__(
-            f"{path} is damaged in record {record + 1} (byte {offset}): {reason}. "
-            f"Put back a good copy, or keep the {record} records before it with: resume --salvage"
+            f"{path} is damaged in record {record + 1} (byte {offset}): {reason}. Put back a good copy",
+            Action.SALVAGE,
+            joint=", or ",
         )
 
 
 class LeaseHeld(TrackingSessionError):
     """Somebody else owns the session. `owner` says who; `elsewhere` whether only waiting can tell if it still lives."""
 
-    exit_code = STOPPED
+    exit_code = ExitCode.STOPPED
 
     def __init__(self, owner: str, *, elsewhere: bool = False) -> None:
         self.owner = owner
         self.elsewhere = elsewhere
-        super().__init__(f"The session is in use by {owner}: wait until it ends, or stop it there")
+        super().__init__(f"The session is in use by {owner}", Action.WAIT)
 
 
 class BatchRuns(TrackingSessionError):
     """Somebody runs the batch already."""
 
-    exit_code = STOPPED
+    exit_code = ExitCode.STOPPED
 
     def __init__(self, batch: str, owner: str) -> None:
         self.batch = batch
         self.owner = owner
-        super().__init__(
-            f"The batch {batch} is run by {owner}: watch it with the same --root or --db and: "
-            f"batch info {batch} --follow"
-        )
+        super().__init__(f"The batch {batch} is run by {owner}", Action.WATCH_BATCH)
 
 
 class LeaseLost(TrackingSessionError):
     """Another process took the session over; nothing that this one writes counts any more."""
 
-    exit_code = STOPPED
+    exit_code = ExitCode.STOPPED
 
     def __init__(self) -> None:
         super().__init__("Another process has taken this session over; this one stops. Nothing recorded is lost")
@@ -166,7 +221,7 @@ class LeaseLost(TrackingSessionError):
 class StorageFailed(TrackingSessionError):
     """The session folder cannot be written. What was recorded before stays."""
 
-    exit_code = STOPPED
+    exit_code = ExitCode.STOPPED
 
     def __init__(self, path: Path, error: OSError) -> None:
         self.path = path
@@ -189,7 +244,8 @@ class SaveUnsound(TrackingSessionError):
         self.path = path
         super().__init__(
             f"The result could not be saved: Blender wrote {path.name}, but {lacks} when it is read back. "
-            "The session holds everything that was tracked: save it again with: track --resume --save"
+            "The session holds everything that was tracked",
+            Action.SAVE_AGAIN,
         )
 
 
@@ -200,4 +256,4 @@ class ClipChanged(TrackingSessionError):
 class Interrupted(TrackingSessionError):
     """A signal or a key asked to stop; the frame in flight is recorded."""
 
-    exit_code = STOPPED
+    exit_code = ExitCode.STOPPED

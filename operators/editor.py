@@ -9,8 +9,10 @@ from bpy.types import Operator
 
 from ..bridge.clip.editor import ClipEditor
 from ..bridge.clip.movie_clip import linked_words
+from ..bridge.errors import error_words
 from ..bridge.sessions import overview
 from ..bridge.tracking import live
+from ..core.errors import TrackingSessionError
 
 if TYPE_CHECKING:
     from bpy.types import Context
@@ -56,6 +58,11 @@ def owner_words(seen: overview.Overview) -> str:
     """The owner of the session and the local time of its start."""
     owner, since, start = seen.owner.partition(" since ")
     return f"{owner}{since}{overview.clock_time(start) or start}"
+
+
+def report_error(operator: Operator, error: TrackingSessionError) -> None:
+    """Report the error, with the buttons that help."""
+    operator.report({"ERROR"}, error_words(error))
 
 
 def redraw(context: Context) -> None:

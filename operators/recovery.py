@@ -13,7 +13,7 @@ from ..bridge.sessions import overview
 from ..bridge.tracking.shot import kept_words
 from ..core.errors import TrackingSessionError
 from ..core.storage.lease import Watch
-from .editor import InEditor, editor_of, redraw
+from .editor import InEditor, editor_of, redraw, report_error
 
 if TYPE_CHECKING:
     from bpy.types import Context, Event
@@ -38,7 +38,7 @@ class TRACKING_SESSIONS_OT_restore(InEditor):
             editor = editor_of(context)
             restored = overview.restore(editor)
         except TrackingSessionError as error:
-            self.report({"ERROR"}, str(error))
+            report_error(self, error)
             return {"CANCELLED"}
         frame = counting_of(editor.clip).shown(restored.frame)
         words = f"Restored the recorded markers up to frame {frame}"
@@ -66,7 +66,7 @@ class TRACKING_SESSIONS_OT_start_fresh(InEditor):
         try:
             overview.set_aside(context.space_data.clip)
         except TrackingSessionError as error:
-            self.report({"ERROR"}, str(error))
+            report_error(self, error)
             return {"CANCELLED"}
         redraw(context)
         return {"FINISHED"}
@@ -147,7 +147,7 @@ class TRACKING_SESSIONS_OT_wait(InEditor):
                 return False
         except TrackingSessionError as error:
             self._watch = None
-            self.report({"ERROR"}, str(error))
+            report_error(self, error)
             return False
         overview.forget()
         redraw(context)

@@ -18,7 +18,7 @@ from ..bridge.tracking import live
 from ..core.errors import TrackingSessionError
 from ..core.model.types import SessionState
 from ..core.recording.manager import load_session
-from .editor import InEditor, redraw
+from .editor import InEditor, redraw, report_error
 
 if TYPE_CHECKING:
     from bpy.types import Context, Event
@@ -118,7 +118,7 @@ class _OnSession(Operator):
         try:
             return self._do(context, row)
         except TrackingSessionError as error:
-            self.report({"ERROR"}, str(error))
+            report_error(self, error)
             return {"CANCELLED"}
 
     def _do(self, context: Context, row: listing.Row) -> set[str]:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
 import bpy
@@ -17,7 +18,7 @@ from ..bridge.sessions.file_copy import save_copy
 from ..bridge.tracking import live
 from ..core.errors import StorageFailed, TrackingSessionError
 from . import status
-from .editor import InEditor, editor_of, redraw
+from .editor import InEditor, editor_of, redraw, report_error
 from .settings import extent_property, frames_property, settings_of
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ DIRECTIONS = (
 )
 WAYS = {"BACKWARDS": "backwards", "BOTH": "forwards and then backwards", "FORWARDS": "forwards"}
 
+_log = logging.getLogger(__name__)
 _modal: _TracksLive | None = None
 """The operator that drives a pass by a timer."""
 
@@ -56,7 +58,7 @@ class _TracksLive(InEditor):
             shot = overview.open_shot(editor)
             self._live = live.LivePass(editor, shot, ranges)
         except TrackingSessionError as error:
-            self.report({"ERROR"}, str(error))
+            report_error(self, error)
             return False
         for words in (unknown_words_once(editor.clip), *shot.remarks):
             if words:
@@ -71,7 +73,7 @@ class _TracksLive(InEditor):
             while self._live.tick():
                 pass
         except TrackingSessionError as error:
-            self.report({"ERROR"}, str(error))
+            report_error(self, error)
             return {"CANCELLED"}
         self._save_copy()
         redraw(context)
@@ -104,7 +106,7 @@ class _TracksLive(InEditor):
             if not goes_on:
                 self._save_copy()
         except TrackingSessionError as error:
-            self.report({"ERROR"}, str(error))
+            report_error(self, error)
         finally:
             if not goes_on:
                 self._end(context)
@@ -118,8 +120,8 @@ class _TracksLive(InEditor):
         try:
             if live.current is not None and live.current is self._live:
                 live.current.finish()
-        except TrackingSessionError:
-            pass  # the folder cannot be written: what is recorded stays, and the panel tells
+        except TrackingSessionError as error:  # the recorded frames stay, and the panel tells
+            _log.warning("The pass cannot be ended in its session: %s", error)
         finally:
             self._end(context)
 

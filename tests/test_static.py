@@ -135,6 +135,25 @@ def _is_path_in_a_session_folder(node: ast.AST) -> bool:
             return False
 
 
+COMMAND_WORDS = re.compile(r"--[a-z]|\bbatch (run|resume|info|list|clean|delete)\b")
+
+
+def test_only_the_command_line_speaks_of_its_options_and_commands() -> None:
+    """An artist who presses a button never reads them. Arguments of a process are options too, each by itself."""
+    wrong: list[str] = []
+    for path in _sources():
+        if _layer(path) not in {"core", "bridge", "operators", "panels"}:
+            continue
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        prose = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}  # docstrings
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in prose:
+                is_argument = re.fullmatch(r"--[a-z-]+", node.value) and _name(path) == "bridge/clip/reading.py"
+                if COMMAND_WORDS.search(node.value) and not is_argument:
+                    wrong.append(f"{_name(path)}:{node.lineno}: {node.value}")
+    assert wrong == []
+
+
 def test_nothing_is_imported_with_the_extension() -> None:
     """Blender imports every extension that is installed, and pytest the root of the checkout."""
     body = ast.parse((ROOT / "__init__.py").read_text(encoding="utf-8")).body

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from ...core.batch.suspects import READING_TIME, is_unreadable
-from ...core.errors import UNUSABLE
+from ...core.errors import ExitCode
 
 # A clip reads the picture, because a Blender image has no pixels for an EXR of several layers or parts. The operator
 # raises without a picture, and finds nothing above this threshold.
@@ -25,7 +25,7 @@ with bpy.context.temp_override(window=window, area=area, region=area.regions[-1]
         try:
             bpy.ops.clip.detect_features(threshold=1.0)
         except RuntimeError:
-            sys.exit({UNUSABLE})
+            sys.exit({ExitCode.UNUSABLE})
 """
 
 

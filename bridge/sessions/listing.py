@@ -25,6 +25,7 @@ from ...core.model.wording import moment
 from ...core.recording.manager import TrackingSessionManager, load_session
 from ...core.storage.folder import SessionFolder, resolve
 from ..clip.movie_clip import default_root, footage_of, library_of, mark_position, marked_position, open_footage
+from ..errors import error_words
 from ..tracking import live
 from . import overview
 
@@ -106,7 +107,7 @@ class Listing:
             files, hidden = newest_session_files(root, SHOWN)
         except SessionUnreadable as error:
             files, hidden = [], 0
-            self.error = str(error)
+            self.error = error_words(error)
         known: dict[Path, tuple[tuple[int, int], Row]] = {}
         for path in files:
             known[path] = self._looked_at(path)
@@ -145,7 +146,7 @@ def _row_of(path: Path) -> Row:
         manager = load_session(path)
         owner = manager.owner
     except TrackingSessionError as error:
-        return Row(path, path.stem, "Unreadable", error=str(error))
+        return Row(path, path.stem, "Unreadable", error=error_words(error))
     session = manager.session
     words = _STATUS[session.status]
     if session.state is not SessionState.ACTIVE:
@@ -209,7 +210,7 @@ def what_goes(row: Row) -> str:
     try:
         need = batch_of(row.path)
     except TrackingSessionError as error:
-        return f"{words} Whether a batch needs it is not known: {error}."
+        return f"{words} Whether a batch needs it is not known: {error_words(error)}."
     return words if need is None else f"{words} Batch {need.batch}, which is not finished, needs it."
 
 

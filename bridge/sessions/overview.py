@@ -22,6 +22,7 @@ from ...core.storage.folder import SessionFolder
 from ...core.storage.lease import Watch
 from ..clip.editor import ClipEditor
 from ..clip.movie_clip import default_root, marked_position, unmark
+from ..errors import error_words
 from ..tracking.shot import Shot
 from . import finding
 from .finding import find_session
@@ -271,7 +272,7 @@ def overview(clip: MovieClip) -> Overview:
     except TrackingSessionError as error:
         file = getattr(error, "path", file)
         is_damaged = isinstance(error, JournalDamaged)
-        seen = Overview(error=_DAMAGED if is_damaged else str(error), is_damaged=is_damaged)
+        seen = Overview(error=_DAMAGED if is_damaged else error_words(error), is_damaged=is_damaged)
     _overviews[clip.session_uid] = _Seen(stamp, file, _modified(file), seen)
     return seen
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import bpy
 from mathutils import Vector
 
-from ...core.errors import ClipChanged, FootageUnusable, NothingToTrack
+from ...core.errors import Action, ClipChanged, FootageUnusable, NothingToTrack
 from ...core.model.counting import Counting
 from ...core.tracking.features import Candidate, Layout
 from ..clip.editor import ClipEditor
@@ -60,13 +60,14 @@ def place_features(editor: ClipEditor, frame: int, pattern: float | None = None)
     if not found.layout.wanted:
         width, height = clip_size(clip)
         raise NothingToTrack(
-            f"Patterns of {pattern:g} pixels do not fit into a picture of {width}x{height}: name a smaller size with "
-            "--set pattern_size=N"
+            f"Patterns of {pattern:g} pixels do not fit into a picture of {width}x{height}", Action.CHOOSE_PATTERN_SIZE
         )
     if not found.features:
         raise NothingToTrack(
             f"No features were found on frame {Counting(clip.frame_start).shown(frame)}: its picture has no texture to "
-            "follow. Name a frame that has some with --start, or positions with --tracks"
+            "follow",
+            Action.CHOOSE_TEXTURED_START,
+            joint=". ",
         )
     tracks = clip.tracking.objects.active.tracks
     for feature in found.features:
@@ -134,10 +135,11 @@ def _found_by_blender(editor: ClipEditor, frame: int, threshold: float, margin: 
             path = footage_of(clip).file(frame)
             number = Counting(clip.frame_start).shown(frame)
             raise FootageUnusable(
-                f"Blender cannot read frame {number} ({path.name}): copy or render it again, or begin on another frame "
-                "with --start",
+                f"Blender cannot read frame {number} ({path.name}): copy or render it again",
                 path,
                 frame,
+                Action.BEGIN_ELSEWHERE,
+                joint=", or ",
             ) from error
         return [track.markers[0].co.copy() for track in reversed(scratch.tracks)]
 

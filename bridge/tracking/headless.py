@@ -11,7 +11,17 @@ from typing import TYPE_CHECKING
 
 import bpy
 
-from ...core.errors import JournalDamaged, LeaseHeld, SessionUnreadable, ShotUnusable, UnfinishedSession, UsageError
+from ...core.errors import (
+    Action,
+    ClipUnnamed,
+    JournalDamaged,
+    LeaseHeld,
+    SessionUnreadable,
+    ShotUnusable,
+    TrackingSessionError,
+    UnfinishedSession,
+    UsageError,
+)
 from ...core.footage.files import Footage, find_footage
 from ...core.library.catalogue import Unreadable, catalogue
 from ...core.library.deletion import delete_session
@@ -44,6 +54,8 @@ if TYPE_CHECKING:
 
 _OUTLIERS_SHOWN = 3  # files that lie apart from the others
 
+Warn = Callable[[str | TrackingSessionError], None]
+"""Shows the user a line, or an error with its actions in the words of the door."""
 Drive = Callable[[Shot, Run], None]
 """Steps a run to its end; raises Interrupted to stop it."""
 
@@ -73,7 +85,7 @@ class Result:
     saved: Path | None = None
 
 
-def track(request: Request, drive: Drive, warn: Callable[[str], None]) -> Result:
+def track(request: Request, drive: Drive, warn: Warn) -> Result:
     """Track a shot in a session of its own, or go on with its unfinished one.
 
     `warn` is told what was detected, and of sessions that cannot be read and may be of this footage. Raises
@@ -90,7 +102,7 @@ def track(request: Request, drive: Drive, warn: Callable[[str], None]) -> Result
     return _saved(result, editor.clip, request.save)
 
 
-def _track(editor: ClipEditor, request: Request, drive: Drive, warn: Callable[[str], None]) -> Result:
+def _track(editor: ClipEditor, request: Request, drive: Drive, warn: Warn) -> Result:
     earlier = _sessions_of(editor.clip, request, warn)
     unfinished = next((one for one in earlier if one.session.is_unfinished), None)
     numbers = [number for number in (request.spec.start, request.spec.end) if number is not None]
@@ -120,7 +132,7 @@ def _begin(
     editor: ClipEditor,
     request: Request,
     drive: Drive,
-    warn: Callable[[str], None],
+    warn: Warn,
     replaced: TrackingSessionManager | None = None,
 ) -> Result:
     """Track in a new session, in place of `replaced`, which is set aside once that can begin."""
@@ -140,9 +152,7 @@ def _begin(
         return _finish(shot, run, drive)
 
 
-def _join(
-    editor: ClipEditor, session: TrackingSessionManager, warn: Callable[[str], None], *, salvage: bool = False
-) -> Shot:
+def _join(editor: ClipEditor, session: TrackingSessionManager, warn: Warn, *, salvage: bool = False) -> Shot:
     """The session with its clip; an owner on another machine is watched until it shows life or is taken for dead."""
     try:
         return Shot.join(editor, session, salvage=salvage)
@@ -158,7 +168,7 @@ def _join(
 def resume(
     session: TrackingSessionManager,
     drive: Drive,
-    warn: Callable[[str], None],
+    warn: Warn,
     *,
     save: Path | None = None,
     salvage: bool = False,
@@ -166,7 +176,7 @@ def resume(
     """Go on with a session from where it stopped. Raises UsageError if it never began, and what tracking raises."""
     said = session.session
     if not session.passes:
-        raise UsageError(f"“{said.name}” has recorded nothing yet: begin it again with: track --resume")
+        raise UsageError(f"“{said.name}” has recorded nothing yet", Action.BEGIN_AGAIN)
     blend = resolve(session.path, said.blend) if said.blend else None
     check_save(save, blend)
     found = find_footage(resolve(session.path, said.footage.path)) if blend is None else None
@@ -195,9 +205,7 @@ def _saved(result: Result, clip: MovieClip, path: Path | None) -> Result:
 
 
 @contextmanager
-def _opened(
-    blend: Path | None, clip_name: str, found: Footage | None, warn: Callable[[str], None]
-) -> Iterator[ClipEditor]:
+def _opened(blend: Path | None, clip_name: str, found: Footage | None, warn: Warn) -> Iterator[ClipEditor]:
     """An editor with the clip of the .blend, or with a new one of the footage in a new file."""
     if found is not None:
         if words := _apart_words(found):
@@ -234,7 +242,7 @@ def _apart_words(found: Footage) -> str:
     return f"{names}{more} {verb} far from {found.first.name}, where the shot begins: {what} left out."
 
 
-def _prepare(clip: MovieClip, warn: Callable[[str], None]) -> None:
+def _prepare(clip: MovieClip, warn: Warn) -> None:
     """See to it that the clip of a .blend can be tracked, before Blender reads a picture of it.
 
     Raises ShotUnusable for a linked one, FootageUnusable.
@@ -269,9 +277,7 @@ def _clip_of_file(name: str) -> MovieClip:
         return active
     if not clips:
         raise ShotUnusable("The file has no movie clip: open one in the Movie Clip Editor and save")
-    raise UsageError(
-        f"The file has {len(clips)} clips: name one with --clip ({', '.join(clip.name for clip in clips)})"
-    )
+    raise ClipUnnamed(len(clips), ", ".join(clip.name for clip in clips))
 
 
 def _fit_scene(clip: MovieClip) -> None:
@@ -289,7 +295,7 @@ def _fit_scene(clip: MovieClip) -> None:
     space.clip, space.mode = clip, "TRACKING"
 
 
-def _sessions_of(clip: MovieClip, request: Request, warn: Callable[[str], None]) -> list[TrackingSessionManager]:
+def _sessions_of(clip: MovieClip, request: Request, warn: Warn) -> list[TrackingSessionManager]:
     """The readable sessions of the clip that were not set aside, newest first.
 
     Raises JournalDamaged if the newest of them is damaged, unless the request is to start afresh.
@@ -310,5 +316,5 @@ def _sessions_of(clip: MovieClip, request: Request, warn: Callable[[str], None])
         except JournalDamaged as error:
             if not found and not request.fresh:
                 raise
-            warn(str(error))
+            warn(error)
     return found

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import bpy
 
-from ...core.errors import SaveUnsound, StorageFailed, UsageError
+from ...core.errors import Action, SaveUnsound, StorageFailed, UsageError
 from ...core.journal.rows import width_of
 from ..clip.markers import COLUMNS
 from ..clip.movie_clip import written_mark
@@ -24,11 +24,11 @@ def check_save(save: Path | None, blend: Path | None) -> None:
     if save is None:
         return
     if save.suffix.lower() != ".blend":
-        raise UsageError(f"--save needs a name that ends in .blend, not {save.name}")
+        raise UsageError(f"{save.name} does not end in .blend", Action.CHOOSE_SAVE)
     if not save.absolute().parent.is_dir():
         raise UsageError(f"There is no folder {save.absolute().parent} to save in: make it first")
     if blend is not None and save.exists() and blend.exists() and os.path.samefile(save, blend):
-        raise UsageError("--save names the file that was opened, which is never written to: name another")
+        raise UsageError(f"{save.name} is the file that was opened, which is never written to", Action.CHOOSE_SAVE)
 
 
 def save_result(clip: MovieClip, path: Path) -> Path:

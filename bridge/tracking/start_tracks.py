@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import bpy
 
-from ...core.errors import NothingToTrack, TrackingSessionError, TracksFileInvalid, UsageError
+from ...core.errors import Action, NothingToTrack, TrackingSessionError, TracksFileInvalid, UsageError
 from ...core.model.counting import Counting
 from ...core.tracking.plan import ShotSpec
 from ...core.tracking.start_positions import StartPosition, read_tracks_file
@@ -45,7 +45,8 @@ def place_tracks(editor: ClipEditor, spec: ShotSpec, say: Callable[[str], None])
     if start is None and tracks:
         start = counting.clip_frame(bpy.context.scene.frame_current)
         if not 1 <= start <= clip.frame_duration:
-            raise UsageError(f"{counting.beside(start, clip.frame_duration)} in the file, or name another with --start")
+            words = f"{counting.beside(start, clip.frame_duration)} in the file"
+            raise UsageError(words, Action.CHOOSE_START, joint=", or ")
     if start is None:
         start = clip.frame_duration if spec.direction == "backward" else 1
     if not 1 <= start <= clip.frame_duration:
@@ -60,7 +61,7 @@ def _choose_tracks(editor: ClipEditor, spec: ShotSpec, start: int, say: Callable
     tracks = editor.clip.tracking.objects.active.tracks
     if not tracks:
         if not spec.detect:
-            raise NothingToTrack("The clip has no tracks: find features with --detect, or name positions with --tracks")
+            raise NothingToTrack("The clip has no tracks", Action.ADD_TRACKS)
         found = place_features(editor, start, _pattern_size(spec.settings, clip_size(editor.clip)))
         say(found.words(counting_of(editor.clip).shown(start)))
     if not any(is_chosen(track, editor.space) for track in tracks):
@@ -135,7 +136,7 @@ def _ranges(spec: ShotSpec, start: int, last: int, counting: Counting) -> list[t
     end = named if named is not None else last if forward else 1
     if (end < start) if forward else (end > start):
         raise UsageError(
-            f"Tracking {spec.direction} from frame {counting.shown(start)} cannot end on frame "
-            f"{counting.shown(end)}: swap --start and --end"
+            f"Tracking {spec.direction} from frame {counting.shown(start)} cannot end on frame {counting.shown(end)}",
+            Action.SWAP_RANGE,
         )
     return [(start, end)]

@@ -20,7 +20,7 @@ from ...core.batch.manifest import read_shots
 from ...core.batch.progress import BatchView
 from ...core.batch.shots import BatchRow, BatchStatus, ShotRow, ShotStatus
 from ...core.batch.supervisor import CRASHES, Supervisor
-from ...core.errors import FAILED, STOPPED, TrackingSessionError, UsageError
+from ...core.errors import ExitCode, TrackingSessionError, UsageError
 from ...core.model.wording import short
 from ...core.storage.folder import is_foreign
 from ...core.tracking.plan import SHARED, ShotSpec
@@ -153,7 +153,7 @@ def _results(ledger: Ledger, batch: BatchRow, options: argparse.Namespace, ran: 
     """What is printed when a batch has ended. Raises NotAllDone if not all of its shots are tracked."""
     shots = ledger.shots(batch.id)
     bad = [shot for shot in shots if shot.status.is_final and shot.status is not ShotStatus.COMPLETED]
-    code = STOPPED if batch.is_unfinished else FAILED if bad else 0
+    code = ExitCode.STOPPED if batch.is_unfinished else ExitCode.FAILED if bad else ExitCode.DONE
     run = {"frames": ran.new_frames, "seconds": round(ran.seconds, 1), "exit_code": code}
     for shot in shots:
         ran.put(shot)

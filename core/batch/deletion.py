@@ -113,7 +113,7 @@ def delete_batches(root: Path, old: Sequence[OldBatch], done: Deleted[OldBatch],
                     done.left.append((folder, f"it is in use by {held.owner}"))
                 del rest[0]
     except (LedgerBusy, LedgerUnreadable) as error:
-        done.left += [(SessionFolder(root).batch(one.id), str(error)) for one in rest]
+        done.left += [(SessionFolder(root).batch(one.id), error) for one in rest]
 
 
 def delete_batch(ledger: Ledger, one: OldBatch, *, wait: bool = False) -> bool:

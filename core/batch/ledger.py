@@ -22,7 +22,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from ..errors import LedgerUnreadable, ShotTakenOver, UsageError
+from ..errors import Action, LedgerUnreadable, ShotTakenOver, UsageError
 from ..model.types import SESSION_ID
 from ..model.wording import timestamp
 from ..storage.files import make_folder
@@ -63,9 +63,8 @@ class Ledger:
         try:
             self._db = open_ledger(self.path, readonly=readonly)
         except LedgerUnreadable as error:
-            if self.is_apart and not error.advice:  # it may be no ledger at all
-                advice = "name the ledger with --db, or put back a good copy of it"
-                raise LedgerUnreadable(self.path, error.reason, advice) from error
+            if self.is_apart and error.advice is Action.MOVE_LEDGER_AWAY:  # it may be no ledger at all
+                raise LedgerUnreadable(self.path, error.reason, Action.CHOOSE_LEDGER) from error
             raise
 
     def folder(self, batch: str) -> Path:
@@ -132,9 +131,8 @@ class Ledger:
                 query = f"{BATCHES} WHERE substr(id, 1, ?) = ? ORDER BY id = ? DESC, rowid DESC LIMIT 100"
                 found = self._db.execute(query, (len(id), id, id)).fetchall()
         if not found:
-            raise UsageError(
-                f"There is no batch {id[:40]!r} in {self.path}: see “batch list”, or name the folder: --root"
-            )
+            words = f"There is no batch {id[:40]!r} in {self.path}"
+            raise UsageError(words, Action.LIST_BATCHES, Action.CHOOSE_FOLDER)
         rows = [self._rows.batch(row) for row in found]
         if len(rows) > 1 and rows[0].id != id:
             raise UsageError(f"{len(rows)} batches begin with {id}: give more of the id ({rows[0].id}, …)")
@@ -301,7 +299,7 @@ class Ledger:
     def _touch(self, batch: str, status: BatchStatus | None = None) -> None:
         query = "UPDATE batches SET modified = ?, status = coalesce(?, status) WHERE id = ?"
         if not self._db.execute(query, (timestamp(), status, batch)).rowcount:
-            raise UsageError(f"There is no batch {batch[:40]!r} in {self.path}: see “batch list”")
+            raise UsageError(f"There is no batch {batch[:40]!r} in {self.path}", Action.LIST_BATCHES)
 
     @property
     def _shots(self) -> str:

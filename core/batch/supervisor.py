@@ -12,7 +12,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import NamedTuple
 
-from ..errors import STOPPED, UNUSABLE, BatchRuns, JournalDamaged, LeaseHeld, SessionUnreadable
+from ..errors import BatchRuns, ExitCode, JournalDamaged, LeaseHeld, SessionUnreadable
 from ..journal.lost_passes import lost_of, lost_passes, lost_words
 from ..model.types import SessionStatus
 from ..model.wording import timestamp
@@ -264,19 +264,19 @@ class Supervisor:
         said = one.child.events.get("stopped", {})
         kind, words = str(said.get("kind", "")), str(said.get("error", ""))
         done = one.child.events.get("done")
-        if code == 0 or (code == UNUSABLE and done is not None):
+        if code == 0 or (code == ExitCode.UNUSABLE and done is not None):
             id = (done or {}).get("id")
             self._done(self._ledger.note_session(one.shot, id) if isinstance(id, str) else one.shot, What.COMPLETED)
-        elif code == UNUSABLE:
+        elif code == ExitCode.UNUSABLE:
             self._skip(one, words)
-        elif code == STOPPED and kind in ("LeaseHeld", "LeaseLost") and not self.stopping:
+        elif code == ExitCode.STOPPED and kind in ("LeaseHeld", "LeaseLost") and not self.stopping:
             self._held.add(one.shot.id)
             self._waiting.append((time.monotonic() + RETRY, one.shot))
             self._tell(News(What.WAITING, one.shot, words))
-        elif code == STOPPED and (self.stopping or kind == "StorageFailed"):
+        elif code == ExitCode.STOPPED and (self.stopping or kind == "StorageFailed"):
             self._tell(News(What.RELEASED, self._ledger.release(one.shot, "" if self.stopping else words), words))
             self._stop(words)  # the others have the same disk
-        elif words and code != STOPPED:
+        elif words and code != ExitCode.STOPPED:
             self._tell(News(What.FAILED, self._ledger.finish(one.shot, ShotStatus.FAILED, words), words))
         elif not self._doubts(one, code):
             self._crashed(one, one.child, code)
@@ -285,7 +285,7 @@ class Supervisor:
         """The shot was tracked as far as it goes; its session says how far that is."""
         manager = self._session_of(shot)
         if manager is None:
-            words = f"Its session {shot.session} cannot be read: see what is wrong with: info {shot.session}"
+            words = f"Its session {shot.session} cannot be read: it is missing or damaged"
             words = words if shot.session else "It ended without saying in which session it was tracked"
             self._tell(News(What.FAILED, self._ledger.finish(shot, ShotStatus.FAILED, words), words))
             return

@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ..errors import UNUSABLE, FootageUnusable, JournalDamaged, LeaseHeld, SessionUnreadable, StorageFailed, UsageError
+from ..errors import ExitCode, FootageUnusable, JournalDamaged, LeaseHeld, SessionUnreadable, StorageFailed, UsageError
 from ..footage.files import Footage, find_footage
 from ..footage.frames import check_whole, unreadable
 from ..journal.chain import JournalReader
@@ -28,11 +28,11 @@ _KEYFRAMES = 4  # that are read at most
 
 
 def is_unreadable(code: int) -> bool:
-    """Whether a process that ended like this could not read its picture: it says so (UNUSABLE), or it crashed.
+    """Whether a process that ended like this could not read its picture: it says so (ExitCode.UNUSABLE), or it crashed.
 
     Any other end, such as being killed, says nothing about the picture.
     """
-    return code == UNUSABLE or (-code if code < 0 else code - 128) in _CRASHES  # a shell in between adds 128
+    return code == ExitCode.UNUSABLE or (-code if code < 0 else code - 128) in _CRASHES  # a shell in between adds 128
 
 
 class Suspects:

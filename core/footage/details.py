@@ -13,7 +13,7 @@ import zlib
 from dataclasses import dataclass
 from typing import Any
 
-from ..errors import UsageError
+from ..errors import SessionUnreadable, UsageError
 from ..storage.files import (
     encode_document,
     existing_document,
@@ -91,7 +91,7 @@ def save_details(folder: SessionFolder, footage: Footage, details: FootageDetail
 def load_details(folder: SessionFolder, fingerprint: str) -> FootageDetails:
     """The saved details with this fingerprint.
 
-    Raises SessionUnreadable, and UsageError if the text is no fingerprint or the file is damaged.
+    Raises SessionUnreadable, and UsageError if the text is no fingerprint.
     """
     if not re.fullmatch(r"[0-9a-f]{32}", fingerprint):
         raise UsageError(f"{fingerprint[:40]!r} is not the fingerprint of footage")
@@ -103,7 +103,7 @@ def load_details(folder: SessionFolder, fingerprint: str) -> FootageDetails:
         entries = tuple((size, checksum) for size, checksum in _ENTRY.iter_unpack(packed))
         found = _details(entries, frame_count=len(entries))
     except (KeyError, ValueError, binascii.Error, zlib.error, struct.error) as error:
-        raise UsageError(f"{path} is damaged: start a fresh session") from error
+        raise SessionUnreadable(path, "it is damaged, so start a fresh session") from error
     if found.fingerprint != fingerprint or not entries:
-        raise UsageError(f"{path} is damaged: start a fresh session")
+        raise SessionUnreadable(path, "it is damaged, so start a fresh session")
     return found

@@ -12,7 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Generic, TypeVar
 
-from ..errors import JournalDamaged, LeaseHeld, SessionUnreadable, StorageFailed
+from ..errors import JournalDamaged, LeaseHeld, SessionUnreadable, StorageFailed, TrackingSessionError
 from ..model.wording import moment, timestamp
 from ..recording.manager import TrackingSessionManager
 from ..recording.session_file import checked_session
@@ -61,12 +61,16 @@ def is_session(path: Path) -> bool:
     return SessionFolder.of(path).contains(path) or _has_written(path.with_suffix(""))
 
 
+Reason = str | TrackingSessionError
+"""Why something was left alone."""
+
+
 class Deleted(Generic[_T]):
     """What came of deleting several, also if an error ended that."""
 
     def __init__(self) -> None:
         self.gone: list[_T] = []
-        self.left: list[tuple[Path, str]] = []  # those left alone, each with the reason
+        self.left: list[tuple[Path, Reason]] = []  # those left alone, each with the reason
         self.freed = 0  # bytes
 
 
@@ -80,7 +84,7 @@ def delete_old(root: Path, old: Iterable[Entry], limit: datetime, done: Deleted[
             try:
                 size = _delete_files(one.path, limit)
             except (SessionUnreadable, JournalDamaged, LeaseHeld) as error:
-                done.left.append((one.path, str(error)))
+                done.left.append((one.path, error))
                 continue
             if size is None:
                 done.left.append((one.path, "somebody has worked on it just now"))
@@ -137,17 +141,17 @@ def owned(folder: Path, *, wait: bool = False, lease_time: float = LEASE_TIME) -
 
 def find_old(
     entries: Iterable[Entry | Unreadable], limit: datetime, needed: Mapping[str, str]
-) -> tuple[list[Entry], list[tuple[Path, str]]]:
+) -> tuple[list[Entry], list[tuple[Path, Reason]]]:
     """The sessions not modified since `limit`, and those of them that are to be left alone, each with the reason.
 
     `needed`: the ids of sessions that must stay, with the reasons. One that cannot be read is left alone, however old
     it may be.
     """
     old: list[Entry] = []
-    left: list[tuple[Path, str]] = []
+    left: list[tuple[Path, Reason]] = []
     for one in entries:
         if isinstance(one, Unreadable):
-            left.append((one.path, str(one.error)))
+            left.append((one.path, one.error))
             continue
         modified = moment(one.modified)
         if modified is None or modified >= limit:
@@ -155,7 +159,7 @@ def find_old(
         try:
             owner = one.owner
         except SessionUnreadable as error:
-            left.append((one.path, str(error)))
+            left.append((one.path, error))
             continue
         reason = f"it is in use by {owner}" if owner else needed.get(one.id)
         if reason:

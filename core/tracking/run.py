@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
 
-from ..errors import PictureUnusable, TrackingSessionError
+from ..errors import ExitCode, PictureUnusable, TrackingSessionError
 from ..footage.check import FootageCheck
 from ..journal.chain import Position
 from ..journal.records import Event, TracksRecord
@@ -266,6 +266,6 @@ class Run:
         finally:
             if isinstance(error, PictureUnusable):
                 note_damaged(self.session, error)
-            if not isinstance(error, TrackingSessionError) or error.exit_code != 75:
+            if not isinstance(error, TrackingSessionError) or error.exit_code != ExitCode.STOPPED:
                 self._record_names()
                 self.session.close_pass(self.plan.number, Outcome.FAILED, str(error) if error else "")

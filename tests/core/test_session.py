@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tracking_sessions.core import session as public
-from tracking_sessions.core.errors import JournalDamaged, LeaseHeld, SessionUnreadable, UsageError
+from tracking_sessions.core.errors import Action, JournalDamaged, LeaseHeld, SessionUnreadable, UsageError
 from tracking_sessions.core.footage.details import load_details
 from tracking_sessions.core.library.catalogue import list_sessions, session_files
 from tracking_sessions.core.library.deletion import delete_session
@@ -214,8 +214,9 @@ def test_a_damaged_journal_can_be_read_and_gone_on_with_for_what_stands_before(t
     journal = manager.folder / f"journal.{generation}"
     damaged = flip(journal, -30, 4)
     manager.path.write_bytes(encode_document({**read_document(manager.path), "checkpoint": {}}, ".yaml"))
-    with pytest.raises(JournalDamaged, match="resume --salvage"):
+    with pytest.raises(JournalDamaged, match=r"Put back a good copy$") as told:
         load_session(manager.path)
+    assert told.value.actions == (Action.SALVAGE,)
     assert list_sessions(tmp_path / "tracking_sessions") == []
     with TrackingSessionManager(manager.path, salvage=True) as saved:
         assert saved.get_resume_point() == 3 and saved.counts(saved.position) and saved.replay().tracked

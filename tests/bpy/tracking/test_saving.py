@@ -14,7 +14,8 @@ from bpy.app.handlers import persistent
 
 from tracking_sessions.bridge.tracking.headless import Request, Result, track
 from tracking_sessions.bridge.tracking.shot import Shot
-from tracking_sessions.core.errors import FAILED, SaveUnsound
+from tracking_sessions.commands.errors import error_words
+from tracking_sessions.core.errors import ExitCode, SaveUnsound
 from tracking_sessions.core.library.catalogue import session_files
 from tracking_sessions.core.recording.manager import load_session
 from tracking_sessions.core.tracking.plan import ShotSpec
@@ -129,8 +130,10 @@ def test_a_file_that_lacks_something_takes_no_place(
     out.write_bytes(b"before")
     with handled(event, change), pytest.raises(SaveUnsound, match=words) as told:
         tracked(blend)
-    assert told.value.exit_code == FAILED
-    assert "The session holds everything that was tracked: save it again with: track --resume --save" in str(told.value)
+    assert told.value.exit_code == ExitCode.FAILED
+    assert "The session holds everything that was tracked: save it again with: track --resume --save" in error_words(
+        told.value
+    )
     assert out.read_bytes() == b"before" and files_beside(blend) == ["out.blend", "shot.blend"]
     assert not bpy.data.libraries and len(bpy.data.movieclips) == 1
     (path,) = session_files(blend.parent / "root")

@@ -27,7 +27,7 @@ assert spec is not None
 sys.modules["tracking_sessions"] = importlib.util.module_from_spec(spec)
 
 from tracking_sessions.commands import terminal  # noqa: E402
-from tracking_sessions.core.errors import UNUSABLE, TrackingSessionError  # noqa: E402
+from tracking_sessions.core.errors import ExitCode, TrackingSessionError  # noqa: E402
 from tracking_sessions.core.journal.lost_passes import lost_passes  # noqa: E402
 from tracking_sessions.core.recording.create import create_session  # noqa: E402
 from tracking_sessions.core.recording.manager import load_session  # noqa: E402
@@ -89,7 +89,7 @@ def main(root: Path, footage: Path) -> int:
     said = load_session(path)
     lost = lost_passes(said.passes, said.session.tracked_frames)
     tell(event="done", id=path.stem, outcome="lost" if lost else "complete")
-    return UNUSABLE if lost else 0
+    return ExitCode.UNUSABLE if lost else 0
 
 
 if __name__ == "__main__":

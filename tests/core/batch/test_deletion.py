@@ -161,7 +161,7 @@ def test_a_ledger_that_somebody_holds_keeps_its_batches(root: Path, monkeypatch:
     with closing(sqlite3.connect(SessionFolder(root).ledger, isolation_level=None)) as holder:
         holder.execute("BEGIN IMMEDIATE")
         done = clean(root)
-        assert done.gone == [] and all("held by another process" in reason for _, reason in done.left)
+        assert done.gone == [] and all("held by another process" in str(reason) for _, reason in done.left)
         assert [path.name for path, _ in done.left] == [batch, orphan]
         holder.execute("ROLLBACK")
     assert len(clean(root).gone) == 2

@@ -10,6 +10,7 @@ from tracking_sessions.core.batch import ledger_database
 from tracking_sessions.core.batch.ledger import Ledger
 from tracking_sessions.core.batch.shots import SHOT_LIMIT, BatchStatus, final_status
 from tracking_sessions.core.errors import (
+    Action,
     ShotTakenOver,
     UsageError,
 )
@@ -72,8 +73,9 @@ def test_what_was_said_done_is_synced_and_no_schema_is_trusted(root: Path) -> No
 def test_reading_where_there_is_no_ledger_makes_none(root: Path) -> None:
     with Ledger(root, readonly=True) as nothing:
         assert nothing.batches() == [] and nothing.latest_unfinished() is None
-        with pytest.raises(UsageError, match=r"There is no batch 'x'.*batch list"):
+        with pytest.raises(UsageError, match=r"There is no batch 'x'") as told:
             nothing.batch("x")
+        assert told.value.actions == (Action.LIST_BATCHES, Action.CHOOSE_FOLDER)
     assert not root.exists()
 
 

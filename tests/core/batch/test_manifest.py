@@ -10,7 +10,7 @@ import pytest
 
 from tracking_sessions.core.batch.ledger import Ledger
 from tracking_sessions.core.batch.manifest import KEYS, read_shots
-from tracking_sessions.core.errors import USAGE, ManifestInvalid, TrackingSessionError, UsageError
+from tracking_sessions.core.errors import ExitCode, ManifestInvalid, TrackingSessionError, UsageError
 from tracking_sessions.core.model.ranges import FRAME_LIMIT
 from tracking_sessions.core.storage.files import DOCUMENT_LIMIT
 from tracking_sessions.core.storage.folder import is_foreign
@@ -29,7 +29,7 @@ def refused(argument: str, *parts: str) -> None:
     """It is refused with a message that holds these parts."""
     with pytest.raises(ManifestInvalid) as caught:
         read_shots([argument])
-    assert caught.value.exit_code == USAGE
+    assert caught.value.exit_code == ExitCode.USAGE
     for part in parts:
         assert part in str(caught.value)
 

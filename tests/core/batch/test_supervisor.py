@@ -21,7 +21,7 @@ from tracking_sessions.core.batch.child import PARENT
 from tracking_sessions.core.batch.ledger import Ledger
 from tracking_sessions.core.batch.shots import BatchRow, BatchStatus, ShotRow, ShotStatus
 from tracking_sessions.core.batch.supervisor import News, Supervisor, What
-from tracking_sessions.core.errors import BatchRuns
+from tracking_sessions.core.errors import Action, BatchRuns
 from tracking_sessions.core.journal.chain import JournalReader
 from tracking_sessions.core.journal.records import FrameRecord, decoded
 from tracking_sessions.core.model.types import SessionStatus
@@ -318,8 +318,9 @@ def test_two_supervisors_do_not_run_one_batch(root: Path, tmp_path: Path) -> Non
         process = start(root, batch)
         assert process.stdout is not None
         process.stdout.readline()
-        with pytest.raises(BatchRuns, match=f"batch info {batch.id} --follow"):
+        with pytest.raises(BatchRuns, match=f"The batch {batch.id} is run by") as told:
             supervise(ledger, batch, Told())
+        assert told.value.actions == (Action.WATCH_BATCH,)
         assert process.communicate(timeout=30)[0].splitlines()[-1] == "completed"
         check(ledger, batch)
 

@@ -193,7 +193,7 @@ def test_old_sessions_are_left_alone_with_a_reason(root: Path) -> None:
     assert old == []
     reasons = dict(left)
     assert reasons.keys() == {owned.path, broken.path, needed.path}
-    assert "in use by process" in reasons[owned.path] and "cannot be read" in reasons[broken.path]
+    assert "in use by process" in str(reasons[owned.path]) and "cannot be read" in str(reasons[broken.path])
     assert reasons[needed.path] == "needed by a friend"
     before = files(root)
     with pytest.raises(LeaseHeld):
@@ -202,7 +202,7 @@ def test_old_sessions_are_left_alone_with_a_reason(root: Path) -> None:
     delete_old(root, [one for one in entries if one.id != needed.session.id], LIMIT, done)
     reasons = dict(done.left)
     assert done.gone == [] and done.freed == 0 and before <= files(root)
-    assert "in use by process" in reasons[owned.path] and "cannot be read" in reasons[broken.path]
+    assert "in use by process" in str(reasons[owned.path]) and "cannot be read" in str(reasons[broken.path])
     assert reasons[timeless.path] == "somebody has worked on it just now"
     owned.close()
 

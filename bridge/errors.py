@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Errors in the words of Blender: what an artist can do is named as its button is."""
+
+from __future__ import annotations
+
+from ..core.errors import Action, TrackingSessionError
+
+ACTIONS = {
+    Action.RESUME: "go on with “Resume Tracking”",
+    Action.BEGIN_AGAIN: "begin it again with “Track in Session”",
+    Action.START_FRESH: "leave it aside with “Start Fresh”",
+    Action.SALVAGE: "keep the {record} records before it with “Restore Markers”",
+    Action.WAIT: "press “Wait for It”, or stop it there",
+    Action.SAVE_AGAIN: "save the file again",
+    Action.CHOOSE_CLIP: "choose one in the Movie Clip Editor",
+    Action.CHOOSE_START: "go to another frame",
+    Action.BEGIN_ELSEWHERE: "begin on another frame",
+    Action.CHOOSE_TEXTURED_START: "Go to a frame that has some, or place the tracks by hand",
+    Action.CHOOSE_PATTERN_SIZE: "choose a smaller pattern size",
+    Action.CHOOSE_SAVE: "choose another name",
+    Action.SWAP_RANGE: "track the other way",
+    Action.ADD_TRACKS: "add some or detect features",
+    Action.WATCH_BATCH: "wait until it ends, or stop it there",
+    Action.LIST_BATCHES: "look into the folder that it ran in",
+    Action.CHOOSE_FOLDER: "choose another session folder",
+    Action.MOVE_LEDGER_AWAY: "move it away, then try again",
+    Action.CHOOSE_LEDGER: "put back a good copy of it",
+}
+
+
+def error_words(error: TrackingSessionError) -> str:
+    """The error with what can be done about it, as an artist reads it."""
+    return error.worded(ACTIONS)

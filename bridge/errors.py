@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from ..core.errors import Action, TrackingSessionError
+from ..core.errors import Action, LeaseHeld, TrackingSessionError
+from ..core.model.wording import owner_words
 
 ACTIONS = {
     Action.RESUME: "go on with “Resume Tracking”",
@@ -30,4 +31,5 @@ ACTIONS = {
 
 def error_words(error: TrackingSessionError) -> str:
     """The error with what can be done about it, as an artist reads it."""
-    return error.worded(ACTIONS)
+    words = error.worded(ACTIONS)
+    return words.replace(error.owner, owner_words(error.owner)) if isinstance(error, LeaseHeld) else words

@@ -13,6 +13,7 @@ from ..bridge.errors import error_words
 from ..bridge.sessions import overview
 from ..bridge.tracking import live
 from ..core.errors import TrackingSessionError
+from ..core.model.wording import owner_words
 
 if TYPE_CHECKING:
     from bpy.types import Context
@@ -40,7 +41,7 @@ class InEditor(Operator):
             return False
         seen = overview.overview(space.clip)
         if seen.owner and not cls._works_while_owned:
-            cls.poll_message_set(f"The session is in use by {owner_words(seen)}: wait for it")
+            cls.poll_message_set(f"The session is in use by {owner_words(seen.owner)}: wait for it")
             return False
         return cls._poll_session(seen)
 
@@ -52,12 +53,6 @@ class InEditor(Operator):
 
 def editor_of(context: Context) -> ClipEditor:
     return ClipEditor(context.window, context.area, context.space_data.clip)
-
-
-def owner_words(seen: overview.Overview) -> str:
-    """The owner of the session and the local time of its start."""
-    owner, since, start = seen.owner.partition(" since ")
-    return f"{owner}{since}{overview.clock_time(start) or start}"
 
 
 def report_error(operator: Operator, error: TrackingSessionError) -> None:

@@ -12,6 +12,7 @@ from ..bridge.clip.movie_clip import counting_of
 from ..bridge.sessions import overview
 from ..bridge.tracking.shot import kept_words
 from ..core.errors import TrackingSessionError
+from ..core.model.wording import owner_words
 from ..core.storage.lease import Watch
 from .editor import InEditor, editor_of, redraw, report_error
 
@@ -96,7 +97,7 @@ class TRACKING_SESSIONS_OT_wait(InEditor):
         if self._is_free(context):
             return {"FINISHED"}
         if self._watch is not None:
-            self.report({"WARNING"}, f"The session is still in use by {self._watch.owner}")
+            self.report({"WARNING"}, f"The session is still in use by {owner_words(str(self._watch.owner))}")
         return {"CANCELLED"}
 
     def invoke(self, context: Context, event: Event) -> set[str]:
@@ -157,7 +158,7 @@ class TRACKING_SESSIONS_OT_wait(InEditor):
     def _tell(self, context: Context, *, is_over: bool = False) -> None:
         workspace = bpy.data.workspaces.get(self._workspace)
         if workspace is not None:
-            owner = self._watch.owner if self._watch is not None else None
+            owner = owner_words(str(self._watch.owner)) if self._watch is not None else None
             workspace.status_text_set(None if is_over else f"Waiting for {owner}. ESC: Stop Waiting")
 
 

@@ -17,6 +17,7 @@ from ..bridge.sessions import listing
 from ..bridge.tracking import live
 from ..core.errors import TrackingSessionError
 from ..core.model.types import SessionState
+from ..core.model.wording import owner_words
 from ..core.recording.manager import load_session
 from .editor import InEditor, redraw, report_error
 
@@ -108,7 +109,7 @@ class _OnSession(Operator):
             cls.poll_message_set("The session is being tracked here: pause it first")
             return False
         if row.owner:
-            cls.poll_message_set(f"The session is in use by {row.owner}: wait for it")
+            cls.poll_message_set(f"The session is in use by {owner_words(row.owner)}: wait for it")
             return False
         return True
 

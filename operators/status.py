@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import bpy
 
 from ..bridge.tracking import live
+from ..core.model.wording import clock
 from .editor import redraw
 
 if TYPE_CHECKING:
@@ -41,13 +42,6 @@ def position_text(running: live.LivePass) -> str:
 
 def factor(running: live.LivePass) -> float:
     return running.done / max(1, running.total)
-
-
-def clock(seconds: float) -> str:
-    """A duration as minutes:seconds, or hours:minutes:seconds from an hour on."""
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
 def draw_status(header: Header, context: Context) -> None:

@@ -12,8 +12,8 @@ from ..bridge.clip.movie_clip import counting_of, linked_words
 from ..bridge.preferences import preferences
 from ..bridge.sessions import overview
 from ..bridge.tracking import live
+from ..core.model.wording import clock_time, owner_words
 from ..operators import status
-from ..operators.editor import owner_words
 from ..operators.recovery import (
     TRACKING_SESSIONS_OT_restore,
     TRACKING_SESSIONS_OT_start_fresh,
@@ -86,7 +86,7 @@ class TRACKING_SESSIONS_PT_session(Panel):
                 row.operator(TRACKING_SESSIONS_OT_restore.bl_idname)
             row.operator(TRACKING_SESSIONS_OT_start_fresh.bl_idname)
         elif seen.owner:
-            _draw_words(layout, context, f"In use by {owner_words(seen)}", "LOCKED")
+            _draw_words(layout, context, f"In use by {owner_words(seen.owner)}", "LOCKED")
             _tall(layout).operator(TRACKING_SESSIONS_OT_wait.bl_idname, icon="TIME")
             _draw_track(layout, context)
         elif seen.is_missing:
@@ -99,7 +99,7 @@ def _draw_missing(layout: UILayout, context: Context, seen: overview.Overview) -
     """Frames are recorded that the file lacks, as after a crash: all that can be done about it, and nothing else."""
     frame = counting_of(context.space_data.clip).shown(seen.last_frame or 1)
     words = f"{_frames(seen.missing, 'is', 'are')} recorded that this file does not have, up to frame {frame}"
-    when = overview.clock_time(seen.until)
+    when = clock_time(seen.until)
     _draw_words(layout, context, f"{words} ({when})" if when else words, "RECOVER_LAST")
     if seen.resume_frame is not None:
         _tall(layout).operator(TRACKING_SESSIONS_OT_resume.bl_idname, icon="PLAY")

@@ -10,6 +10,7 @@ from bpy.types import Panel, UIList
 
 from ..bridge.clip.movie_clip import counting_of
 from ..bridge.sessions import listing
+from ..core.model.wording import owner_words
 from ..operators import sessions as actions
 from .session import TRACKING_SESSIONS_PT_session, letters_that_fit
 from .session import _draw_words as draw_words
@@ -178,7 +179,7 @@ def _draw_row(layout: UILayout, context: Context, row: listing.Row) -> None:
     if row.error:
         draw_words(layout, context, row.error, "ERROR")
     elif row.owner and not listing.is_running(row.path):
-        draw_words(layout, context, f"In use by {row.owner}", "LOCKED")
+        draw_words(layout, context, f"In use by {owner_words(row.owner)}", "LOCKED")
 
 
 def _draw_actions(layout: UILayout, *, is_discarded: bool) -> None:

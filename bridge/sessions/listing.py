@@ -21,7 +21,7 @@ from ...core.library.catalogue import newest_session_files
 from ...core.library.deletion import delete_files
 from ...core.model.counting import timeline_start
 from ...core.model.types import Outcome, SessionState, SessionStatus
-from ...core.model.wording import moment
+from ...core.model.wording import local_time
 from ...core.recording.manager import TrackingSessionManager, load_session
 from ...core.storage.folder import SessionFolder, resolve
 from ..clip.movie_clip import default_root, footage_of, library_of, mark_position, marked_position, open_footage
@@ -169,19 +169,10 @@ def _row_of(path: Path) -> Row:
         name or path.stem,
         words,
         f"{progress['tracked_frames']}/{progress['total_frames']}",
-        _here(session.modified),
+        local_time(session.modified),
         session.state is SessionState.DISCARDED,
         owner,
     )
-
-
-def _here(timestamp: str) -> str:
-    """A timestamp on the clock of this place; empty if it is none."""
-    when = moment(timestamp)
-    try:
-        return when.astimezone().strftime("%Y-%m-%d %H:%M") if when is not None else ""
-    except (OverflowError, OSError):  # before the beginning of time
-        return ""
 
 
 def _is_paused(manager: TrackingSessionManager) -> bool:

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import time
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -16,7 +15,7 @@ from ...core.journal.lost_passes import lost_passes
 from ...core.journal.missing import Lacking
 from ...core.model.ranges import FrameRanges
 from ...core.model.types import SessionState, SessionStatus
-from ...core.model.wording import moment
+from ...core.model.wording import clock_time
 from ...core.recording.manager import TrackingSessionManager, load_session
 from ...core.storage.folder import SessionFolder
 from ...core.storage.lease import Watch
@@ -191,15 +190,6 @@ def lost_words() -> str:
         f"{' and '.join(parts)} {verb} recorded that this file does not have{until and f' (until {until})'}: "
         "see the Session panel in the Movie Clip Editor"
     )
-
-
-def clock_time(text: str) -> str:
-    """A timestamp as this place's clock shows it, with the day unless that is today; empty if it is none."""
-    at = moment(text)
-    if at is None:
-        return ""
-    local = at.astimezone()
-    return f"{local:%H:%M}" if local.date() == datetime.now(local.tzinfo).date() else f"{local:%Y-%m-%d %H:%M}"
 
 
 class Overview(NamedTuple):

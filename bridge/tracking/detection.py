@@ -13,10 +13,9 @@ import bpy
 from mathutils import Vector
 
 from ...core.errors import Action, ClipChanged, FootageUnusable, NothingToTrack
-from ...core.model.counting import Counting
 from ...core.tracking.features import Candidate, Layout
 from ..clip.editor import ClipEditor
-from ..clip.movie_clip import clip_size, footage_of
+from ..clip.movie_clip import clip_size, counting_of, footage_of
 from .clearer_copy import clearer_copy
 from .working_set import OBJECT_NAME, remove_leftovers
 
@@ -64,8 +63,7 @@ def place_features(editor: ClipEditor, frame: int, pattern: float | None = None)
         )
     if not found.features:
         raise NothingToTrack(
-            f"No features were found on frame {Counting(clip.frame_start).shown(frame)}: its picture has no texture to "
-            "follow",
+            f"No features were found on frame {counting_of(clip).shown(frame)}: its picture has no texture to follow",
             Action.CHOOSE_TEXTURED_START,
             joint=". ",
         )
@@ -133,7 +131,7 @@ def _found_by_blender(editor: ClipEditor, frame: int, threshold: float, margin: 
             if not editor.is_showing():
                 raise ClipChanged(f"Blender cannot detect features in this editor: {error}") from error
             path = footage_of(clip).file(frame)
-            number = Counting(clip.frame_start).shown(frame)
+            number = counting_of(clip).shown(frame)
             raise FootageUnusable(
                 f"Blender cannot read frame {number} ({path.name}): copy or render it again",
                 path,

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Where ledgers and the folders of batches lie.
+"""Notes of ledgers that lie outside of the session folder.
 
-The folder of a batch is in the session folder of its sessions, and so is its ledger; if that lies elsewhere, a note in
-the folder of the batch says where, so that whoever deletes sessions knows whom to ask.
+The folder of a batch lies in the session folder of its sessions. If its ledger lies elsewhere, a note in the folder of
+the batch names it, so that no command deletes the sessions that the batch needs.
 """
 
 from __future__ import annotations

@@ -20,6 +20,42 @@ def moment(text: str) -> datetime | None:
     return value if value.tzinfo else value.replace(tzinfo=UTC)
 
 
+def local_time(text: str) -> str:
+    """A timestamp on the clock of this place, such as “2026-11-25 20:15”; empty if it is none."""
+    at = _local(text)
+    return f"{at:%Y-%m-%d %H:%M}" if at is not None else ""
+
+
+def clock_time(text: str) -> str:
+    """As `local_time`, but of a time of today only the hour and minute."""
+    at = _local(text)
+    is_today = at is not None and at.date() == datetime.now(at.tzinfo).date()
+    return f"{at:%H:%M}" if is_today else local_time(text)
+
+
+def utc_time(text: str) -> str:
+    """A timestamp for a reader in any place, such as “2026-11-25 19:15 UTC”; what is none is left as it is."""
+    at = moment(text)
+    try:
+        return f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC" if at is not None else text
+    except OverflowError:
+        return text
+
+
+def owner_words(owner: str) -> str:
+    """Who has a session, and since when on the clock of this place."""
+    who, since, when = owner.partition(" since ")
+    return f"{who}{since}{clock_time(when) or when}"
+
+
+def _local(text: str) -> datetime | None:
+    at = moment(text)
+    try:
+        return at.astimezone() if at is not None else None
+    except (OverflowError, OSError):  # before the beginning of time
+        return None
+
+
 _UNITS = ((60, "second"), (60, "minute"), (24, "hour"), (7, "day"), (52, "week"), (0, "year"))
 
 
@@ -51,13 +87,22 @@ def size_words(size: int) -> str:
 
 
 def count_words(count: int, noun: str = "session") -> str:
+    """So many of them, such as “1,200 sessions”."""
     return f"{count:,} {noun}{'s' * (count != 1)}"
 
 
 def duration(seconds: float) -> str:
+    """A duration as text, such as “2 min 05 s”."""
     minutes, seconds = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min {seconds:02d} s" if minutes else f"{seconds} s"
+
+
+def clock(seconds: float) -> str:
+    """A duration that is shown while it changes, as minutes:seconds, or hours:minutes:seconds from an hour on."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
 def short(text: str, limit: int = 60) -> str:

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from html import escape
@@ -17,7 +16,7 @@ from ..journal.rows import is_muted
 from ..model.counting import Counting
 from ..model.ranges import FrameRanges
 from ..model.types import SessionStatus, TrackingSession
-from ..model.wording import timestamp
+from ..model.wording import timestamp, utc_time
 from ..recording.manager import load_session
 from ..storage.files import make_folder, replace_file
 from ..storage.folder import resolve
@@ -70,8 +69,8 @@ def render(
         ("Footage", footage or clip.path),
         ("Clip", ", ".join(filter(None, details))),
         ("Tracked", f"{len(session.tracked_frames)} frames: {counting.ranges(session.tracked_frames)}"),
-        ("Created", _readable(session.created)),
-        ("Modified", _readable(session.modified)),
+        ("Created", utc_time(session.created)),
+        ("Modified", utc_time(session.modified)),
     ]
     rows = "".join(f"<tr><th>{escape(name)}</th><td>{escape(value)}</td></tr>" for name, value in facts if value)
     live = {
@@ -85,7 +84,7 @@ def render(
             '<meta name="viewport" content="width=device-width, initial-scale=1">',
             f"<style>{_STYLE}</style></head><body>",
             f"<h1>{escape(session.name)}</h1>",
-            f'<p class="sub">Tracking session {escape(session.id)}, report of {_readable(timestamp())}</p>',
+            f'<p class="sub">Tracking session {escape(session.id)}, report of {utc_time(timestamp())}</p>',
             _verdict(session, passes, remaining or FrameRanges()),
             f'<table class="facts">{rows}</table>',
             "<h2>Tracked frames</h2>",
@@ -114,11 +113,6 @@ def _verdict(session: TrackingSession, passes: Sequence[dict[str, Any]], remaini
     at = f"Lost at frame {counting.shown(lost[0].frame)}: no track was followed from there on."
     words = at if len(lost) == 1 else f"{lost_words(lost, counting)}."
     return f'<p class="bad">{escape(words)}</p>'
-
-
-def _readable(moment: str) -> str:
-    """A timestamp in UTC, as people write it; what is none is left as it is."""
-    return f"{moment[:10]} {moment[11:16]} UTC" if re.match(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ\Z", moment) else moment
 
 
 def _axis(last: int, counting: Counting) -> str:
@@ -188,7 +182,7 @@ def _solves(solves: Sequence[dict[str, Any]], best: str) -> str:
         f'<tr><td class="name" title="{escape(str(one["id"]))}">{escape(str(one["id"]))}</td>'
         f'<td class="n">{_figure(one.get("average_error"), ".3f")}</td>'
         f'<td class="n">{_figure(one.get("camera_coverage"), ".0%")}</td>'
-        f'<td class="n">{escape(_readable(str(one.get("created", ""))))}</td>'
+        f'<td class="n">{escape(utc_time(str(one.get("created", ""))))}</td>'
         f"<td>{'best' if str(one['id']) == best else ''}</td></tr>"
         for one in solves
     )

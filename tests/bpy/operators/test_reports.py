@@ -73,7 +73,9 @@ def test_a_session_that_another_process_has_names_the_button_that_waits(footage:
     with inside(editor):
         words = refused("track")
     lease.release()
-    assert re.search(r"The session is in use by process \d+ on .*: press “Wait for It”, or stop it there", words)
+    assert re.search(
+        r"The session is in use by process \d+ on .* since \d\d:\d\d: press “Wait for It”, or stop it there", words
+    )
 
 
 def test_frames_that_are_missing_are_restored_or_left_first(footage: Footage, file: Path) -> None:
@@ -82,6 +84,16 @@ def test_frames_that_are_missing_are_restored_or_left_first(footage: Footage, fi
     with inside(editor):
         words = refused("track")
     assert "Frames are recorded that this file does not have: restore them first, or start fresh" in words
+
+
+def test_an_error_that_no_button_reports_is_logged(
+    footage: Footage, file: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    begin(new_file(footage, file), steps=4)
+    folder = session_of(file).folder
+    (folder / "lease.2").write_text('{"host": "farm-17", "pid": 4711, "token": "t"}\n' + f"{1:020d}\n")
+    open_file(file)  # which ends the pass
+    assert "The pass cannot be ended in its session: Another process has taken this session over" in caplog.text
 
 
 def refused(button: str) -> str:

@@ -3,7 +3,6 @@
 
 import json
 import re
-import time
 from datetime import datetime
 from pathlib import Path
 from types import SimpleNamespace
@@ -17,6 +16,7 @@ from tracking_sessions.bridge import events
 from tracking_sessions.bridge.clip.editor import ClipEditor
 from tracking_sessions.bridge.sessions import overview
 from tracking_sessions.bridge.tracking import live
+from tracking_sessions.core.model.wording import clock_time
 from tracking_sessions.operators import recovery
 from tracking_sessions.tests.bpy.tracker import new_clip
 from tracking_sessions.tests.bpy.window import (
@@ -82,7 +82,7 @@ def test_the_artist_is_told_at_once_what_the_opened_file_lacks(
     editor = open_file(file)
     capfd.readouterr()
     assert operators.tell_lost() == {"FINISHED"}
-    until = overview.clock_time(session_of(file).session.modified)
+    until = clock_time(session_of(file).session.modified)
     assert re.fullmatch(r"\d\d:\d\d", until) or until.startswith("20")
     assert (
         f"Warning: 8 frames of {editor.clip.name} are recorded that this file does not have (until {until}): "
@@ -93,17 +93,6 @@ def test_the_artist_is_told_at_once_what_the_opened_file_lacks(
     bpy.ops.wm.save_mainfile()
     open_file(file)
     assert operators.tell_lost() == {"CANCELLED"}
-
-
-def test_the_time_is_that_of_the_clock_on_the_wall(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("TZ", "CET-1")
-    time.tzset()
-    now = datetime.now().astimezone()
-    assert overview.clock_time("2026-01-31T10:15:00Z") == "2026-01-31 11:15"
-    assert overview.clock_time(now.isoformat()) == f"{now:%H:%M}"
-    assert overview.clock_time("yesterday") == ""
-    monkeypatch.undo()
-    time.tzset()
 
 
 def test_several_clips_are_told_of_in_one_sentence(footage: Footage, other_footage: Footage, file: Path) -> None:

@@ -215,7 +215,9 @@ def _delete_belongings(path: Path) -> None:
 
 def bytes_freed(root: Path, going: Sequence[Entry], entries: Sequence[Entry | Unreadable]) -> int:
     """How much disk space the sessions `going` take, of all the `entries` under `root`, with what belongs to them."""
-    total = sum(one.size + _bytes_in(_belongings(one.path)) for one in going)
+    with_more = SessionFolder(root).ids_with_belongings()
+    total = sum(one.size for one in going)
+    total += sum(_bytes_in(_belongings(one.path)) for one in going if one.id in with_more)
     gone = {one.file for one in going}
     used = _used(one for one in entries if isinstance(one, Unreadable) or one.file not in gone)
     files = _footage_files(root, {one.fingerprint for one in going})

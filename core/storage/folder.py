@@ -60,6 +60,16 @@ class SessionFolder:
         """The folder of the solves of a session."""
         return self.root / "solves" / id
 
+    def ids_with_belongings(self) -> set[str]:
+        """The ids of the sessions that have a report or solves."""
+        found: set[str] = set()
+        for folder in (self.report("any").parent, self.solves("any").parent):
+            try:
+                found.update(os.path.splitext(name)[0] for name in os.listdir(folder))
+            except OSError:
+                pass  # there are none
+        return found
+
     @property
     def footage_folder(self) -> Path:
         """The folder of the files of `footage`."""

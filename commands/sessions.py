@@ -18,6 +18,7 @@ from ..core.model.types import Outcome, SessionState, SessionStatus
 from ..core.model.wording import age, count_words, short
 from ..core.recording.manager import TrackingSessionManager
 from ..core.recording.merge import merge_sessions
+from ..core.recording.session_file import pass_entry
 from ..core.report.html import export_session_report
 from ..core.storage.folder import SessionFolder, resolve
 from .arguments import add_json, add_limit, add_root, add_session, add_status, command
@@ -118,7 +119,11 @@ def _info(options: argparse.Namespace) -> list[str]:
     session = manager.session
     row = described(manager)
     footage = resolve(manager.path, session.footage.path)
-    row |= {"footage": str(footage), "ranges": str(session.tracked_frames), "passes": manager.passes}
+    row |= {
+        "footage": str(footage),
+        "ranges": str(session.tracked_frames),
+        "passes": [pass_entry(known) for known in manager.passes],
+    }
     row["missing"] = str(manager.remaining)
     manager.name_lost()
     row["lost"] = {frame: [name for _, name in manager.lost.tracks(frame)] for frame in manager.lost.frames}
@@ -205,10 +210,10 @@ def _problems(manager: TrackingSessionManager, footage: Path) -> list[str]:
     if said.blend and not os.path.exists(resolve(manager.path, said.blend)):
         problems.append(f"There is no file {resolve(manager.path, said.blend)}, which the tracks came from")
     problems += [
-        f"Pass {one['number']} failed at frame {manager.counting.shown(one['last_frame'])}: "
-        f"{one.get('detail') or 'no reason is recorded'}"
-        for one in manager.passes
-        if one["outcome"] == Outcome.FAILED
+        f"Pass {known.number} failed at frame {manager.counting.shown(known.last_frame)}: "
+        f"{known.detail or 'no reason is recorded'}"
+        for known in manager.passes
+        if known.outcome is Outcome.FAILED
     ]
     return problems
 

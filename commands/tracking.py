@@ -149,14 +149,14 @@ def _outcome(result: Result, options: argparse.Namespace) -> list[str]:
 def _outcome_lines(result: Result, lost: Sequence[LostPass], options: argparse.Namespace) -> list[str]:
     manager = result.session
     last = manager.passes[-1]
-    reached = manager.counting.shown(last["last_frame"])
+    reached = manager.counting.shown(last.last_frame)
     if options.json or options.events:
         row = described(manager) | {
             "frames": result.frames,
             "outcome": (Outcome.LOST if lost else Outcome.COMPLETE).value,
-            "last_frame": last["last_frame"],
-            "tracks": last["tracks"],
-            "tracks_alive": last["alive"],
+            "last_frame": last.last_frame,
+            "tracks": last.tracks,
+            "tracks_alive": last.alive,
             "saved": str(result.saved) if result.saved else None,
         }
         row = manager.counting.described(row)
@@ -168,7 +168,7 @@ def _outcome_lines(result: Result, lost: Sequence[LostPass], options: argparse.N
         if result.frames
         else f"Nothing to do: {recorded} frames are recorded.",
         *(f"All tracks were lost at frame {manager.counting.shown(one.frame)}." for one in lost),
-        *([f"{last['alive']} of {last['tracks']} tracks were followed to frame {reached}."] * bool(last["alive"])),
+        *([f"{last.alive} of {last.tracks} tracks were followed to frame {reached}."] * bool(last.alive)),
         f"Session {manager.session.id} in {SessionFolder.of(manager.path).root}",
     ]
     return [*lines, f"Saved {result.saved}"] if result.saved else lines

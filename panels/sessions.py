@@ -10,6 +10,7 @@ from bpy.types import Panel, UIList
 
 from ..bridge.clip.movie_clip import counting_of
 from ..bridge.sessions import listing
+from ..core.model.types import Outcome, PassSummary
 from ..core.model.wording import owner_words
 from ..operators import sessions as actions
 from .session import TRACKING_SESSIONS_PT_session, letters_that_fit
@@ -21,7 +22,12 @@ if TYPE_CHECKING:
 PASSES_SHOWN = 10
 LOST_SHOWN = 20
 
-_OUTCOMES = {"complete": "Complete", "lost": "Lost at {}", "paused": "Paused at {}", "failed": "Failed at {}"}
+_OUTCOMES: dict[Outcome | None, str] = {
+    Outcome.COMPLETE: "Complete",
+    Outcome.LOST: "Lost at {}",
+    Outcome.PAUSED: "Paused at {}",
+    Outcome.FAILED: "Failed at {}",
+}
 
 
 class _Past(Panel):
@@ -50,20 +56,19 @@ class TRACKING_SESSIONS_PT_passes(_Past):
         for part, text in zip(head, ("Frames", "Outcome", "Tracks"), strict=True):
             part.active = False
             part.label(text=text)
-        for entry in islice(reversed(past.passes), PASSES_SHOWN):
-            is_running = past.is_running and entry is past.passes[-1]
-            _draw_pass(column, clip, entry, is_running=is_running)
+        for known in islice(reversed(past.passes), PASSES_SHOWN):
+            _draw_pass(column, clip, known, is_running=past.is_running and known is past.passes[-1])
         _draw_more(layout, len(past.passes) - PASSES_SHOWN)
 
 
-def _draw_pass(layout: UILayout, clip: MovieClip, entry: dict[str, Any], *, is_running: bool) -> None:
+def _draw_pass(layout: UILayout, clip: MovieClip, known: PassSummary, *, is_running: bool) -> None:
     counting = counting_of(clip)
-    words = "At {}" if is_running else _OUTCOMES.get(entry["outcome"], "Ended at {}")
+    words = "At {}" if is_running else _OUTCOMES.get(known.outcome, "Ended at {}")
     left, middle, right = _columns(layout)
-    is_backwards = entry["operation"] == "track_backwards"
-    left.label(text=counting.range(entry["range"]), icon="TRACKING_BACKWARDS" if is_backwards else "TRACKING_FORWARDS")
-    middle.label(text=words.format(counting.shown(entry["last_frame"])))
-    right.label(text=f"{entry['alive']}/{entry['tracks']}")
+    span = f"{counting.shown(known.start)}-{counting.shown(known.end)}"
+    left.label(text=span, icon="TRACKING_BACKWARDS" if known.backwards else "TRACKING_FORWARDS")
+    middle.label(text=words.format(counting.shown(known.last_frame)))
+    right.label(text=f"{known.alive}/{known.tracks}")
 
 
 def _columns(layout: UILayout, first: float = 0.38, second: float = 0.4) -> tuple[UILayout, UILayout, UILayout]:

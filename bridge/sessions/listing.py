@@ -7,7 +7,7 @@ import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import bpy
 
@@ -20,7 +20,7 @@ from ...core.journal.lost_passes import lost_passes
 from ...core.library.catalogue import newest_session_files
 from ...core.library.deletion import delete_files
 from ...core.model.counting import timeline_start
-from ...core.model.types import Outcome, SessionState, SessionStatus
+from ...core.model.types import Outcome, PassSummary, SessionState, SessionStatus
 from ...core.model.wording import local_time
 from ...core.recording.manager import TrackingSessionManager, load_session
 from ...core.storage.folder import SessionFolder, resolve
@@ -155,9 +155,7 @@ def _row_of(path: Path) -> Row:
         words = "Tracking"
     elif owner:
         words = "In Use"
-    elif (
-        session.status is SessionStatus.TRACKING and manager.passes and manager.passes[-1]["outcome"] == Outcome.PAUSED
-    ):
+    elif session.status is SessionStatus.TRACKING and manager.passes and manager.passes[-1].outcome is Outcome.PAUSED:
         words = "Paused"
     elif session.status is SessionStatus.TRACKING_COMPLETE:
         lost = lost_passes(manager.passes, session.tracked_frames)
@@ -173,10 +171,6 @@ def _row_of(path: Path) -> Row:
         session.state is SessionState.DISCARDED,
         owner,
     )
-
-
-def _is_paused(manager: TrackingSessionManager) -> bool:
-    return bool(manager.passes) and manager.passes[-1]["outcome"] == Outcome.PAUSED
 
 
 def is_running(path: Path) -> bool:
@@ -281,9 +275,9 @@ def _free_clip(footage: Footage) -> MovieClip | None:
 
 
 class Past(NamedTuple):
-    """The passes as in the session file, oldest first, and what was lost where."""
+    """The passes, oldest first, and which tracks were lost where."""
 
-    passes: list[dict[str, Any]]
+    passes: list[PassSummary]
     lost: Losses
     is_running: bool = False
 

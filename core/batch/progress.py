@@ -71,15 +71,15 @@ class SessionView:
     def _take(self, manager: TrackingSessionManager) -> None:
         progress = manager.progress
         reached = manager.session.checkpoint_frame
-        last = manager.passes[-1] if manager.passes else {}
+        last = manager.passes[-1] if manager.passes else None
         before = self.frames
         self.frames = Frames(
             tracked=progress["tracked_frames"],
             total=progress["total_frames"],
             remaining=progress["remaining_frames"],
             frame=None if reached is None else manager.counting.shown(reached),
-            tracks=last.get("tracks", 0),
-            alive=last.get("alive", 0),
+            tracks=last.tracks if last else 0,
+            alive=last.alive if last else 0,
         )
         now = self._clock()
         self.new = self.frames.tracked - (self._before or 0)

@@ -8,15 +8,14 @@ from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from ..errors import ExitCode, FootageUnusable, JournalDamaged, LeaseHeld, SessionUnreadable, StorageFailed, UsageError
 from ..footage.files import Footage, find_footage
 from ..footage.frames import check_whole, unreadable
 from ..journal.chain import JournalReader
-from ..journal.lost_passes import pass_range
 from ..journal.records import Event, MarkersRecord, RecordInvalid, decoded
 from ..journal.rows import KEYED, heads_of
+from ..model.types import PassSummary
 from ..recording.manager import TrackingSessionManager
 from ..storage.folder import resolve
 from ..tracking.plan import ShotSpec
@@ -97,12 +96,10 @@ def _footage_of(manager: TrackingSessionManager) -> Footage:
     return replace(found, number=found.number + found.count - count, count=count, counting=manager.counting)
 
 
-def _frames_of(manager: TrackingSessionManager, last: dict[str, Any]) -> list[int]:
-    """What the step read that was to follow the last recorded frame of the pass."""
-    start, end = pass_range(last) or (1, 1)
-    frame = int(last["last_frame"])
-    step = -1 if end < start else 1
-    return [frame, frame + step, start, *_keyframes(manager, frame)]
+def _frames_of(manager: TrackingSessionManager, last: PassSummary) -> list[int]:
+    """The frames that the step behind the last recorded frame of the pass was to read."""
+    frame = last.last_frame
+    return [frame, frame + last.direction, last.start, *_keyframes(manager, frame)]
 
 
 def _keyframes(manager: TrackingSessionManager, frame: int) -> list[int]:

@@ -3,15 +3,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from ..model.counting import Counting
 from ..model.ranges import FrameRanges
-from ..model.types import Outcome
-
-_RANGE = re.compile(r"(-?\d{1,9})-(-?\d{1,9})\Z", re.ASCII)
+from ..model.types import PassSummary
 
 
 class LostPass(NamedTuple):
@@ -21,60 +18,33 @@ class LostPass(NamedTuple):
     missing: FrameRanges  # the clip frames, from there to the end of the pass, on which none was
 
 
-class _Ended(NamedTuple):
-    """A pass from `start` to `end` that reached `last`, and there had no track left if `is_lost`."""
-
-    start: int
-    end: int
-    last: int
-    is_lost: bool
-
-    @property
-    def direction(self) -> int:
-        return -1 if self.end < self.start else 1
-
-    @property
-    def followed(self) -> tuple[int, int]:
-        """The lowest and the highest frame on which a track was followed."""
-        reached = self.last - self.direction if self.is_lost and self.last != self.start else self.last
-        return min(self.start, reached), max(self.start, reached)
-
-
-def lost_passes(passes: Sequence[dict[str, Any]], tracked: FrameRanges) -> list[LostPass]:
-    """The lost ones among the passes of a session file, in their order; `tracked` are the frames recorded in all.
+def lost_passes(passes: Sequence[PassSummary], tracked: FrameRanges) -> list[LostPass]:
+    """The lost ones among the passes of a session, in their order; `tracked` are the frames recorded in all.
 
     A pass that reached its end without a track is lost there. Where several were lost, the one that came farthest
     stands for the frames behind it.
     """
-    ended = [one for one in map(_ended, passes) if one is not None]
     followed = FrameRanges()
-    for one in ended:
-        followed.add(*one.followed)
+    for entry in passes:
+        followed.add(*_followed(entry))
     found: dict[int, LostPass] = {}
     explained: dict[int, FrameRanges] = {1: FrameRanges(), -1: FrameRanges()}
-    lost = [(number, one) for number, one in enumerate(ended) if one.is_lost]
-    for number, one in sorted(lost, key=lambda item: -item[1].direction * item[1].last):
-        missing = _missing(one, tracked, followed)
-        known = explained[one.direction]
+    lost = [(place, entry) for place, entry in enumerate(passes) if entry.is_lost]
+    for place, entry in sorted(lost, key=lambda item: -item[1].direction * item[1].last_frame):
+        missing = _missing(entry, tracked, followed)
+        known = explained[entry.direction]
         if any(len(known.missing(a, b)) for a, b in missing.ranges()):
-            found[number] = LostPass(one.last, missing)
+            found[place] = LostPass(entry.last_frame, missing)
             known.update(missing)
-    return [found[number] for number in sorted(found)]
+    return [found[place] for place in sorted(found)]
 
 
-def _ended(one: dict[str, Any]) -> _Ended | None:
-    """A pass as the session file has it; None for what makes no sense there."""
-    ends = pass_range(one)
-    if ends is None:
-        return None
-    is_empty = one["outcome"] == Outcome.COMPLETE and not one["alive"]
-    return _Ended(*ends, int(one["last_frame"]), one["outcome"] == Outcome.LOST or is_empty)
-
-
-def pass_range(one: dict[str, Any]) -> tuple[int, int] | None:
-    """The clip frames from which and to which a pass goes, as the session file has it; None for nonsense."""
-    match = _RANGE.match(str(one["range"]))
-    return None if match is None else (int(match[1]), int(match[2]))
+def _followed(entry: PassSummary) -> tuple[int, int]:
+    """The lowest and the highest frame on which a track was followed."""
+    reached = entry.last_frame
+    if entry.is_lost and reached != entry.start:
+        reached -= entry.direction
+    return min(entry.start, reached), max(entry.start, reached)
 
 
 def lost_of(lost: Sequence[LostPass], start: int | None, end: int | None, direction: str) -> list[LostPass]:
@@ -93,14 +63,14 @@ def lost_of(lost: Sequence[LostPass], start: int | None, end: int | None, direct
     ]
 
 
-def _missing(one: _Ended, tracked: FrameRanges, followed: FrameRanges) -> FrameRanges:
+def _missing(entry: PassSummary, tracked: FrameRanges, followed: FrameRanges) -> FrameRanges:
     missing = FrameRanges()
-    if one.last != one.end:
-        missing = tracked.missing(*sorted((one.last + one.direction, one.end)))
+    if entry.last_frame != entry.end:
+        missing = tracked.missing(*sorted((entry.last_frame + entry.direction, entry.end)))
         if not len(missing):
             return missing  # others went on from there
-    if one.last not in followed:
-        missing.add(one.last)
+    if entry.last_frame not in followed:
+        missing.add(entry.last_frame)
     return missing
 
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from ..model.ranges import FRAME_LIMIT, FrameRanges, parse_span
-from ..model.types import Outcome, SessionState, SessionStatus
+from ..model.ranges import FRAME_LIMIT, FrameRanges
+from ..model.types import PassSummary, SessionState, SessionStatus
 from .chain import Record
 from .losses import Losses
 from .records import (
@@ -51,18 +51,15 @@ class Summary:
         self.tracked = FrameRanges()
         self.asked = FrameRanges()  # the frames that the passes were to cover
         self.checkpoint: tuple[int, str] | None = None  # frame, operation
-        self.passes: list[dict[str, Any]] = []
+        self.passes: list[PassSummary] = []
         self.solves: list[dict[str, Any]] = []
         self.history: list[dict[str, Any]] = []
         self.losses = Losses()
 
     @property
-    def open_pass(self) -> dict[str, Any] | None:
-        """The entry of the pass that can be resumed."""
-        last = self.passes[-1] if self.passes else None
-        return (
-            last if last is not None and last["outcome"] not in (Outcome.COMPLETE.value, Outcome.LOST.value) else None
-        )
+    def open_pass(self) -> PassSummary | None:
+        """The pass that can be resumed."""
+        return self.passes[-1] if self.passes and self.passes[-1].is_open else None
 
     @property
     def resume_frame(self) -> int | None:
@@ -70,7 +67,7 @@ class Summary:
         if self.status is not SessionStatus.TRACKING:
             return None
         if self.open_pass is not None:
-            return int(self.open_pass["last_frame"])
+            return self.open_pass.last_frame
         return self.checkpoint[0] if self.checkpoint is not None else None
 
     @property
@@ -85,10 +82,9 @@ class Summary:
         if not self.passes or self.status in _TRACKED:
             return []
         last = self.passes[-1]
-        planned = str(last["then"])
-        spans = [(start, start, end) for start, end in map(parse_span, planned.split(",") if planned else [])]
-        if self.open_pass is not None and last["alive"]:
-            spans.insert(0, (int(last["last_frame"]), *parse_span(last["range"])))
+        spans = [(start, start, end) for start, end in last.then]
+        if last.is_open and last.alive:
+            spans.insert(0, (last.last_frame, last.start, last.end))
         left: list[tuple[int, int]] = []
         for at, start, end in spans:
             direction = -1 if end < start else 1
@@ -133,7 +129,7 @@ class Summary:
     def _is_of_pass(self, checkpoint: tuple[int, str] | None) -> bool:
         """Whether the last checkpoint is that of the last pass, and none of a script that went on after it."""
         last = self.passes[-1]
-        return checkpoint == (last["last_frame"], last["operation"])
+        return checkpoint == (last.last_frame, last.operation)
 
     def _next_of_script(self, frame_count: int) -> int | None:
         """The frame that follows the last checkpoint where there is no pass: nothing else says where it was going.
@@ -172,11 +168,9 @@ class Summary:
         """Apply one record. Raises RecordInvalid if it does not fit those before it."""
         match record:
             case FrameRecord(number, frame, alive):
-                entry = self._entry(number)
-                entry["last_frame"] = frame
-                entry["alive"] = alive
-                entry["outcome"] = "running"
-                self._checkpoint(frame, str(entry["operation"]))
+                last = self._last_pass(number)
+                self.passes[-1] = last._replace(last_frame=frame, alive=alive, outcome=None)
+                self._checkpoint(frame, last.operation)
                 self.losses.step(record)
             case MarkersRecord():
                 self.losses.replace_markers(record)
@@ -185,17 +179,15 @@ class Summary:
             case PassRecord():
                 self._pass(record)
             case EndRecord(number, outcome, detail):
-                entry = self._entry(number)
-                entry["outcome"] = outcome.value
-                if detail:
-                    entry["detail"] = detail
+                last = self._last_pass(number)
+                self.passes[-1] = last._replace(outcome=outcome, detail=detail or last.detail)
             case EventRecord():
                 self._event(record)
             case FoundRecord():
                 pass
 
-    def _entry(self, number: int) -> dict[str, Any]:
-        if not self.passes or self.passes[-1]["number"] != number:
+    def _last_pass(self, number: int) -> PassSummary:
+        if not self.passes or self.passes[-1].number != number:
             raise RecordInvalid(f"a record of pass {number}, which is not the last one opened")
         return self.passes[-1]
 
@@ -205,18 +197,18 @@ class Summary:
 
     def _pass(self, record: PassRecord) -> None:
         plan = record.plan
-        if self.passes and plan.number <= self.passes[-1]["number"]:
-            raise RecordInvalid(f"pass {plan.number} is opened after pass {self.passes[-1]['number']}")
-        entry = {
-            "number": plan.number,
-            "operation": record.operation,
-            "range": f"{plan.start}-{plan.end}",
-            "tracks": len(plan.tracks),
-            "last_frame": plan.start,
-            "alive": len(plan.tracks),
-            "outcome": "running",
-            "then": ",".join(f"{planned.start}-{planned.end}" for planned in record.then),
-        }
+        if self.passes and plan.number <= self.passes[-1].number:
+            raise RecordInvalid(f"pass {plan.number} is opened after pass {self.passes[-1].number}")
+        entry = PassSummary(
+            number=plan.number,
+            operation=record.operation,
+            start=plan.start,
+            end=plan.end,
+            tracks=len(plan.tracks),
+            last_frame=plan.start,
+            alive=len(plan.tracks),
+            then=tuple((planned.start, planned.end) for planned in record.then),
+        )
         self.passes = [*self.passes[-PASSES_KEPT + 1 :], entry]
         self.status = SessionStatus.TRACKING
         for planned in (plan, *record.then):

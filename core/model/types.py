@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 from .ranges import FrameRanges
 
@@ -83,6 +83,47 @@ class Pass:
     @property
     def operation(self) -> str:
         return "track_backwards" if self.backwards else "track_forwards"
+
+
+class PassSummary(NamedTuple):
+    """How far a pass came: it has recorded the clip frames `start` to `last_frame`, and there `alive` of its `tracks`.
+
+    `then` are the first and last clip frames of the passes that follow by plan. A tuple, as each step makes a new one.
+    """
+
+    number: int
+    operation: str
+    start: int
+    end: int
+    tracks: int
+    last_frame: int
+    alive: int
+    outcome: Outcome | None = None  # None: it is running, or was interrupted
+    then: tuple[tuple[int, int], ...] = ()
+    detail: str = ""
+
+    @property
+    def backwards(self) -> bool:
+        return self.end < self.start
+
+    @property
+    def direction(self) -> int:
+        """What is added to a frame to get the next one: 1 or -1."""
+        return -1 if self.backwards else 1
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it can be resumed."""
+        return self.outcome is None or not self.outcome.is_final
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether it ended without a track on its last frame."""
+        return self.outcome is Outcome.LOST or (self.outcome is Outcome.COMPLETE and not self.alive)
+
+    @property
+    def outcome_word(self) -> str:
+        return "running" if self.outcome is None else self.outcome.value
 
 
 @dataclass(frozen=True)

@@ -33,7 +33,7 @@ from ..journal.replay import Replay
 from ..journal.summary import Summary
 from ..model.counting import Counting
 from ..model.ranges import FRAME_LIMIT, FrameRanges
-from ..model.types import Outcome, Pass, SessionState, SessionStatus, TrackingSession
+from ..model.types import Outcome, Pass, PassSummary, SessionState, SessionStatus, TrackingSession
 from ..model.wording import timestamp
 from ..storage.files import (
     encode_document,
@@ -138,9 +138,9 @@ class TrackingSessionManager:
         }
 
     @property
-    def passes(self) -> list[dict[str, Any]]:
-        """The passes as in the session file, oldest first."""
-        return self._summary.passes
+    def passes(self) -> list[PassSummary]:
+        """The last passes, oldest first."""
+        return list(self._summary.passes)
 
     @property
     def lost(self) -> Losses:

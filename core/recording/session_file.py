@@ -14,7 +14,15 @@ from ..journal.losses import Losses
 from ..journal.records import frame_number, frame_set
 from ..journal.summary import Summary
 from ..model.ranges import FRAME_LIMIT, FrameRanges, parse_span
-from ..model.types import SESSION_ID, FootageMetadata, SessionState, SessionStatus, TrackingSession
+from ..model.types import (
+    SESSION_ID,
+    FootageMetadata,
+    Outcome,
+    PassSummary,
+    SessionState,
+    SessionStatus,
+    TrackingSession,
+)
 from ..model.wording import timestamp
 from ..storage.folder import relative
 
@@ -68,7 +76,7 @@ def summary_to_state(summary: Summary, session: TrackingSession, position: Posit
             "total_frames": session.total_frames,
             "asked_frames": str(summary.asked),
             "tracked_frames": str(summary.tracked),
-            "passes": [dict(entry) for entry in summary.passes],
+            "passes": [pass_entry(known) for known in summary.passes],
             "lost": str(summary.losses),
             "lost_tracks": summary.losses.named(),
         },
@@ -103,21 +111,7 @@ def summary_from_state(path: Path, state: dict[str, Any]) -> tuple[Summary, Posi
     summary.state = read.part("session").enum("state", SessionState)
     summary.tracked = tracking.ranges("tracked_frames")
     summary.asked = tracking.ranges("asked_frames")
-    for entry in tracking.entries("passes"):
-        one = _Fields(path, entry)
-        summary.passes.append(
-            {
-                "number": one.number("number"),
-                "operation": one.text("operation"),
-                "range": one.convert("range", _span),
-                "tracks": one.number("tracks"),
-                "last_frame": one.frame("last_frame"),
-                "alive": one.number("alive"),
-                "outcome": one.text("outcome"),
-                "then": one.convert("then", _spans),
-                **({"detail": one.text("detail")} if "detail" in entry else {}),
-            }
-        )
+    summary.passes = [_pass(_Fields(path, entry, "tracking.passes.")) for entry in tracking.entries("passes")]
     names = tracking.part("lost_tracks").content
     summary.losses = tracking.convert("lost", lambda text: Losses.parse(text, names))
     solves = read.part("solve").entries("list")
@@ -134,15 +128,46 @@ def summary_from_state(path: Path, state: dict[str, Any]) -> tuple[Summary, Posi
     return summary, position, journal.number("checksum")
 
 
-def _span(text: str) -> str:
+def pass_entry(known: PassSummary) -> dict[str, Any]:
+    """A pass as a session file and the command line's JSON have it."""
+    return {
+        "number": known.number,
+        "operation": known.operation,
+        "range": f"{known.start}-{known.end}",
+        "tracks": known.tracks,
+        "last_frame": known.last_frame,
+        "alive": known.alive,
+        "outcome": known.outcome_word,
+        "then": ",".join(f"{start}-{end}" for start, end in known.then),
+        **({"detail": known.detail} if known.detail else {}),
+    }
+
+
+def _pass(entry: _Fields) -> PassSummary:
+    start, end = entry.convert("range", _span)
+    return PassSummary(
+        number=entry.number("number"),
+        operation=entry.text("operation"),
+        start=start,
+        end=end,
+        tracks=entry.number("tracks"),
+        last_frame=entry.frame("last_frame"),
+        alive=entry.number("alive"),
+        outcome=entry.convert("outcome", lambda text: None if text == "running" else Outcome(text)),
+        then=entry.convert("then", _spans),
+        detail=entry.text("detail"),
+    )
+
+
+def _span(text: str) -> tuple[int, int]:
     """The first and last frame of a pass, as in `3-9`. Raises ValueError."""
     start, end = map(frame_number, parse_span(text))
-    return f"{start}-{end}"
+    return start, end
 
 
-def _spans(text: str) -> str:
+def _spans(text: str) -> tuple[tuple[int, int], ...]:
     """Those of several passes, as in `3-9,3-1`, or of none. Raises ValueError."""
-    return ",".join(map(_span, text.split(","))) if text else ""
+    return tuple(map(_span, text.split(","))) if text else ()
 
 
 def checked_session(path: Path, state: dict[str, Any]) -> TrackingSession:

@@ -15,7 +15,7 @@ from ..journal.replay import Replay
 from ..journal.rows import is_muted
 from ..model.counting import Counting
 from ..model.ranges import FrameRanges
-from ..model.types import SessionStatus, TrackingSession
+from ..model.types import PassSummary, SessionStatus, TrackingSession
 from ..model.wording import timestamp, utc_time
 from ..recording.manager import load_session
 from ..storage.files import make_folder, replace_file
@@ -43,7 +43,7 @@ _SOLVE_NEEDS = 8  # tracks that Blender's camera solve needs on its keyframes
 
 def render(
     session: TrackingSession,
-    passes: Sequence[dict[str, Any]],
+    passes: Sequence[PassSummary],
     replay: Replay,
     footage: str = "",
     solves: Sequence[dict[str, Any]] = (),
@@ -102,7 +102,7 @@ def render(
     )
 
 
-def _verdict(session: TrackingSession, passes: Sequence[dict[str, Any]], remaining: FrameRanges) -> str:
+def _verdict(session: TrackingSession, passes: Sequence[PassSummary], remaining: FrameRanges) -> str:
     """What is wrong with the result as a whole; empty if nothing is."""
     lost = lost_passes(passes, session.tracked_frames)
     counting = Counting(session.footage.start)
@@ -158,18 +158,18 @@ def _graph(live: Iterable[Sequence[int]], last: int, counting: Counting) -> str:
     )
 
 
-def _passes(passes: Sequence[dict[str, Any]], counting: Counting) -> str:
+def _passes(passes: Sequence[PassSummary], counting: Counting) -> str:
     if not passes:
         return "<p>None recorded.</p>"
     head = (
         "<tr><th>No.</th><th>Operation</th><th>Range</th><th>Last frame</th><th>Tracks alive</th><th>Outcome</th></tr>"
     )
     rows = "".join(
-        f'<tr><td class="n">{one["number"]}</td><td>{escape(str(one["operation"]).replace("_", " "))}</td>'
-        f'<td class="n">{escape(counting.range(str(one["range"])))}</td>'
-        f'<td class="n">{counting.shown(one["last_frame"])}</td>'
-        f'<td class="n">{one["alive"]} of {one["tracks"]}</td><td>{escape(_outcome(one))}</td></tr>'
-        for one in passes
+        f'<tr><td class="n">{known.number}</td><td>{escape(known.operation.replace("_", " "))}</td>'
+        f'<td class="n">{counting.shown(known.start)}-{counting.shown(known.end)}</td>'
+        f'<td class="n">{counting.shown(known.last_frame)}</td>'
+        f'<td class="n">{known.alive} of {known.tracks}</td><td>{escape(_outcome(known))}</td></tr>'
+        for known in passes
     )
     return f'<div class="wide"><table>{head}{rows}</table></div>'
 
@@ -196,9 +196,8 @@ def _figure(value: object, form: str) -> str:
     return format(value, form) if is_number else escape("" if value is None else str(value))
 
 
-def _outcome(one: dict[str, Any]) -> str:
-    detail = f": {one['detail']}" if one.get("detail") else ""
-    return f"{one['outcome']}{detail}"
+def _outcome(known: PassSummary) -> str:
+    return f"{known.outcome_word}: {known.detail}" if known.detail else known.outcome_word
 
 
 def _tracks(replay: Replay, live: dict[int, list[int]], last: int, counting: Counting) -> str:

@@ -71,7 +71,7 @@ class Screen:
         """The outcome of the last pass; empty while it runs."""
         if not session_files(self.root) or newest_session(self.root).owner:
             return ""
-        return newest_session(self.root).passes[-1]["outcome"]
+        return newest_session(self.root).passes[-1].outcome
 
     @contextmanager
     def halted(self) -> Iterator[None]:

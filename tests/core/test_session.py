@@ -130,11 +130,9 @@ def test_a_run_is_recorded_and_resumed_where_it_paused(tmp_path: Path) -> None:
         run.pause()
     manager.close()
     again = load_session(manager.path)
-    assert (again.resume_frame, again.get_resume_point()) == (3, 4) and again.passes[0][
-        "outcome"
-    ] == Outcome.PAUSED.value
+    assert (again.resume_frame, again.get_resume_point()) == (3, 4) and again.passes[0].outcome is Outcome.PAUSED
     assert again.get_progress()["remaining_frames"] == [4, 5, 6] and again.progress["remaining_frames"] == 3
-    assert again.passes[0]["alive"] == 2 and again.passes[0]["range"] == "1-6"
+    assert again.passes[0].alive == 2 and again.passes[0].end == 6
 
 
 KILLED = """

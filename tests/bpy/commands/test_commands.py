@@ -129,7 +129,7 @@ def test_ranges_and_directions(
     row = json.loads(run("track", shot.folder, "--tracks", tracks, *arguments, "--root", tmp_path, "--json").stdout)
     path = session_file(tmp_path)
     assert path is not None
-    assert [(one["range"], one["last_frame"]) for one in load_session(path).passes] == passes
+    assert [(f"{one.start}-{one.end}", one.last_frame) for one in load_session(path).passes] == passes
     low, high = min(one for _, one in passes), max(frame, *(one for _, one in passes))
     assert row["tracked_frames"] == high - min(low, frame) + 1
     assert row["remaining_frames"] == 0

@@ -108,7 +108,7 @@ def test_a_picture_that_is_damaged_on_the_way_ends_the_pass_and_resume_goes_on(
             pass
     session = session_of(file)
     assert live.current is None and not session.owner
-    assert session.passes[-1]["outcome"] == "failed" and session.get_progress()["tracked_frames"] == 5
+    assert session.passes[-1].outcome == "failed" and session.get_progress()["tracked_frames"] == 5
     assert max(marker.frame for marker in editor.clip.tracking.tracks[0].markers if not marker.mute) == 5
     assert f"Paused at Frame {START + 4}" in drawn(editor).words
     if tries:
@@ -123,7 +123,7 @@ def test_a_picture_that_is_damaged_on_the_way_ends_the_pass_and_resume_goes_on(
     with inside(editor):
         assert operators.resume() == {"FINISHED"}
     session = session_of(file)
-    assert session.get_progress()["tracked_frames"] == FRAMES and session.passes[-1]["outcome"] == "complete"
+    assert session.get_progress()["tracked_frames"] == FRAMES and session.passes[-1].outcome == "complete"
     assert drawn(editor).icons[f"{FRAMES} of {FRAMES} Frames Recorded"] == "CHECKMARK"
 
 

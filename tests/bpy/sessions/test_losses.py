@@ -51,7 +51,7 @@ def test_the_lost_tracks_are_those_that_the_clip_shows(
     assert len(expected) >= 3
     assert {track: frame for frame in lost.frames for track in lost.tracks(frame)} == expected
     if start < end:
-        followed = load_session(file).passes[0]["alive"]
+        followed = load_session(file).passes[0].alive
         assert followed < len(clip.tracking.tracks) - len(expected), "others left the picture"
     frame, (name, *_) = next((frame, [name for _, name in lost.tracks(frame)]) for frame in lost.frames)
     assert cli.main(["info", file.stem, "--root", str(tmp_path)]) == 0

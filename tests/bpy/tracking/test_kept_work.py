@@ -201,7 +201,7 @@ def test_a_pass_that_was_tracked_to_its_end_by_other_means_is_closed(
     said = capfd.readouterr().out
     assert "are not tracked over them" in said
     assert "no track is left to go on with, so the pass is closed" in said
-    assert session_of(file).passes[-1]["outcome"] == "complete"
+    assert session_of(file).passes[-1].outcome == "complete"
     assert (look(clip).resume_frame, look(clip).missing) == (None, 0)
     with inside(editor):
         assert not operators.resume.poll()
@@ -220,7 +220,7 @@ def test_a_pass_that_was_tracked_on_by_other_means_goes_on_from_there(footage: F
     assert_all_there(before, after)
     assert max(live_frames(after["Camera/Survives.02"])) == FRAMES
     assert max(live_frames(after["Camera/Survives.01"])) == 14  # it was tracked on as well, but not so far
-    assert session_of(file).passes[-1]["last_frame"] == FRAMES
+    assert session_of(file).passes[-1].last_frame == FRAMES
 
 
 @pytest.mark.parametrize("is_marked", [False, True])

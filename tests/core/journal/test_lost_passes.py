@@ -4,26 +4,26 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tracking_sessions.core.journal.lost_passes import lost_of, lost_passes, lost_words
 from tracking_sessions.core.library.catalogue import Entry, catalogue
 from tracking_sessions.core.model.counting import Counting
-from tracking_sessions.core.model.ranges import FrameRanges
-from tracking_sessions.core.model.types import SessionStatus
+from tracking_sessions.core.model.ranges import FrameRanges, parse_span
+from tracking_sessions.core.model.types import Outcome, PassSummary, SessionStatus
 from tracking_sessions.core.report.html import export_session_report
 from tracking_sessions.core.session import TrackingSessionManager
 from tracking_sessions.core.storage.files import encode_document, read_document
 from tracking_sessions.tests.core.shots import FakeTracker, finish, make_session, start_markers, start_run
 
 
-def one(range: str, last: int, alive: int, outcome: str = "lost") -> dict[str, Any]:
-    return {"range": range, "last_frame": last, "alive": alive, "outcome": outcome}
+def one(range: str, last: int, alive: int, outcome: str = "lost") -> PassSummary:
+    start, end = parse_span(range)
+    return PassSummary(1, "track", start, end, 3, last, alive, Outcome(outcome))
 
 
-def found(tracked: str, *passes: dict[str, Any]) -> list[tuple[int, str]]:
+def found(tracked: str, *passes: PassSummary) -> list[tuple[int, str]]:
     return [(lost.frame, str(lost.missing)) for lost in lost_passes(passes, FrameRanges.parse(tracked))]
 
 
@@ -44,11 +44,10 @@ def found(tracked: str, *passes: dict[str, Any]) -> list[tuple[int, str]]:
         ("1-16", [one("1-20", 12, 0), one("12-20", 16, 0)], [(16, "16-20")]),  # the farther one says it
         ("1-16", [one("12-20", 16, 0), one("1-20", 12, 0)], [(16, "16-20")]),
         ("1-16", [one("1-20", 12, 0), one("12-16", 16, 3, "complete")], [(12, "17-20")]),
-        ("1-2", [one("no range", 2, 0)], []),
     ],
 )
 def test_a_pass_is_lost_until_another_covers_its_frames(
-    tracked: str, passes: list[dict[str, Any]], expected: list[tuple[int, str]]
+    tracked: str, passes: list[PassSummary], expected: list[tuple[int, str]]
 ) -> None:
     assert found(tracked, *passes) == expected
 

@@ -70,7 +70,7 @@ def test_frames_that_no_track_reached_remain_and_are_nothing_to_resume(tmp_path:
         while run.step():
             pass
     session.mark_tracking_complete()
-    assert session.passes[0]["outcome"] == Outcome.LOST
+    assert session.passes[0].outcome == Outcome.LOST
     assert session.get_resume_point() is None and left(session) == [5, 6]
     assert session.progress["percent_complete"] == 66.67
 
@@ -251,6 +251,7 @@ def test_looking_at_the_progress_costs_nothing_however_long_the_shot_is(tmp_path
         (("tracking", "passes", 0, "range"), "1-99999999"),
         (("tracking", "passes", 0, "then"), "1-2,"),
         (("tracking", "passes", 0, "then"), "3"),
+        (("tracking", "passes", 0, "outcome"), "won"),
         (("tracking", "passes", 0, "last_frame"), 1 << 40),
     ],
 )

@@ -25,7 +25,7 @@ from tracking_sessions.tests.core.shots import (
 
 
 def outcomes(run: Run) -> list[str]:
-    return [one["outcome"] for one in load_session(run.session.path).passes]
+    return [one.outcome_word for one in load_session(run.session.path).passes]
 
 
 def test_a_frame_is_recorded_and_flushed_before_it_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -124,7 +124,7 @@ def test_an_interruption_is_no_failure_and_an_error_is_recorded(tmp_path: Path) 
             raise error
         session.close()
         (entry,) = load_session(session.path).passes
-        assert entry["outcome"] == outcome and entry.get("detail", "") == ("" if outcome == "running" else str(error))
+        assert entry.outcome_word == outcome and entry.detail == ("" if outcome == "running" else str(error))
         assert tracker.delivered == [2] and tracker.calls[-1] == "end"
         assert load_session(session.path).resume_frame == 2 and load_session(session.path).is_interrupted
 

@@ -127,7 +127,7 @@ def test_a_track_that_is_deleted_stops_the_pass_and_the_others_get_their_markers
     assert max(live_frames(rows["Camera/Survives.01"])) == 20
     assert max(live_frames(rows["Camera/Survives.08"])) == 20
     resume(clip, tmp_path)
-    assert session_in(tmp_path).passes[-1]["outcome"] == Outcome.COMPLETE.value
+    assert session_in(tmp_path).passes[-1].outcome == Outcome.COMPLETE.value
 
 
 def test_a_pass_goes_on_without_a_track_that_was_deleted_during_it(footage: Footage, tmp_path: Path) -> None:

@@ -111,7 +111,7 @@ def test_the_pass_that_was_to_follow_is_tracked_after_a_stop(footage: Footage, t
     with pytest.raises(Interrupted):
         track_session(new_clip(footage, 12), tmp_path / "cut", ranges, after_step=stop)
     outcome = Outcome.COMPLETE.value if is_closed else "running"
-    assert [one["outcome"] for one in session_in(tmp_path / "cut").passes] == [outcome]
+    assert [one.outcome_word for one in session_in(tmp_path / "cut").passes] == [outcome]
     resume(in_a_fresh_blender(footage), tmp_path / "cut")
     assert restored(footage, tmp_path / "cut") == restored(footage, tmp_path / "whole")
 
@@ -154,7 +154,7 @@ def test_a_pass_in_which_all_tracks_get_lost_is_over(footage: Footage, tmp_path:
     track_session(clip, tmp_path, [(1, FRAMES)])
     session = session_in(tmp_path)
     (only,) = session.passes
-    assert only["outcome"] == Outcome.LOST.value
+    assert only.outcome is Outcome.LOST
     assert session.session.checkpoint_frame < FRAMES
     with background_editor(clip) as editor:
         shot = Shot.join(editor, session)

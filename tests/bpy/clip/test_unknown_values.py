@@ -45,8 +45,9 @@ def drive(shot: Shot, run: Run) -> None:
         pass
 
 
-def command(blend: Path, root: Path, *, resume: bool = False, **how: Any) -> Any:
-    return track(Request(ShotSpec(str(blend), **how), root, resume=resume), drive, lambda words: None)
+def command(blend: Path, root: Path, *, save: Path | None = None, resume: bool = False, **how: Any) -> Any:
+    request = Request(ShotSpec(str(blend), **how), root, resume=resume, save=save)
+    return track(request, drive, lambda words: None)
 
 
 @pytest.mark.parametrize("name", ["motion_model", "pattern_match"])

@@ -8,7 +8,6 @@ only what tracks needs the bpy module. Results go to standard output, everything
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import sys
 from collections.abc import Sequence
@@ -19,6 +18,7 @@ from .commands.arguments import NotAllDone, Parser
 from .commands.batch import commands as batches
 from .commands.errors import error_words
 from .commands.terminal import say
+from .core.batch.events import Stopped
 from .core.errors import ExitCode, TrackingSessionError
 
 
@@ -40,7 +40,7 @@ def main(arguments: Sequence[str]) -> int:
         words = error_words(error)
         say(words if words.endswith((".", "?", "!")) else f"{words}.")
         if getattr(options, "events", False) and not isinstance(error, NotAllDone):
-            _print([json.dumps({"event": "stopped", "kind": type(error).__name__, "error": words})])
+            _print([Stopped.by(error, words).line()])
         return unprinted or error.exit_code
     except KeyboardInterrupt:
         return ExitCode.STOPPED

@@ -12,6 +12,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, TextIO
 
+from ..core.batch.events import Begun, Done
 from ..core.errors import ExitCode, TrackingSessionError, UnfinishedSession
 from ..core.journal.lost_passes import LostPass, lost_of, lost_passes, lost_words
 from ..core.model.types import Outcome
@@ -110,8 +111,7 @@ def _resume(options: argparse.Namespace) -> list[str]:
 def _drive(signals: Signals, events: TextIO | None, shot: Shot, run: Run) -> None:
     if events is not None:
         path = str(shot.session.path.absolute())
-        begun = {"event": "begun", "session": path, "tracked_frames": shot.tracked_before}
-        print(json.dumps(begun), file=events, flush=True)
+        print(Begun(path, shot.tracked_before).line(), file=events, flush=True)
     drive(signals, shot, run)
 
 
@@ -160,7 +160,7 @@ def _outcome_lines(result: Result, lost: Sequence[LostPass], options: argparse.N
             "saved": str(result.saved) if result.saved else None,
         }
         row = manager.counting.described(row)
-        return [json.dumps(row, indent=1) if options.json else json.dumps({"event": "done", **row})]
+        return [json.dumps(row, indent=1) if options.json else Done(manager.session.id, row).line()]
     progress = manager.progress
     recorded = f"{progress['tracked_frames']} of {progress['total_frames']}"
     lines = [

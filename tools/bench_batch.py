@@ -28,15 +28,15 @@ def measure_batch(folder: Path, count: int, report: Report) -> None:
         (footage / "behave.json").write_text(f'{{"frames": {FRAMES}}}', "utf-8")
         specs.append(ShotSpec(str(footage)))
     inside = 0.0
-    look = Child.look
+    poll = Child.poll
 
     def timed(child: Child) -> int | None:
         nonlocal inside
-        code = look(child)
+        code = poll(child)
         inside += time.monotonic() - child.began if code is not None else 0
         return code
 
-    Child.look = timed
+    Child.poll = timed
     try:
         with Ledger(root) as ledger:
             batch = ledger.create("bench", specs, {})
@@ -51,7 +51,7 @@ def measure_batch(folder: Path, count: int, report: Report) -> None:
             status = supervisor.run(lambda: "", lambda: None).status
             took = time.monotonic() - begun
     finally:
-        Child.look = look
+        Child.poll = poll
     assert status is BatchStatus.COMPLETED
     print(f"\n{count:,} shots of {FRAMES} frames, {took / count * 1e3:.0f} ms each", flush=True)
     report.target("outside children, as a share of a batch", 100 * (1 - inside / took), 5, " %")

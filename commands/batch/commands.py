@@ -11,7 +11,7 @@ from typing import Any
 
 from ...core.batch.ledger import Ledger
 from ...core.batch.manifest import KEYS
-from ...core.batch.progress import BatchView
+from ...core.batch.progress import BatchProgress
 from ...core.batch.shots import BatchRow, BatchStatus, ShotStatus
 from ...core.batch.supervisor import CRASHES
 from ...core.model.wording import short
@@ -21,7 +21,7 @@ from ..terminal import Signals, say
 from ..words import INTERRUPTED, shots_words
 from . import cleaning, run
 from .ledgers import open_ledger, words_of
-from .screen import Show
+from .screen import BatchScreen
 from .words import described_batch, described_head, owner_of, summary
 
 _FOLLOW_INTERVAL = 0.5  # seconds between two looks at the ledger
@@ -132,7 +132,7 @@ def _info(options: argparse.Namespace) -> list[str]:
         if options.follow:
             _follow(ledger, batch)
             batch = ledger.batch(batch.id)
-        document = described_batch(ledger, batch, BatchView(Path(batch.root), ledger.shots(batch.id)))
+        document = described_batch(ledger, batch, BatchProgress(Path(batch.root), ledger.shots(batch.id)))
         place = words_of(ledger)
     if options.json:
         return [json.dumps(document, indent=1)]
@@ -162,12 +162,12 @@ def _advice(document: dict[str, Any], place: str) -> str:
 
 def _follow(ledger: Ledger, batch: BatchRow) -> None:
     """Show how far the batch is until nobody runs it any more, or until a signal."""
-    view = BatchView(Path(batch.root), ledger.shots(batch.id))
-    with Signals() as signals, Show(view) as show:
+    view = BatchProgress(Path(batch.root), ledger.shots(batch.id))
+    with Signals() as signals, BatchScreen(view) as screen:
         while not signals.name and owner_of(ledger, batch.id):
             began = time.monotonic()
             for shot in ledger.shots(batch.id):
-                show.put(shot)
-            show.refresh()
+                screen.update(shot)
+            screen.refresh()
             took = time.monotonic() - began
             time.sleep(max(_FOLLOW_INTERVAL, 10 * took))  # many shots take a while to read

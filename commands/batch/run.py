@@ -17,7 +17,7 @@ from pathlib import Path
 from ...bridge.clip.reading import reading_command
 from ...core.batch.ledger import Ledger
 from ...core.batch.manifest import read_shots
-from ...core.batch.progress import BatchView
+from ...core.batch.progress import BatchProgress
 from ...core.batch.shots import BatchRow, BatchStatus, ShotRow, ShotStatus
 from ...core.batch.supervisor import CRASHES, Supervisor
 from ...core.errors import ExitCode, TrackingSessionError, UsageError
@@ -30,7 +30,7 @@ from ..terminal import Signals, say
 from ..unfinished import settle
 from ..words import root_words, shots_words
 from .ledgers import checked_db, home_of, open_ledger, words_of
-from .screen import Show
+from .screen import BatchScreen
 from .words import described_batch, owner_of, summary
 
 _LIMIT = 1000  # jobs, and crashes of a shot
@@ -127,13 +127,13 @@ def _completed_words(ledger: Ledger, batch: BatchRow, shots: Sequence[ShotRow]) 
 
 
 def _supervise(ledger: Ledger, batch: BatchRow, options: argparse.Namespace) -> list[str]:
-    view = BatchView(ledger.root, ledger.shots(batch.id))
-    with Signals() as signals, Show(view) as show:
+    view = BatchProgress(ledger.root, ledger.shots(batch.id))
+    with Signals() as signals, BatchScreen(view) as screen:
         supervisor = Supervisor(
             ledger,
             batch,
             _command(ledger.root),
-            show.tell,
+            screen.on_update,
             jobs=_count(batch, "jobs", 1),
             crashes=_count(batch, "crashes", CRASHES),
             reading=partial(reading_command, blender=_blender()),
@@ -141,22 +141,24 @@ def _supervise(ledger: Ledger, batch: BatchRow, options: argparse.Namespace) -> 
 
         def watch() -> None:
             for one in supervisor.running:
-                view.put(one.shot)
-            show.waits_for = supervisor.stopping and (signals.name or "stopping")
-            show.refresh()
+                view.update(one.shot)
+            screen.waits_for = supervisor.stopping and (signals.name or "stopping")
+            screen.refresh()
 
         batch = supervisor.run(lambda: signals.name, watch)
     return _results(ledger, batch, options, view, signals.name or supervisor.stopping)
 
 
-def _results(ledger: Ledger, batch: BatchRow, options: argparse.Namespace, ran: BatchView, stopped: str) -> list[str]:
+def _results(
+    ledger: Ledger, batch: BatchRow, options: argparse.Namespace, ran: BatchProgress, stopped: str
+) -> list[str]:
     """What is printed when a batch has ended. Raises NotAllDone if not all of its shots are tracked."""
     shots = ledger.shots(batch.id)
     bad = [shot for shot in shots if shot.status.is_final and shot.status is not ShotStatus.COMPLETED]
     code = ExitCode.STOPPED if batch.is_unfinished else ExitCode.FAILED if bad else ExitCode.DONE
     run = {"frames": ran.new_frames, "seconds": round(ran.seconds, 1), "exit_code": code}
     for shot in shots:
-        ran.put(shot)
+        ran.update(shot)
     document = described_batch(ledger, batch, ran) | {"run": run}
     results = [json.dumps(document, indent=1)] if options.json else summary(document)
     go_on = f"batch resume {batch.id}{words_of(ledger)}"

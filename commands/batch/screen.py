@@ -7,9 +7,9 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
-from ...core.batch.progress import BatchView
+from ...core.batch.progress import BatchProgress
 from ...core.batch.shots import ShotRow, ShotStatus
-from ...core.batch.supervisor import News, What
+from ...core.batch.supervisor import ShotEvent, ShotUpdate
 from ...core.model.wording import duration
 from ..terminal import Screen, columns_of, fit, has_screen, say
 from ..words import shots_words
@@ -18,76 +18,81 @@ from .words import TITLE, event_words, tracks_words
 _DRAW_INTERVAL = 0.25  # seconds between two drawings on a terminal
 _REPORT_INTERVAL = 10.0  # seconds between two lines of progress in a log
 _SHARE = 50  # of the time at most one part goes into drawing, however many shots there are
-_QUIET = (What.STARTED, What.FOUND, What.DONE_BEFORE, What.COMPLETED)  # on a terminal the lines and the totals show it
+_QUIET = (
+    ShotEvent.STARTED,
+    ShotEvent.FOUND,
+    ShotEvent.DONE_BEFORE,
+    ShotEvent.COMPLETED,
+)  # on a terminal the lines and the totals show it
 _BECAME = {
-    ShotStatus.PENDING: What.RELEASED,
-    ShotStatus.PROCESSING: What.STARTED,
-    ShotStatus.COMPLETED: What.COMPLETED,
-    ShotStatus.FAILED: What.FAILED,
-    ShotStatus.SKIPPED: What.SKIPPED,
-    ShotStatus.LOST: What.LOST,
+    ShotStatus.PENDING: ShotEvent.RELEASED,
+    ShotStatus.PROCESSING: ShotEvent.STARTED,
+    ShotStatus.COMPLETED: ShotEvent.COMPLETED,
+    ShotStatus.FAILED: ShotEvent.FAILED,
+    ShotStatus.SKIPPED: ShotEvent.SKIPPED,
+    ShotStatus.LOST: ShotEvent.LOST,
 }
 
 
-class Show:
+class BatchScreen:
     """Shows a batch on standard error: lines that are drawn over on a terminal, one thing after the other in a log.
 
     Use it in a `with` statement, which leaves the terminal as it was.
     """
 
-    def __init__(self, view: BatchView, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, progress: BatchProgress, clock: Callable[[], float] = time.monotonic) -> None:
         self.waits_for = ""
         """What children are being stopped for, if they are."""
-        self._view = view
+        self._progress = progress
         self._clock = clock
         self._screen = Screen() if has_screen() else None
         self._next = 0.0 if self._screen else clock() + _REPORT_INTERVAL
         self._waiting: set[int] = set()  # numbers of shots that wait for whoever has their sessions
 
-    def __enter__(self) -> Show:
+    def __enter__(self) -> BatchScreen:
         return self
 
     def __exit__(self, *_: object) -> None:
         if self._screen is not None:
             self._screen.clear()
 
-    def tell(self, news: News) -> None:
-        """Something happened to a shot."""
-        if news.what is What.FOUND:
-            self._view.go_on_from(news.shot, news.frames)
-        self._view.put(news.shot)
-        if news.what is What.WAITING:
-            self._waiting.add(news.shot.number)
+    def on_update(self, update: ShotUpdate) -> None:
+        """Show an event in the life of a shot."""
+        if update.event is ShotEvent.FOUND:
+            self._progress.set_baseline(update.shot, update.frames)
+        self._progress.update(update.shot)
+        if update.event is ShotEvent.WAITING:
+            self._waiting.add(update.shot.number)
         else:
-            self._waiting.discard(news.shot.number)
-        if news.shot.status.is_final or self._screen is None:
-            self._view.look(news.shot)
-        if self.waits_for and news.what is What.RELEASED:
-            news = news._replace(words="", shot=replace(news.shot, error=""))  # the same for all of them
+            self._waiting.discard(update.shot.number)
+        if update.shot.status.is_final or self._screen is None:
+            self._progress.refresh(update.shot)
+        if self.waits_for and update.event is ShotEvent.RELEASED:
+            update = update._replace(words="", shot=replace(update.shot, error=""))  # the same for all of them
         if self._screen is None:
-            say(event_words(self._view, news))
-        elif news.what not in _QUIET:
-            self._screen.say(event_words(self._view, news))
+            say(event_words(self._progress, update))
+        elif update.event not in _QUIET:
+            self._screen.say(event_words(self._progress, update))
 
-    def put(self, shot: ShotRow) -> None:
+    def update(self, shot: ShotRow) -> None:
         """Take what the ledger says now of a shot that another process works on."""
-        before = self._view.shots.get(shot.number)
+        before = self._progress.shots.get(shot.number)
         if before is None or (before.status, before.attempts) == (shot.status, shot.attempts):
-            self._view.put(shot)
+            self._progress.update(shot)
         elif shot.status is before.status:
-            self.tell(News(What.RESTARTED, shot))
+            self.on_update(ShotUpdate(ShotEvent.RESTARTED, shot))
         else:
-            self.tell(News(_BECAME[shot.status], shot))
+            self.on_update(ShotUpdate(_BECAME[shot.status], shot))
 
     def refresh(self) -> None:
         """Show how far it is, if it is time to."""
         began = self._clock()
         if began < self._next:
             return
-        for shot in self._view.running:
-            self._view.look(shot)
+        for shot in self._progress.running:
+            self._progress.refresh(shot)
         if self._screen is not None:
-            running = self._view.running
+            running = self._progress.running
             width = max((columns_of(fit(shot.spec.title, TITLE)) for shot in running), default=0)
             self._screen.draw([*(self._line(shot, width) for shot in running), self._totals()])
         else:
@@ -101,7 +106,7 @@ class Show:
         title += " " * (width - columns_of(title))
         if shot.number in self._waiting:
             return f"{title}  waiting: somebody else has its session"
-        session = self._view.session(shot)
+        session = self._progress.session(shot)
         if session is None or not session.frames.total:
             return f"{title}  starting"
         frames = session.frames
@@ -113,7 +118,7 @@ class Show:
         )
 
     def _totals(self) -> str:
-        counts = self._view.counts
+        counts = self._progress.counts
         names = {
             ShotStatus.COMPLETED: "done",
             ShotStatus.FAILED: "failed",
@@ -123,12 +128,12 @@ class Show:
             ShotStatus.PENDING: "to do",
         }
         said = [f"{counts[status]} {name}" for status, name in names.items() if counts[status]]
-        words = f"{shots_words(len(self._view.shots))}: {', '.join(said)}"
+        words = f"{shots_words(len(self._progress.shots))}: {', '.join(said)}"
         if self.waits_for:
             return f"{words}; {self.waits_for}: each records its frame"
-        if self._view.rate:
-            words += f"; {self._view.rate:.1f} frames/s"
-        left = self._view.seconds_left
+        if self._progress.rate:
+            words += f"; {self._progress.rate:.1f} frames/s"
+        left = self._progress.seconds_left
         return words if left is None else f"{words}, {duration(left)} left"
 
 

@@ -6,9 +6,9 @@ from __future__ import annotations
 from typing import Any
 
 from ...core.batch.ledger import Ledger
-from ...core.batch.progress import BatchView, described_shot
+from ...core.batch.progress import BatchProgress, described_shot
 from ...core.batch.shots import BatchRow, BatchStatus, ShotRow, ShotStatus
-from ...core.batch.supervisor import News, What
+from ...core.batch.supervisor import ShotEvent, ShotUpdate
 from ...core.errors import StorageFailed
 from ...core.model.wording import duration, short
 from ...core.storage.lease import live_owner
@@ -19,25 +19,26 @@ TITLE = 24  # columns for the name of a shot
 _LOST_SHOWN = 3  # frames on which tracks were lost; JSON has all that are kept
 
 
-def event_words(view: BatchView, news: News) -> str:
-    shot = news.shot
-    words = news.words or shot.error
+def event_words(view: BatchProgress, update: ShotUpdate) -> str:
+    shot = update.shot
+    words = update.words or shot.error
+    frames = f"{update.frames} frame{'s' * (update.frames != 1)}"
     said = {
-        What.STARTED: "begun" if shot.attempts < 2 else "gone on with",
-        What.RESTARTED: f"started again. {words}",
-        What.FOUND: f"goes on with session {shot.session}, which has {news.frames} frame{'s' * (news.frames != 1)}",
-        What.WAITING: f"waits. {words}",
-        What.DONE_BEFORE: f"was done before: {frames_words(view, shot)}",
-        What.COMPLETED: f"done: {frames_words(view, shot)}",
-        What.FAILED: f"failed. {words}",
-        What.SKIPPED: f"skipped. {words}",
-        What.LOST: f"lost. {words}; {frames_words(view, shot)}",
-        What.RELEASED: f"stopped, to be gone on with later{'. ' if words else ''}{words}",
-    }[news.what]
+        ShotEvent.STARTED: "begun" if shot.attempts < 2 else "gone on with",
+        ShotEvent.RESTARTED: f"started again. {words}",
+        ShotEvent.FOUND: f"goes on with session {shot.session}, which has {frames}",
+        ShotEvent.WAITING: f"waits. {words}",
+        ShotEvent.DONE_BEFORE: f"was done before: {frames_words(view, shot)}",
+        ShotEvent.COMPLETED: f"done: {frames_words(view, shot)}",
+        ShotEvent.FAILED: f"failed. {words}",
+        ShotEvent.SKIPPED: f"skipped. {words}",
+        ShotEvent.LOST: f"lost. {words}; {frames_words(view, shot)}",
+        ShotEvent.RELEASED: f"stopped, to be gone on with later{'. ' if words else ''}{words}",
+    }[update.event]
     return f"{short(shot.spec.title)}: {short(said, 1000).rstrip('.')}."
 
 
-def frames_words(view: BatchView, shot: ShotRow) -> str:
+def frames_words(view: BatchProgress, shot: ShotRow) -> str:
     session = view.session(shot)
     frames = session.frames if session else None
     if frames is None or not frames.total:
@@ -112,7 +113,7 @@ def described_head(ledger: Ledger, batch: BatchRow) -> dict[str, Any]:
     }
 
 
-def described_batch(ledger: Ledger, batch: BatchRow, view: BatchView) -> dict[str, Any]:
+def described_batch(ledger: Ledger, batch: BatchRow, view: BatchProgress) -> dict[str, Any]:
     """All that is known of a batch, for a program to read."""
     shots = [described_shot(view, shot) for _, shot in sorted(view.shots.items())]
     return {

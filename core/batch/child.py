@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import select
 import signal
@@ -12,9 +11,9 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any, cast
 
 from ..errors import StorageFailed, UsageError
+from .events import Begun, Done, Stopped, parse
 
 PARENT = "TRACKING_SESSIONS_PARENT"
 """The variable with the id of the process that a child is not to outlive."""
@@ -26,7 +25,7 @@ _POLL = 0.05  # seconds between two looks where the system does not tell that a 
 class Child:
     """A process that tracks and prints events, one line of JSON each.
 
-    `log` is the file with all else that it prints, `events` the last of each kind that it has printed.
+    `log` is the file with all else that it prints; `begun`, `done` and `stopped` are the last of each that it said.
     """
 
     def __init__(self, command: Sequence[str], stem: Path) -> None:
@@ -35,12 +34,14 @@ class Child:
         Raises StorageFailed, or UsageError if there is no such program.
         """
         self.log = stem.with_name(f"{stem.name}.log")
-        self.events: dict[str, dict[str, Any]] = {}
+        self.begun: Begun | None = None
+        self.done: Done | None = None
+        self.stopped: Stopped | None = None
         self.began = time.monotonic()
-        self._said = stem.with_name(f"{stem.name}.events")
+        self._events = stem.with_name(f"{stem.name}.events")
         self._read = 0  # bytes of it
         try:
-            with open(self._said, "wb") as events, open(self.log, "ab") as log:
+            with open(self._events, "wb") as events, open(self.log, "ab") as log:
                 self._process = subprocess.Popen(
                     command,
                     stdin=subprocess.DEVNULL,
@@ -58,11 +59,11 @@ class Child:
         self.ended = _descriptor_of(self.pid)
         """A file descriptor that can be read once the process has ended, where the system has such."""
 
-    def look(self) -> int | None:
+    def poll(self) -> int | None:
         """Read what it has printed since; its exit code if it has ended, below 0 the signal that ended it."""
         code = self._process.poll()
         try:
-            with open(self._said, "rb") as file:
+            with open(self._events, "rb") as file:
                 file.seek(self._read)
                 data = file.read()
         except OSError:
@@ -70,13 +71,15 @@ class Child:
         whole = data[: data.rfind(b"\n") + 1]
         self._read += len(whole)
         for line in whole.splitlines():
-            try:
-                said: object = json.loads(line)
-            except ValueError:
-                continue  # something that Blender prints
-            if isinstance(said, dict):
-                event = cast("dict[str, Any]", said)
-                self.events[str(event.get("event"))] = event
+            match parse(line):
+                case Begun() as begun:
+                    self.begun = begun
+                case Done() as done:
+                    self.done = done
+                case Stopped() as stopped:
+                    self.stopped = stopped
+                case None:
+                    pass
         if code is not None:
             self._close()
         return code

@@ -32,7 +32,7 @@ class Frames:
     alive: int = 0
 
 
-class SessionView:
+class SessionProgress:
     """The session of a shot, while another process writes it. What cannot be read is as it was when it could be."""
 
     def __init__(self, path: Path, since: datetime, clock: Callable[[], float]) -> None:
@@ -49,13 +49,13 @@ class SessionView:
         self._before: int | None = None  # frames that were tracked before
         self._moved: tuple[float, int] | None = None  # when the first new frame was seen, and how many there were then
 
-    def go_on_from(self, frames: int) -> None:
-        """So many frames were tracked before, unless that is known already."""
+    def set_baseline(self, frames: int) -> None:
+        """Set the number of frames tracked before this run, unless it is already known."""
         if self._before is None:
             self._before = frames
 
-    def look(self) -> None:
-        """Read what was recorded since the last look."""
+    def refresh(self) -> None:
+        """Read the records appended since the last read."""
         try:
             if self._manager is None:
                 self._manager = TrackingSessionManager(self._path)
@@ -110,8 +110,8 @@ class SessionView:
         return {frame: [name for _, name in lost.tracks(frame)] for frame in lost.frames}
 
 
-class BatchView:
-    """The shots of a batch as far as they were `put`, and their sessions as far as they were looked at."""
+class BatchProgress:
+    """The shots of a batch as far as they were given, and their sessions as far as they were looked at."""
 
     def __init__(self, root: Path, shots: Iterable[ShotRow], *, clock: Callable[[], float] = time.monotonic) -> None:
         self.shots: dict[int, ShotRow] = {}  # by number
@@ -119,40 +119,40 @@ class BatchView:
         self._clock = clock
         self._began = clock()
         self._since = datetime.now(UTC).replace(microsecond=0)
-        self._sessions: dict[str, SessionView] = {}  # by id
+        self._sessions: dict[str, SessionProgress] = {}  # by id
         for shot in shots:
-            self.put(shot)
+            self.update(shot)
             if shot.status is ShotStatus.PENDING:
-                self.look(shot)
+                self.refresh(shot)
 
-    def put(self, shot: ShotRow) -> None:
+    def update(self, shot: ShotRow) -> None:
         """Take what the ledger says of a shot now. A session that it goes on with is looked at, to know from where."""
         is_known = shot.session in self._sessions
         self.shots[shot.number] = shot
         if shot.status is ShotStatus.PROCESSING and not is_known:
-            self.look(shot)
+            self.refresh(shot)
 
-    def go_on_from(self, shot: ShotRow, frames: int) -> None:
+    def set_baseline(self, shot: ShotRow, frames: int) -> None:
         """The session of the shot, which nobody knew of, had so many frames when it was found."""
         session = self.session(shot)
         if session is not None:
-            session.go_on_from(frames)
+            session.set_baseline(frames)
 
-    def look(self, shot: ShotRow) -> Frames:
+    def refresh(self, shot: ShotRow) -> Frames:
         """Read how far the session of the shot is."""
         session = self.session(shot)
         if session is None:
             return Frames()
-        session.look()
+        session.refresh()
         return session.frames
 
-    def session(self, shot: ShotRow) -> SessionView | None:
+    def session(self, shot: ShotRow) -> SessionProgress | None:
         """The session of the shot as it was when it was last looked at; None if it has none."""
         if not shot.session:
             return None
         if shot.session not in self._sessions:
             path = SessionFolder(self._root).session_file(shot.session)
-            self._sessions[shot.session] = SessionView(path, self._since, self._clock)
+            self._sessions[shot.session] = SessionProgress(path, self._since, self._clock)
         return self._sessions[shot.session]
 
     @property
@@ -196,9 +196,9 @@ class BatchView:
         return frames / rate
 
 
-def described_shot(view: BatchView, shot: ShotRow) -> dict[str, Any]:
+def described_shot(view: BatchProgress, shot: ShotRow) -> dict[str, Any]:
     """All that is known of a shot, for a program to read; its session is looked at."""
-    frames = view.look(shot)
+    frames = view.refresh(shot)
     session = view.session(shot)
     counting = session.counting if session else Counting()
     row = {

@@ -21,20 +21,21 @@ from ..storage.files import make_folder
 from ..storage.folder import SessionFolder, resolve
 from ..storage.lease import LEASE_TIME, Lease, live_owner
 from .child import Child, wait
+from .events import StopReason
 from .ledger import Ledger
 from .ledger_places import note_ledger
 from .shots import BatchRow, BatchStatus, ShotRow, ShotStatus, final_status
 from .suspects import READING_TIME, Suspects, is_unreadable
 
 CRASHES = 3  # crashes of a shot without progress in between, after which it is given up
-LOOK = 0.2  # seconds between two looks at the children
+POLL = 0.2  # seconds between two polls of the children
 RENEWAL = 1.0  # seconds between two signs of life for supervisors on other hosts
 RETRY = 5.0  # seconds until a session that somebody else has is tried again
 PATIENCE = LEASE_TIME + 4 * RETRY  # seconds of trying that, once nothing else is left to do
 
 
-class What(StrEnum):
-    """What happened to a shot."""
+class ShotEvent(StrEnum):
+    """An event in the life of a shot."""
 
     STARTED = "started"
     RESTARTED = "restarted"  # after a crash
@@ -48,10 +49,10 @@ class What(StrEnum):
     RELEASED = "released"  # to be gone on with by the next supervisor
 
 
-class News(NamedTuple):
-    """What a supervisor tells; `words` say why, where there is a why."""
+class ShotUpdate(NamedTuple):
+    """A shot after an event; `words` give the reason, where there is one."""
 
-    what: What
+    event: ShotEvent
     shot: ShotRow
     words: str = ""
     frames: int = 0  # that the session had when it was found
@@ -72,10 +73,10 @@ class Running:
         self.child = child
         self.session = session  # its file, once tracking begins
         self.before = before  # when the process was started
-        self.crashed: Crashed | None = None
+        self.check: PictureCheck | None = None
 
 
-class Crashed(NamedTuple):
+class PictureCheck(NamedTuple):
     """A shot whose process died: another one, which is now the `child` of the shot, reads what it may have died of."""
 
     child: Child  # the one that died
@@ -98,7 +99,7 @@ class Supervisor:
         ledger: Ledger,
         batch: BatchRow,
         command: Callable[[ShotRow, Path | None], Sequence[str]],
-        tell: Callable[[News], None],
+        on_update: Callable[[ShotUpdate], None],
         *,
         jobs: int,
         crashes: int = CRASHES,
@@ -106,16 +107,14 @@ class Supervisor:
     ) -> None:
         """`command` gives the command line that tracks a shot, or goes on with its session if that has been begun.
 
-        The process prints events (`children.Child`): `begun` with the path of the `session` and how many
-        `tracked_frames` it had, `stopped` with the `kind` of the error and the `error` in words, and `done` with the
-        `id` of the session, also if its tracks were all lost on the way. `tell` is told what happens.
+        The process prints the events of `events`. `on_update` is called with each thing that happens to a shot.
         `reading` gives the command line that reads a picture, and ends as `suspects.is_unreadable` tells if it cannot.
         """
         self.running: list[Running] = []
         self._ledger = ledger
         self._batch = batch
         self._command = command
-        self._tell = tell
+        self._on_update = on_update
         self._jobs = jobs
         self._crashes = crashes
         self._reading = reading
@@ -149,13 +148,13 @@ class Supervisor:
                     watch()
                     if not self._is_busy():
                         break
-                    wait([one.child for one in self.running], LOOK)
-                    for one in list(self.running):
-                        self._look(one)
+                    wait([running.child for running in self.running], POLL)
+                    for running in list(self.running):
+                        self._poll(running)
                 self._give_up_waiting()
             finally:
-                for one in self.running:
-                    one.child.kill()
+                for running in self.running:
+                    running.child.kill()
             status = final_status(shot.status for shot in self._ledger.shots(self._batch.id))
             self._ledger.set_status(self._batch.id, status or BatchStatus.PAUSED)
         return self._ledger.batch(self._batch.id)
@@ -179,7 +178,7 @@ class Supervisor:
         finally:
             lease.release()
 
-    # What there is to do
+    # Shots to begin
 
     def _is_busy(self) -> bool:
         """Whether there is anything to wait for."""
@@ -192,7 +191,7 @@ class Supervisor:
 
     def _is_out_of_patience(self) -> bool:
         """Whether for some time nothing was left to do but to try sessions that somebody else has."""
-        has_others = any(one.shot.id not in self._held for one in self.running)
+        has_others = any(running.shot.id not in self._held for running in self.running)
         if has_others or self._ledger.counts(self._batch.id)[ShotStatus.PENDING]:
             self._alone_since = None
             return False
@@ -205,7 +204,7 @@ class Supervisor:
             shot = self._ledger.claim(self._batch.id, self._is_live)
             if shot is None:
                 return
-            self._begin(shot, What.STARTED)
+            self._begin(shot, ShotEvent.STARTED)
 
     def _is_live(self, batch: str) -> bool:
         try:
@@ -216,22 +215,22 @@ class Supervisor:
     def _retry(self) -> None:
         """Try those again whose sessions somebody else had."""
         now = time.monotonic()
-        due = [one for one in self._waiting if one[0] <= now]
+        due = [waiting for waiting in self._waiting if waiting[0] <= now]
         if not due or self._is_out_of_patience():
             return
-        for one in due[: max(0, self._jobs - len(self.running))]:
-            self._waiting.remove(one)
-            self._begin(self._ledger.note_attempt(one[1]), What.STARTED)
+        for waiting in due[: max(0, self._jobs - len(self.running))]:
+            self._waiting.remove(waiting)
+            self._begin(self._ledger.note_attempt(waiting[1]), ShotEvent.STARTED)
 
-    def _begin(self, shot: ShotRow, what: What) -> None:
+    def _begin(self, shot: ShotRow, event: ShotEvent) -> None:
         manager = self._session_of(shot)
         if manager is not None and manager.session.status is SessionStatus.TRACKING_COMPLETE:
-            self._done(shot, What.DONE_BEFORE)
+            self._done(shot, ShotEvent.DONE_BEFORE)
             return
         begun = manager.path if manager is not None and manager.passes and _has_footage(manager) else None
         child = Child(self._command(shot, begun), self._folder / str(shot.number))
         self.running.append(Running(shot, child, begun, _progress(manager)))
-        self._tell(News(what, shot))
+        self._update(event, shot)
 
     def _session_of(self, shot: ShotRow) -> TrackingSessionManager | None:
         if not shot.session:
@@ -241,115 +240,116 @@ class Supervisor:
         except (SessionUnreadable, JournalDamaged):
             return None  # its child says what is wrong
 
-    # What the children do
+    def _update(self, event: ShotEvent, shot: ShotRow, words: str = "", *, frames: int = 0) -> None:
+        self._on_update(ShotUpdate(event, shot, words, frames))
 
-    def _look(self, one: Running) -> None:
-        if one.crashed is not None:
-            self._look_at_reading(one, one.crashed)
+    # Events of the children
+
+    def _poll(self, running: Running) -> None:
+        if running.check is not None:
+            self._poll_check(running, running.check)
             return
-        code = one.child.look()
-        begun = one.child.events.get("begun", {})
-        path, frames = begun.get("session"), begun.get("tracked_frames")
-        if one.session is None and isinstance(path, str):
-            one.session = Path(path)
-        if one.session is not None and one.shot.session != one.session.stem:
-            one.shot = self._ledger.note_session(one.shot, one.session.stem)
-            if isinstance(frames, int) and frames > 0:
-                self._tell(News(What.FOUND, one.shot, frames=frames))
+        code = running.child.poll()
+        begun = running.child.begun
+        if running.session is None and begun is not None:
+            running.session = Path(begun.session)
+        if running.session is not None and running.shot.session != running.session.stem:
+            running.shot = self._ledger.note_session(running.shot, running.session.stem)
+            if begun is not None and begun.tracked_frames > 0:
+                self._update(ShotEvent.FOUND, running.shot, frames=begun.tracked_frames)
         if code is not None:
-            self.running.remove(one)
-            self._ended(one, code)
+            self.running.remove(running)
+            self._ended(running, code)
 
-    def _ended(self, one: Running, code: int) -> None:
-        said = one.child.events.get("stopped", {})
-        kind, words = str(said.get("kind", "")), str(said.get("error", ""))
-        done = one.child.events.get("done")
+    def _ended(self, running: Running, code: int) -> None:
+        done, stopped = running.child.done, running.child.stopped
+        words, reason = ("", None) if stopped is None else (stopped.error, stopped.reason)
         if code == 0 or (code == ExitCode.UNUSABLE and done is not None):
-            id = (done or {}).get("id")
-            self._done(self._ledger.note_session(one.shot, id) if isinstance(id, str) else one.shot, What.COMPLETED)
+            shot = self._ledger.note_session(running.shot, done.id) if done is not None and done.id else running.shot
+            self._done(shot, ShotEvent.COMPLETED)
         elif code == ExitCode.UNUSABLE:
-            self._skip(one, words)
-        elif code == ExitCode.STOPPED and kind in ("LeaseHeld", "LeaseLost") and not self.stopping:
-            self._held.add(one.shot.id)
-            self._waiting.append((time.monotonic() + RETRY, one.shot))
-            self._tell(News(What.WAITING, one.shot, words))
-        elif code == ExitCode.STOPPED and (self.stopping or kind == "StorageFailed"):
-            self._tell(News(What.RELEASED, self._ledger.release(one.shot, "" if self.stopping else words), words))
+            self._skip(running, words)
+        elif code == ExitCode.STOPPED and reason is StopReason.SESSION_IN_USE and not self.stopping:
+            self._held.add(running.shot.id)
+            self._waiting.append((time.monotonic() + RETRY, running.shot))
+            self._update(ShotEvent.WAITING, running.shot, words)
+        elif code == ExitCode.STOPPED and (self.stopping or reason is StopReason.STORAGE):
+            self._update(ShotEvent.RELEASED, self._ledger.release(running.shot, "" if self.stopping else words), words)
             self._stop(words)  # the others have the same disk
         elif words and code != ExitCode.STOPPED:
-            self._tell(News(What.FAILED, self._ledger.finish(one.shot, ShotStatus.FAILED, words), words))
-        elif not self._doubts(one, code):
-            self._crashed(one, one.child, code)
+            self._update(ShotEvent.FAILED, self._ledger.finish(running.shot, ShotStatus.FAILED, words), words)
+        elif not self._doubts(running, code):
+            self._crashed(running, running.child, code)
 
-    def _done(self, shot: ShotRow, what: What) -> None:
+    def _done(self, shot: ShotRow, event: ShotEvent) -> None:
         """The shot was tracked as far as it goes; its session says how far that is."""
         manager = self._session_of(shot)
         if manager is None:
             words = f"Its session {shot.session} cannot be read: it is missing or damaged"
             words = words if shot.session else "It ended without saying in which session it was tracked"
-            self._tell(News(What.FAILED, self._ledger.finish(shot, ShotStatus.FAILED, words), words))
+            self._update(ShotEvent.FAILED, self._ledger.finish(shot, ShotStatus.FAILED, words), words)
             return
         lost = lost_of(lost_passes(manager.passes, manager.session.tracked_frames), *_asked(shot, manager))
         words = lost_words(lost, manager.counting)
         if words:
-            self._tell(News(What.LOST, self._ledger.finish(shot, ShotStatus.LOST, words), words))
+            self._update(ShotEvent.LOST, self._ledger.finish(shot, ShotStatus.LOST, words), words)
         else:
-            self._tell(News(what, self._ledger.finish(shot, ShotStatus.COMPLETED)))
+            self._update(event, self._ledger.finish(shot, ShotStatus.COMPLETED))
 
     # Pictures that a child may have died of
 
-    def _doubts(self, one: Running, code: int) -> bool:
+    def _doubts(self, running: Running, code: int) -> bool:
         """Whether a picture is to blame for the end of a child, or is being read to find that out."""
         if self.stopping:
             return False
-        suspects = Suspects(self._session_of(one.shot), one.shot.spec)
+        suspects = Suspects(self._session_of(running.shot), running.shot.spec)
         damaged = suspects.damaged()
         if damaged is not None:
-            self._skip(one, str(damaged))
+            self._skip(running, str(damaged))
             return True
-        return self._read(one, one.child, code, suspects, suspects.frames)
+        return self._read(running, running.child, code, suspects, suspects.frames)
 
-    def _read(self, one: Running, dead: Child, code: int, suspects: Suspects, frames: Sequence[int]) -> bool:
+    def _read(self, running: Running, dead: Child, code: int, suspects: Suspects, frames: Sequence[int]) -> bool:
         """Begin to read the first of these pictures; False if there is none."""
         if self._reading is None or not frames:
             return False
-        one.crashed = Crashed(dead, code, suspects, frames[0], list(frames[1:]))
-        one.child = Child(self._reading(suspects.path(frames[0])), self._folder / f"{one.shot.number}.picture")
-        self.running.append(one)
+        running.check = PictureCheck(dead, code, suspects, frames[0], list(frames[1:]))
+        running.child = Child(self._reading(suspects.path(frames[0])), self._folder / f"{running.shot.number}.picture")
+        self.running.append(running)
         return True
 
-    def _look_at_reading(self, one: Running, crashed: Crashed) -> None:
-        code = one.child.look()
-        if code is None and time.monotonic() - one.child.began > READING_TIME:
-            one.child.kill()
+    def _poll_check(self, running: Running, check: PictureCheck) -> None:
+        code = running.child.poll()
+        if code is None and time.monotonic() - running.child.began > READING_TIME:
+            running.child.kill()
             code = 0  # nothing is known of that picture
         if code is None:
             return
-        self.running.remove(one)
-        dead, died, suspects, frame, others = crashed
+        self.running.remove(running)
+        dead, died, suspects, frame, others = check
         if is_unreadable(code):
-            self._skip(one, str(suspects.unreadable(frame)))
-        elif self.stopping or not self._read(one, dead, died, suspects, others):
-            self._crashed(one, dead, died)
+            self._skip(running, str(suspects.unreadable(frame)))
+        elif self.stopping or not self._read(running, dead, died, suspects, others):
+            self._crashed(running, dead, died)
 
-    def _skip(self, one: Running, words: str) -> None:
-        self._tell(News(What.SKIPPED, self._ledger.finish(one.shot, ShotStatus.SKIPPED, words), words))
+    def _skip(self, running: Running, words: str) -> None:
+        self._update(ShotEvent.SKIPPED, self._ledger.finish(running.shot, ShotStatus.SKIPPED, words), words)
 
-    def _crashed(self, one: Running, child: Child, code: int) -> None:
-        manager = self._session_of(one.shot)
+    def _crashed(self, running: Running, child: Child, code: int) -> None:
+        manager = self._session_of(running.shot)
         now = _progress(manager)
         where = ""
         if manager is not None and now.frame is not None:
             where = f" on the way from frame {manager.counting.shown(now.frame)}"
         words = f"It crashed{where} ({_cause(code)}); what it printed is in {child.log}"
-        shot = self._ledger.note_crash(one.shot, words, progressed=now != one.before)
+        shot = self._ledger.note_crash(running.shot, words, progressed=now != running.before)
         if self.stopping:
-            self._tell(News(What.RELEASED, self._ledger.release(shot, words), words))
+            self._update(ShotEvent.RELEASED, self._ledger.release(shot, words), words)
         elif shot.crashes >= self._crashes:
             words = f"It crashed {shot.crashes} times{where} ({_cause(code)}); what it printed is in {child.log}"
-            self._tell(News(What.FAILED, self._ledger.finish(shot, ShotStatus.FAILED, words), words))
+            self._update(ShotEvent.FAILED, self._ledger.finish(shot, ShotStatus.FAILED, words), words)
         else:
-            self._begin(self._ledger.note_attempt(shot), What.RESTARTED)
+            self._begin(self._ledger.note_attempt(shot), ShotEvent.RESTARTED)
 
     # Stopping
 
@@ -357,12 +357,12 @@ class Supervisor:
         if not why or self.stopping:
             return
         self.stopping = why
-        for one in self.running:
-            one.child.stop()
+        for running in self.running:
+            running.child.stop()
 
     def _give_up_waiting(self) -> None:
         for _, shot in self._waiting:
-            self._tell(News(What.RELEASED, self._ledger.release(shot, shot.error), shot.error))
+            self._update(ShotEvent.RELEASED, self._ledger.release(shot, shot.error), shot.error)
 
 
 def _asked(shot: ShotRow, manager: TrackingSessionManager) -> tuple[int | None, int | None, str]:
@@ -390,7 +390,7 @@ def _progress(manager: TrackingSessionManager | None) -> Progress:
 
 
 def _cause(code: int) -> str:
-    """What ended a process, in words."""
+    """The cause of a process's end, in words."""
     number = -code if code < 0 else code - 128  # a shell in between adds 128
     try:
         return signal.Signals(number).name

@@ -27,6 +27,7 @@ assert spec is not None
 sys.modules["tracking_sessions"] = importlib.util.module_from_spec(spec)
 
 from tracking_sessions.commands import terminal  # noqa: E402
+from tracking_sessions.core.batch.events import Begun, Done, Event, Stopped, StopReason  # noqa: E402
 from tracking_sessions.core.errors import ExitCode, TrackingSessionError  # noqa: E402
 from tracking_sessions.core.journal.lost_passes import lost_passes  # noqa: E402
 from tracking_sessions.core.recording.create import create_session  # noqa: E402
@@ -35,8 +36,8 @@ from tracking_sessions.core.tracking.run import Run  # noqa: E402
 from tracking_sessions.tests.core import shots  # noqa: E402
 
 
-def tell(**event: Any) -> None:
-    print(json.dumps(event), flush=True)
+def tell(event: Event) -> None:
+    print(event.line(), flush=True)
 
 
 def main(root: Path, footage: Path) -> int:
@@ -45,7 +46,7 @@ def main(root: Path, footage: Path) -> int:
     if "dies" in behave:
         os.kill(os.getpid(), signal.SIGSEGV)
     if "stopped" in behave:
-        tell(event="stopped", **behave["stopped"])
+        tell(Stopped(StopReason(behave["stopped"]["reason"]), behave["stopped"].get("error", "")))
         return int(behave["code"])
     known = footage / "session"
     if not known.exists():
@@ -74,7 +75,7 @@ def main(root: Path, footage: Path) -> int:
         with terminal.Signals() as signals:
 
             def drive(run: Run) -> None:
-                tell(event="begun", session=str(path), tracked_frames=before)
+                tell(Begun(str(path), before))
                 Run.step = slow_step  # type: ignore[method-assign]
                 with run:
                     terminal.drive(signals, SimpleNamespace(session=run.session), run)  # type: ignore[arg-type]
@@ -84,11 +85,11 @@ def main(root: Path, footage: Path) -> int:
             shots.finish = drive
             shots.go_on(path, [(1, behave.get("frames", 6))])
     except TrackingSessionError as error:
-        tell(event="stopped", kind=type(error).__name__, error=str(error))
+        tell(Stopped.by(error, str(error)))
         return error.exit_code
     said = load_session(path)
     lost = lost_passes(said.passes, said.session.tracked_frames)
-    tell(event="done", id=path.stem, outcome="lost" if lost else "complete")
+    tell(Done(path.stem, {"outcome": "lost" if lost else "complete"}))
     return ExitCode.UNUSABLE if lost else 0
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tracking_sessions.core.batch.ledger import Ledger
-from tracking_sessions.core.batch.progress import BatchView, Frames, SessionView, described_shot
+from tracking_sessions.core.batch.progress import BatchProgress, Frames, SessionProgress, described_shot
 from tracking_sessions.core.batch.shots import ShotRow, ShotStatus
 from tracking_sessions.core.recording.create import create_session
 from tracking_sessions.core.recording.manager import load_session
@@ -29,8 +29,8 @@ class Clock:
         return self.now
 
 
-def view_of(session: TrackingSessionManager, since: datetime = LONG_AGO, clock: Clock | None = None) -> SessionView:
-    return SessionView(session.path, since, clock or Clock())
+def view_of(session: TrackingSessionManager, since: datetime = LONG_AGO, clock: Clock | None = None) -> SessionProgress:
+    return SessionProgress(session.path, since, clock or Clock())
 
 
 def step(run: Run, count: int) -> None:
@@ -41,12 +41,12 @@ def step(run: Run, count: int) -> None:
 def test_each_look_takes_what_was_recorded_since(tmp_path: Path) -> None:
     session = make_session(tmp_path)
     view = view_of(session)
-    view.look()
+    view.refresh()
     assert view.frames == Frames(total=6, remaining=6)
     with start_run(session, [(1, 6)]) as run:
         for frame, alive in ((2, 3), (3, 2), (4, 2)):
             step(run, 1)
-            view.look()
+            view.refresh()
             assert view.frames == Frames(frame, 6, 6 - frame, frame, 3, alive)
             progress = load_session(session.path).progress
             assert (progress["tracked_frames"], progress["remaining_frames"]) == (frame, 6 - frame)
@@ -57,12 +57,12 @@ def test_a_look_reads_only_what_is_new(tmp_path: Path, monkeypatch: pytest.Monke
     session = make_session(tmp_path)
     view = view_of(session)
     run = start_run(session, [(1, 6)])
-    view.look()
+    view.refresh()
     made: list[Path] = []
     init = TrackingSessionManager.__init__
     monkeypatch.setattr(TrackingSessionManager, "__init__", lambda self, path: (made.append(path), init(self, path))[1])
     step(run, 2)
-    view.look()
+    view.refresh()
     assert view.frames.tracked == 3 and not made
     finish(run)
 
@@ -73,11 +73,11 @@ def test_what_was_there_before_is_not_new(tmp_path: Path) -> None:
     step(run, 2)
     begun, own = view_of(session, LATER), view_of(session)
     for view in (begun, own):
-        view.look()
+        view.refresh()
     assert (begun.new, own.new) == (0, 3)
     step(run, 2)
     for view in (begun, own):
-        view.look()
+        view.refresh()
     assert (begun.new, own.new) == (2, 5)
     finish(run)
 
@@ -87,12 +87,12 @@ def test_what_a_session_had_when_it_was_found_is_not_new_however_late_it_is_look
     run = start_run(session, [(1, 6)])
     step(run, 4)
     view = view_of(session, LATER)
-    view.go_on_from(2)
-    view.look()
+    view.set_baseline(2)
+    view.refresh()
     assert view.new == 3
-    view.go_on_from(4)  # after a crash
+    view.set_baseline(4)  # after a crash
     step(run, 1)
-    view.look()
+    view.refresh()
     assert view.new == 4
     finish(run)
 
@@ -102,16 +102,16 @@ def test_the_rate_counts_from_when_frames_began_to_come(tmp_path: Path) -> None:
     clock = Clock()
     view = view_of(session, clock=clock)
     run = start_run(session, [(1, 30)])
-    view.look()
+    view.refresh()
     clock.now = 100  # Blender starts
     assert not view.rate
     step(run, 1)
-    view.look()
+    view.refresh()
     assert not view.rate
     for _ in range(4):
         clock.now += 0.5
         step(run, 3)
-        view.look()
+        view.refresh()
     assert view.rate == 6
     finish(run)
 
@@ -121,10 +121,10 @@ def test_another_owner_and_its_journal_are_followed(tmp_path: Path) -> None:
     view = view_of(session)
     with start_run(session, [(1, 6)]) as run:
         step(run, 2)
-        view.look()
+        view.refresh()
     session.close()
     go_on(session.path, [])
-    view.look()
+    view.refresh()
     assert view.frames == Frames(6, 6, 0, 6, 3, 2)
 
 
@@ -132,7 +132,7 @@ def test_what_cannot_be_read_is_as_it_was(tmp_path: Path) -> None:
     session = make_session(tmp_path)
     go_on(session.path, [(1, 6)])
     view = view_of(session)
-    view.look()
+    view.refresh()
     before = view.frames
     content = session.path.read_bytes()
     session.path.write_bytes(b"{")
@@ -141,12 +141,12 @@ def test_what_cannot_be_read_is_as_it_was(tmp_path: Path) -> None:
     journal.write_bytes(data[:100] + bytes([data[100] ^ 1]) + data[101:])
     again = view_of(session)
     for one in (view, again):
-        one.look()
-        one.look()
+        one.refresh()
+        one.refresh()
     assert view.frames == before and again.frames == Frames() and again.lost() == {}
     journal.write_bytes(data)
     session.path.write_bytes(content)
-    again.look()
+    again.refresh()
     assert again.frames == before
 
 
@@ -164,19 +164,19 @@ def test_a_batch_counts_its_shots_and_what_is_left(tmp_path: Path) -> None:
     clock = Clock()
     with Ledger(root) as ledger:
         first, second, third = claimed(ledger, tmp_path, 3)
-        view = BatchView(root, [first, second, third], clock=clock)
+        view = BatchProgress(root, [first, second, third], clock=clock)
         assert view.seconds_left is None and view.rate == 0
         session = create_session(first.spec.footage, "", root)
         go_on(session.path, [(1, 6)])
-        view.put(ledger.finish(ledger.note_session(first, session.path.stem), ShotStatus.COMPLETED))
-        view.look(view.shots[1])
+        view.update(ledger.finish(ledger.note_session(first, session.path.stem), ShotStatus.COMPLETED))
+        view.refresh(view.shots[1])
         clock.now = 3
         assert (view.new_frames, view.rate, view.seconds_left) == (6, 2, 6)  # two shots as long as the first
         session = create_session(second.spec.footage, "", root)
         run = start_run(session, [(1, 6)])
         step(run, 3)
-        view.put(ledger.note_session(second, session.path.stem))
-        view.look(view.shots[2])
+        view.update(ledger.note_session(second, session.path.stem))
+        view.refresh(view.shots[2])
         clock.now = 5
         assert (view.new_frames, view.rate, view.seconds_left) == (10, 2, 4)
         assert [shot.number for shot in view.running] == [2, 3]
@@ -193,7 +193,7 @@ def test_a_shot_is_described_with_what_its_session_says(tmp_path: Path) -> None:
         ledger.finish(ledger.note_session(first, session.path.stem), ShotStatus.COMPLETED)
         ledger.finish(second, ShotStatus.SKIPPED, "no footage")
         shots = ledger.shots(first.batch)
-    view = BatchView(root, shots)
+    view = BatchProgress(root, shots)
     row = described_shot(view, shots[0])
     assert (row["tracked_frames"], row["total_frames"], row["tracks"], row["tracks_alive"]) == (6, 6, 3, 2)
     assert row["lost"] == {3: ["Track.2"]} and row["status"] == "completed" and row["seconds"] is not None

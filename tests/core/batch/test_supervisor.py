@@ -20,7 +20,7 @@ from tracking_sessions.core.batch import supervisor as module
 from tracking_sessions.core.batch.child import PARENT
 from tracking_sessions.core.batch.ledger import Ledger
 from tracking_sessions.core.batch.shots import BatchRow, BatchStatus, ShotRow, ShotStatus
-from tracking_sessions.core.batch.supervisor import News, Supervisor, What
+from tracking_sessions.core.batch.supervisor import ShotEvent, ShotUpdate, Supervisor
 from tracking_sessions.core.errors import Action, BatchRuns
 from tracking_sessions.core.journal.chain import JournalReader
 from tracking_sessions.core.journal.records import FrameRecord, decoded
@@ -54,14 +54,14 @@ def begun(ledger: Ledger, batch: BatchRow) -> bool:
 
 
 class Told:
-    """What a supervisor tells, and how often it looked."""
+    """The updates of a supervisor, and how often it polled."""
 
     def __init__(self) -> None:
-        self.news: list[News] = []
+        self.updates: list[ShotUpdate] = []
         self.looks = 0
 
-    def what(self, number: int) -> list[What]:
-        return [one.what for one in self.news if one.shot.number == number]
+    def events(self, number: int) -> list[ShotEvent]:
+        return [one.event for one in self.updates if one.shot.number == number]
 
 
 def supervise(
@@ -70,7 +70,7 @@ def supervise(
     def watch() -> None:
         told.looks += 1
 
-    supervisor = Supervisor(ledger, batch, command(ledger.root), told.news.append, jobs=jobs)
+    supervisor = Supervisor(ledger, batch, command(ledger.root), told.updates.append, jobs=jobs)
     try:
         return supervisor.run(stop, watch)
     finally:
@@ -118,7 +118,7 @@ def test_all_shots_are_tracked_so_many_at_a_time(root: Path, tmp_path: Path) -> 
     most = 0
     with Ledger(root) as ledger:
         batch = ledger.create("night", make_shots(tmp_path, *[{"delay": 0.02}] * 5), {})
-        supervisor = Supervisor(ledger, batch, command(root), told.news.append, jobs=2)
+        supervisor = Supervisor(ledger, batch, command(root), told.updates.append, jobs=2)
 
         def watch() -> None:
             nonlocal most
@@ -127,7 +127,7 @@ def test_all_shots_are_tracked_so_many_at_a_time(root: Path, tmp_path: Path) -> 
         assert supervisor.run(lambda: "", watch).status is BatchStatus.COMPLETED
         check(ledger, batch)
         assert most == 2
-        assert all(told.what(number) == [What.STARTED, What.COMPLETED] for number in range(1, 6))
+        assert all(told.events(number) == [ShotEvent.STARTED, ShotEvent.COMPLETED] for number in range(1, 6))
         assert {shot.attempts for shot in ledger.shots(batch.id)} == {1}
 
 
@@ -143,8 +143,8 @@ def test_a_session_that_a_child_finds_is_told_of_with_what_it_has(root: Path, tm
         Path(shots[0].footage, "behave.json").write_text("{}", "utf-8")
         again = ledger.create("", shots, {})
         assert supervise(ledger, again, told).status is BatchStatus.COMPLETED
-        assert told.what(1) == [What.STARTED, What.FOUND, What.COMPLETED]
-        assert (told.news[1].shot.session, told.news[1].frames) == (before.id, len(before.tracked_frames))
+        assert told.events(1) == [ShotEvent.STARTED, ShotEvent.FOUND, ShotEvent.COMPLETED]
+        assert (told.updates[1].shot.session, told.updates[1].frames) == (before.id, len(before.tracked_frames))
         check(ledger, again)
 
 
@@ -157,7 +157,7 @@ def test_a_crashed_child_goes_on_and_only_crashes_without_progress_count(root: P
         assert supervise(ledger, batch, told).status is BatchStatus.COMPLETED
         check(ledger, batch)
         once, always, never, first = ledger.shots(batch.id)
-    assert told.what(1) == [What.STARTED, What.RESTARTED, What.COMPLETED]
+    assert told.events(1) == [ShotEvent.STARTED, ShotEvent.RESTARTED, ShotEvent.COMPLETED]
     assert (always.status, always.attempts, always.crashes) == (ShotStatus.FAILED, 4, 3)
     assert always.error.startswith("It crashed 3 times on the way from frame 4 (SIGSEGV); what it printed is in ")
     assert Path(always.error.rpartition(" is in ")[2]).exists()
@@ -166,8 +166,8 @@ def test_a_crashed_child_goes_on_and_only_crashes_without_progress_count(root: P
 
 
 def test_what_cannot_be_used_is_skipped_and_what_fails_is_not_tried_again(root: Path, tmp_path: Path) -> None:
-    cut = {"stopped": {"kind": "FootageUnusable", "error": "Frame 3 is cut off"}, "code": 3}
-    wrong = {"stopped": {"kind": "UsageError", "error": "Frame 9 is outside"}, "code": 2}
+    cut = {"stopped": {"reason": "unusable", "error": "Frame 3 is cut off"}, "code": 3}
+    wrong = {"stopped": {"reason": "usage", "error": "Frame 9 is outside"}, "code": 2}
     told = Told()
     with Ledger(root) as ledger:
         batch = ledger.create("", make_shots(tmp_path, cut, wrong, {}), {})
@@ -194,21 +194,21 @@ def test_a_stop_lets_each_child_record_its_frame_and_the_next_supervisor_goes_on
         check(ledger, batch)
         shots = ledger.shots(batch.id)
         assert [shot.status for shot in shots] == [ShotStatus.PENDING] * 3
-        assert told.what(1) == told.what(2) == [What.STARTED, What.RELEASED] and not told.what(3)
+        assert told.events(1) == told.events(2) == [ShotEvent.STARTED, ShotEvent.RELEASED] and not told.events(3)
         assert sum(recorded(root, shots[0].session).values()) > 2
         assert supervise(ledger, batch, told).status is BatchStatus.COMPLETED
         check(ledger, batch)
 
 
 def test_a_full_disk_pauses_the_batch(root: Path, tmp_path: Path) -> None:
-    full = {"stopped": {"kind": "StorageFailed", "error": "The disk is full"}, "code": 75}
+    full = {"stopped": {"reason": "storage", "error": "The disk is full"}, "code": 75}
     told = Told()
     with Ledger(root) as ledger:
         batch = ledger.create("", make_shots(tmp_path, full, {}, {}), {})
         assert supervise(ledger, batch, told, jobs=1).status is BatchStatus.PAUSED
         first, *others = ledger.shots(batch.id)
         assert (first.status, first.error) == (ShotStatus.PENDING, "The disk is full")
-        assert not told.what(2) and [shot.attempts for shot in others] == [0, 0]
+        assert not told.events(2) and [shot.attempts for shot in others] == [0, 0]
 
 
 @pytest.mark.slow
@@ -223,15 +223,15 @@ def test_a_session_that_somebody_has_is_waited_for(root: Path, tmp_path: Path, m
         held.acquire()
 
         def stop() -> str:
-            if What.WAITING in told.what(1):
+            if ShotEvent.WAITING in told.events(1):
                 held.close()
             return ""
 
         assert supervise(ledger, batch, told, stop=stop).status is BatchStatus.COMPLETED
         check(ledger, batch)
-        assert told.what(1)[2:4] == [What.STARTED, What.WAITING]
+        assert told.events(1)[2:4] == [ShotEvent.STARTED, ShotEvent.WAITING]
         monkeypatch.setattr(module, "PATIENCE", 0.5)
-        batch = ledger.create("", make_shots(tmp_path / "b", {"stopped": {"kind": "LeaseHeld"}, "code": 75}), {})
+        batch = ledger.create("", make_shots(tmp_path / "b", {"stopped": {"reason": "session_in_use"}, "code": 75}), {})
         assert supervise(ledger, batch, told).status is BatchStatus.PAUSED
 
 
@@ -249,7 +249,7 @@ with Ledger(root) as ledger:
     command = lambda shot, session: [sys.executable, {child!r}, str(root), shot.spec.footage]
     def watch():
         print(*(one.child.pid for one in supervisor.running), flush=True)
-    supervisor = Supervisor(ledger, batch, command, lambda news: None, jobs=3)
+    supervisor = Supervisor(ledger, batch, command, lambda update: None, jobs=3)
     print(supervisor.run(lambda: "", watch).status.value, flush=True)
 """
 
@@ -366,7 +366,7 @@ def test_a_batch_goes_on_where_its_folder_was_moved_to(tmp_path: Path, what: str
     with Ledger(root) as ledger:
         for shot in ledger.shots(batch.id):
             assert Path(shot.spec.footage).is_dir()
-        supervisor = Supervisor(ledger, batch, line, told.news.append, jobs=2)
+        supervisor = Supervisor(ledger, batch, line, told.updates.append, jobs=2)
         assert supervisor.run(lambda: "", lambda: None).status is BatchStatus.COMPLETED
         check(ledger, batch)
     assert known == [what == "both"] * 2, "a session that does not find its footage is not resumed by itself"
@@ -407,7 +407,7 @@ def died(
         def reading(path: Path) -> Sequence[str]:
             return [sys.executable, "-c", reader, str(path), str(read)]
 
-        supervisor = Supervisor(ledger, batch, command(root), told.news.append, jobs=jobs, reading=reading)
+        supervisor = Supervisor(ledger, batch, command(root), told.updates.append, jobs=jobs, reading=reading)
         supervisor.run(lambda: "", lambda: None)
         check(ledger, batch)
         return ledger.shots(batch.id)
@@ -432,7 +432,7 @@ def test_a_picture_that_a_child_died_of_is_named_at_once(
     skipped, good = died(root, shots, told, read=tmp_path / "read")
     words = f"Frame {bad} (plate_{bad}.png) cannot be read by Blender: copy or render it again"
     assert (skipped.status, skipped.error, skipped.attempts) == (ShotStatus.SKIPPED, words, 1)
-    assert told.what(1) == [What.STARTED, What.SKIPPED] and good.status is ShotStatus.COMPLETED
+    assert told.events(1) == [ShotEvent.STARTED, ShotEvent.SKIPPED] and good.status is ShotStatus.COMPLETED
     read = (tmp_path / "read").read_text("utf-8").split()
     assert read[0] == f"plate_{1000 + crash}.png" and read[-1] == path.name and len(set(read)) == len(read)
 
@@ -463,7 +463,11 @@ def test_a_crash_with_good_pictures_counts_as_ever(root: Path, tmp_path: Path) -
     failed, done = died(root, shots, told, read=tmp_path / "read", jobs=2)
     assert (failed.status, failed.attempts, failed.crashes) == (ShotStatus.FAILED, 4, 3)
     assert "crashed 3 times on the way from frame 4 (SIGSEGV)" in failed.error
-    assert done.status is ShotStatus.COMPLETED and told.what(2) == [What.STARTED, What.RESTARTED, What.COMPLETED]
+    assert done.status is ShotStatus.COMPLETED and told.events(2) == [
+        ShotEvent.STARTED,
+        ShotEvent.RESTARTED,
+        ShotEvent.COMPLETED,
+    ]
     assert Path(failed.error.rpartition(" is in ")[2]).name == "1.log"
 
 
@@ -499,13 +503,13 @@ def test_a_batch_that_is_stopped_does_not_wait_for_a_reading(root: Path, tmp_pat
     with Ledger(root) as ledger:
         batch = ledger.create("night", make_shots(tmp_path, {"crash": 3}), {})
         reader = [sys.executable, "-c", "import time; time.sleep(600)"]
-        supervisor = Supervisor(ledger, batch, command(root), told.news.append, jobs=1, reading=lambda _: reader)
+        supervisor = Supervisor(ledger, batch, command(root), told.updates.append, jobs=1, reading=lambda _: reader)
 
         def stop() -> str:
-            return "SIGINT" if any(one.crashed for one in supervisor.running) else ""
+            return "SIGINT" if any(one.check for one in supervisor.running) else ""
 
         assert supervisor.run(stop, lambda: None).status is BatchStatus.PAUSED
-        assert told.what(1) == [What.STARTED, What.RELEASED]
+        assert told.events(1) == [ShotEvent.STARTED, ShotEvent.RELEASED]
         assert supervise(ledger, batch, told).status is BatchStatus.COMPLETED
 
 
@@ -522,7 +526,7 @@ def test_a_shot_that_lost_all_its_tracks_is_neither_done_nor_failed_nor_skipped(
         assert [one.status for one in (whole, lost, end)] == [ShotStatus.COMPLETED, ShotStatus.LOST, ShotStatus.LOST]
         assert lost.error == "All tracks were lost at frame 4: no track was followed on 4 to 6" and lost.attempts == 1
         assert end.error == "All tracks were lost at frame 6: no track was followed on 6"
-        assert told.what(2) == [What.STARTED, What.LOST] and lost.session and not whole.error
+        assert told.events(2) == [ShotEvent.STARTED, ShotEvent.LOST] and lost.session and not whole.error
 
 
 def test_a_shot_found_lost_after_its_supervisor_died_is_lost(root: Path, tmp_path: Path) -> None:
@@ -535,13 +539,13 @@ def test_a_shot_found_lost_after_its_supervisor_died_is_lost(root: Path, tmp_pat
         ledger.note_session(shot, Path((tmp_path / "shot1" / "session").read_text("utf-8")).stem)
         supervise(ledger, batch, told)
         (shot,) = ledger.shots(batch.id)
-        assert shot.status is ShotStatus.LOST and told.what(1) == [What.LOST]
+        assert shot.status is ShotStatus.LOST and told.events(1) == [ShotEvent.LOST]
 
 
 def test_a_child_that_says_done_and_leaves_no_session_has_failed(root: Path, tmp_path: Path) -> None:
     told = Told()
     with Ledger(root) as ledger:
-        batch = ledger.create("night", make_shots(tmp_path, {"stopped": {"kind": "", "error": ""}, "code": 0}), {})
+        batch = ledger.create("night", make_shots(tmp_path, {"stopped": {"reason": "failed"}, "code": 0}), {})
         supervise(ledger, batch, told)
         (shot,) = ledger.shots(batch.id)
         assert shot.status is ShotStatus.FAILED and "in which session" in shot.error

@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The events that `track --events` and `resume --events` print, one line of JSON each, and a supervisor reads.
+
+`begun` when tracking begins, then `done` with the result, or `stopped` with the reason. Scripts read them as well: keys
+may be added, and none goes.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, cast
+
+from ..errors import Interrupted, LeaseHeld, LeaseLost, ShotUnusable, StorageFailed, TrackingSessionError, UsageError
+
+
+class StopReason(StrEnum):
+    """Why tracking stopped before its end."""
+
+    INTERRUPTED = "interrupted"  # somebody asked for it
+    SESSION_IN_USE = "session_in_use"
+    STORAGE = "storage"  # the session folder cannot be written
+    UNUSABLE = "unusable"  # the shot cannot be tracked as it is
+    USAGE = "usage"  # what was asked makes no sense
+    FAILED = "failed"
+
+    @classmethod
+    def of(cls, error: TrackingSessionError) -> StopReason:
+        return next((reason for kind, reason in _REASONS if isinstance(error, kind)), cls.FAILED)
+
+
+_REASONS: tuple[tuple[type[TrackingSessionError], StopReason], ...] = (
+    (Interrupted, StopReason.INTERRUPTED),
+    (LeaseHeld, StopReason.SESSION_IN_USE),
+    (LeaseLost, StopReason.SESSION_IN_USE),
+    (StorageFailed, StopReason.STORAGE),
+    (ShotUnusable, StopReason.UNUSABLE),
+    (UsageError, StopReason.USAGE),
+)
+
+
+@dataclass(frozen=True)
+class Begun:
+    """Tracking begins in the session with this file, which has so many frames already."""
+
+    session: str
+    tracked_frames: int = 0
+
+    def line(self) -> str:
+        return json.dumps({"event": "begun", "session": self.session, "tracked_frames": self.tracked_frames})
+
+
+@dataclass(frozen=True)
+class Done:
+    """Tracking ended, at the end of the shot or where all tracks were lost. `result` is what `--json` prints."""
+
+    id: str  # of the session; empty if it does not say
+    result: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+    def line(self) -> str:
+        return json.dumps({"event": "done", "id": self.id, **self.result})
+
+
+@dataclass(frozen=True)
+class Stopped:
+    """An error ended tracking; `error` is its message, `kind` its name for people."""
+
+    reason: StopReason
+    error: str = ""
+    kind: str = ""
+
+    @classmethod
+    def by(cls, error: TrackingSessionError, message: str) -> Stopped:
+        return cls(StopReason.of(error), message, type(error).__name__)
+
+    def line(self) -> str:
+        return json.dumps({"event": "stopped", "kind": self.kind, "reason": self.reason.value, "error": self.error})
+
+
+Event = Begun | Done | Stopped
+
+
+def parse(line: bytes) -> Event | None:
+    """The event that a line says; None for any other line, such as Blender prints."""
+    try:
+        content: object = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(content, dict):
+        return None
+    fields = cast("dict[str, Any]", content)
+    match fields.get("event"):
+        case "begun":
+            session, frames = fields.get("session"), fields.get("tracked_frames")
+            return Begun(session, frames if isinstance(frames, int) else 0) if isinstance(session, str) else None
+        case "done":
+            id = fields.get("id")
+            return Done(id if isinstance(id, str) else "", fields)
+        case "stopped":
+            reason = fields.get("reason")
+            known = next((one for one in StopReason if one == reason), StopReason.FAILED)
+            return Stopped(known, str(fields.get("error") or ""), str(fields.get("kind") or ""))
+        case _:
+            return None

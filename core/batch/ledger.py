@@ -34,14 +34,13 @@ from .ledger_rows import (
     NEEDED,
     OLD_SHOTS,
     SHOTS,
-    FootageKey,
     Rows,
     stored_error,
     stored_mapping,
     stored_spec,
     stored_text,
 )
-from .shots import SHOT_LIMIT, BatchRow, BatchStatus, ShotRow, ShotStatus
+from .shots import SHOT_LIMIT, BatchRow, BatchStatus, ShotClip, ShotRow, ShotStatus
 
 
 class Ledger:
@@ -210,12 +209,12 @@ class Ledger:
         rows = self._db.execute(self._shots + " WHERE shots.status = 'processing'").fetchall()
         processing = [self._rows.shot(row) for row in rows]
         live = {one: one == batch or is_live(one) for one in {shot.batch for shot in processing}}
-        busy = [FootageKey.of(shot.spec) for shot in processing if live[shot.batch]]
+        busy = [ShotClip.of(shot.spec) for shot in processing if live[shot.batch]]
         query = self._shots + " WHERE shots.status = 'pending' AND batch = ? ORDER BY number"
         with closing(self._db.execute(query, (batch,))) as rows:
             for row in rows:
                 shot = self._rows.shot(row)
-                if not busy or not any(FootageKey.of(shot.spec).overlaps(key) for key in busy):
+                if not busy or not any(map(ShotClip.of(shot.spec).overlaps, busy)):
                     return shot
         return None
 

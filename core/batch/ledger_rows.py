@@ -6,14 +6,12 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
 from ..errors import LedgerUnreadable, UsageError
-from ..footage.files import IMAGE_SUFFIXES, parse_path
-from ..footage.names import numbered
+from ..footage.files import parse_path
 from ..model.types import SESSION_ID
 from ..storage.folder import SessionFolder, is_foreign, relative
 from ..tracking.plan import ShotSpec, check_text, json_text
@@ -22,39 +20,6 @@ from .shots import SHOT_LIMIT, BatchRow, BatchStatus, ShotRow, ShotStatus
 _ERROR_LIMIT = 4_000
 _NUMBER_LIMIT = 1 << 31
 _E = TypeVar("_E", bound=StrEnum)
-
-
-@dataclass(frozen=True)
-class FootageKey:
-    """What tells footage apart without reading it: a file of a sequence, any other, and its folder are the same."""
-
-    folder: str
-    files: str  # with # for the number of a frame; empty for all that the folder holds
-    clip: str  # the clip in a .blend; empty for whichever it has
-
-    @classmethod
-    def of(cls, spec: ShotSpec) -> FootageKey:
-        if is_foreign(spec.footage):
-            return cls(spec.footage, "", spec.clip)
-        said = parse_path(spec.footage)
-        path = Path(os.path.normcase(os.path.realpath(said.path)))
-        suffix = path.suffix.lower()
-        of = said.pattern or (numbered(path.name) if suffix in IMAGE_SUFFIXES else None)
-        if of is not None:
-            return cls(str(path.parent), os.path.normcase(f"{of.head}#{of.tail}"), "")
-        if suffix in IMAGE_SUFFIXES:
-            return cls(str(path.parent), path.name, "")
-        if os.path.isdir(path) or not suffix:
-            return cls(str(path), "", "")
-        return cls(str(path.parent), path.name, spec.clip if suffix == ".blend" else "")
-
-    def overlaps(self, other: FootageKey) -> bool:
-        """Whether both can mean the same clip."""
-        return (
-            self.folder == other.folder
-            and (self.files == other.files or not (self.files and other.files))
-            and (self.clip == other.clip or not (self.clip and other.clip))
-        )
 
 
 BATCHES = "SELECT id, name, status, config, root, created, modified FROM batches"

@@ -36,8 +36,7 @@ from ..model.ranges import FRAME_LIMIT, FrameRanges
 from ..storage.files import DOCUMENT_LIMIT, read_plain
 from ..storage.folder import is_foreign
 from ..tracking.plan import OPTIONS, SHARED, Kind, Option, ShotSpec, check_text, json_text
-from .ledger_rows import FootageKey
-from .shots import SHOT_LIMIT
+from .shots import SHOT_LIMIT, ShotClip
 
 LIST_SUFFIXES = frozenset({".yaml", ".yml", ".json", ".csv"})
 _MOVIES = "avi mov mp4 m4v mkv webm mpg mpeg mpg2 m2v m2t m2ts mts ts mxf wmv ogv ogg flv dv vob divx xvid"
@@ -98,12 +97,13 @@ def read_shots(arguments: Sequence[str], defaults: Mapping[str, Any] | None = No
 
 def _check_different(found: Iterable[_Found]) -> None:
     """Two shots of the same clip would write one session."""
-    seen: dict[str, list[tuple[FootageKey, _Found]]] = {}
+    seen: dict[object, list[tuple[ShotClip, _Found]]] = {}
     for one in found:
-        key = FootageKey.of(one.spec)
-        others = seen.setdefault(key.folder, [])
-        for other_key, other in others:
-            if key.overlaps(other_key):
+        clip = ShotClip.of(one.spec)
+        for key in clip.footage.keys:
+            for other_clip, other in seen.get(key, ()):
+                if not clip.overlaps(other_clip):
+                    continue  # another clip of the .blend
                 advice = "any file of a sequence stands for all of it"
                 if any(spec.range != (None, None) for spec in (other.spec, one.spec)):
                     advice = "one session holds all of it, so give one range over all the frames that you want"
@@ -111,7 +111,8 @@ def _check_different(found: Iterable[_Found]) -> None:
                     f"{other.origin} and {one.origin} are the same footage, {other.spec.footage}: name it once; "
                     f"{advice}"
                 )
-        others.append((key, one))
+        for key in clip.footage.keys:
+            seen.setdefault(key, []).append((clip, one))
 
 
 # Folders

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from ..footage.identity import FileIdentity
 from ..tracking.plan import ShotSpec
 
 SHOT_LIMIT = 100_000  # of one batch
@@ -83,3 +84,20 @@ class BatchRow:
     @property
     def is_unfinished(self) -> bool:
         return self.status in UNFINISHED
+
+
+@dataclass(frozen=True)
+class ShotClip:
+    """The clip that a shot means; two shots of one clip would write one session."""
+
+    footage: FileIdentity
+    name: str  # the clip's in a .blend; empty for whichever it has
+
+    @classmethod
+    def of(cls, spec: ShotSpec) -> ShotClip:
+        return cls(FileIdentity.of_footage(spec.footage), spec.clip if spec.is_blend else "")
+
+    def overlaps(self, other: ShotClip) -> bool:
+        """Whether both can mean the same clip."""
+        is_same_name = self.name == other.name or not (self.name and other.name)
+        return is_same_name and self.footage.same_as(other.footage)

@@ -7,13 +7,12 @@
   saved under another name since). Where the footage of the clip is known, it has to be that of the session.
 - Footage brings no tracks. Its sessions are all that were tracked from it, also in a .blend, unless the clip there has
   a name that it does not get from its file: a file may have several clips of one footage.
-- Two names mean the same footage if they lead to the same file or to pictures of one sequence, through whatever links
-  and mounts. A copy is another shot. Footage is known by its content only where nothing is at the session's own path.
+- Which names mean the same footage is for `footage.identity` to say. Footage is known by its content only where nothing
+  is at the session's own path.
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -21,41 +20,11 @@ from pathlib import Path
 
 from ..errors import FootageUnusable
 from ..footage.details import describe
-from ..footage.files import IMAGE_SUFFIXES, Footage
-from ..footage.names import sequence_name
+from ..footage.files import Footage
+from ..footage.identity import FileIdentity
 from ..model.types import SessionState, TrackingSession
 from ..storage.folder import resolve
 from .catalogue import Entry
-
-
-class Place:
-    """Where a file lies: a .blend, a movie, or any picture of a sequence. It is looked at once, when that is needed."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    @cached_property
-    def is_there(self) -> bool:
-        return _identity(self.path) is not None
-
-    @cached_property
-    def keys(self) -> frozenset[object]:
-        """Its path, what is the same for all names of the file, and what is for all pictures of the sequence."""
-        found: set[object] = {os.path.normcase(self.path), _identity(self.path)}
-        if self.path.suffix.lower() in IMAGE_SUFFIXES and (folder := _identity(self.path.parent)) is not None:
-            found.add((folder, os.path.normcase(sequence_name(self.path.name))))
-        return frozenset(found - {None})
-
-    def is_same(self, other: Place) -> bool:
-        return not self.keys.isdisjoint(other.keys)
-
-
-def _identity(path: Path) -> object:
-    try:
-        status = os.stat(path)
-    except (OSError, ValueError):  # a session file may hold what is no path
-        return None
-    return (status.st_dev, status.st_ino) if status.st_ino else os.path.normcase(os.path.realpath(path))
 
 
 @dataclass(frozen=True)
@@ -64,9 +33,9 @@ class Origin:
 
     session: str  # its id
     is_discarded: bool
-    footage: Place
+    footage: FileIdentity
     fingerprint: str
-    blend: Place | None
+    blend: FileIdentity | None
     clip: str
 
     @classmethod
@@ -80,9 +49,9 @@ class Origin:
 
     @classmethod
     def _of(cls, path: Path, state: str, footage: str, fingerprint: str, blend: str, clip: str) -> Origin:
-        from_blend = Place(resolve(path, blend)) if blend else None
+        from_blend = FileIdentity(resolve(path, blend)) if blend else None
         is_discarded = state == SessionState.DISCARDED
-        return cls(path.stem, is_discarded, Place(resolve(path, footage)), fingerprint, from_blend, clip)
+        return cls(path.stem, is_discarded, FileIdentity(resolve(path, footage)), fingerprint, from_blend, clip)
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,21 +82,21 @@ class SoughtClip:
         if session.blend is None or self.blend_place is None or (self.name and self.name != session.clip):
             return False
         is_renamed = self.footage is not None and not session.blend.is_there
-        return is_renamed or self.blend_place.is_same(session.blend)
+        return is_renamed or self.blend_place.same_as(session.blend)
 
-    def _is_of_footage(self, place: Place, session: Origin) -> bool:
-        if place.is_same(session.footage):
+    def _is_of_footage(self, place: FileIdentity, session: Origin) -> bool:
+        if place.same_as(session.footage):
             return True
         return not session.footage.is_there and bool(session.fingerprint) and session.fingerprint == self.fingerprint
 
     @cached_property
-    def place(self) -> Place | None:
+    def place(self) -> FileIdentity | None:
         """Where its footage lies."""
-        return None if self.footage is None else Place(self.footage.first)
+        return None if self.footage is None else FileIdentity(self.footage.first)
 
     @cached_property
-    def blend_place(self) -> Place | None:
-        return None if self.blend is None else Place(self.blend)
+    def blend_place(self) -> FileIdentity | None:
+        return None if self.blend is None else FileIdentity(self.blend)
 
     @cached_property
     def fingerprint(self) -> str:
@@ -169,6 +138,6 @@ class SoughtClips:
         return found
 
 
-def _keys(*places: Place | None) -> Iterator[object]:
+def _keys(*places: FileIdentity | None) -> Iterator[object]:
     for place in places:
         yield from place.keys if place is not None else ()

@@ -74,6 +74,16 @@ def document(folder: Path, *arguments: str) -> dict[str, Any]:
 # Whole batches
 
 
+def test_a_folder_of_a_sequence_and_a_movie_in_it_are_two_shots(job: Path) -> None:
+    (job / "shots" / "010" / "door.mov").write_bytes(b"no movie")
+    done = batch(job, "run", "shots/010", "shots/010/door.mov", "--tracks=tracks.json")
+    assert "2 shots, one at a time" in done.stderr
+    assert [(shot["name"], shot["status"]) for shot in document(job)["shots"]] == [
+        ("010", "completed"),
+        ("door", "skipped"),
+    ]
+
+
 def test_each_shot_is_done_or_says_why(job: Path) -> None:
     done = batch(job, "run", "shots", "--tracks=tracks.json", "--jobs=2")
     assert done.returncode == 1, done

@@ -200,6 +200,8 @@ def test_who_was_taken_for_dead_cannot_speak_for_the_shot(ledger: Ledger, root: 
 def test_footage_is_not_tracked_for_two_live_batches_at_once(ledger: Ledger, root: Path) -> None:
     plates = root.parent / "plates"
     plates.mkdir()
+    for number in range(1, 8):
+        (plates / f"a_{number:04}.png").touch()
     one = ledger.create("one", [ShotSpec(str(plates / "a_0001.png")), ShotSpec(str(plates / "b.mov"))], {}).id
     two = ledger.create("two", [ShotSpec(str(plates / "a_0007.png")), ShotSpec(str(plates / "c.mov"))], {}).id
     whole = ledger.create("whole folder", [ShotSpec(str(plates))], {}).id

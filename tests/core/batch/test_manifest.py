@@ -293,14 +293,15 @@ def test_several_arguments_are_one_batch(tmp_path: Path) -> None:
     "one, other",
     [
         ("plates/a_0001.png", "plates/a_0002.png"),
-        ("plates", "plates/a_0002.png"),
+        ("plates", "plates/plate_0002.png"),
         ("a.mov", "./b/../a.mov"),
         ("s.blend", "s.blend"),
         ("link/a_0001.png", "plates/a_0001.png"),
         ("plates/a_####.png", "plates/a_0002.png"),
         ("plates/a_%04d.png", "plates/a_0001-0009.png"),
-        ("plates/a_####.png 1-9", "plates"),
+        ("plates/plate_####.png 1-9", "plates"),
         ("a.mov 1-9", "a.mov"),
+        ("gone/a_0001.png", "gone/a_####.png"),
     ],
 )
 def test_the_same_footage_twice_is_refused(tmp_path: Path, one: str, other: str) -> None:
@@ -310,6 +311,16 @@ def test_the_same_footage_twice_is_refused(tmp_path: Path, one: str, other: str)
     refused(listed, f"Shot 2 (line 3) in {listed} and Shot 3 (line 4) in {listed} are the same footage", "name it once")
     with pytest.raises(ManifestInvalid, match="are the same footage"):
         read_shots([str(tmp_path / one), str(tmp_path / other)])
+
+
+def test_a_sequence_and_a_movie_beside_it_are_two_shots(tmp_path: Path) -> None:
+    """The folder means its sequence, as for `track`."""
+    folder = make_footage(tmp_path / "s010")
+    (folder / "door.mov").touch()
+    for arguments in ([str(folder), str(folder / "door.mov")], [str(folder / "door.mov"), str(folder)]):
+        assert [shot.footage for shot in read_shots(arguments)] == arguments
+    with pytest.raises(ManifestInvalid, match="are the same footage"):
+        read_shots([str(folder), str(folder / "door.mov"), str(folder / "plate_0002.png")])
 
 
 def test_different_footage_beside_each_other_is_not_the_same(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ import pytest
 
 from tracking_sessions.core.footage.details import describe
 from tracking_sessions.core.footage.files import find_footage
+from tracking_sessions.core.footage.identity import FileIdentity
 from tracking_sessions.core.library import matching
 from tracking_sessions.core.library.catalogue import Entry, catalogue
 from tracking_sessions.core.library.matching import Origin, SoughtClip, SoughtClips
@@ -208,7 +209,7 @@ def test_footage_is_read_only_where_nothing_is_at_the_path_of_a_session(
     monkeypatch.setattr(matching, "describe", lambda footage: read.append(footage.first) or describe(footage))
     others = make_footage(tmp_path / "others")
     there = [origin(create_session(path, "", root)) for path in (plate, others)]
-    gone = replace(there[1], footage=matching.Place(tmp_path / "gone.png"), fingerprint="0" * 32)
+    gone = replace(there[1], footage=FileIdentity(tmp_path / "gone.png"), fingerprint="0" * 32)
     clips = [of(plate), of(make_footage(tmp_path / "third"))]
     many = SoughtClips(clips)
     assert [many.of(one) for one in there] == [clips[0], None] and not read
@@ -227,7 +228,7 @@ def test_footage_that_cannot_be_read_is_not_known_by_its_content(plate: Path, ro
 
 def test_a_path_that_is_none_is_gone(plate: Path, root: Path) -> None:
     for path in ("plate\0_0001.png", "p" * 5000 + "_1.png", "\udcff_1.png"):
-        nonsense = replace(origin(create_session(plate, "", root)), footage=matching.Place(plate / path))
+        nonsense = replace(origin(create_session(plate, "", root)), footage=FileIdentity(plate / path))
         assert of(plate).has(nonsense)  # by its content
         for sought in (of(plate), replace(of(plate), by_content=False)):
             assert not sought.has(replace(nonsense, fingerprint=""))
@@ -235,8 +236,8 @@ def test_a_path_that_is_none_is_gone(plate: Path, root: Path) -> None:
 
 def test_what_is_gone_is_the_same_only_under_the_same_path(tmp_path: Path) -> None:
     for name in ("plate_0001.png", "plate.mov"):
-        here, elsewhere = (matching.Place(tmp_path / folder / name) for folder in ("here", "elsewhere"))
-        assert here.is_same(matching.Place(here.path)) and not here.is_same(elsewhere)
+        here, elsewhere = (FileIdentity(tmp_path / folder / name) for folder in ("here", "elsewhere"))
+        assert here.same_as(FileIdentity(here.path)) and not here.same_as(elsewhere)
 
 
 # .blend files

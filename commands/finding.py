@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ..core.errors import UsageError
 from ..core.library.catalogue import Unreadable, catalogue, session_files
-from ..core.model.types import SESSION_ID
+from ..core.model.ids import find_id
 from ..core.model.wording import short
 from ..core.recording.manager import TrackingSessionManager, load_session
 from ..core.storage.files import SUFFIXES
@@ -38,12 +38,13 @@ def find_file(text: str, root: Path) -> Path:
             return path
     except (OSError, ValueError):
         pass  # no possible name of a file
-    found = [file for file in session_files(root) if file.stem.startswith(text)] if SESSION_ID.match(text) else []
-    exact = [file for file in found if file.stem == text]
-    if len(found) == 1 or len(exact) == 1:
-        return (exact or found)[0]
-    if found:
-        raise UsageError(f"{len(found)} sessions begin with {text}: give more of the id ({found[0].stem}, …)")
+    files = session_files(root)
+    try:
+        id = find_id(text, (file.stem for file in files), "sessions")
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+    if id is not None:
+        return next(file for file in files if file.stem == id)
     raise UsageError(
         f"There is no session {short(text)!r} in {SessionFolder(root).sessions}: "
         "see “list”, or name the folder with --root"

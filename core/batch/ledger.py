@@ -13,16 +13,15 @@ All methods raise LedgerUnreadable (damaged, or another program's), LedgerBusy, 
 from __future__ import annotations
 
 import os
-import secrets
 import sqlite3
 from collections import Counter
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from ..errors import Action, LedgerUnreadable, ShotTakenOver, UsageError
+from ..model.ids import find_id, new_id
 from ..model.types import SESSION_ID
 from ..model.wording import timestamp
 from ..storage.files import make_folder
@@ -82,15 +81,9 @@ class Ledger:
         self.close()
 
     def close(self) -> None:
-        """Let go of the file; may be called twice."""
+        """Close the database; may be called twice."""
         with translated(self.path):
             self._db.close()
-
-    @property
-    def journal(self) -> str:
-        """How SQLite keeps the ledger whole: `wal`, or `delete` (slower) where it lies, or once lay, on a network."""
-        with translated(self.path):
-            return str(self._db.execute("PRAGMA journal_mode").fetchone()[0])
 
     # Batches
 
@@ -98,8 +91,7 @@ class Ledger:
         """A new batch of these shots in `root`, in this order, IN_PROGRESS. `config` is JSON. Raises UsageError."""
         if not 0 < len(shots) <= SHOT_LIMIT:
             raise UsageError(f"A batch has 1 to {SHOT_LIMIT} shots, not {len(shots)}: name some footage, or part it")
-        now = datetime.now(UTC)
-        batch = f"{now:%Y%m%d-%H%M%S}-{now.microsecond:05x}{secrets.token_hex(2)[:3]}"
+        batch = new_id()
         created = timestamp()
         rows = [(batch, number, stored_spec(spec, number, self._real_root)) for number, spec in enumerate(shots, 1)]
         head = (
@@ -124,18 +116,17 @@ class Ledger:
 
     def batch(self, id: str) -> BatchRow:
         """The batch with this id, or whose id alone begins so. Raises UsageError."""
-        found: list[Any] = []
-        if SESSION_ID.match(id):
-            with translated(self.path):
-                query = f"{BATCHES} WHERE substr(id, 1, ?) = ? ORDER BY id = ? DESC, rowid DESC LIMIT 100"
-                found = self._db.execute(query, (len(id), id, id)).fetchall()
-        if not found:
+        with translated(self.path):
+            ids = [str(found) for (found,) in self._db.execute("SELECT id FROM batches ORDER BY rowid DESC")]
+            try:
+                found = find_id(id, ids, "batches")
+            except ValueError as error:
+                raise UsageError(str(error)) from None
+            row = self._db.execute(f"{BATCHES} WHERE id = ?", (found,)).fetchone()
+        if row is None:
             words = f"There is no batch {id[:40]!r} in {self.path}"
             raise UsageError(words, Action.LIST_BATCHES, Action.CHOOSE_FOLDER)
-        rows = [self._rows.batch(row) for row in found]
-        if len(rows) > 1 and rows[0].id != id:
-            raise UsageError(f"{len(rows)} batches begin with {id}: give more of the id ({rows[0].id}, …)")
-        return rows[0]
+        return self._rows.batch(row)
 
     def latest_unfinished(self, is_live: Callable[[str], bool] = lambda batch: False) -> BatchRow | None:
         """The newest batch that is to be gone on with: one that nobody works on, else one that is worked on, or None.

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The SQLite file of a ledger: how it is opened, which one is believed, and what SQLite's errors mean to people.
 
-It may come from anybody, or from a machine that lost its power: its schema has to be, word for word, the one below, so
-that no trigger and no view of somebody else's ever runs.
+It has to be one of the schemas below. On a local disk it keeps a write-ahead log, so that reading goes on while others
+write; elsewhere a rollback journal. That is decided once, when it is made.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ..errors import LedgerBusy, LedgerUnreadable, StorageFailed, TrackingSessionError
+from ..storage.database import connect, contents, create
 from ..storage.files import make_folder, sync_folder
 from .ledger_rows import OLD_SPEC, spec_of_columns
 
@@ -29,9 +30,8 @@ BUSY_TIME = 15.0
 
 _PAGE = 512  # bytes of the smallest part of a database
 _VALUE_LIMIT = 1 << 20  # bytes of a text, and of a row
-_NETWORK = re.compile(
-    r"(nfs\d?|cifs|smb\w*|afs|ceph|gluster\w*|lustre|beegfs|gpfs|pvfs2|ncpfs|9p|fuse\.(sshfs|.*fs))\Z"
-)
+_LOCAL = re.compile(r"(ext[234]|xfs|btrfs|zfs|f2fs|bcachefs|jfs|reiserfs|tmpfs|overlay|vfat|exfat|ntfs3)\Z")
+"""File systems of Linux that no other machine has open."""
 
 _DAMAGED = (
     sqlite3.SQLITE_CORRUPT,
@@ -117,18 +117,16 @@ def open_ledger(path: Path, *, readonly: bool = False) -> sqlite3.Connection:
 def _open_for_writing(path: Path) -> sqlite3.Connection:
     connection = _connect(path, "mode=rwc")
     try:
-        if _is_empty(connection):
-            connection.execute("BEGIN IMMEDIATE")
-            if _is_empty(connection):  # nobody was quicker
-                _create(connection)
-            connection.execute("COMMIT")
+        if contents(connection).is_empty:
+            if is_local(path.parent):
+                _keep_a_log(connection)
+            create(connection, APPLICATION, SCHEMA, _TABLES)
             sync_folder(path.parent)
         if _check_schema(path, connection) != SCHEMA:
             connection.execute("BEGIN IMMEDIATE")
             if _check_schema(path, connection) != SCHEMA:  # nobody was quicker
                 _upgrade(path, connection)
             connection.execute("COMMIT")
-        _set_journal(path, connection)
     except OSError as error:
         connection.close()
         raise StorageFailed(path, error) from error
@@ -136,6 +134,19 @@ def _open_for_writing(path: Path) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+def _keep_a_log(connection: sqlite3.Connection) -> None:
+    """WAL, in an empty database: it needs memory that all who have the file open share, so a local disk."""
+    until = time.monotonic() + BUSY_TIME
+    while contents(connection).is_empty:
+        try:
+            connection.execute("PRAGMA journal_mode = wal").fetchone()
+            return
+        except sqlite3.OperationalError as error:  # another process makes the same ledger: SQLite does not wait here
+            if _code(error) != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+                raise
+        time.sleep(0.02)
 
 
 def _open_for_reading(path: Path) -> sqlite3.Connection:
@@ -147,7 +158,7 @@ def _open_for_reading(path: Path) -> sqlite3.Connection:
             raise
         connection = _connect(path, "mode=ro&immutable=1")
     try:
-        if _is_empty(connection):  # its maker was killed before it wrote anything
+        if contents(connection).is_empty:  # its maker was killed before it wrote anything
             connection.close()
             connection = _empty()
         _check_schema(path, connection)
@@ -165,43 +176,19 @@ def _has_log(path: Path) -> bool:
 
 
 def _connect(path: Path, mode: str) -> sqlite3.Connection:
-    connection = sqlite3.connect(
-        f"{path.absolute().as_uri()}?{mode}", uri=True, timeout=BUSY_TIME, isolation_level=None
-    )
-    connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _VALUE_LIMIT)
-    connection.text_factory = _decoded
+    connection = connect(path, mode=mode, timeout=BUSY_TIME, limit=_VALUE_LIMIT)
     connection.create_function("spec_of", 9, spec_of_columns, deterministic=True)
     # EXTRA: in WAL mode each commit is synced, else the journal's removal as well, so what was said done stays done
-    try:
-        for pragma in ("trusted_schema = OFF", "cell_size_check = ON", "foreign_keys = ON", "synchronous = EXTRA"):
-            connection.execute(f"PRAGMA {pragma}")
-        _is_empty(connection)  # the first look into the file
-    except BaseException:
-        connection.close()
-        raise
+    connection.execute("PRAGMA foreign_keys = ON")
+    connection.execute("PRAGMA synchronous = EXTRA")
     return connection
-
-
-def _decoded(data: bytes) -> str:
-    return data.decode("utf-8", "replace")
-
-
-def _is_empty(connection: sqlite3.Connection) -> bool:
-    return connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0
 
 
 def _empty() -> sqlite3.Connection:
     """What is read where there is no ledger."""
     connection = sqlite3.connect(":memory:", isolation_level=None)
-    _create(connection)
+    create(connection, APPLICATION, SCHEMA, _TABLES)
     return connection
-
-
-def _create(connection: sqlite3.Connection) -> None:
-    for statement in _TABLES:
-        connection.execute(statement)
-    connection.execute(f"PRAGMA application_id = {APPLICATION}")
-    connection.execute(f"PRAGMA user_version = {SCHEMA}")
 
 
 def _upgrade(path: Path, connection: sqlite3.Connection) -> None:
@@ -229,52 +216,28 @@ def _upgrade(path: Path, connection: sqlite3.Connection) -> None:
 
 def _check_schema(path: Path, connection: sqlite3.Connection) -> int:
     """The schema of the ledger, today's or an older one. Raises LedgerUnreadable for any other database."""
-    if connection.execute("PRAGMA application_id").fetchone()[0] != APPLICATION:
+    application, schema, found = contents(connection)
+    if application != APPLICATION:
         raise LedgerUnreadable(path, "it is a database of another program")
-    schema = connection.execute("PRAGMA user_version").fetchone()[0]
     if schema > SCHEMA:
         raise LedgerUnreadable(path, f"a newer version wrote it (schema {schema})", "update the extension")
-    found = connection.execute("SELECT sql FROM sqlite_master WHERE name NOT LIKE 'sqlite~_%' ESCAPE '~'")
-    if schema not in _SCHEMAS or sorted(str(sql) for (sql,) in found) != sorted(_SCHEMAS[schema]):
+    if schema not in _SCHEMAS or found != sorted(_SCHEMAS[schema]):
         raise LedgerUnreadable(path, "its tables are not those of a ledger")
-    return int(schema)
+    return schema
 
 
-def _set_journal(path: Path, connection: sqlite3.Connection) -> None:
-    """WAL, or a rollback journal where WAL cannot be: it needs memory that all who have the file open share.
-
-    A ledger that once was on a network mount keeps its rollback journal: from there it may still be open.
-    """
-    mode = connection.execute("PRAGMA journal_mode").fetchone()[0]
-    network = network_kind(path.parent)
-    wanted = "delete" if network else "wal"
-    if mode == wanted or (mode == "delete" and connection.execute("SELECT count(*) FROM batches").fetchone()[0]):
-        return
-    until = time.monotonic() + BUSY_TIME
-    while True:
-        try:
-            connection.execute(f"PRAGMA journal_mode = {wanted}").fetchone()
-            return
-        except sqlite3.OperationalError as error:  # SQLite does not wait here by itself
-            if _code(error) != sqlite3.SQLITE_BUSY or time.monotonic() > until:
-                raise
-        time.sleep(0.02)
-
-
-def network_kind(folder: Path, mounts: str | None = None) -> str:
-    """The kind of network file system that `folder` lies on; empty for none, or where the system does not tell.
+def is_local(folder: Path, mounts: str | None = None) -> bool:
+    """Whether the folder lies on a disk of this machine, as far as the system tells.
 
     `mounts`: the content of /proc/self/mounts.
     """
+    place = os.path.realpath(folder)
     if mounts is None:
-        if os.fspath(folder.absolute()).startswith("\\\\"):
-            return "a network share"
         try:
             with open("/proc/self/mounts", encoding="utf-8", errors="surrogateescape") as file:
                 mounts = file.read()
-        except OSError:
-            return ""
-    place = os.path.realpath(folder)
+        except OSError:  # not Linux: a share of Windows, also behind a drive, or a volume of macOS may be anywhere
+            return not place.startswith(("\\\\", "/Volumes/", "/net/"))
     best, kind = -1, ""
     for fields in (line.split(" ") for line in mounts.splitlines()):
         if len(fields) < 3:
@@ -282,7 +245,7 @@ def network_kind(folder: Path, mounts: str | None = None) -> str:
         at = re.sub(r"\\([0-7]{3})", lambda match: chr(int(match[1], 8)), fields[1])
         if len(at) >= best and (place == at or place.startswith(at.rstrip("/") + "/")):
             best, kind = len(at), fields[2]
-    return kind if _NETWORK.match(kind) else ""
+    return _LOCAL.match(kind) is not None
 
 
 @contextmanager

@@ -10,6 +10,8 @@ import zlib
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from ..storage.database import Contents, connect, contents, create
+
 APPLICATION_ID = 0x5453494E  # tells the file from any other database
 VERSION = 2  # to be raised when the fields of Entry change, or what they mean
 _SAVE_EVERY = 1.0  # seconds of reading that a killed process may lose
@@ -96,7 +98,7 @@ class Index:
             if os.path.islink(self._path):
                 return None  # whoever sent this folder does not choose what is written to
             try:
-                self._database = sqlite3.connect(self._path, timeout=_PATIENCE, isolation_level=None)
+                self._database = connect(self._path, timeout=_PATIENCE, limit=16 * TEXT_LIMIT)
                 if _prepared(self._database):
                     return self._database
                 self._close()
@@ -128,30 +130,10 @@ def _prepared(database: sqlite3.Connection) -> bool:
 
     Another one of ours is taken for damaged, unless a newer version made it; any other is left alone.
     """
-    database.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, 16 * TEXT_LIMIT)
-    database.text_factory = _text
-    database.execute("PRAGMA trusted_schema = OFF")
-    known = (APPLICATION_ID, VERSION, [(_TABLE,)])
-    found = _contents(database)
-    if found == (0, 0, []):
-        database.execute("BEGIN IMMEDIATE")
-        if _contents(database) == (0, 0, []):
-            database.execute(_TABLE)
-            database.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-            database.execute(f"PRAGMA user_version = {VERSION}")
-        database.execute("COMMIT")
-        found = _contents(database)
-    if found[0] == APPLICATION_ID and found[1] <= VERSION and found != known:
+    known = Contents(APPLICATION_ID, VERSION, [_TABLE])
+    if contents(database) == (0, 0, []):
+        create(database, *known)
+    found = contents(database)
+    if found.application == APPLICATION_ID and found.version <= VERSION and found != known:
         raise sqlite3.DatabaseError("it has other tables")
     return found == known
-
-
-def _text(data: bytes) -> str:
-    return data.decode("utf-8", "replace")
-
-
-def _contents(database: sqlite3.Connection) -> tuple[int, int, list[tuple[str]]]:
-    """Application, version, and all that makes up the schema."""
-    (application,) = database.execute("PRAGMA application_id").fetchone()
-    (version,) = database.execute("PRAGMA user_version").fetchone()
-    return application, version, database.execute("SELECT sql FROM sqlite_master LIMIT 10").fetchall()

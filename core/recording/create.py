@@ -4,12 +4,11 @@
 from __future__ import annotations
 
 import os
-import secrets
 from dataclasses import replace
-from datetime import UTC, datetime
 
 from ..footage.details import FootageDetails, describe, save_details
 from ..footage.files import Footage, find_footage
+from ..model.ids import new_id
 from ..model.types import FootageMetadata
 from ..model.wording import timestamp
 from ..storage.files import encode_document, make_folder, replace_file
@@ -43,9 +42,7 @@ def create_session(
         path="", frame_count=details.frame_count, size=details.size, start=found.counting.start
     )
     folder = SessionFolder(base_path)
-    now = datetime.now(UTC)
-    # ids sort by age, those of the same second as well
-    session_id = f"{now:%Y%m%d-%H%M%S}-{now.microsecond:05x}{secrets.token_hex(2)[:3]}"
+    session_id = new_id()
     path = folder.session_file(session_id)
     state = new_state(
         path,

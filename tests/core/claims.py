@@ -45,6 +45,12 @@ def statuses(ledger: Ledger, batch: str) -> list[ShotStatus]:
     return [shot.status for shot in ledger.shots(batch)]
 
 
+def journal_mode(root: Path) -> str:
+    """How SQLite keeps the ledger whole: `wal`, or `delete` for a rollback journal."""
+    with closing(sqlite3.connect(SessionFolder(root).ledger)) as raw:
+        return str(raw.execute("PRAGMA journal_mode").fetchone()[0])
+
+
 def specs(folder: Path, count: int) -> list[ShotSpec]:
     """Shots whose footage is nowhere, each of its own."""
     return [ShotSpec(str(folder / "plates" / f"{number:03d}" / "plate_0001.png")) for number in range(1, count + 1)]

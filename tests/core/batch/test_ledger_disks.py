@@ -12,7 +12,7 @@ import pytest
 
 from tracking_sessions.core.batch import ledger_database
 from tracking_sessions.core.batch.ledger import Ledger
-from tracking_sessions.core.batch.ledger_database import network_kind
+from tracking_sessions.core.batch.ledger_database import is_local
 from tracking_sessions.core.batch.shots import BatchStatus
 from tracking_sessions.core.errors import (
     LedgerBusy,
@@ -23,6 +23,7 @@ from tracking_sessions.core.storage.folder import SessionFolder
 from tracking_sessions.tests.core.claims import (
     COMPLETED,
     everything_dead,
+    journal_mode,
     make,
     posix,
 )
@@ -45,36 +46,34 @@ def test_another_writer_is_waited_for_and_then_told(
     holder.close()
 
 
-def test_a_ledger_on_a_network_mount_keeps_a_rollback_journal(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def mode() -> str:
-        connection = sqlite3.connect(SessionFolder(root).ledger)
-        (found,) = connection.execute("PRAGMA journal_mode").fetchone()
-        connection.close()
-        return str(found)
-
+@pytest.mark.parametrize("is_disk, mode", [(True, "wal"), (False, "delete")])
+def test_the_place_where_a_ledger_is_made_decides_for_good_how_it_is_kept_whole(
+    root: Path, monkeypatch: pytest.MonkeyPatch, is_disk: bool, mode: str
+) -> None:
+    monkeypatch.setattr(ledger_database, "is_local", lambda folder: is_disk)
     with Ledger(root) as ledger:
         batch = make(ledger)
-    assert mode() == "wal"
-    monkeypatch.setattr(ledger_database, "network_kind", lambda folder: "nfs4")
-    with Ledger(root) as ledger:
-        ledger.claim(batch, everything_dead)
-        assert ledger.journal == "delete"
-    assert mode() == "delete"
-    monkeypatch.undo()
-    with Ledger(root) as ledger:  # somebody may still have it open over there
-        assert ledger.claim(batch, everything_dead).number == 2
-    assert mode() == "delete"
+    assert journal_mode(root) == mode
+    monkeypatch.setattr(ledger_database, "is_local", lambda folder: not is_disk)
+    with Ledger(root) as ledger, Ledger(root, readonly=True) as reader:
+        assert ledger.claim(batch, everything_dead).number == 1
+        assert [shot.attempts for shot in reader.shots(batch)] == [1, 0, 0]
+    assert journal_mode(root) == mode
 
 
-def test_mounts_tell_which_folders_lie_on_a_network(tmp_path: Path) -> None:
+def test_mounts_tell_which_folders_lie_on_a_disk_of_this_machine(tmp_path: Path) -> None:
     place = os.path.realpath(tmp_path).replace(" ", "\\040")
     (tmp_path / "a b" / "c").mkdir(parents=True)
     mounts = (
         f"/dev/sda1 / ext4 rw 0 0\nserver:/x {place}/a\\040b nfs4 rw 0 0\n"
         f"tmpfs {place}/a\\040b/c tmpfs rw 0 0\n//s/y {place}/cifs cifs rw 0 0\nme@h: {place}/ssh fuse.sshfs rw 0 0\n"
+        f"x {place}/new newfs rw 0 0\n"
     )
-    found = [network_kind(tmp_path / name, mounts) for name in ("", "a b", "a b/x", "a b/c", "a bc", "cifs/x", "ssh")]
-    assert found == ["", "nfs4", "nfs4", "", "", "cifs", "fuse.sshfs"]
+    found = {
+        name: is_local(tmp_path / name, mounts)
+        for name in ("", "a b/c", "a bc", "a b", "a b/x", "cifs/x", "ssh", "new")
+    }
+    assert [name for name, is_ours in found.items() if is_ours] == ["", "a b/c", "a bc"]
 
 
 FULL = """

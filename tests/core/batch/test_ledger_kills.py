@@ -13,7 +13,16 @@ import pytest
 from tracking_sessions.core.batch.ledger import (
     Ledger,
 )
-from tracking_sessions.tests.core.claims import COMPLETED, PENDING, PROCESSING, everything_dead, make, posix, statuses
+from tracking_sessions.tests.core.claims import (
+    COMPLETED,
+    PENDING,
+    PROCESSING,
+    everything_dead,
+    journal_mode,
+    make,
+    posix,
+    statuses,
+)
 from tracking_sessions.tests.core.shots import run_child, start_child
 from tracking_sessions.tests.waiting import wait_until
 
@@ -117,7 +126,7 @@ def test_many_processes_may_make_the_ledger_at_once(tmp_path: Path) -> None:
     assert codes == [0] * 4
     for number in range(30):
         with Ledger(tmp_path / str(number), readonly=True) as ledger:
-            assert len(ledger.batches()) == 4 and ledger.check() == [] and ledger.journal == "wal"
+            assert len(ledger.batches()) == 4 and ledger.check() == [] and journal_mode(ledger.root) == "wal"
 
 
 def test_limits_of_this_process_are_as_they_were() -> None:

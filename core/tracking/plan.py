@@ -76,7 +76,8 @@ class Option:
                 if not isinstance(value, bool):
                     raise ValueError(f"{self.name} is true or false, not {value!r}")
             case Kind.SETTINGS:
-                json_text(value)
+                if not isinstance(value, Mapping):
+                    raise ValueError(f"{self.name} {str(value)[:40]!r} is no mapping")
 
 
 def _option(kind: Kind, *words: str, metavar: str | None = None, choices: tuple[str, ...] = ()) -> dict[str, Option]:
@@ -151,7 +152,10 @@ class ShotSpec:
     def check(self) -> None:
         """Raises ValueError, in words, for the first value that is none, or that cannot be kept."""
         for option in OPTIONS:
-            option.check(getattr(self, option.name))
+            value = getattr(self, option.name)
+            option.check(value)
+            if option.kind is Kind.SETTINGS:
+                json_text(value)
 
     def to_json(self) -> dict[str, Any]:
         """Its values by option, without those that say nothing."""
@@ -164,12 +168,14 @@ class ShotSpec:
         """What `to_json` gave. Raises ValueError for anything else, and for options of a newer version."""
         if not isinstance(content, dict):
             raise ValueError("it is no mapping")
-        try:
-            spec = cls(**cast("dict[str, Any]", content))
-        except TypeError as error:
-            raise ValueError(str(error)) from None
-        spec.check()
-        return spec
+        values = cast("dict[str, Any]", content)
+        for name, value in values.items():
+            if name not in _BY_NAME:
+                raise ValueError(f"{name} is no option of a shot")
+            _BY_NAME[name].check(value)
+        if "footage" not in values:
+            raise ValueError("it has no footage")
+        return cls(**values)
 
     def to_arguments(self) -> list[str]:
         """The arguments of `track` that ask for it."""
@@ -178,8 +184,7 @@ class ShotSpec:
 
     def with_paths(self, change: Callable[[str], str]) -> ShotSpec:
         """The same with each path changed."""
-        paths = {one.name: getattr(self, one.name) for one in OPTIONS if one.kind is Kind.PATH}
-        return replace(self, **{name: change(path) for name, path in paths.items() if path})
+        return replace(self, **{name: change(path) for name in _PATHS if (path := getattr(self, name))})
 
     @property
     def is_blend(self) -> bool:
@@ -206,6 +211,8 @@ class ShotSpec:
 
 OPTIONS: tuple[Option, ...] = tuple(replace(one.metadata["option"], name=one.name) for one in fields(ShotSpec))
 """The footage first, which a command line takes without a flag."""
+_PATHS = tuple(option.name for option in OPTIONS if option.kind is Kind.PATH)
+_BY_NAME = {option.name: option for option in OPTIONS}
 SHARED = tuple(option for option in OPTIONS if option.shared_help)
 """Options that `batch run` takes for all shots that do not say them."""
 
@@ -222,10 +229,8 @@ def check_text(value: object) -> None:
         raise ValueError(f"{value[:40]!r}… is too long, or no text at all")
 
 
-def json_text(content: object) -> str:
+def json_text(content: Mapping[str, Any]) -> str:
     """A mapping as JSON. Raises ValueError, in words, for one that cannot be kept."""
-    if not isinstance(content, Mapping):
-        raise ValueError(f"{str(content)[:40]!r} is no mapping")
     try:
         text = json.dumps(content, allow_nan=False)
     except (TypeError, ValueError, RecursionError) as error:

@@ -172,8 +172,8 @@ def _deleted(root: Path, db: Path | None, found: _Found, limit: datetime) -> tup
     left = [(one.path, _needs(root, needed[one.id])) for one in found.sessions if one.id in needed]
     sessions, batches = Deleted[Entry](), Deleted[OldBatch]()
     try:
-        delete_old(root, [one for one in found.sessions if one.id not in needed], limit, sessions)
-        delete_batches(root, found.batches, batches, db=db)  # last: on a full disk the ledger needs the room
+        sessions.add(delete_old(root, [one for one in found.sessions if one.id not in needed], limit))
+        batches.add(delete_batches(root, found.batches, db=db))  # last: on a full disk the ledger needs the room
     except TrackingSessionError:
         count, freed = _count(_Found(sessions.gone, batches.gone, [])), sessions.freed + batches.freed
         say(f"{count} deleted, which freed {size_words(freed)}; the others are left.")

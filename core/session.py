@@ -48,6 +48,5 @@ def cleanup_old_sessions(base_path: str | os.PathLike[str], days_old: int = 30) 
         return 0
     except (LedgerUnreadable, LedgerBusy, StorageFailed):  # a batch may need any
         return 0
-    done = Deleted[Entry]()
-    delete_old(root, find_old(catalogue(root), limit, needed)[0], limit, done)
+    done = Deleted[Entry]().add(delete_old(root, find_old(catalogue(root), limit, needed)[0], limit))
     return len(done.gone)

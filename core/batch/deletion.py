@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from contextlib import nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
 from ..errors import LeaseHeld, LedgerBusy, LedgerUnreadable, StorageFailed
-from ..library.deletion import Deleted, owned
+from ..library.deletion import Deletion, owned
 from ..model.types import SESSION_ID
 from ..model.wording import moment
 from ..storage.folder import SessionFolder, is_folder
@@ -93,10 +93,11 @@ def _leftover(folder: Path, limit: datetime) -> OldBatch | None:
     return OldBatch(folder.name, "", "", modified, _size(ours))
 
 
-def delete_batches(root: Path, old: Sequence[OldBatch], done: Deleted[OldBatch], *, db: Path | None = None) -> None:
+def delete_batches(root: Path, old: Sequence[OldBatch], *, db: Path | None = None) -> Generator[Deletion[OldBatch]]:
     """Delete those of the batches `old` of the session folder `root` that nobody has gone on with since.
 
-    `db` is their ledger, if it lies elsewhere. They are left alone if the ledger cannot be used. Raises StorageFailed.
+    Each is deleted as it is asked for. `db` is their ledger, if it lies elsewhere. They are left alone if the ledger
+    cannot be used. Raises StorageFailed.
     """
     rest = list(old)
     try:
@@ -104,16 +105,15 @@ def delete_batches(root: Path, old: Sequence[OldBatch], done: Deleted[OldBatch],
             while rest:
                 one, folder = rest[0], ledger.folder(rest[0].id)
                 try:
-                    if _delete(ledger, folder, one):
-                        done.gone.append(one)
-                        done.freed += one.size
-                    else:
-                        done.left.append((folder, "somebody has worked on it just now"))
+                    is_gone = _delete(ledger, folder, one)
+                    left = "" if is_gone else "somebody has worked on it just now"
                 except LeaseHeld as held:
-                    done.left.append((folder, f"it is in use by {held.owner}"))
+                    left = f"it is in use by {held.owner}"
                 del rest[0]
+                yield Deletion(one, folder, 0 if left else one.size, left)
     except (LedgerBusy, LedgerUnreadable) as error:
-        done.left += [(SessionFolder(root).batch(one.id), error) for one in rest]
+        for one in rest:
+            yield Deletion(one, SessionFolder(root).batch(one.id), left=error)
 
 
 def delete_batch(ledger: Ledger, one: OldBatch, *, wait: bool = False) -> bool:

@@ -10,7 +10,7 @@ from collections.abc import Collection, Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from datetime import datetime
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 from ..errors import JournalDamaged, LeaseHeld, SessionUnreadable, StorageFailed, TrackingSessionError
 from ..model.wording import moment, timestamp
@@ -65,34 +65,61 @@ Reason = str | TrackingSessionError
 """Why something was left alone."""
 
 
+class Deletion(NamedTuple, Generic[_T]):
+    """A session or a batch that was deleted, or left alone for a reason; None: footage that no other session uses."""
+
+    deleted: _T | None
+    path: Path
+    freed: int = 0  # bytes
+    left: Reason = ""  # the reason; empty if it was deleted
+
+
 class Deleted(Generic[_T]):
-    """What came of deleting several, also if an error ended that."""
+    """The sum of several deletions."""
 
     def __init__(self) -> None:
         self.gone: list[_T] = []
         self.left: list[tuple[Path, Reason]] = []  # those left alone, each with the reason
         self.freed = 0  # bytes
 
+    def add(self, deletions: Iterable[Deletion[_T]]) -> Deleted[_T]:
+        """Do the deletions and add each; if one fails, those before it are counted."""
+        for one in deletions:
+            self.freed += one.freed
+            if one.left:
+                self.left.append((one.path, one.left))
+            elif one.deleted is not None:
+                self.gone.append(one.deleted)
+        return self
 
-def delete_old(root: Path, old: Iterable[Entry], limit: datetime, done: Deleted[Entry]) -> None:
+
+def delete_old(root: Path, old: Iterable[Entry], limit: datetime) -> Generator[Deletion[Entry]]:
     """Delete the sessions `old` under `root`, as `delete_files` does, but for those that are not old any more.
 
-    Raises StorageFailed.
+    Each is deleted as it is asked for. Raises StorageFailed.
     """
+    used: set[str] = set()
+    failed: StorageFailed | None = None
     try:
         for one in old:
             try:
                 size = _delete_files(one.path, limit)
             except (SessionUnreadable, JournalDamaged, LeaseHeld) as error:
-                done.left.append((one.path, error))
+                yield Deletion(one, one.path, left=error)
                 continue
             if size is None:
-                done.left.append((one.path, "somebody has worked on it just now"))
+                yield Deletion(one, one.path, left="somebody has worked on it just now")
             else:
-                done.gone.append(one)
-                done.freed += size
-    finally:
-        done.freed += _delete_unused_footage(root, {one.fingerprint for one in done.gone})
+                used.add(one.fingerprint)
+                yield Deletion(one, one.path, size)
+    except StorageFailed as error:
+        failed = error
+    except BaseException:
+        _delete_unused_footage(root, used)
+        raise
+    yield Deletion(None, root, _delete_unused_footage(root, used))
+    if failed is not None:
+        raise failed
 
 
 def _delete_files(

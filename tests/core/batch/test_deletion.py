@@ -39,8 +39,7 @@ def find(root: Path) -> tuple[list[OldBatch], list[tuple[Path, str]]]:
 
 
 def clean(root: Path) -> Deleted[OldBatch]:
-    done = Deleted[OldBatch]()
-    delete_batches(root, find(root)[0], done)
+    done = Deleted[OldBatch]().add(delete_batches(root, find(root)[0]))
     return done
 
 
@@ -72,8 +71,7 @@ def test_one_that_is_owned_is_left_alone(root: Path) -> None:
     old, left = find(root)
     assert old == [] and {path.name for path, _ in left} == {batch, leftover}
     assert all("it is in use by process" in reason for _, reason in left)
-    done = Deleted[OldBatch]()
-    delete_batches(root, before, done)  # it was taken after the look
+    done = Deleted[OldBatch]().add(delete_batches(root, before))  # it was taken after the look
     assert done.gone == [] and len(done.left) == 2 and ids(root) == [batch]
     for lease in leases:
         lease.release()
@@ -88,8 +86,7 @@ def test_one_that_was_gone_on_with_since_the_look_is_left_alone(root: Path, ends
         ledger.set_status(batch, BatchStatus.IN_PROGRESS)
         if ends:
             ledger.set_status(batch, BatchStatus.FAILED)
-    done = Deleted[OldBatch]()
-    delete_batches(root, old, done)
+    done = Deleted[OldBatch]().add(delete_batches(root, old))
     assert (done.gone, done.left) == ([], [(SessionFolder(root).batch(batch), "somebody has worked on it just now")])
     assert ids(root) == [batch] and (SessionFolder(root).batch(batch) / "1.log").exists()
 

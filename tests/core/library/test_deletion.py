@@ -198,8 +198,8 @@ def test_old_sessions_are_left_alone_with_a_reason(root: Path) -> None:
     before = files(root)
     with pytest.raises(LeaseHeld):
         delete_files(owned.path)
-    done = Deleted[Entry]()
-    delete_old(root, [one for one in entries if one.id != needed.session.id], LIMIT, done)
+    going = [one for one in entries if one.id != needed.session.id]
+    done = Deleted[Entry]().add(delete_old(root, going, LIMIT))
     reasons = dict(done.left)
     assert done.gone == [] and done.freed == 0 and before <= files(root)
     assert "in use by process" in str(reasons[owned.path]) and "cannot be read" in str(reasons[broken.path])
@@ -212,8 +212,7 @@ def test_what_was_worked_on_since_the_look_is_not_deleted(root: Path) -> None:
     old, _ = find_old(catalogue(root), LIMIT, {})
     with manager:
         manager.save_checkpoint(2, "track")
-    done = Deleted[Entry]()
-    delete_old(root, old, LIMIT, done)
+    done = Deleted[Entry]().add(delete_old(root, old, LIMIT))
     assert [path for path, _ in done.left] == [manager.path] and manager.path.exists()
 
 

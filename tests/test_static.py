@@ -154,6 +154,33 @@ def test_only_the_command_line_speaks_of_its_options_and_commands() -> None:
     assert wrong == []
 
 
+def _has_number(node: ast.expr | None) -> bool:
+    return node is not None and any(
+        isinstance(part, ast.Constant) and isinstance(part.value, int) for part in ast.walk(node)
+    )
+
+
+def test_one_module_knows_where_a_value_lies_in_a_packed_marker() -> None:
+    """Those that work with rows take columns and functions from core/journal/rows.py, and cut none by numbers."""
+    wrong: list[str] = []
+    users = 0
+    for path in _sources():
+        if _name(path) == "core/journal/rows.py":
+            continue
+        if not any(target.startswith(".core.journal.rows.") for _, target in _imports(path)):
+            continue
+        users += 1
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if not isinstance(node, ast.Subscript):
+                continue
+            value = node.value.attr if isinstance(node.value, ast.Attribute) else getattr(node.value, "id", "")
+            is_cut = isinstance(node.slice, ast.Slice) and _has_number(node.slice)
+            is_index = isinstance(node.slice, ast.Constant) and isinstance(node.slice.value, int)
+            if value in ("row", "rows", "words", "payload") and (is_cut or is_index):
+                wrong.append(f"{_name(path)}:{node.lineno}")
+    assert users > 5 and wrong == []
+
+
 def test_nothing_is_imported_with_the_extension() -> None:
     """Blender imports every extension that is installed, and pytest the root of the checkout."""
     body = ast.parse((ROOT / "__init__.py").read_text(encoding="utf-8")).body

@@ -30,6 +30,7 @@ from tracking_sessions.core import session
 from tracking_sessions.core.footage import check, files
 from tracking_sessions.core.journal import chain
 from tracking_sessions.core.journal import rows as packed
+from tracking_sessions.core.recording import recorder
 from tracking_sessions.core.storage import lease
 from tracking_sessions.core.tracking import run
 from tracking_sessions.tests.footage import make_long
@@ -67,9 +68,9 @@ def time_parts() -> None:
         (working_set._Follower, "refresh"),
         (chain.JournalWriter, "append"),
         (lease.Lease, "check"),
-        (session.TrackingSessionManager, "record_frame"),
-        (session.TrackingSessionManager, "write_file"),
-        (session.TrackingSessionManager, "acquire"),
+        (recorder.SessionRecorder, "record_frame"),
+        (recorder.SessionRecorder, "write_file"),
+        (recorder.SessionRecorder, "__init__"),
         (reconcile, "restore"),
     ):
         timed(owner, method)
@@ -209,11 +210,11 @@ PARTS = (
     ("working set moved along", ("_Follower.refresh",), ()),
     ("journal, with fsync", ("JournalWriter.append",), ()),
     ("lease checked", ("Lease.check",), ()),
-    ("session file, once a second", ("TrackingSessionManager.write_file",), ()),
+    ("session file, once a second", ("SessionRecorder.write_file",), ()),
     (
         "the rest of the record",
-        ("TrackingSessionManager.record_frame",),
-        ("JournalWriter.append", "Lease.check", "TrackingSessionManager.write_file"),
+        ("SessionRecorder.record_frame",),
+        ("JournalWriter.append", "Lease.check", "SessionRecorder.write_file"),
     ),
 )
 
@@ -256,7 +257,7 @@ def record(clip: Any, clips: Clips, frames: int, root: Path) -> None:
                 packed.MARKER.pack(number, frame, packed.GUARDED, *where[number][(frame - 1) % LOOP], *area)
                 for number in names
             ]
-            recorded.session.record_frame(run.plan.number, frame, len(rows), b"".join(rows))
+            recorded.recorder.record_frame(run.plan.number, frame, len(rows), b"".join(rows))
         recorded.close()
 
 
@@ -273,7 +274,7 @@ def measure_restore(clips: Clips, root: Path, frames: int, repeats: int, report:
             begun = time.perf_counter()
             joined = shot.Shot.join(opened, session.load_session(session.list_sessions(root)[0]))
             taken = time.perf_counter() - begun
-            times.append((taken, spent["TrackingSessionManager.acquire"], spent["reconcile.restore"]))
+            times.append((taken, spent["SessionRecorder.__init__"], spent["reconcile.restore"]))
             joined.close()
         count = sum(len(track.markers) for track in clip.tracking.tracks)
         assert count == TRACKS * (frames + 1)  # and the guard

@@ -157,7 +157,7 @@ def _note_undone(clip: MovieClip) -> None:
     mark = _mark_of(clip, found)
     if found.has_frames_after(mark):
         with found:
-            found.record_undone(mark)
+            found.acquire().record_undone(mark)
 
 
 def _note_blend(clip: MovieClip, owned: TrackingSessionManager | None) -> None:
@@ -167,10 +167,10 @@ def _note_blend(clip: MovieClip, owned: TrackingSessionManager | None) -> None:
     if path is None or said is None or said.blend or not bpy.data.filepath or not finding.is_homeless(path):
         return
     if owned is not None and owned.session.id == said.id:
-        owned.set_blend(bpy.data.filepath, clip.name)
+        owned.acquire().set_blend(bpy.data.filepath, clip.name)
         return
     with load_session(path) as session:
-        session.set_blend(bpy.data.filepath, clip.name)
+        session.acquire().set_blend(bpy.data.filepath, clip.name)
 
 
 def lost_words() -> str:

@@ -91,7 +91,7 @@ class LivePass:
     def tick(self, seconds: float = TICK) -> bool:
         """Track for about so many seconds, one frame at least; False when it is over.
 
-        About once a second two ticks only bring the session file up to date. When no more frames are to be tracked,
+        About once a second a tick only brings the session file up to date. When no more frames are to be tracked,
         ticks give the tracks what was held back, and the last one closes the pass. Raises what tracking raises; the run
         is then over as well.
         """
@@ -103,9 +103,8 @@ class LivePass:
             is_showing = working_set.APART or self.editor.is_showing()
             if not is_showing:
                 self.wants_pause = True
-            session = self.shot.session
-            if session.is_file_due:
-                (session.write_file if session.is_file_ready else session.prepare_file)()  # each is enough for a tick
+            if self.shot.recorder.is_file_due:
+                self.shot.recorder.write_file()
             elif not self._stops:
                 goes_on = self._track(until)
                 self._show(OWN_WORK - (time.thread_time() - self.editor.seconds - begun))

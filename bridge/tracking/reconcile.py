@@ -119,7 +119,7 @@ def restore(clip: MovieClip, session: TrackingSessionManager, known: Replay) -> 
     kept = sum(bool(coming.get(number)) for number in changed)
     records = _records_of(changed, known) + _new_tracks(clip, known, called)
     if records:
-        end = session.append(*records)
+        end = session.acquire().append(*records)
         for record in records:
             known.apply(record, end)
     for number, data in recorded.items():

@@ -57,6 +57,7 @@ class Shot:
         self.editor = editor
         self.clip: MovieClip = editor.clip
         self.session = session
+        self.recorder = session.acquire()
         self.check = check
         self.tracked_before = len(known.tracked)
         """Frames that were recorded when it was opened."""
@@ -83,7 +84,6 @@ class Shot:
             plate.footage.first, name, root, metadata=known, plate=plate, blend=blend, clip=editor.clip.name
         )
         session.durable = preferences().is_durable
-        session.acquire()
         return cls(editor, session, FootageCheck(*plate, can_read=can_read), Replay())
 
     @classmethod
@@ -113,13 +113,11 @@ class Shot:
             check_readable(editor.clip, footage, picture)
         except PictureUnusable as error:
             with session:
-                session.acquire(salvage=salvage, wait=wait)
-                note_damaged(session, error)
+                note_damaged(session.acquire(salvage=salvage, wait=wait), error)
             raise
         details = session.details()
-        known = Replay(since=since)
         session.durable = preferences().is_durable
-        session.acquire(salvage=salvage, wait=wait, replay=known)
+        known = session.acquire_replay(since=since, salvage=salvage, wait=wait)
         try:
             check = FootageCheck(footage, details, damaged=known.damaged, can_read=can_read)
             shot = cls(editor, session, check, known)
@@ -169,10 +167,10 @@ class Shot:
         self._tracks = found.tracks
         names = {data.name: number for number, data in self._tracks.items()}
         numbers = tuple(names[track.name] for track in chosen)
-        self.session.set_start(self.clip.frame_start)
+        self.recorder.set_start(self.clip.frame_start)
         first = 1 + (max(known.passes) if known.passes else 0)
         passes = [Pass(first + i, a, b, numbers, where.name, bpy.app.version_string) for i, (a, b) in enumerate(ranges)]
-        self.session.open_pass(passes[0], passes[1:], found.records)
+        self.recorder.open_pass(passes[0], passes[1:], found.records)
         return self._run(passes, start, frozenset(numbers), delivery)
 
     def resume(self, *, delivery: Delivery = in_bulk) -> Run | None:
@@ -214,13 +212,13 @@ class Shot:
                 then.append(replace(one, tracks=tuple(number for number in one.tracks if number not in ahead)))
         for number in {number for one in (plan, *then) for number in self._there(one.tracks)}:
             check_settings(where.tracks[self._tracks[number].name])
-        self.session.set_start(self.clip.frame_start)
+        self.recorder.set_start(self.clip.frame_start)
         if not progress.is_open:
             self.left_out = len(done)
             is_over = self.is_tracked_on = not then
             then = then or planned[:1]
             self._check_passes(then)
-            self.session.open_pass(then[0], then[1:], found.records)
+            self.recorder.open_pass(then[0], then[1:], found.records)
             alive = frozenset[int]() if is_over else frozenset(then[0].tracks)
             return self._run(then, then[0].end if is_over else then[0].start, alive, delivery)
         self._check_passes([plan, *then])
@@ -242,7 +240,7 @@ class Shot:
             self.is_tracked_on = not alive
         self.left_out = len(done | ahead.keys() - alive)
         if found.records:
-            self.session.append(*found.records)
+            self.recorder.append(*found.records)
         return self._run([plan, *then], frame, alive, delivery)
 
     def _check_passes(self, passes: Sequence[Pass]) -> None:
@@ -254,7 +252,7 @@ class Shot:
             self.check.frames(frames)
         except PictureUnusable as error:
             if self.session.passes:  # one without is not gone on with
-                note_damaged(self.session, error)
+                note_damaged(self.recorder, error)
             raise
 
     def _check_timeline(self) -> None:
@@ -268,7 +266,7 @@ class Shot:
 
     def _run(self, passes: Sequence[Pass], frame: int, alive: frozenset[int], delivery: Delivery) -> Run:
         tracker = WorkingSet(self.editor, self.session.session.id, self._tracks)
-        return Run(self.session, tracker, self.check, passes, frame=frame, alive=alive, deliver_every=delivery)
+        return Run(self.recorder, tracker, self.check, passes, frame=frame, alive=alive, deliver_every=delivery)
 
     def _there(self, numbers: Sequence[int]) -> tuple[int, ...]:
         """Those of the tracks that were not deleted since."""

@@ -83,7 +83,7 @@ class Suspects:
         """Record it in the session, so that another file may stand in its place when the shot goes on."""
         if self._manager is not None:
             with suppress(LeaseHeld, StorageFailed, SessionUnreadable, JournalDamaged), self._manager as manager:
-                manager.append_event(Event.PICTURE_DAMAGED, frame=frame)
+                manager.acquire().append_event(Event.PICTURE_DAMAGED, frame=frame)
         return error
 
 

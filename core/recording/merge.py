@@ -122,7 +122,7 @@ def merge_sessions(
         save_details(folder, Footage(Path(footage.path), footage.source), sources[0].details())
     merged = TrackingSessionManager(output)
     with merged:
-        merged.append(*records)
+        merged.acquire().append(*records)
         done = SessionStatus.COMPLETE if merged.solves else SessionStatus.TRACKING_COMPLETE
         merged.set_status(done if len(merged.session.tracked_frames) else SessionStatus.NOT_STARTED)
     return merged

@@ -11,12 +11,12 @@ from ..footage.check import FootageCheck
 from ..journal.chain import Position
 from ..journal.records import Event, TracksRecord
 from ..model.types import Outcome, Pass, TrackData
-from ..recording.manager import TrackingSessionManager
+from ..recording.recorder import SessionRecorder
 
 
-def note_damaged(session: TrackingSessionManager, error: PictureUnusable) -> None:
+def note_damaged(recorder: SessionRecorder, error: PictureUnusable) -> None:
     """Record which picture is damaged, so that another file may stand in its place when tracking goes on."""
-    session.append_event(Event.PICTURE_DAMAGED, frame=error.frame)
+    recorder.append_event(Event.PICTURE_DAMAGED, frame=error.frame)
 
 
 class Step(NamedTuple):
@@ -81,7 +81,7 @@ class Run:
 
     def __init__(
         self,
-        session: TrackingSessionManager,
+        recorder: SessionRecorder,
         tracker: Tracker,
         footage: FootageCheck,
         passes: Sequence[Pass],
@@ -90,12 +90,12 @@ class Run:
         alive: frozenset[int],
         deliver_every: Callable[[int], bool] | None,
     ) -> None:
-        """`session` owns the lease and has recorded that the first of `passes` is open at clip frame `frame`.
+        """`recorder` has recorded that the first of `passes` is open at clip frame `frame`.
 
         `alive` are the tracks to follow in it. `deliver_every(n)` tells whether n undelivered steps are enough. If it
         is None, steps do nothing but track and record: the caller uses `show_for`, and keeps the session file.
         """
-        self.session = session
+        self.recorder = recorder
         self.plan = passes[0]
         self.frame = frame
         self.alive = alive
@@ -111,7 +111,7 @@ class Run:
         self._deliver_every = deliver_every
         self._undelivered: list[Step] = []
         self._showing: int | None = None  # the clip frame that all tracks will have at the end of their turn
-        self._position = session.position  # that of the last step that can be delivered
+        self._position = recorder.position  # that of the last step that can be delivered
         self._begun = False
 
     @property
@@ -168,9 +168,9 @@ class Run:
         step = self._tracker.step()
         if len(step.alive) < len(self.alive):
             self._doubt(step)
-        position = self.session.record_frame(self.plan.number, step.frame, len(step.alive), step.rows)
-        if self._deliver_every is not None and self.session.is_file_due:
-            self.session.write_file()
+        position = self.recorder.record_frame(self.plan.number, step.frame, len(step.alive), step.rows)
+        if self._deliver_every is not None and self.recorder.is_file_due:
+            self.recorder.write_file()
         self.frame, self.alive = step.frame, step.alive
         self.steps += 1
         self._undelivered.append(step)
@@ -199,8 +199,8 @@ class Run:
             return False
         self.rest()
         self.plan = self._then.pop(0)
-        self.session.open_pass(self.plan, self._then, ())
-        self._position = self.session.position
+        self.recorder.open_pass(self.plan, self._then, ())
+        self._position = self.recorder.position
         self.outcome = None
         self.frame = self.plan.start
         self.alive = frozenset(self.plan.tracks)
@@ -221,13 +221,13 @@ class Run:
         self.outcome = outcome
         self._deliver()
         self._record_names()
-        self.session.close_pass(self.plan.number, outcome, detail)
+        self.recorder.close_pass(self.plan.number, outcome, detail)
 
     def _record_names(self) -> None:
         """All is handed on; the clip has the new names already."""
         renamed = self._tracker.renamed()
         if renamed:
-            self._position = self.session.append(TracksRecord(tuple(renamed)))
+            self._position = self.recorder.append(TracksRecord(tuple(renamed)))
             self._deliver()
 
     def show_for(self, seconds: float, each: int) -> bool:
@@ -265,7 +265,7 @@ class Run:
             self._deliver()
         finally:
             if isinstance(error, PictureUnusable):
-                note_damaged(self.session, error)
+                note_damaged(self.recorder, error)
             if not isinstance(error, TrackingSessionError) or error.exit_code != ExitCode.STOPPED:
                 self._record_names()
-                self.session.close_pass(self.plan.number, Outcome.FAILED, str(error) if error else "")
+                self.recorder.close_pass(self.plan.number, Outcome.FAILED, str(error) if error else "")

@@ -249,7 +249,7 @@ def test_the_disk_is_waited_for_as_the_preferences_say(
     flushed: list[int] = []
     monkeypatch.setattr(chain.os, "fsync", flushed.append)
     monkeypatch.setattr(chain.os, "fdatasync", flushed.append, raising=False)
-    run.run.session.record_frame(run.run.plan.number, 4, 0, b"")
+    run.run.recorder.record_frame(run.run.plan.number, 4, 0, b"")
     assert bool(flushed) == is_durable
     monkeypatch.undo()
     run.finish()

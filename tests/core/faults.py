@@ -17,8 +17,7 @@ from typing import Any
 
 from tracking_sessions.core.recording.create import create_session
 from tracking_sessions.core.session import TrackingSessionManager
-from tracking_sessions.core.tracking.run import Run
-from tracking_sessions.tests.core.shots import finish, make_footage, start_run
+from tracking_sessions.tests.core.shots import SessionRun, finish, make_footage, start_run
 
 BY_PATH = ("open", "replace", "link", "unlink", "stat", "mkdir", "listdir", "rmdir")
 BY_DESCRIPTOR = ("write", "fsync", "close", "lseek", "ftruncate")
@@ -103,15 +102,15 @@ def whole_session(root: Path, footage: Path, recorded: Callable[[int], None]) ->
         finish(run)
 
 
-def _tell(run: Run, recorded: Callable[[int], None]) -> None:
-    record = run.session.record_frame
+def _tell(run: SessionRun, recorded: Callable[[int], None]) -> None:
+    record = run.recorder.record_frame
 
     def tell(number: int, frame: int, alive: int, rows: bytes) -> Any:
         position = record(number, frame, alive, rows)
         recorded(frame)
         return position
 
-    run.session.record_frame = tell  # type: ignore[method-assign]
+    run.recorder.record_frame = tell  # type: ignore[method-assign]
 
 
 def failing(

@@ -14,7 +14,6 @@ from tracking_sessions.core.footage.details import describe
 from tracking_sessions.core.footage.files import find_footage
 from tracking_sessions.core.journal.chain import Header, JournalReader, JournalWriter, Position
 from tracking_sessions.core.journal.records import JournalRecord, MarkersRecord, TracksRecord
-from tracking_sessions.core.journal.replay import Replay
 from tracking_sessions.core.journal.rows import GUARDED, KEYED, MARKER, MUTED, is_muted, spread_rows
 from tracking_sessions.core.model.types import Outcome, Pass, SessionStatus, TrackData
 from tracking_sessions.core.recording.create import create_session
@@ -141,13 +140,19 @@ def start_markers(tracks: Sequence[int], frame: int) -> Markers:
     return {number: {frame: marker(number, frame, (0.1 * number,), KEYED)} for number in tracks}
 
 
+class SessionRun(Run):
+    """A run that knows the session it records."""
+
+    session: TrackingSessionManager
+
+
 def start_run(
     session: TrackingSessionManager,
     ranges: Sequence[tuple[int, int]],
     tracker: FakeTracker | None = None,
     *,
     deliver_every: int = 2,
-) -> Run:
+) -> SessionRun:
     """Passes for the tracks 1 to 3, as the bridge begins them."""
     tracks = (1, 2, 3)
     frame = ranges[0][0]
@@ -157,7 +162,7 @@ def start_run(
     records += [MarkersRecord(n, tracker.markers[n][frame]) for n in tracks]
     passes = [Pass(number, a, b, tracks) for number, (a, b) in enumerate(ranges, 1)]
     session.acquire()
-    session.open_pass(passes[0], passes[1:], records)
+    session.acquire().open_pass(passes[0], passes[1:], records)
     return _run(session, tracker, passes, frame, frozenset(tracks), deliver_every)
 
 
@@ -168,15 +173,23 @@ def _run(
     frame: int,
     alive: frozenset[int],
     deliver_every: int = 2,
-) -> Run:
+) -> SessionRun:
     footage = find_footage(session.path.parent / session.session.footage.path)
     check = FootageCheck(footage, describe(footage))
-    return Run(
-        session, tracker, check, passes, frame=frame, alive=alive, deliver_every=lambda steps: steps >= deliver_every
+    run = SessionRun(
+        session.acquire(),
+        tracker,
+        check,
+        passes,
+        frame=frame,
+        alive=alive,
+        deliver_every=lambda steps: steps >= deliver_every,
     )
+    run.session = session
+    return run
 
 
-def finish(run: Run) -> None:
+def finish(run: SessionRun) -> None:
     """Track all that is left, and close the session."""
     with run:
         while run.step():
@@ -188,8 +201,7 @@ def finish(run: Run) -> None:
 def go_on(path: Path, ranges: Sequence[tuple[int, int]]) -> Markers:
     """Resume the session until its end, as the bridge does, or begin `ranges` if nothing was begun."""
     session = TrackingSessionManager(path)
-    known = Replay()
-    session.acquire(replay=known)
+    known = session.acquire_replay()
     last = known.last_pass
     if last is None:
         finish(start_run(session, ranges))
@@ -199,7 +211,7 @@ def go_on(path: Path, ranges: Sequence[tuple[int, int]]) -> Markers:
         if last.is_open:
             finish(_run(session, tracker, [last.plan, *then], last.frame, last.alive))
         else:
-            session.open_pass(then[0], then[1:], ())
+            session.acquire().open_pass(then[0], then[1:], ())
             finish(_run(session, tracker, then, then[0].start, frozenset(then[0].tracks)))
     else:
         session.mark_tracking_complete()

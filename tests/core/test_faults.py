@@ -165,7 +165,7 @@ def test_a_disk_that_is_really_full_loses_nothing(small_disk: Path) -> None:
             while True:
                 file.write(bytes(512))
         for _ in range(1000):
-            session.append_event("note", text="x" * 400)
+            session.acquire().append_event("note", text="x" * 400)
     session.close()
     assert str(TrackingSessionManager(session.path).session.tracked_frames) == "1-2"
     filling.unlink()

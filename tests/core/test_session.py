@@ -140,7 +140,7 @@ import os, signal
 from tracking_sessions.core.session import TrackingSessionManager
 from tracking_sessions.core.model.types import SessionState
 session = TrackingSessionManager(sys.argv[1], clock=lambda: 0.0)
-session.write_file = lambda: None
+session.acquire().write_file = lambda: None
 session.save_checkpoint(5, "track")
 session.set_state(SessionState.DISCARDED)
 session.mark_solve_complete("late")
@@ -163,24 +163,37 @@ def test_what_only_the_journal_knows_after_a_kill_is_told_by_every_reader(tmp_pa
     with TrackingSessionManager(manager.path) as owner:
         owner.acquire()
         assert owner.session == reader.session
-        owner.write_file()
+        owner.acquire().write_file()
     assert read_document(manager.path)["session"]["state"] == "discarded"
     assert list_sessions(tmp_path / "tracking_sessions") == [manager.path]
 
 
-def test_a_file_that_was_prepared_is_written_unless_it_is_out_of_date(tmp_path: Path) -> None:
+def test_the_session_file_is_written_when_asked_and_then_says_all(tmp_path: Path) -> None:
     manager = make_session(tmp_path)
     manager.save_checkpoint(1, "track")
     before = manager.path.read_bytes()
-    manager.prepare_file()
-    assert manager.is_file_ready and manager.path.read_bytes() == before
-    manager.append_event("checkpoint", frame=2, operation="track")
-    assert not manager.is_file_ready
-    manager.write_file()
+    recorder = manager.acquire()
+    recorder.append_event("checkpoint", frame=2, operation="track")
+    assert manager.path.read_bytes() == before and manager.session.checkpoint_frame == 2
+    recorder.write_file()
     assert read_document(manager.path)["checkpoint"]["frame"] == 2
-    manager.prepare_file()
-    manager.set_blend(str(tmp_path / "shot.blend"), "plate")
-    assert read_document(manager.path)["footage"]["clip"] == "plate" and not manager.is_file_ready
+    recorder.set_blend(str(tmp_path / "shot.blend"), "plate")
+    assert read_document(manager.path)["footage"]["clip"] == "plate" == manager.session.clip
+    manager.close()
+
+
+def test_who_becomes_the_owner_gets_all_that_is_recorded(tmp_path: Path) -> None:
+    manager = make_session(tmp_path)
+    with start_run(manager, [(1, 6)]) as run:
+        run.step()
+        middle = manager.position
+        run.step()
+    manager.close()
+    known = manager.acquire_replay(since=middle)
+    assert manager.is_owner and known.markers == manager.replay().markers
+    assert {frame for rows in known.changed.values() for frame in rows} == {3, 4}
+    manager.save_checkpoint(9, "script")
+    assert 9 in manager.acquire_replay().tracked, "an owner gets what it has recorded since"
     manager.close()
 
 
@@ -207,7 +220,7 @@ def test_a_damaged_journal_can_be_read_and_gone_on_with_for_what_stands_before(t
         run.pause()
     manager.close()
     manager.acquire()
-    manager.record_frame(1, 3, 0, b"")
+    manager.acquire().record_frame(1, 3, 0, b"")
     manager.close()
     journal = manager.folder / f"journal.{generation}"
     damaged = flip(journal, -30, 4)
@@ -240,7 +253,7 @@ def test_a_session_is_told_which_file_its_clip_is_in(tmp_path: Path) -> None:
     manager = make_session(tmp_path)
     with manager:
         manager.save_checkpoint(3, "track")
-        manager.set_blend(str(tmp_path / "shots" / "sh010.blend"), "plate.png")
+        manager.acquire().set_blend(str(tmp_path / "shots" / "sh010.blend"), "plate.png")
     for known in (manager, load_session(manager.path)):
         assert known.session.clip == "plate.png"
         assert resolve(manager.path, known.session.blend) == tmp_path / "shots" / "sh010.blend"
@@ -276,8 +289,8 @@ def test_a_report_escapes_what_comes_from_files(tmp_path: Path) -> None:
     tracker = FakeTracker(start_markers((1, 2, 3), 1), lost={1: 2, 2: 3})
     with start_run(manager, [(1, 6)], tracker) as run:
         run.step()
-        manager.append_event("checkpoint", frame=3, operation=evil)
-        manager.close_pass(1, Outcome.FAILED, evil)
+        manager.acquire().append_event("checkpoint", frame=3, operation=evil)
+        manager.acquire().close_pass(1, Outcome.FAILED, evil)
         run.outcome = Outcome.FAILED
     with manager:
         manager.mark_solve_complete(evil)

@@ -50,10 +50,10 @@ def test_ten_passes_are_shown_and_one_that_stopped_short_is_told(footage: Footag
     with session_of(file) as session:
         numbers = tuple(session.replay().tracks)
         for number in range(2, 14):
-            session.open_pass(Pass(number, 2, 9, numbers), (), ())
+            session.acquire().open_pass(Pass(number, 2, 9, numbers), (), ())
             if number < 13:
-                session.record_frame(number, 3, 0, b"")
-                session.close_pass(number, Outcome.LOST if number % 2 else Outcome.FAILED)
+                session.acquire().record_frame(number, 3, 0, b"")
+                session.acquire().close_pass(number, Outcome.LOST if number % 2 else Outcome.FAILED)
     layout = drawn(panels.TRACKING_SESSIONS_PT_passes, editor)
     assert [line[1] for line in layout.lines[1:4]] == ["Ended at 2", "Failed at 3", "Lost at 3"]
     assert len(layout.lines) == 12 and layout.lines[-1] == ["And 3 More"]
@@ -92,9 +92,9 @@ def test_a_track_of_another_object_is_found_under_the_same_name(footage: Footage
     objects.active = objects[0]
     begin(editor, steps=1).finish()
     with session_of(file) as session:
-        session.append(TracksRecord((TrackData(50, "Prop", name),)))
-        session.open_pass(Pass(2, 2, 9, (50,), "Prop"), (), ())
-        session.record_frame(2, 3, 0, marker(50, 3, flags=MUTED))
+        session.acquire().append(TracksRecord((TrackData(50, "Prop", name),)))
+        session.acquire().open_pass(Pass(2, 2, 9, (50,), "Prop"), (), ())
+        session.acquire().record_frame(2, 3, 0, marker(50, 3, flags=MUTED))
     with inside(editor):
         operators.show_lost(frame=3)
     assert objects.active.name == "Prop" and objects["Prop"].tracks[name].select
@@ -127,10 +127,10 @@ def test_many_losses_are_cut_and_gone_tracks_are_told(
     begin(editor, steps=1).finish()
     with session_of(file) as session:
         gone = [TrackData(n, "Camera", f"Gone.{n}") for n in range(50, 55)]
-        session.append(TracksRecord(tuple(gone)))
-        session.open_pass(Pass(2, 2, 39, tuple(one.id for one in gone)), (), ())
+        session.acquire().append(TracksRecord(tuple(gone)))
+        session.acquire().open_pass(Pass(2, 2, 39, tuple(one.id for one in gone)), (), ())
         for frame in range(3, 26):
-            session.record_frame(2, frame, 0, b"".join(marker(one.id, frame, flags=MUTED) for one in gone))
+            session.acquire().record_frame(2, frame, 0, b"".join(marker(one.id, frame, flags=MUTED) for one in gone))
     monkeypatch.setattr(panels, "letters_that_fit", lambda context: 41)
     layout = drawn(panels.TRACKING_SESSIONS_PT_lost, editor)
     assert layout.lines[0] == ["25:  Gone.50, Gone.51, Gone.52 and 2 More"]
@@ -153,5 +153,5 @@ def test_the_past_is_read_again_only_when_something_changed(
         assert drawn(panels.TRACKING_SESSIONS_PT_passes, editor).lines == first
         drawn(panels.TRACKING_SESSIONS_PT_lost, editor)
     with session_of(file) as session:
-        session.open_pass(Pass(2, 3, 9, tuple(session.replay().tracks)), (), ())
+        session.acquire().open_pass(Pass(2, 3, 9, tuple(session.replay().tracks)), (), ())
     assert len(drawn(panels.TRACKING_SESSIONS_PT_passes, editor).lines) == len(first) + 1

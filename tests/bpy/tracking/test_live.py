@@ -17,7 +17,7 @@ from tracking_sessions.bridge.preferences import Preferences
 from tracking_sessions.bridge.sessions import overview
 from tracking_sessions.bridge.tracking import live
 from tracking_sessions.core.errors import ClipChanged
-from tracking_sessions.core.recording import manager
+from tracking_sessions.core.recording import recorder
 from tracking_sessions.core.storage.files import read_document
 from tracking_sessions.tests.bpy.tracker import (
     Markers,
@@ -55,7 +55,7 @@ def whole(footage: Footage, tmp_path_factory: pytest.TempPathFactory) -> Markers
 @pytest.fixture
 def _bit_by_bit(monkeypatch: pytest.MonkeyPatch) -> None:
     """In each tick one track gets its newest marker, always."""
-    monkeypatch.setattr(manager, "FILE_INTERVAL", 1e9)
+    monkeypatch.setattr(recorder, "FILE_INTERVAL", 1e9)
     monkeypatch.setattr(live, "preferences", lambda: Preferences(interval=1e-6))
     monkeypatch.setattr(live, "OWN_WORK", 0.0)
     monkeypatch.setattr(live, "SHOWING", 0.0)
@@ -77,7 +77,7 @@ def test_progress_is_counted_over_both_ways(footage: Footage, file: Path) -> Non
 
 def test_the_rate_is_that_of_the_last_seconds(footage: Footage, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     now = 100.0
-    monkeypatch.setattr(manager, "FILE_INTERVAL", 1e9)
+    monkeypatch.setattr(recorder, "FILE_INTERVAL", 1e9)
     monkeypatch.setattr(live.time, "monotonic", lambda: now)
     run = begin(new_file(footage, file))
     assert (run.rate, run.seconds_left) == (0.0, None)
@@ -185,10 +185,7 @@ def test_ticks_that_write_the_session_file_do_nothing_else(footage: Footage, fil
     before = last_frames(editor.clip)
     assert session_of(file).session.checkpoint_frame == 5  # which is read from the journal
     assert read_document(run.shot.session.path)["checkpoint"]["frame"] == 1
-    run.shot.session._next_file = 0.0
-    assert run.tick(0)
-    assert run.shot.session.is_file_ready
-    assert read_document(run.shot.session.path)["checkpoint"]["frame"] == 1
+    run.shot.recorder._next_file = 0.0
     assert run.tick(0)
     assert (last_frames(editor.clip), run.run.steps) == (before, 4)
     assert read_document(run.shot.session.path)["checkpoint"]["frame"] == 5
@@ -200,7 +197,7 @@ def test_tracks_are_brought_up_to_date_as_often_as_the_preference_says(
     footage: Footage, file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = 100.0
-    monkeypatch.setattr(manager, "FILE_INTERVAL", 1e9)
+    monkeypatch.setattr(recorder, "FILE_INTERVAL", 1e9)
     monkeypatch.setattr(live, "preferences", lambda: Preferences(interval=2.0))
     monkeypatch.setattr(live, "SHOWING", 1.0)
     monkeypatch.setattr(live.time, "monotonic", lambda: now)

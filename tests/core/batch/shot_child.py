@@ -74,7 +74,7 @@ def main(root: Path, footage: Path) -> int:
     try:
         with terminal.Signals() as signals:
 
-            def drive(run: Run) -> None:
+            def drive(run: shots.SessionRun) -> None:
                 tell(Begun(str(path), before))
                 Run.step = slow_step  # type: ignore[method-assign]
                 with run:

@@ -26,7 +26,7 @@ def stopped(session: TrackingSessionManager, start: int, end: int, steps: int) -
         run._begin()
         for _ in range(steps):
             run.step()
-        session.write_file()
+        session.acquire().write_file()
     return load_session(session.path)
 
 
@@ -49,7 +49,7 @@ def test_keyframes_are_among_them(tmp_path: Path) -> None:
     footage = make_footage(tmp_path / "plates", 9)
     session = stopped(create_session(footage, "", tmp_path / "root"), 5, 9, 1)
     with session:
-        session.append(MarkersRecord(1, marker(1, 2, (0.5,), 2) + marker(1, 3, (0.5,))))
+        session.acquire().append(MarkersRecord(1, marker(1, 2, (0.5,), 2) + marker(1, 3, (0.5,))))
     assert Suspects(load_session(session.path), ShotSpec(str(footage))).frames == [6, 7, 5, 2]
 
 
@@ -57,7 +57,7 @@ def test_a_clip_that_begins_behind_the_first_file_has_its_own_frames(tmp_path: P
     folder = make_footage(tmp_path / "plates", 9)
     footage = find_footage(folder).as_clip(folder / "plate_0002.png", 2)
     session = create_session(folder, "", tmp_path / "root", plate=(footage, describe(footage)))
-    session.set_start(101)
+    session.acquire().set_start(101)
     found = Suspects(stopped(session, 1, 6, 2), ShotSpec(str(tmp_path / "shot.blend")))
     assert [found.path(frame).name for frame in found.frames] == [f"plate_000{n}.png" for n in (6, 7, 4)]
     assert str(found.unreadable(4)).startswith("Frame 104 (plate_0007.png) cannot be read by Blender")

@@ -133,11 +133,11 @@ def test_the_session_file_carries_the_losses(tmp_path: Path) -> None:
 def test_losses_behind_the_file_are_read_from_the_journal(tmp_path: Path) -> None:
     manager = TrackingSessionManager(make_session(tmp_path).path, clock=lambda: 0.0)
     with manager:
-        manager.append(TracksRecord(tuple(TrackData(n, "Camera", f"Track.{n}") for n in (1, 2))))
-        manager.open_pass(Pass(1, 1, 6, (1, 2)), (), ())
-        manager.record_frame(1, 2, 2, b"")
+        manager.acquire().append(TracksRecord(tuple(TrackData(n, "Camera", f"Track.{n}") for n in (1, 2))))
+        manager.acquire().open_pass(Pass(1, 1, 6, (1, 2)), (), ())
+        manager.acquire().record_frame(1, 2, 2, b"")
         before = manager.path.read_bytes()
-        manager.append(step(3, [1], [2]))
+        manager.acquire().append(step(3, [1], [2]))
         assert manager.path.read_bytes() == before
         reader = load_session(manager.path)
         assert reader.lost.frames == {3: [2]}

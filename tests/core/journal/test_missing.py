@@ -35,7 +35,7 @@ def test_what_undo_took_back_before_a_file_was_saved_is_not_lost(tmp_path: Path)
         while run.step() and run.frame < 5:
             marks.append(manager.position)
         for mark in (marks[0], marks[2]):
-            manager.record_undone(mark)
+            manager.acquire().record_undone(mark)
         said = [tuple(map(str, load_session(manager.path).lacking(mark))) for mark in marks]
         assert said == [("", "2-5"), ("3-5", ""), ("", "4-5"), ("5", "")]
         run.step()
@@ -43,7 +43,7 @@ def test_what_undo_took_back_before_a_file_was_saved_is_not_lost(tmp_path: Path)
     said = [tuple(map(str, load_session(manager.path).lacking(mark))) for mark in marks]
     assert said == [("6", "2-5"), ("3-6", ""), ("6", "4-5"), ("5-6", "")]
     with manager:
-        manager.record_undone(marks[0])
+        manager.acquire().record_undone(marks[0])
     assert tuple(map(str, manager.lacking(None))) == ("", "2-6")
 
 

@@ -78,6 +78,6 @@ def grow_journal_alone(path: Path) -> None:
     """As a process leaves it that is killed between a record and the session file."""
     with load_session(path) as manager:
         manager.acquire()
-        manager.write_file = lambda: None  # type: ignore[method-assign]
+        manager.acquire().write_file = lambda: None  # type: ignore[method-assign]
         manager.save_checkpoint(5, "track")
         manager.set_state(SessionState.COMMITTED)

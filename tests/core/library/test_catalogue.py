@@ -74,7 +74,7 @@ def append_to_journal(path: Path) -> None:
     manager.acquire()
     before = path.read_bytes(), path.stat()
     catalogue(path.parent.parent)
-    manager.write_file = lambda: None  # type: ignore[method-assign]
+    manager.acquire().write_file = lambda: None  # type: ignore[method-assign]
     manager.save_checkpoint(6, "track")
     manager.close()
     assert (path.read_bytes(), path.stat()) == before

@@ -110,10 +110,12 @@ def test_a_session_made_without_blender_knows_the_first_number(tmp_path: Path) -
 def test_a_session_stores_the_first_frame_of_its_clip(tmp_path: Path) -> None:
     manager = make_session(tmp_path)
     with manager:
-        manager.set_start(1)
-        assert not manager.is_owner  # nothing to write
-        manager.set_start(1001)
-        manager.open_pass(Pass(1, 1, 6, ()), (), ())
+        recorder = manager.acquire()
+        before = manager.path.read_bytes()
+        recorder.set_start(1)
+        assert manager.path.read_bytes() == before  # nothing to write
+        recorder.set_start(1001)
+        recorder.open_pass(Pass(1, 1, 6, ()), (), ())
     assert load_session(manager.path).counting == PLATE
 
 
@@ -127,11 +129,11 @@ def test_a_session_file_without_the_first_frame_counts_from_1(tmp_path: Path) ->
 
 def test_a_report_has_no_clip_frames(tmp_path: Path) -> None:
     with make_session(tmp_path) as manager:
-        manager.set_start(1001)
-        manager.open_pass(Pass(1, 1, 6, ()), (), ())
+        manager.acquire().set_start(1001)
+        manager.acquire().open_pass(Pass(1, 1, 6, ()), (), ())
         for frame in (2, 3):
-            manager.record_frame(1, frame, 0, b"")
-        manager.close_pass(1, Outcome.PAUSED)
+            manager.acquire().record_frame(1, frame, 0, b"")
+        manager.acquire().close_pass(1, Outcome.PAUSED)
     html = export_session_report(manager.path, tmp_path / "report.html").read_text("utf-8")
     assert "tracking, at frame 1003" in html and "3 frames: 1001-1003" in html
     assert "<span>frame 1001</span><span>1006</span>" in html

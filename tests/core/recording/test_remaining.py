@@ -82,10 +82,10 @@ def test_a_pass_over_recorded_frames_has_them_to_track_once_more(tmp_path: Path)
             pass
     session.mark_tracking_complete()
     assert left(session) == []
-    session.open_pass(Pass(2, 6, 2, (1, 3)), (), ())
+    session.acquire().open_pass(Pass(2, 6, 2, (1, 3)), (), ())
     for known in (session, load_session(session.path)):
         assert known.get_resume_point() == 5 and left(known) == [2, 3, 4, 5]
-    session.record_frame(2, 5, 2, b"")
+    session.acquire().record_frame(2, 5, 2, b"")
     assert load_session(session.path).get_resume_point() == 4 and left(session) == [2, 3, 4]
     assert session.progress["tracked_frames"] == 6 and session.progress["percent_complete"] == 50.0
     session.close()
@@ -192,7 +192,7 @@ def test_a_script_can_finish_a_pass_over_recorded_frames(tmp_path: Path) -> None
     with start_run(session, [(1, 6)]) as run:
         while run.step():
             pass
-    session.open_pass(Pass(2, 6, 2, (1, 3)), (), ())
+    session.acquire().open_pass(Pass(2, 6, 2, (1, 3)), (), ())
     for frame in (5, 4, 3, 2):
         assert session.get_resume_point() == frame
         session.save_checkpoint(frame, "track_backwards")
@@ -226,7 +226,7 @@ def test_a_clip_of_unknown_length_begins_at_1_and_is_never_said_to_be_whole(tmp_
 
 def test_all_but_one_frame_is_less_than_100_percent(tmp_path: Path) -> None:
     with long_session(tmp_path, 1_000_000) as session:
-        session.append_event("tracked", frames="1-999999", asked="1-1000000")
+        session.acquire().append_event("tracked", frames="1-999999", asked="1-1000000")
         assert left(session) == [1_000_000] and session.progress["percent_complete"] == 99.99
 
 

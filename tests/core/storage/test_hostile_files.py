@@ -265,7 +265,7 @@ def test_names_in_any_script_and_of_any_length_come_back_as_they_were(
         with create_session(footage, name, base) as manager:
             assert manager.path.suffix == suffix
             manager.save_checkpoint(1, name)
-            manager.append_event("note", text=name)
+            manager.acquire().append_event("note", text=name)
         said = name.encode("utf-8", "replace").decode()
         again = load_session(manager.path)
         assert again.session.name == said and again.path.parent == base / "sessions"

@@ -11,9 +11,10 @@ from tracking_sessions.core.errors import ClipChanged, FootageUnusable, Interrup
 from tracking_sessions.core.journal.chain import Position
 from tracking_sessions.core.model.types import Outcome, Pass
 from tracking_sessions.core.recording.manager import load_session
-from tracking_sessions.core.tracking.run import Run, Step
+from tracking_sessions.core.tracking.run import Step
 from tracking_sessions.tests.core.shots import (
     FakeTracker,
+    SessionRun,
     final_markers,
     finish,
     go_on,
@@ -24,7 +25,7 @@ from tracking_sessions.tests.core.shots import (
 )
 
 
-def outcomes(run: Run) -> list[str]:
+def outcomes(run: SessionRun) -> list[str]:
     return [one.outcome_word for one in load_session(run.session.path).passes]
 
 
@@ -195,7 +196,7 @@ def test_the_clip_is_never_said_to_hold_a_frame_that_it_was_not_given(
             raise OSError(28, "No space left on device")
 
         monkeypatch.setattr(os, "replace", fail)
-        session._next_file = 0.0
+        run.recorder._next_file = 0.0
         run.step()
     assert tracker.delivered == [2] and tracker.told == held < session.position
     session.close()

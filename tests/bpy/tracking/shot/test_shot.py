@@ -197,7 +197,7 @@ def test_steps_are_delivered_in_good_time(footage: Footage, tmp_path: Path) -> N
         with shot.session, shot.start([(1, FRAMES)], delivery=lambda steps: steps >= 7) as run:
             track = clip.tracking.tracks["Survives.01"]
             while run.step():
-                recorded = frame_of(run.session.replay().rows(1)[-68 * 2 :][:68])
+                recorded = frame_of(shot.session.replay().rows(1)[-68 * 2 :][:68])
                 waiting.append(recorded - max(marker.frame for marker in track.markers if not marker.mute))
     assert max(waiting) == 6
     assert in_bulk(1000)

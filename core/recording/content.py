@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The content of one session: its file, and the records of its journal that the file does not cover yet."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from ..errors import JournalDamaged, SessionUnreadable
+from ..journal.chain import JournalReader, Position
+from ..journal.missing import NOTHING
+from ..journal.records import RecordInvalid, decoded
+from ..journal.replay import Replay
+from ..journal.summary import Summary
+from ..model.types import SessionState, TrackingSession
+from ..storage.files import existing_document, read_document
+from .session_file import checked_session, summary_from_state, summary_to_state
+
+
+class SessionContent:
+    """Shared by the manager that reads a session and the recorder that changes it, so both know the same."""
+
+    def __init__(self, path: Path, *, salvage: bool = False) -> None:
+        """Read the session file `path`, of either suffix, and the records behind it.
+
+        With `salvage` what stands before damage in the journal is read. Raises SessionUnreadable or JournalDamaged.
+        """
+        self.path = existing_document(path)
+        self._salvage = salvage
+        self._read_file()
+        self.folder = self.path.with_suffix("")
+        self.summary, self.position, self.checksum = summary_from_state(self.path, self.file_state)
+        self.refresh()
+
+    def _read_file(self) -> None:
+        self.set_file(read_document(self.path))
+
+    def set_file(self, state: dict[str, Any]) -> None:
+        """Take `state` for the content of the session file. Raises SessionUnreadable."""
+        self.file_session = checked_session(self.path, state)
+        self.file_state = state
+
+    def refresh(self) -> None:
+        """Read the records appended since the last read. After an error, discard this object.
+
+        Raises JournalDamaged or SessionUnreadable.
+        """
+        reader = self.reader()
+        with self.reading():
+            after = self.position
+            if not after.generation or not reader.counts(after):
+                # cut, written by a process that had lost the session, or restored without its journal
+                self.summary, self.position, after = Summary(), NOTHING, NOTHING
+            self.summary.read(reader.records(after, self.checksum) if after.generation else reader.records())
+            self._note_end(reader)
+
+    def read_again(self, *, salvage: bool, replay: Replay | None) -> JournalDamaged | None:
+        """Read the session file and the whole journal, for the summary and for `replay` in one pass.
+
+        Returns the damage behind which nothing was read, which takes `salvage`. Raises JournalDamaged or
+        SessionUnreadable.
+        """
+        self._read_file()
+        reader = self.reader(salvage=salvage)
+        self.summary, self.position, self.checksum = Summary(), NOTHING, 0
+        with self.reading():
+            for record, end in decoded(reader.records()):
+                self.summary.apply(record)
+                if replay is not None:
+                    replay.apply(record, end)
+            self._note_end(reader)
+        return reader.damage
+
+    def _note_end(self, reader: JournalReader) -> None:
+        if reader.end is not None:
+            self.position, self.checksum = reader.end, reader.checksum
+
+    def reader(self, *, salvage: bool = False) -> JournalReader:
+        return JournalReader(self.folder, self.file_session.id, salvage=salvage or self._salvage)
+
+    @contextmanager
+    def reading(self) -> Generator[None]:
+        """Have what reading the journal raises say whose it is: SessionUnreadable."""
+        try:
+            yield
+        except RecordInvalid as error:
+            raise SessionUnreadable(self.path, str(error)) from error
+        except OSError as error:
+            raise SessionUnreadable(self.folder, error.strerror or str(error)) from error
+
+    def contains(self, position: Position) -> bool:
+        """Whether `position` lies in the part of the journal that counts. Raises JournalDamaged."""
+        with self.reading():
+            return self.reader().counts(position)
+
+    @property
+    def state(self) -> SessionState:
+        return self.summary.state or self.file_session.state
+
+    @property
+    def session(self) -> TrackingSession:
+        summary, session = self.summary, self.file_session
+        return replace(
+            session,
+            state=self.state,
+            status=summary.status,
+            total_frames=len(summary.asked) or session.footage.frame_count,
+            tracked_frames=summary.tracked,
+            checkpoint_frame=summary.checkpoint[0] if summary.checkpoint else None,
+            checkpoint_operation=summary.checkpoint[1] if summary.checkpoint else "",
+            best_solve=summary.best_solve,
+        )
+
+    def to_state(self) -> dict[str, Any]:
+        """The content of the session file, up to date."""
+        return {
+            **self.file_state,
+            "session": {**self.file_state["session"], "state": self.state.value},
+            **summary_to_state(self.summary, self.session, self.position, self.checksum),
+        }

@@ -7,8 +7,10 @@ import bpy
 
 from . import cli
 from .bridge import events
+from .bridge.sessions import list_rows
 from .operators import recovery, sessions, settings, track
 from .operators import strip as strip_operators
+from .operators.editor import end_modal
 from .panels import menu, preferences, session, strip
 from .panels import sessions as sessions_panels
 
@@ -18,12 +20,13 @@ _CLASSES = (
     *track.classes,
     *recovery.classes,
     *session.classes,
+    *list_rows.classes,
     *sessions.classes,
     *sessions_panels.classes,
     *strip_operators.classes,
 )
 # what else is put into Blender, in this order; their `unregister` can be repeated
-_PARTS = (settings, sessions, events, strip, menu)
+_PARTS = (settings, list_rows, events, strip, menu)
 _registered: list[type] = []
 _command: object = None
 
@@ -49,8 +52,7 @@ def unregister() -> None:
     if _command is not None:
         bpy.utils.unregister_cli_command(_command)
         _command = None
-    track.unregister()
-    recovery.unregister()
+    end_modal()
     for part in reversed(_PARTS):
         part.unregister()
     while _registered:

@@ -12,7 +12,8 @@ from bpy.app.handlers import persistent
 from ..core.errors import TrackingSessionError
 from .clip.colour import note_spaces
 from .clip.movie_clip import library_of
-from .sessions import finding, overview
+from .open_file import open_file
+from .sessions import finding, overview, recovery
 from .tracking import live, reconcile
 from .tracking.working_set import remove_leftovers
 
@@ -21,9 +22,10 @@ _log = logging.getLogger(__name__)
 
 @persistent
 def _before_saving(path: str, *_: object) -> None:
-    if live.current is not None:
+    running = live.running()
+    if running is not None:
         try:
-            live.current.run.rest()
+            running.run.suspend()
         except TrackingSessionError as error:
             _log.warning("The pass ends before the file is saved: %s", error)
             _before_change()  # nothing of the tracker may be in the file
@@ -36,10 +38,11 @@ def _before_saving(path: str, *_: object) -> None:
 def _after_saving(path: str, *_: object) -> None:
     if not path or path != bpy.data.filepath:
         return  # a copy was saved, or the startup file: the file itself is as it was
-    owned = live.current.shot.session if live.current is not None else None
+    running = live.running()
+    owned = running.shot.session if running is not None else None
     for clip in bpy.data.movieclips:
         try:
-            overview.note_saved(clip, owned)
+            recovery.note_saved(clip, owned)
         except TrackingSessionError as error:  # at worst the panel lists undone frames as missing from the file
             _log.warning("The session of the clip %r does not know of the saved file: %s", clip.name, error)
 
@@ -47,9 +50,10 @@ def _after_saving(path: str, *_: object) -> None:
 @persistent
 def _before_change(*_: object) -> None:
     """Undo, redo and loading replace the clip under a run, and quitting ends it: it pauses before that."""
-    if live.current is not None:
+    running = live.running()
+    if running is not None:
         try:
-            live.current.finish()
+            running.finish()
         except TrackingSessionError as error:  # the recorded frames stay, and the panel tells
             _log.warning("The pass cannot be ended in its session: %s", error)
 
@@ -59,14 +63,13 @@ def _after_undo(*_: object) -> None:
     for clip in bpy.data.movieclips:
         if not library_of(clip):
             remove_leftovers(clip)
-    overview.forget()
+    open_file.forget()
 
 
 @persistent
 def _after_loading(*_: object) -> None:
-    overview.forget(file_is_new=True)
+    open_file.reset()
     _after_undo()
-    reconcile.forget_opened()
     note_spaces(file_is_new=True)  # before a picture is drawn
     for clip in bpy.data.movieclips:
         if overview.overview(clip).is_missing:
@@ -113,4 +116,4 @@ def unregister() -> None:
             handlers.remove(handler)
     if bpy.app.timers.is_registered(_tell_lost):
         bpy.app.timers.unregister(_tell_lost)
-    overview.forget(file_is_new=True)
+    open_file.reset()

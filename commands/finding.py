@@ -23,7 +23,7 @@ def root_of(given: Path | None) -> Path:
     if "bpy" in sys.modules:
         import bpy
 
-        from ..bridge.clip.movie_clip import default_root
+        from ..bridge.sessions.finding import default_root
 
         if bpy.data.filepath:
             return default_root()

@@ -5,11 +5,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import bpy
 from bpy.types import Operator
 
 from ..bridge.clip.editor import ClipEditor
 from ..bridge.clip.movie_clip import linked_words
 from ..bridge.errors import error_words
+from ..bridge.open_file import open_file
 from ..bridge.sessions import overview
 from ..bridge.tracking import live
 from ..core.errors import TrackingSessionError
@@ -33,7 +35,7 @@ class InEditor(Operator):
         if space.mode != "TRACKING":
             cls.poll_message_set("Set the Movie Clip Editor to Tracking")
             return False
-        if live.current is not None:
+        if live.running() is not None:
             cls.poll_message_set("A pass is being tracked: pause it first")
             return False
         if words := linked_words(space.clip):
@@ -60,8 +62,7 @@ def report_error(operator: Operator, error: TrackingSessionError) -> None:
     operator.report({"ERROR"}, error_words(error))
 
 
-def redraw(context: Context) -> None:
-    for window in context.window_manager.windows:
-        for area in window.screen.areas:
-            if area.type == "CLIP_EDITOR":
-                area.tag_redraw()
+def end_modal() -> None:
+    """End the operators that wait for events: Blender does not call `cancel` when a class goes."""
+    for operator in list(open_file.modal.values()):
+        operator.cancel(bpy.context)

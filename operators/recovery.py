@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING
 import bpy
 from bpy.types import Operator
 
+from ..bridge.clip.editor import redraw
 from ..bridge.clip.movie_clip import counting_of
-from ..bridge.sessions import overview
+from ..bridge.open_file import open_file
+from ..bridge.sessions import overview, recovery
 from ..bridge.tracking.shot import kept_words
 from ..core.errors import TrackingSessionError
 from ..core.model.wording import owner_words
 from ..core.storage.lease import Watch
-from .editor import InEditor, editor_of, redraw, report_error
+from .editor import InEditor, editor_of, report_error
 
 if TYPE_CHECKING:
     from bpy.types import Context, Event
@@ -37,7 +39,7 @@ class TRACKING_SESSIONS_OT_restore(InEditor):
     def execute(self, context: Context) -> set[str]:
         try:
             editor = editor_of(context)
-            restored = overview.restore(editor)
+            restored = recovery.restore(editor)
         except TrackingSessionError as error:
             report_error(self, error)
             return {"CANCELLED"}
@@ -65,7 +67,7 @@ class TRACKING_SESSIONS_OT_start_fresh(InEditor):
 
     def execute(self, context: Context) -> set[str]:
         try:
-            overview.set_aside(context.space_data.clip)
+            recovery.set_aside(context.space_data.clip)
         except TrackingSessionError as error:
             report_error(self, error)
             return {"CANCELLED"}
@@ -88,9 +90,9 @@ class TRACKING_SESSIONS_OT_wait(InEditor):
     def _poll_session(cls, seen: overview.Overview) -> bool:
         if not seen.owner:
             cls.poll_message_set("The session is not in use: there is nothing to wait for")
-        elif _waiting is not None:
+        elif "wait" in open_file.modal:
             cls.poll_message_set("It is already being waited for")
-        return bool(seen.owner) and _waiting is None
+        return bool(seen.owner) and "wait" not in open_file.modal
 
     def execute(self, context: Context) -> set[str]:
         """One look."""
@@ -101,7 +103,6 @@ class TRACKING_SESSIONS_OT_wait(InEditor):
         return {"CANCELLED"}
 
     def invoke(self, context: Context, event: Event) -> set[str]:
-        global _waiting
         if bpy.app.background:
             return self.execute(context)
         if self._is_free(context):
@@ -112,7 +113,7 @@ class TRACKING_SESSIONS_OT_wait(InEditor):
         self._timer = manager.event_timer_add(1.0, window=context.window)
         manager.modal_handler_add(self)
         self._workspace = context.workspace.name
-        _waiting = self
+        open_file.modal["wait"] = self
         self._tell(context)
         redraw(context)
         return {"RUNNING_MODAL"}
@@ -132,25 +133,25 @@ class TRACKING_SESSIONS_OT_wait(InEditor):
         return {"PASS_THROUGH"}
 
     def cancel(self, context: Context) -> None:
-        global _waiting
         if self._timer is not None:
             context.window_manager.event_timer_remove(self._timer)
             self._timer = None
         self._tell(context, is_over=True)
         self._watch = None
-        _waiting = None
+        if open_file.modal.get("wait") is self:
+            del open_file.modal["wait"]
 
     def _is_free(self, context: Context) -> bool:
         """One look; says that the session is free, or, with no watch left, why it cannot be told."""
         try:
-            self._watch = self._watch or overview.watch(context.space_data.clip)
+            self._watch = self._watch or recovery.watch(context.space_data.clip)
             if not self._watch.poll():
                 return False
         except TrackingSessionError as error:
             self._watch = None
             report_error(self, error)
             return False
-        overview.forget()
+        open_file.forget()
         redraw(context)
         self.report({"INFO"}, "The session is free now: restore its frames, resume it, or track on")
         return True
@@ -180,13 +181,12 @@ class TRACKING_SESSIONS_OT_tell_lost(Operator):
 
     def invoke(self, context: Context, event: Event) -> set[str]:
         """Blender shows no report of an operator that a script has called, but that of one it has called itself."""
-        global _telling
         if bpy.app.background:
             return self.execute(context)
         manager = context.window_manager
         self._timer = manager.event_timer_add(0.1, window=context.window)
         manager.modal_handler_add(self)
-        _telling = self
+        open_file.modal["tell"] = self
         return {"RUNNING_MODAL"}
 
     def modal(self, context: Context, event: Event) -> set[str]:
@@ -196,26 +196,11 @@ class TRACKING_SESSIONS_OT_tell_lost(Operator):
         return self.execute(context)
 
     def cancel(self, context: Context) -> None:
-        global _telling
         if self._timer is not None:
             context.window_manager.event_timer_remove(self._timer)
             self._timer = None
-        if _telling is self:
-            _telling = None
-
-
-_waiting: TRACKING_SESSIONS_OT_wait | None = None
-"""The operator that waits for a session."""
-
-_telling: TRACKING_SESSIONS_OT_tell_lost | None = None
-"""The operator that is about to say what a file has lost."""
-
-
-def unregister() -> None:
-    """Stop what waits: Blender does not call `cancel` when a class goes."""
-    for one in (_waiting, _telling):
-        if one is not None:
-            one.cancel(bpy.context)
+        if open_file.modal.get("tell") is self:
+            del open_file.modal["tell"]
 
 
 classes = (

@@ -1,80 +1,33 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The list of sessions: what fills it, and what can be done with the session that is chosen in it."""
+"""The session that is chosen in the list: open, discard, delete, reveal it; the tracks that it lost."""
 
 from __future__ import annotations
 
 import shutil
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import bpy
-from bpy.props import CollectionProperty, IntProperty, PointerProperty
-from bpy.types import Operator, PropertyGroup
+from bpy.props import IntProperty
+from bpy.types import Operator
 
+from ..bridge.clip.editor import redraw
 from ..bridge.clip.movie_clip import counting_of
-from ..bridge.sessions import listing
+from ..bridge.open_file import open_file
+from ..bridge.sessions import opening
+from ..bridge.sessions.history import history
+from ..bridge.sessions.list_rows import chosen, update
+from ..bridge.sessions.listing import Listing, Row, is_running
 from ..bridge.tracking import live
 from ..core.errors import TrackingSessionError
 from ..core.model.types import SessionState
 from ..core.model.wording import owner_words
 from ..core.recording.manager import load_session
-from .editor import InEditor, redraw, report_error
+from .editor import InEditor, report_error
 
 if TYPE_CHECKING:
     from bpy.types import Context, Event
-
-SLICE, PAUSE = 0.01, 0.02  # seconds of reading, and for Blender in between
-
-
-class TRACKING_SESSIONS_PG_session(PropertyGroup):
-    """A row of the list; its `name` is the id of a session"""
-
-
-class TRACKING_SESSIONS_PG_list(PropertyGroup):
-    # in Blender's data because its lists show nothing else; what the rows say stays in `listing.listing`
-    rows: CollectionProperty(type=TRACKING_SESSIONS_PG_session)  # type: ignore[valid-type]
-    active: IntProperty(name="Session")  # type: ignore[valid-type]
-
-
-def list_of(context: Context) -> Any:
-    return context.window_manager.tracking_sessions  # type: ignore[attr-defined]  # the stubs do not know it
-
-
-def chosen(context: Context) -> listing.Row | None:
-    """The session that is chosen in the list."""
-    shown = list_of(context)
-    if not 0 <= shown.active < len(shown.rows):
-        return None
-    return listing.listing.rows.get(shown.rows[shown.active].name)
-
-
-def keep_filled(context: Context) -> None:
-    """Have the list filled if it is out of date: soon, because nothing can be changed while a panel is drawn."""
-    is_other = len(list_of(context).rows) != len(listing.listing.rows)  # a file was loaded
-    if (listing.listing.is_due() or is_other) and not bpy.app.timers.is_registered(_fill):
-        bpy.app.timers.register(_fill, first_interval=0.0)
-
-
-def _fill() -> float | None:
-    if listing.listing.read(SLICE):
-        return PAUSE
-    show(bpy.context)
-    return None
-
-
-def show(context: Context) -> None:
-    """Put what was read into the list; the same session stays chosen."""
-    shown = list_of(context)
-    before = [row.name for row in shown.rows]
-    wanted = list(listing.listing.rows)
-    if before != wanted:
-        name = before[shown.active] if 0 <= shown.active < len(before) else ""
-        shown.rows.clear()
-        for one in wanted:
-            shown.rows.add().name = one
-        shown.active = wanted.index(name) if name in wanted else min(shown.active, max(0, len(wanted) - 1))
-    redraw(context)
 
 
 class _OnSession(Operator):
@@ -93,19 +46,19 @@ class _OnSession(Operator):
         return cls._poll_row(row)
 
     @classmethod
-    def _poll_row(cls, row: listing.Row) -> bool:
+    def _poll_row(cls, row: Row) -> bool:
         return cls._is_readable(row)
 
     @classmethod
-    def _is_readable(cls, row: listing.Row) -> bool:
+    def _is_readable(cls, row: Row) -> bool:
         if row.error:
             cls.poll_message_set("The session cannot be read: look at its files with Reveal Folder, or delete it")
         return not row.error
 
     @classmethod
-    def _is_free(cls, row: listing.Row) -> bool:
+    def _is_free(cls, row: Row) -> bool:
         """Whether nobody works on the session, as far as the list knows; owning it says for sure."""
-        if listing.is_running(row.path):
+        if is_running(row.path):
             cls.poll_message_set("The session is being tracked here: pause it first")
             return False
         if row.owner:
@@ -122,15 +75,15 @@ class _OnSession(Operator):
             report_error(self, error)
             return {"CANCELLED"}
 
-    def _do(self, context: Context, row: listing.Row) -> set[str]:
+    def _do(self, context: Context, row: Row) -> set[str]:
         """Raises TrackingSessionError."""
         raise NotImplementedError
 
     def _refresh(self, context: Context) -> None:
         """Show at once what the operator did."""
-        while listing.listing.read(1.0):
+        while open_file.view(Listing).read(1.0):
             pass
-        show(context)
+        update(context)
 
 
 class TRACKING_SESSIONS_OT_open_session(_OnSession):
@@ -140,8 +93,8 @@ class TRACKING_SESSIONS_OT_open_session(_OnSession):
     bl_label = "Open"
 
     @classmethod
-    def _poll_row(cls, row: listing.Row) -> bool:
-        if live.current is not None:
+    def _poll_row(cls, row: Row) -> bool:
+        if live.running() is not None:
             cls.poll_message_set("A pass is being tracked: pause it first")
             return False
         if row.is_discarded:
@@ -149,14 +102,14 @@ class TRACKING_SESSIONS_OT_open_session(_OnSession):
             return False
         return cls._is_readable(row)
 
-    def _do(self, context: Context, row: listing.Row) -> set[str]:
+    def _do(self, context: Context, row: Row) -> set[str]:
         manager = load_session(row.path)
-        clip = listing.clip_of(manager)
+        clip = opening.clip_of(manager)
         if clip is None:
-            blend = listing.blend_of(manager)
-            if blend is not None and not listing.is_open(blend):
+            blend = opening.blend_of(manager)
+            if blend is not None and not opening.is_open(blend):
                 return _open_file(self, blend)
-            clip = listing.clip_for(manager)
+            clip = opening.clip_for(manager)
             hint = ": restore its markers in the panel Session" if manager.passes else ""
             self.report({"INFO"}, f"Opened the footage of “{row.name}”{hint}")
         context.space_data.clip = clip
@@ -184,14 +137,14 @@ class TRACKING_SESSIONS_OT_discard_session(_OnSession):
     bl_label = "Discard"
 
     @classmethod
-    def _poll_row(cls, row: listing.Row) -> bool:
+    def _poll_row(cls, row: Row) -> bool:
         if row.is_discarded:
             cls.poll_message_set("The session is discarded already")
             return False
         return cls._is_readable(row) and cls._is_free(row)
 
-    def _do(self, context: Context, row: listing.Row) -> set[str]:
-        listing.set_state(row.path, SessionState.DISCARDED)
+    def _do(self, context: Context, row: Row) -> set[str]:
+        opening.set_state(row.path, SessionState.DISCARDED)
         self._refresh(context)
         return {"FINISHED"}
 
@@ -203,14 +156,14 @@ class TRACKING_SESSIONS_OT_bring_back_session(_OnSession):
     bl_label = "Bring Back"
 
     @classmethod
-    def _poll_row(cls, row: listing.Row) -> bool:
+    def _poll_row(cls, row: Row) -> bool:
         if not row.is_discarded:
             cls.poll_message_set("The session is not discarded")
             return False
         return cls._is_readable(row) and cls._is_free(row)
 
-    def _do(self, context: Context, row: listing.Row) -> set[str]:
-        listing.set_state(row.path, SessionState.ACTIVE)
+    def _do(self, context: Context, row: Row) -> set[str]:
+        opening.set_state(row.path, SessionState.ACTIVE)
         self._refresh(context)
         return {"FINISHED"}
 
@@ -222,7 +175,7 @@ class TRACKING_SESSIONS_OT_delete_session(_OnSession):
     bl_label = "Delete"
 
     @classmethod
-    def _poll_row(cls, row: listing.Row) -> bool:
+    def _poll_row(cls, row: Row) -> bool:
         return cls._is_free(row)
 
     def invoke(self, context: Context, event: Event) -> set[str]:
@@ -232,13 +185,13 @@ class TRACKING_SESSIONS_OT_delete_session(_OnSession):
             self,
             event,
             title="Delete Session",
-            message=listing.what_goes(row),
+            message=opening.what_goes(row),
             confirm_text="Delete",
             icon="WARNING",
         )
 
-    def _do(self, context: Context, row: listing.Row) -> set[str]:
-        listing.delete(row.path)
+    def _do(self, context: Context, row: Row) -> set[str]:
+        opening.delete(row.path)
         self._refresh(context)
         self.report({"INFO"}, f"Deleted the session “{row.name}”")
         return {"FINISHED"}
@@ -251,10 +204,10 @@ class TRACKING_SESSIONS_OT_reveal_session(_OnSession):
     bl_label = "Reveal Folder"
 
     @classmethod
-    def _poll_row(cls, row: listing.Row) -> bool:
+    def _poll_row(cls, row: Row) -> bool:
         return True
 
-    def _do(self, context: Context, row: listing.Row) -> set[str]:
+    def _do(self, context: Context, row: Row) -> set[str]:
         folder = row.path.with_suffix("")
         folder = folder if folder.is_dir() else folder.parent
         try:
@@ -283,7 +236,7 @@ class TRACKING_SESSIONS_OT_show_lost(InEditor):
 
     def execute(self, context: Context) -> set[str]:
         clip = context.space_data.clip
-        names = listing.past(clip).lost.tracks(self.frame)
+        names = history(clip).lost.tracks(self.frame)
         objects = clip.tracking.objects
         found = [(objects.get(where), name) for where, name in names]
         tracks = [(where, where.tracks[name]) for where, name in found if where is not None and name in where.tracks]
@@ -303,22 +256,7 @@ class TRACKING_SESSIONS_OT_show_lost(InEditor):
         return {"FINISHED"}
 
 
-def register() -> None:
-    kind = PointerProperty(type=TRACKING_SESSIONS_PG_list)
-    bpy.types.WindowManager.tracking_sessions = kind  # type: ignore[attr-defined]
-
-
-def unregister() -> None:
-    if bpy.app.timers.is_registered(_fill):
-        bpy.app.timers.unregister(_fill)
-    if hasattr(bpy.types.WindowManager, "tracking_sessions"):
-        del bpy.types.WindowManager.tracking_sessions  # type: ignore[attr-defined]
-    listing.forget()
-
-
 classes = (
-    TRACKING_SESSIONS_PG_session,
-    TRACKING_SESSIONS_PG_list,
     TRACKING_SESSIONS_OT_open_session,
     TRACKING_SESSIONS_OT_discard_session,
     TRACKING_SESSIONS_OT_bring_back_session,

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import bpy
 
+from ..bridge.clip.editor import redraw
 from ..bridge.tracking import live
 from ..core.model.wording import clock
-from .editor import redraw
 
 if TYPE_CHECKING:
     from bpy.types import Context, Header
@@ -48,7 +48,7 @@ def draw_status(header: Header, context: Context) -> None:
     """The status bar with the progress in place of the hints about mouse and keys; the rest as in Blender's own."""
     layout = header.layout
     assert layout is not None
-    running = live.current
+    running = live.running()
     if running is None:
         layout.template_input_status()
     else:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from bpy.types import Operator
 
+from ..bridge.clip.editor import redraw
 from ..bridge.preferences import stored_preferences
-from .editor import redraw
 
 if TYPE_CHECKING:
     from bpy.types import Context

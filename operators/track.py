@@ -11,14 +11,16 @@ from bpy.props import EnumProperty
 from bpy.types import Operator
 
 from ..bridge.clip.colour import note_spaces, unknown_words_once
-from ..bridge.clip.editor import ClipEditor
+from ..bridge.clip.editor import ClipEditor, redraw
+from ..bridge.open_file import open_file
 from ..bridge.preferences import preferences
 from ..bridge.sessions import overview
 from ..bridge.sessions.file_copy import save_copy
+from ..bridge.sessions.recovery import open_shot
 from ..bridge.tracking import live
 from ..core.errors import StorageFailed, TrackingSessionError
 from . import status
-from .editor import InEditor, editor_of, redraw, report_error
+from .editor import InEditor, editor_of, report_error
 from .settings import extent_property, frames_property, settings_of
 
 if TYPE_CHECKING:
@@ -32,8 +34,6 @@ DIRECTIONS = (
 WAYS = {"BACKWARDS": "backwards", "BOTH": "forwards and then backwards", "FORWARDS": "forwards"}
 
 _log = logging.getLogger(__name__)
-_modal: _TracksLive | None = None
-"""The operator that drives a pass by a timer."""
 
 
 class _TracksLive(InEditor):
@@ -50,13 +50,13 @@ class _TracksLive(InEditor):
     def _choose(self, context: Context) -> None:
         """Take what was not said from what the panel says, for a click or a key."""
 
-    def _begin(self, context: Context) -> bool:
+    def _begin(self, context: Context, *, separate_clip: bool) -> bool:
         editor = editor_of(context)
         note_spaces()  # also of clips that were appended
         try:
             ranges = self._ranges(editor)
-            shot = overview.open_shot(editor)
-            self._live = live.LivePass(editor, shot, ranges)
+            shot = open_shot(editor)
+            self._live = live.LivePass(editor, shot, ranges, separate_clip=separate_clip)
         except TrackingSessionError as error:
             report_error(self, error)
             return False
@@ -66,7 +66,7 @@ class _TracksLive(InEditor):
         return True
 
     def execute(self, context: Context) -> set[str]:
-        if not self._begin(context):
+        if not self._begin(context, separate_clip=bpy.app.background):
             return {"CANCELLED"}
         assert self._live is not None
         try:
@@ -80,21 +80,20 @@ class _TracksLive(InEditor):
         return {"FINISHED"}
 
     def invoke(self, context: Context, event: Event) -> set[str]:
-        global _modal
         self._choose(context)
-        if not self._begin(context):
+        if not self._begin(context, separate_clip=False):
             return {"CANCELLED"}
         manager = context.window_manager
         self._display = status.Display()
         # far more often, as Blender waits for it after a tick that was short
         self._timer = manager.event_timer_add(live.TICK / 4, window=context.window)
         manager.modal_handler_add(self)
-        _modal = self
+        open_file.modal["track"] = self
         return {"RUNNING_MODAL"}
 
     def modal(self, context: Context, event: Event) -> set[str]:
         assert self._live is not None and self._display is not None
-        if live.current is not self._live:  # undo, loading a file or a bug has ended it
+        if live.running() is not self._live:  # undo, loading a file or a bug has ended it
             return self._end(context)
         if event.type == "ESC" and event.value == "PRESS":
             self._live.wants_pause = True
@@ -118,20 +117,19 @@ class _TracksLive(InEditor):
     def cancel(self, context: Context) -> None:
         """Called by Blender when it takes the operator away: its window is closed, a file is loaded, Blender quits."""
         try:
-            if live.current is not None and live.current is self._live:
-                live.current.finish()
+            if self._live is not None and live.running() is self._live:
+                self._live.finish()
         except TrackingSessionError as error:  # the recorded frames stay, and the panel tells
             _log.warning("The pass cannot be ended in its session: %s", error)
         finally:
             self._end(context)
 
     def _end(self, context: Context) -> set[str]:
-        global _modal
         if self._timer is not None:
             context.window_manager.event_timer_remove(self._timer)
             self._timer = None
-        if _modal is self:
-            _modal = None
+        if open_file.modal.get("track") is self:
+            del open_file.modal["track"]
         status.clear(context)
         return {"FINISHED"}
 
@@ -207,21 +205,16 @@ class TRACKING_SESSIONS_OT_pause(Operator):
 
     @classmethod
     def poll(cls, context: Context) -> bool:
-        if live.current is None:
+        if live.running() is None:
             cls.poll_message_set("Nothing is being tracked")
             return False
         return True
 
     def execute(self, context: Context) -> set[str]:
-        assert live.current is not None
-        live.current.wants_pause = True
+        running = live.running()
+        assert running is not None  # as polled
+        running.wants_pause = True
         return {"FINISHED"}
-
-
-def unregister() -> None:
-    """Take away what a pass that goes on has put into Blender: it does not call `cancel` when a class goes."""
-    if _modal is not None:
-        _modal.cancel(bpy.context)
 
 
 classes = (

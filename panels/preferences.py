@@ -9,8 +9,8 @@ import bpy
 from bpy.props import BoolProperty, FloatProperty, StringProperty
 from bpy.types import AddonPreferences
 
+from ..bridge.clip.editor import redraw
 from ..bridge.preferences import Preferences
-from ..operators.editor import redraw
 
 if TYPE_CHECKING:
     from bpy.types import Context

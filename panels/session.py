@@ -72,21 +72,22 @@ class TRACKING_SESSIONS_PT_session(Panel):
         layout = self.layout
         assert layout is not None
         clip = context.space_data.clip
-        if live.current is not None:
-            _draw_running(layout, context, live.current)
+        running = live.running()
+        if running is not None:
+            _draw_running(layout, context, running)
             return
         if words := linked_words(clip):
-            _draw_words(layout, context, words, "LINKED")
+            draw_words(layout, context, words, "LINKED")
             return
         seen = overview.overview(clip)
         if seen.error:
-            _draw_words(layout, context, seen.error, "ERROR")
+            draw_words(layout, context, seen.error, "ERROR")
             row = _tall(layout)
             if seen.is_damaged:
                 row.operator(TRACKING_SESSIONS_OT_restore.bl_idname)
             row.operator(TRACKING_SESSIONS_OT_start_fresh.bl_idname)
         elif seen.owner:
-            _draw_words(layout, context, f"In use by {owner_words(seen.owner)}", "LOCKED")
+            draw_words(layout, context, f"In use by {owner_words(seen.owner)}", "LOCKED")
             _tall(layout).operator(TRACKING_SESSIONS_OT_wait.bl_idname, icon="TIME")
             _draw_track(layout, context)
         elif seen.is_missing:
@@ -100,7 +101,7 @@ def _draw_missing(layout: UILayout, context: Context, seen: overview.Overview) -
     frame = counting_of(context.space_data.clip).shown(seen.last_frame or 1)
     words = f"{_frames(seen.missing, 'is', 'are')} recorded that this file does not have, up to frame {frame}"
     when = clock_time(seen.until)
-    _draw_words(layout, context, f"{words} ({when})" if when else words, "RECOVER_LAST")
+    draw_words(layout, context, f"{words} ({when})" if when else words, "RECOVER_LAST")
     if seen.resume_frame is not None:
         _tall(layout).operator(TRACKING_SESSIONS_OT_resume.bl_idname, icon="PLAY")
         row = layout.row(align=True)
@@ -115,7 +116,7 @@ def _draw_next(layout: UILayout, context: Context, seen: overview.Overview) -> N
     clip = context.space_data.clip
     if seen.is_undone:
         words = f"{_frames(seen.undone, 'was', 'were')} undone but still recorded: restore or track on"
-        _draw_words(layout, context, words, "LOOP_BACK")
+        draw_words(layout, context, words, "LOOP_BACK")
         layout.operator(TRACKING_SESSIONS_OT_restore.bl_idname)
     elif seen.resume_frame is not None:
         layout.label(text=f"Paused at Frame {counting_of(clip).shown(seen.resume_frame)}", icon="PAUSE")
@@ -127,7 +128,7 @@ def _draw_next(layout: UILayout, context: Context, seen: overview.Overview) -> N
         text = f"{seen.frames} of {seen.total} Frames Recorded"
         layout.label(text=text, icon="CHECKMARK" if seen.is_done else "NONE")
     if not bpy.data.filepath and not preferences().folder:
-        _draw_words(layout, context, "The file is not saved yet: the session is kept in the user folder", "INFO")
+        draw_words(layout, context, "The file is not saved yet: the session is kept in the user folder", "INFO")
 
 
 def _draw_running(layout: UILayout, context: Context, running: live.LivePass) -> None:
@@ -144,7 +145,7 @@ def _draw_running(layout: UILayout, context: Context, running: live.LivePass) ->
     for text in (status.frames_text(running), status.pace_text(running), status.tracks_text(running)):
         column.label(text=text)
     words = "Auto Save waits while this goes on. Each frame is recorded at once, so nothing gets lost"
-    _draw_words(layout, context, words, "FAKE_USER_ON")
+    draw_words(layout, context, words, "FAKE_USER_ON")
 
 
 def _draw_track(layout: UILayout, context: Context) -> None:
@@ -173,7 +174,7 @@ def _frames(count: int, one: str, more: str) -> str:
     return f"1 frame {one}" if count == 1 else f"{count} frames {more}"
 
 
-def _draw_words(layout: UILayout, context: Context, text: str, icon: Any) -> None:
+def draw_words(layout: UILayout, context: Context, text: str, icon: Any) -> None:
     """A sentence, broken into lines that fit the sidebar."""
     width = letters_that_fit(context)
     lines: list[str] = []

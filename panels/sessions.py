@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any
 from bpy.types import Panel, UIList
 
 from ..bridge.clip.movie_clip import counting_of
-from ..bridge.sessions import listing
+from ..bridge.open_file import open_file
+from ..bridge.sessions import list_rows
+from ..bridge.sessions.history import history
+from ..bridge.sessions.listing import Listing, Row, is_running
 from ..core.model.types import Outcome, PassSummary
 from ..core.model.wording import owner_words
 from ..operators import sessions as actions
-from .session import TRACKING_SESSIONS_PT_session, letters_that_fit
-from .session import _draw_words as draw_words
+from .session import TRACKING_SESSIONS_PT_session, draw_words, letters_that_fit
 
 if TYPE_CHECKING:
     from bpy.types import Context, MovieClip, UILayout
@@ -30,7 +32,7 @@ _OUTCOMES: dict[Outcome | None, str] = {
 }
 
 
-class _Past(Panel):
+class _InSession(Panel):
     """A panel in the panel Session, closed at first."""
 
     bl_space_type = "CLIP_EDITOR"
@@ -40,15 +42,15 @@ class _Past(Panel):
     bl_options = {"DEFAULT_CLOSED"}
 
 
-class TRACKING_SESSIONS_PT_passes(_Past):
+class TRACKING_SESSIONS_PT_passes(_InSession):
     bl_label = "Passes"
 
     def draw(self, context: Context) -> None:
         layout = self.layout
         assert layout is not None
         clip = context.space_data.clip
-        past = listing.past(clip)
-        if not past.passes:
+        done = history(clip)
+        if not done.passes:
             layout.label(text="Nothing Was Tracked Yet")
             return
         column = layout.column(align=True)
@@ -56,9 +58,9 @@ class TRACKING_SESSIONS_PT_passes(_Past):
         for part, text in zip(head, ("Frames", "Outcome", "Tracks"), strict=True):
             part.active = False
             part.label(text=text)
-        for known in islice(reversed(past.passes), PASSES_SHOWN):
-            _draw_pass(column, clip, known, is_running=past.is_running and known is past.passes[-1])
-        _draw_more(layout, len(past.passes) - PASSES_SHOWN)
+        for known in islice(reversed(done.passes), PASSES_SHOWN):
+            _draw_pass(column, clip, known, is_running=done.is_running and known is done.passes[-1])
+        _draw_more(layout, len(done.passes) - PASSES_SHOWN)
 
 
 def _draw_pass(layout: UILayout, clip: MovieClip, known: PassSummary, *, is_running: bool) -> None:
@@ -84,14 +86,14 @@ def _draw_more(layout: UILayout, count: int) -> None:
         layout.label(text=f"And {count} More")
 
 
-class TRACKING_SESSIONS_PT_lost(_Past):
+class TRACKING_SESSIONS_PT_lost(_InSession):
     bl_label = "Lost Tracks"
 
     def draw(self, context: Context) -> None:
         layout = self.layout
         assert layout is not None
         clip = context.space_data.clip
-        lost = listing.past(clip).lost
+        lost = history(clip).lost
         if not lost.frames:
             layout.label(text="No Track Was Lost")
             return
@@ -134,13 +136,13 @@ class TRACKING_SESSIONS_UL_sessions(UIList):
         index: int | None = 0,
         flt_flag: int | None = 0,
     ) -> None:
-        row = listing.listing.rows.get(item.name)
+        row = open_file.view(Listing).rows.get(item.name)
         if row is None:  # it is about to be filled
             layout.label(text="")
             return
         left, middle, right = _columns(layout, 0.42, 0.32)
         left.label(text=row.name, icon="ERROR" if row.error else "NONE")
-        middle.label(text="Tracking" if listing.is_running(row.path) else row.words)
+        middle.label(text="Tracking" if is_running(row.path) else row.words)
         right.label(text=row.progress)
         for part in (left, middle, right):
             part.active = not row.is_discarded
@@ -148,34 +150,34 @@ class TRACKING_SESSIONS_UL_sessions(UIList):
     def filter_items(self, context: Context, data: Any, property: str) -> tuple[list[int], list[int]]:
         """By the names that are shown; those of the items are ids."""
         wanted = self.filter_name.casefold()
-        rows = listing.listing.rows
+        rows = open_file.view(Listing).rows
         shown = [rows[item.name].name if item.name in rows else "" for item in getattr(data, property)]
         return [self.bitflag_filter_item if wanted in name.casefold() else 0 for name in shown], []
 
 
-class TRACKING_SESSIONS_PT_sessions(_Past):
+class TRACKING_SESSIONS_PT_sessions(_InSession):
     bl_label = "Sessions"
 
     def draw(self, context: Context) -> None:
         layout = self.layout
         assert layout is not None
-        actions.keep_filled(context)
-        found = listing.listing
+        list_rows.keep_filled(context)
+        found = open_file.view(Listing)
         if found.error:
             draw_words(layout, context, found.error, "ERROR")
-        shown = actions.list_of(context)
+        shown = list_rows.list_of(context)
         layout.template_list(
             TRACKING_SESSIONS_UL_sessions.__name__, "", shown, "rows", shown, "active", rows=4, maxrows=10
         )
         if found.hidden:
             layout.label(text=f"And {found.hidden} Older Ones")
-        row = actions.chosen(context)
+        row = list_rows.chosen(context)
         if row is not None:
             _draw_row(layout, context, row)
         _draw_actions(layout, is_discarded=row is not None and row.is_discarded)
 
 
-def _draw_row(layout: UILayout, context: Context, row: listing.Row) -> None:
+def _draw_row(layout: UILayout, context: Context, row: Row) -> None:
     """What the list has no room for."""
     column = layout.column(align=True)
     draw_words(column, context, row.name, "NONE")
@@ -183,7 +185,7 @@ def _draw_row(layout: UILayout, context: Context, row: listing.Row) -> None:
         draw_words(column, context, f"Last Change {row.modified}", "NONE")
     if row.error:
         draw_words(layout, context, row.error, "ERROR")
-    elif row.owner and not listing.is_running(row.path):
+    elif row.owner and not is_running(row.path):
         draw_words(layout, context, f"In use by {owner_words(row.owner)}", "LOCKED")
 
 

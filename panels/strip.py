@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import blf
 import bpy
 
+from ..bridge.open_file import open_file
 from ..bridge.preferences import preferences
 from ..bridge.sessions import overview
 from ..bridge.tracking import live
@@ -42,21 +43,25 @@ class Strip:
         self.batches: list[tuple[Any, tuple[float, ...]]] = []  # each with its colour
 
 
-_strips: dict[int, Strip] = {}  # by the address of the region
-_KEPT = 16  # regions; more means that some editors were closed
+class _Strips(dict[int, Strip]):
+    """The strips of the regions, by the address of each."""
+
+
+_KEPT = 16  # regions; if there are more, editors were closed
 _handle: Any = None
 
 
 def _running(clip: MovieClip) -> live.LivePass | None:
     """The running pass, if it tracks the clip."""
-    return live.current if live.current is not None and live.current.shot.clip == clip else None
+    running = live.running()
+    return running if running is not None and running.shot.clip == clip else None
 
 
 def _version(clip: MovieClip) -> object:
     """A value that changes with the recorded frames, during a pass as often as its tracks; None without frames."""
     running = _running(clip)
     if running is not None:
-        return running.shot.session.path, running.run.plan.number, running.run.shown
+        return running.shot.session.path, running.run.plan.number, running.run.displayed_frame
     seen = overview.last_overview(clip)
     return seen if len(seen.tracked) else None
 
@@ -83,13 +88,14 @@ def strip_in(context: Context) -> Strip | None:
     clip_start = space.clip.frame_start
     scale = context.preferences.system.ui_scale or 1.0  # 0 without a window
     based_on = (version, scene, clip_start, region.width, scale)
-    strip = _strips.get(region.as_pointer())
+    strips = open_file.view(_Strips)
+    strip = strips.get(region.as_pointer())
     if strip is None or strip.based_on != based_on:
         columns = int(region.width / (NARROWEST * scale))
         parts = segments(*_frames(space.clip), scene=scene, clip_start=clip_start, columns=columns)
-        if len(_strips) > _KEPT:
-            _strips.clear()
-        strip = _strips[region.as_pointer()] = Strip(based_on, parts, scene)
+        if len(strips) > _KEPT:
+            strips.clear()
+        strip = strips[region.as_pointer()] = Strip(based_on, parts, scene)
     return strip
 
 
@@ -143,7 +149,6 @@ def register() -> None:
 
 def unregister() -> None:
     global _handle
-    _strips.clear()
     if _handle is not None:
         bpy.types.SpaceClipEditor.draw_handler_remove(_handle, "WINDOW")
         _handle = None

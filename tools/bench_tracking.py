@@ -64,7 +64,7 @@ def time_parts() -> None:
         (editor.ClipEditor, "track"),
         (check.FootageCheck, "frame"),
         (working_set.WorkingSet, "step"),
-        (run.Run, "_deliver"),
+        (run.Run, "flush"),
         (working_set._Follower, "refresh"),
         (chain.JournalWriter, "append"),
         (lease.Lease, "check"),
@@ -146,7 +146,7 @@ def our_pass(clip: Any, first: int, frames: int, root: Path) -> Pass:
             parts = {name: seconds / frames * 1e3 for name, seconds in spent.items()}
             run.step()
             run.step()  # closes the pass
-            parts["Run._deliver"] = spent["Run._deliver"] / (frames + 2) * 1e3
+            parts["Run.flush"] = spent["Run.flush"] / (frames + 2) * 1e3
             assert len(run.alive) == TRACKS
         around = time.perf_counter() - begun - stepped
         tracked.close()
@@ -236,7 +236,7 @@ def measure_parts(clips: Clips, root: Path, tracked: int, repeats: int, report: 
         )
         total += cost
         print(f"{name:>40} {cost:7.3f} ms {cost / step:7.2%}")
-    deliver = min(pass_.parts["Run._deliver"] for pass_ in passes)
+    deliver = min(pass_.parts["Run.flush"] for pass_ in passes)
     print(f"{'(delivery when the pass ends)':>40} {deliver:7.3f} ms {deliver / step:7.2%}")
     report.target("bookkeeping, as a share of the step", 100 * total / step, 3, " %")
 
@@ -272,7 +272,7 @@ def measure_restore(clips: Clips, root: Path, frames: int, repeats: int, report:
         spent.clear()
         with editor.background_editor(clip) as opened:
             begun = time.perf_counter()
-            joined = shot.Shot.join(opened, session.load_session(session.list_sessions(root)[0]))
+            joined = shot.Shot.join(opened, session.load_session(session.list_sessions(root)[0]), None)
             taken = time.perf_counter() - begun
             times.append((taken, spent["SessionRecorder.__init__"], spent["reconcile.restore"]))
             joined.close()
@@ -310,9 +310,9 @@ def measure_memory(clips: Clips, root: Path, frames: int, report: Report) -> Non
     tracemalloc.start()
     with editor.background_editor(clip) as opened:
         tracked = shot.Shot.create(opened, root, "bench")
-        with tracked.start([(10, 10 + frames)], delivery=lambda steps: steps >= every) as run:
-            while run.step():
-                if run.steps % every == 0:
+        with tracked.start([(10, 10 + frames)], after_step=run.InBulk(every)) as tracking:
+            while tracking.step():
+                if tracking.steps % every == 0:
                     gc.collect()
                     samples.append((resident(), tracemalloc.get_traced_memory()[0]))
         tracked.close()

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -14,7 +13,7 @@ from ...core.errors import ClipChanged, NothingToTrack
 from .movie_clip import counting_of
 
 if TYPE_CHECKING:
-    from bpy.types import Area, MovieClip, MovieTrackingTrack, Region, SpaceClipEditor, Window
+    from bpy.types import Area, Context, MovieClip, MovieTrackingTrack, Region, SpaceClipEditor, Window
 
 
 class ClipEditor:
@@ -24,8 +23,6 @@ class ClipEditor:
         self.window = window
         self.area = area
         self.clip = clip
-        self.seconds = 0.0
-        """Processor time of this thread that Blender has spent on tracking here."""
         self._area_address = area.as_pointer()
         self._at = 0, 0  # the last known indices of the window and of the area in its screen
 
@@ -66,12 +63,10 @@ class ClipEditor:
         # the tracker starts from the frame of the editor, not of the scene
         self.space.clip_user.frame_current = frame + self.clip.frame_start - 1
         with bpy.context.temp_override(window=self.window, area=self.area, region=self.region):
-            begun = time.thread_time()
             try:
                 result = bpy.ops.clip.track_markers(backwards=backwards, sequence=False)
             except RuntimeError as error:
                 raise ClipChanged(f"Blender cannot track in this editor: {error}") from error
-            self.seconds += time.thread_time() - begun
         if "FINISHED" not in result:
             raise NothingToTrack(
                 f"Blender did not track frame {counting_of(self.clip).shown(frame)}: "
@@ -139,3 +134,10 @@ def background_editor(clip: MovieClip) -> Iterator[ClipEditor]:
         space.clip = shown
         area.type = kind
         scene.frame_current = current
+
+
+def redraw(context: Context) -> None:
+    for window in context.window_manager.windows:
+        for area in window.screen.areas:
+            if area.type == "CLIP_EDITOR":
+                area.tag_redraw()

@@ -17,16 +17,12 @@ from ...core.footage.frames import check_whole, picture_of
 from ...core.footage.pictures.file import Picture
 from ...core.journal.chain import Position
 from ...core.model.counting import Counting
-from ...core.model.types import FootageMetadata
-from ...core.storage.folder import FOLDER_NAME, SessionFolder
-from ..preferences import preferences
+from ...core.model.types import SESSION_ID, FootageMetadata
 from .colour import configuration
 
 if TYPE_CHECKING:
     from bpy.types import MovieClip
 
-COPY_NAME = "copy.blend"  # of the copy of the open file that is kept with a session
-FRESH_NAME = "fresh.blend"  # of that copy while it is being written
 _NO_PICTURE = 256, 256
 """The size that Blender gives a clip whose picture it cannot read."""
 _MARK = "tracking_sessions"
@@ -160,17 +156,32 @@ def mark_position(clip: MovieClip, session_id: str, position: Position) -> None:
     clip[_MARK] = f"{session_id} {position.generation} {position.offset}"
 
 
-def marked_position(clip: MovieClip) -> tuple[str, Position] | None:
-    """The session that the clip belongs to and how much of its journal it contains; None if it says nothing clear.
+class ClipMark(NamedTuple):
+    """The session that a clip belongs to, as the clip notes it."""
 
-    What a linked clip says holds for another file.
+    session: str
+    position: Position  # how much of the session's journal the clip contains
+    root: Path | None = None  # the session folder, if it is none of the file's own
+
+
+def mark_of(clip: MovieClip) -> ClipMark | None:
+    """The mark of the clip; None if it has none that is clear.
+
+    The mark of a linked clip holds for another file.
     """
     if library_of(clip):
         return None
     parts = written_mark(clip).split()
-    if len(parts) != 3 or not (parts[1].isdecimal() and parts[2].isdecimal()):
+    if len(parts) != 3 or not SESSION_ID.match(parts[0]) or not (parts[1].isdecimal() and parts[2].isdecimal()):
         return None
-    return parts[0], Position(int(parts[1]), int(parts[2]))
+    root = clip.get(_FOLDER)
+    is_root = isinstance(root, str) and os.path.isabs(root)
+    return ClipMark(parts[0], Position(int(parts[1]), int(parts[2])), Path(root) if is_root else None)
+
+
+def position_in(mark: ClipMark | None, session_id: str) -> Position | None:
+    """How much of that session's journal a clip with this mark says it contains."""
+    return mark.position if mark is not None and mark.session == session_id else None
 
 
 def written_mark(clip: MovieClip) -> str:
@@ -191,44 +202,3 @@ def mark_root(clip: MovieClip, root: Path | None) -> None:
         clip[_FOLDER] = str(root)
     elif _FOLDER in clip:
         del clip[_FOLDER]
-
-
-def marked_root(clip: MovieClip) -> Path | None:
-    """The folder that the clip says its session is in; None if it says nothing."""
-    said = clip.get(_FOLDER)
-    return Path(said) if isinstance(said, str) and os.path.isabs(said) else None
-
-
-def default_root() -> Path:
-    """Where new sessions go: as the preferences say, or beside the .blend, or to the user while there is none."""
-    return roots()[0]
-
-
-def roots(blend: str | None = None) -> list[Path]:
-    """The folders in which a session of the file may be: it may have been made before the file was saved.
-
-    `blend` is its path, that of the open file if None.
-    """
-    blend = bpy.data.filepath if blend is None else blend
-    *chosen, user = homeless_roots(blend)
-    beside = [_beside(Path(blend))] if blend else []
-    return list(dict.fromkeys([*chosen, *beside, user]))
-
-
-def _beside(blend: Path) -> Path:
-    folder = SessionFolder.of(blend.parent)  # that of a session, if it is a copy of the file
-    is_copy = blend.name in (COPY_NAME, FRESH_NAME) and folder.contains(blend.parent)
-    return folder.root if is_copy else blend.parent / FOLDER_NAME
-
-
-def homeless_roots(blend: str | None = None) -> list[Path]:
-    """The folders for sessions of files that were not saved yet: that of the preferences, if any, and the user's.
-
-    The user's is not the one that Blender deletes together with the extension. `blend` as for `roots`.
-    """
-    blend = bpy.data.filepath if blend is None else blend
-    user = Path(bpy.utils.user_resource("DATAFILES", path=FOLDER_NAME))
-    chosen = preferences().folder
-    if not chosen or (chosen.startswith("//") and not blend):
-        return [user]
-    return [Path(bpy.path.abspath(chosen, start=os.path.dirname(blend))), user]

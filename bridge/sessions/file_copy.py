@@ -9,7 +9,9 @@ from pathlib import Path
 import bpy
 
 from ...core.errors import StorageFailed
-from ..clip.movie_clip import COPY_NAME, FRESH_NAME
+
+COPY_NAME = "copy.blend"  # of the copy of the open file that is kept with a session
+FRESH_NAME = "fresh.blend"  # of that copy while it is being written
 
 
 def save_copy(folder: Path) -> Path:

@@ -11,40 +11,83 @@ from typing import TYPE_CHECKING
 import bpy
 
 from ...core.errors import FootageUnusable, JournalDamaged, SessionUnreadable
-from ...core.journal.chain import Position
 from ...core.library.catalogue import session_files
 from ...core.library.matching import Origin, SoughtClip
-from ...core.model.types import SESSION_ID, SessionState, TrackingSession
+from ...core.model.types import SessionState, TrackingSession
 from ...core.recording.manager import TrackingSessionManager
 from ...core.recording.session_file import checked_session
 from ...core.storage.files import existing_document, read_document
-from ...core.storage.folder import SessionFolder
-from ..clip.movie_clip import (
-    default_root,
-    footage_of,
-    homeless_roots,
-    library_of,
-    mark_root,
-    marked_position,
-    marked_root,
-    roots,
-)
+from ...core.storage.folder import FOLDER_NAME, SessionFolder
+from ..clip.movie_clip import ClipMark, footage_of, library_of, mark_of, mark_root
+from ..open_file import open_file
+from ..preferences import preferences
+from .file_copy import COPY_NAME, FRESH_NAME
 
 if TYPE_CHECKING:
     from bpy.types import MovieClip
 
-contained: dict[str, tuple[int, Position]] = {}
-"""How much of which session this Blender has put into which clip of the open file, whatever undo took back since."""
 
-left: dict[str, Path] = {}
-"""The folders of sessions that the open file was saved away from. Its clips say so too, until undo takes that back."""
-
-_said: dict[Path, tuple[float, TrackingSession | None]] = {}
-"""What the session files say, with the time they were modified; None for those that cannot be read."""
+# The folders
 
 
-def find_session(clip: MovieClip, *, salvage: bool = False) -> TrackingSessionManager | None:
-    """The session that the clip is marked with, or else the last one that was lost, of this file and clip by name, or,
+def default_root() -> Path:
+    """Where new sessions go: as the preferences say, or beside the .blend, or to the user while there is none."""
+    return roots()[0]
+
+
+def roots(blend: str | None = None) -> list[Path]:
+    """The folders in which a session of the file may be: it may have been made before the file was saved.
+
+    `blend` is its path, that of the open file if None.
+    """
+    blend = bpy.data.filepath if blend is None else blend
+    *chosen, user = homeless_roots(blend)
+    beside = [_beside(Path(blend))] if blend else []
+    return list(dict.fromkeys([*chosen, *beside, user]))
+
+
+def _beside(blend: Path) -> Path:
+    folder = SessionFolder.of(blend.parent)  # that of a session, if it is a copy of the file
+    is_copy = blend.name in (COPY_NAME, FRESH_NAME) and folder.contains(blend.parent)
+    return folder.root if is_copy else blend.parent / FOLDER_NAME
+
+
+def homeless_roots(blend: str | None = None) -> list[Path]:
+    """The folders for sessions of files that were not saved yet: that of the preferences, if any, and the user's.
+
+    The user's is not the one that Blender deletes together with the extension. `blend` as for `roots`.
+    """
+    blend = bpy.data.filepath if blend is None else blend
+    user = Path(bpy.utils.user_resource("DATAFILES", path=FOLDER_NAME))
+    chosen = preferences().folder
+    if not chosen or (chosen.startswith("//") and not blend):
+        return [user]
+    return [Path(bpy.path.abspath(chosen, start=os.path.dirname(blend))), user]
+
+
+def roots_of(mark: ClipMark | None) -> list[Path]:
+    """The folders in which the session of the mark may be: those of the open file, or of one before it."""
+    before = (mark.root, open_file.left.get(mark.session)) if mark is not None else ()
+    return [*roots(), *(root for root in before if root is not None)]
+
+
+def note_root(clip: MovieClip, blend: str) -> None:
+    """Have the clip say where its session is if the file is saved as `blend`, from where it would not be found."""
+    path = session_file(mark_of(clip))
+    if path is None:
+        return
+    root = SessionFolder.of(path).root
+    is_left = root not in roots(blend)
+    mark_root(clip, root if is_left else None)
+    if is_left:
+        open_file.left[path.stem] = root
+
+
+# The session
+
+
+def find_session(clip: MovieClip, mark: ClipMark | None, *, salvage: bool = False) -> TrackingSessionManager | None:
+    """The session of the clip's mark, or else the last one that was lost, of this file and clip by name, or,
     for files that were never saved, of the same footage.
 
     Discarded ones are passed over. With `salvage` a damaged journal is read as far as it is whole. Raises
@@ -52,7 +95,7 @@ def find_session(clip: MovieClip, *, salvage: bool = False) -> TrackingSessionMa
     """
     if library_of(clip):
         return None
-    path = session_file(clip)
+    path = session_file(mark)
     if path is not None:
         manager = TrackingSessionManager(path, salvage=salvage)
         if manager.session.state is not SessionState.DISCARDED:
@@ -60,32 +103,12 @@ def find_session(clip: MovieClip, *, salvage: bool = False) -> TrackingSessionMa
     return _of_name(clip, salvage) or _of_footage(clip, salvage)
 
 
-def session_file(clip: MovieClip) -> Path | None:
-    """Where the session is that the clip is marked with, if it is there."""
-    mark = marked_position(clip)
-    if mark is None or not SESSION_ID.match(mark[0]):
+def session_file(mark: ClipMark | None) -> Path | None:
+    """Where the session of the mark is, if it is there."""
+    if mark is None:
         return None
-    paths = (existing_document(SessionFolder(root).session_file(mark[0])) for root in roots_of(clip))
+    paths = (existing_document(SessionFolder(root).session_file(mark.session)) for root in roots_of(mark))
     return next((path for path in paths if os.path.exists(path)), None)
-
-
-def roots_of(clip: MovieClip) -> list[Path]:
-    """The folders in which the session may be that the clip is marked with: of the open file, or of one before it."""
-    mark = marked_position(clip)
-    before = left.get(mark[0]) if mark is not None else None
-    return [*roots(), *(root for root in (marked_root(clip), before) if root is not None)]
-
-
-def note_root(clip: MovieClip, blend: str) -> None:
-    """Have the clip say where its session is if the file is saved as `blend`, from where it would not be found."""
-    path = session_file(clip)
-    if path is None:
-        return
-    root = SessionFolder.of(path).root
-    is_left = root not in roots(blend)
-    mark_root(clip, root if is_left else None)
-    if is_left:
-        left[path.stem] = root
 
 
 def is_homeless(path: Path) -> bool:
@@ -99,13 +122,13 @@ def said_of(path: Path) -> TrackingSession | None:
         modified = path.stat().st_mtime
     except OSError:
         return None
-    known = _said.get(path)
+    known = open_file.documents.get(path)
     if known is None or known[0] != modified:
         try:
             known = modified, checked_session(path, read_document(path))
         except SessionUnreadable:
             known = modified, None
-        _said[path] = known
+        open_file.documents[path] = known
     return known[1]
 
 
@@ -144,9 +167,8 @@ def _candidates(
     Raises JournalDamaged: what was lost is not to be passed over in silence.
     """
     others = [one for one in bpy.data.movieclips if one != clip]
-    taken = {mark[0] for one in others if (mark := marked_position(one)) is not None}
-    there = {one.session_uid for one in others}
-    taken |= {session_id for session_id, (uid, _) in contained.items() if uid in there}
+    taken = {mark.session for one in others if (mark := mark_of(one)) is not None}
+    taken |= open_file.held_in({one.session_uid for one in others})
     for root in folders:
         try:
             paths = session_files(root)

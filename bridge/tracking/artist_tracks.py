@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is recorded reaches the artist's tracks, whatever is done to them while a pass goes on."""
+"""The artist's tracks, which get the recorded markers, whatever is done to them while a pass goes on."""
 
 from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from bpy.types import MovieClip, MovieTrackingObject, MovieTrackingTrack
 
 
+MARKER_TIME = 13e-6  # seconds to write a marker into a track of 4,000; a short one takes a tenth of it
+
+
 class _Place(NamedTuple):
     """Where a track is. It may get another name, and once deleted it may not even be looked at: Blender crashes."""
 
@@ -29,11 +32,11 @@ class _Place(NamedTuple):
     frame: int  # one on which it had a marker
 
 
-class Delivery:
+class ArtistTracks:
     """The artist's tracks of a run, and how they get their markers. One serves all passes of the run.
 
-    For each new marker Blender copies the whole track. So while an artist waits only a few are given at a time, the
-    newest first, and the others are held back until there is time.
+    For each new marker Blender copies the whole track. So while an artist waits only a few are written at a time, the
+    newest first, and the others stay pending until there is time.
     """
 
     def __init__(
@@ -47,10 +50,10 @@ class Delivery:
         self._session_id = session_id
         self._tracks = {number: data for number, data in tracks.items() if data.object == where}
         self._gone: set[int] = set()  # tracks of which it was said that they were deleted
-        self._held: defaultdict[int, list[bytes]] = defaultdict(list)
-        """Per track the markers that are held back, in the order in which they were recorded."""
-        self._newest: dict[int, bytes] = {}  # per track the newest marker of those that `show` gave
-        self._turn: list[int] = []  # tracks that still get something in this turn
+        self._pending: defaultdict[int, list[bytes]] = defaultdict(list)
+        """Per track the markers that are still to be written, in the order in which they were recorded."""
+        self._newest: dict[int, bytes] = {}  # per track the newest marker that `flush_some` wrote
+        self._turn: list[int] = []  # tracks that have not had their newest marker yet
         self._is_complete = True  # whether there was a track for all that was given
         self._object = where
         found = clip.tracking.objects.get(where)
@@ -122,28 +125,25 @@ class Delivery:
         return ClipChanged(f"The tracking object “{self._object}” is gone: undo that, or start a fresh session")
 
     @property
-    def holds(self) -> bool:
-        """Whether any markers are held back."""
-        return any(self._held.values())
+    def has_pending(self) -> bool:
+        """Whether any markers are still to be written."""
+        return any(self._pending.values())
 
-    def show(self, plan: Pass, steps: Sequence[Step], seconds: float, each: int) -> bool:
-        """Give the tracks, one after the other, for about so many seconds, their newest markers.
+    def flush_some(self, plan: Pass, steps: Sequence[Step], seconds: float) -> bool:
+        """Write pending markers, and those of these steps of the pass, for about `seconds`.
 
-        These are at most `each` per track of what is held back and of these steps of the pass; the others are held
-        back. True when each track had its turn since this was True last. Raises ClipChanged as `give` does.
+        Each track gets its newest one first, and older ones in the time that is left, as many at once as fit into it.
+        Returns True once all tracks have had their newest. Raises ClipChanged as `flush` does.
         """
         until = time.perf_counter() + seconds
-        self._hold(steps)
-        self._turn = self._turn or [number for number, held in self._held.items() if held]
+        if steps:
+            self._add(steps)
+            self._turn = self._turn or [number for number, rows in self._pending.items() if rows]
+        at_once = max(1, int(seconds / MARKER_TIME))
         try:
             where = self.where
-            while self._turn:
-                number = self._turn.pop()
-                held = self._held[number]
-                rows = held[-each:]
-                del held[-each:]
-                self._newest[number] = _newer(rows[-1], self._newest.get(number), plan)
-                self._put(where, number, {frame_of(row): row for row in rows})
+            for number, count in self._portions(at_once):
+                self._write(where, plan, number, count)
                 if time.perf_counter() >= until:
                     break
         except ReferenceError as error:
@@ -152,33 +152,49 @@ class Delivery:
             self._check(plan)
         return not self._turn
 
-    def give(self, plan: Pass, steps: Sequence[Step], position: Position) -> None:
-        """Give the tracks all markers that are held back and those of these steps of the pass.
+    def _portions(self, at_once: int) -> Iterator[tuple[int, int]]:
+        """The next tracks to write to, and how many markers each gets."""
+        while self._turn:
+            yield self._turn.pop(), 1
+        for number, rows in self._pending.items():
+            while rows:
+                yield number, at_once
+
+    def _write(self, where: MovieTrackingObject | None, plan: Pass, number: int, count: int) -> None:
+        """Write the newest of the track's pending markers, at most `count`."""
+        pending = self._pending[number]
+        rows = pending[-count:]
+        del pending[-count:]
+        self._newest[number] = _newer(rows[-1], self._newest.get(number), plan)
+        self._put(where, number, {frame_of(row): row for row in rows})
+
+    def flush(self, plan: Pass, steps: Sequence[Step], position: Position) -> None:
+        """Write all pending markers and those of these steps of the pass.
 
         Then the clip holds the journal up to `position`. Raises ClipChanged if the clip is gone, or, when all others
         have theirs, for the tracks that are.
         """
-        self._hold(steps)
+        self._add(steps)
         self._turn.clear()
         try:
             where = self.where
-            for number, held in self._held.items():
-                rows = {frame_of(row): row for row in held}
-                newest = _newer(held[-1] if held else b"", self._newest.get(number), plan)
+            for number, pending in self._pending.items():
+                rows = {frame_of(row): row for row in pending}
+                newest = _newer(pending[-1] if pending else b"", self._newest.get(number), plan)
                 spread_rows(newest, plan.direction, {number: rows})  # the guards of the others would be written over
                 self._put(where, number, rows)
-            self._held.clear()
+            self._pending.clear()
             self._newest.clear()
             mark_position(self._clip, self._session_id, position)
             self._check(plan)
         except ReferenceError as error:
             raise _without_clip() from error
 
-    def _hold(self, steps: Sequence[Step]) -> None:
-        held_of = self._held.__getitem__
+    def _add(self, steps: Sequence[Step]) -> None:
+        pending_of = self._pending.__getitem__
         for step in steps:
-            for held, row in zip(map(held_of, tracks_of(step.rows)), each_row(step.rows), strict=True):
-                held.append(row)
+            for pending, row in zip(map(pending_of, tracks_of(step.rows)), each_row(step.rows), strict=True):
+                pending.append(row)
 
     def _put(self, where: MovieTrackingObject | None, number: int, rows: Mapping[int, bytes]) -> None:
         if number in self._gone:

@@ -40,9 +40,10 @@ from ..clip.movie_clip import (
     counting_of,
     footage_of,
     library_of,
-    marked_position,
+    mark_of,
     open_footage,
     plate_of,
+    position_in,
 )
 from .reconcile import note_opened
 from .saving import check_save, save_result
@@ -154,15 +155,16 @@ def _begin(
 
 def _join(editor: ClipEditor, session: TrackingSessionManager, warn: Warn, *, salvage: bool = False) -> Shot:
     """The session with its clip; an owner on another machine is watched until it shows life or is taken for dead."""
+    since = session.contained(position_in(mark_of(editor.clip), session.session.id))
     try:
-        return Shot.join(editor, session, salvage=salvage)
+        return Shot.join(editor, session, since, salvage=salvage)
     except LeaseHeld as held:
         if not held.elsewhere:
             raise
         warn(
             f"The session was left to {held.owner}: watching for {LEASE_TIME:g} seconds whether that still works on it."
         )
-    return Shot.join(editor, session, salvage=salvage, wait=True)
+    return Shot.join(editor, session, since, salvage=salvage, wait=True)
 
 
 def resume(
@@ -302,8 +304,8 @@ def _sessions_of(clip: MovieClip, request: Request, warn: Warn) -> list[Tracking
     """
     sought = SoughtClip(footage_of(clip))
     if request.blend is not None:
-        mark = marked_position(clip)
-        sought = replace(sought, blend=request.blend, name=clip.name, marked=mark[0] if mark is not None else "")
+        mark = mark_of(clip)
+        sought = replace(sought, blend=request.blend, name=clip.name, marked=mark.session if mark is not None else "")
     found: list[TrackingSessionManager] = []
     for one in catalogue(request.root, warn):
         said = one.known if isinstance(one, Unreadable) else one

@@ -6,6 +6,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Sequence
+from typing import Any
 
 import bpy
 
@@ -13,30 +14,38 @@ from ...core.errors import ShotUnusable, UsageError
 from ...core.library.deletion import delete_session
 from ...core.tracking.run import Run
 from ..clip.editor import ClipEditor
-from ..clip.movie_clip import counting_of, plate_of
+from ..clip.movie_clip import counting_of, mark_of, plate_of, position_in
+from ..open_file import open_file
 from ..preferences import preferences
-from ..sessions import overview
-from . import working_set
 from .shot import Shot
 
 TICK = 1 / 30  # seconds of tracking per timer tick; one step at least
-# Processor seconds per tick of all but Blender's tracking: what is left of them goes to the artist's tracks. The clock
-# would count the disk as well, and they would get next to nothing where that is slow.
-OWN_WORK = 0.0014
-SHOWING = 0.0002  # seconds per tick, at least, of giving markers to them
-CATCHING_UP = 256  # markers at a time that each track gets of those held back, once no more frames are tracked
+UPDATE_TIME = 0.0004  # seconds per tick in which the artist's tracks get markers
 RATE_SPAN = 3.0  # seconds over which the frames per second are counted
 
-current: LivePass | None = None
-"""The run that is under way in this Blender."""
+
+def running() -> LivePass | None:
+    """The run that is under way in this Blender."""
+    return open_file.running
 
 
 class LivePass:
     """A run driven by a timer or a loop, for one clip at a time."""
 
-    def __init__(self, editor: ClipEditor, shot: Shot, ranges: Sequence[tuple[int, int]] = ()) -> None:
-        """Begin to track over `ranges` (first and last clip frame of each); without any, go on with what was paused.
+    def __init__(
+        self,
+        editor: ClipEditor,
+        shot: Shot,
+        ranges: Sequence[tuple[int, int]] = (),
+        *,
+        separate_clip: bool = False,
+        interval: float | None = None,
+        update_time: float = UPDATE_TIME,
+    ) -> None:
+        """Begin to track over `ranges` (first and last clip frame of each); without any, resume the paused pass.
 
+        With `separate_clip` the editor shows another clip meanwhile, as nobody looks. The artist's tracks get their
+        newest markers every `interval` seconds, by default as the preferences say, and `update_time` of each tick.
         Raises UsageError if there is nothing to resume, and what tracking raises.
         """
         self.editor = editor
@@ -44,25 +53,28 @@ class LivePass:
         self.clip_name = editor.clip.name
         self.counting = counting_of(editor.clip)  # kept, because the clip may be deleted
         self.wants_pause = False
-        self._interval = preferences().interval  # seconds between two turns of the artist's tracks
-        self._turn_began = time.monotonic()
-        self._is_turn = False
-        self._each = 1  # markers that each track gets in its turn
+        self._separate_clip = separate_clip
+        self._update_time = update_time
+        self._interval = preferences().interval if interval is None else interval
+        self._updated = time.monotonic()  # when the last update began
+        self._is_updated = True  # whether it has reached every track
+        self._pace: deque[tuple[float, int]] = deque()
+        """When so many steps were done, over the last seconds."""
         try:
-            run = shot.start(ranges, delivery=None) if ranges else shot.resume(delivery=None)
+            how: Any = {"after_step": self._note_pace, "separate_clip": separate_clip}
+            run = shot.start(ranges, **how) if ranges else shot.resume(**how)
             if run is None:
                 raise UsageError("Nothing was interrupted: there is nothing to resume")
-            self.run: Run = run.__enter__()
+            run.open()
+            self.run: Run = run
             self.total = run.total
             """Steps of all passes."""
-            self._pace: deque[tuple[float, int]] = deque()  # when so many steps were done, over the last seconds
         except BaseException as error:
             if isinstance(error, UsageError | ShotUnusable) and not shot.session.passes:
                 delete_session(shot.session)  # or each click in vain would leave an empty one
             shot.close()
             raise
-        global current
-        current = self
+        open_file.running = self
 
     @property
     def done(self) -> int:
@@ -95,19 +107,18 @@ class LivePass:
         ticks give the tracks what was held back, and the last one closes the pass. Raises what tracking raises; the run
         is then over as well.
         """
-        begun = time.thread_time() - self.editor.seconds
         until = time.monotonic() + seconds
         goes_on = True
         try:
-            # apart, the editor shows what the tracker works on, and nobody can leave it
-            is_showing = working_set.APART or self.editor.is_showing()
+            # in a separate clip, the editor shows what the tracker works on, and nobody can leave it
+            is_showing = self._separate_clip or self.editor.is_showing()
             if not is_showing:
                 self.wants_pause = True
             if self.shot.recorder.is_file_due:
                 self.shot.recorder.write_file()
             elif not self._stops:
                 goes_on = self._track(until)
-                self._show(OWN_WORK - (time.thread_time() - self.editor.seconds - begun))
+                self._update_tracks()
             elif self._catch_up(until):
                 goes_on = not self.wants_pause and self.run.step()
             self._follow(is_showing=is_showing)
@@ -121,7 +132,7 @@ class LivePass:
     @property
     def is_catching_up(self) -> bool:
         """Whether the tracks get what was held back, because the pass ends or pauses."""
-        return self._stops and self.run.holds
+        return self._stops and self.run.has_pending
 
     @property
     def _stops(self) -> bool:
@@ -131,35 +142,34 @@ class LivePass:
         goes_on = self.run.step()
         while goes_on and not self._stops and time.monotonic() < until:
             goes_on = self.run.step()
-        now = time.monotonic()
-        self._pace.append((now, self.run.steps))
-        while now - self._pace[0][0] > RATE_SPAN and len(self._pace) > 2:
-            self._pace.popleft()
         return goes_on
 
-    def _show(self, seconds: float) -> None:
-        """Give some of the tracks markers: as many as let each have its turn as often as the interval says."""
+    def _note_pace(self, run: Run) -> None:
+        """Called after each step."""
         now = time.monotonic()
-        if not self._is_turn:
-            if now - self._turn_began < self._interval:
-                return
-            self._turn_began = now
-        self._is_turn = not self.run.show_for(max(seconds, SHOWING), self._each)
-        if not self._is_turn:
-            in_time = now - self._turn_began < self._interval
-            self._each = self._each + 1 if in_time else max(1, self._each // 2)
+        self._pace.append((now, run.steps))
+        while now - self._pace[0][0] > RATE_SPAN and len(self._pace) > 2:
+            self._pace.popleft()
+
+    def _update_tracks(self) -> None:
+        """Write markers to the artist's tracks: the newest to all of them once in an interval, then older ones."""
+        now = time.monotonic()
+        if self._is_updated and now - self._updated >= self._interval:
+            self._updated, self._is_updated = now, False
+        if self.run.flush_some(self._update_time, newest=not self._is_updated):
+            self._is_updated = True
 
     def _catch_up(self, until: float) -> bool:
-        """Give the tracks what was held back, for one tick; True when they have all."""
-        while self.run.holds:
-            self.run.show_for(until - time.monotonic(), CATCHING_UP)
+        """Write pending markers to the artist's tracks for one tick; returns True when they have all."""
+        while self.run.has_pending:
+            self.run.flush_some(until - time.monotonic(), newest=True)
             if time.monotonic() >= until:
                 break
-        return not self.run.holds
+        return not self.run.has_pending
 
     def _follow(self, *, is_showing: bool) -> None:
         """Show the last frame that the artist's tracks have. The tracker has moved the editor on beyond it."""
-        frame = self.counting.shown(self.run.shown)
+        frame = self.counting.shown(self.run.displayed_frame)
         scene = bpy.context.scene
         if scene.frame_current != frame:
             scene.frame_current = frame
@@ -181,21 +191,25 @@ class LivePass:
         self._leave(None)
 
     def _leave(self, error: BaseException | None) -> None:
-        global current
-        current = None
+        open_file.running = None
         try:
-            self.run.__exit__(type(error) if error else None, error, None)
+            self.run.close(error)
         finally:
-            # should a deleted clip come back, by undo or from the file, then without what was recorded
-            overview.note_contained(self.shot.session.session.id, is_contained=self._has_clip())
+            self._note_held()
             self.shot.close()
-            overview.forget()
+            open_file.forget()
 
-    def _has_clip(self) -> bool:
+    def _note_held(self) -> None:
+        """Note that the clip has all that its mark says, or had, should undo take that back."""
+        session_id = self.shot.session.session.id
         try:
-            return bool(self.editor.clip.name)
+            position = position_in(mark_of(self.editor.clip), session_id)
         except ReferenceError:
-            return False
+            # should a deleted clip come back, by undo or from the file, then without what was recorded
+            open_file.let_go(session_id)
+            return
+        if position is not None:
+            open_file.hold(self.editor.clip.session_uid, session_id, position)
 
 
 def asked_ranges(editor: ClipEditor, direction: str, extent: str, frames: int) -> list[tuple[int, int]]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -32,9 +32,11 @@ from ...core.model.types import TrackData
 from ...core.model.wording import moment
 from ...core.recording.manager import TrackingSessionManager
 from ...core.storage.folder import resolve
-from ...core.tracking.reconcile import joined, never_recorded, new_in_clip, tracked_on
+from ...core.tracking.passes import Edits
+from ...core.tracking.reconcile import joined, never_recorded, new_in_clip
 from ..clip.markers import SETTINGS, merge_rows, read_rows, read_settings, write_rows, write_settings
 from ..clip.movie_clip import mark_position
+from ..open_file import open_file
 from .working_set import OBJECT_NAME, remove_leftovers
 
 if TYPE_CHECKING:
@@ -53,19 +55,12 @@ class Changed(NamedTuple):
 
 # What a file had when it was opened
 
-_opened: dict[int, dict[tuple[str, str], bytes]] = {}
-"""Digests of the tracks as their file has them, by clip (`session_uid`), tracking object and name."""
-
 
 def note_opened(clip: MovieClip) -> None:
     """Remember the tracks of a clip of a file that was just opened."""
-    _opened[clip.session_uid] = {
+    open_file.digests[clip.session_uid] = {
         (where.name, track.name): _digest(track) for where in clip.tracking.objects for track in where.tracks
     }
-
-
-def forget_opened() -> None:
-    _opened.clear()
 
 
 def _digest(track: MovieTrackingTrack) -> bytes:
@@ -164,7 +159,7 @@ def _changed(
     coming: Mapping[int, Mapping[int, bytes]],
 ) -> dict[int, Changed]:
     """The tracks, by number, with markers that no record ever had, or, where settings would be written, with others."""
-    opened = _opened.get(clip.session_uid, {}) if _precedes(session, known) else {}
+    opened = open_file.digests.get(clip.session_uid, {}) if _precedes(session, known) else {}
     found: dict[int, dict[int, bytes]] = {}
     for number, track in there.items():
         name = (known.tracks[number].object, track.name)
@@ -274,15 +269,6 @@ def _rename(clip: MovieClip, known: Replay, called: Mapping[str, str]) -> None:
 # Into the journal
 
 
-class Edits(NamedTuple):
-    """What differs between the tracks of a tracking object and what is known of them."""
-
-    tracks: dict[int, TrackData]  # all tracks of the object, by number; new ones are numbered
-    rows: dict[int, bytes]  # their packed markers
-    edited: set[int]  # those whose markers differ
-    records: Records
-
-
 def edits(clip: MovieClip, where: MovieTrackingObject, known: Replay) -> Edits:
     """What the artist has changed in the tracks of `where` that is not recorded."""
     called = objects_called(clip, known)
@@ -315,21 +301,6 @@ def edits(clip: MovieClip, where: MovieTrackingObject, known: Replay) -> Edits:
     if described:
         found.records.insert(0, TracksRecord(tuple(described)))
     return found
-
-
-def tracked_ahead(numbers: Iterable[int], found: Edits, known: Replay, frame: int, end: int) -> dict[int, int]:
-    """Those of the tracks that were tracked on, behind `frame` and up to `end`, by other means, and how far.
-
-    That is told from what has changed since the last step, whether it is recorded by now or among the edits `found`.
-    """
-    far: dict[int, int] = {}
-    for number in numbers:
-        if number in found.edited or number in known.edited:
-            before = known.edited.get(number, known.markers.get(number, {}))
-            at = tracked_on(split_rows(found.rows[number]), before, frame, end)
-            if at is not None:
-                far[number] = at
-    return far
 
 
 def _renamed(where: str, rows_of: Mapping[str, bytes], known: Replay) -> dict[str, int]:

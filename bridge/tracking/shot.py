@@ -4,50 +4,46 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import bpy
 
-from ...core.errors import ClipChanged, NothingToTrack, PictureUnusable, ShotUnusable, UsageError
+from ...core.errors import ClipChanged, PictureUnusable, ShotUnusable, UsageError
 from ...core.footage.check import FootageCheck
+from ...core.journal.chain import Position
 from ...core.journal.replay import Replay
-from ...core.journal.rows import is_muted, split_rows
 from ...core.model.counting import TIMELINE_END, Counting
 from ...core.model.ranges import FrameRanges
-from ...core.model.types import Pass, TrackData
 from ...core.recording.create import create_session
 from ...core.recording.manager import TrackingSessionManager
-from ...core.tracking.run import Run, note_damaged
+from ...core.tracking import passes
+from ...core.tracking.run import InBulk, Run, note_damaged
 from ..clip.colour import changed_words
 from ..clip.editor import ClipEditor
-from ..clip.markers import check_settings, read_rows
+from ..clip.markers import check_settings
 from ..clip.movie_clip import (
     Plate,
     check_first,
     check_readable,
     counting_of,
     footage_of,
-    marked_position,
     metadata_of,
     plate_of,
 )
 from ..clip.reading import can_read
 from ..preferences import preferences
 from . import reconcile
-from .reconcile import edits, objects_called, tracked_ahead
+from .artist_tracks import ArtistTracks
+from .chosen_tracks import chosen_tracks
+from .reconcile import edits, objects_called
 from .working_set import WorkingSet, remove_leftovers
 
 if TYPE_CHECKING:
-    from bpy.types import MovieClip, MovieTrackingObject, MovieTrackingTrack, SpaceClipEditor
-
-Delivery = Callable[[int], bool] | None  # as `Run` takes it
+    from bpy.types import MovieClip
 
 
-def in_bulk(steps: int) -> bool:
-    """When to deliver without a window: seldom, because each delivery costs as much as the shot is long."""
-    return steps >= 1000
+IN_BULK = InBulk()
 
 
 class Shot:
@@ -70,7 +66,6 @@ class Shot:
         """That the tracker sees the pictures otherwise than before, and why; empty if it does not."""
         self.is_tracked_on = False
         """Whether these were all, so that the first step closes the pass."""
-        self._tracks: dict[int, TrackData] = {}
 
     @classmethod
     def create(cls, editor: ClipEditor, root: Path, name: str, *, blend: str = "", plate: Plate | None = None) -> Shot:
@@ -91,6 +86,7 @@ class Shot:
         cls,
         editor: ClipEditor,
         session: TrackingSessionManager,
+        since: Position | None,
         *,
         restore: bool = True,
         salvage: bool = False,
@@ -98,15 +94,12 @@ class Shot:
     ) -> Shot:
         """The existing session of the clip, and all that is recorded but not in the clip put into it.
 
+        The clip contains the journal up to `since`, as `TrackingSessionManager.contained` tells of its mark.
         A track that was changed in the clip keeps its markers and gets the frames that it lacks; see `reconcile`.
 
         Without `restore` the clip is left as it is, and what differs from the records counts as edits. Raises
         LeaseHeld, FootageUnusable, JournalDamaged, SessionUnreadable, ClipChanged, StorageFailed.
         """
-        mark = marked_position(editor.clip)
-        since = mark[1] if mark is not None and mark[0] == session.session.id else None
-        if since is not None and not session.counts(since):
-            since = None
         footage = footage_of(editor.clip)
         try:
             picture = check_first(footage)
@@ -138,11 +131,18 @@ class Shot:
 
     # Between passes
 
-    def start(self, ranges: Sequence[tuple[int, int]], *, delivery: Delivery = in_bulk) -> Run:
+    def start(
+        self,
+        ranges: Sequence[tuple[int, int]],
+        *,
+        after_step: Callable[[Run], None] = IN_BULK,
+        separate_clip: bool = True,
+    ) -> Run:
         """Begin passes over `ranges` (first and last clip frame of each) for the tracks that Track Forwards would take.
 
-        All ranges start on the same frame. Edits made since the last pass are recorded first. Raises NothingToTrack,
-        UsageError for frames outside the clip, ShotUnusable, FootageUnusable, LeaseLost, StorageFailed.
+        All ranges start on the same frame. Edits made since the last pass are recorded first. `after_step` and
+        `separate_clip` as in `Run` and `WorkingSet`. Raises NothingToTrack, UsageError for frames outside the clip,
+        ShotUnusable, FootageUnusable, LeaseLost, StorageFailed.
         """
         start = ranges[0][0]
         for frame in {frame for pair in ranges for frame in pair}:
@@ -152,99 +152,58 @@ class Shot:
         remove_leftovers(self.clip)
         where = self.clip.tracking.objects.active
         assert where is not None  # a clip has at least the camera
-        space = self.editor.space
-        chosen = [track for track in where.tracks if is_chosen(track, space)]
-        if not any(has_usable_marker(track, start) for track in chosen):
-            raise NothingToTrack(_why_none(where, space, len(chosen), self.counting.shown(start)))
-        for track in chosen:
-            check_settings(track)
-        ranges = [_limited(pair, chosen) for pair in ranges]
-        asked = FrameRanges((min(pair), max(pair)) for pair in ranges)
-        self._check_frames(asked)
+        chosen = chosen_tracks(where, self.editor.space, start, self.counting)
+        limit = min((track.frames_limit for track in chosen if track.frames_limit), default=0)
+        ranges = [passes.limited(*pair, limit) for pair in ranges]
+        self._check_frames(FrameRanges((min(pair), max(pair)) for pair in ranges))
         known = self._known or self.session.replay()
-        self._known = None
         found = edits(self.clip, where, known)
-        self._tracks = found.tracks
-        names = {data.name: number for number, data in self._tracks.items()}
-        numbers = tuple(names[track.name] for track in chosen)
-        self.recorder.set_start(self.clip.frame_start)
-        first = 1 + (max(known.passes) if known.passes else 0)
-        passes = [Pass(first + i, a, b, numbers, where.name, bpy.app.version_string) for i, (a, b) in enumerate(ranges)]
-        self.recorder.open_pass(passes[0], passes[1:], found.records)
-        return self._run(passes, start, frozenset(numbers), delivery)
+        names = {data.name: number for number, data in found.tracks.items()}
+        numbers = [names[track.name] for track in chosen]
+        plan = passes.begin(ranges, numbers, known, object=where.name, blender=bpy.app.version_string)
+        return self._run(plan, found, after_step, separate_clip)
 
-    def resume(self, *, delivery: Delivery = in_bulk) -> Run | None:
-        """Go on with the pass that was paused or interrupted, and those that were to follow; None if there is none.
+    def resume(self, *, after_step: Callable[[Run], None] = IN_BULK, separate_clip: bool = True) -> Run | None:
+        """Resume the pass that was paused or interrupted, and those that were to follow; None if there is none.
 
-        Tracks that the artist has given a new marker on the frame of the pause take part again. Tracks that have got
-        newer markers on the frames to come do not: those would be written over. If that leaves none, the pass goes on
-        from the frame where the farthest of them stop, or, at its end, is closed with the first step.
+        See `core.tracking.passes.resume`. Raises as `start` does, and ClipChanged.
         """
         known = self._known or self.session.replay()
         progress = known.last_pass
         if progress is None or not (progress.is_open or progress.then):
             return None
         self._check_timeline()
-        plan = progress.plan
-        name = next((known.tracks[number].object for number in plan.tracks if number in known.tracks), plan.object)
+        tracks = progress.plan.tracks
+        name = next((known.tracks[number].object for number in tracks if number in known.tracks), progress.plan.object)
         where = self.clip.tracking.objects.get(objects_called(self.clip, known).get(name, name))
         if where is None:
             raise ClipChanged(
                 f"The tracking object “{name}” is gone: undo that, give it this name again, or start a fresh session"
             )
-        plan = replace(plan, object=where.name)
         self.clip.tracking.objects.active = where
-        self._known = None
         found = edits(self.clip, where, known)
-        self._tracks = found.tracks
-        edited = found.edited | known.edited.keys()
-        version = bpy.app.version_string
-        planned = [
-            replace(planned, tracks=self._there(planned.tracks), object=plan.object, blender=version)
-            for planned in progress.then
-        ]
-        then: list[Pass] = []
-        done: set[int] = set()
-        for one in planned:
-            ahead = tracked_ahead(one.tracks, found, known, one.start, one.end)
-            done.update(ahead)
-            if len(ahead) < len(one.tracks) or not ahead:
-                then.append(replace(one, tracks=tuple(number for number in one.tracks if number not in ahead)))
-        for number in {number for one in (plan, *then) for number in self._there(one.tracks)}:
-            check_settings(where.tracks[self._tracks[number].name])
-        self.recorder.set_start(self.clip.frame_start)
-        if not progress.is_open:
-            self.left_out = len(done)
-            is_over = self.is_tracked_on = not then
-            then = then or planned[:1]
-            self._check_passes(then)
-            self.recorder.open_pass(then[0], then[1:], found.records)
-            alive = frozenset[int]() if is_over else frozenset(then[0].tracks)
-            return self._run(then, then[0].end if is_over else then[0].start, alive, delivery)
-        self._check_passes([plan, *then])
-        alive = frozenset(self._there(plan.tracks))
-        if progress.steps:
-            follow = frozenset(number for number in alive if number in progress.alive or number in edited)
-            alive = frozenset(number for number in follow if self._is_live(number, progress.frame))
-        if progress.alive and not alive:
-            raise NothingToTrack(
-                f"The markers on frame {self.counting.shown(progress.frame)}, where the pass stopped, are gone: "
-                "track from another frame"
-            )
-        frame = progress.frame
-        ahead = tracked_ahead(alive, found, known, frame, plan.end)
-        alive -= ahead.keys()
-        if ahead and not alive:  # the pass goes on from where the farthest of them stop
-            frame = (min if plan.backwards else max)(ahead.values())
-            alive = frozenset(number for number, at in ahead.items() if at == frame and frame != plan.end)
-            self.is_tracked_on = not alive
-        self.left_out = len(done | ahead.keys() - alive)
-        if found.records:
-            self.recorder.append(*found.records)
-        return self._run([plan, *then], frame, alive, delivery)
+        plan = passes.resume(known, found, self.counting, object=where.name, blender=bpy.app.version_string)
+        assert plan is not None  # there is a pass to resume
+        for number in {number for one in plan.passes for number in found.existing(one.tracks)}:
+            check_settings(where.tracks[found.tracks[number].name])
+        self._check_frames(plan.frames)
+        self.left_out, self.is_tracked_on = plan.left_out, plan.is_tracked_on
+        return self._run(plan, found, after_step, separate_clip)
 
-    def _check_passes(self, passes: Sequence[Pass]) -> None:
-        self._check_frames(FrameRanges((min(p.start, p.end), max(p.start, p.end)) for p in passes))
+    def _run(
+        self, plan: passes.Plan, found: passes.Edits, after_step: Callable[[Run], None], separate_clip: bool
+    ) -> Run:
+        """Record the edits and, unless it is open, the first pass; the run then tracks it."""
+        self._known = None
+        self.recorder.set_start(self.clip.frame_start)
+        if not plan.is_open:
+            self.recorder.open_pass(plan.passes[0], plan.passes[1:], found.records)
+        elif found.records:
+            self.recorder.append(*found.records)
+        session_id = self.session.session.id
+        tracks = ArtistTracks(self.clip, session_id, plan.passes[0].object, found.tracks, plan.frame)
+        tracker = WorkingSet(self.editor, tracks, separate_clip=separate_clip)
+        return Run(self.recorder, tracker, tracks, self.check, plan, after_step=after_step)
 
     def _check_frames(self, frames: FrameRanges) -> None:
         """Look at the files of the frames; what is damaged is recorded. Raises FootageUnusable."""
@@ -263,21 +222,6 @@ class Shot:
                 f"The clip lies on {self.counting.span(1, last)}, beyond the end of Blender's timeline, "
                 f"{TIMELINE_END}: set its Start Frame lower"
             )
-
-    def _run(self, passes: Sequence[Pass], frame: int, alive: frozenset[int], delivery: Delivery) -> Run:
-        tracker = WorkingSet(self.editor, self.session.session.id, self._tracks)
-        return Run(self.recorder, tracker, self.check, passes, frame=frame, alive=alive, deliver_every=delivery)
-
-    def _there(self, numbers: Sequence[int]) -> tuple[int, ...]:
-        """Those of the tracks that were not deleted since."""
-        return tuple(number for number in numbers if number in self._tracks)
-
-    def _is_live(self, number: int, frame: int) -> bool:
-        data = self._tracks.get(number)
-        if data is None:
-            return False
-        row = split_rows(read_rows(self.clip.tracking.objects[data.object].tracks[data.name], number)).get(frame)
-        return row is not None and not is_muted(row)
 
     @property
     def remarks(self) -> list[str]:
@@ -307,47 +251,3 @@ def left_out_words(tracks: int) -> str:
     if tracks == 1:
         return "1 track has newer markers on the frames to come and is not tracked over them"
     return f"{tracks} tracks have newer markers on the frames to come and are not tracked over them"
-
-
-def is_chosen(track: MovieTrackingTrack, space: SpaceClipEditor) -> bool:
-    """Whether Track Forwards would take the track: selected by a part that is shown, visible and not locked."""
-    return _is_selected(track, space) and not track.hide and not track.lock
-
-
-def _is_selected(track: MovieTrackingTrack, space: SpaceClipEditor) -> bool:
-    return (
-        track.select_anchor
-        or (track.select_pattern and space.show_marker_pattern)
-        or (track.select_search and space.show_marker_search)
-    )
-
-
-def _why_none(where: MovieTrackingObject, space: SpaceClipEditor, chosen: int, number: int) -> str:
-    """Why no track of the tracking object can be followed from the frame with this number, and what to do."""
-    if chosen:
-        whose = "The selected track has" if chosen == 1 else f"None of the {chosen} selected tracks has"
-        lacks = "no" if chosen == 1 else "an"
-        there = "it has" if chosen == 1 else "they have"
-        return f"{whose} {lacks} enabled marker on frame {number}: start where {there} one, or set one there"
-    if not where.tracks:
-        return "There are no tracks yet: add markers, or detect features"
-    selected = sum(_is_selected(track, space) for track in where.tracks)
-    if selected or all(track.hide or track.lock for track in where.tracks):
-        whose = "All selected tracks are" if selected > 1 else "The selected track is" if selected else "All tracks are"
-        return f"{whose} hidden or locked: show and unlock those to follow"
-    return "No track is selected: select those to follow"
-
-
-def has_usable_marker(track: MovieTrackingTrack, frame: int) -> bool:
-    """Whether the track can be followed from the frame: its marker there, or the nearest before it, is not muted."""
-    marker = track.markers.find_frame(frame, exact=False)
-    return marker is not None and not marker.mute
-
-
-def _limited(pair: tuple[int, int], chosen: Sequence[MovieTrackingTrack]) -> tuple[int, int]:
-    """The range cut to the smallest Frames Limit of the tracks, as Blender does."""
-    start, end = pair
-    limit = min((track.frames_limit for track in chosen if track.frames_limit), default=0)
-    if not limit:
-        return pair
-    return start, max(end, start - limit) if end < start else min(end, start + limit)

@@ -16,8 +16,8 @@ from ...core.tracking.start_positions import StartPosition, read_tracks_file
 from ..clip.editor import ClipEditor
 from ..clip.markers import SETTINGS
 from ..clip.movie_clip import clip_size, counting_of
+from .chosen_tracks import is_chosen
 from .detection import place_features
-from .shot import is_chosen
 
 if TYPE_CHECKING:
     from bpy.types import MovieClip, MovieTrackingMarker, MovieTrackingTrack

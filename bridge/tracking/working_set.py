@@ -14,13 +14,12 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left, bisect_right
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import bpy
 
 from ...core.errors import ClipChanged
-from ...core.journal.chain import Position
 from ...core.journal.rows import (
     GUARDED,
     KEYED,
@@ -36,17 +35,16 @@ from ...core.journal.rows import (
     with_head,
     with_row,
 )
-from ...core.model.types import Pass, TrackData
+from ...core.model.types import Pass
 from ...core.tracking.run import Step
 from ..clip.editor import ClipEditor
 from ..clip.markers import SETTINGS, mask_name, merge_rows, read_rows, write_rows
-from .artist_tracks import Delivery
+from .artist_tracks import ArtistTracks
 
 if TYPE_CHECKING:
     from bpy.types import MovieClip, MovieTrackingMarker, MovieTrackingObject, MovieTrackingTrack
 
 OBJECT_NAME = ".tracking_sessions"
-APART = bpy.app.background  # whether the working set is in a clip of its own, as nobody watches the artist's
 REACH = 22  # usable markers to hold; libmv predicts from 21
 REFRESH = 16  # steps between two looks at what a backwards pass will need
 
@@ -199,17 +197,16 @@ class _Follower:
 
 
 class WorkingSet:
-    """Tracks a pass of one clip; the `Tracker` that a `core.run.Run` drives."""
+    """Tracks the passes of one clip; the `Tracker` that a `core.tracking.run.Run` drives."""
 
-    def __init__(self, editor: ClipEditor, session_id: str, tracks: Mapping[int, TrackData]) -> None:
-        """`tracks` tells which track of the clip a track number means."""
+    def __init__(self, editor: ClipEditor, tracks: ArtistTracks, *, separate_clip: bool) -> None:
+        """Follow some of `tracks`: in their clip, or with `separate_clip` in another one of the same footage."""
         self._editor = editor
         self._clip = editor.clip
-        self._session_id = session_id
         self._tracks = tracks
+        self._separate_clip = separate_clip
         self._place = editor  # and the clip in it that is tracked in
         self._object: MovieTrackingObject | None = None
-        self._delivery: Delivery | None = None
         self._corners = array("f", bytes(4 * 8))  # of the marker being read
 
     def begin(self, plan: Pass, frame: int, alive: frozenset[int]) -> None:
@@ -220,19 +217,16 @@ class WorkingSet:
         self._steps = 0
         self._speed: Any = tracking.settings.speed
         self._active = tracking.objects.active
-        if APART:
+        if self._separate_clip:
             self._place = self._own_place()
         self._place.clip.tracking.settings.speed = "FASTEST"  # any other makes each step sleep
-        if self._delivery is None:  # in later passes, and after a rest, names may be others
-            self._delivery = Delivery(self._clip, self._session_id, plan.object, self._tracks, frame)
-        delivery = self._delivery
         self._object = self._place.clip.tracking.objects.new(OBJECT_NAME)
         try:
             made: list[_Follower] = []
             for number in sorted(alive):
-                track = delivery.find(number)
+                track = self._tracks.find(number)
                 if track is None:
-                    raise delivery.gone([number])
+                    raise self._tracks.gone([number])
                 work = self._object.tracks.new(name=str(number), frame=frame)
                 made.append(_Follower(number, track, work, plan, frame))
             self._made = len(made)
@@ -331,20 +325,6 @@ class WorkingSet:
         co, low, high = marker.co, marker.search_min, marker.search_max
         return MARKER.pack(number, frame, flags, co.x, co.y, *self._corners, low.x, low.y, high.x, high.y)
 
-    def show(self, steps: Sequence[Step], seconds: float, each: int) -> bool:
-        return self._delivery is None or self._delivery.show(self._plan, steps, seconds, each)
-
-    @property
-    def holds(self) -> bool:
-        return self._delivery is not None and self._delivery.holds
-
-    def deliver(self, steps: Sequence[Step], position: Position) -> None:
-        if self._delivery is not None:
-            self._delivery.give(self._plan, steps, position)
-
-    def renamed(self) -> Sequence[TrackData]:
-        return self._delivery.renamed() if self._delivery is not None else ()
-
     def end(self) -> None:
         place, self._place = self._place, self._editor
         try:
@@ -366,12 +346,11 @@ class WorkingSet:
     def _move_planes(self) -> None:
         """Plane tracks follow their tracks when tracking ends, as Blender has it; in no file but the artist's."""
         objects = self._clip.tracking.objects
-        delivery = self._delivery
-        where: Any = delivery.where if delivery is not None else None
-        if delivery is None or where is None or all(plane.use_auto_keying for plane in where.plane_tracks):
+        where: Any = self._tracks.where
+        if where is None or all(plane.use_auto_keying for plane in where.plane_tracks):
             return
         start = self._plan.start
-        tracks = [one for one in delivery.tracks(self._plan) if one.markers.find_frame(start) is not None]
+        tracks = [one for one in self._tracks.tracks(self._plan) if one.markers.find_frame(start) is not None]
         active, objects.active = objects.active, where
         try:
             self._editor.move_planes(tracks, start)

@@ -179,12 +179,19 @@ class TrackingSessionManager:
         """Whether a file with this mark has lost anything."""
         return bool(len(self.lacking(mark).lost))
 
+    def contained(self, mark: Position | None) -> Position | None:
+        """The mark of a file, if it lies in the journal, which the file then contains up to there."""
+        return mark if mark is not None and self.counts(mark) else None
+
     def lacking(self, mark: Position | None, held: Position | None = None) -> Lacking:
         """What a file lacks that contains the journal up to `mark`: all if it is None or does not count.
 
         It had contained it up to `held`, before the artist took something back.
         """
-        after = mark if mark is not None and self.counts(mark) else None
+        return self.lacking_after(self.contained(mark), mark, held)
+
+    def lacking_after(self, after: Position | None, mark: Position | None, held: Position | None) -> Lacking:
+        """As `lacking`, where `after` is the result of `contained` for the mark."""
         reached = self._content.summary.checkpoint[0] if self._content.summary.checkpoint else 1
         with self._content.reading():
             return lacking_after(JournalReader(self.folder, self._content.file_session.id), after, mark, held, reached)

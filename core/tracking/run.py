@@ -12,6 +12,7 @@ from ..journal.chain import Position
 from ..journal.records import Event, TracksRecord
 from ..model.types import Outcome, Pass, TrackData
 from ..recording.recorder import SessionRecorder
+from .passes import Plan
 
 
 def note_damaged(recorder: SessionRecorder, error: PictureUnusable) -> None:
@@ -28,7 +29,7 @@ class Step(NamedTuple):
 
 
 class Tracker(Protocol):
-    """What follows features from one frame to the next. In Blender this is `bridge.working_set.WorkingSet`."""
+    """Follows features from one frame to the next. In Blender this is `bridge.tracking.working_set.WorkingSet`."""
 
     def begin(self, plan: Pass, frame: int, alive: frozenset[int]) -> None:
         """Prepare to track the tracks `alive` of pass `plan` from clip frame `frame`."""
@@ -42,76 +43,87 @@ class Tracker(Protocol):
         """The clip frames besides the current one whose images the next step reads."""
         ...
 
-    def show(self, steps: Sequence[Step], seconds: float, each: int) -> bool:
-        """Give the artist's tracks, one after the other, for about so many seconds, their newest markers.
-
-        These are at most `each` per track of what is held back and of these recorded steps; the others are held back.
-        True when each track had its turn since this was True last.
-        """
-        ...
-
-    @property
-    def holds(self) -> bool:
-        """Whether `show` has held markers back."""
-        ...
-
-    def deliver(self, steps: Sequence[Step], position: Position) -> None:
-        """Give the artist's tracks what is held back and these recorded steps.
-
-        The clip then holds the journal up to `position`.
-        """
-        ...
-
-    def renamed(self) -> Sequence[TrackData]:
-        """The tracks that the artist has given another name since the pass began, or since this was asked last."""
-        ...
-
     def end(self) -> None:
         """Leave nothing behind. Called once after `begin`, whatever happened."""
         ...
 
 
+class Destination(Protocol):
+    """The artist's tracks, which get the recorded markers. In Blender this is `bridge.tracking.artist_tracks`."""
+
+    def flush_some(self, plan: Pass, steps: Sequence[Step], seconds: float) -> bool:
+        """Write pending markers to the tracks for about `seconds`, at least one.
+
+        `steps` of the pass become pending. Each track gets its newest marker first; returns True once all have theirs,
+        and writes older markers in the time that is left. The caller gives no new steps then, until it wants all tracks
+        on a newer frame.
+        """
+        ...
+
+    def flush(self, plan: Pass, steps: Sequence[Step], position: Position) -> None:
+        """Write all pending markers and those of these steps. The clip then contains the journal up to `position`."""
+        ...
+
+    @property
+    def has_pending(self) -> bool:
+        """Whether any markers are still to be written."""
+        ...
+
+    def renamed(self) -> Sequence[TrackData]:
+        """The tracks that the artist has renamed since the pass began, or since the last call."""
+        ...
+
+
+class InBulk:
+    """After a step without a window: keep the session file, and seldom flush, which costs more the longer the shot."""
+
+    def __init__(self, flush_every: int = 1000) -> None:
+        self.flush_every = flush_every  # steps
+
+    def __call__(self, run: Run) -> None:
+        if run.recorder.is_file_due:
+            run.recorder.write_file()
+        if run.pending >= self.flush_every:
+            run.flush()
+
+
 class Run:
     """Passes being tracked. Use it in a `with` statement, and call `step` until it returns False.
 
-    The order inside `step` is the promise: a frame is tracked, appended to the journal, flushed, and only then counted
-    and handed on: all at once when enough has come together, or bit by bit with `show_for`. If anything fails, what
-    was recorded before stays recorded and reaches the artist's tracks.
+    The order inside `step` is the promise: a frame is tracked, appended to the journal, flushed, and only then counted;
+    `after_step` may then write it to the artist's tracks. If anything fails, what was recorded before stays recorded
+    and reaches the artist's tracks.
     """
 
     def __init__(
         self,
         recorder: SessionRecorder,
         tracker: Tracker,
+        tracks: Destination,
         footage: FootageCheck,
-        passes: Sequence[Pass],
+        plan: Plan,
         *,
-        frame: int,
-        alive: frozenset[int],
-        deliver_every: Callable[[int], bool] | None,
+        after_step: Callable[[Run], None],
     ) -> None:
-        """`recorder` has recorded that the first of `passes` is open at clip frame `frame`.
-
-        `alive` are the tracks to follow in it. `deliver_every(n)` tells whether n undelivered steps are enough. If it
-        is None, steps do nothing but track and record: the caller uses `show_for`, and keeps the session file.
-        """
+        """`recorder` has recorded that the first pass of `plan` is open."""
         self.recorder = recorder
-        self.plan = passes[0]
-        self.frame = frame
-        self.alive = alive
-        self.followed = len(alive)
+        self.plan = plan.passes[0]
+        self.frame = plan.frame
+        self.alive = plan.alive
+        self.followed = len(plan.alive)
         """Tracks that were followed when the current pass began or was gone on with by this run."""
         self.steps = 0  # done by this run
-        self.shown = frame
+        self.displayed_frame = plan.frame
         """The last clip frame of which all of the artist's tracks have what is recorded."""
         self.outcome: Outcome | None = None
-        self._then = list(passes[1:])
+        self._then = plan.passes[1:]
         self._tracker = tracker
+        self._tracks = tracks
         self._footage = footage
-        self._deliver_every = deliver_every
-        self._undelivered: list[Step] = []
-        self._showing: int | None = None  # the clip frame that all tracks will have at the end of their turn
-        self._position = recorder.position  # that of the last step that can be delivered
+        self._after_step = after_step
+        self._pending: list[Step] = []
+        self._flushing: int | None = None  # the clip frame of the newest markers that are being written
+        self._position = recorder.position  # that of the last step that can be flushed
         self._begun = False
 
     @property
@@ -130,17 +142,29 @@ class Run:
         return self.outcome is None and (self.frame == self.plan.end or not self.alive)
 
     @property
-    def holds(self) -> bool:
+    def pending(self) -> int:
+        """How many steps the artist's tracks have not been given."""
+        return len(self._pending)
+
+    @property
+    def has_pending(self) -> bool:
         """Whether the artist's tracks lack anything that is recorded."""
-        return bool(self._undelivered) or self._tracker.holds
+        return bool(self._pending) or self._tracks.has_pending
 
     def __enter__(self) -> Run:
+        self.open()
+        return self
+
+    def open(self) -> None:
+        """Prepare the first step; after an error the run is closed.
+
+        Raises FootageUnusable and what the tracker raises.
+        """
         try:
             self._begin()
         except BaseException as error:
-            self.__exit__(type(error), error, None)
+            self.close(error)
             raise
-        return self
 
     def _begin(self) -> None:
         self._footage.frame(self.frame)
@@ -169,14 +193,11 @@ class Run:
         if len(step.alive) < len(self.alive):
             self._doubt(step)
         position = self.recorder.record_frame(self.plan.number, step.frame, len(step.alive), step.rows)
-        if self._deliver_every is not None and self.recorder.is_file_due:
-            self.recorder.write_file()
         self.frame, self.alive = step.frame, step.alive
         self.steps += 1
-        self._undelivered.append(step)
+        self._pending.append(step)
         self._position = position
-        if self._deliver_every is not None and self._deliver_every(len(self._undelivered)):
-            self._deliver()
+        self._after_step(self)
         return True
 
     def _doubt(self, step: Step) -> None:
@@ -197,7 +218,7 @@ class Run:
     def _next_pass(self) -> bool:
         if not self._then:
             return False
-        self.rest()
+        self.suspend()
         self.plan = self._then.pop(0)
         self.recorder.open_pass(self.plan, self._then, ())
         self._position = self.recorder.position
@@ -207,10 +228,13 @@ class Run:
         self.followed = len(self.alive)
         return True
 
-    def rest(self) -> None:
-        """Hand on what is recorded and take the tracker out of the clip until the next step, for saving say."""
+    def suspend(self) -> None:
+        """Flush all recorded markers and remove the tracker from the clip, before a save for example.
+
+        The next step sets it up again.
+        """
         try:
-            self._deliver()
+            self.flush()
             self._record_names()
         finally:
             if self._begun:
@@ -219,39 +243,46 @@ class Run:
 
     def _close(self, outcome: Outcome, detail: str = "") -> None:
         self.outcome = outcome
-        self._deliver()
+        self.flush()
         self._record_names()
         self.recorder.close_pass(self.plan.number, outcome, detail)
 
     def _record_names(self) -> None:
-        """All is handed on; the clip has the new names already."""
-        renamed = self._tracker.renamed()
+        """Record the new names, which the clip has already."""
+        renamed = self._tracks.renamed()
         if renamed:
             self._position = self.recorder.append(TracksRecord(tuple(renamed)))
-            self._deliver()
+            self.flush()
 
-    def show_for(self, seconds: float, each: int) -> bool:
-        """Hand on, for about so many seconds, the newest markers, at most `each` per track, as `Tracker.show` does.
+    def flush_some(self, seconds: float, *, newest: bool) -> bool:
+        """Write pending markers to the artist's tracks for about `seconds`; with `newest` also of the last steps.
 
-        True when each track had its turn. Raises what the tracker raises.
+        Returns True once every track has its newest marker. Raises what the destination raises.
         """
-        if self._showing is None:
-            self._showing = self.frame
-        steps, self._undelivered = self._undelivered, []
-        if not self._tracker.show(steps, seconds, each):
+        steps: list[Step] = []
+        if newest:
+            steps, self._pending = self._pending, steps
+            if self._flushing is None:
+                self._flushing = self.frame
+        if not self._tracks.flush_some(self.plan, steps, seconds):
             return False
-        self.shown, self._showing = self._showing, None
+        if self._flushing is not None:
+            self.displayed_frame, self._flushing = self._flushing, None
         return True
 
-    def _deliver(self) -> None:
-        """Hand on all that is recorded."""
-        steps, self._undelivered = self._undelivered, []
-        self._showing = None
-        # not the session's position: a step whose record was written, but not the session file, is not among these
-        self._tracker.deliver(steps, self._position)
-        self.shown = self.frame
+    def flush(self) -> None:
+        """Write all recorded markers to the artist's tracks."""
+        steps, self._pending = self._pending, []
+        self._flushing = None
+        # not the session's position: a step whose record was written, but was not counted, is not among these
+        self._tracks.flush(self.plan, steps, self._position)
+        self.displayed_frame = self.frame
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
+        self.close(error)
+
+    def close(self, error: BaseException | None = None) -> None:
+        """Leave nothing of the tracker in the clip; a pass that is still open ends because of `error`."""
         try:
             if self.outcome is None:
                 self.outcome = Outcome.FAILED
@@ -262,7 +293,7 @@ class Run:
 
     def _fail(self, error: BaseException | None) -> None:
         try:
-            self._deliver()
+            self.flush()
         finally:
             if isinstance(error, PictureUnusable):
                 note_damaged(self.recorder, error)

@@ -51,20 +51,20 @@ def timed(owner, name, key, at=None):
 ends = []
 timed(editor.ClipEditor, "track", "track")
 timed(run.Run, "step", "step", ends)
-timed(run.Run, "show_for", "showing")
+timed(run.Run, "flush_some", "showing")
 timed(os, "fsync", "disk")
 modal = operators._TracksLive.modal
 
 
 def timed_modal(self, context, event):
-    if event.type != "TIMER" or live.current is None:
+    if event.type != "TIMER" or live.running() is None:
         return modal(self, context, event)
     spent.clear()
     ends.clear()
     begun, used = time.perf_counter(), time.thread_time()
     result = modal(self, context, event)
     took, used = time.perf_counter() - begun, time.thread_time() - used
-    if live.current is not None:  # the last tick, which ends the pass and writes all markers, does not count
+    if live.running() is not None:  # the last tick, which ends the pass and writes all markers, does not count
         ticks.append(
             {
                 "begun": begun,
@@ -74,7 +74,7 @@ def timed_modal(self, context, event):
                 "disk": spent.get("disk", 0.0),
                 "showing": spent.get("showing", 0.0),
                 "steps": [end - begun for end in ends],
-                "late": abs(live.current.run.frame - live.current.run.shown),
+                "late": abs(live.running().run.frame - live.running().run.displayed_frame),
             }
         )
     return result
@@ -118,7 +118,7 @@ class Observer(bpy.types.Operator):
         return {"RUNNING_MODAL"}
 
     def modal(self, context, event):
-        if live.current is None:
+        if live.running() is None:
             return {"FINISHED", "PASS_THROUGH"}
         events.append(time.perf_counter())
         if event.type == "MOUSEMOVE":
@@ -180,7 +180,7 @@ def begin():
 
 
 def wait():
-    if live.current is not None:
+    if live.running() is not None:
         return 0.5
     clip = bpy.data.movieclips[-1]
     last = min(max(marker.frame for marker in track.markers if not marker.mute) for track in clip.tracking.tracks)

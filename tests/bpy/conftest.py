@@ -8,7 +8,6 @@ import bpy
 import pytest
 
 from tracking_sessions import registration
-from tracking_sessions.bridge.tracking import working_set
 from tracking_sessions.tests.bpy.window import FRAMES
 from tracking_sessions.tests.footage import Shot, make_shot
 
@@ -33,7 +32,6 @@ def other_footage(tmp_path_factory: pytest.TempPathFactory) -> Shot:
 @pytest.fixture
 def registered(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     """The extension as an artist has it, with an empty user folder."""
-    monkeypatch.setattr(working_set, "APART", False)  # as in a window
     monkeypatch.setenv("BLENDER_USER_DATAFILES", str(tmp_path / "user"))
     registration.register()
     yield

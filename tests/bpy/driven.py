@@ -39,7 +39,7 @@ class Driven:
     @property
     def is_over(self) -> bool:
         """Whether nothing is left of it in Blender."""
-        return live.current is None and self._timer is None and not status_is_ours()
+        return live.running() is None and self._timer is None and not status_is_ours()
 
 
 def status_is_ours() -> bool:

@@ -22,7 +22,7 @@ from tracking_sessions.core.errors import Interrupted
 from tracking_sessions.core.footage.files import find_footage
 from tracking_sessions.core.library.catalogue import session_files
 from tracking_sessions.core.recording.manager import load_session
-from tracking_sessions.tests.bpy.tracker import markers_of, place
+from tracking_sessions.tests.bpy.tracker import join, markers_of, place
 
 START, RANGES = 10, [(10, 30), (10, 1)]
 
@@ -41,7 +41,7 @@ def main(action: str, footage: str, tracks: str, root: str, steps: str) -> None:
             shot = Shot.create(editor, Path(root), "exchange")
             run = shot.start(RANGES)
         else:
-            shot = Shot.join(editor, load_session(session_files(root)[-1]))
+            shot = join(editor, load_session(session_files(root)[-1]))
             run = shot.resume()
         assert run is not None
         with suppress(Interrupted), shot.session, run:

@@ -10,9 +10,10 @@ from typing import Any
 import bpy
 
 from tracking_sessions.bridge.clip.editor import ClipEditor
-from tracking_sessions.bridge.sessions import listing
+from tracking_sessions.bridge.open_file import open_file
+from tracking_sessions.bridge.sessions import list_rows
+from tracking_sessions.bridge.sessions.listing import Listing
 from tracking_sessions.core.recording.create import create_session
-from tracking_sessions.operators import sessions as actions
 from tracking_sessions.panels import sessions as panels
 from tracking_sessions.tests.bpy.window import inside
 from tracking_sessions.tests.footage import Shot as Footage
@@ -88,9 +89,9 @@ def drawn(panel: Any, editor: ClipEditor) -> RecordingLayout:
 
 def fill() -> None:
     """What the timer does."""
-    while listing.listing.read(60.0):
+    while open_file.view(Listing).read(60.0):
         pass
-    actions.show(bpy.context)
+    list_rows.update(bpy.context)
 
 
 def listed(editor: ClipEditor) -> list[list[str]]:
@@ -108,7 +109,7 @@ def listed(editor: ClipEditor) -> list[list[str]]:
 
 def choose(path: Path) -> None:
     fill()
-    shown = actions.list_of(bpy.context)
+    shown = list_rows.list_of(bpy.context)
     shown.active = [row.name for row in shown.rows].index(path.stem)
 
 

@@ -15,11 +15,13 @@ import pytest
 import tracking_sessions
 from tracking_sessions import registration
 from tracking_sessions.bridge import events, preferences
-from tracking_sessions.bridge.clip.movie_clip import default_root
-from tracking_sessions.bridge.tracking import live, working_set
+from tracking_sessions.bridge.open_file import open_file
+from tracking_sessions.bridge.sessions import list_rows
+from tracking_sessions.bridge.sessions.finding import default_root
+from tracking_sessions.bridge.tracking import live
 from tracking_sessions.core.journal import chain
 from tracking_sessions.core.library.catalogue import session_files
-from tracking_sessions.operators import recovery, sessions, status, track
+from tracking_sessions.operators import recovery, status, track
 from tracking_sessions.panels import menu
 from tracking_sessions.tests.bpy.window import begin, inside, new_file
 from tracking_sessions.tests.footage import Shot as Footage
@@ -31,13 +33,12 @@ def footage(tmp_path_factory: pytest.TempPathFactory) -> Footage:
     return make_shot(tmp_path_factory.mktemp("shot"), 12, 320, 180, tracks=6)
 
 
-TIMERS = (events._tell_lost, sessions._fill)  # Blender has no list of them
+TIMERS = (events._tell_lost, list_rows._fill)  # Blender has no list of them
 
 
 @pytest.fixture(autouse=True)
 def _unregistered(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A test that fails in between leaves nothing to the next one; Blender forgets an add-on that it cannot enable."""
-    monkeypatch.setattr(working_set, "APART", False)  # as in a window
     yield
     registration.unregister()
     sys.modules[tracking_sessions.__name__] = tracking_sessions
@@ -153,12 +154,12 @@ def test_what_a_pass_has_put_into_blender_goes_with_the_extension(
     with inside(editor) as context:
         operator._live = begin(editor, steps=2)
         operator._timer = context.window_manager.event_timer_add(1.0, window=editor.window)
-        monkeypatch.setattr(track, "_modal", operator)
+        monkeypatch.setitem(open_file.modal, "track", operator)
         for timer in TIMERS:
             bpy.app.timers.register(timer, first_interval=60)
         status.Display().update(context)
     registration.unregister()
-    assert live.current is None
+    assert live.running() is None
     assert operator._timer is None
     assert all_of_blender() == before
 
@@ -171,9 +172,9 @@ def test_a_message_that_is_about_to_come_goes_with_the_extension(monkeypatch: py
     operator: Any = type("Telling", (), {"cancel": recovery.TRACKING_SESSIONS_OT_tell_lost.cancel})()
     manager = bpy.context.window_manager
     operator._timer = manager.event_timer_add(0.1, window=manager.windows[0])
-    monkeypatch.setattr(recovery, "_telling", operator)
+    monkeypatch.setitem(open_file.modal, "tell", operator)
     registration.unregister()
-    assert operator._timer is None and recovery._telling is None
+    assert operator._timer is None and not open_file.modal
     assert all_of_blender() == before
 
 

@@ -9,10 +9,12 @@ from typing import Any
 
 import bpy
 
-from tracking_sessions.bridge.clip.editor import background_editor
+from tracking_sessions.bridge.clip.editor import ClipEditor, background_editor
 from tracking_sessions.bridge.clip.markers import merge_rows, read_rows
+from tracking_sessions.bridge.clip.movie_clip import mark_of, position_in
 from tracking_sessions.bridge.tracking.shot import Shot
 from tracking_sessions.core.journal.rows import MARKER, is_muted, split_rows
+from tracking_sessions.core.recording.manager import TrackingSessionManager
 from tracking_sessions.tests.footage import Shot as Footage
 
 Clip = Any  # bpy.types.MovieClip, whose attributes the stubs do not all know
@@ -100,14 +102,27 @@ def track_steps(clip: Clip, start: int, end: int) -> None:
         track.select = True
 
 
-def track_session(clip: Clip, root: Path, ranges: Ranges, *, after_step: Callable[[Any], None] | None = None) -> None:
-    """Track in a new session, as this extension does it."""
+def track_session(
+    clip: Clip,
+    root: Path,
+    ranges: Ranges,
+    *,
+    after_step: Callable[[Any], None] | None = None,
+    **how: Any,
+) -> None:
+    """Track in a new session, as this extension does it. `how` as in `Shot.start`."""
     with background_editor(clip) as editor:
         shot = Shot.create(editor, root, "test")
-        with shot.session, shot.start(list(ranges)) as run:
+        with shot.session, shot.start(list(ranges), **how) as run:
             while run.step():
                 if after_step is not None:
                     after_step(run)
+
+
+def join(editor: ClipEditor, session: TrackingSessionManager, **options: Any) -> Shot:
+    """The existing session of the editor's clip, whose mark tells what it has."""
+    since = session.contained(position_in(mark_of(editor.clip), session.session.id))
+    return Shot.join(editor, session, since, **options)
 
 
 def markers_of(clip: Clip) -> Markers:

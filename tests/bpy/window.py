@@ -12,7 +12,7 @@ import bpy
 
 from tracking_sessions import registration
 from tracking_sessions.bridge.clip.editor import ClipEditor
-from tracking_sessions.bridge.sessions import overview
+from tracking_sessions.bridge.sessions import overview, recovery
 from tracking_sessions.bridge.tracking import live
 from tracking_sessions.core.library.catalogue import session_files
 from tracking_sessions.core.recording.manager import load_session
@@ -57,11 +57,11 @@ def inside(editor: ClipEditor) -> Iterator[Any]:
         yield bpy.context
 
 
-def begin(editor: ClipEditor, *, backwards: bool | None = False, steps: int = 0) -> live.LivePass:
-    """A pass as the timer drives it, after so many steps."""
+def begin(editor: ClipEditor, *, backwards: bool | None = False, steps: int = 0, **how: Any) -> live.LivePass:
+    """A pass as the timer drives it, after so many steps. `how` as in `LivePass`."""
     direction = "BACKWARDS" if backwards else "FORWARDS"
     ranges = [] if backwards is None else live.asked_ranges(editor, direction, "SCENE", 0)
-    run = live.LivePass(editor, overview.open_shot(editor), ranges)
+    run = live.LivePass(editor, recovery.open_shot(editor), ranges, **how)
     while run.run.steps < steps:  # about once a second a tick writes the session file instead
         assert run.tick(0)
     return run

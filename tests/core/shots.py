@@ -14,12 +14,15 @@ from tracking_sessions.core.footage.details import describe
 from tracking_sessions.core.footage.files import find_footage
 from tracking_sessions.core.journal.chain import Header, JournalReader, JournalWriter, Position
 from tracking_sessions.core.journal.records import JournalRecord, MarkersRecord, TracksRecord
+from tracking_sessions.core.journal.replay import Replay
 from tracking_sessions.core.journal.rows import GUARDED, KEYED, MARKER, MUTED, is_muted, spread_rows
+from tracking_sessions.core.model.counting import Counting
 from tracking_sessions.core.model.types import Outcome, Pass, SessionStatus, TrackData
 from tracking_sessions.core.recording.create import create_session
 from tracking_sessions.core.session import TrackingSessionManager
 from tracking_sessions.core.storage.folder import numbered
-from tracking_sessions.core.tracking.run import Run, Step
+from tracking_sessions.core.tracking import passes
+from tracking_sessions.core.tracking.run import InBulk, Run, Step
 from tracking_sessions.tests.core.grey import grey_png
 
 TESTS = Path(__file__).resolve().parent.parent
@@ -68,23 +71,61 @@ def write_raw(session: TrackingSessionManager, kind: int, payload: bytes) -> Non
     writer.close()
 
 
-class FakeTracker:
-    """Follows tracks in `markers`, the clip of these tests. Track n is lost in the step that reaches `lost[n]`."""
+class FakeTracks:
+    """The artist's tracks, in `markers`. A turn takes two calls of `flush_some`: the first one writes nothing."""
 
-    is_turn = False
+    def __init__(self, markers: Markers, calls: list[str]) -> None:
+        self.markers = markers
+        self.calls = calls
+        self.written: list[int] = []  # frames
+        self.pending: list[Step] = []
+        self.position: Position | None = None
+        self.is_turn = False
+
+    def flush_some(self, plan: Pass, steps: Sequence[Step], seconds: float) -> bool:
+        self.calls.append(f"flush {len(steps)} in {seconds}")
+        self.is_turn = not self.is_turn
+        self.pending += steps
+        if self.is_turn:
+            return False
+        if self.pending:
+            self._write(plan, self.pending.pop())
+        return True
+
+    @property
+    def has_pending(self) -> bool:
+        return bool(self.pending)
+
+    def flush(self, plan: Pass, steps: Sequence[Step], position: Position) -> None:
+        self.calls.append(f"flush {len(steps)}")
+        for step in (*self.pending, *steps):
+            self._write(plan, step)
+        self.pending.clear()
+        self.position = position
+
+    def _write(self, plan: Pass, step: Step) -> None:
+        self.written.append(step.frame)
+        spread_rows(step.rows, plan.direction, self.markers)
+
+    def renamed(self) -> Sequence[TrackData]:
+        return ()
+
+
+class FakeTracker:
+    """Follows `tracks`. Track n is lost in the step that reaches `lost[n]`."""
 
     def __init__(self, markers: Markers, lost: Mapping[int, int] | None = None) -> None:
-        self.markers = markers
         self.lost = lost or {}
         self.calls: list[str] = []
-        self.delivered: list[int] = []
-        self.held: list[Step] = []
-        self.position: Position | None = None
+        self.tracks = self.make_tracks(markers)
+
+    def make_tracks(self, markers: Markers) -> FakeTracks:
+        return FakeTracks(markers, self.calls)
 
     def begin(self, plan: Pass, frame: int, alive: frozenset[int]) -> None:
         self.calls.append("begin")
         self.plan, self.frame = plan, frame
-        self.rows = {number: self.markers[number][frame] for number in sorted(alive)}
+        self.rows = {number: self.tracks.markers[number][frame] for number in sorted(alive)}
 
     def step(self) -> Step:
         self.calls.append("step")
@@ -102,35 +143,6 @@ class FakeTracker:
 
     def references(self) -> frozenset[int]:
         return frozenset()
-
-    def show(self, steps: Sequence[Step], seconds: float, each: int) -> bool:
-        """A turn takes two of these calls: the first one gives nothing."""
-        self.calls.append(f"show {len(steps)}")
-        self.is_turn = not self.is_turn
-        self.held += steps
-        if self.is_turn:
-            return False
-        for _ in range(min(each, len(self.held))):
-            self._give(self.held.pop())
-        return True
-
-    @property
-    def holds(self) -> bool:
-        return bool(self.held)
-
-    def deliver(self, steps: Sequence[Step], position: Position) -> None:
-        self.calls.append(f"deliver {len(steps)}")
-        for step in (*self.held, *steps):
-            self._give(step)
-        self.held.clear()
-        self.position = position
-
-    def _give(self, step: Step) -> None:
-        self.delivered.append(step.frame)
-        spread_rows(step.rows, self.plan.direction, self.markers)
-
-    def renamed(self) -> Sequence[TrackData]:
-        return ()
 
     def end(self) -> None:
         self.calls.append("end")
@@ -151,40 +163,24 @@ def start_run(
     ranges: Sequence[tuple[int, int]],
     tracker: FakeTracker | None = None,
     *,
-    deliver_every: int = 2,
+    flush_every: int = 2,
 ) -> SessionRun:
-    """Passes for the tracks 1 to 3, as the bridge begins them."""
+    """Passes for the tracks 1 to 3."""
     tracks = (1, 2, 3)
     frame = ranges[0][0]
     tracker = tracker or FakeTracker(start_markers(tracks, frame), lost={2: 3})
     settings = {"pattern_match": "KEYFRAME"}
     records: list[JournalRecord] = [TracksRecord(tuple(TrackData(n, "Camera", f"Track.{n}", settings) for n in tracks))]
-    records += [MarkersRecord(n, tracker.markers[n][frame]) for n in tracks]
-    passes = [Pass(number, a, b, tracks) for number, (a, b) in enumerate(ranges, 1)]
-    session.acquire()
-    session.acquire().open_pass(passes[0], passes[1:], records)
-    return _run(session, tracker, passes, frame, frozenset(tracks), deliver_every)
+    records += [MarkersRecord(n, tracker.tracks.markers[n][frame]) for n in tracks]
+    plan = passes.begin(ranges, tracks, Replay(), object="Camera", blender="")
+    session.acquire().open_pass(plan.passes[0], plan.passes[1:], records)
+    return _run(session, tracker, plan, flush_every)
 
 
-def _run(
-    session: TrackingSessionManager,
-    tracker: FakeTracker,
-    passes: Sequence[Pass],
-    frame: int,
-    alive: frozenset[int],
-    deliver_every: int = 2,
-) -> SessionRun:
+def _run(session: TrackingSessionManager, tracker: FakeTracker, plan: passes.Plan, flush_every: int = 2) -> SessionRun:
     footage = find_footage(session.path.parent / session.session.footage.path)
     check = FootageCheck(footage, describe(footage))
-    run = SessionRun(
-        session.acquire(),
-        tracker,
-        check,
-        passes,
-        frame=frame,
-        alive=alive,
-        deliver_every=lambda steps: steps >= deliver_every,
-    )
+    run = SessionRun(session.acquire(), tracker, tracker.tracks, check, plan, after_step=InBulk(flush_every))
     run.session = session
     return run
 
@@ -199,20 +195,18 @@ def finish(run: SessionRun) -> None:
 
 
 def go_on(path: Path, ranges: Sequence[tuple[int, int]]) -> Markers:
-    """Resume the session until its end, as the bridge does, or begin `ranges` if nothing was begun."""
+    """Resume the session until its end in a clip that has all of it, or begin `ranges` if nothing was begun."""
     session = TrackingSessionManager(path)
     known = session.acquire_replay()
-    last = known.last_pass
-    if last is None:
+    if known.last_pass is None:
         finish(start_run(session, ranges))
-    elif last.is_open or last.then:
-        then = last.then
-        tracker = FakeTracker(known.markers, lost={2: 3})
-        if last.is_open:
-            finish(_run(session, tracker, [last.plan, *then], last.frame, last.alive))
-        else:
-            session.acquire().open_pass(then[0], then[1:], ())
-            finish(_run(session, tracker, then, then[0].start, frozenset(then[0].tracks)))
+        return final_markers(path)
+    rows = {number: known.rows(number) for number in known.tracks}
+    plan = passes.resume(known, passes.Edits(known.tracks, rows, set(), []), Counting(1), object="Camera", blender="")
+    if plan is not None:
+        if not plan.is_open:
+            session.acquire().open_pass(plan.passes[0], plan.passes[1:], ())
+        finish(_run(session, FakeTracker(known.markers, lost={2: 3}), plan))
     else:
         session.mark_tracking_complete()
         session.close()

@@ -17,7 +17,7 @@ from tracking_sessions.core.errors import ClipChanged, ShotUnusable
 from tracking_sessions.core.library.catalogue import session_files
 from tracking_sessions.core.tracking.plan import ShotSpec
 from tracking_sessions.core.tracking.run import Run
-from tracking_sessions.tests.bpy.tracker import live_frames, markers_of, new_clip
+from tracking_sessions.tests.bpy.tracker import live_frames, markers_of, new_clip, track_session
 from tracking_sessions.tests.bpy.window import FRAMES, begin, inside, new_file, operators
 from tracking_sessions.tests.footage import Shot as Footage
 
@@ -99,11 +99,10 @@ def test_a_track_that_got_it_during_a_pause_is_named(footage: Footage, file: Pat
 
 
 @pytest.mark.parametrize("of_settings", [False, True])
-@pytest.mark.parametrize("is_apart", [False, True])
+@pytest.mark.parametrize("separate_clip", [False, True])
 def test_what_does_not_change_the_tracking_stops_nothing(
-    footage: Footage, tmp_path: Path, is_apart: bool, of_settings: bool, monkeypatch: pytest.MonkeyPatch
+    footage: Footage, tmp_path: Path, separate_clip: bool, of_settings: bool
 ) -> None:
-    monkeypatch.setattr("tracking_sessions.bridge.tracking.working_set.APART", is_apart)
     clip = new_clip(footage)
     clip.use_fake_user = True
     if of_settings:
@@ -112,6 +111,11 @@ def test_what_does_not_change_the_tracking_stops_nothing(
         make_unknown(clip.proxy, "timecode")
     blend = tmp_path / "shot.blend"
     bpy.ops.wm.save_as_mainfile(filepath=str(blend))
+    if not separate_clip:
+        bpy.ops.wm.open_mainfile(filepath=str(blend))
+        track_session(bpy.data.movieclips[0], tmp_path / "root", [(1, FRAMES)], separate_clip=False)
+        assert max(max(live_frames(rows)) for rows in markers_of(bpy.data.movieclips[0]).values()) == FRAMES
+        return
     result = command(blend, tmp_path / "root", save=tmp_path / "out.blend")
     assert result.session.get_progress()["tracked_frames"] == FRAMES and result.saved is not None
 

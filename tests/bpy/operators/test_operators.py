@@ -11,8 +11,11 @@ import bpy
 import pytest
 
 from tracking_sessions import registration
-from tracking_sessions.bridge.sessions import overview
-from tracking_sessions.bridge.tracking import live, working_set
+from tracking_sessions.bridge.clip.movie_clip import mark_of
+from tracking_sessions.bridge.open_file import open_file as known
+from tracking_sessions.bridge.sessions import overview, recovery
+from tracking_sessions.bridge.sessions.finding import find_session
+from tracking_sessions.bridge.tracking import live
 from tracking_sessions.core.errors import UsageError
 from tracking_sessions.core.model.types import SessionState, SessionStatus
 from tracking_sessions.operators.track import TRACKING_SESSIONS_OT_track
@@ -38,7 +41,7 @@ def test_unregistering_in_the_middle_of_a_pass_pauses_it(footage: Footage, file:
     editor = new_file(footage, file)
     begin(editor, steps=4)
     registration.unregister()
-    assert live.current is None
+    assert live.running() is None
     assert objects_of(editor.clip) == ["Camera"]
     assert last_frame(editor.clip) == session_of(file).resume_frame == 5
     registration.register()
@@ -68,9 +71,8 @@ def test_track_forwards_and_backwards(footage: Footage, file: Path, tmp_path: Pa
     assert markers_of(clip) == markers_of(editor.clip)
 
 
-def test_a_script_tracks_without_a_window(footage: Footage, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_script_tracks_without_a_window(footage: Footage, file: Path) -> None:
     """The working set is in a clip of its own then, which is what the editor shows meanwhile."""
-    monkeypatch.setattr(working_set, "APART", True)
     editor = new_file(footage, file)
     with inside(editor):
         assert operators.track() == {"FINISHED"}
@@ -159,7 +161,7 @@ def test_there_is_nothing_to_track_at_the_end_of_the_scene(
     scene.frame_start, scene.frame_end, scene.frame_current = 4, 18, frame
     with inside(editor), pytest.raises(RuntimeError, match="go to another frame"):
         operators.track(direction="BACKWARDS" if backwards else "FORWARDS")
-    assert live.current is None
+    assert live.running() is None
 
 
 def test_no_usable_track_is_said(footage: Footage, file: Path) -> None:
@@ -173,7 +175,7 @@ def test_no_usable_track_is_said(footage: Footage, file: Path) -> None:
         operators.track()
     with inside(editor):
         assert operators.track.poll()
-    assert overview.find_session(editor.clip) is None  # a click in vain leaves no empty session
+    assert find_session(editor.clip, mark_of(editor.clip)) is None  # a click in vain leaves no empty session
 
 
 def test_a_paused_pass_is_resumed(footage: Footage, file: Path, tmp_path: Path) -> None:
@@ -183,7 +185,7 @@ def test_a_paused_pass_is_resumed(footage: Footage, file: Path, tmp_path: Path) 
         assert not operators.track.poll()
         assert operators.pause() == {"FINISHED"}
     assert not run.tick()
-    assert live.current is None
+    assert live.running() is None
     assert (last_frame(editor.clip), bpy.context.scene.frame_current) == (7, 7)
     with inside(editor):
         assert not operators.pause.poll()
@@ -196,10 +198,10 @@ def test_a_paused_pass_is_resumed(footage: Footage, file: Path, tmp_path: Path) 
 
 def test_a_pause_between_two_passes_does_not_end_the_tracking(footage: Footage, file: Path) -> None:
     editor = new_file(footage, file, frame=10)
-    shot = overview.open_shot(editor)
+    shot = recovery.open_shot(editor)
     shot.start([(10, 12), (10, 5)])
     shot.close()  # as by a command that was stopped
-    overview._contained.clear()
+    known.let_go(session_of(file).session.id)
     run = begin(editor, backwards=None, steps=2)
     while run.run.outcome is None:
         assert run.tick(0)
@@ -301,11 +303,11 @@ def test_buttons_explain_why_they_are_grey(footage: Footage, file: Path, name: s
         begin(editor, steps=1)
         with pytest.raises(RuntimeError, match="pause it first"):
             operator()
-        live.current.finish()  # type: ignore[union-attr]
+        live.running().finish()  # type: ignore[union-attr]
 
 
 def test_nothing_to_resume_is_said(footage: Footage, file: Path) -> None:
     editor = new_file(footage, file)
     with pytest.raises(UsageError, match="nothing to resume"):
         begin(editor, backwards=None)
-    assert live.current is None
+    assert live.running() is None

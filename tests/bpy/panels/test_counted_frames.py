@@ -11,7 +11,9 @@ from typing import Any
 import bpy
 import pytest
 
+from tracking_sessions.bridge.clip.movie_clip import mark_of
 from tracking_sessions.bridge.sessions import overview
+from tracking_sessions.bridge.sessions.finding import find_session
 from tracking_sessions.bridge.tracking import live
 from tracking_sessions.tests.bpy.panels.conftest import FRAMES
 from tracking_sessions.tests.bpy.panels.test_panel import drawn
@@ -43,8 +45,8 @@ def test_the_session_panel_says_no_clip_frame(footage: Footage, file: Path, capf
     editor = at_1001(footage, file)
     begin(editor, steps=4)
     assert drawn(editor).bars[0][1] == f"Frame 1005 of {1000 + FRAMES}"
-    assert live.current is not None
-    live.current.finish()
+    assert live.running() is not None
+    live.running().finish()
     assert drawn(editor).words[0] == "Paused at Frame 1005"
     start_blender_anew()
     editor = open_file(file)
@@ -99,14 +101,14 @@ def test_what_is_wrong_with_the_tracks_is_told_apart(
     editor.clip.tracking.objects.active = editor.clip.tracking.objects.new("Prop")
     with inside(editor), pytest.raises(RuntimeError, match="There are no tracks yet: add markers, or detect features"):
         operators.track(extent="CLIP")
-    assert overview.find_session(editor.clip) is None
+    assert find_session(editor.clip, mark_of(editor.clip)) is None
 
 
 @pytest.mark.parametrize("extent", ["SCENE", "CLIP", "FRAMES"])
 def test_a_playhead_beside_the_clip_is_told_where_to_go(footage: Footage, file: Path, extent: str) -> None:
     editor = new_file(footage, file)
     editor.clip.frame_start = 1001
-    last = 1000 + FRAMES
+    last = 1000 + editor.clip.frame_duration
     for frame, words in ((1, "1 is before"), (last + 1, f"{last + 1} is behind")):
         bpy.context.scene.frame_current = frame
         goal = 1001 if frame == 1 else last
@@ -115,7 +117,7 @@ def test_a_playhead_beside_the_clip_is_told_where_to_go(footage: Footage, file: 
             pytest.raises(RuntimeError, match=f"Frame {words} the clip, which lies on 1001 to {last}: go to {goal}"),
         ):
             operators.track(extent=extent)
-    assert live.current is None
+    assert live.running() is None
 
 
 def test_a_scene_that_does_not_reach_the_clip_is_told(footage: Footage, file: Path) -> None:

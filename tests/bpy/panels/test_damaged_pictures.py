@@ -64,7 +64,7 @@ def test_forwards_names_the_frame_and_the_file_and_leaves_no_session(
     number = START + frame - 1
     assert f"Frame {number} (plate.{number}.{variant[:3]})" in str(told.value)
     assert "copy or render it again" in str(told.value)
-    assert live.current is None and session_files(root) == []
+    assert live.running() is None and session_files(root) == []
     assert drawn(editor).buttons == ["Backwards", "Both", "Forwards"]
 
 
@@ -81,7 +81,7 @@ def test_the_picture_that_a_pattern_is_taken_from_is_looked_at(file: Path, varia
     bpy.context.scene.frame_current = START + 4
     with inside(editor), pytest.raises(RuntimeError, match=rf"Frame {START} \(plate\.{START}\..*copy or render"):
         operators.track()
-    assert live.current is None and session_of(file).get_progress()["tracked_frames"] == before
+    assert live.running() is None and session_of(file).get_progress()["tracked_frames"] == before
     files[0].write_bytes(plates.picture(variant, 1))
     with inside(editor):
         assert operators.track() == {"FINISHED"}
@@ -107,7 +107,7 @@ def test_a_picture_that_is_damaged_on_the_way_ends_the_pass_and_resume_goes_on(
         while run.tick(0):
             pass
     session = session_of(file)
-    assert live.current is None and not session.owner
+    assert live.running() is None and not session.owner
     assert session.passes[-1].outcome == "failed" and session.get_progress()["tracked_frames"] == 5
     assert max(marker.frame for marker in editor.clip.tracking.tracks[0].markers if not marker.mute) == 5
     assert f"Paused at Frame {START + 4}" in drawn(editor).words

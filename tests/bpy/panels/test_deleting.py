@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tracking_sessions.bridge.sessions import listing
+from tracking_sessions.bridge.open_file import open_file
+from tracking_sessions.bridge.sessions import opening
+from tracking_sessions.bridge.sessions.listing import Listing
 from tracking_sessions.core.batch.shots import BatchStatus
 from tracking_sessions.core.recording.manager import load_session
 from tracking_sessions.core.report.html import export_session_report
@@ -48,9 +50,9 @@ def test_it_is_said_that_a_batch_needs_the_session(footage: Footage, file: Path,
     path, other = make(root, footage, "one"), make(root, footage, "other")
     batch = make_batch(root, BatchStatus.PAUSED, [path.stem])
     choose(path)
-    rows = listing.listing.rows
+    rows = open_file.view(Listing).rows
     words = "All that “one” has recorded is deleted. This cannot be undone."
-    assert listing.what_goes(rows[path.stem]) == f"{words} Batch {batch}, which is not finished, needs it."
-    assert listing.what_goes(rows[other.stem]) == words.replace("“one”", "“other”")
+    assert opening.what_goes(rows[path.stem]) == f"{words} Batch {batch}, which is not finished, needs it."
+    assert opening.what_goes(rows[other.stem]) == words.replace("“one”", "“other”")
     SessionFolder(root).ledger.write_bytes(b"no ledger " * 1000)
-    assert f"{words} Whether a batch needs it is not known: " in listing.what_goes(rows[path.stem])
+    assert f"{words} Whether a batch needs it is not known: " in opening.what_goes(rows[path.stem])

@@ -11,7 +11,8 @@ import bpy
 import pytest
 
 from tracking_sessions.bridge.clip.editor import ClipEditor
-from tracking_sessions.bridge.sessions import finding, listing, overview
+from tracking_sessions.bridge.open_file import open_file
+from tracking_sessions.bridge.sessions import opening, overview
 from tracking_sessions.bridge.tracking import headless, live
 from tracking_sessions.bridge.tracking.working_set import OBJECT_NAME
 from tracking_sessions.core.errors import ShotUnusable
@@ -77,7 +78,7 @@ def test_nothing_is_offered_nor_done_in_a_linked_clip(footage: Footage, file: Pa
     for name in OPERATORS:
         with inside(editor), pytest.raises(RuntimeError, match=WORDS):
             getattr(operators, name)()
-    assert live.current is None and markers_of(editor.clip) == before and files_in(root) == recorded
+    assert live.running() is None and markers_of(editor.clip) == before and files_in(root) == recorded
     assert (look(editor.clip), overview.lost_words()) == (overview.Overview(), "")
 
 
@@ -103,8 +104,8 @@ def test_saving_undo_and_loading_write_nothing_into_a_linked_clip(
     bpy.ops.wm.open_mainfile(filepath=bpy.data.filepath)
     clip = bpy.context.scene.active_clip
     assert (dict(clip.items()), objects_of(clip)) == (said, objects)
-    assert files_in(root) == recorded and not finding.left
-    assert listing.clip_of(session_of(file)) is None
+    assert files_in(root) == recorded and not open_file.left
+    assert opening.clip_of(session_of(file)) is None
 
 
 def test_a_clip_of_the_same_footage_in_the_file_is_tracked(footage: Footage, file: Path, root: Path) -> None:
@@ -124,7 +125,7 @@ def test_a_clip_of_the_same_footage_in_the_file_is_tracked(footage: Footage, fil
         assert operators.track() == {"FINISHED"}
     second = session_of(file)
     assert second.path != first and second.session.clip == name
-    assert listing.clip_of(second) == mine
+    assert opening.clip_of(second) == mine
     bpy.ops.wm.save_mainfile()
     other = next(clip for clip in bpy.data.movieclips if clip.library is not None)
     assert (markers_of(other), dict(other.items()), first.read_bytes()) == (there, said, recorded)

@@ -13,14 +13,14 @@ import bpy
 import pytest
 
 from tracking_sessions.bridge.clip.editor import ClipEditor
+from tracking_sessions.bridge.open_file import open_file as known
 from tracking_sessions.bridge.preferences import Preferences
-from tracking_sessions.bridge.sessions import overview
+from tracking_sessions.bridge.sessions import overview, recovery
 from tracking_sessions.bridge.tracking import live
 from tracking_sessions.operators.status import clock, draw_status
 from tracking_sessions.panels.menu import draw_entries
 from tracking_sessions.panels.preferences import TRACKING_SESSIONS_AP_preferences
-from tracking_sessions.panels.session import TRACKING_SESSIONS_PT_session, TRACKING_SESSIONS_PT_top
-from tracking_sessions.panels.session import _draw_words as draw_words
+from tracking_sessions.panels.session import TRACKING_SESSIONS_PT_session, TRACKING_SESSIONS_PT_top, draw_words
 from tracking_sessions.tests.bpy.window import begin, inside, new_file, open_editor, open_file, session_of
 from tracking_sessions.tests.commands.processes import owned
 from tracking_sessions.tests.core.faults import flip
@@ -151,7 +151,7 @@ def test_the_number_of_frames_is_asked_where_it_counts(footage: Footage, file: P
 def test_in_a_file_that_is_not_saved_it_says_where_the_session_is_kept(
     footage: Footage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(overview, "default_root", lambda: tmp_path)
+    monkeypatch.setattr(recovery, "default_root", lambda: tmp_path)
     layout = drawn(new_file(footage, None))
     assert layout.buttons == TRACK
     assert layout.text == "The file is not saved yet: the session is kept in the user folder"
@@ -165,10 +165,10 @@ def test_a_running_pass_shows_how_far_it_is(footage: Footage, file: Path, backwa
     scene.frame_start, scene.frame_end, scene.frame_current = 101, 112, 111 if backwards else 101
     begin(editor, backwards=backwards, steps=4)
     layout = drawn(editor)
-    assert live.current is not None
-    followed = len(live.current.run.alive)
+    assert live.running() is not None
+    followed = len(live.running().run.alive)
     steps = 10 if backwards else 11
-    pace = f"{live.current.rate:.1f} per Second, 0:00 Left"
+    pace = f"{live.running().rate:.1f} per Second, 0:00 Left"
     assert layout.drawn[:6] == [
         f"Tracking {'Backwards' if backwards else 'Forwards'}",
         "Pause Tracking",
@@ -189,9 +189,9 @@ def test_a_pass_that_was_stopped_says_why_it_is_not_over(footage: Footage, file:
     begin(editor, steps=4)
     assert bpy.ops.tracking_sessions.pause() == {"FINISHED"}
     assert drawn(editor).words[0] == "Bringing the Tracks up to Date"
-    assert live.current is not None
-    while live.current is not None:
-        live.current.tick()
+    assert live.running() is not None
+    while live.running() is not None:
+        live.running().tick()
     assert drawn(editor).words[0] == "Paused at Frame 5"
 
 
@@ -277,7 +277,7 @@ def test_another_process_that_owns_the_session_is_named_until_it_dies(
     editor = new_file(footage, file)
     begin(editor, steps=4).finish()
     with owned(session_of(file).path) as process:
-        overview._overviews.clear()
+        known.forget()
         layout = drawn(editor)
         assert re.fullmatch(rf"In use by process {process} on .+ since \d\d:\d\d", layout.text)
         assert layout.buttons == layout.tall == ["Wait for It", *TRACK]
@@ -303,7 +303,7 @@ def test_a_damaged_journal_is_explained(footage: Footage, file: Path) -> None:
     editor = new_file(footage, file)
     begin(editor, steps=4).finish()
     flip(session_of(file).folder / "journal.1", 20)
-    overview._overviews.clear()
+    known.forget()
     layout = drawn(editor)
     assert "is damaged" in layout.text
     assert layout.buttons == ["Restore Markers", "Start Fresh"]

@@ -37,8 +37,8 @@ def test_the_passes_are_told_newest_first_as_the_timeline_counts(footage: Footag
     first = ["101-140", "Paused at 105", f"{tracks}/{tracks}"]
     layout = drawn(panels.TRACKING_SESSIONS_PT_passes, editor)
     assert layout.lines == [head, ["105-101", "At 103", f"{tracks}/{tracks}"], first]
-    assert live.current is not None
-    while live.current.tick(0):
+    assert live.running() is not None
+    while live.running().tick(0):
         pass
     layout = drawn(panels.TRACKING_SESSIONS_PT_passes, editor)
     assert layout.lines == [head, ["105-101", "Complete", f"{tracks}/{tracks}"], first]

@@ -11,8 +11,9 @@ from pathlib import Path
 import bpy
 import pytest
 
-from tracking_sessions.bridge.clip.movie_clip import marked_position, unmark
-from tracking_sessions.bridge.sessions import listing, overview
+from tracking_sessions.bridge.clip.movie_clip import ClipMark, mark_of, unmark
+from tracking_sessions.bridge.sessions import overview
+from tracking_sessions.core.errors import TrackingSessionError
 from tracking_sessions.core.journal.chain import Position
 from tracking_sessions.core.model.types import SessionState
 from tracking_sessions.core.recording.create import create_session
@@ -71,7 +72,7 @@ def test_a_session_that_cannot_be_read_can_be_deleted(
     editor = new_file(footage, file)
     path, other = make(root, footage, "one", 5), make(root, footage, "other", 5)
     damage(path)
-    with pytest.raises(listing.TrackingSessionError, match=r"cannot be read|is damaged"):
+    with pytest.raises(TrackingSessionError, match=r"cannot be read|is damaged"):
         load_session(path).acquire()
     choose(path)
     with inside(editor):
@@ -161,7 +162,7 @@ def test_open_brings_the_footage_where_no_file_has_the_clip(footage: Footage, fi
     with inside(editor):
         operators.open_session()
     clip = editor.space.clip
-    assert clip != other and clip.frame_start == 11 and marked_position(clip) == (path.stem, Position(0, 0))
+    assert clip != other and clip.frame_start == 11 and mark_of(clip) == ClipMark(path.stem, Position(0, 0))
     editor = open_editor(clip)
     assert overview.overview(clip).is_missing
     with inside(editor):
@@ -183,11 +184,11 @@ def test_open_takes_a_clip_of_the_same_footage_that_belongs_to_no_session(
     choose(first)
     with inside(editor):
         operators.open_session()
-        assert editor.space.clip == clip and marked_position(clip) == (first.stem, Position(0, 0))
+        assert editor.space.clip == clip and mark_of(clip) == ClipMark(first.stem, Position(0, 0))
         choose(second)
         operators.open_session()
-    assert editor.space.clip != clip and marked_position(editor.space.clip) == (second.stem, Position(0, 0))
-    assert marked_position(clip) == (first.stem, Position(0, 0))
+    assert editor.space.clip != clip and mark_of(editor.space.clip) == ClipMark(second.stem, Position(0, 0))
+    assert mark_of(clip) == ClipMark(first.stem, Position(0, 0))
 
 
 def test_missing_footage_is_told(footage: Footage, file: Path, root: Path, tmp_path: Path) -> None:

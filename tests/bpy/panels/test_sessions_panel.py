@@ -13,10 +13,12 @@ import bpy
 import pytest
 
 from tracking_sessions import registration
-from tracking_sessions.bridge.sessions import listing
+from tracking_sessions.bridge.open_file import open_file
+from tracking_sessions.bridge.sessions import list_rows, listing, opening
+from tracking_sessions.bridge.sessions.listing import Listing
+from tracking_sessions.core.errors import TrackingSessionError
 from tracking_sessions.core.model.types import SessionState, SessionStatus
 from tracking_sessions.core.recording.manager import load_session
-from tracking_sessions.operators import sessions as actions
 from tracking_sessions.panels import sessions as panels
 from tracking_sessions.tests.bpy.past import choose, drawn, fill, listed, make
 from tracking_sessions.tests.bpy.window import begin, inside, new_file, operators, session_of
@@ -44,7 +46,7 @@ def test_the_list_tells_each_session_its_state_and_progress(footage: Footage, fi
     begin(editor, steps=4).finish()
     paused = session_of(file).path
     assert listed(editor) == [], "nothing is read while a panel is drawn"
-    assert bpy.app.timers.is_registered(actions._fill)
+    assert bpy.app.timers.is_registered(list_rows._fill)
     taken = make(root, footage, "taken", 3)
     with owned(taken) as process:
         choose(taken)
@@ -107,8 +109,8 @@ def test_the_session_that_is_tracked_here_is_left_alone(footage: Footage, file: 
         for name in ("open_session", "discard_session", "delete_session", "show_lost"):
             with pytest.raises(RuntimeError, match="pause it first"):
                 getattr(operators, name)()
-    with pytest.raises(listing.TrackingSessionError, match="in use by"):
-        listing.delete(path)
+    with pytest.raises(TrackingSessionError, match="in use by"):
+        opening.delete(path)
     assert run.tick(0)
     run.finish()
     fill()
@@ -125,12 +127,12 @@ def test_of_many_sessions_the_newest_are_read_in_slices_and_drawing_reads_none(
         copy = folder / f"2099-{number:04d}.yaml"
         copy.write_text(content.replace(model.stem, copy.stem), encoding="utf-8")
     slices = 0
-    while listing.listing.read(0.0):
+    while open_file.view(Listing).read(0.0):
         slices += 1
-    actions.show(bpy.context)
+    list_rows.update(bpy.context)
     assert slices == 100, "one session each, where there is no time for more"
     rows = listed(editor)
-    names = [row.name for row in actions.list_of(bpy.context).rows]
+    names = [row.name for row in list_rows.list_of(bpy.context).rows]
     assert names == [f"2099-{number:04d}" for number in range(299, 199, -1)] and len(rows) == 100
     assert "And 201 Older Ones" in drawn(panels.TRACKING_SESSIONS_PT_sessions, editor).text
     with monkeypatch.context() as patch:
@@ -147,7 +149,7 @@ def test_of_many_sessions_the_newest_are_read_in_slices_and_drawing_reads_none(
     changed.write_text(changed.read_text(encoding="utf-8").replace("a model", "changed"), encoding="utf-8")
     newest = folder / "2099-9999.yaml"
     newest.write_text(content.replace(model.stem, newest.stem), encoding="utf-8")
-    shown = actions.list_of(bpy.context)
+    shown = list_rows.list_of(bpy.context)
     shown.active = 7
     chosen = shown.rows[7].name
     with monkeypatch.context() as patch:
@@ -164,19 +166,19 @@ def test_the_list_is_due_when_the_folder_changed_and_seldom_looked_at(
     new_file(footage, file)
     path = make(root, footage, "one")
     os.utime(root / "sessions", (1e9, 1e9))
-    assert listing.listing.is_due()
+    assert open_file.view(Listing).is_due()
     monkeypatch.setattr(listing, "LOOK_INTERVAL", 0.0)
     with owned(path):
         fill()
-        assert listing.listing.is_due(), "its owner may die, which changes no file"
+        assert open_file.view(Listing).is_due(), "its owner may die, which changes no file"
     fill()
-    assert not listing.listing.is_due()
+    assert not open_file.view(Listing).is_due()
     make(root, footage, "two")
-    assert listing.listing.is_due()
+    assert open_file.view(Listing).is_due()
     fill()
     make(root, footage, "three")
     monkeypatch.setattr(listing, "LOOK_INTERVAL", 60.0)
-    assert not listing.listing.is_due(), "not looked at again so soon"
+    assert not open_file.view(Listing).is_due(), "not looked at again so soon"
 
 
 def test_a_filter_takes_the_names_that_are_shown(footage: Footage, file: Path, root: Path) -> None:
@@ -184,7 +186,7 @@ def test_a_filter_takes_the_names_that_are_shown(footage: Footage, file: Path, r
     for name in ("Alpha", "beta", "alphabet"):
         make(root, footage, name)
     fill()
-    shown = actions.list_of(bpy.context)
+    shown = list_rows.list_of(bpy.context)
     ui = SimpleNamespace(filter_name="ALPHA", bitflag_filter_item=4)
     flags, _ = panels.TRACKING_SESSIONS_UL_sessions.filter_items(ui, bpy.context, shown, "rows")  # type: ignore[arg-type]
     assert flags == [4, 0, 4]
@@ -194,10 +196,10 @@ def test_a_list_that_a_loaded_file_lacks_is_filled_again(footage: Footage, file:
     editor = new_file(footage, file)
     make(root, footage, "one")
     fill()
-    bpy.app.timers.unregister(actions._fill) if bpy.app.timers.is_registered(actions._fill) else None
-    actions.list_of(bpy.context).rows.clear()
+    bpy.app.timers.unregister(list_rows._fill) if bpy.app.timers.is_registered(list_rows._fill) else None
+    list_rows.list_of(bpy.context).rows.clear()
     drawn(panels.TRACKING_SESSIONS_PT_sessions, editor)
-    assert bpy.app.timers.is_registered(actions._fill)
+    assert bpy.app.timers.is_registered(list_rows._fill)
     with inside(editor), pytest.raises(RuntimeError, match="Choose a session"):
         operators.delete_session()
 
@@ -206,11 +208,11 @@ def test_nothing_of_the_list_stays_behind(footage: Footage, file: Path, root: Pa
     editor = new_file(footage, file)
     make(root, footage, "one")
     drawn(panels.TRACKING_SESSIONS_PT_sessions, editor)
-    assert bpy.app.timers.is_registered(actions._fill)
+    assert bpy.app.timers.is_registered(list_rows._fill)
     registration.unregister()
-    assert not bpy.app.timers.is_registered(actions._fill)
+    assert not bpy.app.timers.is_registered(list_rows._fill)
     assert not hasattr(bpy.types.WindowManager, "tracking_sessions")
-    assert not listing.listing.rows
+    assert not open_file.view(Listing).rows
     registration.register()
     fill()
     assert len(listed(editor)) == 1

@@ -58,7 +58,7 @@ def test_it_follows_the_run_and_stays_afterwards(footage: Footage, file: Path) -
     running = begin(editor, steps=3)
     assert shown(editor) == [(1, 4, Kind.TRACKED), (5, 40, Kind.DUE)]
     running.tick(0)
-    running.run.rest()  # the tracks get what they have not yet
+    running.run.suspend()  # the tracks get what they have not yet
     there = [(1, 5, Kind.TRACKED), (6, 40, Kind.DUE)]
     assert shown(editor) == there
     running.finish()
@@ -103,7 +103,7 @@ def test_it_is_made_anew_as_often_as_the_tracks_change(footage: Footage, file: P
     assert first is not None and kept(editor) is first
     running.tick(0)
     assert kept(editor) is first, "the tracks do not have the frame yet"
-    running.run.rest()
+    running.run.suspend()
     second = kept(editor)
     assert second is not first and kept(editor) is second
     running.finish()
@@ -121,7 +121,7 @@ def test_no_file_is_looked_at_to_draw_it_again(footage: Footage, file: Path, mon
         assert shown(editor) == [(1, 3, Kind.TRACKED), (4, 40, Kind.DUE)]
         editor.clip.name = "another name"
         running.tick(0)
-        running.run.rest()
+        running.run.suspend()
         there = [(1, 4, Kind.TRACKED), (5, 40, Kind.DUE)]
         assert shown(editor) == there
     running.finish()
@@ -150,10 +150,10 @@ def test_a_clip_that_is_deleted_while_it_is_tracked_takes_its_strip_along(footag
     begin(editor, steps=3)
     bpy.data.movieclips.remove(editor.clip)
     editor.space.clip = other
-    assert live.current is not None
+    assert live.running() is not None
     assert shown(editor) is None
     with pytest.raises(ClipChanged):
-        live.current.finish()
+        live.running().finish()
     assert session_of(file).is_interrupted
 
 

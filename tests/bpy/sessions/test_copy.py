@@ -9,7 +9,7 @@ import bpy
 import pytest
 
 from tracking_sessions.bridge.preferences import Preferences
-from tracking_sessions.bridge.sessions import overview
+from tracking_sessions.bridge.sessions import overview, recovery
 from tracking_sessions.core.library.deletion import delete_session
 from tracking_sessions.operators import track
 from tracking_sessions.tests.bpy.driven import Driven
@@ -70,7 +70,7 @@ def test_the_copy_of_a_file_that_is_not_saved(
     footage: Footage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, saves_copy: None
 ) -> None:
     root = tmp_path / "tracking_sessions"
-    monkeypatch.setattr(overview, "default_root", lambda: root)
+    monkeypatch.setattr(recovery, "default_root", lambda: root)
     editor = new_file(footage, None)
     with inside(editor):
         assert operators.track() == {"FINISHED"}

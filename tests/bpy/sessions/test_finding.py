@@ -8,8 +8,9 @@ from typing import Any
 import bpy
 import pytest
 
-from tracking_sessions.bridge.clip import movie_clip as clip_module
-from tracking_sessions.bridge.sessions import overview
+from tracking_sessions.bridge.clip.movie_clip import mark_of
+from tracking_sessions.bridge.sessions import finding, overview, recovery
+from tracking_sessions.bridge.sessions.finding import find_session
 from tracking_sessions.bridge.tracking import live
 from tracking_sessions.core.library.catalogue import session_files
 from tracking_sessions.core.model.types import SessionState
@@ -132,7 +133,7 @@ def test_a_session_that_another_blender_works_on_is_not_offered(footage: Footage
 
 def test_nothing_recorded_is_nothing_to_offer(footage: Footage, tmp_path: Path) -> None:
     editor = new_file(footage, None)
-    overview.open_shot(editor).close()
+    recovery.open_shot(editor).close()
     assert len(session_files(tmp_path / "user" / "tracking_sessions")) == 1
     start_blender_anew()
     assert look(footage_opened(footage).clip) == overview.Overview()
@@ -147,7 +148,7 @@ def test_a_session_begun_before_the_file_was_saved_stays_with_it(
     if not is_running:
         run.finish()
     bpy.ops.wm.save_as_mainfile(filepath=str(file))
-    if live.current is not None:
+    if live.running() is not None:
         run.finish()
     (path,) = session_files(tmp_path / "user" / "tracking_sessions")
     session = load_session(path)
@@ -188,7 +189,7 @@ def test_a_discarded_session_that_is_brought_back_belongs_to_its_clip_again(foot
     for path, state in ((new.path, SessionState.DISCARDED), (old.path, SessionState.ACTIVE)):
         with load_session(path) as session:
             session.set_state(state)
-    found = overview.find_session(editor.clip)
+    found = find_session(editor.clip, mark_of(editor.clip))
     assert found is not None and found.path == old.path
     assert look(editor.clip).missing == 4  # the clip says that it has those of the other
 
@@ -282,7 +283,7 @@ def test_another_footage_in_the_clip_is_refused_and_said(
         editor.clip.filepath = gone
         with inside(editor), pytest.raises(RuntimeError, match=r"start a fresh session|put the files back"):
             operators.resume()
-        assert live.current is None
+        assert live.running() is None
         assert session_of(file).owner == ""
     editor.clip.filepath = path
     with inside(editor):
@@ -308,6 +309,6 @@ def test_a_track_that_is_renamed_before_a_resume_is_tracked_on(footage: Footage,
 
 
 def test_the_folders_of_a_file_are_known(footage: Footage, file: Path, tmp_path: Path) -> None:
-    assert clip_module.roots() == [tmp_path / "user" / "tracking_sessions"]
+    assert finding.roots() == [tmp_path / "user" / "tracking_sessions"]
     new_file(footage, file)
-    assert clip_module.roots() == [file.parent / "tracking_sessions", tmp_path / "user" / "tracking_sessions"]
+    assert finding.roots() == [file.parent / "tracking_sessions", tmp_path / "user" / "tracking_sessions"]

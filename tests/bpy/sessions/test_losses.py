@@ -10,11 +10,10 @@ import pytest
 
 from tracking_sessions import cli
 from tracking_sessions.bridge.clip.editor import background_editor
-from tracking_sessions.bridge.tracking.shot import Shot
 from tracking_sessions.core.journal.rows import is_muted
 from tracking_sessions.core.library.catalogue import session_files
 from tracking_sessions.core.recording.manager import load_session
-from tracking_sessions.tests.bpy.tracker import Clip, markers_of, new_clip, place, track_session
+from tracking_sessions.tests.bpy.tracker import Clip, join, markers_of, new_clip, place, track_session
 from tracking_sessions.tests.footage import Shot as Footage
 from tracking_sessions.tests.footage import make_shot
 
@@ -77,7 +76,7 @@ def test_a_track_that_is_tracked_again_over_the_frame_is_no_longer_lost(footage:
     place(clip, lost.markers.insert_frame(frame - 1), survivor.markers.find_frame(frame - 1).co)
     lost.markers.find_frame(frame - 1).mute = False
     with background_editor(clip) as editor:
-        shot = Shot.join(editor, load_session(file))
+        shot = join(editor, load_session(file))
         with shot.session, shot.start([(frame - 1, frame + 1)]) as run:
             while run.step():
                 pass

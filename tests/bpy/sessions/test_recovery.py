@@ -14,7 +14,9 @@ import pytest
 from tracking_sessions import registration
 from tracking_sessions.bridge import events
 from tracking_sessions.bridge.clip.editor import ClipEditor
+from tracking_sessions.bridge.open_file import open_file as known
 from tracking_sessions.bridge.sessions import overview
+from tracking_sessions.bridge.sessions.recovery import watch
 from tracking_sessions.bridge.tracking import live
 from tracking_sessions.core.model.wording import clock_time
 from tracking_sessions.operators import recovery
@@ -130,9 +132,9 @@ def test_a_session_that_somebody_works_on_is_not_lost(footage: Footage, file: Pa
     open_file(file)
     with session_of(file) as session:
         session.acquire()
-        overview.forget()
+        known.forget()
         assert overview.lost_words() == ""
-    overview.forget()
+    known.forget()
     assert overview.lost_words()
 
 
@@ -147,7 +149,7 @@ def owned_elsewhere(file: Path, counter: int = 1) -> None:
         number -= 1
     said = {"host": "farm-17", "boot": "b", "machine": "m", "pid": 4711, "since": "2026-01-02T03:04:05Z", "token": "t"}
     (folder / f"lease.{number}").write_text(json.dumps(said) + f"\n{counter:020d}\n")
-    overview.forget()
+    known.forget()
 
 
 def test_an_owner_on_another_machine_is_waited_for_and_then_taken_over_at_once(
@@ -164,16 +166,16 @@ def test_an_owner_on_another_machine_is_waited_for_and_then_taken_over_at_once(
         assert operators.wait.poll()
         assert operators.wait() == {"CANCELLED"}
         assert "still in use by process 4711 on farm-17" in capfd.readouterr().out
-        watch = overview.watch(editor.clip)
+        waiting = watch(editor.clip)
         now = [0.0]
-        watch._clock = lambda: now[0]
-        assert not watch.poll()
+        waiting._clock = lambda: now[0]
+        assert not waiting.poll()
         owned_elsewhere(file, counter=2)
         now[0] = 61
-        assert not watch.poll()
+        assert not waiting.poll()
         now[0] = 122
-        assert watch.poll()
-        overview.forget()
+        assert waiting.poll()
+        known.forget()
         assert look(editor.clip).owner == ""
         assert operators.resume() == {"FINISHED"}
     assert last_frame(editor.clip) == FRAMES
@@ -184,7 +186,7 @@ def test_a_release_is_said(footage: Footage, file: Path, capfd: pytest.CaptureFi
     begin(editor, steps=4).finish()
     with session_of(file) as session:
         session.acquire()
-        overview.forget()
+        known.forget()
         with inside(editor):
             assert operators.wait.poll()
             assert operators.wait() == {"CANCELLED"}
@@ -206,7 +208,7 @@ class Waiting:
         self._watch = None
         self._timer: Any = bpy.context.window_manager.event_timer_add(1.0, window=editor.window)
         self._workspace = editor.window.workspace.name
-        recovery._waiting = self  # type: ignore[assignment]
+        known.modal["wait"] = self
 
     modal, cancel = recovery.TRACKING_SESSIONS_OT_wait.modal, recovery.TRACKING_SESSIONS_OT_wait.cancel
     _is_free, _tell = recovery.TRACKING_SESSIONS_OT_wait._is_free, recovery.TRACKING_SESSIONS_OT_wait._tell
@@ -221,7 +223,7 @@ class Waiting:
 
     @property
     def is_over(self) -> bool:
-        return self._timer is None and recovery._waiting is None
+        return self._timer is None and "wait" not in known.modal
 
 
 def test_waiting_lets_events_through_until_the_owner_is_gone(footage: Footage, file: Path) -> None:
@@ -229,7 +231,7 @@ def test_waiting_lets_events_through_until_the_owner_is_gone(footage: Footage, f
     begin(editor, steps=4).finish()
     with session_of(file) as session:
         session.acquire()
-        overview.forget()
+        known.forget()
         waiting = Waiting(editor)
         for kind, value in [("TIMER", "NOTHING"), ("MOUSEMOVE", "NOTHING"), ("A", "PRESS"), ("ESC", "RELEASE")]:
             assert waiting.send(kind, value) == {"PASS_THROUGH"}
@@ -286,7 +288,7 @@ def test_quitting_pauses_a_pass_where_blender_says_so(footage: Footage, file: Pa
         pytest.skip("from Blender 5.1")
     for handler in bpy.app.handlers.exit_pre:
         handler(None)
-    assert live.current is None
+    assert live.running() is None
     assert (session_of(file).resume_frame, session_of(file).owner) == (5, "")
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import bpy
 import pytest
 
-from tracking_sessions.bridge.clip import movie_clip as clip_module
+from tracking_sessions.bridge.clip.movie_clip import mark_of
 from tracking_sessions.bridge.sessions import overview
 from tracking_sessions.bridge.tracking import live
 from tracking_sessions.core.library.catalogue import session_files
@@ -46,7 +46,7 @@ def test_a_session_goes_on_when_its_file_goes_to_another_folder(
         run.finish()
     bpy.ops.wm.save_as_mainfile(filepath=str(other))
     if is_running:
-        assert live.current is run and run.tick(0)
+        assert live.running() is run and run.tick(0)
         run.finish()
     frame = 6 if is_running else 5
     assert (look(editor.clip).resume_frame, look(editor.clip).missing) == (frame, 0)
@@ -86,7 +86,7 @@ def test_a_file_that_comes_back_to_its_session_says_no_other_folder(footage: Foo
     track(editor, 1, 6)
     before = list(editor.clip.keys())
     bpy.ops.wm.save_as_mainfile(filepath=str(other))
-    assert clip_module.marked_root(editor.clip) == file.parent / "tracking_sessions"
+    assert mark_of(editor.clip).root == file.parent / "tracking_sessions"
     bpy.ops.wm.save_as_mainfile(filepath=str(other.with_name("next.blend")))
     assert look(editor.clip).frames == 6
     bpy.ops.wm.save_as_mainfile(filepath=str(file))
@@ -113,7 +113,7 @@ def test_a_fresh_session_is_kept_where_the_file_is_now(footage: Footage, file: P
     track(editor, 1, 6)
     assert len(session_files(other.parent / "tracking_sessions")) == 1
     bpy.ops.wm.save_mainfile()
-    assert clip_module.marked_root(editor.clip) is None
+    assert mark_of(editor.clip).root is None
     start_blender_anew()
     assert look(open_file(other).clip).frames == 6
 

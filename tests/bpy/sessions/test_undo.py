@@ -193,7 +193,6 @@ sys.path.insert(0, {str(Path(__file__).parents[2])!r})
 import conftest, bpy
 from tracking_sessions.bridge.tracking import working_set
 from tracking_sessions.tests.bpy.window import begin, open_file
-working_set.APART = False
 editor = open_file({str(file)!r})
 bpy.context.scene.frame_current, bpy.context.scene.frame_end = 5, 8
 begin(editor, steps=2).finish()

@@ -10,7 +10,7 @@ import bpy
 import pytest
 
 from tracking_sessions import registration
-from tracking_sessions.bridge.clip.movie_clip import marked_position
+from tracking_sessions.bridge.clip.movie_clip import mark_of
 from tracking_sessions.bridge.tracking import live, working_set
 from tracking_sessions.core.errors import ClipChanged, StorageFailed
 from tracking_sessions.tests.bpy.tracker import delete_track, live_frames, markers_of
@@ -38,7 +38,7 @@ def test_undo_in_the_middle_takes_the_pass_back_and_leaves_nothing_behind(footag
     bpy.ops.ed.undo_push(message="to be undone")
     begin(editor, steps=5)
     bpy.ops.ed.undo()
-    assert live.current is None
+    assert live.running() is None
     clip = bpy.data.movieclips[0]
     assert objects_of(clip) == ["Camera"]
     assert last_frame(clip) == 1
@@ -53,7 +53,7 @@ def test_a_file_saved_in_the_middle_has_the_recorded_frames_and_no_working_set(f
     bpy.ops.wm.save_mainfile()
     copy = file.with_name("copy.blend")
     shutil.copy(file, copy)
-    mark = marked_position(editor.clip)
+    mark = mark_of(editor.clip)
     for _ in range(4):
         assert run.tick(0)
     run.finish()
@@ -64,7 +64,7 @@ def test_a_file_saved_in_the_middle_has_the_recorded_frames_and_no_working_set(f
     saved = into.movieclips[0]
     assert objects_of(saved) == ["Camera"]
     assert last_frame(saved) == 6
-    assert marked_position(saved) == mark
+    assert mark_of(saved) == mark
     editor = open_file(file)
     with inside(editor):
         operators.restore()
@@ -74,7 +74,7 @@ def test_a_file_saved_in_the_middle_has_the_recorded_frames_and_no_working_set(f
 def test_another_file_loaded_in_the_middle_pauses_the_pass(footage: Footage, file: Path) -> None:
     begin(new_file(footage, file), steps=5)
     bpy.ops.wm.read_factory_settings(use_empty=False)
-    assert live.current is None
+    assert live.running() is None
     session = session_of(file)
     assert (session.resume_frame, session.owner) == (6, "")
 
@@ -86,7 +86,7 @@ def test_a_clip_removed_in_the_middle_ends_the_pass(footage: Footage, file: Path
     with pytest.raises(ClipChanged, match="deleted"):
         while run.tick():
             pass
-    assert live.current is None
+    assert live.running() is None
     assert session_of(file).owner == ""
     editor = open_file(file)
     with inside(editor):
@@ -100,7 +100,7 @@ def test_a_clip_removed_in_the_middle_does_not_stop_a_load_or_unregister(footage
     bpy.data.movieclips.remove(editor.clip)
     registration.unregister()
     registration.register()
-    assert live.current is None
+    assert live.running() is None
 
 
 def test_a_track_deleted_in_the_middle_is_said_and_the_others_have_their_frames(footage: Footage, file: Path) -> None:
@@ -111,7 +111,7 @@ def test_a_track_deleted_in_the_middle_is_said_and_the_others_have_their_frames(
     with pytest.raises(ClipChanged, match=r"Survives\.02"):
         while run.tick():
             pass
-    assert live.current is None
+    assert live.running() is None
     assert objects_of(editor.clip) == ["Camera"]
     frame = session_of(file).resume_frame
     assert max(live_frames(markers_of(editor.clip)["Camera/Survives.01"])) == frame
@@ -122,7 +122,7 @@ def test_a_file_saved_after_a_track_was_deleted_has_no_working_set(footage: Foot
     begin(editor, steps=5)
     delete_track(editor.clip, "Survives.02")
     bpy.ops.wm.save_mainfile()
-    assert live.current is None
+    assert live.running() is None
     assert objects_of(open_file(file).clip) == ["Camera"]
 
 
@@ -132,6 +132,6 @@ def test_a_session_folder_that_cannot_be_written_ends_the_pass(footage: Footage,
     shutil.rmtree(file.parent / "tracking_sessions")
     with pytest.raises(StorageFailed):
         run.tick()
-    assert live.current is None
+    assert live.running() is None
     assert objects_of(editor.clip) == ["Camera"]
     assert last_frame(editor.clip) == 6

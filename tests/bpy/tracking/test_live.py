@@ -12,9 +12,9 @@ import pytest
 
 from tracking_sessions import registration
 from tracking_sessions.bridge.clip.editor import ClipEditor
-from tracking_sessions.bridge.clip.movie_clip import marked_position
+from tracking_sessions.bridge.clip.movie_clip import mark_of
 from tracking_sessions.bridge.preferences import Preferences
-from tracking_sessions.bridge.sessions import overview
+from tracking_sessions.bridge.sessions import recovery
 from tracking_sessions.bridge.tracking import live
 from tracking_sessions.core.errors import ClipChanged
 from tracking_sessions.core.recording import recorder
@@ -53,12 +53,13 @@ def whole(footage: Footage, tmp_path_factory: pytest.TempPathFactory) -> Markers
 
 
 @pytest.fixture
-def _bit_by_bit(monkeypatch: pytest.MonkeyPatch) -> None:
-    """In each tick one track gets its newest marker, always."""
+def seldom_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No tick is for the session file."""
     monkeypatch.setattr(recorder, "FILE_INTERVAL", 1e9)
-    monkeypatch.setattr(live, "preferences", lambda: Preferences(interval=1e-6))
-    monkeypatch.setattr(live, "OWN_WORK", 0.0)
-    monkeypatch.setattr(live, "SHOWING", 0.0)
+
+
+BIT_BY_BIT: dict[str, Any] = {"update_time": 0.0, "interval": 0.0}
+"""In each tick one track gets its newest marker."""
 
 
 # What it tells
@@ -66,7 +67,7 @@ def _bit_by_bit(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_progress_is_counted_over_both_ways(footage: Footage, file: Path) -> None:
     editor = new_file(footage, file, frame=10)
-    run = live.LivePass(editor, overview.open_shot(editor), [(10, 14), (10, 4)])
+    run = live.LivePass(editor, recovery.open_shot(editor), [(10, 14), (10, 4)])
     assert (run.done, run.total) == (0, 10)
     seen = []
     while run.tick(0):
@@ -108,44 +109,42 @@ def last_frames(clip: Any) -> list[int]:
     return [max(live_frames(rows)) for name, rows in markers_of(clip).items() if name[0] != "."]
 
 
-@pytest.mark.usefixtures("_bit_by_bit")
+@pytest.mark.usefixtures("seldom_files")
 def test_each_tick_gives_one_track_its_newest_marker(footage: Footage, file: Path, whole: Markers) -> None:
     editor = new_file(footage, file)
     clip, count = editor.clip, len(footage.tracks)
-    mark = marked_position(clip)
-    run = begin(editor)
+    mark = mark_of(clip)
+    run = begin(editor, **BIT_BY_BIT)
     given = [1] * count
     for frame in range(2, count + 2):
-        assert (run.run.shown, bpy.context.scene.frame_current) == (1, 1)
+        assert (run.run.displayed_frame, bpy.context.scene.frame_current) == (1, 1)
         assert run.tick(0)
         given[given.index(1)] = frame
         assert sorted(last_frames(clip)) == sorted(given)
-    assert (run.run.shown, bpy.context.scene.frame_current) == (2, 2)  # which all have, or what ended them before it
-    assert marked_position(clip) == mark and run.run.holds
+    # which all have, or the muted marker that ended them before it
+    assert (run.run.displayed_frame, bpy.context.scene.frame_current) == (2, 2)
+    assert mark_of(clip) == mark and run.run.has_pending
     while run.tick(0):
         pass
     assert markers_of(clip) == whole
 
 
-@pytest.mark.usefixtures("_bit_by_bit")
+@pytest.mark.usefixtures("seldom_files")
 def test_a_slow_disk_is_no_reason_to_hold_markers_back(
     footage: Footage, file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(live, "OWN_WORK", 0.05)
-    run = begin(new_file(footage, file))
+    run = begin(new_file(footage, file), interval=0.0, update_time=0.05)
     monkeypatch.setattr(os, "fsync", lambda _: time.sleep(0.1))
     for frame in (2, 3, 4):
-        assert run.tick(0) and run.run.shown == frame
+        assert run.tick(0) and run.run.displayed_frame == frame
 
 
 @pytest.mark.parametrize("stop", ["pause", "end"])
 def test_what_was_held_back_comes_in_ticks_when_tracking_stops(
-    footage: Footage, file: Path, whole: Markers, monkeypatch: pytest.MonkeyPatch, stop: str
+    footage: Footage, file: Path, whole: Markers, stop: str
 ) -> None:
-    monkeypatch.setattr(live, "preferences", lambda: Preferences(interval=1e9))
-    monkeypatch.setattr(live, "CATCHING_UP", 3)
     editor = new_file(footage, file)
-    run = begin(editor, steps=8)
+    run = begin(editor, steps=8, interval=1e9)
     assert set(last_frames(editor.clip)) == {1}
     while stop == "end" and not run.run.is_at_end:
         assert run.tick(0)
@@ -164,13 +163,13 @@ def test_what_was_held_back_comes_in_ticks_when_tracking_stops(
     assert markers_of(editor.clip) == whole
 
 
-@pytest.mark.usefixtures("_bit_by_bit")
+@pytest.mark.usefixtures("seldom_files")
 def test_a_pause_and_a_saved_file_bring_every_track_up_to_date(footage: Footage, file: Path) -> None:
     editor = new_file(footage, file)
-    run = begin(editor, steps=6)
+    run = begin(editor, steps=6, **BIT_BY_BIT)
     bpy.ops.wm.save_mainfile()
-    assert max(last_frames(editor.clip)) == run.run.shown == 7
-    mark = marked_position(editor.clip)
+    assert max(last_frames(editor.clip)) == run.run.displayed_frame == 7
+    mark = mark_of(editor.clip)
     assert mark is not None and mark[1] == run.shot.session.position
     for _ in range(4):
         run.tick(0)
@@ -178,10 +177,10 @@ def test_a_pause_and_a_saved_file_bring_every_track_up_to_date(footage: Footage,
     assert max(last_frames(editor.clip)) == bpy.context.scene.frame_current == 11
 
 
-@pytest.mark.usefixtures("_bit_by_bit")
+@pytest.mark.usefixtures("seldom_files")
 def test_ticks_that_write_the_session_file_do_nothing_else(footage: Footage, file: Path) -> None:
     editor = new_file(footage, file)
-    run = begin(editor, steps=4)
+    run = begin(editor, steps=4, **BIT_BY_BIT)
     before = last_frames(editor.clip)
     assert session_of(file).session.checkpoint_frame == 5  # which is read from the journal
     assert read_document(run.shot.session.path)["checkpoint"]["frame"] == 1
@@ -199,10 +198,9 @@ def test_tracks_are_brought_up_to_date_as_often_as_the_preference_says(
     now = 100.0
     monkeypatch.setattr(recorder, "FILE_INTERVAL", 1e9)
     monkeypatch.setattr(live, "preferences", lambda: Preferences(interval=2.0))
-    monkeypatch.setattr(live, "SHOWING", 1.0)
     monkeypatch.setattr(live.time, "monotonic", lambda: now)
     editor = new_file(footage, file)
-    run = begin(editor)
+    run = begin(editor, update_time=1.0)
     seen = []
     for _ in range(10):
         now += 0.5
@@ -215,11 +213,11 @@ def test_tracks_are_brought_up_to_date_as_often_as_the_preference_says(
 
 
 @pytest.mark.parametrize("steps", [0, 5])
-@pytest.mark.usefixtures("_bit_by_bit")
+@pytest.mark.usefixtures("seldom_files")
 def test_a_track_that_is_renamed_gets_its_markers(footage: Footage, file: Path, whole: Markers, steps: int) -> None:
     editor = new_file(footage, file)
     tracks = editor.clip.tracking.tracks
-    run = begin(editor, steps=steps)
+    run = begin(editor, steps=steps, **BIT_BY_BIT)
     tracks["Survives.02"].name = "Door"
     tracks["Survives.03"].name = "Survives.02"  # a name that another one had
     while run.tick(0):
@@ -230,12 +228,10 @@ def test_a_track_that_is_renamed_gets_its_markers(footage: Footage, file: Path, 
 
 @pytest.mark.parametrize("bit_by_bit", [True, False])
 def test_a_deleted_track_ends_the_pass_and_the_others_go_on(
-    footage: Footage, file: Path, whole: Markers, bit_by_bit: bool, request: pytest.FixtureRequest
+    footage: Footage, file: Path, whole: Markers, bit_by_bit: bool
 ) -> None:
-    if bit_by_bit:
-        request.getfixturevalue("_bit_by_bit")
     editor = new_file(footage, file)
-    run = begin(editor, steps=5)
+    run = begin(editor, steps=5, **BIT_BY_BIT if bit_by_bit else {})
     for name in ("Survives.01", "Survives.05"):
         delete_track(editor.clip, name)
     editor = open_editor(editor.clip)
@@ -243,7 +239,7 @@ def test_a_deleted_track_ends_the_pass_and_the_others_go_on(
     with pytest.raises(ClipChanged, match=r"2 tracks \(“Survives\.01”, …\) are gone"):
         while run.tick(0):
             pass
-    assert live.current is None
+    assert live.running() is None
     frame = session_of(file).resume_frame
     rows = markers_of(editor.clip)
     assert max(live_frames(rows["Camera/Survives.02"])) == max(live_frames(rows["Camera/Survives.08"])) == frame
@@ -253,11 +249,11 @@ def test_a_deleted_track_ends_the_pass_and_the_others_go_on(
     assert markers_of(editor.clip) == {name: rows for name, rows in whole.items() if name not in gone}
 
 
-@pytest.mark.usefixtures("_bit_by_bit")
+@pytest.mark.usefixtures("seldom_files")
 def test_a_track_made_after_one_was_deleted_gets_nothing(footage: Footage, file: Path) -> None:
     """Blender may put it where the other one was, and call it the same."""
     editor = new_file(footage, file)
-    run = begin(editor, steps=5)
+    run = begin(editor, steps=5, **BIT_BY_BIT)
     delete_track(editor.clip, "Survives.01")
     for number in range(20):
         editor.clip.tracking.tracks.new(name=f"New.{number:02d}", frame=9)
@@ -269,32 +265,32 @@ def test_a_track_made_after_one_was_deleted_gets_nothing(footage: Footage, file:
         assert len(track.markers) == 1 or not track.name.startswith("New")
 
 
-@pytest.mark.usefixtures("_bit_by_bit")
+@pytest.mark.usefixtures("seldom_files")
 def test_a_deleted_tracking_object_ends_the_pass(footage: Footage, file: Path) -> None:
     editor = new_file(footage, file)
     objects = editor.clip.tracking.objects
     cup = objects.new("Cup")
     add_tracks(editor.clip, cup.tracks, footage, 1)
     objects.active = cup
-    run = begin(editor, steps=5)
+    run = begin(editor, steps=5, **BIT_BY_BIT)
     objects.remove(objects["Cup"])
     with pytest.raises(ClipChanged, match="The tracking object “Cup” is gone"):
         while run.tick(0):
             pass
-    assert live.current is None and session_of(file).owner == ""
+    assert live.running() is None and session_of(file).owner == ""
     assert [where.name for where in objects] == ["Camera"]
     assert set(last_frames(editor.clip)) == {1}
 
 
-@pytest.mark.usefixtures("_bit_by_bit")
+@pytest.mark.usefixtures("seldom_files")
 def test_a_deleted_clip_ends_the_pass(footage: Footage, file: Path) -> None:
     editor = new_file(footage, file)
-    run = begin(editor, steps=5)
+    run = begin(editor, steps=5, **BIT_BY_BIT)
     bpy.data.movieclips.remove(editor.clip)
     with pytest.raises(ClipChanged, match="deleted"):
         while run.tick(0):
             pass
-    assert live.current is None
+    assert live.running() is None
     session = session_of(file)
     assert session.owner == "" and session.is_interrupted and session.resume_frame >= 6
 
@@ -318,7 +314,7 @@ def test_leaving_the_clip_pauses(footage: Footage, file: Path, leave: Callable[[
     leave(editor)
     while run.tick(0):
         assert run.run.steps == 5
-    assert live.current is None
+    assert live.running() is None
     assert [where.name for where in editor.clip.tracking.objects] == ["Camera"]
     assert max(last_frames(editor.clip)) == session_of(file).resume_frame == 6
 

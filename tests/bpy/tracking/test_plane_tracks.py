@@ -8,7 +8,6 @@ import bpy
 import pytest
 
 from tracking_sessions.bridge.clip.editor import background_editor
-from tracking_sessions.bridge.tracking import working_set
 from tracking_sessions.tests.bpy.tracker import chosen, new_clip, settings_of, track_sequence, track_session
 from tracking_sessions.tests.footage import Shot
 
@@ -31,17 +30,14 @@ def with_plane(footage: Shot) -> Any:
     return clip
 
 
-@pytest.mark.parametrize("apart", [True, False])
-def test_plane_tracks_follow_as_in_blender(
-    footage: Shot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, apart: bool
-) -> None:
-    monkeypatch.setattr(working_set, "APART", apart)
+@pytest.mark.parametrize("separate_clip", [True, False])
+def test_plane_tracks_follow_as_in_blender(footage: Shot, tmp_path: Path, separate_clip: bool) -> None:
     expected, clip = with_plane(footage), with_plane(footage)
     for start, end in ((10, 20), (10, 2)):
         track_sequence(expected, start, end)
     names = [track.name for track in chosen(clip)]
     before = settings_of(clip, without=[*names, "Plane Track"])
-    track_session(clip, tmp_path, [(10, 20), (10, 2)])
+    track_session(clip, tmp_path, [(10, 20), (10, 2)], separate_clip=separate_clip)
     assert settings_of(clip, without=[*names, "Plane Track"]) == before
     (plane,), (model,) = clip.tracking.plane_tracks, expected.tracking.plane_tracks
     assert [marker.frame for marker in plane.markers] == [marker.frame for marker in model.markers]

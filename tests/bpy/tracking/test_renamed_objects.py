@@ -159,7 +159,7 @@ def test_an_object_that_is_gone_is_not_taken_for_another(
     expected = markers_of(editor.clip)
     with inside(editor), pytest.raises(RuntimeError, match="“Cup” is gone: undo that, give it this name again, or"):
         operators.resume()
-    assert live.current is None and session_of(file).owner == ""
+    assert live.running() is None and session_of(file).owner == ""
     assert markers_of(editor.clip) == expected
     assert recorded(file) == before
 

@@ -288,15 +288,12 @@ IN_THE_CLIP = ("forward", "both ways", "tracking object", "mask", "some tracks",
 
 
 @pytest.mark.parametrize("name", IN_THE_CLIP)
-def test_it_does_so_inside_the_clip_as_well(
-    footage: Shot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
-) -> None:
+def test_it_does_so_inside_the_clip_as_well(footage: Shot, tmp_path: Path, name: str) -> None:
     """In a window the working set is in the clip itself."""
-    monkeypatch.setattr(working_set, "APART", False)
-    assert_tracks_as_blender(footage, tmp_path, CASES[name]._replace(is_for_sequence=False))
+    assert_tracks_as_blender(footage, tmp_path, CASES[name]._replace(is_for_sequence=False), separate_clip=False)
 
 
-def assert_tracks_as_blender(footage: Shot, root: Path, case: Case) -> None:
+def assert_tracks_as_blender(footage: Shot, root: Path, case: Case, *, separate_clip: bool = True) -> None:
     results = []
     for way in (track_steps, None, *[track_sequence] * case.is_for_sequence):
         clip = new_clip(footage, case.at, **case.settings)
@@ -305,7 +302,7 @@ def assert_tracks_as_blender(footage: Shot, root: Path, case: Case) -> None:
             followed = [track.name for track in chosen(clip)]
             clip.tracking.settings.speed = "DOUBLE"
             before = settings_of(clip, without=followed)
-            track_session(clip, root, case.ranges)
+            track_session(clip, root, case.ranges, separate_clip=separate_clip)
             assert settings_of(clip, without=followed) == before
         else:
             for start, end in case.ranges:
@@ -339,13 +336,11 @@ LONG_CASES = {
 
 
 @pytest.mark.parametrize("case", LONG_CASES.values(), ids=[name.replace(" ", "-") for name in LONG_CASES])
-def test_a_long_pass_is_the_same_to_the_bit(
-    long_footage: Shot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, case: Case
-) -> None:
+def test_a_long_pass_is_the_same_to_the_bit(long_footage: Shot, tmp_path: Path, case: Case) -> None:
     """It is long enough for the working set to be trimmed and refilled some times."""
     assert working_set.REFRESH * 3 < LONG - 30
-    monkeypatch.setattr(working_set, "APART", len(case.ranges) == 2)
-    assert_tracks_as_blender(long_footage, tmp_path, case._replace(is_for_sequence=False))
+    separate_clip = len(case.ranges) == 2
+    assert_tracks_as_blender(long_footage, tmp_path, case._replace(is_for_sequence=False), separate_clip=separate_clip)
 
 
 def test_a_mask_changes_what_is_tracked(footage: Shot, tmp_path: Path) -> None:

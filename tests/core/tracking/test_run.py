@@ -4,6 +4,7 @@
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,6 +15,8 @@ from tracking_sessions.core.recording.manager import load_session
 from tracking_sessions.core.tracking.run import Step
 from tracking_sessions.tests.core.shots import (
     FakeTracker,
+    FakeTracks,
+    Markers,
     SessionRun,
     final_markers,
     finish,
@@ -32,7 +35,7 @@ def outcomes(run: SessionRun) -> list[str]:
 def test_a_frame_is_recorded_and_flushed_before_it_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     session = make_session(tmp_path)
     tracker = FakeTracker(start_markers((1, 2, 3), 1))
-    run = start_run(session, [(1, 6)], tracker, deliver_every=1)
+    run = start_run(session, [(1, 6)], tracker, flush_every=1)
     order: list[str] = []
     real_write, real_fsync = os.write, os.fsync
     journal = session.folder / "journal.1"
@@ -51,10 +54,10 @@ def test_a_frame_is_recorded_and_flushed_before_it_counts(tmp_path: Path, monkey
     with run:
         monkeypatch.setattr(os, "write", write)
         monkeypatch.setattr(os, "fsync", fsync)
-        tracker.calls = order
+        tracker.calls = tracker.tracks.calls = order
         run.step()
         monkeypatch.undo()
-    assert order[:4] == ["step", "write, at frame 1, 0 counted", "fsync, at frame 1, 0 counted", "deliver 1"]
+    assert order[:4] == ["step", "write, at frame 1, 0 counted", "fsync, at frame 1, 0 counted", "flush 1"]
     assert (run.frame, run.steps) == (2, 1)
 
 
@@ -66,13 +69,18 @@ def test_all_steps_reach_the_clip_in_bulk_and_in_order(tmp_path: Path) -> None:
         assert (run.total, run.remaining) == (5, 5)
         while run.step():
             assert run.remaining == 6 - run.frame
-    assert tracker.delivered == [2, 3, 4, 5, 6]
-    assert tracker.calls == "begin step step|deliver 2|step step|deliver 2|step|deliver 1|end".replace(
-        " s", "|s"
-    ).split("|")
+    assert tracker.tracks.written == [2, 3, 4, 5, 6]
+    assert tracker.calls == "begin step step|flush 2|step step|flush 2|step|flush 1|end".replace(" s", "|s").split("|")
     assert run.outcome is Outcome.COMPLETE and run.alive == {1, 3} and run.steps == 5
-    assert session.replay().markers == tracker.markers
-    assert live_frames(tracker.markers, 2) == [1, 2] and live_frames(tracker.markers, 1) == [1, 2, 3, 4, 5, 6]
+    assert session.replay().markers == tracker.tracks.markers
+    assert live_frames(tracker.tracks.markers, 2) == [1, 2] and live_frames(tracker.tracks.markers, 1) == [
+        1,
+        2,
+        3,
+        4,
+        5,
+        6,
+    ]
     assert not run.step() and outcomes(run) == ["complete"]
 
 
@@ -82,10 +90,10 @@ def test_both_directions_are_one_run(tmp_path: Path) -> None:
     run = start_run(session, [(3, 6), (3, 1)], tracker)
     assert run.total == 5
     finish(run)
-    assert live_frames(tracker.markers, 1) == [1, 2, 3, 4, 5, 6]
+    assert live_frames(tracker.tracks.markers, 1) == [1, 2, 3, 4, 5, 6]
     assert tracker.calls.count("begin") == tracker.calls.count("end") == 2
     assert outcomes(run) == ["complete", "complete"]
-    assert final_markers(session.path) == tracker.markers
+    assert final_markers(session.path) == tracker.tracks.markers
 
 
 def test_a_run_ends_when_the_last_track_is_lost(tmp_path: Path) -> None:
@@ -119,14 +127,14 @@ def test_an_interruption_is_no_failure_and_an_error_is_recorded(tmp_path: Path) 
     ):
         session = make_session(tmp_path / folder)
         tracker = FakeTracker(start_markers((1, 2, 3), 1))
-        run = start_run(session, [(1, 6)], tracker, deliver_every=100)
+        run = start_run(session, [(1, 6)], tracker, flush_every=100)
         with pytest.raises(type(error)), run:
             run.step()
             raise error
         session.close()
         (entry,) = load_session(session.path).passes
         assert entry.outcome_word == outcome and entry.detail == ("" if outcome == "running" else str(error))
-        assert tracker.delivered == [2] and tracker.calls[-1] == "end"
+        assert tracker.tracks.written == [2] and tracker.calls[-1] == "end"
         assert load_session(session.path).resume_frame == 2 and load_session(session.path).is_interrupted
 
 
@@ -163,34 +171,26 @@ def test_no_step_reads_an_image_that_is_gone(tmp_path: Path, missing: int, steps
 
 def test_the_tracker_rests_while_a_file_is_saved(tmp_path: Path) -> None:
     tracker = FakeTracker(start_markers((1, 2, 3), 1))
-    run = start_run(make_session(tmp_path), [(1, 4)], tracker, deliver_every=100)
+    run = start_run(make_session(tmp_path), [(1, 4)], tracker, flush_every=100)
     with run:
         run.step()
-        run.rest()
-        assert tracker.calls == ["begin", "step", "deliver 1", "end"]
+        run.suspend()
+        assert tracker.calls == ["begin", "step", "flush 1", "end"]
         while run.step():
             pass
-    assert tracker.delivered == [2, 3, 4] and tracker.calls.count("begin") == tracker.calls.count("end") == 2
+    assert tracker.tracks.written == [2, 3, 4] and tracker.calls.count("begin") == tracker.calls.count("end") == 2
 
 
-class Notes(FakeTracker):
-    """Compares what it is told with what it was given."""
-
-    def deliver(self, steps: Sequence[Step], position: Position) -> None:
-        super().deliver(steps, position)
-        self.told = position
-
-
-def test_the_clip_is_never_said_to_hold_a_frame_that_it_was_not_given(
+def test_the_clip_contains_a_frame_that_is_recorded_though_the_session_file_is_not(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The record was written, but the session file after it was not."""
+    """The mark of the clip says so, and never more than the clip was given."""
     session = make_session(tmp_path)
-    tracker = Notes(start_markers((1, 2, 3), 1))
-    run = start_run(session, [(1, 6)], tracker, deliver_every=1)
+    tracker = FakeTracker(start_markers((1, 2, 3), 1))
+    run = start_run(session, [(1, 6)], tracker, flush_every=1)
     with pytest.raises(StorageFailed), run:
         run.step()
-        held = session.position
+        assert tracker.tracks.position == session.position
 
         def fail(*_: object) -> None:
             raise OSError(28, "No space left on device")
@@ -198,49 +198,83 @@ def test_the_clip_is_never_said_to_hold_a_frame_that_it_was_not_given(
         monkeypatch.setattr(os, "replace", fail)
         run.recorder._next_file = 0.0
         run.step()
-    assert tracker.delivered == [2] and tracker.told == held < session.position
+    assert tracker.tracks.written == [2, 3] and run.frame == 3
+    held = tracker.tracks.position
     session.close()
     monkeypatch.undo()
+    assert load_session(session.path).resume_frame == 3
+    assert not load_session(session.path).has_frames_after(held)
+
+
+def test_a_step_that_is_not_counted_is_not_flushed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The record was written, but the run did not hear of it."""
+    session = make_session(tmp_path)
+    tracker = FakeTracker(start_markers((1, 2, 3), 1))
+    run = start_run(session, [(1, 6)], tracker, flush_every=1)
+    with pytest.raises(Interrupted), run:
+        run.step()
+        held = session.position
+        record = session.record_frame
+
+        def interrupted(*arguments: Any) -> Position:
+            record(*arguments)
+            raise Interrupted("stop")
+
+        monkeypatch.setattr(session, "record_frame", interrupted)
+        run.step()
+    assert tracker.tracks.written == [2] and tracker.tracks.position == held < session.position
+    session.close()
     assert load_session(session.path).resume_frame == 3
     assert load_session(session.path).has_frames_after(held)
 
 
-def test_what_is_held_back_is_handed_on_in_the_end(tmp_path: Path) -> None:
+def test_pending_markers_reach_the_tracks_in_the_end(tmp_path: Path) -> None:
     """The clip is said to hold what was recorded only when it has all of that."""
     session = make_session(tmp_path)
     tracker = FakeTracker(start_markers((1, 2, 3), 1))
-    run = start_run(session, [(1, 6)], tracker, deliver_every=100)
+    run = start_run(session, [(1, 6)], tracker, flush_every=100)
     with run:
         run.step()
         run.step()
-        assert run.holds and not run.show_for(0, 1)
+        assert run.has_pending and not run.flush_some(0, newest=True)
         run.step()
-        assert run.show_for(0, 1) and run.shown == 3  # that all tracks had reached when their turn began
-        assert tracker.delivered == [4] and tracker.position is None and run.holds
-        assert not run.show_for(0, 1) and run.shown == 3
-        run.rest()
-        assert tracker.delivered == [4, 2, 3] and tracker.position == session.position and run.shown == 4
-        assert not run.holds
+        assert (
+            run.flush_some(0, newest=True) and run.displayed_frame == 3
+        )  # that all tracks had reached when their turn began
+        assert tracker.tracks.written == [4] and tracker.tracks.position is None and run.has_pending
+        assert not run.flush_some(0, newest=True) and run.displayed_frame == 3
+        run.suspend()
+        assert (
+            tracker.tracks.written == [4, 2, 3]
+            and tracker.tracks.position == session.position
+            and run.displayed_frame == 4
+        )
+        assert not run.has_pending
         run.step()
-    assert tracker.delivered == [4, 2, 3, 5] and run.shown == 5
+    assert tracker.tracks.written == [4, 2, 3, 5] and run.displayed_frame == 5
 
 
-class LosesATrack(FakeTracker):
+class LosesATrack(FakeTracks):
     """Says when each had its turn that the clip has lost a track."""
 
-    def show(self, steps: Sequence[Step], seconds: float, each: int) -> bool:
-        if super().show(steps, seconds, each):
+    def flush_some(self, plan: Pass, steps: Sequence[Step], seconds: float) -> bool:
+        if super().flush_some(plan, steps, seconds):
             raise ClipChanged("Track “A” is gone")
         return False
 
 
-def test_an_error_while_handing_on_keeps_the_rest_and_closes_the_pass(tmp_path: Path) -> None:
+class WithALostTrack(FakeTracker):
+    def make_tracks(self, markers: Markers) -> FakeTracks:
+        return LosesATrack(markers, self.calls)
+
+
+def test_an_error_while_flushing_keeps_the_rest_and_closes_the_pass(tmp_path: Path) -> None:
     session = make_session(tmp_path)
-    tracker = LosesATrack(start_markers((1, 2, 3), 1))
-    run = start_run(session, [(1, 6)], tracker, deliver_every=100)
+    tracker = WithALostTrack(start_markers((1, 2, 3), 1))
+    run = start_run(session, [(1, 6)], tracker, flush_every=100)
     with pytest.raises(ClipChanged), run:
         run.step()
-        run.show_for(0, 1)
+        run.flush_some(0, newest=True)
         run.step()
-        run.show_for(0, 1)
-    assert tracker.delivered == [3, 2] and tracker.calls[-1] == "end" and outcomes(run) == ["failed"]
+        run.flush_some(0, newest=True)
+    assert tracker.tracks.written == [3, 2] and tracker.calls[-1] == "end" and outcomes(run) == ["failed"]

@@ -9,12 +9,11 @@ import bpy
 
 from tracking_sessions.bridge.clip.editor import background_editor
 from tracking_sessions.bridge.clip.movie_clip import open_footage
-from tracking_sessions.bridge.tracking.shot import Shot
 from tracking_sessions.core.errors import Interrupted
 from tracking_sessions.core.footage.files import find_footage
 from tracking_sessions.core.library.catalogue import session_files
 from tracking_sessions.core.recording.manager import load_session
-from tracking_sessions.tests.bpy.tracker import Markers, markers_of
+from tracking_sessions.tests.bpy.tracker import Markers, join, markers_of
 from tracking_sessions.tests.footage import Shot as Footage
 
 FRAMES = 30  # of the fixture `footage`
@@ -42,7 +41,7 @@ def session_in(root: Path) -> Any:
 
 def resume(clip: Any, root: Path, after_step: Callable[[Any], None] | None = None) -> None:
     with background_editor(clip) as editor:
-        shot = Shot.join(editor, session_in(root))
+        shot = join(editor, session_in(root))
         with shot.session:
             run = shot.resume()
             assert run is not None
@@ -55,7 +54,7 @@ def resume(clip: Any, root: Path, after_step: Callable[[Any], None] | None = Non
 def go_on(clip: Any, root: Path, *ranges: tuple[int, int], restore: bool = True) -> None:
     """Another pass of the same session."""
     with background_editor(clip) as editor:
-        shot = Shot.join(editor, session_in(root), restore=restore)
+        shot = join(editor, session_in(root), restore=restore)
         with shot.session, shot.start(ranges) as run:
             while run.step():
                 pass
@@ -64,5 +63,5 @@ def go_on(clip: Any, root: Path, *ranges: tuple[int, int], restore: bool = True)
 def restored(footage: Footage, root: Path) -> Markers:
     clip = in_a_fresh_blender(footage)
     with background_editor(clip) as editor:
-        Shot.join(editor, session_in(root)).close()
+        join(editor, session_in(root)).close()
     return markers_of(clip)

@@ -7,9 +7,8 @@ from pathlib import Path
 import bpy
 
 from tracking_sessions.bridge.clip.editor import background_editor
-from tracking_sessions.bridge.clip.movie_clip import marked_position
-from tracking_sessions.bridge.tracking.shot import Shot
-from tracking_sessions.tests.bpy.tracker import delete_track, markers_of, new_clip, track_session
+from tracking_sessions.bridge.clip.movie_clip import mark_of
+from tracking_sessions.tests.bpy.tracker import delete_track, join, markers_of, new_clip, track_session
 from tracking_sessions.tests.bpy.tracking.shot.passes import go_on, in_a_fresh_blender, restored, session_in
 from tracking_sessions.tests.footage import Shot as Footage
 
@@ -43,20 +42,20 @@ def test_a_saved_file_gets_the_later_records_and_keeps_what_was_changed_before(
     clip.tracking.tracks["Survives.02"].name = "Mine"
     delete_track(clip, "Survives.03")
     bpy.ops.wm.save_as_mainfile(filepath=file)
-    saved = marked_position(clip)
+    saved = mark_of(clip)
     go_on(clip, tmp_path, (10, 14), restore=False)
     expected = markers_of(clip)
 
     bpy.ops.wm.open_mainfile(filepath=file)
     clip = bpy.data.movieclips[0]
-    assert marked_position(clip) == saved
+    assert mark_of(clip) == saved
     assert markers_of(clip) != expected
     with background_editor(clip) as editor:
-        Shot.join(editor, session_in(tmp_path)).close()
+        join(editor, session_in(tmp_path)).close()
     assert markers_of(clip) == expected
     assert "Camera/Survives.03" not in expected
     assert tuple(clip.tracking.tracks["Survives.01"].markers.find_frame(6).co) == (0.25, 0.75)
-    assert marked_position(clip) != saved
+    assert mark_of(clip) != saved
 
 
 def test_a_change_that_was_saved_behind_the_records_stays(footage: Footage, tmp_path: Path) -> None:
@@ -82,7 +81,7 @@ def test_a_file_that_goes_on_from_records_that_do_not_count_gets_all_that_do(foo
     copy.rename(root)
     resumed = in_a_fresh_blender(footage)
     with background_editor(resumed) as editor:
-        Shot.join(editor, session_in(root)).close()
+        join(editor, session_in(root)).close()
     for track in resumed.tracking.tracks:
         track.select = track.name.startswith("Survives")
     go_on(resumed, root, (6, 9))
@@ -91,7 +90,7 @@ def test_a_file_that_goes_on_from_records_that_do_not_count_gets_all_that_do(foo
     clip = in_a_fresh_blender(footage)
     clip["tracking_sessions"] = mark
     with background_editor(clip) as editor:
-        Shot.join(editor, session_in(root)).close()
+        join(editor, session_in(root)).close()
     assert markers_of(clip) == expected
 
 
@@ -158,5 +157,5 @@ def test_a_file_from_before_tracks_were_renamed_gets_their_new_names(footage: Fo
     bpy.ops.wm.open_mainfile(filepath=file)
     clip = bpy.data.movieclips[0]
     with background_editor(clip) as editor:
-        Shot.join(editor, session_in(tmp_path)).close()
+        join(editor, session_in(tmp_path)).close()
     assert markers_of(clip) == expected

@@ -3,6 +3,7 @@
 
 import shutil
 from collections.abc import Callable
+from functools import partialmethod
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,6 @@ import bpy
 import pytest
 
 from tracking_sessions.bridge.clip.editor import background_editor
-from tracking_sessions.bridge.tracking import working_set
 from tracking_sessions.bridge.tracking.shot import Shot
 from tracking_sessions.bridge.tracking.working_set import OBJECT_NAME
 from tracking_sessions.core.errors import ClipChanged, FootageUnusable, StorageFailed
@@ -29,10 +29,11 @@ from tracking_sessions.tests.bpy.window import last_frame
 from tracking_sessions.tests.footage import Shot as Footage
 
 
-@pytest.fixture(autouse=True, params=[True, False], ids=["apart", "in the clip"])
+@pytest.fixture(autouse=True, params=[True, False], ids=["in another clip", "in the clip"])
 def _place_of_the_working_set(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """As without a window, and as in one."""
-    monkeypatch.setattr(working_set, "APART", request.param)
+    for name in ("start", "resume"):
+        monkeypatch.setattr(Shot, name, partialmethod(getattr(Shot, name), separate_clip=request.param))
 
 
 @pytest.fixture

@@ -10,13 +10,14 @@ import bpy
 import pytest
 
 from tracking_sessions.bridge.clip.editor import background_editor
-from tracking_sessions.bridge.tracking.shot import Shot, in_bulk
+from tracking_sessions.bridge.tracking.shot import Shot
 from tracking_sessions.core.errors import FootageUnusable, Interrupted, NothingToTrack, UsageError
 from tracking_sessions.core.journal.rows import frame_of
 from tracking_sessions.core.model.types import Outcome
-from tracking_sessions.core.tracking.run import Run
+from tracking_sessions.core.tracking.run import InBulk, Run
 from tracking_sessions.tests.bpy.tracker import (
     chosen,
+    join,
     live_frames,
     markers_of,
     new_clip,
@@ -142,7 +143,7 @@ def test_footage_that_has_changed_is_refused_and_nobody_owns_the_session(footage
     before = markers_of(clip)
     shutil.copy(footage.files[20], folder / footage.files[3].name)
     with background_editor(clip) as editor, pytest.raises(FootageUnusable, match="changed"):
-        Shot.join(editor, session_in(tmp_path))
+        join(editor, session_in(tmp_path))
     assert session_in(tmp_path).owner == ""
     assert markers_of(clip) == before
 
@@ -157,7 +158,7 @@ def test_a_pass_in_which_all_tracks_get_lost_is_over(footage: Footage, tmp_path:
     assert only.outcome is Outcome.LOST
     assert session.session.checkpoint_frame < FRAMES
     with background_editor(clip) as editor:
-        shot = Shot.join(editor, session)
+        shot = join(editor, session)
         assert shot.resume() is None
         shot.close()
 
@@ -169,7 +170,7 @@ def test_a_pass_whose_markers_were_deleted_is_not_resumed(footage: Footage, tmp_
     for track in clip.tracking.tracks:
         track.markers.delete_frame(6)
     with background_editor(clip) as editor:
-        shot = Shot.join(editor, session_in(tmp_path))
+        shot = join(editor, session_in(tmp_path))
         with shot.session, pytest.raises(NothingToTrack, match="frame 6"):
             shot.resume()
 
@@ -189,19 +190,18 @@ def test_a_lost_track_that_was_placed_again_takes_part_in_the_rest(footage: Foot
     assert max(live_frames(markers_of(clip)["Camera/Lost.01"])) == 25
 
 
-def test_steps_are_delivered_in_good_time(footage: Footage, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("after_step", "most"), [(InBulk(7), 6), (InBulk(), FRAMES - 1)])
+def test_the_tracks_get_their_markers_in_bulk(footage: Footage, tmp_path: Path, after_step: InBulk, most: int) -> None:
     clip = new_clip(footage)
     waiting: list[int] = []
     with background_editor(clip) as editor:
         shot = Shot.create(editor, tmp_path, "test")
-        with shot.session, shot.start([(1, FRAMES)], delivery=lambda steps: steps >= 7) as run:
+        with shot.session, shot.start([(1, FRAMES)], after_step=after_step) as run:
             track = clip.tracking.tracks["Survives.01"]
             while run.step():
                 recorded = frame_of(shot.session.replay().rows(1)[-68 * 2 :][:68])
                 waiting.append(recorded - max(marker.frame for marker in track.markers if not marker.mute))
-    assert max(waiting) == 6
-    assert in_bulk(1000)
-    assert not in_bulk(10)
+    assert max(waiting) == most
 
 
 def test_a_clip_is_left_as_it_was_but_for_its_markers(footage: Footage, tmp_path: Path) -> None:

@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The tracks that a pass follows: those that Blender's own tracking would take."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ...core.errors import NothingToTrack
+from ...core.model.counting import Counting
+from ..clip.markers import check_settings
+
+if TYPE_CHECKING:
+    from bpy.types import MovieTrackingObject, MovieTrackingTrack, SpaceClipEditor
+
+
+def chosen_tracks(
+    where: MovieTrackingObject, space: SpaceClipEditor, frame: int, counting: Counting
+) -> list[MovieTrackingTrack]:
+    """The tracks of the tracking object that Track Forwards would take, one of which can be followed from clip `frame`.
+
+    Raises NothingToTrack, and ShotUnusable for settings that this Blender does not know.
+    """
+    chosen = [track for track in where.tracks if is_chosen(track, space)]
+    if not any(has_usable_marker(track, frame) for track in chosen):
+        raise NothingToTrack(_why_none(where, space, len(chosen), counting.shown(frame)))
+    for track in chosen:
+        check_settings(track)
+    return chosen
+
+
+def is_chosen(track: MovieTrackingTrack, space: SpaceClipEditor) -> bool:
+    """Whether Track Forwards would take the track: selected by a part that is shown, visible and not locked."""
+    return _is_selected(track, space) and not track.hide and not track.lock
+
+
+def _is_selected(track: MovieTrackingTrack, space: SpaceClipEditor) -> bool:
+    return (
+        track.select_anchor
+        or (track.select_pattern and space.show_marker_pattern)
+        or (track.select_search and space.show_marker_search)
+    )
+
+
+def _why_none(where: MovieTrackingObject, space: SpaceClipEditor, chosen: int, number: int) -> str:
+    """Why no track of the tracking object can be followed from the frame with this number, and what to do."""
+    if chosen:
+        whose = "The selected track has" if chosen == 1 else f"None of the {chosen} selected tracks has"
+        lacks = "no" if chosen == 1 else "an"
+        there = "it has" if chosen == 1 else "they have"
+        return f"{whose} {lacks} enabled marker on frame {number}: start where {there} one, or set one there"
+    if not where.tracks:
+        return "There are no tracks yet: add markers, or detect features"
+    selected = sum(_is_selected(track, space) for track in where.tracks)
+    if selected or all(track.hide or track.lock for track in where.tracks):
+        whose = "All selected tracks are" if selected > 1 else "The selected track is" if selected else "All tracks are"
+        return f"{whose} hidden or locked: show and unlock those to follow"
+    return "No track is selected: select those to follow"
+
+
+def has_usable_marker(track: MovieTrackingTrack, frame: int) -> bool:
+    """Whether the track can be followed from the frame: its marker there, or the nearest before it, is not muted."""
+    marker = track.markers.find_frame(frame, exact=False)
+    return marker is not None and not marker.mute

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from ..core.errors import FootageUnusable, LeaseHeld, TrackingSessionError, UsageError
 from ..core.footage.files import find_footage
 from ..core.library.catalogue import Entry, Unreadable, catalogue
-from ..core.library.matching import Origin, SoughtClip, SoughtClips
+from ..core.library.matching import ClipQueries, ClipQuery, SessionSource
 from ..core.model.types import SessionState, SessionStatus
 from ..core.model.wording import short
 from ..core.recording.manager import TrackingSessionManager
@@ -103,17 +103,17 @@ def _of_shots(sessions: Sequence[tuple[Entry, bool]], shots: Sequence[ShotSpec])
     if not sessions:
         return []  # no footage needs to be looked for
     sought = {clip: shot for shot in shots if (clip := _clip_of(shot)) is not None}
-    clips = SoughtClips(sought)
-    owned = ((clips.of(Origin.of_entry(said)), said, is_damaged) for said, is_damaged in sessions)
+    clips = ClipQueries(sought)
+    owned = ((clips.of(SessionSource.of_entry(said)), said, is_damaged) for said, is_damaged in sessions)
     return [_Session(sought[clip], said, is_damaged) for clip, said, is_damaged in owned if clip is not None]
 
 
-def _clip_of(shot: ShotSpec) -> SoughtClip | None:
+def _clip_of(shot: ShotSpec) -> ClipQuery | None:
     """What is known of it without Blender; None if it cannot be tracked, which is said when it is its turn."""
     path = Path(shot.footage)
     if path.suffix.lower() == ".blend":
-        return SoughtClip(blend=path, name=shot.clip) if path.is_file() else None
+        return ClipQuery(blend=path, name=shot.clip) if path.is_file() else None
     try:
-        return SoughtClip(find_footage(path))
+        return ClipQuery(find_footage(path))
     except FootageUnusable:
         return None

@@ -71,9 +71,9 @@ def _frames(clip: MovieClip) -> tuple[FrameRanges, FrameRanges, FrameRanges]:
     running = _running(clip)
     if running is not None:
         session = running.shot.session
-        return session.session.tracked_frames, session.asked, FrameRanges.of(session.lost.frames)
+        return session.session.tracked_frames, session.requested, FrameRanges.of(session.lost.frames)
     seen = overview.last_overview(clip)
-    return seen.tracked, seen.asked, seen.problems
+    return seen.tracked, seen.requested, seen.problems
 
 
 def strip_in(context: Context) -> Strip | None:

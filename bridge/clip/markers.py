@@ -72,7 +72,7 @@ APPEARANCE = (
 """What else a track that is made anew should have."""
 
 COLUMNS = {"co": CO, "pattern_corners": CORNERS, "search_min": SEARCH_MIN, "search_max": SEARCH_MAX}
-FEW = 64  # markers; whole columns of a track pay from about here, whether it is short or long
+COLUMNS_FROM = 64  # markers; whole columns of a track pay from about here, whether it is short or long
 
 
 def read_frames(track: MovieTrackingTrack) -> tuple[array[int], bytes]:
@@ -147,7 +147,7 @@ def merge_rows(track: MovieTrackingTrack, rows: Mapping[int, bytes]) -> None:
     if frames[0] < 0 or markers[0].frame < 0:  # see _make_frames
         merged = join_rows({**split_rows(read_rows(track, 0)), **rows})
         return write_rows(track, merged)
-    if len(frames) < FEW:
+    if len(frames) < COLUMNS_FROM:
         return _merge_few(track, [rows[frame] for frame in frames])
     for frame in frames:
         if markers.find_frame(frame) is None:

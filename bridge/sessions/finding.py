@@ -12,7 +12,7 @@ import bpy
 
 from ...core.errors import FootageUnusable, JournalDamaged, SessionUnreadable
 from ...core.library.catalogue import session_files
-from ...core.library.matching import Origin, SoughtClip
+from ...core.library.matching import ClipQuery, SessionSource
 from ...core.model.types import SessionState, TrackingSession
 from ...core.recording.manager import TrackingSessionManager
 from ...core.recording.session_file import checked_session
@@ -136,24 +136,24 @@ def _of_name(clip: MovieClip, salvage: bool) -> TrackingSessionManager | None:
     """For a file that Blender died with before it was saved again."""
     if not bpy.data.filepath:
         return None
-    sought = SoughtClip(blend=Path(bpy.data.filepath), name=clip.name)
-    found = _candidates(clip, roots(), lambda path, said: sought.has(Origin.of_session(path, said)), salvage)
+    sought = ClipQuery(blend=Path(bpy.data.filepath), name=clip.name)
+    found = _candidates(clip, roots(), lambda path, said: sought.matches(SessionSource.of_session(path, said)), salvage)
     return next(found, None)
 
 
 def _of_footage(clip: MovieClip, salvage: bool) -> TrackingSessionManager | None:
     """For a file that Blender died with before it was ever saved; nobody works on its session any more."""
-    sought: SoughtClip | None = None
+    sought: ClipQuery | None = None
 
     def is_ours(path: Path, said: TrackingSession) -> bool:
         nonlocal sought
         if said.blend:
             return False  # it is found with that file
         try:
-            sought = sought or SoughtClip(footage_of(clip), by_content=False)
+            sought = sought or ClipQuery(footage_of(clip), by_content=False)
         except FootageUnusable:
             return False
-        return sought.has(Origin.of_session(path, said))
+        return sought.matches(SessionSource.of_session(path, said))
 
     found = _candidates(clip, homeless_roots(), is_ours, salvage)
     return next((one for one in found if len(one.session.tracked_frames) and not one.owner), None)

@@ -60,7 +60,7 @@ class Overview(NamedTuple):
     is_damaged: bool = False  # the journal, so that what stands before the damage can be restored
     seen: float = 0.0  # when, by time.monotonic
     tracked: FrameRanges = FrameRanges()
-    asked: FrameRanges = FrameRanges()  # the frames that passes were to cover
+    requested: FrameRanges = FrameRanges()  # the frames that passes were to cover
     problems: FrameRanges = FrameRanges()  # those on which tracks got lost
     lost_frame: int | None = None  # the first on which a pass had lost all tracks, and no other went on from there
 
@@ -72,7 +72,7 @@ class Overview(NamedTuple):
     def is_done(self) -> bool:
         """Whether all frames that were asked for are tracked, and in the file."""
         is_going_on = self.resume_frame is not None or self.is_missing or self.is_undone
-        is_covered = not any(len(self.tracked.missing(*pair)) for pair in self.asked.ranges())
+        is_covered = not any(len(self.tracked.missing(*pair)) for pair in self.requested.ranges())
         return not is_going_on and self.lost_frame is None and is_covered
 
     @property
@@ -137,7 +137,7 @@ def _known(clip: MovieClip) -> _Seen | None:
 def _overview_of(clip: MovieClip, mark: ClipMark | None, manager: TrackingSessionManager) -> Overview:
     session = manager.session
     progress = manager.progress
-    lacks = manager.lacking(position_in(mark, session.id), open_file.held(clip.session_uid, session.id))
+    lacks = manager.missing_frames(position_in(mark, session.id), open_file.held(clip.session_uid, session.id))
     is_missing, is_undone = len(lacks.lost) > 0, len(lacks.undone) > 0
     is_open = session.state is SessionState.ACTIVE and session.status is SessionStatus.TRACKING
     return Overview(
@@ -152,7 +152,7 @@ def _overview_of(clip: MovieClip, mark: ClipMark | None, manager: TrackingSessio
         owner=manager.owner,
         seen=time.monotonic(),
         tracked=session.tracked_frames,
-        asked=manager.asked,
+        requested=manager.requested,
         problems=FrameRanges.of(manager.lost.frames),
         lost_frame=next((one.frame for one in lost_passes(manager.passes, session.tracked_frames)), None),
     )

@@ -40,7 +40,7 @@ def open_shot(editor: ClipEditor) -> Shot:
     position = position_in(mark, session_id)
     since = session.contained(position)
     # what the artist took back by undo is not put in again
-    lacking = session.lacking_after(since, position, open_file.held(clip.session_uid, session_id))
+    lacking = session.missing_after(since, position, open_file.held(clip.session_uid, session_id))
     if not len(lacking.lost):
         return Shot.join(editor, session, since, restore=False)
     return _restored(editor, session, since)

@@ -25,7 +25,7 @@ from ...core.errors import (
 from ...core.footage.files import Footage, find_footage
 from ...core.library.catalogue import Unreadable, catalogue
 from ...core.library.deletion import delete_session
-from ...core.library.matching import Origin, SoughtClip
+from ...core.library.matching import ClipQuery, SessionSource
 from ...core.model.types import SessionState, SessionStatus
 from ...core.recording.manager import TrackingSessionManager, load_session
 from ...core.storage.folder import resolve
@@ -108,7 +108,7 @@ def _track(editor: ClipEditor, request: Request, drive: Drive, warn: Warn) -> Re
     unfinished = next((one for one in earlier if one.session.is_unfinished), None)
     numbers = [number for number in (request.spec.start, request.spec.end) if number is not None]
     named = [counting_of(editor.clip).clip_frame(number) for number in numbers]
-    done = next((one for one in earlier if all(frame in one.asked for frame in named)), None)
+    done = next((one for one in earlier if all(frame in one.requested for frame in named)), None)
     going_on = unfinished or done
     if request.resume and going_on is not None:
         shot = _join(editor, going_on, warn)
@@ -302,14 +302,14 @@ def _sessions_of(clip: MovieClip, request: Request, warn: Warn) -> list[Tracking
 
     Raises JournalDamaged if the newest of them is damaged, unless the request is to start afresh.
     """
-    sought = SoughtClip(footage_of(clip))
+    sought = ClipQuery(footage_of(clip))
     if request.blend is not None:
         mark = mark_of(clip)
         sought = replace(sought, blend=request.blend, name=clip.name, marked=mark.session if mark is not None else "")
     found: list[TrackingSessionManager] = []
     for one in catalogue(request.root, warn):
         said = one.known if isinstance(one, Unreadable) else one
-        if said is not None and not sought.has(Origin.of_entry(said)):
+        if said is not None and not sought.matches(SessionSource.of_entry(said)):
             continue
         try:
             found.append(load_session(one.path))

@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from bpy.types import MovieClip, MovieTrackingMarker, MovieTrackingObject, MovieTrackingTrack
 
 OBJECT_NAME = ".tracking_sessions"
-REACH = 22  # usable markers to hold; libmv predicts from 21
+LOOKBACK = 22  # usable markers to hold; libmv predicts from 21
 REFRESH = 16  # steps between two looks at what a backwards pass will need
 
 _FREE, _MUTED, _KEYED = 0, 1, 2  # what a marker is to the search for the reference
@@ -85,19 +85,19 @@ def reference_of(kinds: bytes, index: int, *, backwards: bool) -> tuple[int, ...
 def needed(frames: Sequence[int], kinds: bytes, frame: int, *, backwards: bool, keyframe: bool) -> list[int]:
     """The indices of the markers that tracking on from `frame`, which has one, reads, ascending.
 
-    These are the nearest `REACH` usable markers at and before the frame, those after it when tracking backwards (libmv
+    These are the nearest `LOOKBACK` usable markers at and before the frame, those after it for a backwards pass (libmv
     predicts from earlier markers where there are any, else from later ones), muted ones in between, and the reference
     of the marker that is tracked. Of the earlier markers of a backwards pass there are as many more as are passed until
     the next refresh.
     """
     here = bisect_right(frames, frame)
     low, usable = here, 0
-    wanted = REACH + REFRESH if backwards else REACH
+    wanted = LOOKBACK + REFRESH if backwards else LOOKBACK
     while low > 0 and usable < wanted:
         low -= 1
         usable += kinds[low] != _MUTED
     high, usable = here, 0
-    wanted = REACH if backwards else 0
+    wanted = LOOKBACK if backwards else 0
     while high < len(frames) and usable < wanted:
         usable += kinds[high] != _MUTED
         high += 1
@@ -172,7 +172,7 @@ class _Follower:
         """Note that the track has gone on from `frame`, and drop the marker that is too far behind to be read."""
         if frame not in self._stays:
             self._passed.append(frame)
-        if len(self._passed) > REACH:
+        if len(self._passed) > LOOKBACK:
             self.delete_marker(self._passed.popleft())
 
     def refresh(self) -> None:

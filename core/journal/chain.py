@@ -144,7 +144,7 @@ class JournalReader:
             if not self.salvage:
                 raise error from None
 
-    def counts(self, position: Position) -> bool:
+    def contains(self, position: Position) -> bool:
         """Whether `position` lies in the part of the journal that counts. Raises as `records` does."""
         for segment in self._segments(position):
             if segment.header.generation == position.generation:

@@ -14,29 +14,31 @@ from .records import FrameRecord, MarkersRecord, UndoneEvent, decoded
 NOTHING = Position(0, 0)  # an empty journal
 
 
-class Lacking(NamedTuple):
+class MissingFrames(NamedTuple):
     """Clip frames that a file does not have."""
 
     lost: FrameRanges  # recorded after it was saved
     undone: FrameRanges  # it had them, and undo took them back
 
 
-def lacking_after(
+def missing_after(
     reader: JournalReader, after: Position | None, mark: Position | None, held: Position | None, reached: int
-) -> Lacking:
+) -> MissingFrames:
     """As `lacking`, of the records behind `after`, which is the mark if that counts.
 
     Raises JournalDamaged, RecordInvalid and OSError.
     """
     if after is not None:
         try:  # nothing before the mark need be read
-            return lacking(reader.records(after, reader.checksum_at(after)), mark, held, reached)
+            return missing_frames(reader.records(after, reader.checksum_at(after)), mark, held, reached)
         except JournalDamaged:
             pass  # a mark that stands in the middle of a record looks the same
-    return lacking(reader.records(after), mark, held, reached)
+    return missing_frames(reader.records(after), mark, held, reached)
 
 
-def lacking(records: Iterable[Record], mark: Position | None, held: Position | None, reached: int) -> Lacking:
+def missing_frames(
+    records: Iterable[Record], mark: Position | None, held: Position | None, reached: int
+) -> MissingFrames:
     """What a file with the mark `mark` lacks; `records` are those behind it, or all if it is None or does not count.
 
     `held`: what is recorded up to there was in the open file, so undo has taken it back. Edits without a tracked frame
@@ -58,4 +60,4 @@ def lacking(records: Iterable[Record], mark: Position | None, held: Position | N
                 pass
     if edited and not len(lost):
         lost.add(reached)
-    return Lacking(lost, undone)
+    return MissingFrames(lost, undone)

@@ -49,7 +49,7 @@ class Summary:
         self.status = SessionStatus.NOT_STARTED
         self.state: SessionState | None = None  # None: nothing was decided, so it is as the session file says
         self.tracked = FrameRanges()
-        self.asked = FrameRanges()  # the frames that the passes were to cover
+        self.requested = FrameRanges()  # the frames that the passes were to cover
         self.checkpoint: tuple[int, str] | None = None  # frame, operation
         self.passes: list[PassSummary] = []
         self.solves: list[dict[str, Any]] = []
@@ -100,7 +100,7 @@ class Summary:
         Empty where there was no pass and `frame_count` is 0, as nobody knows the length of the clip.
         """
         whole = FrameRanges([(1, frame_count)] if frame_count else [])
-        return self.asked if len(self.asked) else whole
+        return self.requested if len(self.requested) else whole
 
     def remaining(self, frame_count: int) -> FrameRanges:
         """The frames still to be tracked: those not recorded, and those that a pass is to track once more."""
@@ -148,7 +148,7 @@ class Summary:
 
     def progress(self, frame_count: int) -> dict[str, Any]:
         """Numbers of frames, cheap to ask for, and the status."""
-        total = len(self.asked) or frame_count
+        total = len(self.requested) or frame_count
         remaining = len(self.remaining(frame_count))
         percent = round(100.0 * max(0, total - remaining) / total, 2) if total else 0.0
         return {
@@ -212,7 +212,7 @@ class Summary:
         self.passes = [*self.passes[-PASSES_KEPT + 1 :], entry]
         self.status = SessionStatus.TRACKING
         for planned in (plan, *record.then):
-            self.asked.add(*sorted((planned.start, planned.end)))
+            self.requested.add(*sorted((planned.start, planned.end)))
         self._checkpoint(plan.start, record.operation)
 
     def _event(self, record: EventRecord) -> None:
@@ -223,8 +223,8 @@ class Summary:
                 return  # the history would hold nothing else
             case TrackedEvent(frames=frames, requested=requested):
                 self.tracked.update(frames)
-                self.asked.update(self.tracked)
-                self.asked.update(requested)
+                self.requested.update(self.tracked)
+                self.requested.update(requested)
             case StatusEvent(status=status):
                 self.status = status
             case StateEvent(state=state):

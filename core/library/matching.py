@@ -28,7 +28,7 @@ from .catalogue import Entry
 
 
 @dataclass(frozen=True)
-class Origin:
+class SessionSource:
     """What a session was tracked from. `blend` is None if from footage alone; `clip` is the clip's name in it."""
 
     session: str  # its id
@@ -39,23 +39,23 @@ class Origin:
     clip: str
 
     @classmethod
-    def of_entry(cls, said: Entry) -> Origin:
+    def of_entry(cls, said: Entry) -> SessionSource:
         return cls._of(said.path, said.state, said.footage, said.fingerprint, said.blend, said.clip)
 
     @classmethod
-    def of_session(cls, path: Path, said: TrackingSession) -> Origin:
+    def of_session(cls, path: Path, said: TrackingSession) -> SessionSource:
         """As the session file `path` says."""
         return cls._of(path, said.state, said.footage.path, said.footage.fingerprint, said.blend, said.clip)
 
     @classmethod
-    def _of(cls, path: Path, state: str, footage: str, fingerprint: str, blend: str, clip: str) -> Origin:
+    def _of(cls, path: Path, state: str, footage: str, fingerprint: str, blend: str, clip: str) -> SessionSource:
         from_blend = FileIdentity(resolve(path, blend)) if blend else None
         is_discarded = state == SessionState.DISCARDED
         return cls(path.stem, is_discarded, FileIdentity(resolve(path, footage)), fingerprint, from_blend, clip)
 
 
 @dataclass(frozen=True, eq=False)
-class SoughtClip:
+class ClipQuery:
     """A clip whose sessions are looked for: of footage, of a .blend, or of a .blend with footage that is known.
 
     `name` is the clip's in the .blend, empty for whichever it has; `marked` the id of the session that it names itself.
@@ -68,7 +68,7 @@ class SoughtClip:
     marked: str = ""
     by_content: bool = True
 
-    def has(self, session: Origin) -> bool:
+    def matches(self, session: SessionSource) -> bool:
         """Whether the session belongs to the clip."""
         if session.is_discarded:
             return False
@@ -78,13 +78,13 @@ class SoughtClip:
             is_own = self.marked == session.session or self._is_of_blend(session)
         return is_own and (self.place is None or self._is_of_footage(self.place, session))
 
-    def _is_of_blend(self, session: Origin) -> bool:
+    def _is_of_blend(self, session: SessionSource) -> bool:
         if session.blend is None or self.blend_place is None or (self.name and self.name != session.clip):
             return False
         is_renamed = self.footage is not None and not session.blend.is_there
         return is_renamed or self.blend_place.same_as(session.blend)
 
-    def _is_of_footage(self, place: FileIdentity, session: Origin) -> bool:
+    def _is_of_footage(self, place: FileIdentity, session: SessionSource) -> bool:
         if place.same_as(session.footage):
             return True
         return not session.footage.is_there and bool(session.fingerprint) and session.fingerprint == self.fingerprint
@@ -109,29 +109,29 @@ class SoughtClip:
             return ""  # whoever tracks it is told
 
 
-class SoughtClips:
+class ClipQueries:
     """Many clips at once: a session is compared with the few only that it may belong to."""
 
-    def __init__(self, clips: Iterable[SoughtClip]) -> None:
+    def __init__(self, clips: Iterable[ClipQuery]) -> None:
         self._clips = tuple(clips)
-        self._by_key: dict[object, list[SoughtClip]] = {}
+        self._by_key: dict[object, list[ClipQuery]] = {}
         for clip in self._clips:
             for key in _keys(clip.place, clip.blend_place):
                 self._by_key.setdefault(key, []).append(clip)
 
-    def of(self, session: Origin) -> SoughtClip | None:
+    def of(self, session: SessionSource) -> ClipQuery | None:
         """The clip that the session belongs to, if it is one of these. Clips that are `marked` are not looked for."""
-        return next((clip for clip in self._candidates(session) if clip.has(session)), None)
+        return next((clip for clip in self._candidates(session) if clip.matches(session)), None)
 
-    def _candidates(self, session: Origin) -> Iterator[SoughtClip]:
+    def _candidates(self, session: SessionSource) -> Iterator[ClipQuery]:
         for key in _keys(session.blend, session.footage):
             yield from self._by_key.get(key, ())
         if not session.footage.is_there:
             yield from self._by_content.get(session.fingerprint, ())
 
     @cached_property
-    def _by_content(self) -> dict[str, list[SoughtClip]]:
-        found: dict[str, list[SoughtClip]] = {}
+    def _by_content(self) -> dict[str, list[ClipQuery]]:
+        found: dict[str, list[ClipQuery]] = {}
         for clip in self._clips:
             if clip.fingerprint:
                 found.setdefault(clip.fingerprint, []).append(clip)

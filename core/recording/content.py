@@ -51,7 +51,7 @@ class SessionContent:
         reader = self.reader()
         with self.reading():
             after = self.position
-            if not after.generation or not reader.counts(after):
+            if not after.generation or not reader.contains(after):
                 # cut, written by a process that had lost the session, or restored without its journal
                 self.summary, self.position, after = Summary(), NOTHING, NOTHING
             self.summary.read(reader.records(after, self.checksum) if after.generation else reader.records())
@@ -94,7 +94,7 @@ class SessionContent:
     def contains(self, position: Position) -> bool:
         """Whether `position` lies in the part of the journal that counts. Raises JournalDamaged."""
         with self.reading():
-            return self.reader().counts(position)
+            return self.reader().contains(position)
 
     @property
     def state(self) -> SessionState:
@@ -107,7 +107,7 @@ class SessionContent:
             session,
             state=self.state,
             status=summary.status,
-            total_frames=len(summary.asked) or session.footage.frame_count,
+            total_frames=len(summary.requested) or session.footage.frame_count,
             tracked_frames=summary.tracked,
             checkpoint_frame=summary.checkpoint[0] if summary.checkpoint else None,
             checkpoint_operation=summary.checkpoint[1] if summary.checkpoint else "",

@@ -13,7 +13,7 @@ from ..errors import UsageError
 from ..footage.details import FootageDetails, load_details
 from ..journal.chain import JournalReader, Position
 from ..journal.losses import Losses
-from ..journal.missing import Lacking, lacking_after
+from ..journal.missing import MissingFrames, missing_after
 from ..journal.records import Event, RecordType
 from ..journal.replay import Replay
 from ..journal.summary import Summary
@@ -121,9 +121,9 @@ class TrackingSessionManager:
         return Counting(self._content.file_session.footage.start)
 
     @property
-    def asked(self) -> FrameRanges:
+    def requested(self) -> FrameRanges:
         """The clip frames that the passes were to cover."""
-        return self._content.summary.asked
+        return self._content.summary.requested
 
     @property
     def scope(self) -> FrameRanges:
@@ -171,30 +171,30 @@ class TrackingSessionManager:
         """
         return {**self.progress, "remaining_frames": list(self.remaining)}
 
-    def counts(self, position: Position) -> bool:
+    def contains(self, position: Position) -> bool:
         """Whether `position` lies in the part of the journal that counts. Raises JournalDamaged."""
         return self._content.contains(position)
 
     def has_frames_after(self, mark: Position | None) -> bool:
         """Whether a file with this mark has lost anything."""
-        return bool(len(self.lacking(mark).lost))
+        return bool(len(self.missing_frames(mark).lost))
 
     def contained(self, mark: Position | None) -> Position | None:
         """The mark of a file, if it lies in the journal, which the file then contains up to there."""
-        return mark if mark is not None and self.counts(mark) else None
+        return mark if mark is not None and self.contains(mark) else None
 
-    def lacking(self, mark: Position | None, held: Position | None = None) -> Lacking:
+    def missing_frames(self, mark: Position | None, held: Position | None = None) -> MissingFrames:
         """What a file lacks that contains the journal up to `mark`: all if it is None or does not count.
 
         It had contained it up to `held`, before the artist took something back.
         """
-        return self.lacking_after(self.contained(mark), mark, held)
+        return self.missing_after(self.contained(mark), mark, held)
 
-    def lacking_after(self, after: Position | None, mark: Position | None, held: Position | None) -> Lacking:
+    def missing_after(self, after: Position | None, mark: Position | None, held: Position | None) -> MissingFrames:
         """As `lacking`, where `after` is the result of `contained` for the mark."""
         reached = self._content.summary.checkpoint[0] if self._content.summary.checkpoint else 1
         with self._content.reading():
-            return lacking_after(JournalReader(self.folder, self._content.file_session.id), after, mark, held, reached)
+            return missing_after(JournalReader(self.folder, self._content.file_session.id), after, mark, held, reached)
 
     def details(self) -> FootageDetails:
         """What was seen of the footage when the session was made. Raises SessionUnreadable or UsageError."""

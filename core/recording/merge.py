@@ -29,7 +29,7 @@ class Part(NamedTuple):
 
     session: str
     replay: Replay
-    asked: FrameRanges  # the clip frames that it was to cover
+    requested: FrameRanges  # the clip frames that it was to cover
     solves: Sequence[dict[str, Any]]
 
 
@@ -41,10 +41,10 @@ def merged_records(parts: Sequence[Part]) -> list[JournalRecord]:
     """
     tracks: dict[tuple[str, str], TrackData] = {}
     markers: dict[tuple[str, str], dict[int, bytes]] = {}
-    tracked, asked = FrameRanges(), FrameRanges()
+    tracked, requested = FrameRanges(), FrameRanges()
     for _, replay, scope, _ in parts:
         tracked.update(replay.tracked)
-        asked.update(scope)
+        requested.update(scope)
         for number, track in replay.tracks.items():
             key = (track.object, track.name)
             tracks[key] = replace(track, id=tracks[key].id if key in tracks else len(tracks) + 1)
@@ -56,7 +56,7 @@ def merged_records(parts: Sequence[Part]) -> list[JournalRecord]:
     for key, rows in markers.items():
         number = tracks[key].id
         records.append(MarkersRecord(number, renumbered(join_rows(rows), number)))
-    records.append(event_record(Event.TRACKED, frames=str(tracked), asked=str(asked)))
+    records.append(event_record(Event.TRACKED, frames=str(tracked), asked=str(requested)))
     return records + [event_record(Event.SOLVE, solve=solve) for solve in _solves(parts)]
 
 

@@ -74,7 +74,7 @@ def summary_to_state(summary: Summary, session: TrackingSession, position: Posit
         "tracking": {
             "status": summary.status.value,
             "total_frames": session.total_frames,
-            "asked_frames": str(summary.asked),
+            "asked_frames": str(summary.requested),
             "tracked_frames": str(summary.tracked),
             "passes": [pass_entry(known) for known in summary.passes],
             "lost": str(summary.losses),
@@ -110,7 +110,7 @@ def summary_from_state(path: Path, state: dict[str, Any]) -> tuple[Summary, Posi
     summary.status = tracking.enum("status", SessionStatus)
     summary.state = read.part("session").enum("state", SessionState)
     summary.tracked = tracking.ranges("tracked_frames")
-    summary.asked = tracking.ranges("asked_frames")
+    summary.requested = tracking.ranges("asked_frames")
     summary.passes = [_pass(_Fields(path, entry, "tracking.passes.")) for entry in tracking.entries("passes")]
     names = tracking.part("lost_tracks").content
     summary.losses = tracking.convert("lost", lambda text: Losses.parse(text, names))

@@ -193,10 +193,10 @@ class ShotSpec:
     @property
     def range(self) -> tuple[int | None, int | None]:
         """From and to which number it is to be tracked, if it says so or its footage names a range."""
-        asked = parse_path(self.footage).requested
-        if asked is None or self.start is not None or self.end is not None:
+        requested = parse_path(self.footage).requested
+        if requested is None or self.start is not None or self.end is not None:
             return self.start, self.end
-        return (asked[1], asked[0]) if self.direction == "backward" else asked
+        return (requested[1], requested[0]) if self.direction == "backward" else requested
 
     @property
     def title(self) -> str:

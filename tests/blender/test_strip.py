@@ -58,7 +58,7 @@ def test_the_strip_shows_what_is_recorded(machine: Machine, shot: Shot) -> None:
 
     width = figures["width"]
     session = newest_session(screen.root)
-    known = (session.session.tracked_frames, session.asked, FrameRanges.of(session.lost.frames))
+    known = (session.session.tracked_frames, session.requested, FrameRanges.of(session.lost.frames))
     found = segments(*known, scene=(1, shot.frames), clip_start=1, columns=width // 2)
     assert {part.kind for part in found} == {Kind.TRACKED, Kind.DUE, Kind.PROBLEM}
     current = (figures["frame"] - 0.5) / shot.frames * width

@@ -230,7 +230,7 @@ def test_a_damaged_journal_can_be_read_and_gone_on_with_for_what_stands_before(t
     assert told.value.actions == (Action.SALVAGE,)
     assert list_sessions(tmp_path / "tracking_sessions") == []
     with TrackingSessionManager(manager.path, salvage=True) as saved:
-        assert saved.get_resume_point() == 3 and saved.counts(saved.position) and saved.replay().tracked
+        assert saved.get_resume_point() == 3 and saved.contains(saved.position) and saved.replay().tracked
         saved.acquire()
         saved.save_checkpoint(5, "track")
     assert str(load_session(manager.path).session.tracked_frames) == "1-2,5"

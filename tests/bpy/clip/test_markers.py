@@ -10,7 +10,7 @@ import bpy
 import pytest
 
 from tracking_sessions.bridge.clip.markers import (
-    FEW,
+    COLUMNS_FROM,
     merge_rows,
     read_frames,
     read_rows,
@@ -69,7 +69,7 @@ def test_merged_markers_leave_the_others_as_they_are(clip: Any, seed: int) -> No
     track = new_track(clip)
     rows = random_rows(rng, rng.sample(range(100), 40))
     write_rows(track, joined(rows))
-    assert 60 < FEW < 100
+    assert 60 < COLUMNS_FROM < 100
     for first, count in ((0, 1), (0, 5), (0, 60), (0, 100), (-10, 60)):
         more = random_rows(rng, rng.sample(range(first, 150), count))
         shuffled = dict(rng.sample(sorted(more.items()), len(more)))

@@ -139,7 +139,7 @@ def test_a_list_says_what_is_special_of_each_shot(job: Path) -> None:
     assert (found["name"], found["tracked_frames"], found["run"]["frames"]) == ("Nacht 1", 5 + 5, 10)
     assert (first["name"], first["session"]) == ("Käfer, links", sessions_in(job / "here")[1].id)
     one, two = (load_session(job / "here" / "sessions" / f"{shot['session']}.yaml") for shot in (first, second))
-    assert (one.session.name, str(one.asked), str(two.asked)) == ("Käfer, links", "2-6", "1-5")
+    assert (one.session.name, str(one.requested), str(two.requested)) == ("Käfer, links", "2-6", "1-5")
     assert [last.operation for last in two.passes] == ["track_backwards"]
     for session, match in ((one, "PREV_FRAME"), (two, "KEYFRAME")):
         assert {track.settings["pattern_match"] for track in session.replay().tracks.values()} == {match}

@@ -5,7 +5,7 @@ import random
 
 import pytest
 
-from tracking_sessions.bridge.tracking.working_set import REACH, REFRESH, needed, reference_of
+from tracking_sessions.bridge.tracking.working_set import LOOKBACK, REFRESH, needed, reference_of
 
 FREE, MUTED, KEYED = 0, 1, 2
 WINDOW = 21  # markers that libmv predicts from
@@ -86,7 +86,7 @@ def test_what_is_kept_does_not_grow_with_the_track(backwards: bool) -> None:
     frames = list(range(10_000))
     kinds = bytes([KEYED]) + bytes(9_998) + bytes([KEYED])
     keep = needed(frames, kinds, 5_000, backwards=backwards, keyframe=True)
-    assert len(keep) <= 2 * REACH + REFRESH + 2
+    assert len(keep) <= 2 * LOOKBACK + REFRESH + 2
     assert (0 if not backwards else 9_999) in keep
 
 

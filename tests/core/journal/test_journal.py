@@ -255,13 +255,13 @@ def test_reading_from_a_position_gives_what_stands_behind_it(folder: Path) -> No
         everything.append(tuple(record))
         places.append((record.end, reader.checksum))
     for number, (place, checksum) in enumerate(places):
-        assert reader.counts(place)
+        assert reader.contains(place)
         for chain in (checksum, None):
             assert [tuple(record) for record in reader.records(place, chain)] == everything[number:]
             assert (reader.end, reader.checksum) == places[-1] if everything[number:] else True
-    assert not reader.counts(Position(4, HEADER_SIZE))
-    assert not reader.counts(Position(1, places[4][0].offset + 1))
-    assert not reader.counts(Position(5, places[-1][0].offset + 1))
+    assert not reader.contains(Position(4, HEADER_SIZE))
+    assert not reader.contains(Position(1, places[4][0].offset + 1))
+    assert not reader.contains(Position(5, places[-1][0].offset + 1))
 
 
 def test_salvage_keeps_what_stands_before_and_goes_on_behind_it(folder: Path) -> None:

@@ -18,14 +18,14 @@ def test_what_a_file_lacks_is_what_is_recorded_behind_its_mark(tmp_path: Path) -
     assert not manager.has_frames_after(None)
     marks = []
     with start_run(manager, [(2, 6)]) as run:
-        assert str(manager.lacking(None).lost) == "2"  # the markers that the artist had set before
+        assert str(manager.missing_frames(None).lost) == "2"  # the markers that the artist had set before
         while run.step():
             marks.append(manager.position)
     for known in (manager, load_session(manager.path)):
-        assert str(known.lacking(None).lost) == "3-6"
-        assert [str(known.lacking(mark).lost) for mark in marks] == ["4-6", "5-6", "6", ""]
+        assert str(known.missing_frames(None).lost) == "3-6"
+        assert [str(known.missing_frames(mark).lost) for mark in marks] == ["4-6", "5-6", "6", ""]
         assert not known.has_frames_after(manager.position)
-    assert not any(len(known.lacking(mark).undone) for mark in (None, *marks))
+    assert not any(len(known.missing_frames(mark).undone) for mark in (None, *marks))
 
 
 def test_what_undo_took_back_before_a_file_was_saved_is_not_lost(tmp_path: Path) -> None:
@@ -36,15 +36,15 @@ def test_what_undo_took_back_before_a_file_was_saved_is_not_lost(tmp_path: Path)
             marks.append(manager.position)
         for mark in (marks[0], marks[2]):
             manager.acquire().record_undone(mark)
-        said = [tuple(map(str, load_session(manager.path).lacking(mark))) for mark in marks]
+        said = [tuple(map(str, load_session(manager.path).missing_frames(mark))) for mark in marks]
         assert said == [("", "2-5"), ("3-5", ""), ("", "4-5"), ("5", "")]
         run.step()
     manager.close()
-    said = [tuple(map(str, load_session(manager.path).lacking(mark))) for mark in marks]
+    said = [tuple(map(str, load_session(manager.path).missing_frames(mark))) for mark in marks]
     assert said == [("6", "2-5"), ("3-6", ""), ("6", "4-5"), ("5-6", "")]
     with manager:
         manager.acquire().record_undone(marks[0])
-    assert tuple(map(str, manager.lacking(None))) == ("", "2-6")
+    assert tuple(map(str, manager.missing_frames(None))) == ("", "2-6")
 
 
 def test_what_the_open_file_had_was_taken_back_and_what_others_recorded_since_is_lost(tmp_path: Path) -> None:
@@ -53,10 +53,10 @@ def test_what_the_open_file_had_was_taken_back_and_what_others_recorded_since_is
     with start_run(manager, [(1, 6)]) as run:
         while run.step():
             marks.append(manager.position)
-    said = [tuple(map(str, manager.lacking(None, held))) for held in (None, *marks)]
+    said = [tuple(map(str, manager.missing_frames(None, held))) for held in (None, *marks)]
     assert said == [("2-6", ""), ("3-6", "2"), ("4-6", "2-3"), ("5-6", "2-4"), ("6", "2-5"), ("", "2-6")]
-    assert tuple(map(str, manager.lacking(marks[1], marks[2]))) == ("5-6", "4")
-    assert tuple(map(str, manager.lacking(marks[1], marks[1]))) == ("4-6", "")
+    assert tuple(map(str, manager.missing_frames(marks[1], marks[2]))) == ("5-6", "4")
+    assert tuple(map(str, manager.missing_frames(marks[1], marks[1]))) == ("4-6", "")
 
 
 def test_nothing_before_the_mark_is_read(tmp_path: Path) -> None:
@@ -67,13 +67,13 @@ def test_nothing_before_the_mark_is_read(tmp_path: Path) -> None:
             marks.append(manager.position)
     manager.close()
     beginning, middle = Position(1, HEADER_SIZE), marks[1]._replace(offset=marks[1].offset - 5)
-    assert str(manager.lacking(beginning).lost) == "2-6"
-    assert str(manager.lacking(middle).lost) == "3-6"  # in no file that the extension made
+    assert str(manager.missing_frames(beginning).lost) == "2-6"
+    assert str(manager.missing_frames(middle).lost) == "3-6"  # in no file that the extension made
     flip(manager.folder / "journal.1", marks[0].offset - 50)
-    assert str(manager.lacking(marks[1]).lost) == "4-6"
+    assert str(manager.missing_frames(marks[1]).lost) == "4-6"
     for mark in (None, beginning, middle):
         with pytest.raises(JournalDamaged):
-            manager.lacking(mark)
+            manager.missing_frames(mark)
 
 
 @pytest.mark.parametrize("payload", [b'{"event":"undone"}', b'{"event":"undone","generation":[],"offset":0}', b"["])
@@ -83,4 +83,4 @@ def test_an_undone_event_that_makes_no_sense_is_told(tmp_path: Path, payload: by
         manager.save_checkpoint(1, "track")
     write_raw(manager, RecordType.EVENT, payload)
     with pytest.raises(SessionUnreadable):
-        manager.lacking(None)
+        manager.missing_frames(None)

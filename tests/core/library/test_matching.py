@@ -17,7 +17,7 @@ from tracking_sessions.core.footage.files import find_footage
 from tracking_sessions.core.footage.identity import FileIdentity
 from tracking_sessions.core.library import matching
 from tracking_sessions.core.library.catalogue import Entry, catalogue
-from tracking_sessions.core.library.matching import Origin, SoughtClip, SoughtClips
+from tracking_sessions.core.library.matching import ClipQueries, ClipQuery, SessionSource
 from tracking_sessions.core.model.types import SessionState
 from tracking_sessions.core.recording.create import create_session
 from tracking_sessions.core.recording.manager import load_session
@@ -51,31 +51,34 @@ def written(path: Path, content: bytes = b"a file") -> Path:
     return path
 
 
-def origin(session: TrackingSessionManager) -> Origin:
+def origin(session: TrackingSessionManager) -> SessionSource:
     """As the catalogue has it, which is as its file has it."""
     root = session.path.parent.parent
     (entry,) = (one for one in catalogue(root) if isinstance(one, Entry) and one.id == session.session.id)
-    found, again = Origin.of_entry(entry), Origin.of_session(session.path, load_session(session.path).session)
+    found, again = (
+        SessionSource.of_entry(entry),
+        SessionSource.of_session(session.path, load_session(session.path).session),
+    )
     assert told(found) == told(again)
     return found
 
 
-def told(one: Origin) -> tuple[object, ...]:
+def told(one: SessionSource) -> tuple[object, ...]:
     blend = one.blend.path if one.blend is not None else None
     return one.session, one.is_discarded, one.footage.path, one.fingerprint, blend, one.clip
 
 
-def has(sought: SoughtClip, session: TrackingSessionManager) -> bool:
+def has(sought: ClipQuery, session: TrackingSessionManager) -> bool:
     """Whether the session belongs to the clip, which is the same among many others."""
-    alone = sought.has(origin(session))
-    other = SoughtClip(blend=Path(__file__).with_suffix(".blend"))
+    alone = sought.matches(origin(session))
+    other = ClipQuery(blend=Path(__file__).with_suffix(".blend"))
     if not sought.marked:
-        assert SoughtClips([other, sought, other]).of(origin(session)) is (sought if alone else None)
+        assert ClipQueries([other, sought, other]).of(origin(session)) is (sought if alone else None)
     return alone
 
 
-def of(path: Path) -> SoughtClip:
-    return SoughtClip(find_footage(path))
+def of(path: Path) -> ClipQuery:
+    return ClipQuery(find_footage(path))
 
 
 # Footage
@@ -115,7 +118,7 @@ def test_other_sequences_and_movies_of_the_folder_are_others(plate: Path, movie:
 
 def test_a_discarded_session_belongs_to_nothing(plate: Path, blend: Path, root: Path) -> None:
     with create_session(plate, "", root, blend=str(blend), clip="plate_0001.png") as session:
-        sought = [of(plate), SoughtClip(blend=blend), SoughtClip(find_footage(plate), blend, marked=session.session.id)]
+        sought = [of(plate), ClipQuery(blend=blend), ClipQuery(find_footage(plate), blend, marked=session.session.id)]
         assert all(has(one, session) for one in sought)
         session.set_state(SessionState.DISCARDED)
     assert not any(has(one, session) for one in sought)
@@ -196,7 +199,7 @@ def test_a_copy_is_another_shot_unless_the_original_is_gone(
     assert not has(of(copy), session)
     original.rename(tmp_path / "away")
     assert has(of(copy), session)
-    assert not has(SoughtClip(find_footage(copy), by_content=False), session)
+    assert not has(ClipQuery(find_footage(copy), by_content=False), session)
     changed = copy if is_movie else copy / "plate_0003.png"
     written(changed, b"other content")
     assert not has(of(copy), session)
@@ -211,7 +214,7 @@ def test_footage_is_read_only_where_nothing_is_at_the_path_of_a_session(
     there = [origin(create_session(path, "", root)) for path in (plate, others)]
     gone = replace(there[1], footage=FileIdentity(tmp_path / "gone.png"), fingerprint="0" * 32)
     clips = [of(plate), of(make_footage(tmp_path / "third"))]
-    many = SoughtClips(clips)
+    many = ClipQueries(clips)
     assert [many.of(one) for one in there] == [clips[0], None] and not read
     for _ in range(3):
         assert many.of(gone) is None
@@ -229,9 +232,9 @@ def test_footage_that_cannot_be_read_is_not_known_by_its_content(plate: Path, ro
 def test_a_path_that_is_none_is_gone(plate: Path, root: Path) -> None:
     for path in ("plate\0_0001.png", "p" * 5000 + "_1.png", "\udcff_1.png"):
         nonsense = replace(origin(create_session(plate, "", root)), footage=FileIdentity(plate / path))
-        assert of(plate).has(nonsense)  # by its content
+        assert of(plate).matches(nonsense)  # by its content
         for sought in (of(plate), replace(of(plate), by_content=False)):
-            assert not sought.has(replace(nonsense, fingerprint=""))
+            assert not sought.matches(replace(nonsense, fingerprint=""))
 
 
 def test_what_is_gone_is_the_same_only_under_the_same_path(tmp_path: Path) -> None:
@@ -246,15 +249,15 @@ def test_what_is_gone_is_the_same_only_under_the_same_path(tmp_path: Path) -> No
 def test_a_session_of_a_blend_is_that_of_its_clip(plate: Path, blend: Path, root: Path) -> None:
     session = create_session(plate, "", root, blend=str(blend), clip="hero")
     for footage in (None, find_footage(plate)):
-        assert has(SoughtClip(footage, blend, "hero"), session)
-        assert has(SoughtClip(footage, blend), session)  # whichever it has
-        assert not has(SoughtClip(footage, blend, "background"), session)
+        assert has(ClipQuery(footage, blend, "hero"), session)
+        assert has(ClipQuery(footage, blend), session)  # whichever it has
+        assert not has(ClipQuery(footage, blend, "background"), session)
 
 
 def test_another_blend_of_the_footage_has_other_tracks(plate: Path, blend: Path, root: Path, tmp_path: Path) -> None:
     session = create_session(plate, "", root, blend=str(blend), clip="hero")
     other = Path(shutil.copy2(blend, tmp_path / "other.blend"))
-    sought, unknown = SoughtClip(find_footage(plate), other, "hero"), SoughtClip(None, other, "hero")
+    sought, unknown = ClipQuery(find_footage(plate), other, "hero"), ClipQuery(None, other, "hero")
     assert not has(sought, session) and not has(unknown, session)
     assert has(replace(sought, marked=session.session.id), session)  # it was saved under another name
     blend.unlink()
@@ -266,14 +269,14 @@ def test_another_blend_of_the_footage_has_other_tracks(plate: Path, blend: Path,
 def test_a_blend_that_was_deleted_while_it_is_open_is_the_same(plate: Path, blend: Path, root: Path) -> None:
     session = create_session(plate, "", root, blend=str(blend), clip="hero")
     blend.unlink()
-    assert has(SoughtClip(None, blend, "hero"), session)
-    assert not has(SoughtClip(None, blend.with_name("other.blend"), "hero"), session)
+    assert has(ClipQuery(None, blend, "hero"), session)
+    assert not has(ClipQuery(None, blend.with_name("other.blend"), "hero"), session)
 
 
 def test_a_blend_that_is_linked_is_the_same(plate: Path, blend: Path, root: Path, tmp_path: Path) -> None:
     session = create_session(plate, "", root, blend=str(blend), clip="hero")
     os.link(blend, tmp_path / "linked.blend")
-    assert has(SoughtClip(None, tmp_path / "linked.blend", "hero"), session)
+    assert has(ClipQuery(None, tmp_path / "linked.blend", "hero"), session)
 
 
 def test_a_clip_that_got_other_footage_has_no_sessions_of_the_old(
@@ -281,16 +284,16 @@ def test_a_clip_that_got_other_footage_has_no_sessions_of_the_old(
 ) -> None:
     session = create_session(plate, "", root, blend=str(blend), clip="hero")
     other = find_footage(make_footage(tmp_path / "other", 5))
-    assert not has(SoughtClip(other, blend, "hero"), session)
-    assert not has(SoughtClip(other, blend, "hero", marked=session.session.id), session)
+    assert not has(ClipQuery(other, blend, "hero"), session)
+    assert not has(ClipQuery(other, blend, "hero", marked=session.session.id), session)
     moved = find_footage(plate.rename(tmp_path / "moved"))
-    assert has(SoughtClip(moved, blend, "hero"), session)
+    assert has(ClipQuery(moved, blend, "hero"), session)
 
 
 def test_a_session_of_footage_alone_is_not_that_of_a_blend(plate: Path, blend: Path, root: Path) -> None:
     session = create_session(plate, "", root, clip="plate_0001.png")
-    sought = SoughtClip(find_footage(plate), blend, "plate_0001.png")
-    assert not has(sought, session) and not has(SoughtClip(None, blend), session)
+    sought = ClipQuery(find_footage(plate), blend, "plate_0001.png")
+    assert not has(sought, session) and not has(ClipQuery(None, blend), session)
     assert has(replace(sought, marked=session.session.id), session)  # its result was saved as this file
 
 
@@ -319,7 +322,7 @@ def test_each_session_goes_to_its_own_of_many_clips(root: Path, tmp_path: Path) 
     plates = [make_footage(tmp_path / "plates" / f"{number:03}", 3) for number in range(20)]
     movies = [written(tmp_path / f"{number}.mov", b"%d" % number) for number in range(20)]
     clips = [of(path) for path in (*plates, *movies)]
-    many = SoughtClips(clips)
+    many = ClipQueries(clips)
     for path, clip in zip((*plates, *movies), clips, strict=True):
         assert many.of(origin(create_session(path, "", root))) is clip
     assert many.of(origin(create_session(make_footage(tmp_path / "another"), "", root))) is None

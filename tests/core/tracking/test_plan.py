@@ -9,7 +9,7 @@ from dataclasses import fields, replace
 import pytest
 
 from tracking_sessions.commands.arguments import add_options, given
-from tracking_sessions.core.journal import replay
+from tracking_sessions.core.journal.records import frame_number
 from tracking_sessions.core.model.ranges import FRAME_LIMIT
 from tracking_sessions.core.tracking.plan import OPTIONS, ShotSpec
 
@@ -61,7 +61,7 @@ def test_json_of_no_shot_is_refused(content: object) -> None:
 
 
 def test_a_batch_takes_the_frames_that_a_session_takes() -> None:
-    assert replay.FRAME_LIMIT == FRAME_LIMIT
+    assert frame_number(FRAME_LIMIT) == FRAME_LIMIT
     ShotSpec("a", end=FRAME_LIMIT).check()
     with pytest.raises(ValueError, match="no number of a frame"):
         ShotSpec("a", end=FRAME_LIMIT + 1).check()

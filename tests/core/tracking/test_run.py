@@ -214,13 +214,13 @@ def test_a_step_that_is_not_counted_is_not_flushed(tmp_path: Path, monkeypatch: 
     with pytest.raises(Interrupted), run:
         run.step()
         held = session.position
-        record = session.record_frame
+        record = run.recorder.record_frame
 
         def interrupted(*arguments: Any) -> Position:
             record(*arguments)
             raise Interrupted("stop")
 
-        monkeypatch.setattr(session, "record_frame", interrupted)
+        monkeypatch.setattr(run.recorder, "record_frame", interrupted)
         run.step()
     assert tracker.tracks.written == [2] and tracker.tracks.position == held < session.position
     session.close()

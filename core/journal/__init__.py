@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Records, and what they add up to; no lease, no footage, nothing of a second session."""
+"""Records and their sums: replay, summary, losses. No lease, no footage, one session only."""

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The journal: where checkpoints go. docs/format.md describes the bytes; this is the only writer of them.
+"""Reads and writes the journal. docs/format.md describes the bytes; nothing else writes them.
 
 A journal is a chain of append-only files, one for each generation of the session's lease. The header of `journal.<n>`
-says which earlier file it goes on from and how many bytes of that file count, so what a process writes after it lost
-its lease is never read. Checksums are chained: each vouches for everything before it.
+names its base, an earlier file, and how many bytes of the base are valid: readers skip everything that a process wrote
+after it lost its lease. Checksums are chained: each covers everything before it.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ PAYLOAD_LIMIT = 1 << 30
 
 
 class Position(NamedTuple):
-    """How much of the journal is meant: everything up to byte `offset` of the file of `generation`."""
+    """A part of the journal: everything up to byte `offset` of the file of `generation`."""
 
     generation: int
     offset: int
@@ -73,7 +73,7 @@ class Header:
         return body + _CHECKSUM.pack(zlib.crc32(body))
 
     def chain(self) -> int:
-        """The checksum that the first record builds on."""
+        """The start value for the checksum of the first record."""
         return zlib.crc32(struct.pack("<Q", self.salt))
 
 
@@ -90,7 +90,7 @@ def _decode_header(data: bytes, path: Path, session: str, generation: int) -> He
     if name.rstrip(b"\0") != session.encode("ascii") or number != generation:
         raise _Damage("it belongs to another session or generation")
     if base_generation >= generation:
-        raise _Damage("it goes on from a later file")
+        raise _Damage("its base is a later file")
     return Header(session, generation, salt, base_generation, base_offset, base_checksum)
 
 
@@ -102,15 +102,15 @@ def journal_path(folder: Path, generation: int) -> Path:
 class _Segment:
     header: Header
     path: Path
-    limit: int | None  # bytes that count; None: to the last complete record
-    checksum: int  # the chained checksum that must stand at `limit`
+    limit: int | None  # valid bytes; None: to the last complete record
+    checksum: int  # the chained checksum at `limit`
 
 
 class JournalReader:
-    """Reads the records that count, oldest first. `end` and `checksum` tell where the complete records end.
+    """Reads the valid records, oldest first. `end` is the end of the complete records, `checksum` their checksum.
 
-    An unfinished tail is dropped without complaint. Damage before it raises JournalDamaged, after the records before
-    the damage were yielded; with `salvage` iteration just ends there and `damage` holds the error.
+    The reader drops an unfinished tail. Damage before it raises JournalDamaged after the records before the damage;
+    with `salvage` the iteration ends there, and `damage` is the error.
     """
 
     def __init__(self, folder: Path, session: str, *, salvage: bool = False) -> None:
@@ -122,10 +122,10 @@ class JournalReader:
         self.damage: JournalDamaged | None = None
 
     def records(self, after: Position | None = None, checksum: int | None = None) -> Iterator[Record]:
-        """The records behind `after`, which must be the end of a record that counts, or all of them.
+        """All records, or those behind `after`, which must be the end of a valid record.
 
-        With the chained `checksum` at `after` nothing before it is read; without it the file of `after` is read from
-        its beginning. Raises JournalDamaged, and OSError if a file cannot be read.
+        With the chained `checksum` at `after` reading starts there, without it at the beginning of that file. Raises
+        JournalDamaged, and OSError if a file cannot be read.
         """
         self.end, self.checksum, self.damage = None, 0, None
         number = 0  # of the record, for the message
@@ -145,7 +145,7 @@ class JournalReader:
                 raise error from None
 
     def contains(self, position: Position) -> bool:
-        """Whether `position` lies in the part of the journal that counts. Raises as `records` does."""
+        """Whether `position` lies in the valid part of the journal. Raises as `records` does."""
         for segment in self._segments(position):
             if segment.header.generation == position.generation:
                 limit = os.stat(segment.path).st_size if segment.limit is None else segment.limit
@@ -153,7 +153,7 @@ class JournalReader:
         return False
 
     def checksum_at(self, position: Position) -> int:
-        """The chained checksum that stands before `position`, if a record ends there. Raises as `records` does."""
+        """The chained checksum at `position`, which must be the end of a record. Raises as `records` does."""
         if position.offset == HEADER_SIZE:
             return self._header(position.generation).chain()
         with open(journal_path(self.folder, position.generation), "rb") as file:
@@ -166,7 +166,7 @@ class JournalReader:
         chain: list[_Segment] = []
         generation, limit, checksum = 0, None, 0
         for number in reversed(numbered(self.folder, "journal")):
-            if not self._died_at_birth(number):
+            if not self._is_unbegun(number):
                 generation = number
                 break
         while generation:
@@ -177,7 +177,7 @@ class JournalReader:
                 if not self.salvage:
                     raise
                 self.damage = damage
-                chain.clear()  # what stands on it cannot be trusted
+                chain.clear()  # later files build on this one
                 generation, limit = generation - 1, None
                 continue
             chain.append(_Segment(header, path, limit, checksum))
@@ -187,8 +187,8 @@ class JournalReader:
         chain.reverse()
         return chain
 
-    def _died_at_birth(self, generation: int) -> bool:
-        """Whether the file ends before its header does, or is all zeros: its maker never got further."""
+    def _is_unbegun(self, generation: int) -> bool:
+        """Whether the file has no complete header, or only zeros: its writer was killed before."""
         data = self._head(generation)
         if len(data) == HEADER_SIZE and not any(data):
             with open(journal_path(self.folder, generation), "rb") as file:
@@ -200,10 +200,10 @@ class JournalReader:
         try:
             data = self._head(generation)
         except FileNotFoundError:
-            raise JournalDamaged(path, 0, 0, "the file is missing, though a later one goes on from it") from None
+            raise JournalDamaged(path, 0, 0, "the file is missing, but a later file builds on it") from None
         try:
             if len(data) < HEADER_SIZE:
-                raise _Damage("the file is cut, though a later one goes on from it")
+                raise _Damage("the file is cut, but a later file builds on it")
             return _decode_header(data, path, self.session, generation)
         except _Damage as damage:
             raise JournalDamaged(path, 0, 0, damage.reason) from None
@@ -231,7 +231,7 @@ class JournalReader:
                     self.end = Position(header.generation, offset)
                     yield Record(kind, payload, self.end)
                 if segment.limit is not None and (offset, self.checksum) != (segment.limit, segment.checksum):
-                    raise _Damage("it is shorter than, or differs from, what a later file goes on from")
+                    raise _Damage("it is shorter than the base of a later file, or differs from it")
             except _Damage as damage:
                 raise JournalDamaged(segment.path, 0, offset, damage.reason) from None
 
@@ -239,8 +239,7 @@ class JournalReader:
 def _read_record(file: BinaryIO, remaining: int, chain: int) -> tuple[int, bytes, int] | None:
     """The next record, or None for an unfinished tail: cut, or zeros as a power cut leaves them.
 
-    A whole record whose checksum is wrong is damage, unless the checksum was never written: the end of the file is
-    then all zeros from there on.
+    A complete record with a wrong checksum is damage, unless zeros fill the file from the checksum to its end.
     """
     head_size = RECORD.size + _CHECKSUM.size
     head = file.read(min(head_size, remaining))
@@ -278,13 +277,13 @@ def _only_zeros(file: BinaryIO) -> bool:
 
 
 class JournalWriter:
-    """Appends records to the journal file of one generation, which it makes. After a failure it writes no more.
+    """Makes the journal file of one generation and appends records to it. After a failure it writes no more.
 
-    `position` and `checksum` tell where the records end.
+    `position` is the end of the records, `checksum` their checksum.
     """
 
     def __init__(self, folder: Path, header: Header, *, durable: bool = True) -> None:
-        """Make `journal.<generation>`. `durable`: each append waits until the bytes would survive a power cut.
+        """Make `journal.<generation>`. `durable`: each append waits until its bytes survive a power cut.
 
         Raises StorageFailed.
         """
@@ -307,9 +306,9 @@ class JournalWriter:
             raise StorageFailed(self.path, error) from error
 
     def append(self, *records: tuple[int, bytes]) -> Position:
-        """Write the records, each a type and a payload, in one go and return where they end.
+        """Write the records, each a type and a payload, together and return the position of their end.
 
-        Raises StorageFailed; what of them reached the disk whole may then be read, the rest is gone.
+        Raises StorageFailed; readers may then find some of the records, each complete.
         """
         if self._failed:
             raise StorageFailed(self.path, OSError(0, "an earlier write to it failed"))
@@ -325,11 +324,11 @@ class JournalWriter:
         try:
             write_all(self._descriptor, data)
             if self.durable:
-                # not on a thread: Blender's operators let go of Python's lock, and crash while other Python code runs
+                # not on a thread: Blender's operators release Python's lock, and crash while other Python code runs
                 os.fsync(self._descriptor)
         except OSError as error:
-            # Nothing is cut back: readers drop an unfinished tail, a whole record is true even if it was not flushed,
-            # and by now another owner may have counted it.
+            # The file is not truncated: readers drop an unfinished tail, and another owner may already build on a
+            # complete record.
             self._failed = True
             raise StorageFailed(self.path, error) from error
         self.checksum = chain
@@ -342,4 +341,4 @@ class JournalWriter:
         try:
             os.close(self._descriptor)
         except OSError:
-            pass  # it is closed all the same, and each record was flushed before it counted
+            pass  # the system closes it even so, and `append` has flushed each record

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What was lost where: the tracks that the tracker gave up, and the frames on which it did."""
+"""The lost tracks: which tracks the tracker gave up, and on which frames."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _ON_FRAME = re.compile(r"\s*(-?\d{1,8}):((?:\s\d{1,10})+)\s*\Z", re.ASCII)
 
 
 class Losses:
-    """The losses that nothing has made good since: no later step, and no marker set by hand, on the same frame.
+    """The losses that no later step and no marker set by hand on the same frame has repaired.
 
-    A track that left the picture was not lost. Of one track and one frame there is one loss at most, and of all losses
-    the newest `LOSSES_KEPT` are kept, so that they stay small whatever the length of the shot.
+    A track that left the picture is not lost. A track has at most one loss on a frame, and only the newest
+    `LOSSES_KEPT` losses are kept, so their size does not grow with the shot.
     """
 
     def __init__(self) -> None:
@@ -28,25 +28,26 @@ class Losses:
         self.names: dict[int, tuple[str, str]] = {}  # track: its tracking object and its name
 
     def tracks(self, frame: int) -> list[tuple[str, str]]:
-        """The tracks lost on the clip frame: tracking object and name, both empty where they are not known."""
+        """The tracks lost on the clip frame: tracking object and name, both empty if unknown."""
         return [self.names.get(number, ("", "")) for number in self.frames.get(frame, ())]
 
     @property
     def lacks_names(self) -> bool:
-        """Whether the names of some lost tracks are not known: a session file has those of its own losses only."""
+        """Whether a lost track has no name: a session file names only the tracks of its own losses."""
         return any(number not in self.names for tracks in self.frames.values() for number in tracks)
 
-    # What records bring
+    # Updates from records
 
     def name_tracks(self, tracks: Iterable[TrackData]) -> None:
-        """Tracks are known, or have other names."""
+        """Note the names of new and renamed tracks."""
         for track in tracks:
             self.names[track.id] = (track.object[:_NAME_LIMIT], track.name[:_NAME_LIMIT])
 
     def step(self, record: FrameRecord) -> None:
-        """A step of the tracker. Its markers are read only if they may matter, for there is a step after each frame.
+        """Note the tracks that a step of the tracker has lost.
 
-        Each track that is alive has one marker in it, so a lost one makes them more than are alive.
+        Each live track has one marker in the step: without further markers the step lost none, and reading them would
+        only cost time.
         """
         frame, rows = record.frame, record.rows
         if count_rows(rows) <= record.alive and frame not in self.frames:
@@ -56,18 +57,18 @@ class Losses:
         before = [track for track in self.frames.get(frame, ()) if track not in muted]
         if lost:
             self.frames.pop(frame, None)  # it becomes the newest
-        self._put(frame, before + lost)
+        self._update(frame, before + lost)
         self._drop_oldest()
 
     def replace_markers(self, record: MarkersRecord) -> None:
-        """The artist may have mended a loss."""
-        where = [frame for frame, tracks in self.frames.items() if record.track in tracks]
-        if where:
+        """Forget the losses on frames where the track has a live marker now."""
+        lost_on = [frame for frame, tracks in self.frames.items() if record.track in tracks]
+        if lost_on:
             live = {at for _, at, flags in heads_of(record.rows) if not flags & MUTED}
-            self._forget({record.track}, [frame for frame in where if frame in live])
+            self._forget({record.track}, [frame for frame in lost_on if frame in live])
 
     def remove_tracks(self, numbers: Iterable[int]) -> None:
-        """Tracks are gone; their numbers may be given again."""
+        """Forget removed tracks, whose numbers may be reused."""
         gone = set(numbers)
         for number in gone:
             self.names.pop(number, None)
@@ -75,9 +76,9 @@ class Losses:
 
     def _forget(self, gone: set[int], frames: Iterable[int]) -> None:
         for frame in frames:
-            self._put(frame, [number for number in self.frames[frame] if number not in gone])
+            self._update(frame, [number for number in self.frames[frame] if number not in gone])
 
-    def _put(self, frame: int, tracks: list[int]) -> None:
+    def _update(self, frame: int, tracks: list[int]) -> None:
         if tracks:
             self.frames[frame] = tracks
         else:
@@ -89,13 +90,13 @@ class Losses:
             if excess <= 0:
                 break
             tracks = self.frames[frame]
-            self._put(frame, tracks[excess:])
+            self._update(frame, tracks[excess:])
             excess -= len(tracks)
 
     # In a session file
 
     def __str__(self) -> str:
-        """As `137: 4 9, 140: 3`: frame and numbers of tracks, the newest last."""
+        """The losses as `137: 4 9, 140: 3`: frame and numbers of tracks, newest last."""
         return ", ".join(f"{frame}: {' '.join(map(str, tracks))}" for frame, tracks in self.frames.items())
 
     def named(self) -> dict[str, dict[int, str]]:
@@ -103,25 +104,25 @@ class Losses:
         found: dict[str, dict[int, str]] = {}
         for number in sorted({number for tracks in self.frames.values() for number in tracks}):
             if number in self.names:
-                where, name = self.names[number]
-                found.setdefault(where, {})[number] = name
+                object_name, name = self.names[number]
+                found.setdefault(object_name, {})[number] = name
         return found
 
     @classmethod
     def parse(cls, text: str, named: dict[str, Any]) -> Losses:
-        """Read what `str` and `named` gave; raises ValueError for anything else."""
+        """The losses from the results of `str` and `named`. Raises ValueError for anything else."""
         losses = cls()
         for part in text.split(",") if text.strip() else []:
             match = _ON_FRAME.match(part)
             if match is None:
-                raise ValueError(f"“{part[:80]}” is not a frame and what was lost there")
+                raise ValueError(f"“{part[:80]}” is not a frame with the numbers of lost tracks")
             losses.frames[frame_number(int(match[1]))] = list(dict.fromkeys(map(int, match[2].split())))
         losses._drop_oldest()
-        for where, names in named.items():
+        for object_name, names in named.items():
             if not isinstance(names, dict):
-                raise ValueError(f"the names of “{str(where)[:80]}” are no mapping")
+                raise ValueError(f"the names of “{str(object_name)[:80]}” are not a mapping")
             for number, name in cast("dict[object, object]", names).items():
                 if not re.fullmatch(r"[0-9]{1,10}", str(number)):  # a number in YAML, a text in JSON
                     raise ValueError(f"“{str(number)[:80]}” is not the number of a track")
-                losses.names[int(str(number))] = (str(where)[:_NAME_LIMIT], str(name)[:_NAME_LIMIT])
+                losses.names[int(str(number))] = (str(object_name)[:_NAME_LIMIT], str(name)[:_NAME_LIMIT])
         return losses

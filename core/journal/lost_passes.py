@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Passes that lost all their tracks on the way: from which frame on, and which frames are not covered for it."""
+"""Passes that lost all their tracks: on which frame, and which frames have no tracks as a result."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from ..model.types import PassSummary
 
 
 class LostPass(NamedTuple):
-    """A pass of which no track came to the end, and which no other pass has made good."""
+    """A pass that lost all its tracks before the end, on frames that no other pass has covered."""
 
     frame: int  # the first clip frame on which no track was followed
-    missing: FrameRanges  # the clip frames, from there to the end of the pass, on which none was
+    missing: FrameRanges  # the clip frames from there to the end of the pass without a followed track
 
 
 def lost_passes(passes: Sequence[PassSummary], tracked: FrameRanges) -> list[LostPass]:
-    """The lost ones among the passes of a session, in their order; `tracked` are the frames recorded in all.
+    """The lost passes of a session, in their order; `tracked` are all recorded frames.
 
-    A pass that reached its end without a track is lost there. Where several were lost, the one that came farthest
-    stands for the frames behind it.
+    A pass that reached its end without a track is lost there. Of several lost passes the one that came farthest stands
+    for the frames behind it.
     """
     followed = FrameRanges()
     for entry in passes:
@@ -48,18 +48,18 @@ def _followed(entry: PassSummary) -> tuple[int, int]:
 
 
 def lost_of(lost: Sequence[LostPass], start: int | None, end: int | None, direction: str) -> list[LostPass]:
-    """Those that matter to who asks for the clip frames from `start` to `end`, as `track` does.
+    """The lost passes with missing frames in the clip frames from `start` to `end`, as `track` takes them.
 
-    None stands for as far as the clip goes.
+    None stands for the end of the clip.
     """
     if direction == "backward":
         low, high = end, start
     else:
         low, high = (None, end) if direction == "both" else (start, end)
     return [
-        one
-        for one in lost
-        if any((high is None or a <= high) and (low is None or b >= low) for a, b in one.missing.ranges())
+        entry
+        for entry in lost
+        if any((high is None or a <= high) and (low is None or b >= low) for a, b in entry.missing.ranges())
     ]
 
 
@@ -68,24 +68,24 @@ def _missing(entry: PassSummary, tracked: FrameRanges, followed: FrameRanges) ->
     if entry.last_frame != entry.end:
         missing = tracked.missing(*sorted((entry.last_frame + entry.direction, entry.end)))
         if not len(missing):
-            return missing  # others went on from there
+            return missing  # other passes have tracked these
     if entry.last_frame not in followed:
         missing.add(entry.last_frame)
     return missing
 
 
 def lost_words(lost: Sequence[LostPass], counting: Counting) -> str:
-    """Where all tracks were lost, and what is not covered, as a sentence without its full stop; empty for no loss."""
+    """Where all tracks were lost and which frames have none, a sentence without full stop; empty for no loss."""
     if not lost:
         return ""
-    where = " and ".join(dict.fromkeys(f"at frame {counting.shown(one.frame)}" for one in lost))
+    where = " and ".join(dict.fromkeys(f"at frame {counting.shown(entry.frame)}" for entry in lost))
     missing = FrameRanges()
-    for one in lost:
-        missing.update(one.missing)
+    for entry in lost:
+        missing.update(entry.missing)
     return f"All tracks were lost {where}: no track was followed on {counting.spans(missing)}"
 
 
 def lost_fields(lost: Sequence[LostPass], counting: Counting) -> dict[str, int | None]:
-    """Where all tracks were lost first, for a program to read: the clip frame, and the number that people see there."""
+    """The first loss of all tracks as JSON fields: the clip frame and its displayed number."""
     frame = lost[0].frame if lost else None
     return {"lost_at": frame, "shown_lost_at": None if frame is None else counting.shown(frame)}

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a saved file lacks of a session: what is recorded behind the mark in its clip."""
+"""The frames that a saved .blend lacks: recorded behind the mark in its clip."""
 
 from __future__ import annotations
 
@@ -15,43 +15,44 @@ NOTHING = Position(0, 0)  # an empty journal
 
 
 class MissingFrames(NamedTuple):
-    """Clip frames that a file does not have."""
+    """Recorded clip frames that a .blend does not have."""
 
-    lost: FrameRanges  # recorded after it was saved
-    undone: FrameRanges  # it had them, and undo took them back
+    lost: FrameRanges  # recorded after the save
+    undone: FrameRanges  # removed from the open file by undo
 
 
 def missing_after(
-    reader: JournalReader, after: Position | None, mark: Position | None, held: Position | None, reached: int
+    reader: JournalReader, after: Position | None, mark: Position | None, contained: Position | None, reached: int
 ) -> MissingFrames:
-    """As `lacking`, of the records behind `after`, which is the mark if that counts.
+    """As `missing_frames`, from the records behind `after`: the mark, or None if the mark is invalid.
 
     Raises JournalDamaged, RecordInvalid and OSError.
     """
     if after is not None:
-        try:  # nothing before the mark need be read
-            return missing_frames(reader.records(after, reader.checksum_at(after)), mark, held, reached)
+        try:
+            return missing_frames(reader.records(after, reader.checksum_at(after)), mark, contained, reached)
         except JournalDamaged:
-            pass  # a mark that stands in the middle of a record looks the same
-    return missing_frames(reader.records(after), mark, held, reached)
+            pass  # or the mark lies inside a record, which looks the same
+    return missing_frames(reader.records(after), mark, contained, reached)
 
 
 def missing_frames(
-    records: Iterable[Record], mark: Position | None, held: Position | None, reached: int
+    records: Iterable[Record], mark: Position | None, contained: Position | None, reached: int
 ) -> MissingFrames:
-    """What a file with the mark `mark` lacks; `records` are those behind it, or all if it is None or does not count.
+    """The frames that a file with `mark` lacks. `records` are those behind it, or all if it is None or invalid.
 
-    `held`: what is recorded up to there was in the open file, so undo has taken it back. Edits without a tracked frame
-    count as the frame `reached`, the last one of the session. Raises RecordInvalid, and what the iterable raises.
+    The open file contained the journal up to `contained`, so undo has removed the frames before that. Edits without a
+    tracked frame count as the frame `reached`, the last of the session. Raises RecordInvalid and the errors of the
+    iterable.
     """
     lost, undone = FrameRanges(), FrameRanges()
     edited = False
     for record, end in decoded(records):
-        is_held = held is not None and end <= held
+        is_undone = contained is not None and end <= contained
         match record:
             case FrameRecord(frame=frame):
-                (undone if is_held else lost).add(frame)
-            case MarkersRecord() if not is_held:
+                (undone if is_undone else lost).add(frame)
+            case MarkersRecord() if not is_undone:
                 edited = True
             case UndoneEvent(mark=undone_to) if undone_to == (mark or NOTHING):
                 undone.update(lost)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The records of a journal as types: `encode` makes their bytes, `decode` checks those of anybody.
+"""The records of a journal as types: `encode` makes their bytes, `decode` checks untrusted bytes.
 
 A new kind of record needs a number, a type, and a line each in `encode` and `_DECODERS`; a new event needs a name, a
 type and a line in `_EVENTS`. docs/format.md describes them.
@@ -26,12 +26,12 @@ _MARKERS_HEAD = struct.Struct("<II")  # track, markers that follow
 
 class RecordType(IntEnum):
     TRACKS = 1  # JSON: tracks with their settings
-    MARKERS = 2  # all markers of one track, in place of what was known of it
+    MARKERS = 2  # all markers of one track, in place of its earlier ones
     PASS = 3  # JSON: a pass opened
-    FRAME = 4  # what one step of the tracker did
+    FRAME = 4  # a step of the tracker
     END = 5  # JSON: a pass closed or paused
-    EVENT = 6  # JSON: anything else that happened: a checkpoint from a script, a status, a review
-    FOUND = 7  # all markers that a clip had of one track before what is recorded was put into it
+    EVENT = 6  # JSON: any other event: a checkpoint from a script, a status, a review
+    FOUND = 7  # all markers of one track in a clip before recorded ones were written into it
 
 
 class Event(StrEnum):
@@ -50,19 +50,19 @@ class Event(StrEnum):
 
 
 class RecordInvalid(ValueError):
-    """A record whose checksum is right says something impossible: it was written by a faulty or hostile program."""
+    """A record with a valid checksum has impossible content: a faulty or hostile program wrote it."""
 
 
 @dataclass(frozen=True, slots=True)
 class TracksRecord:
-    """These tracks are known from now on, or have new settings."""
+    """New tracks, or tracks with new settings."""
 
     tracks: tuple[TrackData, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class MarkersRecord:
-    """All markers of a track, in place of those known."""
+    """All markers of a track, in place of its earlier ones."""
 
     track: int
     rows: bytes
@@ -70,7 +70,7 @@ class MarkersRecord:
 
 @dataclass(frozen=True, slots=True)
 class FoundRecord:
-    """All markers that a clip had of a track before recorded ones were written into it. It changes nothing."""
+    """All markers of a track in a clip before recorded ones were written into it. Changes nothing."""
 
     track: int
     rows: bytes
@@ -89,7 +89,7 @@ class PassRecord:
 class FrameRecord(NamedTuple):
     """A step of the pass `number` reached `frame` with so many tracks alive, and touched the markers in `rows`.
 
-    A tuple, as each step makes one, and a tuple is made in a third of the time.
+    A tuple: each step makes one, and a dataclass takes three times as long.
     """
 
     number: int
@@ -110,7 +110,7 @@ class EndRecord:
 
 @dataclass(frozen=True, slots=True)
 class EventRecord:
-    """An event that no type below describes; `fields` is its whole JSON, as the history keeps it."""
+    """An event without a type of its own; `fields` is its whole JSON, as in the history."""
 
     fields: dict[str, Any]
 
@@ -125,7 +125,7 @@ class CheckpointEvent(EventRecord):
 
 @dataclass(frozen=True, slots=True)
 class TrackedEvent(EventRecord):
-    """The frames count as tracked, and those `requested` were to be."""
+    """`frames` count as tracked, and `requested` as requested."""
 
     frames: FrameRanges
     requested: FrameRanges
@@ -143,28 +143,28 @@ class StateEvent(EventRecord):
 
 @dataclass(frozen=True, slots=True)
 class SolveEvent(EventRecord):
-    """A solve was made; `solve` has an `id` and figures."""
+    """A new solve; `solve` has an `id` and figures."""
 
     solve: dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class TracksRemovedEvent(EventRecord):
-    """Tracks are gone; their numbers may be given again."""
+    """Removed tracks, whose numbers may be reused."""
 
     tracks: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class PictureDamagedEvent(EventRecord):
-    """The picture of the frame could not be read when it was tracked."""
+    """The picture of the frame was unreadable when it was tracked."""
 
     frame: int
 
 
 @dataclass(frozen=True, slots=True)
 class UndoneEvent(EventRecord):
-    """A file with this mark was saved in which undo has taken back the records behind it."""
+    """A .blend with this mark was saved after undo had removed the records behind it."""
 
     mark: Position
 
@@ -173,18 +173,18 @@ JournalRecord = TracksRecord | MarkersRecord | FoundRecord | PassRecord | FrameR
 
 
 def pass_record(plan: Pass, then: Sequence[Pass]) -> PassRecord:
-    """That `plan` begins now and the passes `then` follow."""
+    """The record: `plan` begins now, the passes `then` follow."""
     return PassRecord(plan, tuple(then), plan.operation, timestamp())
 
 
 def event_record(event: str, **fields: Any) -> EventRecord:
-    """That the event happens now. Raises RecordInvalid for fields that a reader would refuse."""
+    """The record: the event happens now. Raises RecordInvalid for fields that a reader would refuse."""
     (_, payload) = encode(EventRecord({"event": event, "time": timestamp(), **fields}))
-    return _event(payload)  # so that the history has it as every reader will read it
+    return _event(payload)  # decoded, as every reader sees it
 
 
 def tracks_removed(tracks: Sequence[int]) -> TracksRemovedEvent:
-    """That these tracks are gone."""
+    """The record: these tracks are removed."""
     return TracksRemovedEvent({"event": Event.TRACKS_REMOVED.value, "tracks": list(tracks)}, tuple(tracks))
 
 
@@ -233,9 +233,9 @@ def _encode_json(content: dict[str, Any]) -> bytes:
 
 
 def decoded(records: Iterable[Record]) -> Iterator[tuple[JournalRecord, Position]]:
-    """The records of a journal, each with its end, without the types that this version does not know.
+    """The records of a journal, each with its end; unknown types are left out.
 
-    Raises RecordInvalid, and what the iterable raises.
+    Raises RecordInvalid and the errors of the iterable.
     """
     for kind, payload, end in records:
         record = decode(kind, payload)
@@ -244,9 +244,9 @@ def decoded(records: Iterable[Record]) -> Iterator[tuple[JournalRecord, Position
 
 
 def decode(kind: int, payload: bytes) -> JournalRecord | None:
-    """The record with this type and payload; None for a type that this version does not know.
+    """The record with this type and payload, which is untrusted; None for an unknown type.
 
-    A payload may come from anybody. Raises RecordInvalid for whatever a single record shows to be impossible.
+    Raises RecordInvalid for every impossibility that a single record shows.
     """
     decoder = _DECODERS.get(kind)
     if decoder is None:
@@ -371,7 +371,7 @@ _EVENTS: dict[str, Callable[[dict[str, Any]], EventRecord]] = {
 def _decode_json(payload: bytes) -> dict[str, Any]:
     content = json.loads(payload)
     if not isinstance(content, dict):
-        raise RecordInvalid("a record does not hold a mapping")
+        raise RecordInvalid("a record is not a mapping")
     return cast("dict[str, Any]", content)
 
 
@@ -387,7 +387,7 @@ def frame_number(value: object) -> int:
 
 
 def frame_set(text: object) -> FrameRanges:
-    """The set of clip frames that `1-137,140` names. Raises ValueError, also for what can be no frames."""
+    """The clip frames in a text such as `1-137,140`. Raises ValueError, also for impossible frames."""
     frames = FrameRanges.parse(str(text))
     for start, end in frames.ranges():
         frame_number(start)

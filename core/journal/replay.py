@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the records of a journal add up to."""
+"""The state of a session after the records of its journal."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ from .rows import MUTED, heads_of, join_rows, split_rows, spread_rows, tracks_of
 
 @dataclass
 class PassProgress:
-    """A pass and how far it came. `alive` are the tracks that the last step followed; all before the first step."""
+    """A pass and its progress. `alive`: the tracks followed by the last step, or all before the first."""
 
     plan: Pass
-    then: tuple[Pass, ...] = ()  # the passes that follow it by plan
+    then: tuple[Pass, ...] = ()  # the passes planned to follow
     frame: int = 0
     steps: int = 0
     alive: frozenset[int] = frozenset()
@@ -48,31 +48,28 @@ class Replay:
     """The state after a number of records: tracks, markers, passes, tracked frames.
 
     `markers[track][frame]` is a marker in the form of `rows.MARKER`, its flags without GUARDED. Without
-    `with_markers` they are not kept, and reading a long journal costs little memory.
+    `with_markers` there are none, and a long journal takes little memory.
     """
 
     def __init__(self, *, with_markers: bool = True, since: Position | None = None) -> None:
-        """`since`: `changed` collects the markers that the records behind this position bring.
-
-        For the tracks in `replaced` it holds all markers.
-        """
+        """`changed` collects the markers of the records behind `since`, and all markers of the tracks in `replaced`."""
         self.with_markers = with_markers
         self.since = since
         self.changed: dict[int, dict[int, bytes]] = {}
         self.replaced: set[int] = set()
-        self.renamed: dict[int, str] = {}  # the names that tracks had at `since`, or at first, if they have others now
-        self.renamed_objects: dict[str, str] = {}  # the same of tracking objects, by the names they have now
+        self.renamed: dict[int, str] = {}  # the names of renamed tracks at `since`, or their first names
+        self.renamed_objects: dict[str, str] = {}  # the same for tracking objects, by their new names
         self._collecting = False
         self.tracks: dict[int, TrackData] = {}
         self.last_track = 0  # the highest track number ever used
         self.markers: dict[int, dict[int, bytes]] = {}
         self.passes: dict[int, PassProgress] = {}
         self.tracked = FrameRanges()
-        self.damaged: set[int] = set()  # clip frames whose pictures were damaged when they were tracked
+        self.damaged: set[int] = set()  # clip frames that had a damaged picture when they were tracked
         self.edited: dict[int, dict[int, bytes]] = {}
-        """Tracks whose markers were replaced after the last step, with those that they had then."""
+        """Tracks whose markers were replaced after the last step, with their markers at that step."""
         self.begun: str | None = None
-        """When the first pass behind `since` was opened; empty if that is not the first thing recorded there."""
+        """When the first pass behind `since` was opened; empty if a step was recorded before that."""
 
     @property
     def last_pass(self) -> PassProgress | None:
@@ -83,12 +80,12 @@ class Replay:
         return join_rows(self.markers.get(track, {}))
 
     def read(self, records: Iterable[Record]) -> None:
-        """Apply all records. Raises RecordInvalid, and what the iterable raises."""
+        """Apply all records. Raises RecordInvalid and the errors of the iterable."""
         for record, end in decoded(records):
             self.apply(record, end)
 
     def apply(self, record: JournalRecord, end: Position) -> None:
-        """Apply a record that ends at `end`. Raises RecordInvalid if it does not fit those before it."""
+        """Apply a record that ends at `end`. Raises RecordInvalid if it contradicts those before it."""
         self._collecting = self.since is not None and end > self.since
         match record:
             case FrameRecord():

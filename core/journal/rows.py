@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The bytes of packed markers, and all that cuts, numbers, tests, spreads and sorts them.
+"""The bytes of packed markers, and the functions that cut, number, test, spread and sort them.
 
-A row is one packed marker; `rows` are several behind each other. No other module knows where a value lies in a row.
+A row is one packed marker; `rows` are several, concatenated. No other module knows the layout of a row.
 """
 
 from __future__ import annotations
@@ -12,31 +12,31 @@ from struct import Struct
 
 MARKER = Struct("<IiI14f")
 """One marker: track id, clip frame, flags, then float32 bits: co (2), pattern_corners (8), search_min (2),
-search_max (2), as Blender holds them: co in 0..1 of the frame from its lower left, the rest relative to co."""
+search_max (2), as in Blender: co in 0..1 of the frame from its lower left, the rest relative to co."""
 MARKER_SIZE = MARKER.size
 MUTED, KEYED, GUARDED = 1, 2, 4
-"""Flags of a marker. GUARDED only in frame records: a muted, keyed copy stands on the next frame of the pass."""
+"""Flags of a marker. GUARDED, only in frame records: a muted, keyed copy is on the next frame of the pass."""
 
 # The columns of a row, in its 32-bit words
 WORDS = MARKER_SIZE // 4
 TRACK, FRAME, FLAGS = (slice(word, None, WORDS) for word in range(3))
-"""Of the words of many rows: the numbers of the tracks, the frames, the flags."""
+"""Slices of the words of many rows: the numbers of the tracks, the frames, the flags."""
 CO, CORNERS, SEARCH_MIN, SEARCH_MAX = slice(3, 5), slice(5, 13), slice(13, 15), slice(15, 17)
-"""Of the words of one row: the values that Blender has under these names."""
+"""Slices of the words of one row: Blender's values of these names."""
 
 
 def width_of(place: slice) -> int:
-    """How many values the words at `place` of a row are."""
+    """The number of values at `place` of a row."""
     return place.stop - place.start
 
 
 def column_of(place: slice, index: int) -> slice:
-    """Of the words of many rows: the value with this index of those at `place`."""
+    """The slice of the words of many rows with value `index` of those at `place`."""
     return slice(place.start + index, None, WORDS)
 
 
 def bytes_of(place: slice) -> slice:
-    """Of the bytes of one row: the words at `place`."""
+    """The slice of the bytes of one row with the words at `place`."""
     return slice(4 * place.start, 4 * place.stop)
 
 
@@ -71,7 +71,7 @@ def is_muted(row: bytes) -> bool:
 
 
 def values_of(row: bytes) -> bytes:
-    """The row without track, frame and flags: equal for markers of equal shape and place."""
+    """The row without track, frame and flags: equal for markers of equal shape and position."""
     return row[_HEAD.size :]
 
 
@@ -98,7 +98,7 @@ def row_at(rows: bytes, index: int) -> bytes:
 
 
 def with_row(rows: bytes, index: int, row: bytes) -> bytes:
-    """The rows with another one before that of the index."""
+    """The rows with `row` inserted before the one at `index`."""
     at = index * MARKER_SIZE
     return rows[:at] + row + rows[at:]
 
@@ -133,21 +133,21 @@ def split_rows(rows: bytes) -> dict[int, bytes]:
 
 
 def join_rows(rows: Mapping[int, bytes]) -> bytes:
-    """The rows of one track, given by frame, behind each other in the order of their frames."""
+    """The rows of one track, by frame, concatenated in the order of the frames."""
     return b"".join(row for _, row in sorted(rows.items()))
 
 
 def renumbered(rows: bytes, track: int) -> bytes:
-    """The rows of one track as those of the track with another number."""
+    """The rows of one track with another track number."""
     words = array("I", rows)
     words[TRACK] = array("I", [track]) * count_rows(rows)
     return words.tobytes()
 
 
 def spread_rows(rows: bytes, direction: int, markers: dict[int, dict[int, bytes]]) -> None:
-    """Put the rows of a step into `markers[track][frame]`.
+    """Write the rows of a step into `markers[track][frame]`.
 
-    A GUARDED one brings the muted, keyed copy on the next frame with which Blender ends a tracked segment.
+    A GUARDED row adds the muted, keyed copy on the next frame with which Blender ends a tracked segment.
     """
     for row in each_row(rows):
         track, frame, flags = _HEAD.unpack_from(row)

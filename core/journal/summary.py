@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How far a session is, kept from its records: what the session file holds, small whatever the length of the shot.
+"""The progress of a session, from its records: the content of the session file, small for a shot of any length.
 
 Frames are clip frames: 1 is the first frame of the clip.
 """
@@ -39,17 +39,17 @@ _TRACKED = (SessionStatus.TRACKING_COMPLETE, SessionStatus.SOLVING, SessionStatu
 
 
 class Summary:
-    """Status, tracked frames, last checkpoint, passes and losses, brought up to date record by record.
+    """Status, tracked frames, last checkpoint, passes and losses, updated record by record.
 
-    One is filled from the session file and the records behind it when a session is read, and fed each record when one
-    is written, so the file and the journal cannot tell different stories.
+    Reading a session fills it from the session file and the records behind that; writing applies each record, so that
+    file and journal agree.
     """
 
     def __init__(self) -> None:
         self.status = SessionStatus.NOT_STARTED
-        self.state: SessionState | None = None  # None: nothing was decided, so it is as the session file says
+        self.state: SessionState | None = None  # None: no record decides it, the session file does
         self.tracked = FrameRanges()
-        self.requested = FrameRanges()  # the frames that the passes were to cover
+        self.requested = FrameRanges()  # the frames of all passes
         self.checkpoint: tuple[int, str] | None = None  # frame, operation
         self.passes: list[PassSummary] = []
         self.solves: list[dict[str, Any]] = []
@@ -63,7 +63,7 @@ class Summary:
 
     @property
     def resume_frame(self) -> int | None:
-        """The last recorded frame of unfinished tracking, from which it goes on; None if nothing is unfinished."""
+        """The last recorded frame of unfinished tracking, which resumes from it; None if it is finished."""
         if self.status is not SessionStatus.TRACKING:
             return None
         if self.open_pass is not None:
@@ -72,13 +72,13 @@ class Summary:
 
     @property
     def best_solve(self) -> str:
-        """The id of the best solve, as `solves.best_solve` chooses; empty if there is none."""
+        """The id of the best solve, see `solves.best_solve`; empty if there is none."""
         best = best_solve(self.solves)
         return str(best["id"]) if best is not None else ""
 
     @property
     def left(self) -> list[tuple[int, int]]:
-        """What the open pass and those planned behind it have still to track: the first and last frame of each."""
+        """The first and last frame that the open pass and each planned pass still have to track."""
         if not self.passes or self.status in _TRACKED:
             return []
         last = self.passes[-1]
@@ -92,18 +92,18 @@ class Summary:
                 left.append((at + direction, end))
         if self.checkpoint is None or self._is_of_pass(self.checkpoint):
             return left
-        return _behind(self.checkpoint[0], left)  # a script has taken it over
+        return _behind(self.checkpoint[0], left)  # a script has gone on from there
 
     def scope(self, frame_count: int) -> FrameRanges:
-        """The frames that were to be covered: by the passes, or else the whole clip.
+        """The requested frames: of the passes, or without passes the whole clip.
 
-        Empty where there was no pass and `frame_count` is 0, as nobody knows the length of the clip.
+        Empty without passes and with `frame_count` 0, when the length of the clip is unknown.
         """
         whole = FrameRanges([(1, frame_count)] if frame_count else [])
         return self.requested if len(self.requested) else whole
 
     def remaining(self, frame_count: int) -> FrameRanges:
-        """The frames still to be tracked: those not recorded, and those that a pass is to track once more."""
+        """The frames still to track: not recorded, or to be tracked again by a pass."""
         remaining = self._unrecorded(self.scope(frame_count))
         for pair in self.left:
             remaining.add(*sorted(pair))
@@ -116,7 +116,7 @@ class Summary:
         return unrecorded
 
     def next_frame(self, frame_count: int) -> int | None:
-        """The next frame to track; None when nothing is left, as `TrackingSessionManager.get_resume_point` tells."""
+        """The next frame to track; None when nothing is left. See `TrackingSessionManager.get_resume_point`."""
         if self.status in _TRACKED:
             return None
         left = self.left
@@ -127,27 +127,24 @@ class Summary:
         return self._next_of_script(frame_count)
 
     def _is_of_pass(self, checkpoint: tuple[int, str] | None) -> bool:
-        """Whether the last checkpoint is that of the last pass, and none of a script that went on after it."""
+        """Whether the last pass, and not a later script, made the last checkpoint."""
         last = self.passes[-1]
         return checkpoint == (last.last_frame, last.operation)
 
     def _next_of_script(self, frame_count: int) -> int | None:
-        """The frame that follows the last checkpoint where there is no pass: nothing else says where it was going.
-
-        It goes on in its direction to what is not recorded, then the other way from where it began.
-        """
+        """The next unrecorded frame in the direction of the script's last checkpoint, else in the other direction."""
         scope = self.scope(frame_count)
         unrecorded = self._unrecorded(scope if len(scope) else FrameRanges([(1, FRAME_LIMIT)]))
         frame, operation = self.checkpoint or (0, "")
         behind = [max(start, frame + 1) for start, end in unrecorded.ranges() if end > frame][:1]
         before = [min(end, frame - 1) for start, end in unrecorded.ranges() if start < frame][-1:]
         is_backwards = "backward" in operation.lower()
-        if not is_backwards and "forward" not in operation.lower():  # then it goes away from what it did before
+        if not is_backwards and "forward" not in operation.lower():  # then away from the recorded frames
             is_backwards = frame + 1 in self.tracked and frame - 1 not in self.tracked
         return next(iter(before + behind if is_backwards else behind + before), None)
 
     def progress(self, frame_count: int) -> dict[str, Any]:
-        """Numbers of frames, cheap to ask for, and the status."""
+        """Numbers of frames, which are cheap to get, and the status."""
         total = len(self.requested) or frame_count
         remaining = len(self.remaining(frame_count))
         percent = round(100.0 * max(0, total - remaining) / total, 2) if total else 0.0
@@ -155,17 +152,17 @@ class Summary:
             "total_frames": total,
             "tracked_frames": len(self.tracked),
             "remaining_frames": remaining,
-            "percent_complete": min(percent, 99.99) if remaining else percent,  # 100 is said of what is whole only
+            "percent_complete": min(percent, 99.99) if remaining else percent,  # only a whole session has 100
             "status": self.status.value,
         }
 
     def read(self, records: Iterable[Record]) -> None:
-        """Apply all records. Raises RecordInvalid, and what the iterable raises."""
+        """Apply all records. Raises RecordInvalid and the errors of the iterable."""
         for record, _ in decoded(records):
             self.apply(record)
 
     def apply(self, record: JournalRecord) -> None:
-        """Apply one record. Raises RecordInvalid if it does not fit those before it."""
+        """Apply one record. Raises RecordInvalid if it contradicts those before it."""
         match record:
             case FrameRecord(number, frame, alive):
                 last = self._last_pass(number)
@@ -220,7 +217,7 @@ class Summary:
             case CheckpointEvent(frame=frame, operation=operation):
                 self._checkpoint(frame, operation)
                 self.status = SessionStatus.TRACKING
-                return  # the history would hold nothing else
+                return  # else they would fill the history
             case TrackedEvent(frames=frames, requested=requested):
                 self.tracked.update(frames)
                 self.requested.update(self.tracked)
@@ -240,7 +237,7 @@ class Summary:
 
 
 def _behind(frame: int, left: list[tuple[int, int]]) -> list[tuple[int, int]]:
-    """What is left when `frame` is done: what follows it in the first of the ranges that has it, and the later ones."""
+    """The ranges after `frame`: the rest of the first range that contains it, and the later ranges."""
     for index, (start, end) in enumerate(left):
         if min(start, end) <= frame <= max(start, end):
             rest = [(frame - 1 if end < start else frame + 1, end)] if frame != end else []

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One session: read, owned, written, made, merged. No list of sessions, no SQLite."""
+"""One session: reads, owns, writes, makes and merges it. No list of sessions, no SQLite."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The content of one session: its file, and the records of its journal that the file does not cover yet."""
+"""The content of one session: its file, and the journal records that the file does not cover yet."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from .session_file import checked_session, summary_from_state, summary_to_state
 
 
 class SessionContent:
-    """Shared by the manager that reads a session and the recorder that changes it, so both know the same."""
+    """The content of a session, shared by the manager, which reads it, and the recorder, which changes it."""
 
     def __init__(self, path: Path, *, salvage: bool = False) -> None:
         """Read the session file `path`, of either suffix, and the records behind it.
 
-        With `salvage` what stands before damage in the journal is read. Raises SessionUnreadable or JournalDamaged.
+        With `salvage` it reads a damaged journal up to the damage. Raises SessionUnreadable or JournalDamaged.
         """
         self.path = existing_document(path)
         self._salvage = salvage
@@ -39,7 +39,7 @@ class SessionContent:
         self.set_file(read_document(self.path))
 
     def set_file(self, state: dict[str, Any]) -> None:
-        """Take `state` for the content of the session file. Raises SessionUnreadable."""
+        """Replace the content of the session file in memory. Raises SessionUnreadable."""
         self.file_session = checked_session(self.path, state)
         self.file_state = state
 
@@ -52,16 +52,15 @@ class SessionContent:
         with self.reading():
             after = self.position
             if not after.generation or not reader.contains(after):
-                # cut, written by a process that had lost the session, or restored without its journal
+                # the journal was cut or is missing, or a process that had lost the lease wrote the session file
                 self.summary, self.position, after = Summary(), NOTHING, NOTHING
             self.summary.read(reader.records(after, self.checksum) if after.generation else reader.records())
             self._note_end(reader)
 
     def read_again(self, *, salvage: bool, replay: Replay | None) -> JournalDamaged | None:
-        """Read the session file and the whole journal, for the summary and for `replay` in one pass.
+        """Read the session file and, once, the whole journal, into the summary and `replay`.
 
-        Returns the damage behind which nothing was read, which takes `salvage`. Raises JournalDamaged or
-        SessionUnreadable.
+        With `salvage` it reads up to the damage and returns that. Raises JournalDamaged or SessionUnreadable.
         """
         self._read_file()
         reader = self.reader(salvage=salvage)
@@ -83,7 +82,7 @@ class SessionContent:
 
     @contextmanager
     def reading(self) -> Generator[None]:
-        """Have what reading the journal raises say whose it is: SessionUnreadable."""
+        """Turn errors of reading the journal into SessionUnreadable, which names the session."""
         try:
             yield
         except RecordInvalid as error:
@@ -92,7 +91,7 @@ class SessionContent:
             raise SessionUnreadable(self.folder, error.strerror or str(error)) from error
 
     def contains(self, position: Position) -> bool:
-        """Whether `position` lies in the part of the journal that counts. Raises JournalDamaged."""
+        """Whether `position` lies in the valid part of the journal. Raises JournalDamaged."""
         with self.reading():
             return self.reader().contains(position)
 

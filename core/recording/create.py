@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""New sessions."""
+"""Makes sessions."""
 
 from __future__ import annotations
 
@@ -27,13 +27,12 @@ def create_session(
     blend: str = "",
     clip: str = "",
 ) -> TrackingSessionManager:
-    """A new session of the footage: a movie, any file of an image sequence, or the folder of one.
+    """Make a session of the footage: a movie, any file of an image sequence, or the folder of one.
 
-    `base_path` is the folder of all sessions (`tracking_sessions` in the current folder if None). `metadata` may bring
-    what only Blender knows: size, fps, colour space, the number of frames of a movie; `plate` the footage as a clip
-    numbers it, and what was seen of it; `blend` and `clip` name the file and the clip in it that the tracks come from.
-    Without Blender the length of a movie is not known: `total_frames` is 0 until a pass says which frames it is to
-    cover.
+    `base_path` is the folder of all sessions (None: `tracking_sessions` in the current folder). `metadata` holds
+    values that only Blender knows: size, fps, colour space, frame count of a movie. `plate` is the footage with the
+    frame numbers of its clip, and its details. `blend` and `clip` name the .blend and the clip of the tracks. Without
+    Blender the length of a movie is unknown, and `total_frames` is 0 until a pass begins.
     Raises FootageUnusable and StorageFailed.
     """
     found = plate[0] if plate is not None else find_footage(footage_path)
@@ -56,5 +55,5 @@ def create_session(
     make_folder(path.with_suffix(""))
     save_details(folder, found, details)
     replace_file(path, encode_document(state, path.suffix))
-    save_details(folder, found, details)  # again: until now a cleaning may have taken it for unused
+    save_details(folder, found, details)  # again: a cleaning may have deleted it as unused meanwhile
     return TrackingSessionManager(path)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The manager of one session reads it, and keeps what docs and scripts rely on; `SessionRecorder` writes."""
+"""The manager of one session: reads it, and offers its public methods to scripts. `SessionRecorder` writes."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ from .recorder import SessionRecorder
 
 
 class TrackingSessionManager:
-    """One session: reads it, and, once it owns the lease, writes it. All frames are clip frames: 1 is the first one.
+    """Reads one session and, as the owner of its lease, writes it. Frames are clip frames: 1 is the first.
 
-    Reading needs no lease. What writes takes it if it is free (LeaseHeld otherwise) and keeps it until `close`, or
-    until the manager is dropped; use it in a `with` statement. `durable`: each checkpoint waits for the disk.
+    Reading needs no lease. Methods that write take it, or raise LeaseHeld, and keep it until `close` or until the
+    manager is dropped; use the manager in a `with` statement. `durable`: each checkpoint waits for the disk.
     """
 
     def __init__(
@@ -42,9 +42,9 @@ class TrackingSessionManager:
         salvage: bool = False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Read the session whose file is `session_path`; the suffix may be that of YAML or JSON.
+        """Read the session whose file is `session_path`; the suffix may be `.yaml` or `.json`.
 
-        With `salvage` what stands before damage in the journal is read. Raises SessionUnreadable or JournalDamaged.
+        With `salvage` it reads a damaged journal up to the damage. Raises SessionUnreadable or JournalDamaged.
         """
         self.durable = durable
         self._clock = clock
@@ -60,7 +60,7 @@ class TrackingSessionManager:
         """
         self._content.refresh()
 
-    # What is known
+    # Reading
 
     @property
     def session(self) -> TrackingSession:
@@ -78,13 +78,13 @@ class TrackingSessionManager:
 
     @property
     def lost(self) -> Losses:
-        """The tracks that were lost, and on which frames; it goes on changing while a pass runs."""
+        """The lost tracks and their frames; a running pass changes them."""
         return self._content.summary.losses
 
     def name_lost(self) -> None:
-        """Look up in the journal what `lost` lacks of names: those of tracks lost after the file was last written.
+        """Read the names that `lost` lacks, of tracks lost after the last write of the session file, from the journal.
 
-        Raises SessionUnreadable; damage is no hindrance, what stands behind it has no names.
+        Tracks behind damage stay without names. Raises SessionUnreadable.
         """
         if self.lost.lacks_names:
             named = Summary()
@@ -95,39 +95,35 @@ class TrackingSessionManager:
 
     @property
     def position(self) -> Position:
-        """How much of the journal there is."""
+        """The end of the journal."""
         return self._content.position
 
     @property
-    def is_owner(self) -> bool:
-        return self._recorder is not None
-
-    @property
     def owner(self) -> str:
-        """Who has the session now, in words; empty if nobody has."""
+        """The live owner in words; empty if there is none."""
         with self._content.reading():
             return str(live_owner(self.folder) or "")
 
     @property
     def is_interrupted(self) -> bool:
-        """Whether the session was being worked on and nobody does so any more."""
+        """Whether the session is active and tracking or solving, but has no live owner."""
         working = self._content.summary.status in (SessionStatus.TRACKING, SessionStatus.SOLVING)
         with self._content.reading():
             return working and self._content.state is SessionState.ACTIVE and live_owner(self.folder) is None
 
     @property
     def counting(self) -> Counting:
-        """How people count the frames of the clip."""
+        """The displayed numbers of the clip frames."""
         return Counting(self._content.file_session.footage.start)
 
     @property
     def requested(self) -> FrameRanges:
-        """The clip frames that the passes were to cover."""
+        """The clip frames of all passes."""
         return self._content.summary.requested
 
     @property
     def scope(self) -> FrameRanges:
-        """The clip frames that were to be covered: by the passes, or else the whole clip, if its length is known."""
+        """The requested clip frames: of the passes, or without passes the whole clip, if its length is known."""
         return self._content.summary.scope(self._content.file_session.footage.frame_count)
 
     @property
@@ -137,71 +133,71 @@ class TrackingSessionManager:
 
     @property
     def resume_frame(self) -> int | None:
-        """The last recorded clip frame of unfinished tracking, from which it goes on; None if nothing is unfinished."""
+        """The last recorded clip frame of unfinished tracking, which resumes from it; None if it is finished."""
         return self._content.summary.resume_frame
 
     def get_resume_point(self) -> int | None:
         """The next clip frame to track; None when nothing is left, because tracking is complete or lost all tracks.
 
-        It is the first frame of a session that never began. Otherwise it follows the last recorded one in the direction
-        of the pass; where that pass is at its end, it is the first that the next planned pass has to track. A script
-        that saves checkpoints goes backwards if its `operation` says “backward”. Where the length of the clip is not
-        known, there is always a next frame until tracking is marked as complete. A session that was discarded says the
-        same as before: `session.state` tells that it was.
+        A new session begins at its first frame. Otherwise the next frame follows the last recorded one in the
+        direction of the pass, or is the first frame of the next planned pass. A script that saves checkpoints goes
+        backwards if its `operation` contains “backward”. If the length of the clip is unknown, there is always a next
+        frame until tracking is marked as complete. Discarding a session (`session.state`) does not change its frame.
         """
         return self._content.summary.next_frame(self._content.file_session.footage.frame_count)
 
     @property
     def remaining(self) -> FrameRanges:
-        """The clip frames that are still to be tracked, with those that no track reached."""
+        """The clip frames still to track, including those that no track reached."""
         return self._content.summary.remaining(self._content.file_session.footage.frame_count)
 
     @property
     def progress(self) -> dict[str, Any]:
-        """As `get_progress`, but `remaining_frames` is how many there are: cheap, for those who look often."""
+        """As `get_progress`, but with the number of `remaining_frames`, which is cheap to get."""
         return self._content.summary.progress(self._content.file_session.footage.frame_count)
 
     def get_progress(self) -> dict[str, Any]:
-        """How far the session is.
+        """The progress of the session.
 
-        `total_frames`: how many frames the passes were to cover, or else the clip has; 0 if that is not known.
-        `tracked_frames`: how many are recorded. `remaining_frames`: the list of the clip frames that are still to be
-        tracked, ascending, with those that no track reached; empty if the length is not known. `percent_complete`:
-        0.0 to 100.0, and 0.0 as long as the length is not known. `status`: the value of a `SessionStatus`.
+        `total_frames`: the number of frames of the passes, or without passes of the clip; 0 if unknown.
+        `tracked_frames`: the number of recorded frames. `remaining_frames`: the list of the clip frames still to track,
+        ascending, including those that no track reached; empty if the length is unknown. `percent_complete`: 0.0 to
+        100.0; 0.0 if the length is unknown. `status`: the value of a `SessionStatus`.
         """
         return {**self.progress, "remaining_frames": list(self.remaining)}
 
     def contains(self, position: Position) -> bool:
-        """Whether `position` lies in the part of the journal that counts. Raises JournalDamaged."""
+        """Whether `position` lies in the valid part of the journal. Raises JournalDamaged."""
         return self._content.contains(position)
 
     def has_frames_after(self, mark: Position | None) -> bool:
-        """Whether a file with this mark has lost anything."""
+        """Whether the journal has frames that a .blend with this mark lacks."""
         return bool(len(self.missing_frames(mark).lost))
 
     def contained(self, mark: Position | None) -> Position | None:
-        """The mark of a file, if it lies in the journal, which the file then contains up to there."""
+        """The mark of a .blend if it is valid: the .blend contains the journal up to it. None otherwise."""
         return mark if mark is not None and self.contains(mark) else None
 
-    def missing_frames(self, mark: Position | None, held: Position | None = None) -> MissingFrames:
-        """What a file lacks that contains the journal up to `mark`: all if it is None or does not count.
+    def missing_frames(self, mark: Position | None, contained: Position | None = None) -> MissingFrames:
+        """The frames that a .blend with `mark` lacks: all if the mark is None or invalid.
 
-        It had contained it up to `held`, before the artist took something back.
+        The open file contained the journal up to `contained` before undo.
         """
-        return self.missing_after(self.contained(mark), mark, held)
+        return self.missing_after(self.contained(mark), mark, contained)
 
-    def missing_after(self, after: Position | None, mark: Position | None, held: Position | None) -> MissingFrames:
-        """As `lacking`, where `after` is the result of `contained` for the mark."""
+    def missing_after(self, after: Position | None, mark: Position | None, contained: Position | None) -> MissingFrames:
+        """As `missing_frames`, with the result `after` of `contained(mark)`."""
         reached = self._content.summary.checkpoint[0] if self._content.summary.checkpoint else 1
+        reader = JournalReader(self.folder, self._content.file_session.id)
         with self._content.reading():
-            return missing_after(JournalReader(self.folder, self._content.file_session.id), after, mark, held, reached)
+            return missing_after(reader, after, mark, contained, reached)
 
     def details(self) -> FootageDetails:
-        """What was seen of the footage when the session was made. Raises SessionUnreadable or UsageError."""
+        """The details of the footage at the creation of the session. Raises SessionUnreadable or UsageError."""
         return load_details(SessionFolder.of(self.path), self._content.file_session.footage.fingerprint)
 
     def replay(self, *, with_markers: bool = True, since: Position | None = None) -> Replay:
-        """All that the journal says. Raises JournalDamaged or SessionUnreadable."""
+        """The replay of the whole journal. Raises JournalDamaged or SessionUnreadable."""
         replay = Replay(with_markers=with_markers, since=since)
         with self._content.reading():
             replay.read(self._content.reader().records())
@@ -210,17 +206,17 @@ class TrackingSessionManager:
     # Recording
 
     def acquire(self, *, wait: bool = False, salvage: bool = False, lease_time: float = LEASE_TIME) -> SessionRecorder:
-        """Become the owner, unless this manager is it already, and return the recorder, which lasts until `close`.
+        """Become the owner, if this manager is not, and return the recorder, which lasts until `close`.
 
-        `wait` and `lease_time` as in `Lease.take`. With `salvage` what stands before damage is kept, and the damaged
-        files stay where they are. Raises LeaseHeld, StorageFailed, JournalDamaged or SessionUnreadable.
+        `wait` and `lease_time` as in `Lease.take`. With `salvage` the records before damage are kept; the damaged
+        files stay unchanged. Raises LeaseHeld, StorageFailed, JournalDamaged or SessionUnreadable.
         """
         if self._recorder is None:
             self._recorder = self._record(wait=wait, salvage=salvage, lease_time=lease_time)
         return self._recorder
 
     def acquire_replay(self, *, since: Position | None = None, wait: bool = False, salvage: bool = False) -> Replay:
-        """Become the owner as `acquire` does, and return all that is recorded, from one reading of the journal.
+        """Become the owner as `acquire` does, and return the replay of the journal, which is read once.
 
         `since` as in `Replay`.
         """
@@ -243,20 +239,20 @@ class TrackingSessionManager:
         self._note(Event.CHECKPOINT, frame=int(frame), operation=str(operation))
 
     def _note(self, event: Event, **fields: Any) -> None:
-        """Record the event, and bring the session file up to date."""
+        """Record the event and write the session file."""
         recorder = self.acquire()
         recorder.append_event(event, **fields)
         recorder.write_file()
 
     def set_status(self, status: SessionStatus) -> None:
-        """Record the status. Raises LeaseHeld, LeaseLost or StorageFailed, as all methods below."""
+        """Record the status. Raises LeaseHeld, LeaseLost or StorageFailed, as do the methods below."""
         self._note(Event.STATUS, status=status.value)
 
     def mark_tracking_complete(self) -> None:
         self.set_status(SessionStatus.TRACKING_COMPLETE)
 
     def mark_solve_complete(self, solve_id: str, **figures: Any) -> None:
-        """Record a finished solve; `figures` such as average_error (pixels) are kept with it."""
+        """Record a finished solve with its `figures`, such as average_error (pixels)."""
         self._note(Event.SOLVE, solve={"id": str(solve_id), "created": timestamp(), **figures})
 
     def set_state(self, state: SessionState) -> None:
@@ -264,7 +260,7 @@ class TrackingSessionManager:
         self._note(Event.STATE, state=state.value)
 
     def close(self) -> None:
-        """Give the session up, if owned. Never fails."""
+        """Release the session, if owned. Never fails."""
         recorder, self._recorder = self._recorder, None
         if recorder is not None:
             recorder.close()
@@ -277,21 +273,21 @@ class TrackingSessionManager:
 
 
 def load_session(session_path: str | os.PathLike[str]) -> TrackingSessionManager:
-    """The session whose file this is, for reading. Raises SessionUnreadable or JournalDamaged."""
+    """Open the session of this file for reading. Raises SessionUnreadable or JournalDamaged."""
     return TrackingSessionManager(session_path)
 
 
 def resume_tracking(session_path: str | os.PathLike[str]) -> TrackingSessionManager:
-    """The session, owned by the caller, who goes on from `get_resume_point()` and closes it in the end.
+    """Open and own the session. The caller continues from `get_resume_point()`, then closes the manager.
 
-    Raises UsageError if its tracking is complete or it was discarded or committed, LeaseHeld, SessionUnreadable,
+    Raises UsageError if its tracking is complete or it is discarded or committed, LeaseHeld, SessionUnreadable,
     JournalDamaged or StorageFailed.
     """
     manager = TrackingSessionManager(session_path)
     _check_unfinished(manager.session)
     manager.acquire()
     try:
-        _check_unfinished(manager.session)  # somebody may have finished it meanwhile
+        _check_unfinished(manager.session)  # another process may have finished it meanwhile
     except UsageError:
         manager.close()
         raise
@@ -306,10 +302,10 @@ def _check_unfinished(session: TrackingSession) -> None:
     if session.status not in (SessionStatus.NOT_STARTED, SessionStatus.TRACKING):
         raise UsageError(f"The tracking of “{session.name}” is finished: there is nothing to resume")
     if session.state is SessionState.DISCARDED:
-        raise UsageError(f"“{session.name}” was discarded: bring it back first (commit), or start a new session")
-    raise UsageError(f"“{session.name}” was committed as it is: start a new session")
+        raise UsageError(f"“{session.name}” is discarded: bring it back first (commit), or start a new session")
+    raise UsageError(f"“{session.name}” is committed: start a new session")
 
 
 def get_session_status(manager: TrackingSessionManager) -> SessionStatus:
-    """How far the session is, the journal included."""
+    """The status of the session, from its file and journal."""
     return manager.session.status

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One journal out of several."""
+"""Merges several sessions into one."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ from .session_file import new_state
 
 
 class Part(NamedTuple):
-    """What a session brings to one that several are merged into."""
+    """The content of one of the sessions to merge."""
 
     session: str
     replay: Replay
-    requested: FrameRanges  # the clip frames that it was to cover
+    requested: FrameRanges  # the scope: clip frames
     solves: Sequence[dict[str, Any]]
 
 
 def merged_records(parts: Sequence[Part]) -> list[JournalRecord]:
-    """The records of a journal that holds the tracks and the solves of all `parts`.
+    """The records of a journal with the tracks and solves of all `parts`.
 
-    Tracks are the same if tracking object and name are. A live marker wins over a muted one, a later part over an
+    Tracks with the same tracking object and name become one. A live marker wins over a muted one, a later part over an
     earlier one.
     """
     tracks: dict[tuple[str, str], TrackData] = {}
@@ -61,13 +61,13 @@ def merged_records(parts: Sequence[Part]) -> list[JournalRecord]:
 
 
 def _solves(parts: Sequence[Part]) -> list[dict[str, Any]]:
-    """The solves of all, in order, each with the session in which it was made, and under an id of its own."""
+    """The solves of all parts, in order, each with the session that made it and an id of its own."""
     solves: dict[str, dict[str, Any]] = {}
     for part in parts:
-        for one in part.solves:
-            solve = {**one, "session": one.get("session") or part.session}
+        for entry in part.solves:
+            solve = {**entry, "session": entry.get("session") or part.session}
             if solves.get(solve["id"]) == solve:
-                continue  # of a session that was merged before
+                continue  # several parts were merged from its session
             if solve["id"] in solves:
                 solve["id"] = f"{solve['id']}-{solve['session']}"
             count, named = 1, solve["id"]
@@ -81,19 +81,19 @@ def _solves(parts: Sequence[Part]) -> list[dict[str, Any]]:
 def merge_sessions(
     session_paths: Sequence[str | os.PathLike[str]], output_path: str | os.PathLike[str]
 ) -> TrackingSessionManager:
-    """One session out of several of the same footage, such as ranges tracked on different machines.
+    """Merge sessions of the same footage, such as ranges tracked on different machines, into a new one.
 
-    `output_path` is the session file to make, with its journal in the folder of the same name; nothing is overwritten.
-    Tracks of the same tracking object and name become one; where two sessions have a live marker on the same frame,
-    the session that is named later wins. It is to cover what any of them was to cover, so frames that none has tracked
-    are remaining, though no pass of it is left that could be resumed.
+    `output_path` is the new session file, with its journal in the folder of the same name; nothing is overwritten.
+    Tracks with the same tracking object and name become one; if two sessions have a live marker on the same frame, the
+    later argument wins. The merged session covers the frames of all of them: untracked frames are remaining, but there
+    is no pass to resume.
 
-    The solves of all are kept, and `solve.best` is the best one: that with the lowest average_error of those that say
-    one above 0. Where they say their camera_coverage, those with less than nine tenths of the widest one's are left
-    out of the comparison, as a small error on few frames is no good camera. Of equals, and where none says its error,
-    it is the last. A solve whose id another one has gets that of its session added.
+    The merged session keeps all solves. `solve.best` has the lowest average_error above 0. Solves that cover less than
+    nine tenths of the highest camera_coverage are left out, as a small error on few frames makes no good camera. Of
+    equals, and of solves without an error, the last is the best. If two solves have the same id, the later one gets
+    the id of its session added.
 
-    Raises UsageError if the footage differs or the output exists, and what reading and writing sessions raises.
+    Raises UsageError if the footage differs or the output exists, and the errors of reading and writing sessions.
     """
     if not session_paths:
         raise UsageError("Name at least one session to merge")
@@ -101,24 +101,24 @@ def merge_sessions(
     first = sources[0].session
     for source in sources[1:]:
         if source.session.footage.fingerprint != first.footage.fingerprint:
-            raise UsageError(f"“{source.session.name}” is of other footage than “{first.name}”: they cannot be merged")
+            raise UsageError(f"“{source.session.name}” and “{first.name}” cannot be merged: their footage differs")
     output = Path(output_path)
     if not output.name:
         raise UsageError("Name a file to merge into")
     output = output if output.suffix in SUFFIXES else output.with_suffix(document_suffix())
     if any(os.path.exists(output.with_suffix(suffix)) for suffix in ("", *SUFFIXES)):
-        raise UsageError(f"{output} exists already: name another file")
+        raise UsageError(f"{output} already exists: name another file")
     session_id = output.stem.lower()
     if not SESSION_ID.match(session_id) or session_id != output.stem:
         raise UsageError("Name the output with small letters, digits and hyphens only, 32 at most")
     footage = replace(first.footage, path=str(resolve(sources[0].path, first.footage.path)))
     state = new_state(output, session_id, f"{first.name} (merged)", timestamp(), footage)
-    parts = [Part(one.session.id, one.replay(), one.scope, one.solves) for one in sources]
+    parts = [Part(source.session.id, source.replay(), source.scope, source.solves) for source in sources]
     records = merged_records(parts)
     make_folder(output.with_suffix(""))
     replace_file(output, encode_document(state, output.suffix))
     folder = SessionFolder.of(output)
-    if folder.contains(output):  # so that the merged session may be resumed
+    if folder.contains(output):  # else it could not be resumed
         save_details(folder, Footage(Path(footage.path), footage.source), sources[0].details())
     merged = TrackingSessionManager(output)
     with merged:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The recorder of one session: the only one who writes its journal and its file, as long as it owns the lease."""
+"""The recorder of one session: owns the lease, and alone writes the journal and the session file."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ FILE_INTERVAL = 1.0  # seconds between two updates of the session file and of th
 
 
 class SessionRecorder:
-    """Owns the lease of a session, a journal file and the session file, from the moment it is made until `close`.
+    """Owns the lease, a journal file and the session file of a session, from its creation until `close`.
 
-    All that changes `content` raises LeaseLost when another process has taken the session over, and StorageFailed.
+    Methods that write raise LeaseLost if another process has taken over the session, and StorageFailed.
     """
 
     _lease: Lease | None = None
@@ -43,10 +43,10 @@ class SessionRecorder:
         lease_time: float = LEASE_TIME,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Take the lease, and read all that is recorded, into `replay` as well.
+        """Take the lease and read the whole journal, also into `replay`.
 
-        `durable`: each append waits for the disk. `wait` and `lease_time` as in `Lease.take`. With `salvage` what
-        stands before damage is kept, and the damaged files stay where they are. Raises LeaseHeld, StorageFailed,
+        `durable`: each append waits for the disk. `wait` and `lease_time` as in `Lease.take`. With `salvage` the
+        records before damage are kept; the damaged files stay unchanged. Raises LeaseHeld, StorageFailed,
         JournalDamaged or SessionUnreadable.
         """
         if not os.path.exists(content.path):
@@ -54,7 +54,7 @@ class SessionRecorder:
         make_folder(content.folder)
         lease = Lease.take(content.folder, timestamp(), wait=wait, lease_time=lease_time)
         try:
-            damage = content.read_again(salvage=salvage, replay=replay)  # whoever had the session may have changed it
+            damage = content.read_again(salvage=salvage, replay=replay)  # an earlier owner may have changed it
             _keep_base(content)
             salt = int.from_bytes(secrets.token_bytes(8), "little")
             header = Header(content.file_session.id, lease.generation, salt, *content.position, content.checksum)
@@ -75,7 +75,7 @@ class SessionRecorder:
 
     @property
     def position(self) -> Position:
-        """How much of the journal there is."""
+        """The end of the journal."""
         return self._content.position
 
     def append(self, *records: JournalRecord) -> Position:
@@ -98,14 +98,14 @@ class SessionRecorder:
     # A run
 
     def open_pass(self, plan: Pass, then: Sequence[Pass], before: Sequence[JournalRecord]) -> None:
-        """Record that `plan` begins and `then` is to follow, behind the records `before` (tracks and edits)."""
+        """Record `before` (tracks and edits), then that `plan` begins and the passes `then` follow."""
         self.append(*before, pass_record(plan, then))
         self.write_file()
 
     def record_frame(self, number: int, frame: int, alive: int, rows: bytes) -> Position:
         """Record one step of pass `number`, which reached `frame`; `rows` as in `rows.MARKER`.
 
-        When it returns, the frame is recorded. Write the session file when `is_file_due`.
+        The frame is recorded when this returns. Write the session file when `is_file_due`.
         """
         return self.append(FrameRecord(number, frame, alive, rows))
 
@@ -117,11 +117,11 @@ class SessionRecorder:
 
     @property
     def is_file_due(self) -> bool:
-        """Whether the session file and the lease were last brought up to date about a second ago."""
+        """Whether the last write of the session file was at least FILE_INTERVAL ago."""
         return self._clock() >= self._next_file
 
     def write_file(self) -> None:
-        """Bring the session file and the lease up to date."""
+        """Write the session file and renew the lease."""
         self._own_lease().check()
         content = self._content
         state = content.to_state()
@@ -132,11 +132,11 @@ class SessionRecorder:
         self._next_file = self._clock() + FILE_INTERVAL
 
     def set_blend(self, blend: str, clip: str) -> None:
-        """Note in which .blend the clip is now, and its name there."""
+        """Note the .blend of the clip and the clip's name there."""
         self._note_footage(blend=relative(self._content.path, blend), clip=clip)
 
     def set_start(self, start: int) -> None:
-        """Note which number people see on the first frame of the clip now, unless that is known."""
+        """Note the displayed number of the first frame of the clip, if it has changed."""
         if start != self._content.file_session.footage.start:
             self._note_footage(start=start)
 
@@ -146,7 +146,7 @@ class SessionRecorder:
         self.write_file()
 
     def record_undone(self, mark: Position | None) -> None:
-        """Record that a file with this mark is saved in which undo has taken back the records behind it."""
+        """Record that a .blend with this mark is saved after undo has removed the records behind it."""
         self.append_event(Event.UNDONE, **(mark or NOTHING)._asdict())
 
     def close(self) -> None:
@@ -162,7 +162,7 @@ class SessionRecorder:
 
 
 def _keep_base(content: SessionContent) -> None:
-    """Make what this owner builds on as durable as what it writes: a killed one may not have come to its fsync."""
+    """Sync the file that this owner builds on: a killed owner may not have reached its fsync."""
     if content.position.generation:
         base = journal_path(content.folder, content.position.generation)
         try:

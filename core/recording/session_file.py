@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The content of a session file, schema 1, and what it takes to believe one."""
+"""Encodes and checks the content of a session file, schema 1."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _T = TypeVar("_T")
 def new_state(
     path: Path, session_id: str, name: str, created: str, footage: FootageMetadata, blend: str = "", clip: str = ""
 ) -> dict[str, Any]:
-    """The content of the file `path` of a session in which nothing has happened. Footage and .blend: absolute paths."""
+    """The content of the file `path` of a new session. The paths of footage and .blend are absolute."""
     steps = dict.fromkeys(("detect", "track", "solve", "review", "export"), "pending")
     return {
         "schema": SCHEMA,
@@ -66,7 +66,7 @@ def new_state(
 
 
 def summary_to_state(summary: Summary, session: TrackingSession, position: Position, checksum: int) -> dict[str, Any]:
-    """The parts of a session file that records change."""
+    """The parts of a session file that come from records."""
     frame, operation = summary.checkpoint or (None, "")
     working = {SessionStatus.NOT_STARTED: "pending", SessionStatus.TRACKING: "running"}
     solve = "done" if summary.solves else "running" if summary.status is SessionStatus.SOLVING else "pending"
@@ -100,7 +100,7 @@ def summary_to_state(summary: Summary, session: TrackingSession, position: Posit
 
 
 def summary_from_state(path: Path, state: dict[str, Any]) -> tuple[Summary, Position, int]:
-    """The summary that a session file holds, how much of the journal it covers, and the checksum there.
+    """The summary in a session file, the end of the journal that it covers, and the checksum there.
 
     Raises SessionUnreadable.
     """
@@ -124,12 +124,12 @@ def summary_from_state(path: Path, state: dict[str, Any]) -> tuple[Summary, Posi
         summary.checkpoint = (checkpoint.frame("frame"), checkpoint.text("operation"))
     last = tracking.entries("passes")[-1:]
     if last and "then" not in last[0] and summary.status is SessionStatus.TRACKING:
-        return Summary(), Position(0, 0), 0  # of a version that did not say what is to follow: the journal does
+        return Summary(), Position(0, 0), 0  # an older version, without `then`: read the journal
     return summary, position, journal.number("checksum")
 
 
 def pass_entry(known: PassSummary) -> dict[str, Any]:
-    """A pass as a session file and the command line's JSON have it."""
+    """A pass as in session files and in the JSON of the command line."""
     return {
         "number": known.number,
         "operation": known.operation,
@@ -166,18 +166,18 @@ def _span(text: str) -> tuple[int, int]:
 
 
 def _spans(text: str) -> tuple[tuple[int, int], ...]:
-    """Those of several passes, as in `3-9,3-1`, or of none. Raises ValueError."""
+    """The first and last frames of several passes, as in `3-9,3-1`, or of none. Raises ValueError."""
     return tuple(map(_span, text.split(","))) if text else ()
 
 
 def checked_session(path: Path, state: dict[str, Any]) -> TrackingSession:
-    """What a session file says, if it makes sense. Raises SessionUnreadable."""
+    """The checked content of a session file. Raises SessionUnreadable."""
     read = _Fields(path, state)
     schema = state.get("schema")
     if schema != SCHEMA:
         if isinstance(schema, int) and schema > SCHEMA:
             raise SessionUnreadable(path, f"it was written by a newer version (schema {schema}); update the extension")
-        raise SessionUnreadable(path, "it does not say which schema it follows; it may have been cut")
+        raise SessionUnreadable(path, "it names no schema; it may have been cut")
     session, tracking, footage = read.part("session"), read.part("tracking"), read.part("footage")
     session_id = session.text("id")
     if not SESSION_ID.match(session_id) or session_id != path.stem:
@@ -217,19 +217,19 @@ def checked_session(path: Path, state: dict[str, Any]) -> TrackingSession:
 
 
 class _Fields:
-    """A mapping of a session file, read with a message for whatever does not fit."""
+    """A mapping of a session file. Each method reads one value, or raises SessionUnreadable, which names the key."""
 
     def __init__(self, path: Path, content: dict[str, Any], name: str = "") -> None:
         self.path = path
         self.content = content
         self.name = name
 
-    def _get(self, key: str, kinds: tuple[type, ...], default: _T, what: str) -> _T:
+    def _get(self, key: str, kinds: tuple[type, ...], default: _T, form: str) -> _T:
         value = self.content.get(key, default)
         if value is None:
             return default
         if not isinstance(value, kinds) or isinstance(value, bool):
-            raise SessionUnreadable(self.path, f"{self.name}{key} is not {what}")
+            raise SessionUnreadable(self.path, f"{self.name}{key} is not {form}")
         return cast("_T", value)
 
     def part(self, key: str) -> _Fields:
@@ -240,7 +240,7 @@ class _Fields:
         empty: list[Any] = []
         entries = self._get(key, (list,), empty, "a list")
         if not all(isinstance(entry, dict) for entry in entries):
-            raise SessionUnreadable(self.path, f"{self.name}{key} holds something that is no mapping")
+            raise SessionUnreadable(self.path, f"{self.name}{key} has an entry that is not a mapping")
         return [dict(entry) for entry in entries]
 
     def text(self, key: str) -> str:
@@ -250,26 +250,26 @@ class _Fields:
     def number(self, key: str) -> int:
         value: int = self._get(key, (int,), 0, "a whole number")
         if not abs(value) < _NUMBER_LIMIT:
-            raise SessionUnreadable(self.path, f"{self.name}{key} is no possible number")
+            raise SessionUnreadable(self.path, f"{self.name}{key} is not a possible number")
         return value
 
     def frame(self, key: str) -> int:
         value = self.number(key)
         if abs(value) > FRAME_LIMIT:
-            raise SessionUnreadable(self.path, f"{self.name}{key} is no possible frame")
+            raise SessionUnreadable(self.path, f"{self.name}{key} is not a possible frame")
         return value
 
     def count(self, key: str) -> int:
         """A number of frames."""
         value = self.number(key)
         if not 0 <= value <= FRAME_LIMIT:
-            raise SessionUnreadable(self.path, f"{self.name}{key} is no possible number of frames")
+            raise SessionUnreadable(self.path, f"{self.name}{key} is not a possible number of frames")
         return value
 
     def real(self, key: str) -> float:
         value: float = self._get(key, (int, float), 0.0, "a number")
         if not abs(value) < _NUMBER_LIMIT:  # also catches nan
-            raise SessionUnreadable(self.path, f"{self.name}{key} is no possible number")
+            raise SessionUnreadable(self.path, f"{self.name}{key} is not a possible number")
         return float(value)
 
     def ranges(self, key: str) -> FrameRanges:

@@ -148,7 +148,7 @@ def test_merging(commands: Commands) -> None:
     first, second = commands.run("merge", *ids, "-o", output).splitlines()
     assert first == "Merged 2 sessions; 6 of 6 are recorded." and second == f"Session merged in {output}"
     assert "merged" in commands.run("list") and str(load_session(output).session.tracked_frames) == "1-6"
-    commands.run("merge", *ids, "-o", output, code=2, says=("exists already",))
+    commands.run("merge", *ids, "-o", output, code=2, says=("already exists",))
     commands.run("merge", *ids, code=2, says=("-o",))
     commands.run("merge", "-o", "x.yaml", code=2, says=("SESSION",))
     (commands.root.parent / "others" / "plate_0001.png").write_bytes(grey_png(b"other"))

@@ -73,7 +73,7 @@ def test_a_new_session_begins_at_its_first_frame(tmp_path: Path) -> None:
         load_details(SessionFolder(tmp_path / "tracking_sessions"), manager.session.footage.fingerprint)
         == manager.details()
     )
-    assert not manager.is_owner and not manager.is_interrupted
+    assert not manager.owner and not manager.is_interrupted
 
 
 def test_a_script_tracks_and_solves_with_the_public_names(tmp_path: Path) -> None:
@@ -115,7 +115,7 @@ def test_resuming_owns_the_session_until_it_is_closed(tmp_path: Path) -> None:
     manager.close()
     assert load_session(manager.path).is_interrupted
     with resume_tracking(manager.path) as again:
-        assert again.is_owner and again.get_resume_point() == 5 and not load_session(manager.path).is_interrupted
+        assert again.owner and again.get_resume_point() == 5 and not load_session(manager.path).is_interrupted
         again.mark_tracking_complete()
     with pytest.raises(UsageError, match="nothing to resume"):
         resume_tracking(manager.path)
@@ -190,7 +190,7 @@ def test_who_becomes_the_owner_gets_all_that_is_recorded(tmp_path: Path) -> None
         run.step()
     manager.close()
     known = manager.acquire_replay(since=middle)
-    assert manager.is_owner and known.markers == manager.replay().markers
+    assert manager.owner and known.markers == manager.replay().markers
     assert {frame for rows in known.changed.values() for frame in rows} == {3, 4}
     manager.save_checkpoint(9, "script")
     assert 9 in manager.acquire_replay().tracked, "an owner gets what it has recorded since"
@@ -308,7 +308,7 @@ def test_merging_brings_ranges_of_one_footage_together(tmp_path: Path) -> None:
         finish(start_run(manager, [(start, end)], FakeTracker(start_markers((1, 2, 3), start))))
         paths.append(manager.path)
     merged = merge_sessions(paths, tmp_path / "elsewhere" / "sessions" / "merged.yaml")
-    assert not merged.is_owner and merged.session.status is SessionStatus.TRACKING_COMPLETE
+    assert not merged.owner and merged.session.status is SessionStatus.TRACKING_COMPLETE
     assert str(merged.session.tracked_frames) == "1-6" and merged.get_progress()["percent_complete"] == 100.0
     replay = load_session(merged.path).replay()
     assert len(replay.tracks) == 3 and live_frames(replay.markers, 1) == [1, 2, 3, 4, 5, 6]

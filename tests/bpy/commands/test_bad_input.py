@@ -210,7 +210,7 @@ ALIASES = "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9) if n else 'x'}]\
         (lambda text: "", ("cannot be read",)),
         (lambda text: text.replace("schema: 1", "schema: 2"), ("newer version", "update the extension")),
         (lambda text: ALIASES + text, ("aliases",)),
-        (lambda text: text.replace("start: 1\n", "start: 1" + "0" * 400 + "\n"), ("no possible number",)),
+        (lambda text: text.replace("start: 1\n", "start: 1" + "0" * 400 + "\n"), ("not a possible number",)),
         (lambda text: text.replace("  id: 2", "  id: ../../x2"), ("not the name of the file",)),
         (lambda text: text.replace("schema: 1", "schema: !!python/object/apply:os.system [exit]"), ("tags",)),
     ],

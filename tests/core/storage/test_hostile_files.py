@@ -132,8 +132,8 @@ def bomb(levels: int) -> bytes:
         (b"a: &a [*a]", "aliases"),
         (b"schema: 2", "newer version"),
         (b"schema: 10000000000000000000000000", "newer version"),
-        (b"schema: one", "which schema"),
-        (b"session: {}", "which schema"),
+        (b"schema: one", "names no schema"),
+        (b"session: {}", "names no schema"),
         (b"[" * 40, "nested"),
         (b"- " * 40, "nested"),
         (b"[" * 100_000, None),  # from here on the parser may have a limit of its own, and words for it

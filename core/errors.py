@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What can go wrong in a way that the user can act on.
+"""The errors that a user can act on.
 
-Each class carries its data as attributes, the exit code of the command line, and the actions that help. The message
-says what happened; the command line and Blender say how to do the actions, each in its own words (`worded`). Anything
-that is not a `TrackingSessionError` is a bug and keeps its traceback.
+Each class has its data as attributes, the exit code of the command line, and the actions that help. The message names
+the problem; the command line and Blender word the actions, each in its own terms (`worded`). Any other exception is a
+bug and keeps its traceback.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pathlib import Path
 
 
 class ExitCode(IntEnum):
-    """How a command ends."""
+    """The exit codes of the command line."""
 
     DONE = 0
     FAILED = 1
@@ -34,7 +34,7 @@ class Action(Enum):
     SALVAGE = auto()
     WAIT = auto()
     SAVE_AGAIN = auto()
-    # on what is asked
+    # on a request
     CHOOSE_CLIP = auto()
     CHOOSE_START = auto()
     BEGIN_ELSEWHERE = auto()
@@ -52,7 +52,7 @@ class Action(Enum):
 
 
 class TrackingSessionError(Exception):
-    """The base of all errors that a user can act on. The message is a sentence by itself, without its full stop."""
+    """The base class. The message is a sentence without its full stop."""
 
     exit_code = ExitCode.FAILED
 
@@ -69,7 +69,7 @@ class TrackingSessionError(Exception):
 
 
 class UsageError(TrackingSessionError):
-    """What was asked cannot be meant: a range outside the clip, an unknown session."""
+    """The request is wrong: a range outside the clip, an unknown session."""
 
     exit_code = ExitCode.USAGE
 
@@ -86,7 +86,7 @@ class UnfinishedSession(UsageError):
 
 
 class ClipUnnamed(UsageError):
-    """The .blend has several clips, `clips`, and none was named."""
+    """The .blend has several clips, `clips`, and the request names none."""
 
     def __init__(self, count: int, clips: str) -> None:
         self.clips = clips
@@ -94,7 +94,7 @@ class ClipUnnamed(UsageError):
 
 
 class ShotUnusable(TrackingSessionError):
-    """The shot cannot be tracked as it is, and trying again will not help."""
+    """The shot cannot be tracked, and another attempt will not help."""
 
     exit_code = ExitCode.UNUSABLE
 
@@ -104,15 +104,15 @@ class NothingToTrack(ShotUnusable):
 
 
 class TracksFileInvalid(ShotUnusable):
-    """A file of start positions does not say what it should."""
+    """A file of start positions is invalid."""
 
 
 class ManifestInvalid(UsageError):
-    """A list of shots for a batch does not say what it should."""
+    """A list of shots for a batch is invalid."""
 
 
 class FootageUnusable(ShotUnusable):
-    """The footage is missing, damaged, incomplete or has changed; `frame` is the clip frame, if one is to blame."""
+    """The footage is missing, damaged, incomplete or changed; `frame` is the clip frame at fault, if any."""
 
     def __init__(self, message: str, path: Path, frame: int | None = None, *actions: Action, joint: str = ": ") -> None:
         self.path = path
@@ -121,11 +121,11 @@ class FootageUnusable(ShotUnusable):
 
 
 class PictureUnusable(FootageUnusable):
-    """The picture of clip frame `frame` is empty or damaged, so that another file may be put in its place."""
+    """The picture of clip frame `frame` is empty or damaged; its file may be replaced."""
 
 
 class SessionUnreadable(TrackingSessionError):
-    """A file of a session cannot be read. It is left as it is."""
+    """A file of a session cannot be read. It stays unchanged."""
 
     def __init__(self, path: Path, reason: str) -> None:
         self.path = path
@@ -134,7 +134,7 @@ class SessionUnreadable(TrackingSessionError):
 
 
 class LedgerUnreadable(TrackingSessionError):
-    """The ledger of batches cannot be read or believed. It is left as it is; the sessions do not depend on it."""
+    """The ledger of batches is unreadable or invalid. It stays unchanged; no session depends on it."""
 
     def __init__(self, path: Path, reason: str, advice: str | Action = Action.MOVE_LEDGER_AWAY) -> None:
         self.path = path
@@ -148,19 +148,20 @@ class LedgerUnreadable(TrackingSessionError):
 
 
 class LedgerBusy(TrackingSessionError):
-    """Another process kept the ledger for longer than anybody should."""
+    """Another process has locked the ledger for too long."""
 
     exit_code = ExitCode.STOPPED
 
     def __init__(self, path: Path) -> None:
         self.path = path
         super().__init__(
-            f"{path}, the ledger of batches, is held by another process: close what has it open, then resume the batch"
+            f"{path}, the ledger of batches, is held by another process: close the program that has it open, "
+            "then resume the batch"
         )
 
 
 class ShotTakenOver(TrackingSessionError):
-    """Another process has the shot of a batch now; what this one says of it does not count any more."""
+    """Another process has taken over the shot of a batch; updates from this one no longer count."""
 
     exit_code = ExitCode.STOPPED
 
@@ -168,7 +169,7 @@ class ShotTakenOver(TrackingSessionError):
         self.batch = batch
         self.number = number
         super().__init__(
-            f"Another process has taken shot {number} of batch {batch} over; this one stops. Nothing recorded is lost"
+            f"Another process has taken over shot {number} of batch {batch}; this one stops. Nothing recorded is lost"
         )
 
 
@@ -181,14 +182,14 @@ class JournalDamaged(TrackingSessionError):
         self.offset = offset
         self.reason = reason
         super().__init__(
-            f"{path} is damaged in record {record + 1} (byte {offset}): {reason}. Put back a good copy",
+            f"{path} is damaged in record {record + 1} (byte {offset}): {reason}. Restore a good copy",
             Action.SALVAGE,
             joint=", or ",
         )
 
 
 class LeaseHeld(TrackingSessionError):
-    """Somebody else owns the session. `owner` says who; `elsewhere` whether only waiting can tell if it still lives."""
+    """Another process owns the session: `owner`, in words. `elsewhere`: only waiting shows whether it is alive."""
 
     exit_code = ExitCode.STOPPED
 
@@ -199,7 +200,7 @@ class LeaseHeld(TrackingSessionError):
 
 
 class BatchRuns(TrackingSessionError):
-    """Somebody runs the batch already."""
+    """Another process runs the batch."""
 
     exit_code = ExitCode.STOPPED
 
@@ -210,23 +211,23 @@ class BatchRuns(TrackingSessionError):
 
 
 class LeaseLost(TrackingSessionError):
-    """Another process took the session over; nothing that this one writes counts any more."""
+    """Another process took over the session; writes of this one no longer count."""
 
     exit_code = ExitCode.STOPPED
 
     def __init__(self) -> None:
-        super().__init__("Another process has taken this session over; this one stops. Nothing recorded is lost")
+        super().__init__("Another process has taken over this session; this one stops. Nothing recorded is lost")
 
 
 class StorageFailed(TrackingSessionError):
-    """The session folder cannot be written. What was recorded before stays."""
+    """The session folder cannot be written. Earlier records stay."""
 
     exit_code = ExitCode.STOPPED
 
     def __init__(self, path: Path, error: OSError) -> None:
         self.path = path
         self.error = error
-        what = {
+        reason = {
             errno.ENOSPC: "The disk is full",
             errno.EDQUOT: "The disk quota is used up",
             errno.EROFS: "The disk is read-only",
@@ -234,11 +235,13 @@ class StorageFailed(TrackingSessionError):
             errno.EPERM: "There is no permission to write there",
             errno.ENOENT: "The session folder is gone",
         }.get(error.errno or 0, error.strerror or str(error))
-        super().__init__(f"{path} cannot be written: {what}. Everything recorded so far is kept; mend it, then resume")
+        super().__init__(
+            f"{path} cannot be written: {reason}. Everything recorded so far is kept; fix this, then resume"
+        )
 
 
 class SaveUnsound(TrackingSessionError):
-    """The .blend that was to hold the result, read back, does not; what was at its place is left as it was."""
+    """The saved .blend, read back, lacks results. The file at its path stays unchanged."""
 
     def __init__(self, path: Path, lacks: str) -> None:
         self.path = path
@@ -250,10 +253,10 @@ class SaveUnsound(TrackingSessionError):
 
 
 class ClipChanged(TrackingSessionError):
-    """The clip in Blender is no longer what the session recorded, or is in use."""
+    """The clip in Blender differs from the session's, or is in use."""
 
 
 class Interrupted(TrackingSessionError):
-    """A signal or a key asked to stop; the frame in flight is recorded."""
+    """A signal or a key stopped the run; the current frame is recorded."""
 
     exit_code = ExitCode.STOPPED

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The promise to scripts: ten names, which stay. Nothing inside the extension imports this module.
+"""The public interface for scripts: ten stable names. The extension itself does not import this module.
 
-Frames of this interface are clip frames: 1 is the first frame of the clip, whatever number its file has.
+Frames are clip frames: 1 is the first frame of the clip, whatever its file number.
 """
 
 from __future__ import annotations
@@ -35,18 +35,18 @@ __all__ = [
 
 
 def cleanup_old_sessions(base_path: str | os.PathLike[str], days_old: int = 30) -> int:
-    """Delete the sessions not modified for `days_old` days, with all that belongs to them; return how many.
+    """Delete sessions not modified for `days_old` days, with their reports and solves; return their number.
 
-    One that somebody owns is never touched, nor one that a batch needs which is not finished, that cannot be read or
-    does not say when it was modified; none is if the ledger of batches cannot be read. Raises StorageFailed.
+    It keeps sessions that have an owner, that an unfinished batch needs, that are unreadable or have no time; if the
+    ledger of batches is unreadable, it keeps all. Raises StorageFailed.
     """
     root = Path(base_path)
     try:
         limit = datetime.now(UTC) - timedelta(days=days_old)
         needed = dict.fromkeys(needed_sessions(root), "a batch needs it")
-    except OverflowError:  # before the beginning of time
+    except OverflowError:  # before the year 1
         return 0
-    except (LedgerUnreadable, LedgerBusy, StorageFailed):  # a batch may need any
+    except (LedgerUnreadable, LedgerBusy, StorageFailed):  # a batch may need any session
         return 0
     done = Deleted[Entry]().add(delete_old(root, find_old(catalogue(root), limit, needed)[0], limit))
     return len(done.gone)

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is asked most about the sessions of a folder, without reading all of them each time.
+"""Lists the sessions of a folder without reading all of them each time.
 
-`index.db` in the session folder keeps it. That is a cache and nothing else: where it is missing, damaged, locked, on a
-read-only disk or from another version, sessions are read instead. What it says of one counts only as long as the
-session's file, its folder and the newest file of its journal are those that it was read from.
+`index.db` in the session folder caches the entries. If it is missing, damaged, locked, on a read-only disk or from
+another version, the sessions are read instead. An entry is valid until the session file, its folder or the newest
+journal file changes.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ from ..storage.folder import SessionFolder, bytes_of, numbered, resolve
 from ..storage.lease import live_owner, read_owner
 from .index import TEXT_LIMIT, Index, IndexRow
 
-SETTLED = 2.0  # seconds after which a change would have another time in every file system
-MANY = 500  # sessions to be read that are worth a word
+SETTLED = 2.0  # seconds after which every file system gives a new change another time
+MANY = 500  # sessions to read from which on the user gets a message
 
 
 @dataclass(frozen=True)
 class Entry:
-    """What a session said when it was last read. Who owns it is looked up when asked for."""
+    """A session as last read; `owner` alone is current."""
 
     file: str
     name: str
@@ -42,7 +42,7 @@ class Entry:
     status: str
     created: str
     modified: str
-    footage: str  # as in the session file; `footage_path` is where that is
+    footage: str  # the path as in the session file
     fingerprint: str
     blend: str
     clip: str
@@ -50,10 +50,10 @@ class Entry:
     tracked_frames: int
     remaining_frames: int
     percent_complete: float
-    lost_at: int  # the clip frame on which all tracks were lost, for which nothing has made up; 0 if there is none
-    shown_lost_at: int  # the number that people see there
+    lost_at: int  # the clip frame on which all tracks were lost, see `lost_fields`; 0 if there is none
+    shown_lost_at: int  # its displayed number
     size: int  # bytes of the session file and of the folder beside it
-    is_free: bool  # whether its last owner gave it up, and nobody had it since
+    is_free: bool  # whether its last owner released it
 
     @property
     def path(self) -> Path:
@@ -69,7 +69,7 @@ class Entry:
 
     @property
     def owner(self) -> str:
-        """Who has the session now, in words; empty if nobody has. Raises SessionUnreadable."""
+        """The live owner in words; empty if there is none. Raises SessionUnreadable."""
         if self.is_free:
             return ""
         folder = self.path.with_suffix("")
@@ -80,7 +80,7 @@ class Entry:
 
     @property
     def is_working(self) -> bool:
-        """Whether somebody is at work in it, or was when it was interrupted."""
+        """Whether the session is active and tracking or solving, with or without a live owner."""
         return self.state == SessionState.ACTIVE and self.status in (SessionStatus.TRACKING, SessionStatus.SOLVING)
 
     @property
@@ -101,58 +101,58 @@ class Unreadable:
 
     path: Path
     error: SessionUnreadable | JournalDamaged
-    known: Entry | None = None  # what its file says, where only the journal is damaged
+    known: Entry | None = None  # from its file, if only the journal is damaged
 
 
 def catalogue(
     base_path: str | os.PathLike[str] | None, warn: Callable[[str], None] | None = None
 ) -> list[Entry | Unreadable]:
-    """The sessions under `base_path`, newest first. `warn` is told when it will take a while.
+    """The sessions under `base_path`, newest first. `warn` gets a message before a long read.
 
     Raises SessionUnreadable if the folder cannot be read.
     """
-    place = SessionFolder(base_path)
-    names = place.session_names()
+    root = SessionFolder(base_path)
+    names = root.session_names()
     if not names:
         return []
     names.reverse()
-    folder = place.sessions
-    with Index(place.index) as index:
+    folder = root.sessions
+    with Index(root.index) as index:
         rows = index.rows(2 * len(names) + MANY)
         head = os.path.join(folder, "")
         kept = {name: entry for name in names if name in rows and (entry := _kept(head + name, rows[name]))}
         missing = len(names) - len(kept)
         if missing >= MANY and warn is not None:
-            warn(f"Reading {missing:,} sessions, which takes a while; the next time only those that have changed.")
+            warn(f"Reading {missing:,} sessions, which takes a while. Next time only changed sessions are read.")
         index.drop(rows.keys() - set(names))
         found: list[Entry | Unreadable] = []
         for name in names:
-            one = kept.get(name) or _read(folder, name, index)
-            if one is not None:
-                found.append(one)
+            entry = kept.get(name) or _read(folder, name, index)
+            if entry is not None:
+                found.append(entry)
     return found
 
 
 def _kept(file: str, row: IndexRow) -> Entry | None:
-    """What the index has of a session, if it is still so."""
-    if _look(file, row.journal)[0] != row.stamp:
+    """The entry in the index, if it is still valid."""
+    if _stamp(file, row.journal)[0] != row.stamp:
         return None
     try:
-        said = json.loads(row.said)
-        if [type(value) for value in said] != _TYPES:
+        values = json.loads(row.values)
+        if [type(value) for value in values] != _TYPES:
             return None
-        entry = Entry(file, *said)
+        entry = Entry(file, *values)
     except (ValueError, TypeError, RecursionError):
         return None
     return entry if entry.state in _STATES and entry.status in _STATUSES else None
 
 
 _STATES, _STATUSES = frozenset(SessionState), frozenset(SessionStatus)
-_TYPES = [{"str": str, "int": int, "float": float, "bool": bool}[str(one.type)] for one in fields(Entry)][1:]
+_TYPES = [{"str": str, "int": int, "float": float, "bool": bool}[str(column.type)] for column in fields(Entry)][1:]
 
 
-def _look(file: str, journal: int) -> tuple[str, float]:
-    """The stamp of a session's files, and when the last of them changed, in seconds since 1970."""
+def _stamp(file: str, journal: int) -> tuple[str, float]:
+    """The stamp of a session's files, and the time of the last change in seconds since 1970."""
     beside = file[: file.rindex(".")]
     stamp: list[str] = []
     latest = 0
@@ -162,7 +162,7 @@ def _look(file: str, journal: int) -> tuple[str, float]:
         except (OSError, ValueError):
             stamp.append("-")
             continue
-        # st_ctime, unlike st_mtime, is nobody's to set; on Windows it is when the file was made
+        # st_ctime, unlike st_mtime, cannot be set; on Windows it is the time of creation
         changed = status.st_ctime_ns if os.name == "posix" else status.st_mtime_ns
         latest = max(latest, changed)
         stamp.append(f"{changed}.{status.st_size}.{status.st_ino}")
@@ -170,12 +170,12 @@ def _look(file: str, journal: int) -> tuple[str, float]:
 
 
 def _read(folder: Path, name: str, index: Index) -> Entry | Unreadable | None:
-    """Read a session, and have the index keep it; None if it is gone."""
+    """Read a session and store its entry in the index; None if it is gone."""
     path = folder / name
     beside = path.with_suffix("")
     try:
         journal = max(numbered(beside, "journal"), default=0)
-        stamp, changed = _look(os.fspath(path), journal)  # before it is read: what changes meanwhile is then noticed
+        stamp, changed = _stamp(os.fspath(path), journal)  # before the read, so that later changes are noticed
         leases = numbered(beside, "lease")
         owner = read_owner(beside, leases[-1]) if leases else None
         is_free = not leases or (owner is not None and owner.released)
@@ -189,16 +189,16 @@ def _read(folder: Path, name: str, index: Index) -> Entry | Unreadable | None:
     except SessionUnreadable as error:
         return Unreadable(path, error) if os.path.lexists(path) else None
     except JournalDamaged as error:
-        return Unreadable(path, error, _said_by_file(path))
+        return Unreadable(path, error, _entry_of_file(path))
     lost = lost_fields(lost_passes(manager.passes, manager.session.tracked_frames), manager.counting)
     entry = _entry(path, manager.session, manager.progress | lost, size, is_free=is_free)
-    said = json.dumps([getattr(entry, one.name) for one in fields(Entry)][1:])
-    if time.time() - changed > SETTLED and len(said) < TEXT_LIMIT:
-        index.keep(name, IndexRow(stamp, journal, said))
+    values = json.dumps([getattr(entry, column.name) for column in fields(Entry)][1:])
+    if time.time() - changed > SETTLED and len(values) < TEXT_LIMIT:
+        index.keep(name, IndexRow(stamp, journal, values))
     return entry
 
 
-def _said_by_file(path: Path) -> Entry | None:
+def _entry_of_file(path: Path) -> Entry | None:
     try:
         session = checked_session(path, read_document(path))
     except SessionUnreadable:
@@ -249,10 +249,10 @@ def newest_session_files(base_path: str | os.PathLike[str], count: int) -> tuple
 
 
 def list_sessions(base_path: str | os.PathLike[str] | None = None) -> list[Path]:
-    """The files of the sessions under `base_path` that can be read, the last one made first.
+    """The files of the readable sessions under `base_path`, the newest first.
 
-    Others are left out, and as they are. Raises SessionUnreadable if the folder cannot be read.
+    Raises SessionUnreadable if the folder cannot be read.
     """
-    found = [one for one in catalogue(base_path) if not isinstance(one, Unreadable)]
-    found.sort(key=lambda one: (moment(one.created) or _LONG_AGO, one.file), reverse=True)
-    return [one.path for one in found]
+    entries = [entry for entry in catalogue(base_path) if not isinstance(entry, Unreadable)]
+    entries.sort(key=lambda entry: (moment(entry.created) or _LONG_AGO, entry.file), reverse=True)
+    return [entry.path for entry in entries]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Deleting sessions, with what belongs to them: reports, solves, and what was seen of footage that no other uses."""
+"""Deletes sessions with their reports and solves, and the details of footage that no other session uses."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _WRITTEN = re.compile(r"(lease|journal)\.[1-9][0-9]*\Z")
 
 
 def delete_session(manager: TrackingSessionManager) -> None:
-    """Delete the session that `manager` owns, and what no other uses: its file first, as what is left is no session.
+    """Delete the session that `manager` owns: its file first, so that a failure leaves no session.
 
     Raises StorageFailed.
     """
@@ -41,10 +41,10 @@ def delete_session(manager: TrackingSessionManager) -> None:
 
 
 def delete_files(session_path: str | os.PathLike[str], *, wait: bool = False, lease_time: float = LEASE_TIME) -> int:
-    """Delete a session that nobody works on, readable or not, and what no other uses; return how many bytes that freed.
+    """Delete a session without a live owner, readable or not; return the number of bytes freed.
 
-    The folder of its name goes with it if it is empty or sessions have written there: the file may be none of a
-    session at all. `wait` and `lease_time` as in `Lease.take`. Raises LeaseHeld or StorageFailed.
+    Deletes the folder of its name only if that is empty or has journals or leases: any file may be given.
+    `wait` and `lease_time` as in `Lease.take`. Raises LeaseHeld or StorageFailed.
     """
     path = Path(session_path)
     try:
@@ -57,16 +57,16 @@ def delete_files(session_path: str | os.PathLike[str], *, wait: bool = False, le
 
 
 def is_session(path: Path) -> bool:
-    """Whether the file is one of a session, though it may not be readable: by where it lies, or what lies beside it."""
+    """Whether the file, readable or not, is a session file, from its folder or the journal beside it."""
     return SessionFolder.of(path).contains(path) or _has_written(path.with_suffix(""))
 
 
 Reason = str | TrackingSessionError
-"""Why something was left alone."""
+"""The reason why a session or batch was not deleted."""
 
 
 class Deletion(NamedTuple, Generic[_T]):
-    """A session or a batch that was deleted, or left alone for a reason; None: footage that no other session uses."""
+    """The deletion of a session or batch, or the reason against it. `deleted` is None for unused footage details."""
 
     deleted: _T | None
     path: Path
@@ -79,39 +79,39 @@ class Deleted(Generic[_T]):
 
     def __init__(self) -> None:
         self.gone: list[_T] = []
-        self.left: list[tuple[Path, Reason]] = []  # those left alone, each with the reason
+        self.left: list[tuple[Path, Reason]] = []  # not deleted, each with the reason
         self.freed = 0  # bytes
 
     def add(self, deletions: Iterable[Deletion[_T]]) -> Deleted[_T]:
-        """Do the deletions and add each; if one fails, those before it are counted."""
-        for one in deletions:
-            self.freed += one.freed
-            if one.left:
-                self.left.append((one.path, one.left))
-            elif one.deleted is not None:
-                self.gone.append(one.deleted)
+        """Run the deletions and add each; after an error the earlier ones are counted."""
+        for deletion in deletions:
+            self.freed += deletion.freed
+            if deletion.left:
+                self.left.append((deletion.path, deletion.left))
+            elif deletion.deleted is not None:
+                self.gone.append(deletion.deleted)
         return self
 
 
 def delete_old(root: Path, old: Iterable[Entry], limit: datetime) -> Generator[Deletion[Entry]]:
-    """Delete the sessions `old` under `root`, as `delete_files` does, but for those that are not old any more.
+    """Delete the sessions `old` under `root` that nobody has modified since `limit`, and yield each deletion.
 
-    Each is deleted as it is asked for. Raises StorageFailed.
+    Raises StorageFailed.
     """
     used: set[str] = set()
     failed: StorageFailed | None = None
     try:
-        for one in old:
+        for entry in old:
             try:
-                size = _delete_files(one.path, limit)
+                size = _delete_files(entry.path, limit)
             except (SessionUnreadable, JournalDamaged, LeaseHeld) as error:
-                yield Deletion(one, one.path, left=error)
+                yield Deletion(entry, entry.path, left=error)
                 continue
             if size is None:
-                yield Deletion(one, one.path, left="somebody has worked on it just now")
+                yield Deletion(entry, entry.path, left="somebody has worked on it just now")
             else:
-                used.add(one.fingerprint)
-                yield Deletion(one, one.path, size)
+                used.add(entry.fingerprint)
+                yield Deletion(entry, entry.path, size)
     except StorageFailed as error:
         failed = error
     except BaseException:
@@ -125,11 +125,11 @@ def delete_old(root: Path, old: Iterable[Entry], limit: datetime) -> Generator[D
 def _delete_files(
     path: Path, modified_before: datetime | None, *, wait: bool = False, lease_time: float = LEASE_TIME
 ) -> int | None:
-    """Delete a session with what is its own; return how many bytes that freed.
+    """Delete a session with its report and solves; return the number of bytes freed.
 
-    With `modified_before` a session that was modified later, or does not say when, is left alone, and None returned.
-    Its file goes first, so that what is left of a half deletion is no session. Raises LeaseHeld or StorageFailed, and
-    with `modified_before` what reading raises.
+    With `modified_before` it keeps a session that was modified later or has no time, and returns None. The file goes
+    first, so that a failure leaves no session. Raises LeaseHeld or StorageFailed, and with `modified_before` the
+    errors of reading.
     """
     folder = path.with_suffix("")
     try:
@@ -149,9 +149,9 @@ def _delete_files(
 
 @contextmanager
 def owned(folder: Path, *, wait: bool = False, lease_time: float = LEASE_TIME) -> Generator[None]:
-    """Hold the lease in `folder`, which is closed at the end: Windows deletes no open file.
+    """Own the lease in `folder` until the end of the block: Windows deletes no open file.
 
-    On a full disk it is done without: nobody else can take one there either. Raises LeaseHeld or StorageFailed.
+    A full disk needs no lease: no other process can take one there. Raises LeaseHeld or StorageFailed.
     """
     try:
         lease = Lease.take(folder, timestamp(), wait=wait, lease_time=lease_time)
@@ -169,30 +169,29 @@ def owned(folder: Path, *, wait: bool = False, lease_time: float = LEASE_TIME) -
 def find_old(
     entries: Iterable[Entry | Unreadable], limit: datetime, needed: Mapping[str, str]
 ) -> tuple[list[Entry], list[tuple[Path, Reason]]]:
-    """The sessions not modified since `limit`, and those of them that are to be left alone, each with the reason.
+    """The sessions to delete, not modified since `limit`, and the sessions to keep, each with the reason.
 
-    `needed`: the ids of sessions that must stay, with the reasons. One that cannot be read is left alone, however old
-    it may be.
+    `needed`: the ids of sessions to keep, with the reasons. Unreadable sessions are kept at any age.
     """
     old: list[Entry] = []
     left: list[tuple[Path, Reason]] = []
-    for one in entries:
-        if isinstance(one, Unreadable):
-            left.append((one.path, one.error))
+    for entry in entries:
+        if isinstance(entry, Unreadable):
+            left.append((entry.path, entry.error))
             continue
-        modified = moment(one.modified)
+        modified = moment(entry.modified)
         if modified is None or modified >= limit:
             continue
         try:
-            owner = one.owner
+            owner = entry.owner
         except SessionUnreadable as error:
-            left.append((one.path, error))
+            left.append((entry.path, error))
             continue
-        reason = f"it is in use by {owner}" if owner else needed.get(one.id)
+        reason = f"it is in use by {owner}" if owner else needed.get(entry.id)
         if reason:
-            left.append((one.path, reason))
+            left.append((entry.path, reason))
         else:
-            old.append(one)
+            old.append(entry)
     return old, left
 
 
@@ -207,7 +206,7 @@ def _has_written(folder: Path) -> bool:
 
 def _delete_folder(folder: Path) -> None:
     if folder.is_symlink():
-        os.unlink(folder)  # what it leads to is somebody else's
+        os.unlink(folder)  # the target is not ours
         return
     for entry in os.listdir(folder):
         os.unlink(folder / entry)
@@ -218,7 +217,7 @@ def _delete_folder(folder: Path) -> None:
 
 
 def _belongings(session_file: Path) -> list[Path]:
-    """The report of the session with this file and the folder of its solves, where they are."""
+    """The report and the folder of solves of this session, if they exist."""
     folder, id = SessionFolder.of(session_file), session_file.stem
     found = (folder.report(id), folder.solves(id)) if folder.contains(session_file) else ()
     return [path for path in found if os.path.lexists(path)]
@@ -241,13 +240,13 @@ def _delete_belongings(path: Path) -> None:
 
 
 def bytes_freed(root: Path, going: Sequence[Entry], entries: Sequence[Entry | Unreadable]) -> int:
-    """How much disk space the sessions `going` take, of all the `entries` under `root`, with what belongs to them."""
+    """The bytes that deleting the sessions `going`, of all `entries` under `root`, would free."""
     with_more = SessionFolder(root).ids_with_belongings()
-    total = sum(one.size for one in going)
-    total += sum(_bytes_in(_belongings(one.path)) for one in going if one.id in with_more)
-    gone = {one.file for one in going}
-    used = _used(one for one in entries if isinstance(one, Unreadable) or one.file not in gone)
-    files = _footage_files(root, {one.fingerprint for one in going})
+    total = sum(entry.size for entry in going)
+    total += sum(_bytes_in(_belongings(entry.path)) for entry in going if entry.id in with_more)
+    gone = {entry.file for entry in going}
+    used = _used(entry for entry in entries if isinstance(entry, Unreadable) or entry.file not in gone)
+    files = _footage_files(root, {entry.fingerprint for entry in going})
     return total + sum(_size(path) for path in files if used is not None and path.stem not in used)
 
 
@@ -259,13 +258,13 @@ def _size(path: str | os.PathLike[str]) -> int:
 
 
 def _used(entries: Iterable[Entry | Unreadable]) -> set[str] | None:
-    """The fingerprints of footage that these sessions use; None if one cannot be read, and may use any."""
+    """The fingerprints of the footage of these sessions; None if one is unreadable and may use any."""
     used: set[str] = set()
-    for one in entries:
-        if isinstance(one, Entry):
-            used.add(one.fingerprint)
-        elif one.known is not None:
-            used.add(one.known.fingerprint)
+    for entry in entries:
+        if isinstance(entry, Entry):
+            used.add(entry.fingerprint)
+        elif entry.known is not None:
+            used.add(entry.known.fingerprint)
         else:
             return None
     return used
@@ -286,7 +285,7 @@ def _delete_footage_of(session_path: Path, fingerprints: Collection[str]) -> int
 
 
 def _delete_unused_footage(root: Path, fingerprints: Collection[str]) -> int:
-    """Delete what was seen of these footages, unless a session under `root` uses it; return how many bytes."""
+    """Delete the details of these footages that no session under `root` uses; return the bytes freed."""
     files = _footage_files(root, fingerprints)
     used = _used(catalogue(root)) if files else None
     aside: list[tuple[Path, Path]] = []
@@ -295,7 +294,7 @@ def _delete_unused_footage(root: Path, fingerprints: Collection[str]) -> int:
             temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
             if _renamed(path, temporary):
                 aside.append((path, temporary))
-    # whoever made a session of it in the meantime either finds it gone and saves it again, or is found here
+    # a process that makes a session of it meanwhile saves the file again, or its session is found here
     used = _used(catalogue(root)) if aside else None
     freed = 0
     for path, temporary in aside:
@@ -315,5 +314,5 @@ def _renamed(path: Path, target: Path) -> bool:
     try:
         os.replace(path, target)
     except OSError:
-        return False  # it is gone already, or belongs to somebody else
+        return False  # it is gone, or belongs to another user
     return True

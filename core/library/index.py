@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Where the catalogue keeps what it has read: a cache, which may be deleted at any time."""
+"""The cache of the catalogue's entries, a database that may be deleted at any time."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 from ..storage.database import Contents, connect, contents, create
 
 APPLICATION_ID = 0x5453494E  # tells the file from any other database
-VERSION = 2  # to be raised when the fields of Entry change, or what they mean
-_SAVE_EVERY = 1.0  # seconds of reading that a killed process may lose
-TEXT_LIMIT = 1 << 16  # characters; a name may have any length
+VERSION = 2  # raise it when the fields of Entry or their meaning change
+_SAVE_EVERY = 1.0  # seconds of work that a killed process may lose
+TEXT_LIMIT = 1 << 16  # characters of an entry; a name may have any length
 _PATIENCE = 2.0  # seconds to wait for another process that saves
 _TABLE = (
     "CREATE TABLE session (file TEXT PRIMARY KEY, stamp TEXT, journal INTEGER, said TEXT, checksum INTEGER)"
@@ -24,17 +24,17 @@ _TABLE = (
 
 
 class IndexRow(NamedTuple):
-    stamp: str  # of the files that the entry was read from
+    stamp: str  # of the files of the entry
     journal: int  # the number of the newest journal file, 0 if there was none
-    said: str  # the fields of the entry but its file, as a JSON list
+    values: str  # of the entry without its file, as a JSON list; the column `said`
 
     def checksum(self, name: str) -> int:
-        """So that a damaged page of the database is noticed, of which SQLite itself need not know."""
-        return zlib.crc32(f"{name}\0{self.stamp}\0{self.journal}\0{self.said}".encode("utf-8", "replace"))
+        """Detects damaged pages of the database that SQLite does not notice."""
+        return zlib.crc32(f"{name}\0{self.stamp}\0{self.journal}\0{self.values}".encode("utf-8", "replace"))
 
 
 class Index:
-    """The database, or none: nothing here fails, and what cannot be kept is not kept."""
+    """The database, or none after an error; no method raises."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -52,14 +52,14 @@ class Index:
         self._close()
 
     def rows(self, limit: int) -> dict[str, IndexRow]:
-        """What is kept, by file name."""
+        """The valid rows by file name."""
         if self._database is None:
             return {}
         found: dict[str, IndexRow] = {}
         query = "SELECT file, stamp, journal, said, checksum FROM session LIMIT ?"
         try:
-            for name, stamp, journal, said, checksum in self._database.execute(query, (limit,)):
-                row = IndexRow(stamp, journal, said)
+            for name, stamp, journal, values, checksum in self._database.execute(query, (limit,)):
+                row = IndexRow(stamp, journal, values)
                 if isinstance(journal, int) and row.checksum(name) == checksum:
                     found[name] = row
         except sqlite3.OperationalError:
@@ -96,7 +96,7 @@ class Index:
     def _connected(self) -> sqlite3.Connection | None:
         for _ in range(2):
             if os.path.islink(self._path):
-                return None  # whoever sent this folder does not choose what is written to
+                return None  # the sender of a folder must not choose the file that is written
             try:
                 self._database = connect(self._path, timeout=_PATIENCE, limit=16 * TEXT_LIMIT)
                 if _prepared(self._database):
@@ -111,7 +111,7 @@ class Index:
         return None
 
     def _remove(self) -> None:
-        """Begin anew: a damaged cache is worth nothing."""
+        """Delete the damaged database."""
         self._close()
         for path in (self._path, f"{self._path}-journal"):
             try:
@@ -126,9 +126,9 @@ class Index:
 
 
 def _prepared(database: sqlite3.Connection) -> bool:
-    """Whether the database has our table; it is made in an empty one. Raises sqlite3.Error.
+    """Whether the database has our table, which is created in an empty one. Raises sqlite3.Error.
 
-    Another one of ours is taken for damaged, unless a newer version made it; any other is left alone.
+    A database of this extension with other tables counts as damaged, unless a newer version made it.
     """
     known = Contents(APPLICATION_ID, VERSION, [_TABLE])
     if contents(database) == (0, 0, []):

@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which clip a session belongs to: the one rule for tracking, for whole batches of shots and for the panel.
+"""Matches sessions to clips: one rule for tracking, for batches and for the panel.
 
 - A discarded session belongs to no clip.
-- A .blend brings tracks of its own. The sessions of its clip are those that were tracked from that file in a clip of
-  that name, or from a file that is gone (it was renamed or moved since), and the one that the clip itself names (it was
-  saved under another name since). Where the footage of the clip is known, it has to be that of the session.
-- Footage brings no tracks. Its sessions are all that were tracked from it, also in a .blend, unless the clip there has
-  a name that it does not get from its file: a file may have several clips of one footage.
-- Which names mean the same footage is for `footage.identity` to say. Footage is known by its content only where nothing
-  is at the session's own path.
+- A .blend has tracks. Its clip has the sessions tracked from that file in a clip of that name, or from a file that is
+  gone (renamed or moved since), and the session in the mark of the clip (the file was saved under another name since).
+  If the footage of the clip is known, it must be that of the session.
+- Footage has no tracks. It has all sessions tracked from it, also in a .blend, unless the name of the clip there is not
+  that of the file: a .blend may have several clips of one footage.
+- `footage.identity` decides which paths are the same footage. If there is nothing at the session's path, footage with
+  the same content is the same.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from .catalogue import Entry
 
 @dataclass(frozen=True)
 class SessionSource:
-    """What a session was tracked from. `blend` is None if from footage alone; `clip` is the clip's name in it."""
+    """The source of a session. `blend` is None for footage alone; `clip` is the name of the clip in the .blend."""
 
     session: str  # its id
     is_discarded: bool
@@ -39,13 +39,14 @@ class SessionSource:
     clip: str
 
     @classmethod
-    def of_entry(cls, said: Entry) -> SessionSource:
-        return cls._of(said.path, said.state, said.footage, said.fingerprint, said.blend, said.clip)
+    def of_entry(cls, entry: Entry) -> SessionSource:
+        return cls._of(entry.path, entry.state, entry.footage, entry.fingerprint, entry.blend, entry.clip)
 
     @classmethod
-    def of_session(cls, path: Path, said: TrackingSession) -> SessionSource:
-        """As the session file `path` says."""
-        return cls._of(path, said.state, said.footage.path, said.footage.fingerprint, said.blend, said.clip)
+    def of_session(cls, path: Path, session: TrackingSession) -> SessionSource:
+        """The source of the session in the session file `path`."""
+        footage = session.footage
+        return cls._of(path, session.state, footage.path, footage.fingerprint, session.blend, session.clip)
 
     @classmethod
     def _of(cls, path: Path, state: str, footage: str, fingerprint: str, blend: str, clip: str) -> SessionSource:
@@ -56,10 +57,10 @@ class SessionSource:
 
 @dataclass(frozen=True, eq=False)
 class ClipQuery:
-    """A clip whose sessions are looked for: of footage, of a .blend, or of a .blend with footage that is known.
+    """A query for the sessions of a clip, from its footage, its .blend, or both.
 
-    `name` is the clip's in the .blend, empty for whichever it has; `marked` the id of the session that it names itself.
-    Without `by_content` the footage is never read, which takes a while: what was moved is not found then.
+    `name` is the name of the clip in the .blend, empty for any clip; `marked` the id of the session in its mark.
+    Without `by_content` the footage is not read, which takes a while, so sessions of moved footage do not match.
     """
 
     footage: Footage | None = None
@@ -76,51 +77,51 @@ class ClipQuery:
             is_own = session.blend is None or session.clip == session.footage.path.name
         else:
             is_own = self.marked == session.session or self._is_of_blend(session)
-        return is_own and (self.place is None or self._is_of_footage(self.place, session))
+        return is_own and (self.footage_identity is None or self._is_of_footage(self.footage_identity, session))
 
     def _is_of_blend(self, session: SessionSource) -> bool:
-        if session.blend is None or self.blend_place is None or (self.name and self.name != session.clip):
+        if session.blend is None or self.blend_identity is None or (self.name and self.name != session.clip):
             return False
         is_renamed = self.footage is not None and not session.blend.is_there
-        return is_renamed or self.blend_place.same_as(session.blend)
+        return is_renamed or self.blend_identity.same_as(session.blend)
 
-    def _is_of_footage(self, place: FileIdentity, session: SessionSource) -> bool:
-        if place.same_as(session.footage):
+    def _is_of_footage(self, footage: FileIdentity, session: SessionSource) -> bool:
+        if footage.same_as(session.footage):
             return True
         return not session.footage.is_there and bool(session.fingerprint) and session.fingerprint == self.fingerprint
 
     @cached_property
-    def place(self) -> FileIdentity | None:
-        """Where its footage lies."""
+    def footage_identity(self) -> FileIdentity | None:
+        """The identity of its footage."""
         return None if self.footage is None else FileIdentity(self.footage.first)
 
     @cached_property
-    def blend_place(self) -> FileIdentity | None:
+    def blend_identity(self) -> FileIdentity | None:
         return None if self.blend is None else FileIdentity(self.blend)
 
     @cached_property
     def fingerprint(self) -> str:
-        """Of its footage, which is read; empty if it cannot be, or is not to be."""
+        """The fingerprint of its footage, which is read; empty without `by_content` or if it is unusable."""
         if self.footage is None or not self.by_content:
             return ""
         try:
             return describe(self.footage).fingerprint
         except FootageUnusable:
-            return ""  # whoever tracks it is told
+            return ""  # tracking it reports the error
 
 
 class ClipQueries:
-    """Many clips at once: a session is compared with the few only that it may belong to."""
+    """Many clips: a session is compared only with the few that share a path or content with it."""
 
     def __init__(self, clips: Iterable[ClipQuery]) -> None:
         self._clips = tuple(clips)
         self._by_key: dict[object, list[ClipQuery]] = {}
         for clip in self._clips:
-            for key in _keys(clip.place, clip.blend_place):
+            for key in _keys(clip.footage_identity, clip.blend_identity):
                 self._by_key.setdefault(key, []).append(clip)
 
     def of(self, session: SessionSource) -> ClipQuery | None:
-        """The clip that the session belongs to, if it is one of these. Clips that are `marked` are not looked for."""
+        """The clip of the session, if it is one of these. The search does not use `marked`."""
         return next((clip for clip in self._candidates(session) if clip.matches(session)), None)
 
     def _candidates(self, session: SessionSource) -> Iterator[ClipQuery]:
@@ -138,6 +139,6 @@ class ClipQueries:
         return found
 
 
-def _keys(*places: FileIdentity | None) -> Iterator[object]:
-    for place in places:
-        yield from place.keys if place is not None else ()
+def _keys(*identities: FileIdentity | None) -> Iterator[object]:
+    for identity in identities:
+        yield from identity.keys if identity is not None else ()

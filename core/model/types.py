@@ -16,7 +16,7 @@ from .ranges import FrameRanges
 
 
 class SessionStatus(StrEnum):
-    """How far a session is. Interrupted is no status: it is TRACKING or SOLVING without a live lease."""
+    """The progress of a session. An interrupted session is TRACKING or SOLVING without a live lease."""
 
     NOT_STARTED = "not_started"
     TRACKING = "tracking"
@@ -86,9 +86,9 @@ class Pass:
 
 
 class PassSummary(NamedTuple):
-    """How far a pass came: it has recorded the clip frames `start` to `last_frame`, and there `alive` of its `tracks`.
+    """The progress of a pass: recorded from clip frame `start` to `last_frame`, with `alive` of its `tracks` there.
 
-    `then` are the first and last clip frames of the passes that follow by plan. A tuple, as each step makes a new one.
+    `then`: first and last clip frames of the passes planned to follow. A tuple, as each step makes a new one.
     """
 
     number: int
@@ -108,17 +108,17 @@ class PassSummary(NamedTuple):
 
     @property
     def direction(self) -> int:
-        """What is added to a frame to get the next one: 1 or -1."""
+        """The step from a frame to the next: 1 or -1."""
         return -1 if self.backwards else 1
 
     @property
     def is_open(self) -> bool:
-        """Whether it can be resumed."""
+        """Whether the pass can be resumed."""
         return self.outcome is None or not self.outcome.is_final
 
     @property
     def is_lost(self) -> bool:
-        """Whether it ended without a track on its last frame."""
+        """Whether the pass ended without a track on its last frame."""
         return self.outcome is Outcome.LOST or (self.outcome is Outcome.COMPLETE and not self.alive)
 
     @property

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a session looks like to a reader, one file per form."""
+"""Reports of a session, one module per format."""

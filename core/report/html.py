@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The report of a session: one HTML file that needs nothing else."""
+"""The report of a session as one self-contained HTML file."""
 
 from __future__ import annotations
 
@@ -49,9 +49,9 @@ def render(
     solves: Sequence[dict[str, Any]] = (),
     remaining: FrameRanges | None = None,
 ) -> str:
-    """The whole report. `footage` is its path for people, `remaining` are the clip frames still to be tracked.
+    """The report as HTML. `footage` is the displayed path, `remaining` are the clip frames still to track.
 
-    Everything that comes from files is escaped.
+    All text from files is escaped.
     """
     clip = session.footage
     counting = Counting(clip.start)
@@ -103,7 +103,7 @@ def render(
 
 
 def _verdict(session: TrackingSession, passes: Sequence[PassSummary], remaining: FrameRanges) -> str:
-    """What is wrong with the result as a whole; empty if nothing is."""
+    """A warning about lost tracks or untracked frames; empty if there are none."""
     lost = lost_passes(passes, session.tracked_frames)
     counting = Counting(session.footage.start)
     if not lost:
@@ -129,13 +129,13 @@ def _strip(ranges: Sequence[tuple[int, int]], last: int, kind: str = "") -> str:
 
 
 def _graph(live: Iterable[Sequence[int]], last: int, counting: Counting) -> str:
-    """How many tracks were followed on each frame, and how many a solve needs."""
+    """A graph of the number of tracks on each frame, with the number that a solve needs."""
     count = Counter(frame for frames in live for frame in frames if 1 <= frame <= last)
     if not count:
         return ""
     top = max(count.values())
     path = ["M0 0"]
-    before, height = 0, 0  # the frame before, and how many there
+    before, height = 0, 0  # the last frame and its number of tracks
     for frame in sorted(count):
         if frame != before + 1 and height:
             path.append(f"H{before}V0")
@@ -175,23 +175,23 @@ def _passes(passes: Sequence[PassSummary], counting: Counting) -> str:
 
 
 def _solves(solves: Sequence[dict[str, Any]], best: str) -> str:
-    """What the solves say of themselves; nothing if there are none."""
+    """The table of solves; empty if there are none."""
     if not solves:
         return ""
     rows = "".join(
-        f'<tr><td class="name" title="{escape(str(one["id"]))}">{escape(str(one["id"]))}</td>'
-        f'<td class="n">{_figure(one.get("average_error"), ".3f")}</td>'
-        f'<td class="n">{_figure(one.get("camera_coverage"), ".0%")}</td>'
-        f'<td class="n">{escape(utc_time(str(one.get("created", ""))))}</td>'
-        f"<td>{'best' if str(one['id']) == best else ''}</td></tr>"
-        for one in solves
+        f'<tr><td class="name" title="{escape(str(solve["id"]))}">{escape(str(solve["id"]))}</td>'
+        f'<td class="n">{_figure(solve.get("average_error"), ".3f")}</td>'
+        f'<td class="n">{_figure(solve.get("camera_coverage"), ".0%")}</td>'
+        f'<td class="n">{escape(utc_time(str(solve.get("created", ""))))}</td>'
+        f"<td>{'best' if str(solve['id']) == best else ''}</td></tr>"
+        for solve in solves
     )
     head = "<tr><th>Solve</th><th>Error, pixels</th><th>Frames with a camera</th><th>Made</th><th></th></tr>"
     return f'<h2>Solves</h2><div class="wide"><table>{head}{rows}</table></div>'
 
 
 def _figure(value: object, form: str) -> str:
-    """A number in this form; what is none is left as it is."""
+    """A number in this format; other values as text."""
     is_number = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e9
     return format(value, form) if is_number else escape("" if value is None else str(value))
 
@@ -222,7 +222,7 @@ def _tracks(replay: Replay, live: dict[int, list[int]], last: int, counting: Cou
 
 
 def export_session_report(session_path: str | os.PathLike[str], output_path: str | os.PathLike[str]) -> Path:
-    """Write a report to read in a browser, one HTML file that needs nothing else, and return its path."""
+    """Write a report for a browser, one self-contained HTML file, and return its path."""
     manager = load_session(session_path)
     output = Path(output_path)
     make_folder(output.parent)

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Bytes, documents, databases and leases, and every path of a session folder; not a word of tracking."""
+"""Files, documents, databases, leases, and all paths of a session folder. No terms of tracking."""

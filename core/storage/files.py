@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Files that are there whole or not at all, and documents read without trusting them.
+"""Replaces files atomically and reads untrusted documents.
 
-Every operation goes through the functions of `os`, one system call each, so that a test can make any of them fail.
+Each operation on files is a function of `os`, one system call, so that tests can make any of them fail.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ try:
 except ImportError:  # builds of Blender without PyYAML: the same content as JSON
     yaml = None
 
-DOCUMENT_LIMIT = 16 << 20  # bytes; a session file is a few kilobytes whatever the length of the shot
+DOCUMENT_LIMIT = 16 << 20  # bytes; a session file of any shot has a few kilobytes
 _DEPTH_LIMIT = 32
 _NODE_LIMIT = 200_000
-_BASE_60 = re.compile(r"[-+]?\d[\d_]*(:[0-5]?\d)+(\.[\d_]*)?\Z")  # YAML takes 1:59:59 for a number
+_BASE_60 = re.compile(r"[-+]?\d[\d_]*(:[0-5]?\d)+(\.[\d_]*)?\Z")  # YAML reads 1:59:59 as a number
 
 SUFFIXES = (".yaml", ".json")
 
 
 def existing_document(path: Path) -> Path:
-    """`path`, or its YAML or JSON sibling if only that exists: where PyYAML is missing documents are JSON."""
+    """`path`, or its YAML or JSON sibling if only that exists: without PyYAML documents are JSON."""
     if path.name and not os.path.exists(path):
         for suffix in SUFFIXES:
             if os.path.exists(path.with_suffix(suffix)):
@@ -39,14 +39,14 @@ def existing_document(path: Path) -> Path:
 
 
 def document_suffix() -> str:
-    """The suffix of documents written here: `.yaml`, or `.json` where PyYAML is missing."""
+    """The suffix of new documents: `.yaml`, or `.json` without PyYAML."""
     return ".yaml" if yaml is not None else ".json"
 
 
 def replace_file(path: Path, data: bytes, *, durable: bool = True) -> None:
-    """Put `data` where `path` is: after a crash the old content is there or the new, never a part.
+    """Replace the content of `path`: after a crash it is the old or the new content, never a part.
 
-    Raises StorageFailed; the old content is then untouched.
+    Raises StorageFailed, with the old content in place.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
@@ -64,33 +64,33 @@ def replace_file(path: Path, data: bytes, *, durable: bool = True) -> None:
         try:
             os.unlink(temporary)
         except OSError:
-            pass  # it was never made, or the disk is gone; a leftover temporary file harms nothing
+            pass  # it was not made, or the disk is gone; a leftover does no harm
         raise StorageFailed(path, error) from error
 
 
 def write_all(descriptor: int, data: bytes) -> None:
-    """Write all of `data`, whatever the system takes at a time. Raises OSError."""
+    """Write all of `data`, in several calls if needed. Raises OSError."""
     view = memoryview(data)
     while view:
         view = view[os.write(descriptor, view) :]
 
 
 def sync_folder(folder: Path) -> None:
-    """Make a new name in `folder` survive a power cut, where the system has a way to say so. Raises OSError."""
+    """Make a new name in `folder` survive a power cut, on POSIX systems. Raises OSError."""
     if os.name != "posix":
         return
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     except OSError as error:
-        if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # some network file systems have no such thing
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # some network file systems cannot
             raise
     finally:
         os.close(descriptor)
 
 
 def sync_file(path: Path) -> None:
-    """Make what is in the file survive a power cut, whoever wrote it. Raises OSError."""
+    """Make the content of the file survive a power cut. Raises OSError."""
     descriptor = os.open(path, os.O_RDONLY if os.name == "posix" else os.O_RDWR)
     try:
         os.fsync(descriptor)
@@ -109,7 +109,7 @@ def make_folder(folder: Path) -> None:
 def encode_document(content: Mapping[str, Any], suffix: str) -> bytes:
     """`content`, plain mappings, lists, strings and numbers, as a YAML or JSON file.
 
-    What is no character (half a surrogate pair, from a file name that is not UTF-8) becomes a question mark.
+    Half a surrogate pair, from a file name that is not UTF-8, becomes a question mark.
     """
     if suffix == ".json" or yaml is None:
         return (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode("utf-8", "replace")
@@ -124,28 +124,27 @@ def _encodable(value: object) -> object:
         return value.encode("utf-8", "replace").decode("utf-8")
     if isinstance(value, Mapping):
         items = cast("Mapping[object, object]", value).items()
-        return {_encodable(key): _encodable(one) for key, one in items}
+        return {_encodable(key): _encodable(entry) for key, entry in items}
     if isinstance(value, (list, tuple)):
-        return [_encodable(one) for one in cast("list[object]", value)]
+        return [_encodable(entry) for entry in cast("list[object]", value)]
     return value
 
 
 def read_document(path: Path) -> dict[str, Any]:
-    """The mapping in a YAML or JSON file that may come from anybody.
+    """The mapping in an untrusted YAML or JSON file.
 
-    Raises SessionUnreadable as `read_plain` does, and if it holds no mapping.
+    Raises SessionUnreadable as `read_plain` does, and for other content than a mapping.
     """
     content = read_plain(path)
     if not isinstance(content, dict):
-        raise SessionUnreadable(path, "it does not hold a mapping; it may have been cut")
+        raise SessionUnreadable(path, "it is not a mapping; it may have been cut")
     return cast("dict[str, Any]", content)
 
 
 def read_plain(path: Path) -> object:
-    """What a YAML or JSON file that may come from anybody holds: mappings, lists, texts, numbers, dates.
+    """The content of an untrusted YAML or JSON file: mappings, lists, texts, numbers, dates.
 
-    Raises SessionUnreadable if it is missing, too large, cut, too deep, or uses YAML aliases, tags or anything else
-    that plain data does not need.
+    Raises SessionUnreadable if it is missing, too large, cut or too deep, or uses YAML aliases or tags.
     """
     try:
         with open(path, "rb") as file:
@@ -182,11 +181,11 @@ def _parse_yaml(data: bytes) -> object:
         for event in yaml.parse(text, Loader=loader):
             nodes += 1
             if isinstance(event, yaml.AliasEvent):
-                raise ValueError("it uses YAML aliases, which are not followed here")
+                raise ValueError("it uses YAML aliases, which are not allowed here")
             if isinstance(event, (yaml.ScalarEvent, yaml.CollectionStartEvent)) and event.tag is not None:
-                raise ValueError("it uses YAML tags, which are not followed here")
+                raise ValueError("it uses YAML tags, which are not allowed here")
             if isinstance(event, yaml.ScalarEvent) and event.implicit[0] and _is_endless(event.value):
-                raise ValueError("it holds a number of impossible length")
+                raise ValueError("it has a number of impossible length")
             if isinstance(event, yaml.CollectionStartEvent):
                 depth += 1
             elif isinstance(event, yaml.CollectionEndEvent):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Where things lie in a session folder."""
+"""The paths of a session folder."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from ..errors import SessionUnreadable
 from .files import SUFFIXES, document_suffix
 
 FOLDER_NAME = "tracking_sessions"
-"""What a session folder is called that nobody named."""
+"""The default name of a session folder."""
 
 
 class SessionFolder:
-    """The session folder `root`: the path of each file in it. `root` is `tracking_sessions` here if None."""
+    """The paths of the session folder `root`; None is `tracking_sessions` in the current folder."""
 
     def __init__(self, root: str | os.PathLike[str] | None = None) -> None:
         self.root = Path(FOLDER_NAME if root is None else root)
 
     @classmethod
     def of(cls, session_file: str | os.PathLike[str]) -> SessionFolder:
-        """The session folder of a session file. A file may lie outside of any: `contains` tells."""
+        """The session folder of a session file. The file may lie elsewhere: see `contains`."""
         return cls(Path(session_file).parent.parent)
 
     def contains(self, session_file: Path) -> bool:
-        """Whether the file lies where the folder keeps its session files."""
+        """Whether the file lies in the folder of the session files."""
         return session_file.parent == self.sessions
 
     @property
@@ -35,11 +35,11 @@ class SessionFolder:
         return self.root / "sessions"
 
     def session_file(self, id: str) -> Path:
-        """The file of a session as this Python names it; `existing_document` finds that of one without PyYAML."""
+        """The file of a session, with the suffix for this Python; see `existing_document` for the other."""
         return self.sessions / f"{id}{document_suffix()}"
 
     def session_files(self) -> list[Path]:
-        """The session files by name, which is by age. Raises SessionUnreadable."""
+        """The session files by name, so oldest first. Raises SessionUnreadable."""
         return [self.sessions / name for name in self.session_names()]
 
     def session_names(self) -> list[str]:
@@ -76,7 +76,7 @@ class SessionFolder:
         return self.root / "footage"
 
     def footage(self, fingerprint: str) -> Path:
-        """The file with the sizes and checksums of the footage, named as `session_file` is."""
+        """The file with the sizes and checksums of the footage, with the suffix of `session_file`."""
         return self.footage_folder / f"{fingerprint}{document_suffix()}"
 
     @property
@@ -91,7 +91,7 @@ class SessionFolder:
 
     @property
     def batches(self) -> Path:
-        """The folder of the folders of batches."""
+        """The parent folder of all batch folders."""
         return self.root / "batches"
 
     def batch(self, id: str) -> Path:
@@ -110,27 +110,27 @@ def numbered(folder: Path, kind: str) -> list[int]:
 
 
 def bytes_of(path: Path) -> int:
-    """The size of a session file and of what is in the folder beside it. Raises OSError."""
+    """The size of a session file and of the files in the folder beside it. Raises OSError."""
     beside = path.with_suffix("")
     inside = os.scandir(beside) if beside.is_dir() and not beside.is_symlink() else ()
-    return os.stat(path).st_size + sum(one.stat(follow_symlinks=False).st_size for one in inside)
+    return os.stat(path).st_size + sum(entry.stat(follow_symlinks=False).st_size for entry in inside)
 
 
 def is_folder(folder: Path) -> bool:
-    """Whether it is a folder, and no link to one, which is somebody else's."""
+    """Whether it is a folder and not a link, whose target may belong to another user."""
     return folder.is_dir() and not folder.is_symlink()
 
 
 def relative(path: Path, target: str) -> str:
-    """`target` as seen from the session file `path`, with forward slashes; absolute where there is no such way."""
+    """`target` relative to the session file `path`, with forward slashes; absolute if on another drive."""
     try:
         return Path(os.path.relpath(target, path.parent.absolute())).as_posix()
-    except ValueError:  # another drive
+    except ValueError:
         return str(target)
 
 
 def resolve(path: Path, target: str) -> Path:
-    """Where the file lies that the session file `path` calls `target`; a path of another system stays what it is."""
+    """The path of `target` in the session file `path`; a path of another system is unchanged."""
     if is_foreign(target):
         return Path(target)
     return Path(os.path.normpath(path.parent.absolute() / target))
@@ -140,5 +140,5 @@ _OF_WINDOWS = re.compile(r"[A-Za-z]:[\\/]|\\\\[^\\]")  # a drive, or a share
 
 
 def is_foreign(path: str) -> bool:
-    """Whether only another system can have this path: this one would take it for the name of a file."""
+    """Whether this is a path of another system, which this one would read as the name of a file."""
     return os.name != "nt" and _OF_WINDOWS.match(path) is not None and not os.path.exists(path)

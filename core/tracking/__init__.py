@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What to track next and when it counts; never how a marker gets into a clip."""
+"""Plans the passes, runs the tracker and records its steps. No access to clips."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The passes that a run tracks next: from which frame, and which tracks it follows."""
+"""Plans the passes of a run: the frame where it starts and the tracks that it follows."""
 
 from __future__ import annotations
 
@@ -18,39 +18,39 @@ from .reconcile import tracked_on
 
 
 class Edits(NamedTuple):
-    """The tracks of a tracking object as the clip has them, and how that differs from the records."""
+    """The tracks of a tracking object in the clip, and their differences from the records."""
 
     tracks: dict[int, TrackData]  # all tracks of the object, by number; new ones are numbered
     rows: dict[int, bytes]  # their packed markers
-    edited: set[int]  # those whose markers differ
-    records: list[JournalRecord]  # of the difference
+    edited: set[int]  # tracks whose markers differ
+    records: list[JournalRecord]  # the differences
 
     def existing(self, numbers: Iterable[int]) -> tuple[int, ...]:
-        """Those of the tracks that were not deleted since."""
+        """The tracks of `numbers` that the clip still has."""
         return tuple(number for number in numbers if number in self.tracks)
 
 
 class Plan(NamedTuple):
-    """The passes of a run, the first one from clip frame `frame` for the tracks `alive`."""
+    """The passes of a run. It starts at clip frame `frame` and follows the tracks `alive`."""
 
     passes: list[Pass]
     frame: int
     alive: frozenset[int]
     is_open: bool = False
-    """Whether the first pass is open already, so that the run goes on in it."""
+    """Whether the run resumes the first pass."""
     left_out: int = 0
-    """Tracks that the artist has tracked on already, so that they take no part."""
+    """The number of tracks that take no part, because the artist has tracked them on."""
     is_tracked_on: bool = False
-    """Whether these were all, so that the first step closes the pass."""
+    """Whether the artist has tracked on all tracks: the first step then closes the pass."""
 
     @property
     def frames(self) -> FrameRanges:
         """The clip frames that the passes cover."""
-        return FrameRanges((min(one.start, one.end), max(one.start, one.end)) for one in self.passes)
+        return FrameRanges((min(p.start, p.end), max(p.start, p.end)) for p in self.passes)
 
 
 def limited(start: int, end: int, limit: int) -> tuple[int, int]:
-    """The range of clip frames, no longer than Frames Limit steps; 0 is no limit."""
+    """The range of clip frames, cut to `limit` steps (Frames Limit); 0 is no limit."""
     if not limit:
         return start, end
     return start, max(end, start - limit) if end < start else min(end, start + limit)
@@ -59,7 +59,7 @@ def limited(start: int, end: int, limit: int) -> tuple[int, int]:
 def begin(
     ranges: Sequence[tuple[int, int]], tracks: Sequence[int], known: Replay, *, object: str, blender: str
 ) -> Plan:
-    """New passes over `ranges` (first and last clip frame of each), which start on the same frame, for the tracks."""
+    """New passes over `ranges`, each a first and last clip frame; all start on the same frame."""
     first = 1 + max(known.passes, default=0)
     passes = [
         Pass(number, start, end, tuple(tracks), object, blender) for number, (start, end) in enumerate(ranges, first)
@@ -68,11 +68,11 @@ def begin(
 
 
 def resume(known: Replay, found: Edits, counting: Counting, *, object: str, blender: str) -> Plan | None:
-    """The pass that was paused or interrupted, and those that were to follow; None if there is none.
+    """The paused or interrupted pass and the passes planned to follow; None if there are none.
 
-    Tracks that the artist has given a new marker on the frame of the pause take part again. Tracks that have got newer
-    markers on the frames to come do not: those would be written over. If that leaves none, the pass goes on from the
-    frame where the farthest of them stop, or, at its end, is closed with the first step. Raises NothingToTrack.
+    Tracks with a new marker of the artist on the frame of the pause take part again. Tracks with newer markers ahead
+    take no part, as the run would overwrite these. Without any other tracks the pass resumes where the farthest of
+    them stop, or, at its end, the first step closes it. Raises NothingToTrack.
     """
     progress = known.last_pass
     if progress is None or not (progress.is_open or progress.then):
@@ -83,11 +83,11 @@ def resume(known: Replay, found: Edits, counting: Counting, *, object: str, blen
     ]
     following: list[Pass] = []
     done: set[int] = set()
-    for one in planned:
-        ahead = tracked_ahead(one.tracks, found, known, one.start, one.end)
+    for plan in planned:
+        ahead = tracked_ahead(plan.tracks, found, known, plan.start, plan.end)
         done.update(ahead)
-        if len(ahead) < len(one.tracks) or not ahead:
-            following.append(replace(one, tracks=tuple(number for number in one.tracks if number not in ahead)))
+        if len(ahead) < len(plan.tracks) or not ahead:
+            following.append(replace(plan, tracks=tuple(number for number in plan.tracks if number not in ahead)))
     if progress.is_open:
         return _reopened(progress, following, done, known, found, counting, object)
     if following:
@@ -105,7 +105,7 @@ def _reopened(
     counting: Counting,
     object: str,
 ) -> Plan:
-    """The pass that is open, and those `following` it, whose tracks in `done` are left out."""
+    """The open pass and the passes `following` it, which already lack the tracks in `done`."""
     plan = replace(progress.plan, object=object)
     alive = frozenset(found.existing(plan.tracks))
     if progress.steps:
@@ -120,7 +120,7 @@ def _reopened(
     ahead = tracked_ahead(alive, found, known, frame, plan.end)
     alive -= ahead.keys()
     is_tracked_on = False
-    if ahead and not alive:  # the pass goes on from where the farthest of them stop
+    if ahead and not alive:  # resume where the farthest of them stop
         frame = (min if plan.backwards else max)(ahead.values())
         alive = frozenset(number for number, at in ahead.items() if at == frame and frame != plan.end)
         is_tracked_on = not alive
@@ -134,9 +134,9 @@ def _is_live(rows: bytes, frame: int) -> bool:
 
 
 def tracked_ahead(numbers: Iterable[int], found: Edits, known: Replay, frame: int, end: int) -> dict[int, int]:
-    """Those of the tracks that were tracked on, behind `frame` and up to `end`, by other means, and how far.
+    """The tracks that the artist has tracked on between `frame` and `end`, each with its farthest frame.
 
-    That is told from what has changed since the last step, whether it is recorded by now or among the edits `found`.
+    Compares the markers at the last step with those in the clip, recorded or among the edits `found`.
     """
     far: dict[int, int] = {}
     for number in numbers:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A shot as asked, for `track` and for batches: the one table of its options.
+"""A shot as requested from `track` or in a batch: the table of its options.
 
 A new option is a field of `ShotSpec`. The command lines of `track` and `batch run`, the keys of a list of shots, the
 ledger and the arguments of a child process all follow from it.
@@ -29,7 +29,7 @@ class Kind(StrEnum):
 
     TEXT = "text"
     PATH = "path"
-    FRAME = "frame"  # a number as people see it
+    FRAME = "frame"  # a displayed number
     CHOICE = "choice"
     SWITCH = "switch"
     SETTINGS = "settings"  # names and values
@@ -37,7 +37,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True)
 class Option:
-    """One option of a shot. `shared_help` is that of `batch run`, empty if each shot says the option for itself."""
+    """One option of a shot. `shared_help` is its help in `batch run`, empty if each shot has a value of its own."""
 
     kind: Kind
     help: str
@@ -51,17 +51,17 @@ class Option:
         return "--set" if self.kind is Kind.SETTINGS else f"--{self.name}"
 
     def arguments(self, value: Any) -> list[str]:
-        """The value as a command line has it; nothing for None, an empty one and False."""
+        """The arguments of a command line for the value; none for None, False and empty values."""
         if value is None or value is False or value in ("", {}):
             return []
         if self.kind is Kind.SWITCH:
             return [self.flag]
         if self.kind is Kind.SETTINGS:
-            return [f"{self.flag}={name}={json.dumps(one)}" for name, one in value.items()]
+            return [f"{self.flag}={name}={json.dumps(setting)}" for name, setting in value.items()]
         return [f"{self.flag}={value}"]
 
     def check(self, value: object) -> None:
-        """Raises ValueError, in words, if it is no value of the option or too long to be kept."""
+        """Raises ValueError, with a message for users, if the value is invalid or too long."""
         match self.kind:
             case Kind.TEXT | Kind.PATH:
                 check_text(value)
@@ -86,10 +86,10 @@ def _option(kind: Kind, *words: str, metavar: str | None = None, choices: tuple[
 
 @dataclass(frozen=True)
 class ShotSpec:
-    """One shot as asked. Frames are numbers as people see them.
+    """One shot as requested. Frames are displayed numbers.
 
-    In a batch paths are absolute, or those of another system as they were given. None and empty values: what `track`
-    takes then.
+    In a batch paths are absolute, or unchanged if they come from another system. None and empty values stand for the
+    defaults of `track`.
     """
 
     footage: str = field(
@@ -150,7 +150,7 @@ class ShotSpec:
     )
 
     def check(self) -> None:
-        """Raises ValueError, in words, for the first value that is none, or that cannot be kept."""
+        """Raises ValueError, with a message for users, for the first invalid value."""
         for option in OPTIONS:
             value = getattr(self, option.name)
             option.check(value)
@@ -158,32 +158,32 @@ class ShotSpec:
                 json_text(value)
 
     def to_json(self) -> dict[str, Any]:
-        """Its values by option, without those that say nothing."""
-        nothing = ShotSpec("")
+        """The values by option, without defaults."""
+        default = ShotSpec("")
         values = {option.name: getattr(self, option.name) for option in OPTIONS}
-        return {name: value for name, value in values.items() if value != getattr(nothing, name)}
+        return {name: value for name, value in values.items() if value != getattr(default, name)}
 
     @classmethod
     def from_json(cls, content: object) -> ShotSpec:
-        """What `to_json` gave. Raises ValueError for anything else, and for options of a newer version."""
+        """The shot from the result of `to_json`. Raises ValueError for anything else, and for unknown options."""
         if not isinstance(content, dict):
-            raise ValueError("it is no mapping")
+            raise ValueError("it is not a mapping")
         values = cast("dict[str, Any]", content)
         for name, value in values.items():
             if name not in _BY_NAME:
-                raise ValueError(f"{name} is no option of a shot")
+                raise ValueError(f"{name} is not an option of a shot")
             _BY_NAME[name].check(value)
         if "footage" not in values:
             raise ValueError("it has no footage")
         return cls(**values)
 
     def to_arguments(self) -> list[str]:
-        """The arguments of `track` that ask for it."""
+        """The arguments of `track` for this shot."""
         options = OPTIONS[1:]
-        return [self.footage, *(word for one in options for word in one.arguments(getattr(self, one.name)))]
+        return [self.footage, *(word for option in options for word in option.arguments(getattr(self, option.name)))]
 
     def with_paths(self, change: Callable[[str], str]) -> ShotSpec:
-        """The same with each path changed."""
+        """The shot with `change` applied to each path."""
         return replace(self, **{name: change(path) for name in _PATHS if (path := getattr(self, name))})
 
     @property
@@ -192,7 +192,7 @@ class ShotSpec:
 
     @property
     def range(self) -> tuple[int | None, int | None]:
-        """From and to which number it is to be tracked, if it says so or its footage names a range."""
+        """The first and last displayed number to track, from the shot or from a range in its footage."""
         requested = parse_path(self.footage).requested
         if requested is None or self.start is not None or self.end is not None:
             return self.start, self.end
@@ -200,25 +200,25 @@ class ShotSpec:
 
     @property
     def title(self) -> str:
-        """A name for people: that of a sequence is without its number."""
+        """The displayed name; the name of a sequence is without its number."""
         footage = parse_path(self.footage)
         path = PureWindowsPath(footage.path) if is_foreign(footage.path) else Path(footage.path)
-        of = footage.pattern or (numbered(path.name) if path.suffix.lower() in IMAGE_SUFFIXES else None)
-        if of is not None:
-            return self.name or of.head.rstrip("_-. ") or path.parent.name
+        sequence = footage.pattern or (numbered(path.name) if path.suffix.lower() in IMAGE_SUFFIXES else None)
+        if sequence is not None:
+            return self.name or sequence.head.rstrip("_-. ") or path.parent.name
         return self.name or path.stem or self.footage
 
 
-OPTIONS: tuple[Option, ...] = tuple(replace(one.metadata["option"], name=one.name) for one in fields(ShotSpec))
-"""The footage first, which a command line takes without a flag."""
+OPTIONS: tuple[Option, ...] = tuple(replace(entry.metadata["option"], name=entry.name) for entry in fields(ShotSpec))
+"""The first is the footage, which a command line takes without a flag."""
 _PATHS = tuple(option.name for option in OPTIONS if option.kind is Kind.PATH)
 _BY_NAME = {option.name: option for option in OPTIONS}
 SHARED = tuple(option for option in OPTIONS if option.shared_help)
-"""Options that `batch run` takes for all shots that do not say them."""
+"""Options that `batch run` takes as defaults for all shots."""
 
 
 def check_text(value: object) -> None:
-    """Raises ValueError, in words, for a text that cannot be kept."""
+    """Raises ValueError, with a message for users, for a text that the ledger cannot store."""
     try:
         if not isinstance(value, str):
             raise ValueError(f"{str(value)[:40]!r} is no text")
@@ -230,7 +230,7 @@ def check_text(value: object) -> None:
 
 
 def json_text(content: Mapping[str, Any]) -> str:
-    """A mapping as JSON. Raises ValueError, in words, for one that cannot be kept."""
+    """A mapping as JSON. Raises ValueError, with a message for users, if the ledger cannot store it."""
     try:
         text = json.dumps(content, allow_nan=False)
     except (TypeError, ValueError, RecursionError) as error:

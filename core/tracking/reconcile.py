@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the artist's clip and the journal each have of a track, and how the two become one.
+"""Compares and joins the markers of a track in the artist's clip and in the journal.
 
-Rows are packed markers by clip frame, as in `Replay.markers`. What the artist did is never written over: a marker of
-the clip that no record ever had is the artist's own.
+Rows are packed markers by clip frame, as in `Replay.markers`. A marker of the clip that no record ever had is the
+artist's own, and is never overwritten.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ Rows = Mapping[int, bytes]
 
 
 def is_border(rows: Rows, frame: int) -> bool:
-    """Whether the marker on the frame is one of the muted ones with which Blender ends a segment.
+    """Whether the marker on the frame is a border: a muted marker with which Blender ends a segment.
 
-    It has the values of the live marker next to it, or of a border marker in between, and no live one on its other
-    side. One that the artist muted has values of its own, or live markers around it.
+    A border has the values of the live marker next to it, perhaps with further borders in between, and no live marker
+    on its other side. A marker muted by the artist has values of its own, or live markers on both sides.
     """
     if not is_muted(rows[frame]):
         return False
@@ -45,12 +45,12 @@ def is_border(rows: Rows, frame: int) -> bool:
 
 
 def new_in_clip(mine: Rows, recorded: Rows) -> dict[int, bytes]:
-    """The markers of the clip that the journal does not have now, without those that only end a segment."""
+    """The markers of the clip that the journal lacks, without borders."""
     return {frame: row for frame, row in mine.items() if recorded.get(frame) != row and not is_border(mine, frame)}
 
 
 def never_recorded(records: Iterable[Record], rows: Mapping[int, Rows]) -> dict[int, dict[int, bytes]]:
-    """Those of the rows, by track, that none of the records ever had. Tracks that have none are left out."""
+    """The rows, by track, that no record ever had; only tracks with such rows."""
     left = {track: dict(mine) for track, mine in rows.items() if mine}
     for record, _ in decoded(records):
         if not left:
@@ -61,14 +61,14 @@ def never_recorded(records: Iterable[Record], rows: Mapping[int, Rows]) -> dict[
 
 
 def _strike(rows: bytes, left: dict[int, dict[int, bytes]]) -> None:
-    """Take out of `left` the markers that a record has."""
+    """Remove the markers of a record from `left`."""
     for row in each_row(rows):
         track, frame, flags = head_of(row)
         mine = left.get(track)
         if mine is None:
             continue
         had = {frame: flags & ~GUARDED}
-        if flags & GUARDED:  # the guard is on the next frame of the pass, whichever way that goes
+        if flags & GUARDED:  # the muted copy is on the next frame of the pass, before or after this one
             had[frame - 1] = had[frame + 1] = MUTED | KEYED
         for near, marked in had.items():
             if near in mine and mine[near] == with_head(row, track, near, marked):
@@ -78,9 +78,9 @@ def _strike(rows: bytes, left: dict[int, dict[int, bytes]]) -> None:
 
 
 def joined(mine: Rows, own: Rows, coming: Rows) -> dict[int, bytes]:
-    """The rows of a track that was changed in the clip: its own, and of the coming ones those on frames that it lacks.
+    """The rows of a track that was changed in the clip, with the `coming` rows on frames that it lacks.
 
-    `own` are the artist's. Another muted marker, which ends a segment or was recorded, gives way to a live one.
+    `own` are the artist's rows. A live coming row replaces any other muted row.
     """
     rows = dict(mine)
     for frame, row in coming.items():
@@ -91,9 +91,9 @@ def joined(mine: Rows, own: Rows, coming: Rows) -> dict[int, bytes]:
 
 
 def tracked_on(mine: Rows, recorded: Rows, frame: int, end: int) -> int | None:
-    """The farthest frame behind `frame` and up to `end`, in that direction, with a live marker that is not recorded.
+    """The farthest frame after `frame`, in the direction of `end` and up to it, with a live unrecorded marker.
 
-    None if there is none: the track was not tracked on.
+    None if the track was not tracked on.
     """
     low, high = sorted((frame, end))
     ahead = [

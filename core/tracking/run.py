@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The run that drives everything: track a frame, record it, count it as done."""
+"""The run: tracks a frame, records it, then counts it as done."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from .passes import Plan
 
 
 def note_damaged(recorder: SessionRecorder, error: PictureUnusable) -> None:
-    """Record which picture is damaged, so that another file may stand in its place when tracking goes on."""
+    """Record the frame of the damaged picture, whose file may then be replaced before tracking resumes."""
     recorder.append_event(Event.PICTURE_DAMAGED, frame=error.frame)
 
 
 class Step(NamedTuple):
-    """What one step of the tracker did. `rows` are the markers it touched, as in `rows.MARKER`."""
+    """The result of a step of the tracker. `rows` are the markers that it touched, as in `rows.MARKER`."""
 
     frame: int  # the clip frame reached
-    alive: frozenset[int]  # tracks that are still followed
+    alive: frozenset[int]  # the tracks still followed
     rows: bytes
 
 
@@ -32,11 +32,11 @@ class Tracker(Protocol):
     """Follows features from one frame to the next. In Blender this is `bridge.tracking.working_set.WorkingSet`."""
 
     def begin(self, plan: Pass, frame: int, alive: frozenset[int]) -> None:
-        """Prepare to track the tracks `alive` of pass `plan` from clip frame `frame`."""
+        """Prepare to follow the tracks `alive` of pass `plan` from clip frame `frame`."""
         ...
 
     def step(self) -> Step:
-        """Track one frame on."""
+        """Track to the next frame."""
         ...
 
     def references(self) -> frozenset[int]:
@@ -44,38 +44,37 @@ class Tracker(Protocol):
         ...
 
     def end(self) -> None:
-        """Leave nothing behind. Called once after `begin`, whatever happened."""
+        """Remove everything that `begin` made. Called once after each `begin`, also after errors."""
         ...
 
 
 class Destination(Protocol):
-    """The artist's tracks, which get the recorded markers. In Blender this is `bridge.tracking.artist_tracks`."""
+    """The artist's tracks, which receive the recorded markers. In Blender this is `bridge.tracking.artist_tracks`."""
 
     def flush_some(self, plan: Pass, steps: Sequence[Step], seconds: float) -> bool:
         """Write pending markers to the tracks for about `seconds`, at least one.
 
-        `steps` of the pass become pending. Each track gets its newest marker first; returns True once all have theirs,
-        and writes older markers in the time that is left. The caller gives no new steps then, until it wants all tracks
-        on a newer frame.
+        `steps` of the pass become pending. Each track gets its newest marker first. Returns True once all tracks have
+        it; later calls without new steps write older markers.
         """
         ...
 
     def flush(self, plan: Pass, steps: Sequence[Step], position: Position) -> None:
-        """Write all pending markers and those of these steps. The clip then contains the journal up to `position`."""
+        """Write all pending markers and those of `steps`. The clip then contains the journal up to `position`."""
         ...
 
     @property
     def has_pending(self) -> bool:
-        """Whether any markers are still to be written."""
+        """Whether there are pending markers."""
         ...
 
     def renamed(self) -> Sequence[TrackData]:
-        """The tracks that the artist has renamed since the pass began, or since the last call."""
+        """The tracks that the artist has renamed since the pass began or the last call."""
         ...
 
 
 class InBulk:
-    """After a step without a window: keep the session file, and seldom flush, which costs more the longer the shot."""
+    """After a step without a window: write the session file, and flush seldom, as that costs more in long shots."""
 
     def __init__(self, flush_every: int = 1000) -> None:
         self.flush_every = flush_every  # steps
@@ -88,11 +87,11 @@ class InBulk:
 
 
 class Run:
-    """Passes being tracked. Use it in a `with` statement, and call `step` until it returns False.
+    """Tracks the passes of a plan. Use it in a `with` statement, and call `step` until it returns False.
 
-    The order inside `step` is the promise: a frame is tracked, appended to the journal, flushed, and only then counted;
-    `after_step` may then write it to the artist's tracks. If anything fails, what was recorded before stays recorded
-    and reaches the artist's tracks.
+    The order inside `step` is the promise: it tracks a frame, appends it to the journal, waits for the disk, and only
+    then counts the frame; `after_step` may then write it to the artist's tracks. After an error the steps recorded
+    before stay recorded and reach the artist's tracks.
     """
 
     def __init__(
@@ -105,16 +104,16 @@ class Run:
         *,
         after_step: Callable[[Run], None],
     ) -> None:
-        """`recorder` has recorded that the first pass of `plan` is open."""
+        """`recorder` has already recorded the first pass of `plan`."""
         self.recorder = recorder
         self.plan = plan.passes[0]
         self.frame = plan.frame
         self.alive = plan.alive
         self.followed = len(plan.alive)
-        """Tracks that were followed when the current pass began or was gone on with by this run."""
+        """The number of tracks followed when this run began or resumed the current pass."""
         self.steps = 0  # done by this run
         self.displayed_frame = plan.frame
-        """The last clip frame of which all of the artist's tracks have what is recorded."""
+        """The last clip frame of which all of the artist's tracks have the recorded markers."""
         self.outcome: Outcome | None = None
         self._then = plan.passes[1:]
         self._tracker = tracker
@@ -123,7 +122,7 @@ class Run:
         self._after_step = after_step
         self._pending: list[Step] = []
         self._flushing: int | None = None  # the clip frame of the newest markers that are being written
-        self._position = recorder.position  # that of the last step that can be flushed
+        self._position = recorder.position  # the end of the last step that can be flushed
         self._begun = False
 
     @property
@@ -138,17 +137,17 @@ class Run:
 
     @property
     def is_at_end(self) -> bool:
-        """Whether the current pass has nothing more to track; the next step closes it."""
+        """Whether the current pass has reached its end or has no tracks: the next step closes it."""
         return self.outcome is None and (self.frame == self.plan.end or not self.alive)
 
     @property
     def pending(self) -> int:
-        """How many steps the artist's tracks have not been given."""
+        """The number of steps of which the destination has no markers yet."""
         return len(self._pending)
 
     @property
     def has_pending(self) -> bool:
-        """Whether the artist's tracks lack anything that is recorded."""
+        """Whether the artist's tracks lack recorded markers."""
         return bool(self._pending) or self._tracks.has_pending
 
     def __enter__(self) -> Run:
@@ -156,9 +155,9 @@ class Run:
         return self
 
     def open(self) -> None:
-        """Prepare the first step; after an error the run is closed.
+        """Prepare the first step. An error closes the run.
 
-        Raises FootageUnusable and what the tracker raises.
+        Raises FootageUnusable and the errors of the tracker.
         """
         try:
             self._begin()
@@ -168,16 +167,16 @@ class Run:
 
     def _begin(self) -> None:
         self._footage.frame(self.frame)
-        self._begun = True  # also if it fails half way: `end` then clears up
+        self._begun = True  # before `begin`: `end` must follow even if that fails
         self._tracker.begin(self.plan, self.frame, self.alive)
-        if not self.is_at_end:  # the patterns come from these, and a run that died may have died of the next one
+        if not self.is_at_end:  # patterns come from these; the next one may have killed an earlier run
             for frame in {self.frame, self.frame + self.plan.direction, *self._tracker.references()}:
                 self._footage.whole(frame)
 
     def step(self) -> bool:
         """Track and record one frame, or close the pass that is at its end; False when all passes are closed.
 
-        Raises FootageUnusable, LeaseLost, StorageFailed and what the tracker raises.
+        Raises FootageUnusable, LeaseLost, StorageFailed and the errors of the tracker.
         """
         if self.outcome is not None and not self._next_pass():
             return False
@@ -186,12 +185,12 @@ class Run:
             return bool(self._then)
         if not self._begun:
             self._begin()
-        # what the step reads; the picture of the frame that it starts from was looked at by the step before
+        # all pictures that the step reads; the previous step checked the one where it starts
         for frame in (self.frame + self.plan.direction, *self._tracker.references()):
             self._footage.frame(frame)
         step = self._tracker.step()
         if len(step.alive) < len(self.alive):
-            self._doubt(step)
+            self._check_picture(step)
         position = self.recorder.record_frame(self.plan.number, step.frame, len(step.alive), step.rows)
         self.frame, self.alive = step.frame, step.alive
         self.steps += 1
@@ -200,14 +199,14 @@ class Run:
         self._after_step(self)
         return True
 
-    def _doubt(self, step: Step) -> None:
-        """A step has lost tracks: before that counts, see whether its picture can be read at all."""
+    def _check_picture(self, step: Step) -> None:
+        """Check that the picture of a step that has lost tracks is readable, before the losses are recorded."""
         self._footage.whole(step.frame)
         if not step.alive:
             self._footage.read(step.frame)
 
     def pause(self) -> None:
-        """Stop here, to go on later."""
+        """Close the current pass as paused and drop the rest."""
         if self.outcome is None:
             self._close(self._reached() if self.is_at_end else Outcome.PAUSED)
         self._then = []
@@ -229,7 +228,7 @@ class Run:
         return True
 
     def suspend(self) -> None:
-        """Flush all recorded markers and remove the tracker from the clip, before a save for example.
+        """Flush all recorded markers and remove the tracker from the clip, e.g. before a save.
 
         The next step sets it up again.
         """
@@ -248,16 +247,16 @@ class Run:
         self.recorder.close_pass(self.plan.number, outcome, detail)
 
     def _record_names(self) -> None:
-        """Record the new names, which the clip has already."""
+        """Record the tracks that the artist has renamed."""
         renamed = self._tracks.renamed()
         if renamed:
             self._position = self.recorder.append(TracksRecord(tuple(renamed)))
             self.flush()
 
     def flush_some(self, seconds: float, *, newest: bool) -> bool:
-        """Write pending markers to the artist's tracks for about `seconds`; with `newest` also of the last steps.
+        """Write pending markers to the artist's tracks for about `seconds`; with `newest` also those of the last steps.
 
-        Returns True once every track has its newest marker. Raises what the destination raises.
+        Returns True once every track has its newest marker. Raises the errors of the destination.
         """
         steps: list[Step] = []
         if newest:
@@ -274,7 +273,7 @@ class Run:
         """Write all recorded markers to the artist's tracks."""
         steps, self._pending = self._pending, []
         self._flushing = None
-        # not the session's position: a step whose record was written, but was not counted, is not among these
+        # not the session's position, which may include a step that was recorded but not counted
         self._tracks.flush(self.plan, steps, self._position)
         self.displayed_frame = self.frame
 
@@ -282,7 +281,7 @@ class Run:
         self.close(error)
 
     def close(self, error: BaseException | None = None) -> None:
-        """Leave nothing of the tracker in the clip; a pass that is still open ends because of `error`."""
+        """Remove the tracker from the clip, and close a pass that is still open as failed with `error`."""
         try:
             if self.outcome is None:
                 self.outcome = Outcome.FAILED

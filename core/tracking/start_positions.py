@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Start positions of tracks from a JSON file.
+"""Reads start positions of tracks from a JSON file.
 
     {"tracks": [{"name": "corner", "frame": 1, "co": [0.25, 0.5], "pattern_size": 21, "search_size": 71}]}
 
@@ -110,5 +110,5 @@ def _numbers(value: object, count: int) -> list[float]:
         raise ValueError(f"{value!r} is not a list of {count} numbers")
     numbers = cast("list[Any]", value)
     if not all(isinstance(n, (int, float)) and not isinstance(n, bool) and math.isfinite(n) for n in numbers):
-        raise ValueError(f"{value!r} holds something that is no number")
+        raise ValueError(f"{value!r} contains something that is not a number")
     return [float(n) for n in numbers]

@@ -91,15 +91,15 @@ EACH_ERROR: tuple[tuple[TrackingSessionError, str], ...] = (
     ),
     (
         LedgerBusy(PATH),
-        "shot, the ledger of batches, is held by another process: close what has it open, then resume the batch",
+        "shot, the ledger of batches, is held by another process: close the program that has it open, then resume the batch",
     ),
     (
         ShotTakenOver("id", 2),
-        "Another process has taken shot 2 of batch id over; this one stops. Nothing recorded is lost",
+        "Another process has taken over shot 2 of batch id; this one stops. Nothing recorded is lost",
     ),
     (
         JournalDamaged(PATH, 137, 9000, "its checksum differs"),
-        "shot is damaged in record 138 (byte 9000): its checksum differs. Put back a good copy, or keep the 137 "
+        "shot is damaged in record 138 (byte 9000): its checksum differs. Restore a good copy, or keep the 137 "
         "records before it with: resume --salvage",
     ),
     (LeaseHeld("process 7"), "The session is in use by process 7: wait until it ends, or stop it there"),
@@ -107,10 +107,10 @@ EACH_ERROR: tuple[tuple[TrackingSessionError, str], ...] = (
         BatchRuns("id", "process 7"),
         "The batch id is run by process 7: watch it with the same --root or --db and: batch info id --follow",
     ),
-    (LeaseLost(), "Another process has taken this session over; this one stops. Nothing recorded is lost"),
+    (LeaseLost(), "Another process has taken over this session; this one stops. Nothing recorded is lost"),
     (
         StorageFailed(PATH, OSError(errno.ENOSPC, "")),
-        "shot cannot be written: The disk is full. Everything recorded so far is kept; mend it, then resume",
+        "shot cannot be written: The disk is full. Everything recorded so far is kept; fix this, then resume",
     ),
     (
         SaveUnsound(PATH, "it has no clip"),

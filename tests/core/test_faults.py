@@ -66,7 +66,7 @@ def check_error(error: TrackingSessionError | None, name: str) -> None:
     if error is not None:
         if name not in READING:
             assert isinstance(error, StorageFailed) and error.exit_code == 75
-            assert "Everything recorded so far is kept; mend it, then resume" in str(error)
+            assert "Everything recorded so far is kept; fix this, then resume" in str(error)
         assert error.__cause__ is None or isinstance(error.__cause__, (OSError, TrackingSessionError))
 
 
@@ -146,7 +146,7 @@ def test_a_file_that_may_not_grow_any_more_loses_nothing(
     folder, _, expected = undisturbed
     told = run_child(FULL, tmp_path / "sessions", folder / "plates", limit)
     frames = [int(n) for n in told.strip("[]\n").split(",")[:-1] if n.strip().isdigit()]
-    assert "File too large" in told and "mend it, then resume" in told
+    assert "File too large" in told and "fix this, then resume" in told
     check_readable_and_resume(tmp_path / "sessions", frames, expected)
 
 
@@ -158,7 +158,7 @@ def small_disk(mounted: Callable[[str], Path]) -> Path:
 def test_a_disk_that_is_really_full_loses_nothing(small_disk: Path) -> None:
     session = make_session(small_disk)
     run = start_run(session, RANGES)
-    with pytest.raises(StorageFailed, match=r"The disk is full.*mend it, then resume"), run:
+    with pytest.raises(StorageFailed, match=r"The disk is full.*fix this, then resume"), run:
         run.step()
         filling = small_disk / "filling"
         with pytest.raises(OSError), filling.open("wb", buffering=0) as file:

@@ -225,7 +225,7 @@ def test_a_damaged_journal_can_be_read_and_gone_on_with_for_what_stands_before(t
     journal = manager.folder / f"journal.{generation}"
     damaged = flip(journal, -30, 4)
     manager.path.write_bytes(encode_document({**read_document(manager.path), "checkpoint": {}}, ".yaml"))
-    with pytest.raises(JournalDamaged, match=r"Put back a good copy$") as told:
+    with pytest.raises(JournalDamaged, match=r"Restore a good copy$") as told:
         load_session(manager.path)
     assert told.value.actions == (Action.SALVAGE,)
     assert list_sessions(tmp_path / "tracking_sessions") == []

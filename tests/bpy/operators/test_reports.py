@@ -59,7 +59,7 @@ def test_a_damaged_journal_names_the_button_that_keeps_what_stands_before(footag
     with inside(editor):
         words = refused("track")
     assert re.search(
-        r"journal\.1 is damaged in record \d+ \(byte \d+\): .*\. Put back a good copy, or keep the \d+ records before "
+        r"journal\.1 is damaged in record \d+ \(byte \d+\): .*\. Restore a good copy, or keep the \d+ records before "
         r"it with “Restore Markers”",
         words,
     )
@@ -93,7 +93,7 @@ def test_an_error_that_no_button_reports_is_logged(
     folder = session_of(file).folder
     (folder / "lease.2").write_text('{"host": "farm-17", "pid": 4711, "token": "t"}\n' + f"{1:020d}\n")
     open_file(file)  # which ends the pass
-    assert "The pass cannot be ended in its session: Another process has taken this session over" in caplog.text
+    assert "The pass cannot be ended in its session: Another process has taken over this session" in caplog.text
 
 
 def refused(button: str) -> str:

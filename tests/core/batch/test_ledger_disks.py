@@ -99,7 +99,7 @@ except StorageFailed as error:
 @pytest.mark.parametrize("limit", [0, 1000, 5000, 20_000, 36_000, 50_000, 70_000, 100_000, 200_000, 500_000])
 def test_a_file_that_may_not_grow_any_more_loses_nothing(root: Path, limit: int) -> None:
     lines = run_child(FULL, root, limit).splitlines()
-    assert "cannot be written" in lines[-1] and "mend it, then resume" in lines[-1]
+    assert "cannot be written" in lines[-1] and "fix this, then resume" in lines[-1]
     with Ledger(root) as ledger:
         assert ledger.check() == []
         if not lines[0].startswith("batch"):
@@ -127,7 +127,7 @@ def test_a_disk_that_is_really_full_loses_nothing(disk: Path) -> None:
         with pytest.raises(OSError), filling.open("wb", buffering=0) as file:
             while True:
                 file.write(bytes(512))
-        with pytest.raises(StorageFailed, match=r"The disk is full.*mend it, then resume"):
+        with pytest.raises(StorageFailed, match=r"The disk is full.*fix this, then resume"):
             for _ in range(200):
                 ledger.finish(ledger.claim(batch, everything_dead), COMPLETED, "x" * 4000)
         with pytest.raises(StorageFailed, match="The disk is full"):

@@ -143,7 +143,7 @@ def test_every_damaged_byte_is_noticed_and_never_gives_a_wrong_record(folder: Pa
         assert damage is not None and damage.path == path, at
         complete = earlier + sum(end <= at for end in offsets[1:]) if at >= HEADER_SIZE else 0
         assert found == records[:complete], at
-        assert "Put back a good copy" in str(damage)
+        assert "Restore a good copy" in str(damage)
 
 
 def test_every_damaged_byte_of_an_unfinished_tail_is_harmless(folder: Path) -> None:

@@ -114,12 +114,12 @@ def test_a_session_that_was_set_aside_says_what_is_left_and_is_not_resumed(tmp_p
         session.set_state(SessionState.DISCARDED)
     assert load_session(session.path).get_resume_point() == 2 and left(session) == [2, 3, 4, 5, 6]
     before = sorted(session.folder.iterdir())
-    with pytest.raises(UsageError, match="was discarded: bring it back"):
+    with pytest.raises(UsageError, match="is discarded: bring it back"):
         resume_tracking(session.path)
     assert sorted(session.folder.iterdir()) == before
     with session:
         session.set_state(SessionState.COMMITTED)
-    with pytest.raises(UsageError, match="was committed"):
+    with pytest.raises(UsageError, match="is committed"):
         resume_tracking(session.path)
     with session:
         session.set_state(SessionState.ACTIVE)

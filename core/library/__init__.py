@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The sessions of one folder: found, matched to a clip, deleted. Who needs them is passed in."""
+"""The sessions of one folder: lists them, matches them to clips, deletes them. Knows no batches."""

@@ -213,7 +213,7 @@ def _delete_folder(folder: Path) -> None:
     os.rmdir(folder)
 
 
-# What belongs to a session
+# The belongings of a session: report, solves, details of footage
 
 
 def _belongings(session_file: Path) -> list[Path]:
@@ -232,11 +232,11 @@ def _bytes_in(paths: Iterable[Path]) -> int:
 
 
 def _delete_belongings(path: Path) -> None:
-    for one in _belongings(path):
-        if is_folder(one):
-            _delete_folder(one)
+    for belonging in _belongings(path):
+        if is_folder(belonging):
+            _delete_folder(belonging)
         else:
-            os.unlink(one)
+            os.unlink(belonging)
 
 
 def bytes_freed(root: Path, going: Sequence[Entry], entries: Sequence[Entry | Unreadable]) -> int:

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from ..storage.database import Contents, connect, contents, create
 
-APPLICATION_ID = 0x5453494E  # tells the file from any other database
+APPLICATION_ID = 0x5453494E  # identifies the database as ours
 VERSION = 2  # raise it when the fields of Entry or their meaning change
 _SAVE_EVERY = 1.0  # seconds of work that a killed process may lose
 TEXT_LIMIT = 1 << 16  # characters of an entry; a name may have any length

@@ -212,10 +212,10 @@ def _tracks(replay: Replay, live: dict[int, list[int]], last: int, counting: Cou
             else:
                 ranges.append((frame, frame))
         name = escape(replay.tracks[number].name)
-        where = counting.range(f"{live[number][0]}-{live[number][-1]}") if live[number] else ""
+        span = counting.range(f"{live[number][0]}-{live[number][-1]}") if live[number] else ""
         rows.append(
             f'<tr><td class="name" title="{name}">{name}</td><td class="n">{len(live[number])}</td>'
-            f'<td class="n">{where}</td><td class="bar">{_strip(ranges, last)}</td></tr>'
+            f'<td class="n">{span}</td><td class="bar">{_strip(ranges, last)}</td></tr>'
         )
     head = "<tr><th>Track</th><th>Frames</th><th>From, to</th><th>Where it was followed</th></tr>"
     return f'<div class="wide"><table>{head}{"".join(rows)}</table></div>'

@@ -40,7 +40,7 @@ class Owner:
     machine: str = ""
     boot: str = ""
     pid: int = 0
-    started: str = ""  # start time of the process in clock ticks since boot: tells a reused pid
+    started: str = ""  # start time of the process in clock ticks since boot: reveals a reused pid
     token: str = ""  # differs for each lease of one process
     since: str = ""
     counter: int = 0

@@ -153,7 +153,7 @@ def test_merging(commands: Commands) -> None:
     commands.run("merge", "-o", "x.yaml", code=2, says=("SESSION",))
     (commands.root.parent / "others" / "plate_0001.png").write_bytes(grey_png(b"other"))
     other = create_session(commands.root.parent / "others", "c", commands.root)
-    commands.run("merge", ids[0], other.path, "-o", "x.yaml", code=2, says=("other footage",))
+    commands.run("merge", ids[0], other.path, "-o", "x.yaml", code=2, says=("their footage differs",))
     row = commands.json("merge", *ids, "-o", commands.root / "more.yaml")
     assert isinstance(row, dict) and (row["id"], row["tracked_frames"]) == ("more", 6)
 

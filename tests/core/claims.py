@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Ledgers to claim shots from, and processes that do until they are killed; what they were told is in their logs."""
+"""Ledgers and processes that claim their shots until they are killed; each process has a log."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def make_batch(root: Path, status: BatchStatus, sessions: Sequence[str], *, days
 
 
 def work(root: Path, batch: str, say: Callable[[str], object]) -> None:
-    """Claim and finish until there is nothing left; `say` is told of each thing once it counts."""
+    """Claim and finish shots until none is left; `say` gets each change once it counts."""
     with Ledger(root) as ledger:
         while shot := ledger.claim(batch, lambda _: True):
             say(f"claimed {shot.number}")

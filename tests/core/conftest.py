@@ -10,7 +10,7 @@ from tracking_sessions.core.batch.ledger import Ledger
 
 @pytest.fixture(autouse=True)
 def power_stays_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody pulls the plug here: what the kernel has is as good as on disk, and thousands of runs need not wait."""
+    """No power cut here: data in the kernel counts as on disk, so that thousands of runs need not wait."""
     monkeypatch.setattr(os, "fsync", lambda descriptor: None)
 
 

@@ -91,7 +91,8 @@ EACH_ERROR: tuple[tuple[TrackingSessionError, str], ...] = (
     ),
     (
         LedgerBusy(PATH),
-        "shot, the ledger of batches, is held by another process: close the program that has it open, then resume the batch",
+        "shot, the ledger of batches, is held by another process: close the program that has it open, "
+        "then resume the batch",
     ),
     (
         ShotTakenOver("id", 2),

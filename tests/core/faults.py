@@ -27,7 +27,7 @@ RANGES = [(1, 4), (1, 1)]
 
 
 class Faults:
-    """Counts the operations on what lies below `root` and calls `before` and `after` around each of them."""
+    """Counts the operations on files below `root` and calls `before` and `after` around each of them."""
 
     def __init__(self, root: Path, before: Callable[[int, str], None], after: Callable[[int, str], None]) -> None:
         self.root = os.fspath(root)
@@ -62,7 +62,7 @@ class Faults:
                         real(*arguments)
                     raise
                 try:
-                    # nobody pulls the plug here, so that what the kernel has is as good as on disk
+                    # no power cut here: data in the kernel counts as on disk
                     result = None if name == "fsync" else real(*arguments, **options)
                 finally:
                     self.after(number, name)
@@ -93,7 +93,7 @@ class Faults:
 
 
 def whole_session(root: Path, footage: Path, recorded: Callable[[int], None]) -> None:
-    """A session from its making to its end: two passes, each frame told to `recorded` when it counts."""
+    """A whole session of two passes; `recorded` gets each frame when it counts."""
     ticks = iter(range(10**6))
     path = create_session(footage, "shot", root).path
     with TrackingSessionManager(path, clock=lambda: float(next(ticks))) as session:
@@ -130,7 +130,7 @@ def nothing(number: int, name: str) -> None:
 
 
 def count_operations(folder: Path) -> int:
-    """How many operations the whole session takes; it stays in `folder` as the one that nothing happened to."""
+    """The number of operations of a whole session, which stays in `folder` as the undisturbed one."""
     faults = Faults(folder / "tracking_sessions", nothing, nothing)
     footage = make_footage(folder / "plates")
     with faults.watching():
@@ -181,7 +181,7 @@ ERRORS = (errno.ENOSPC, errno.EIO, errno.EACCES)
 
 
 def flip(path: Path, at: int, bits: int = 1) -> bytes:
-    """Flip bits of one byte of a file, as a bad disk does; returns what the file holds now."""
+    """Flip bits of one byte of a file, as a bad disk does; returns the new content."""
     data = bytearray(path.read_bytes())
     data[at] ^= bits
     path.write_bytes(data)

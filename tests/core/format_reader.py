@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Another reader of journals, written from docs/format.md alone. It judges what the extension writes."""
+"""A second reader of journals, written from docs/format.md alone, to test the journals of the extension."""
 
 from __future__ import annotations
 
@@ -131,10 +131,10 @@ def apply(state: State, kind: int, payload: bytes) -> None:
     elif kind == 4:
         step(state, payload)
     elif kind in (1, 3, 5, 6):
-        said = json.loads(payload.decode("ascii"))
-        if not isinstance(said, dict):
+        content = json.loads(payload.decode("ascii"))
+        if not isinstance(content, dict):
             raise Invalid("no object")
-        {1: tracks, 3: open_pass, 5: end_pass, 6: event}[kind](state, said)
+        {1: tracks, 3: open_pass, 5: end_pass, 6: event}[kind](state, content)
 
 
 def markers(payload: bytes, at: int, count: int, state: State) -> list[tuple[int, int, int, bytes]]:
@@ -155,24 +155,24 @@ def checked(frame: int) -> int:
     return frame
 
 
-def tracks(state: State, said: dict[str, Any]) -> None:
-    for one in said["tracks"]:
+def tracks(state: State, content: dict[str, Any]) -> None:
+    for one in content["tracks"]:
         state.tracks[one["id"]] = {key: one[key] for key in ("object", "name", "settings")}
         state.markers.setdefault(one["id"], {})
 
 
-def open_pass(state: State, said: dict[str, Any]) -> None:
-    if any(number not in state.tracks for number in said["tracks"]):
+def open_pass(state: State, content: dict[str, Any]) -> None:
+    if any(number not in state.tracks for number in content["tracks"]):
         raise Invalid("unknown track")
-    if said["number"] <= max(state.passes, default=0):
+    if content["number"] <= max(state.passes, default=0):
         raise Invalid("number of the pass")
-    start, end = checked(said["start"]), checked(said["end"])
-    state.passes[said["number"]] = {
+    start, end = checked(content["start"]), checked(content["end"])
+    state.passes[content["number"]] = {
         "start": start,
         "end": end,
         "frame": start,
-        "alive": set(said["tracks"]),
-        "then": said.get("then", []),
+        "alive": set(content["tracks"]),
+        "then": content.get("then", []),
         "outcome": None,
     }
     state.tracked.add(start)
@@ -195,29 +195,29 @@ def step(state: State, payload: bytes) -> None:
     state.tracked.add(frame)
 
 
-def end_pass(state: State, said: dict[str, Any]) -> None:
-    if said["pass"] != max(state.passes, default=0):
+def end_pass(state: State, content: dict[str, Any]) -> None:
+    if content["pass"] != max(state.passes, default=0):
         raise Invalid("not the last pass")
-    state.passes[said["pass"]]["outcome"] = said["outcome"]
+    state.passes[content["pass"]]["outcome"] = content["outcome"]
 
 
-def event(state: State, said: dict[str, Any]) -> None:
-    what = said["event"]
+def event(state: State, content: dict[str, Any]) -> None:
+    what = content["event"]
     if what == "tracks_removed":
-        for number in said["tracks"]:
+        for number in content["tracks"]:
             state.tracks.pop(number, None)
             state.markers.pop(number, None)
     elif what == "checkpoint":
-        state.tracked.add(checked(said["frame"]))
+        state.tracked.add(checked(content["frame"]))
         state.status = "tracking"
     elif what == "tracked":
-        for part in filter(None, said["frames"].split(",")):
+        for part in filter(None, content["frames"].split(",")):
             start, _, end = part.partition("-")
             state.tracked.update(range(int(start), int(end or start) + 1))
     elif what == "status":
-        state.status = said["status"]
+        state.status = content["status"]
     elif what == "solve":
-        state.solves.append(said["solve"])
+        state.solves.append(content["solve"])
         state.status = "complete"
     elif what == "state":
-        state.state = said["state"]
+        state.state = content["state"]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A small shot without Blender: footage, tracks, and a real tracker whose every marker depends on the one before."""
+"""A small shot without Blender: footage, tracks, and a tracker whose markers each depend on the one before."""
 
 from __future__ import annotations
 

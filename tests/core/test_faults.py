@@ -35,7 +35,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, int, Ma
 
 
 def check_readable_and_resume(root: Path, frames: list[int], expected: Markers) -> None:
-    """What was recorded is there, for somebody who only reads and for one who goes on, to the same end."""
+    """Check that a reader gets all records, and that a resumed run ends with the same markers."""
     assert len(list_sessions(root)) == len(session_files(root)) <= 1
     if not session_files(root):
         assert not frames
@@ -144,9 +144,9 @@ def test_a_file_that_may_not_grow_any_more_loses_nothing(
     tmp_path: Path, undisturbed: tuple[Path, int, Markers], limit: int
 ) -> None:
     folder, _, expected = undisturbed
-    told = run_child(FULL, tmp_path / "sessions", folder / "plates", limit)
-    frames = [int(n) for n in told.strip("[]\n").split(",")[:-1] if n.strip().isdigit()]
-    assert "File too large" in told and "fix this, then resume" in told
+    output = run_child(FULL, tmp_path / "sessions", folder / "plates", limit)
+    frames = [int(n) for n in output.strip("[]\n").split(",")[:-1] if n.strip().isdigit()]
+    assert "File too large" in output and "fix this, then resume" in output
     check_readable_and_resume(tmp_path / "sessions", frames, expected)
 
 
@@ -200,13 +200,13 @@ except StorageFailed as error:
             folder.chmod(modes[folder] | 0o055)
         for folder in folders:
             folder.chmod(0o555)
-        told = run_child(code, session.path, session.path.parent.parent)
+        output = run_child(code, session.path, session.path.parent.parent)
     finally:
         for folder in folders:
             folder.chmod(0o755)
         for folder, mode in modes.items():
             folder.chmod(mode)
-    assert "There is no permission to write there" in told and told.endswith("resume 75\n")
+    assert "There is no permission to write there" in output and output.endswith("resume 75\n")
 
 
 def test_a_session_folder_that_is_removed_stops_the_run(tmp_path: Path) -> None:

@@ -149,7 +149,7 @@ os.kill(os.getpid(), signal.SIGKILL)
 
 
 @pytest.mark.skipif(os.name != "posix", reason="SIGKILL")
-def test_what_only_the_journal_knows_after_a_kill_is_told_by_every_reader(tmp_path: Path) -> None:
+def test_every_reader_reads_the_records_behind_the_file_after_a_kill(tmp_path: Path) -> None:
     manager = make_session(tmp_path)
     manager.save_checkpoint(2, "track")
     manager.close()
@@ -182,7 +182,7 @@ def test_the_session_file_is_written_when_asked_and_then_says_all(tmp_path: Path
     manager.close()
 
 
-def test_who_becomes_the_owner_gets_all_that_is_recorded(tmp_path: Path) -> None:
+def test_a_new_owner_gets_the_whole_replay(tmp_path: Path) -> None:
     manager = make_session(tmp_path)
     with start_run(manager, [(1, 6)]) as run:
         run.step()
@@ -197,7 +197,7 @@ def test_who_becomes_the_owner_gets_all_that_is_recorded(tmp_path: Path) -> None
     manager.close()
 
 
-def test_a_file_that_says_more_than_the_journal_is_not_believed(tmp_path: Path) -> None:
+def test_a_file_ahead_of_the_journal_is_not_trusted(tmp_path: Path) -> None:
     """A folder put back from a backup, or a file from an owner that had lost the lease."""
     manager = make_session(tmp_path)
     manager.save_checkpoint(1, "track")
@@ -212,7 +212,7 @@ def test_a_file_that_says_more_than_the_journal_is_not_believed(tmp_path: Path) 
 
 
 @pytest.mark.parametrize("generation", [1, 2])
-def test_a_damaged_journal_can_be_read_and_gone_on_with_for_what_stands_before(tmp_path: Path, generation: int) -> None:
+def test_a_damaged_journal_is_read_and_resumed_up_to_the_damage(tmp_path: Path, generation: int) -> None:
     ranges = [(1, 6)]
     manager = make_session(tmp_path)
     with start_run(manager, ranges) as run:
@@ -225,9 +225,9 @@ def test_a_damaged_journal_can_be_read_and_gone_on_with_for_what_stands_before(t
     journal = manager.folder / f"journal.{generation}"
     damaged = flip(journal, -30, 4)
     manager.path.write_bytes(encode_document({**read_document(manager.path), "checkpoint": {}}, ".yaml"))
-    with pytest.raises(JournalDamaged, match=r"Restore a good copy$") as told:
+    with pytest.raises(JournalDamaged, match=r"Restore a good copy$") as caught:
         load_session(manager.path)
-    assert told.value.actions == (Action.SALVAGE,)
+    assert caught.value.actions == (Action.SALVAGE,)
     assert list_sessions(tmp_path / "tracking_sessions") == []
     with TrackingSessionManager(manager.path, salvage=True) as saved:
         assert saved.get_resume_point() == 3 and saved.contains(saved.position) and saved.replay().tracked
@@ -238,7 +238,7 @@ def test_a_damaged_journal_can_be_read_and_gone_on_with_for_what_stands_before(t
     assert journal.read_bytes() == damaged
 
 
-def test_an_owner_starts_from_what_others_decided_meanwhile(tmp_path: Path) -> None:
+def test_a_new_owner_reads_decisions_made_meanwhile(tmp_path: Path) -> None:
     early = make_session(tmp_path)
     with load_session(early.path) as other:
         other.save_checkpoint(3, "track")
@@ -249,7 +249,7 @@ def test_an_owner_starts_from_what_others_decided_meanwhile(tmp_path: Path) -> N
     assert load_session(early.path).session == early.session
 
 
-def test_a_session_is_told_which_file_its_clip_is_in(tmp_path: Path) -> None:
+def test_a_session_notes_the_file_of_its_clip(tmp_path: Path) -> None:
     manager = make_session(tmp_path)
     with manager:
         manager.save_checkpoint(3, "track")
@@ -283,7 +283,7 @@ def test_sessions_are_listed_newest_first_and_unreadable_ones_left_out(tmp_path:
     assert broken.read_text() == "schema: 1\nsession: {"
 
 
-def test_a_report_escapes_what_comes_from_files(tmp_path: Path) -> None:
+def test_a_report_escapes_text_from_files(tmp_path: Path) -> None:
     evil = "<script>alert('x')</script>&\"\x00\ud800"
     manager = make_session(tmp_path, name=evil)
     tracker = FakeTracker(start_markers((1, 2, 3), 1), lost={1: 2, 2: 3})
@@ -300,7 +300,7 @@ def test_a_report_escapes_what_comes_from_files(tmp_path: Path) -> None:
     assert html.startswith("<!doctype html>") and "http" not in html
 
 
-def test_merging_brings_ranges_of_one_footage_together(tmp_path: Path) -> None:
+def test_merging_joins_ranges_of_one_footage(tmp_path: Path) -> None:
     footage, base = make_footage(tmp_path / "plates"), tmp_path / "base"
     paths = []
     for start, end in ((1, 3), (6, 4)):
@@ -320,7 +320,7 @@ def test_merging_refuses_other_footage_and_existing_files(tmp_path: Path) -> Non
     one = make_session(tmp_path / "a")
     two = make_session(tmp_path / "b", frames=5)
     output = tmp_path / "merged.yaml"
-    with pytest.raises(UsageError, match="other footage"):
+    with pytest.raises(UsageError, match="their footage differs"):
         merge_sessions([one.path, two.path], output)
     for wrong in (one.path, one.path.with_suffix(".json"), tmp_path / "Über uns.yaml", Path(), Path("/"), ""):
         with pytest.raises(UsageError):
@@ -357,7 +357,7 @@ def test_cleaning_up_deletes_old_sessions_that_nobody_owns(tmp_path: Path) -> No
     assert cleanup_old_sessions(tmp_path / "nowhere") == 0
 
 
-def test_a_clock_that_jumps_changes_nothing_that_is_recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_clock_jump_changes_no_records(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     manager = make_session(tmp_path)
     for frame, now in ((1, 4e9), (2, 1e9), (3, 0.0)):
         monkeypatch.setattr(time, "time", lambda now=now: now)
@@ -395,7 +395,7 @@ def test_without_yaml_the_same_content_is_json_and_either_reader_finds_either(tm
     ("kind", "payload"),
     [(4, b"\1"), (4, bytes(16)), (2, b""), (3, b"{}"), (5, b"[]"), (6, b'{"event":"solve","solve":{}}'), (6, b"\xff")],
 )
-def test_a_record_that_makes_no_sense_is_told_and_left(tmp_path: Path, kind: Any, payload: bytes) -> None:
+def test_an_invalid_record_is_an_error_and_stays(tmp_path: Path, kind: Any, payload: bytes) -> None:
     manager = make_session(tmp_path)
     write_raw(manager, kind, payload)
     with pytest.raises(SessionUnreadable):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The reader that was written from docs/format.md reads what the extension writes, and reads it alike."""
+"""The reader written from docs/format.md and the reader of the extension agree."""
 
 import json
 import re
@@ -87,8 +87,8 @@ def losses(folder: Path, session: str) -> dict[int, list[int]]:
                 lost[frame] = [*there, track]
             elif not flags & 1 and kind in (2, 4) and (kind == 2 or frame == reached) and track in lost.get(frame, []):
                 lost[frame].remove(track)
-        if kind == 6 and (said := json.loads(payload))["event"] == "tracks_removed":
-            lost = {frame: [track for track in there if track not in said["tracks"]] for frame, there in lost.items()}
+        if kind == 6 and (event := json.loads(payload))["event"] == "tracks_removed":
+            lost = {frame: [track for track in there if track not in event["tracks"]] for frame, there in lost.items()}
     return {frame: tracks for frame, tracks in lost.items() if tracks}
 
 
@@ -209,7 +209,7 @@ INVALID = {
 
 
 @pytest.mark.parametrize("name", INVALID)
-def test_both_readers_refuse_what_the_page_calls_invalid(busy: TrackingSessionManager, name: str) -> None:
+def test_both_readers_refuse_the_invalid_records_of_the_page(busy: TrackingSessionManager, name: str) -> None:
     write_raw(busy, *INVALID[name])
     with pytest.raises(SessionUnreadable):
         load_session(busy.path).replay()

@@ -56,7 +56,7 @@ def open_generation(folder: Path, generation: int, *, salvage: bool = False) -> 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Three generations: the first one's owner was killed, the second was empty-handed, the third ended its pass.
+    """Three generations: the first one's owner was killed, the second wrote nothing, the third ended its pass.
 
     The fourth lease had no journal: number 5 goes on from 3.
     """
@@ -90,12 +90,12 @@ def read(folder: Path, *, salvage: bool = False) -> tuple[Records, JournalDamage
 
 
 def ends(folder: Path, generation: int) -> list[int]:
-    """Where the records of one file end."""
+    """The ends of the records of a file."""
     found = [record.end for record in JournalReader(folder, SESSION).records()]
     return [end.offset for end in found if end.generation == generation]
 
 
-def test_what_was_appended_is_read_back_across_generations(folder: Path) -> None:
+def test_records_are_read_across_generations(folder: Path) -> None:
     records, damage = read(folder)
     assert damage is None
     assert [kind for kind, _ in records] == [1, 2, 3, 4, 4, 5, 4, 4, 99]
@@ -113,7 +113,7 @@ def test_the_newest_file_cut_at_every_byte_reads_its_complete_records(folder: Pa
         assert read(folder) == (records[:complete], None), size
 
 
-def test_an_older_file_cut_at_every_byte_is_damage_and_keeps_what_stands_before(folder: Path) -> None:
+def test_an_older_file_cut_at_every_byte_is_damage_and_keeps_the_records_before(folder: Path) -> None:
     path = journal_path(folder, 1)
     whole, offsets, (records, _) = path.read_bytes(), ends(folder, 1), read(folder)
     for size in range(len(whole)):
@@ -208,7 +208,7 @@ def test_a_file_of_another_session_or_generation_is_damage(folder: Path) -> None
 
 
 def test_another_file_in_the_place_of_an_older_one_is_damage(folder: Path) -> None:
-    """As long, and whole in itself, but not what the later files go on from."""
+    """A valid file of the same length, but not the base of the later files."""
     path = journal_path(folder, 1)
     size = path.stat().st_size
     path.unlink()
@@ -247,7 +247,7 @@ def test_records_of_an_owner_that_lost_the_lease_are_never_read(tmp_path: Path) 
     assert read(tmp_path) == (expected, None)
 
 
-def test_reading_from_a_position_gives_what_stands_behind_it(folder: Path) -> None:
+def test_reading_from_a_position_gives_the_records_behind_it(folder: Path) -> None:
     reader = JournalReader(folder, SESSION)
     everything: list[tuple[int, bytes, Position]] = []
     places = [(Position(1, HEADER_SIZE), Header(SESSION, 1, 1001).chain())]
@@ -264,7 +264,7 @@ def test_reading_from_a_position_gives_what_stands_behind_it(folder: Path) -> No
     assert not reader.contains(Position(5, places[-1][0].offset + 1))
 
 
-def test_salvage_keeps_what_stands_before_and_goes_on_behind_it(folder: Path) -> None:
+def test_salvage_keeps_the_records_before_damage_and_appends_to_them(folder: Path) -> None:
     records, _ = read(folder)
     path = journal_path(folder, 3)
     damaged = flip(path, ends(folder, 3)[0] + RECORD_OVERHEAD - 2)

@@ -69,14 +69,14 @@ def test_a_track_that_takes_part_again_and_is_lost_at_once_counts() -> None:
     assert fed(step(2, [1, 2, 3], [4]), step(3, [1, 2, 3], [4])).frames == {2: [4], 3: [4]}
 
 
-def test_tracking_again_over_the_frame_makes_good_what_it_brings_on() -> None:
+def test_tracking_the_frame_again_repairs_the_losses_of_its_tracks() -> None:
     losses = fed(step(2, [1, 2], [3, 4]), step(3, [1], [2]), step(2, [3, 1], []))
     assert losses.frames == {2: [4], 3: [2]}
     losses = fed(step(2, [1, 2], [3, 4]), step(3, [1], [2]), step(2, [], [3]))
     assert list(losses.frames.items()) == [(3, [2]), (2, [4, 3])], "what was lost again is the newest"
 
 
-def test_a_marker_set_by_hand_makes_a_loss_good_and_another_edit_does_not() -> None:
+def test_a_marker_set_by_hand_repairs_a_loss_and_another_edit_does_not() -> None:
     known = summary()
     known.apply(step(2, [1, 2], [3, 4]))
     for rows in (marker(3, 1), marker(3, 1) + marker(3, 2, flags=MUTED) + marker(3, 3), b""):
@@ -86,7 +86,7 @@ def test_a_marker_set_by_hand_makes_a_loss_good_and_another_edit_does_not() -> N
     assert known.losses.frames == {2: [4]}
 
 
-def test_a_number_that_is_given_again_brings_no_old_loss() -> None:
+def test_a_reused_track_number_has_no_old_losses() -> None:
     known = summary()
     known.apply(step(2, [1], [2, 3, 4]))
     known.apply(tracks_removed([3, 2, 99]))
@@ -101,7 +101,7 @@ def test_the_newest_losses_are_kept() -> None:
     assert losses.frames == {2: everyone[200:], 3: everyone, 4: everyone, 5: everyone}
 
 
-def test_a_step_in_which_nothing_is_lost_is_not_looked_into() -> None:
+def test_the_markers_of_a_step_without_losses_are_not_read() -> None:
     losses = fed(step(2, [1, 2, 3], [4]))
     odd = b"no markers".ljust(3 * MARKER_SIZE + 1)
     losses.step(FrameRecord(1, 3, 3, odd))
@@ -167,7 +167,7 @@ def test_impossible_names_of_tracks_are_refused(named: dict[str, Any]) -> None:
         Losses.parse("3: 2", named)
 
 
-def test_more_than_is_kept_is_cut_and_long_names_are_shortened() -> None:
+def test_excess_losses_and_long_names_are_cut() -> None:
     began = time.process_time()
     text = ", ".join(f"{frame}: 1 2 2" for frame in range(200_000))
     losses = Losses.parse(text, {"o" * 5000: {"1": "n" * 5000, 2: 5}})

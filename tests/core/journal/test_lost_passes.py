@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Passes that lost all their tracks before their end, and what makes up for it."""
+"""Passes that lost all their tracks, and the passes that cover their frames."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tracking_sessions.core.storage.files import encode_document, read_document
 from tracking_sessions.tests.core.shots import FakeTracker, finish, make_session, start_markers, start_run
 
 
-def one(range: str, last: int, alive: int, outcome: str = "lost") -> PassSummary:
+def pass_of(range: str, last: int, alive: int, outcome: str = "lost") -> PassSummary:
     start, end = parse_span(range)
     return PassSummary(1, "track", start, end, 3, last, alive, Outcome(outcome))
 
@@ -30,20 +30,20 @@ def found(tracked: str, *passes: PassSummary) -> list[tuple[int, str]]:
 @pytest.mark.parametrize(
     ("tracked", "passes", "expected"),
     [
-        ("1-20", [one("1-20", 20, 3, "complete")], []),
-        ("1-12", [one("1-20", 12, 0)], [(12, "12-20")]),
-        ("1-2", [one("1-20", 2, 0)], [(2, "2-20")]),  # in the very first step
-        ("1-20", [one("1-20", 20, 0, "complete")], [(20, "20")]),  # on the very last frame
-        ("8-20", [one("20-1", 8, 0)], [(8, "1-8")]),
-        ("1-12", [one("1-20", 12, 3, "paused")], []),  # it goes on
-        ("1-12", [one("5-20", 12, 0), one("5-1", 1, 3, "complete")], [(12, "12-20")]),  # both ways
-        ("3-12", [one("5-20", 12, 0), one("5-1", 3, 0)], [(12, "12-20"), (3, "1-3")]),
-        ("1-20", [one("1-20", 12, 0), one("12-20", 20, 3, "complete")], []),  # made good
-        ("1-20", [one("1-20", 12, 0), one("13-20", 20, 3, "complete")], []),
-        ("1-20", [one("1-20", 20, 3, "complete"), one("1-20", 12, 0)], []),  # one of the tracks only
-        ("1-16", [one("1-20", 12, 0), one("12-20", 16, 0)], [(16, "16-20")]),  # the farther one says it
-        ("1-16", [one("12-20", 16, 0), one("1-20", 12, 0)], [(16, "16-20")]),
-        ("1-16", [one("1-20", 12, 0), one("12-16", 16, 3, "complete")], [(12, "17-20")]),
+        ("1-20", [pass_of("1-20", 20, 3, "complete")], []),
+        ("1-12", [pass_of("1-20", 12, 0)], [(12, "12-20")]),
+        ("1-2", [pass_of("1-20", 2, 0)], [(2, "2-20")]),  # in the very first step
+        ("1-20", [pass_of("1-20", 20, 0, "complete")], [(20, "20")]),  # on the very last frame
+        ("8-20", [pass_of("20-1", 8, 0)], [(8, "1-8")]),
+        ("1-12", [pass_of("1-20", 12, 3, "paused")], []),  # not at its end
+        ("1-12", [pass_of("5-20", 12, 0), pass_of("5-1", 1, 3, "complete")], [(12, "12-20")]),  # both ways
+        ("3-12", [pass_of("5-20", 12, 0), pass_of("5-1", 3, 0)], [(12, "12-20"), (3, "1-3")]),
+        ("1-20", [pass_of("1-20", 12, 0), pass_of("12-20", 20, 3, "complete")], []),  # covered later
+        ("1-20", [pass_of("1-20", 12, 0), pass_of("13-20", 20, 3, "complete")], []),
+        ("1-20", [pass_of("1-20", 20, 3, "complete"), pass_of("1-20", 12, 0)], []),  # one of the tracks only
+        ("1-16", [pass_of("1-20", 12, 0), pass_of("12-20", 16, 0)], [(16, "16-20")]),  # the farther one counts
+        ("1-16", [pass_of("12-20", 16, 0), pass_of("1-20", 12, 0)], [(16, "16-20")]),
+        ("1-16", [pass_of("1-20", 12, 0), pass_of("12-16", 16, 3, "complete")], [(12, "17-20")]),
     ],
 )
 def test_a_pass_is_lost_until_another_covers_its_frames(
@@ -64,15 +64,15 @@ def test_a_pass_is_lost_until_another_covers_its_frames(
         (5, 11, "both", [3]),
     ],
 )
-def test_a_loss_matters_to_who_asks_for_its_frames(
+def test_a_loss_counts_for_requests_with_its_frames(
     start: int | None, end: int | None, direction: str, expected: list[int]
 ) -> None:
-    lost = lost_passes([one("5-20", 12, 0), one("5-1", 3, 0)], FrameRanges.parse("3-12"))
-    assert [one.frame for one in lost_of(lost, start, end, direction)] == expected
+    lost = lost_passes([pass_of("5-20", 12, 0), pass_of("5-1", 3, 0)], FrameRanges.parse("3-12"))
+    assert [entry.frame for entry in lost_of(lost, start, end, direction)] == expected
 
 
-def test_frames_are_told_in_the_numbers_that_people_see() -> None:
-    lost = lost_passes([one("5-20", 12, 0), one("5-1", 3, 0)], FrameRanges.parse("3-12"))
+def test_lost_frames_have_displayed_numbers() -> None:
+    lost = lost_passes([pass_of("5-20", 12, 0), pass_of("5-1", 3, 0)], FrameRanges.parse("3-12"))
     assert lost_words(lost, Counting(1001)) == (
         "All tracks were lost at frame 1012 and at frame 1003: no track was followed on 1001 to 1003, 1012 to 1020"
     )
@@ -90,7 +90,7 @@ def lost_session(folder: Path, at: int = 4, start: int = 1) -> TrackingSessionMa
     return TrackingSessionManager(session.path)
 
 
-def test_a_session_says_so_whoever_asks(tmp_path: Path) -> None:
+def test_every_reader_reports_a_lost_pass(tmp_path: Path) -> None:
     session = lost_session(tmp_path, start=1001)
     assert session.session.status is SessionStatus.TRACKING_COMPLETE  # as far as anything is to be gone on with
     (entry,) = catalogue(tmp_path / "tracking_sessions")
@@ -100,7 +100,7 @@ def test_a_session_says_so_whoever_asks(tmp_path: Path) -> None:
     assert verdict in report and report.index(verdict) < report.index("Footage")
 
 
-def test_a_report_of_a_whole_one_has_no_verdict(tmp_path: Path) -> None:
+def test_a_report_of_a_complete_session_has_no_warning(tmp_path: Path) -> None:
     session = make_session(tmp_path)
     finish(start_run(session, [(1, 6)]))
     report = export_session_report(session.path, tmp_path / "report.html").read_text("utf-8")

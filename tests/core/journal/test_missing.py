@@ -13,7 +13,7 @@ from tracking_sessions.tests.core.faults import flip
 from tracking_sessions.tests.core.shots import make_session, start_run, write_raw
 
 
-def test_what_a_file_lacks_is_what_is_recorded_behind_its_mark(tmp_path: Path) -> None:
+def test_a_file_lacks_the_frames_recorded_behind_its_mark(tmp_path: Path) -> None:
     manager = make_session(tmp_path)
     assert not manager.has_frames_after(None)
     marks = []
@@ -28,7 +28,7 @@ def test_what_a_file_lacks_is_what_is_recorded_behind_its_mark(tmp_path: Path) -
     assert not any(len(known.missing_frames(mark).undone) for mark in (None, *marks))
 
 
-def test_what_undo_took_back_before_a_file_was_saved_is_not_lost(tmp_path: Path) -> None:
+def test_frames_undone_before_a_save_are_not_lost(tmp_path: Path) -> None:
     manager = make_session(tmp_path)
     marks: list[Position | None] = [None]
     with start_run(manager, [(1, 6)]) as run:
@@ -36,25 +36,25 @@ def test_what_undo_took_back_before_a_file_was_saved_is_not_lost(tmp_path: Path)
             marks.append(manager.position)
         for mark in (marks[0], marks[2]):
             manager.acquire().record_undone(mark)
-        said = [tuple(map(str, load_session(manager.path).missing_frames(mark))) for mark in marks]
-        assert said == [("", "2-5"), ("3-5", ""), ("", "4-5"), ("5", "")]
+        missing = [tuple(map(str, load_session(manager.path).missing_frames(mark))) for mark in marks]
+        assert missing == [("", "2-5"), ("3-5", ""), ("", "4-5"), ("5", "")]
         run.step()
     manager.close()
-    said = [tuple(map(str, load_session(manager.path).missing_frames(mark))) for mark in marks]
-    assert said == [("6", "2-5"), ("3-6", ""), ("6", "4-5"), ("5-6", "")]
+    missing = [tuple(map(str, load_session(manager.path).missing_frames(mark))) for mark in marks]
+    assert missing == [("6", "2-5"), ("3-6", ""), ("6", "4-5"), ("5-6", "")]
     with manager:
         manager.acquire().record_undone(marks[0])
     assert tuple(map(str, manager.missing_frames(None))) == ("", "2-6")
 
 
-def test_what_the_open_file_had_was_taken_back_and_what_others_recorded_since_is_lost(tmp_path: Path) -> None:
+def test_frames_of_the_open_file_are_undone_and_later_frames_are_lost(tmp_path: Path) -> None:
     manager = make_session(tmp_path)
     marks: list[Position] = []
     with start_run(manager, [(1, 6)]) as run:
         while run.step():
             marks.append(manager.position)
-    said = [tuple(map(str, manager.missing_frames(None, held))) for held in (None, *marks)]
-    assert said == [("2-6", ""), ("3-6", "2"), ("4-6", "2-3"), ("5-6", "2-4"), ("6", "2-5"), ("", "2-6")]
+    missing = [tuple(map(str, manager.missing_frames(None, held))) for held in (None, *marks)]
+    assert missing == [("2-6", ""), ("3-6", "2"), ("4-6", "2-3"), ("5-6", "2-4"), ("6", "2-5"), ("", "2-6")]
     assert tuple(map(str, manager.missing_frames(marks[1], marks[2]))) == ("5-6", "4")
     assert tuple(map(str, manager.missing_frames(marks[1], marks[1]))) == ("4-6", "")
 
@@ -77,7 +77,7 @@ def test_nothing_before_the_mark_is_read(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("payload", [b'{"event":"undone"}', b'{"event":"undone","generation":[],"offset":0}', b"["])
-def test_an_undone_event_that_makes_no_sense_is_told(tmp_path: Path, payload: bytes) -> None:
+def test_an_invalid_undone_event_is_an_error(tmp_path: Path, payload: bytes) -> None:
     manager = make_session(tmp_path)
     with manager:
         manager.save_checkpoint(1, "track")

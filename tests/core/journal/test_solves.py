@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which solve is the best one, in a session and in one that several were merged into."""
+"""The best solve, of a session and of a merged session."""
 
 from pathlib import Path
 from typing import Any
@@ -17,8 +17,8 @@ from tracking_sessions.tests.core.shots import FakeTracker, finish, make_footage
 
 
 def solve(name: str, error: Any = None, coverage: Any = None) -> dict[str, Any]:
-    said = {"average_error": error, "camera_coverage": coverage}
-    return {"id": name, **{key: value for key, value in said.items() if value is not None}}
+    figures = {"average_error": error, "camera_coverage": coverage}
+    return {"id": name, **{key: value for key, value in figures.items() if value is not None}}
 
 
 @pytest.mark.parametrize(
@@ -57,8 +57,8 @@ def test_a_session_keeps_its_best_solve_when_a_worse_one_follows(tmp_path: Path)
         session.mark_solve_complete("bad", average_error=4.2)
     for known in (session, load_session(session.path)):
         assert known.session.best_solve == "good"
-    said = read_document(session.path)["solve"]
-    assert said["best"] == "good" and [one["id"] for one in said["list"]] == ["good", "bad"]
+    stored = read_document(session.path)["solve"]
+    assert stored["best"] == "good" and [entry["id"] for entry in stored["list"]] == ["good", "bad"]
 
 
 def part(footage: Path, base: Path, pair: tuple[int, int], *solves: tuple[str, float]) -> TrackingSessionManager:
@@ -82,9 +82,13 @@ def test_merging_keeps_all_solves_and_the_best_one_of_them(tmp_path: Path) -> No
         assert [entry["session"] for entry in known.solves] == [one.session.id, one.session.id, two.session.id]
         assert [entry["average_error"] for entry in known.solves] == [0.6, 0.21, 0.4]
         assert known.session.best_solve == "solve-2" and known.session.status.value == "complete"
-    said = read_document(merged.path)
-    assert said["solve"]["best"] == "solve-2" and len(said["solve"]["list"]) == 3
-    assert (said["solve"]["status"], said["steps"]["solve"], said["steps"]["track"]) == ("done", "done", "done")
+    content = read_document(merged.path)
+    assert content["solve"]["best"] == "solve-2" and len(content["solve"]["list"]) == 3
+    assert (content["solve"]["status"], content["steps"]["solve"], content["steps"]["track"]) == (
+        "done",
+        "done",
+        "done",
+    )
 
     html = export_session_report(merged.path, tmp_path / "report.html").read_text(encoding="utf-8")
     rows = {line: line.count("<td>best</td>") for line in html.split("<tr>") if "solve-" in line}
@@ -110,7 +114,7 @@ def test_merged_sessions_that_were_not_done_have_frames_left(tmp_path: Path) -> 
     assert progress["percent_complete"] == 83.33 and merged.get_resume_point() is None
 
 
-def test_merging_what_a_script_has_tracked_covers_the_clip(tmp_path: Path) -> None:
+def test_merged_sessions_of_scripts_cover_the_clip(tmp_path: Path) -> None:
     footage, base = make_footage(tmp_path / "plates"), tmp_path / "base"
     paths: list[Path] = []
     for frames in ((1, 2), (), (5,)):

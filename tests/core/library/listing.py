@@ -61,11 +61,19 @@ def assert_true(root: Path, entries: list[Entry | Unreadable]) -> None:
                 load_session(one.path)
             continue
         manager = load_session(one.path)
-        said = manager.session
-        assert (one.id, one.name, one.state, one.status) == (said.id, said.name, said.state, said.status)
-        assert (one.created, one.modified, one.blend, one.clip) == (said.created, said.modified, said.blend, said.clip)
+        session = manager.session
+        assert (one.id, one.name, one.state, one.status) == (session.id, session.name, session.state, session.status)
+        assert (one.created, one.modified, one.blend, one.clip) == (
+            session.created,
+            session.modified,
+            session.blend,
+            session.clip,
+        )
         assert one.progress == manager.progress and one.owner == manager.owner
-        assert (one.footage_path, one.fingerprint) == (resolve(one.path, said.footage.path), said.footage.fingerprint)
+        assert (one.footage_path, one.fingerprint) == (
+            resolve(one.path, session.footage.path),
+            session.footage.fingerprint,
+        )
         assert (one.is_working and not one.owner) == manager.is_interrupted
         assert one.size == sum(path.stat().st_size for path in (one.path, *manager.folder.glob("*")))
 

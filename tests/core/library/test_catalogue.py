@@ -23,7 +23,7 @@ from tracking_sessions.tests.core.faults import flip
 from tracking_sessions.tests.core.library.listing import CountedManager, assert_true, grow_journal_alone, index, reads
 
 
-def test_what_is_kept_is_not_read_again(root: Path) -> None:
+def test_an_unchanged_session_is_not_read_again(root: Path) -> None:
     assert [reads(root), reads(root), reads(root)] == [6, 0, 0]
     with closing(index(root)) as database:
         assert database.execute("PRAGMA application_id").fetchone() == (APPLICATION_ID,)
@@ -49,7 +49,7 @@ def test_a_copied_folder_is_read_anew(root: Path) -> None:
     assert reads(Path(shutil.copytree(root, root.parent / "copy"))) == 6
 
 
-def test_what_has_just_changed_is_not_kept(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_session_that_has_just_changed_is_not_cached(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A change right after it was read could have the same time."""
     monkeypatch.setattr(module, "SETTLED", 3600.0)
     assert [reads(root), reads(root)] == [6, 6]
@@ -57,12 +57,12 @@ def test_what_has_just_changed_is_not_kept(root: Path, monkeypatch: pytest.Monke
     assert [reads(root), reads(root)] == [6, 0]
 
 
-def test_many_sessions_to_read_are_worth_a_word(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_reading_many_sessions_gives_a_message(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MANY", 6)
-    said: list[str] = []
+    messages: list[str] = []
     for _ in range(2):
-        catalogue(root, said.append)
-    assert len(said) == 1 and "Reading 6 sessions" in said[0]
+        catalogue(root, messages.append)
+    assert len(messages) == 1 and "Reading 6 sessions" in messages[0]
 
 
 # A session changes between two lists
@@ -146,7 +146,7 @@ def test_new_and_deleted_sessions(root: Path) -> None:
     assert names == {path.name for path in session_files(root)}
 
 
-def test_what_cannot_be_read_is_tried_each_time(root: Path) -> None:
+def test_an_unreadable_session_is_read_each_time(root: Path) -> None:
     path = session_files(root)[1]
     whole = path.read_bytes()
     spoil_file(path)
@@ -155,7 +155,7 @@ def test_what_cannot_be_read_is_tried_each_time(root: Path) -> None:
     assert [reads(root), reads(root)] == [1, 0]
 
 
-def test_of_a_damaged_journal_it_knows_what_the_file_says(root: Path) -> None:
+def test_a_session_with_a_damaged_journal_has_the_entry_of_its_file(root: Path) -> None:
     path = session_files(root)[1]
     flip(path.with_suffix("") / "journal.1", -30, 4)
     path.write_bytes(encode_document({**read_document(path), "checkpoint": {}}, ".yaml"))
@@ -173,7 +173,7 @@ def test_a_name_of_any_length_is_listed(root: Path) -> None:
 
 
 @pytest.mark.skipif(os.name != "posix", reason="SIGKILL")
-def test_who_owns_a_session_is_never_remembered(root: Path) -> None:
+def test_the_owner_of_a_session_is_never_cached(root: Path) -> None:
     reads(root)
     path = session_files(root)[2]
 
@@ -194,5 +194,5 @@ def test_who_owns_a_session_is_never_remembered(root: Path) -> None:
 def test_rows_hold_nothing_but_plain_values(root: Path) -> None:
     reads(root)
     with closing(index(root)) as database:
-        for (said,) in database.execute("SELECT said FROM session"):
-            assert all(isinstance(value, (str, int, float)) for value in json.loads(said))
+        for (values,) in database.execute("SELECT said FROM session"):
+            assert all(isinstance(value, (str, int, float)) for value in json.loads(values))

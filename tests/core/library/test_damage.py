@@ -60,7 +60,7 @@ def gone(path: Path) -> None:
 
 
 @pytest.mark.parametrize("damage", [garbage, empty, cut, header_only, older, view, gone])
-def test_a_damaged_index_is_made_anew(root: Path, damage: Callable[[Path], None]) -> None:
+def test_a_damaged_index_is_rebuilt(root: Path, damage: Callable[[Path], None]) -> None:
     reads(root)
     damage(SessionFolder(root).index)
     assert [reads(root), reads(root)] == [6, 0]
@@ -89,7 +89,7 @@ def test_an_index_of_others_is_left_as_it_is(root: Path, other: Callable[[Path],
     assert SessionFolder(root).index.read_bytes() == content
 
 
-def test_where_there_can_be_no_index_sessions_are_read(root: Path) -> None:
+def test_without_an_index_sessions_are_read(root: Path) -> None:
     SessionFolder(root).index.mkdir()
     assert [reads(root), reads(root)] == [6, 6]
     SessionFolder(root).index.rmdir()
@@ -100,7 +100,7 @@ def test_where_there_can_be_no_index_sessions_are_read(root: Path) -> None:
 
 
 @pytest.mark.slow
-def test_no_flipped_byte_makes_it_lie(root: Path) -> None:
+def test_a_flipped_byte_never_changes_an_entry(root: Path) -> None:
     reads(root)
     whole = SessionFolder(root).index.read_bytes()
     used = [at for at, byte in enumerate(whole) if byte]
@@ -112,7 +112,7 @@ def test_no_flipped_byte_makes_it_lie(root: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "said",
+    "values",
     [
         "[]",
         "{}",
@@ -123,21 +123,21 @@ def test_no_flipped_byte_makes_it_lie(root: Path) -> None:
         "\0",
     ],
 )
-def test_a_row_that_makes_no_sense_is_read_anew(root: Path, said: str) -> None:
+def test_the_session_of_an_invalid_row_is_read_again(root: Path, values: str) -> None:
     reads(root)
     with closing(index(root)) as database:
         rows = database.execute("SELECT file, stamp, journal FROM session").fetchall()
         for name, stamp, journal in rows:
-            row = index_module.IndexRow(stamp, journal, said)
-            values = (said, row.checksum(name), name)
-            database.execute("UPDATE session SET said = ?, checksum = ? WHERE file = ?", values)
+            row = index_module.IndexRow(stamp, journal, values)
+            parameters = (values, row.checksum(name), name)
+            database.execute("UPDATE session SET said = ?, checksum = ? WHERE file = ?", parameters)
         database.execute("UPDATE session SET journal = 'x', stamp = NULL, checksum = x'00' WHERE file = ?", rows[0][:1])
         database.execute("INSERT INTO session VALUES ('../../x.yaml', '- - -', 0, '[]', 0)")
         database.commit()
     assert [reads(root), reads(root)] == [6, 0]
 
 
-def test_a_locked_index_is_done_without(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_locked_index_is_ignored(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(index_module, "_PATIENCE", 0.05)
     reads(root)
     grow_journal_alone(session_files(root)[0])

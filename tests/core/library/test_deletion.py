@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What goes with a session that is deleted, and what stays."""
+"""Deleting sessions: their belongings go, footage and sessions in use stay."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ def test_a_session_that_cannot_be_read_may_use_any_footage(root: Path) -> None:
     assert {footage_of(gone), footage_of(broken)} <= files(root)
 
 
-def test_one_with_a_damaged_journal_uses_the_footage_that_its_file_names(root: Path) -> None:
+def test_a_session_with_a_damaged_journal_uses_the_footage_in_its_file(root: Path) -> None:
     gone, damaged = make(root), make(root, "b")
     journal = damaged.folder / "journal.1"
     journal.write_bytes(b"x" * len(journal.read_bytes()))
@@ -122,7 +122,7 @@ def test_one_with_a_damaged_journal_uses_the_footage_that_its_file_names(root: P
 
 
 @pytest.mark.parametrize("moment", ["before it is gone", "while it is gone"])
-def test_a_session_begun_at_that_moment_has_its_details(
+def test_a_session_made_during_a_deletion_keeps_its_details(
     root: Path, monkeypatch: pytest.MonkeyPatch, moment: str
 ) -> None:
     gone = make(root)
@@ -153,7 +153,9 @@ def test_a_session_begun_at_that_moment_has_its_details(
     assert manager.details() and footage_of(manager) in files(root)
 
 
-def test_a_session_that_is_made_saves_details_that_go_while_it_is(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_new_session_saves_details_again_that_were_deleted_meanwhile(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Between its first look and its file, nobody can know that it will use them."""
     gone = make(root)
     replace = os.replace
@@ -169,7 +171,7 @@ def test_a_session_that_is_made_saves_details_that_go_while_it_is(root: Path, mo
     assert create_session(root.parent / "a", "begun", root).details()
 
 
-def test_the_size_foretold_is_the_size_freed(root: Path) -> None:
+def test_the_predicted_size_is_freed(root: Path) -> None:
     make(root, "a", LONG_AGO), make(root, "a", LONG_AGO), make(root, "b", LONG_AGO), make(root, "b")
     entries = catalogue(root)
     old, left = find_old(entries, LIMIT, {})
@@ -207,7 +209,7 @@ def test_old_sessions_are_left_alone_with_a_reason(root: Path) -> None:
     owned.close()
 
 
-def test_what_was_worked_on_since_the_look_is_not_deleted(root: Path) -> None:
+def test_a_session_changed_since_the_list_is_not_deleted(root: Path) -> None:
     manager = make(root, "a", LONG_AGO)
     old, _ = find_old(catalogue(root), LIMIT, {})
     with manager:
@@ -217,7 +219,7 @@ def test_what_was_worked_on_since_the_look_is_not_deleted(root: Path) -> None:
 
 
 @pytest.mark.parametrize(("code", "deleted"), [(errno.ENOSPC, True), (errno.EDQUOT, True), (errno.EIO, False)])
-def test_a_full_disk_is_the_reason_to_delete_and_not_in_the_way(root: Path, code: int, deleted: bool) -> None:
+def test_sessions_are_deleted_on_a_full_disk(root: Path, code: int, deleted: bool) -> None:
     manager, owned = make(root), make(root)
     owned.acquire()
     with Faults(root, failing(lambda _: True, code, frozenset({"write"})), nothing).watching():
@@ -230,7 +232,7 @@ def test_a_full_disk_is_the_reason_to_delete_and_not_in_the_way(root: Path, code
 
 
 @pytest.mark.parametrize("status", BatchStatus)
-def test_cleaning_up_leaves_what_an_unfinished_batch_needs(root: Path, status: BatchStatus) -> None:
+def test_cleaning_up_keeps_the_sessions_of_an_unfinished_batch(root: Path, status: BatchStatus) -> None:
     needed, other = make(root, "a", LONG_AGO), make(root, "a", LONG_AGO)
     batch = make_batch(root, status, [needed.session.id], days=40)
     is_needed = status in (BatchStatus.PAUSED, BatchStatus.IN_PROGRESS)
@@ -273,7 +275,7 @@ def test_a_link_in_place_of_a_folder_is_not_followed(root: Path, tmp_path: Path,
     assert not manager.path.exists() and not solves.is_symlink()
 
 
-def test_only_files_of_sessions_are_taken_for_some(root: Path, tmp_path: Path) -> None:
+def test_only_session_files_count_as_sessions(root: Path, tmp_path: Path) -> None:
     manager = make(root)
     (tmp_path / "settings.yaml").write_text("a: 1")
     (tmp_path / "settings").mkdir()
@@ -292,14 +294,14 @@ def test_a_session_that_is_gone_is_an_error_and_not_a_traceback(root: Path) -> N
         delete_files(manager.path)
 
 
-def test_what_another_machine_left_is_watched_before_it_is_deleted(root: Path) -> None:
+def test_a_lease_of_another_machine_is_watched_before_a_deletion(root: Path) -> None:
     manager = make(root)
     manager.acquire()
     lease = max(manager.folder.glob("lease.*"))
     left = lease.read_bytes()
     manager.close()
-    said, counter = left.split(b"\n", 1)
-    owner = {**json.loads(said), "host": "farm-7", "boot": "another", "machine": "another"}
+    content, counter = left.split(b"\n", 1)
+    owner = {**json.loads(content), "host": "farm-7", "boot": "another", "machine": "another"}
     lease.write_bytes(json.dumps(owner).encode() + b"\n" + counter)
     with pytest.raises(LeaseHeld, match="farm-7") as held:
         delete_files(manager.path)

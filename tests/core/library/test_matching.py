@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which clip a session belongs to: each case as one clip is asked about, and as many are at once."""
+"""Matching sessions to clips: each case with a single clip, and among many clips."""
 
 from __future__ import annotations
 
@@ -59,13 +59,13 @@ def origin(session: TrackingSessionManager) -> SessionSource:
         SessionSource.of_entry(entry),
         SessionSource.of_session(session.path, load_session(session.path).session),
     )
-    assert told(found) == told(again)
+    assert fields_of(found) == fields_of(again)
     return found
 
 
-def told(one: SessionSource) -> tuple[object, ...]:
-    blend = one.blend.path if one.blend is not None else None
-    return one.session, one.is_discarded, one.footage.path, one.fingerprint, blend, one.clip
+def fields_of(source: SessionSource) -> tuple[object, ...]:
+    blend = source.blend.path if source.blend is not None else None
+    return source.session, source.is_discarded, source.footage.path, source.fingerprint, blend, source.clip
 
 
 def has(sought: ClipQuery, session: TrackingSessionManager) -> bool:
@@ -100,7 +100,7 @@ def test_a_sequence_stays_the_same_with_more_pictures_or_fewer_at_its_beginning(
     assert has(of(plate), session)
 
 
-def test_other_sequences_and_movies_of_the_folder_are_others(plate: Path, movie: Path, root: Path) -> None:
+def test_other_sequences_and_movies_of_the_folder_do_not_match(plate: Path, movie: Path, root: Path) -> None:
     make_footage(plate / "more")
     (plate / "more" / "plate_0001.png").rename(plate / "background_0001.png")
     inside = written(plate / "plate.mov")
@@ -153,7 +153,7 @@ def test_a_picture_of_a_linked_folder_that_has_got_new_ones(plate: Path, root: P
 
 
 def test_footage_that_is_mounted_twice(plate: Path, root: Path, tmp_path: Path) -> None:
-    """In a namespace of its own, where the system lets anybody make one."""
+    """In a mount namespace of its own, if the system allows that."""
     make = f"mkdir {tmp_path}/mounted && mount --bind {plate} {tmp_path}/mounted"
     code = (
         "import sys; from pathlib import Path; from tracking_sessions.tests.core.library.test_matching import has, of\n"
@@ -229,7 +229,7 @@ def test_footage_that_cannot_be_read_is_not_known_by_its_content(plate: Path, ro
     assert not has(sought, session)
 
 
-def test_a_path_that_is_none_is_gone(plate: Path, root: Path) -> None:
+def test_an_impossible_path_counts_as_gone(plate: Path, root: Path) -> None:
     for path in ("plate\0_0001.png", "p" * 5000 + "_1.png", "\udcff_1.png"):
         nonsense = replace(origin(create_session(plate, "", root)), footage=FileIdentity(plate / path))
         assert of(plate).matches(nonsense)  # by its content
@@ -237,7 +237,7 @@ def test_a_path_that_is_none_is_gone(plate: Path, root: Path) -> None:
             assert not sought.matches(replace(nonsense, fingerprint=""))
 
 
-def test_what_is_gone_is_the_same_only_under_the_same_path(tmp_path: Path) -> None:
+def test_missing_footage_is_the_same_only_under_the_same_path(tmp_path: Path) -> None:
     for name in ("plate_0001.png", "plate.mov"):
         here, elsewhere = (FileIdentity(tmp_path / folder / name) for folder in ("here", "elsewhere"))
         assert here.same_as(FileIdentity(here.path)) and not here.same_as(elsewhere)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The index of a session folder that several processes write at once, and one is killed while it does."""
+"""The index of a session folder with several writers, one of them killed."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_several_processes_and_sessions_that_come_and_go(root: Path) -> None:
 
 
 @pytest.mark.skipif(os.name != "posix", reason="SIGKILL")
-def test_killed_while_it_is_written(root: Path) -> None:
+def test_a_killed_writer_leaves_a_usable_index(root: Path) -> None:
     for number in range(20):
         create_session(root.parent / "plates", f"new {number}", root)
     dice = random.Random(4)

@@ -42,15 +42,15 @@ def test_a_report_is_read_in_any_place() -> None:
 
 
 @pytest.mark.parametrize("text", ["", "yesterday", "2026-13-01T00:00:00Z"])
-def test_what_is_no_time_is_not_taken_for_one(text: str) -> None:
+def test_other_text_is_not_read_as_a_time(text: str) -> None:
     assert (local_time(text), clock_time(text), age(text), utc_time(text)) == ("", "", "", text)
 
 
-def test_a_time_before_all_others_harms_nobody() -> None:
+def test_the_earliest_time_is_no_error() -> None:
     assert local_time("0001-01-01T00:00:00+14:00") == "" and utc_time("0001-01-01T00:00:00+14:00").startswith("0001")
 
 
-def test_an_owner_is_told_with_the_time_of_this_place() -> None:
+def test_an_owner_is_shown_with_local_time() -> None:
     assert owner_words("process 7 on vm since 2026-01-31T10:15:00Z") == "process 7 on vm since 2026-01-31 11:15"
     assert owner_words("a process that is just starting") == "a process that is just starting"
 

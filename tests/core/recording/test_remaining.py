@@ -26,7 +26,7 @@ def left(manager: TrackingSessionManager) -> list[int]:
 
 
 def long_session(folder: Path, frames: int) -> TrackingSessionManager:
-    """A session of a clip of so many frames, or of one whose length nobody knows."""
+    """A session of a clip with this number of frames, or of unknown length."""
     footage = make_footage(folder / "plates", 1)
     return create_session(footage, "", folder / "base", metadata=FootageMetadata("", frame_count=frames))
 
@@ -55,7 +55,7 @@ def test_at_any_time_the_resume_point_is_the_frame_that_the_run_tracks_next(
                 reached.append(run.frame)
             else:  # it closed the pass
                 assert load_session(session.path).get_resume_point() == point
-        assert load_session(session.path).get_resume_point() is None  # and nobody has said that it is complete
+        assert load_session(session.path).get_resume_point() is None  # though not marked as complete
     assert foretold == reached
     session.close()
     with resume_tracking(session.path) as again:
@@ -64,7 +64,7 @@ def test_at_any_time_the_resume_point_is_the_frame_that_the_run_tracks_next(
     assert done.get_resume_point() is None and set(left(done)).isdisjoint(reached)
 
 
-def test_frames_that_no_track_reached_remain_and_are_nothing_to_resume(tmp_path: Path) -> None:
+def test_frames_that_no_track_reached_remain_but_are_not_resumed(tmp_path: Path) -> None:
     session = make_session(tmp_path)
     with start_run(session, [(1, 6)], FakeTracker(start_markers((1, 2, 3), 1), {1: 4, 2: 4, 3: 4})) as run:
         while run.step():
@@ -75,7 +75,7 @@ def test_frames_that_no_track_reached_remain_and_are_nothing_to_resume(tmp_path:
     assert session.progress["percent_complete"] == 66.67
 
 
-def test_a_pass_over_recorded_frames_has_them_to_track_once_more(tmp_path: Path) -> None:
+def test_a_pass_over_recorded_frames_tracks_them_again(tmp_path: Path) -> None:
     session = make_session(tmp_path)
     with start_run(session, [(1, 6)]) as run:
         while run.step():
@@ -91,7 +91,7 @@ def test_a_pass_over_recorded_frames_has_them_to_track_once_more(tmp_path: Path)
     session.close()
 
 
-def test_what_is_planned_is_read_from_the_journal_where_the_file_does_not_say_it(tmp_path: Path) -> None:
+def test_planned_passes_missing_in_the_file_are_read_from_the_journal(tmp_path: Path) -> None:
     """As earlier versions wrote it."""
     session = make_session(tmp_path)
     run = start_run(session, [(3, 4), (3, 1)])
@@ -108,7 +108,7 @@ def test_what_is_planned_is_read_from_the_journal_where_the_file_does_not_say_it
     assert (known.session, known.resume_frame) == (session.session, session.resume_frame)
 
 
-def test_a_session_that_was_set_aside_says_what_is_left_and_is_not_resumed(tmp_path: Path) -> None:
+def test_a_discarded_session_keeps_its_next_frame_and_is_not_resumed(tmp_path: Path) -> None:
     with make_session(tmp_path) as session:
         session.save_checkpoint(1, "track")
         session.set_state(SessionState.DISCARDED)
@@ -146,7 +146,7 @@ def test_a_session_that_was_set_aside_says_what_is_left_and_is_not_resumed(tmp_p
         ("track", [9], [6, 5, 4, 3, 2, 1]),
     ],
 )
-def test_a_script_is_led_over_all_frames_in_its_direction_first(
+def test_a_script_gets_all_frames_in_its_direction_first(
     tmp_path: Path, operation: str, frames: list[int], then: list[int]
 ) -> None:
     with make_session(tmp_path) as session:
@@ -170,7 +170,7 @@ def test_a_script_is_led_over_all_frames_in_its_direction_first(
         ([(3, 6), (3, 1)], 5, [1]),
     ],
 )
-def test_a_script_can_finish_what_the_tracker_was_to_do(
+def test_a_script_can_finish_a_pass_of_the_tracker(
     tmp_path: Path, ranges: list[Range], steps: int, then: list[int]
 ) -> None:
     session = make_session(tmp_path)
@@ -211,7 +211,7 @@ def test_a_script_goes_on_behind_the_passes_of_the_tracker(tmp_path: Path) -> No
     session.close()
 
 
-def test_a_clip_of_unknown_length_begins_at_1_and_is_never_said_to_be_whole(tmp_path: Path) -> None:
+def test_a_clip_of_unknown_length_begins_at_1_and_is_never_complete(tmp_path: Path) -> None:
     with long_session(tmp_path, 0) as session:
         assert session.get_resume_point() == 1
         for frame in (1, 2):
@@ -230,7 +230,7 @@ def test_all_but_one_frame_is_less_than_100_percent(tmp_path: Path) -> None:
         assert left(session) == [1_000_000] and session.progress["percent_complete"] == 99.99
 
 
-def test_looking_at_the_progress_costs_nothing_however_long_the_shot_is(tmp_path: Path) -> None:
+def test_progress_is_cheap_for_a_shot_of_any_length(tmp_path: Path) -> None:
     session = long_session(tmp_path, 10_000_000)
     session.save_checkpoint(5_000, "track")
     began = time.process_time()
@@ -255,7 +255,7 @@ def test_looking_at_the_progress_costs_nothing_however_long_the_shot_is(tmp_path
         (("tracking", "passes", 0, "last_frame"), 1 << 40),
     ],
 )
-def test_a_file_with_impossible_frames_is_told_before_any_of_them_is_listed(
+def test_impossible_frames_are_refused_before_they_are_listed(
     tmp_path: Path, way: tuple[Any, ...], wrong: object
 ) -> None:
     session = make_session(tmp_path)

@@ -65,7 +65,7 @@ def track_and_be_killed(path: Path, frames: int) -> None:
 
 
 def track(session: TrackingSessionManager, operation: str, frames: int = FRAMES) -> list[int]:
-    """Do what a script does: ask for the next frame, track it, save it, until nothing is left."""
+    """Act as a script: get the next frame, track it and save it, until nothing is left."""
     tracked: list[int] = []
     while len(tracked) < frames and (frame := session.get_resume_point()) is not None:
         session.save_checkpoint(frame, operation)

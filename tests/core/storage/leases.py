@@ -37,8 +37,8 @@ def own() -> Owner:
     return found
 
 
-def said(**changes: Any) -> dict[str, Any]:
-    """What a lease says, as of this process."""
+def lease_fields(**changes: Any) -> dict[str, Any]:
+    """The fields of a lease of this process."""
     keys = ("host", "machine", "boot", "pid", "started", "since")
     return {key: getattr(own(), key) for key in keys} | changes
 
@@ -46,5 +46,5 @@ def said(**changes: Any) -> dict[str, Any]:
 def write_lease(folder: Path, generation: int = 1, counter: int = 0, end: str = "\n", **changes: Any) -> Path:
     folder.mkdir(exist_ok=True)
     path = folder / f"lease.{generation}"
-    path.write_text(json.dumps(said(**changes)) + f"\n{counter:020d}{end}")
+    path.write_text(json.dumps(lease_fields(**changes)) + f"\n{counter:020d}{end}")
     return path

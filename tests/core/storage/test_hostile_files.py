@@ -47,13 +47,13 @@ def use(path: Path) -> None:
 
 
 def check_harmless(path: Path, content: bytes) -> bool:
-    """Whether the file can be used; if not, it is told with the right error. It is never written to."""
+    """Whether the file is usable; otherwise checks the error. Checks that the file is unchanged."""
     path.write_bytes(content)
     try:
         use(path)
         readable = True
     except JournalDamaged:
-        readable = False  # a wrong position in the journal: what stands there is no record
+        readable = False  # a wrong position in the journal, without a record
     except TrackingSessionError as error:
         assert isinstance(error, SessionUnreadable) or "fingerprint" in str(error), error
         readable = False
@@ -62,7 +62,7 @@ def check_harmless(path: Path, content: bytes) -> bool:
 
 
 @pytest.mark.parametrize("suffix", [".yaml", ".json"])
-def test_a_file_cut_anywhere_is_told_and_left(finished: Path, suffix: str) -> None:
+def test_a_file_cut_anywhere_is_an_error_and_stays(finished: Path, suffix: str) -> None:
     content = encode_document(read_document(finished), suffix)
     finished.unlink()
     path = finished.with_suffix(suffix)
@@ -92,7 +92,7 @@ WRONG: list[Any] = [
 
 
 @pytest.mark.slow
-def test_any_part_of_any_other_type_is_told_or_harmless(finished: Path) -> None:
+def test_any_part_of_any_other_type_is_an_error_or_harmless(finished: Path) -> None:
     content = read_document(finished)
     reading = {True: 0, False: 0}
     for way in leaves(content):
@@ -109,7 +109,7 @@ def test_any_part_of_any_other_type_is_told_or_harmless(finished: Path) -> None:
     assert all(reading.values())
 
 
-def test_random_damage_is_told_or_harmless(finished: Path) -> None:
+def test_random_damage_is_an_error_or_harmless(finished: Path) -> None:
     content = finished.read_bytes()
     chance = random.Random(7)
     for _ in range(400):
@@ -157,7 +157,7 @@ def bomb(levels: int) -> bytes:
     ],
     ids=lambda value: repr(value[:20]) if isinstance(value, bytes) else None,
 )
-def test_hostile_yaml_is_told_quickly_and_left(tmp_path: Path, content: bytes, reason: str | None) -> None:
+def test_hostile_yaml_is_refused_quickly_and_stays(tmp_path: Path, content: bytes, reason: str | None) -> None:
     path = tmp_path / "sessions" / "hostile.yaml"
     path.parent.mkdir()
     path.write_bytes(content)
@@ -174,7 +174,7 @@ def test_hostile_yaml_is_told_quickly_and_left(tmp_path: Path, content: bytes, r
     "content",
     [b"{" * 9000, b'{"a":' * 90_000, b"[" * 250_000, b'{"a": ' + b"9" * 10_000 + b"}", b"\xff", b"nul", b"[]"],
 )
-def test_hostile_json_is_told_and_left(tmp_path: Path, content: bytes) -> None:
+def test_hostile_json_is_refused_and_stays(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "hostile.json"
     path.write_bytes(content)
     with pytest.raises(SessionUnreadable):
@@ -195,7 +195,7 @@ def test_ids_never_become_paths(finished: Path, name: str) -> None:
     assert sorted(finished.parent.parent.parent.rglob("*")) == outside
 
 
-def test_a_file_under_another_name_is_not_taken_for_its_session(finished: Path) -> None:
+def test_a_session_file_under_another_name_is_refused(finished: Path) -> None:
     copied = finished.with_name("copy.yaml")
     shutil.copy(finished, copied)
     with pytest.raises(SessionUnreadable):
@@ -205,12 +205,12 @@ def test_a_file_under_another_name_is_not_taken_for_its_session(finished: Path) 
 @pytest.mark.parametrize(
     "path", ["", ".", "/", "nowhere/x.yaml", "x\0y.yaml", "y" * 5000, "\ud800.yaml", b"bytes".decode()]
 )
-def test_a_path_that_leads_nowhere_is_told(path: str) -> None:
+def test_a_path_to_nothing_is_an_error(path: str) -> None:
     with pytest.raises(SessionUnreadable):
         load_session(path)
 
 
-def test_a_journal_that_is_a_folder_or_not_there_is_told(finished: Path) -> None:
+def test_a_journal_that_is_a_folder_or_missing_is_an_error(finished: Path) -> None:
     journal = finished.with_suffix("") / "journal.2"
     journal.rename(journal.with_name("aside"))
     journal.mkdir()
@@ -256,7 +256,7 @@ NAMES = [
 
 
 @pytest.mark.parametrize("suffix", [".yaml", ".json"])
-def test_names_in_any_script_and_of_any_length_come_back_as_they_were(
+def test_names_in_any_script_and_of_any_length_are_unchanged(
     tmp_path: Path, suffix: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     footage, base = make_footage(tmp_path / "plates"), tmp_path / "base"
@@ -266,10 +266,10 @@ def test_names_in_any_script_and_of_any_length_come_back_as_they_were(
             assert manager.path.suffix == suffix
             manager.save_checkpoint(1, name)
             manager.acquire().append_event("note", text=name)
-        said = name.encode("utf-8", "replace").decode()
+        expected = name.encode("utf-8", "replace").decode()
         again = load_session(manager.path)
-        assert again.session.name == said and again.path.parent == base / "sessions"
-        assert again.state["history"][0]["text"] in (name, said)
-        assert again.session.checkpoint_operation in (name, said)
+        assert again.session.name == expected and again.path.parent == base / "sessions"
+        assert again.state["history"][0]["text"] in (name, expected)
+        assert again.session.checkpoint_operation in (name, expected)
     assert len(list_sessions(base)) == len(NAMES)
     assert {path.name for path in base.iterdir()} - {"index.db"} == {"sessions", "footage"}

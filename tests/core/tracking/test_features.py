@@ -62,7 +62,7 @@ def test_a_soft_half_gets_tracks_without_taking_those_of_the_sharp_one() -> None
     assert HD.parts_with(feature for feature in kept if feature.level) >= 20
 
 
-def test_grain_in_a_sky_takes_no_place_that_the_house_can_fill() -> None:
+def test_grain_in_a_sky_takes_no_tracks_from_the_house() -> None:
     house = scattered(HD, right=0.7)
     grain = scattered(HD, level=2, left=0.7, seed=4)
     assert sum(feature.level for feature in HD.choose([*house, *grain])) / 2 <= WANTED - min(WANTED, len(house))

@@ -42,7 +42,7 @@ def test_every_option_is_set_in_the_case_that_has_them_all() -> None:
 
 
 @pytest.mark.parametrize("spec", SPECS, ids=lambda spec: ",".join(spec.to_json()))
-def test_a_child_is_asked_for_the_same_shot(spec: ShotSpec) -> None:
+def test_the_arguments_of_a_child_give_the_same_shot(spec: ShotSpec) -> None:
     asked = {name: value for name, value in spec.settings.items() if "=" not in name}
     assert parsed(replace(spec, settings=asked).to_arguments()) == replace(spec, settings=asked)
 

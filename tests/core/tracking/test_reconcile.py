@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The markers of a clip and those of a journal become one, and nothing of the artist's is written over."""
+"""Markers of clip and journal are joined, and markers of the artist are never overwritten."""
 
 from pathlib import Path
 
@@ -35,10 +35,10 @@ def muted(row: bytes) -> bytes:
     return with_head(row, track, frame, flags | MUTED)
 
 
-def test_what_ends_a_segment_is_told_from_what_an_artist_muted() -> None:
+def test_borders_differ_from_markers_muted_by_the_artist() -> None:
     rows = segment(3, 8)
     assert [frame for frame in rows if is_border(rows, frame)] == [2, 9]
-    rows[5], rows[8] = muted(rows[5]), muted(rows[8])  # 8: the last one; its guard stays
+    rows[5], rows[8] = muted(rows[5]), muted(rows[8])  # 8: the last one; its border stays
     assert [frame for frame in rows if is_border(rows, frame)] == [2]
     assert [frame for frame in lost(6) if is_border(lost(6), frame)] == [0, 7, 8]
     alone = {4: marker(1, 4, flags=MUTED)}
@@ -48,7 +48,7 @@ def test_what_ends_a_segment_is_told_from_what_an_artist_muted() -> None:
     assert not is_border(still, 3)
 
 
-def test_what_is_new_in_a_clip_is_what_differs_and_is_no_guard() -> None:
+def test_new_markers_of_a_clip_are_unrecorded_and_no_borders() -> None:
     recorded = segment(1, 20)
     assert new_in_clip(recorded, recorded) == {}
     assert new_in_clip(segment(1, 8), recorded) == {}  # an earlier state: its guard is none of the artist's
@@ -58,7 +58,7 @@ def test_what_is_new_in_a_clip_is_what_differs_and_is_no_guard() -> None:
     assert list(new_in_clip(segment(1, 25), recorded)) == [21, 22, 23, 24, 25]
 
 
-def test_what_any_record_ever_had_is_not_new() -> None:
+def test_markers_of_any_record_are_not_new() -> None:
     old, new = marker(1, 2, (0.1,)), marker(1, 2, (0.9,))
     records = [
         MarkersRecord(1, marker(1, 1) + old),
@@ -92,7 +92,7 @@ def test_all_states_that_a_clip_had_in_a_pass_are_recorded(tmp_path: Path, range
         assert never_recorded(reader.records(), state) == {}
 
 
-def test_a_changed_track_keeps_all_it_has_and_gets_the_frames_that_it_lacks() -> None:
+def test_a_changed_track_keeps_its_markers_and_gets_missing_frames() -> None:
     recorded = segment(1, 20)
     mine = {**segment(1, 8, seed=0.5), 4: marker(1, 4, (0.9,))}
     rows = joined(mine, new_in_clip(mine, recorded), recorded)
@@ -102,7 +102,7 @@ def test_a_changed_track_keeps_all_it_has_and_gets_the_frames_that_it_lacks() ->
     assert mine[9] != rows[9]  # a guard gave way
 
 
-def test_a_marker_that_the_artist_muted_stays_muted_and_another_gives_way() -> None:
+def test_a_marker_muted_by_the_artist_stays_and_other_muted_ones_are_replaced() -> None:
     recorded = segment(1, 20)
     mine = segment(1, 8)
     mine[5], mine[8] = muted(mine[5]), muted(mine[8])
@@ -113,7 +113,7 @@ def test_a_marker_that_the_artist_muted_stays_muted_and_another_gives_way() -> N
     assert rows[9] == recorded[9] and rows[12] == recorded[12]
 
 
-def test_a_recorded_guard_takes_the_place_of_nothing() -> None:
+def test_a_recorded_border_replaces_nothing() -> None:
     recorded, mine = segment(1, 8), segment(1, 20, seed=0.5)
     assert joined(mine, new_in_clip(mine, recorded), recorded) == mine
 

@@ -229,7 +229,7 @@ def test_a_step_that_is_not_counted_is_not_flushed(tmp_path: Path, monkeypatch: 
 
 
 def test_pending_markers_reach_the_tracks_in_the_end(tmp_path: Path) -> None:
-    """The clip is said to hold what was recorded only when it has all of that."""
+    """The mark of the clip covers only records that the clip contains."""
     session = make_session(tmp_path)
     tracker = FakeTracker(start_markers((1, 2, 3), 1))
     run = start_run(session, [(1, 6)], tracker, flush_every=100)

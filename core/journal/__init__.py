@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Records and their sums: replay, summary, losses. No lease, no footage, one session only."""
+"""Records, and the replay, summary and losses computed from them. One session only; no lease, no footage."""

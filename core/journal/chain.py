@@ -188,7 +188,7 @@ class JournalReader:
         return chain
 
     def _is_unbegun(self, generation: int) -> bool:
-        """Whether the file has no complete header, or only zeros: its writer was killed before."""
+        """Whether the file has no complete header, or only zeros: its writer never finished it."""
         data = self._head(generation)
         if len(data) == HEADER_SIZE and not any(data):
             with open(journal_path(self.folder, generation), "rb") as file:

@@ -41,7 +41,7 @@ def missing_frames(
 ) -> MissingFrames:
     """The frames that a file with `mark` lacks. `records` are those behind it, or all if it is None or invalid.
 
-    The open file contained the journal up to `contained`, so undo has removed the frames before that. Edits without a
+    The open file contained the journal up to `contained`, so undo has removed the frames up to there. Edits without a
     tracked frame count as the frame `reached`, the last of the session. Raises RecordInvalid and the errors of the
     iterable.
     """

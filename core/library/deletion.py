@@ -26,7 +26,7 @@ _WRITTEN = re.compile(r"(lease|journal)\.[1-9][0-9]*\Z")
 
 
 def delete_session(manager: TrackingSessionManager) -> None:
-    """Delete the session that `manager` owns: its file first, so that a failure leaves no session.
+    """Delete the session that `manager` owns with its belongings: its file first, so that a failure leaves no session.
 
     Raises StorageFailed.
     """

@@ -85,12 +85,12 @@ def merge_sessions(
 
     `output_path` is the new session file, with its journal in the folder of the same name; nothing is overwritten.
     Tracks with the same tracking object and name become one; if two sessions have a live marker on the same frame, the
-    later argument wins. The merged session covers the frames of all of them: untracked frames are remaining, but there
-    is no pass to resume.
+    later argument wins. The merged session covers the frames of all of them: untracked frames remain, but there is no
+    pass to resume.
 
-    The merged session keeps all solves. `solve.best` has the lowest average_error above 0. Solves that cover less than
-    nine tenths of the highest camera_coverage are left out, as a small error on few frames makes no good camera. Of
-    equals, and of solves without an error, the last is the best. If two solves have the same id, the later one gets
+    The merged session keeps all solves. `solve.best` has the lowest average_error above 0. Solves with a
+    camera_coverage below nine tenths of the highest are left out, as a small error on few frames makes no good camera.
+    Of equals, and of solves without an error, the last is the best. If two solves have the same id, the later one gets
     the id of its session added.
 
     Raises UsageError if the footage differs or the output exists, and the errors of reading and writing sessions.

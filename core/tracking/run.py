@@ -206,7 +206,7 @@ class Run:
             self._footage.read(step.frame)
 
     def pause(self) -> None:
-        """Close the current pass as paused and drop the rest."""
+        """Close the current pass, as paused if frames are left, and drop the planned passes."""
         if self.outcome is None:
             self._close(self._reached() if self.is_at_end else Outcome.PAUSED)
         self._then = []
@@ -281,7 +281,7 @@ class Run:
         self.close(error)
 
     def close(self, error: BaseException | None = None) -> None:
-        """Remove the tracker from the clip, and close a pass that is still open as failed with `error`."""
+        """Remove the tracker from the clip; close an open pass as failed, unless `error` only stops the run."""
         try:
             if self.outcome is None:
                 self.outcome = Outcome.FAILED

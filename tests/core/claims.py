@@ -46,18 +46,18 @@ def statuses(ledger: Ledger, batch: str) -> list[ShotStatus]:
 
 
 def journal_mode(root: Path) -> str:
-    """How SQLite keeps the ledger whole: `wal`, or `delete` for a rollback journal."""
+    """The journal mode of the ledger: `wal`, or `delete` for a rollback journal."""
     with closing(sqlite3.connect(SessionFolder(root).ledger)) as raw:
         return str(raw.execute("PRAGMA journal_mode").fetchone()[0])
 
 
 def specs(folder: Path, count: int) -> list[ShotSpec]:
-    """Shots whose footage is nowhere, each of its own."""
+    """Shots, each with missing footage of its own."""
     return [ShotSpec(str(folder / "plates" / f"{number:03d}" / "plate_0001.png")) for number in range(1, count + 1)]
 
 
 def make_batch(root: Path, status: BatchStatus, sessions: Sequence[str], *, days: float = 0) -> str:
-    """A batch with a shot for each of these sessions, done, and files that it printed, of which all are so old."""
+    """A finished batch with a shot for each of these sessions and log files, all of this age."""
     with Ledger(root) as ledger:
         batch = make(ledger, len(sessions))
         folder = SessionFolder(root).batch(batch)
@@ -112,14 +112,14 @@ class _Mortal(sqlite3.Connection):
 
 
 def _let_die(number: int) -> None:
-    """From now on each statement counts as a step, and before the one with this number this process dies."""
+    """Count statements from now on, and kill this process before the one with this number."""
     real = sqlite3.connect
     _Mortal.last = number
     ledger_database.sqlite3.connect = lambda *args, **options: real(*args, factory=_Mortal, **options)  # type: ignore[assignment]
 
 
 def die_at_each_statement(folder: Path) -> None:
-    """Make a ledger with two shots and finish them, in processes of which each dies one statement later than the last.
+    """Make a ledger with two shots and finish them, in processes that each die one statement later than the last.
 
     Prints how many died. To be called in a process without threads.
     """
@@ -142,7 +142,7 @@ def die_at_each_statement(folder: Path) -> None:
 
 
 def die_at_each_step(whole: Path, act: Callable[[Path], object]) -> None:
-    """Do `act` on copies of the session folder `whole`, beside it, each in a process that dies one step later.
+    """Do `act` on copies of the session folder `whole`, each in a process that dies one step later.
 
     Steps are statements, and file operations, before and after. Prints how many died. To be called in a process without
     threads.

@@ -16,7 +16,7 @@ def power_stays_on(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    """A session folder in that of a project."""
+    """A session folder in the folder of a project."""
     return tmp_path / "project" / "tracking_sessions"
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One error of each class that a user can act on, and of each set of actions."""
+"""One error of each class and of each set of actions."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ EACH_ERROR: tuple[tuple[TrackingSessionError, str], ...] = (
 
 
 def classes_of_errors() -> set[type[TrackingSessionError]]:
-    """All that core/errors.py has."""
+    """All classes in core/errors.py."""
     found = {TrackingSessionError}
     while more := {one for cls in found for one in cls.__subclasses__()} - found:
         found |= more

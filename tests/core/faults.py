@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""File operations on a session folder, counted, made to fail, or the last thing a process does; damage to files."""
+"""Counts file operations on a session folder, makes them fail, kills processes at them, and damages files."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class Faults:
                 except OSError:
                     if name == "write":  # as much as still fits
                         real(arguments[0], bytes(arguments[1])[: len(arguments[1]) // 2])
-                    if name == "close":  # the descriptor is gone even if closing fails
+                    if name == "close":  # the system closes the descriptor even so
                         self._descriptors.discard(arguments[0])
                         real(*arguments)
                     raise
@@ -189,7 +189,7 @@ def flip(path: Path, at: int, bits: int = 1) -> bytes:
 
 
 def scrambled(content: bytes, chance: random.Random, characters: bytes) -> bytes:
-    """Up to four times up to three bytes are replaced by up to three of these characters."""
+    """Replace up to three bytes, up to four times, by up to three of these characters."""
     changed = bytearray(content)
     for _ in range(chance.randint(1, 4)):
         at = chance.randrange(len(changed))

@@ -33,7 +33,7 @@ class State:
 
 
 def chain_of(folder: Path, session: str) -> list[tuple[Path, int | None, int, int]]:
-    """The files that count, oldest first: path, bytes that count (None: all), checksum there, salt checksum."""
+    """The valid files, oldest first: path, valid bytes (None: all), checksum there, salt checksum."""
     numbers = []
     for path in folder.iterdir():
         kind, _, number = path.name.partition(".")
@@ -74,7 +74,7 @@ def header(head: bytes, session: str, number: int) -> tuple[int, int, int, int]:
 
 
 def records(folder: Path, session: str) -> Iterator[tuple[int, bytes]]:
-    """Type and payload of each record that counts. Raises Damage behind the good ones."""
+    """Type and payload of each valid record. Raises Damage after them."""
     for path, limit, expected, salted in chain_of(folder, session):
         data = path.read_bytes()
         at, chain = 80, salted

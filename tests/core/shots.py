@@ -37,7 +37,7 @@ def start_child(code: str, *arguments: object, **options: object) -> subprocess.
 
 
 def run_child(code: str, *arguments: object) -> str:
-    """What `code` prints in another Python."""
+    """The output of `code` in another Python."""
     child = start_child(code, *arguments)
     out, _ = child.communicate(timeout=120)
     assert child.returncode == 0
@@ -62,7 +62,7 @@ def marker(track: int, frame: int, values: Sequence[float] = (0.5,), flags: int 
 
 
 def write_raw(session: TrackingSessionManager, kind: int, payload: bytes) -> None:
-    """Append a record of anybody's making, as a faulty or hostile program would."""
+    """Append any record, as a faulty or hostile program would."""
     reader = JournalReader(session.folder, session.session.id)
     base = [record.end for record in reader.records()][-1:] or [Position(0, 0)]
     generation = 1 + max([*numbered(session.folder, "lease"), *numbered(session.folder, "journal")], default=0)
@@ -186,7 +186,7 @@ def _run(session: TrackingSessionManager, tracker: FakeTracker, plan: passes.Pla
 
 
 def finish(run: SessionRun) -> None:
-    """Track all that is left, and close the session."""
+    """Track all remaining frames and close the session."""
     with run:
         while run.step():
             pass
@@ -195,7 +195,7 @@ def finish(run: SessionRun) -> None:
 
 
 def go_on(path: Path, ranges: Sequence[tuple[int, int]]) -> Markers:
-    """Resume the session until its end in a clip that has all of it, or begin `ranges` if nothing was begun."""
+    """Resume the session to its end in a clip with all recorded markers, or begin `ranges` in a new session."""
     session = TrackingSessionManager(path)
     known = session.acquire_replay()
     if known.last_pass is None:

@@ -25,7 +25,7 @@ RANGES = [(3, 6), (3, 1)]
 
 @pytest.fixture
 def busy(tmp_path: Path) -> TrackingSessionManager:
-    """A session in which everything happened, in several generations."""
+    """A session with all kinds of records, in several generations."""
     session = make_session(tmp_path)
     run = start_run(session, RANGES)
     with run:
@@ -53,7 +53,7 @@ def busy(tmp_path: Path) -> TrackingSessionManager:
 
 
 def compare(path: Path) -> None:
-    """Both readers say the same of a session."""
+    """Check that both readers agree on a session."""
     ours = load_session(path)
     replay = ours.replay()
     theirs = format_reader.read(ours.folder, path.stem)
@@ -76,7 +76,7 @@ def compare(path: Path) -> None:
 
 
 def losses(folder: Path, session: str) -> dict[int, list[int]]:
-    """What was lost where, as the page has it."""
+    """The lost tracks by frame, computed as docs/format.md describes."""
     lost: dict[int, list[int]] = {}
     for kind, payload in format_reader.records(folder, session):
         size = {2: 8, 4: 16}.get(kind, len(payload))

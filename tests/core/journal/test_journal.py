@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Journals cut at every byte, with every byte damaged, and written by a process that no longer may."""
+"""Journals cut at every byte, with every byte damaged, and written by a process that lost its lease."""
 
 import zlib
 from collections.abc import Iterator
@@ -46,7 +46,7 @@ END = encode(EndRecord(1, Outcome.PAUSED, "", ""))
 
 
 def open_generation(folder: Path, generation: int, *, salvage: bool = False) -> JournalWriter:
-    """What a new owner does: read all that counts, then go on behind it."""
+    """Act as a new owner: read all valid records, then append to them."""
     reader = JournalReader(folder, SESSION, salvage=salvage)
     for _ in reader.records():
         pass

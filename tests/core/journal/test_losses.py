@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What was lost where, kept from the records and carried by the session file."""
+"""Lost tracks, from the records and in the session file."""
 
 import struct
 import time
@@ -34,7 +34,7 @@ def step(frame: int, alive: list[int], lost: list[int], *, around: bytes = b"") 
 
 
 def summary(tracks: int = 4) -> Summary:
-    """One in which a pass over the frames 1 to 99 was opened."""
+    """A summary with an open pass over the frames 1 to 99."""
     known = Summary()
     numbers = tuple(range(1, tracks + 1))
     known.apply(TracksRecord(tuple(TrackData(n, "Camera", f"Track.{n}") for n in numbers)))
@@ -126,7 +126,7 @@ def test_the_session_file_carries_the_losses(tmp_path: Path) -> None:
         manager = load_session(path)
         assert manager.lost.frames == {3: [2], 5: [3]} and manager.lost.tracks(5) == [("Camera", "Track.3")]
         assert manager.state["tracking"] == {**content["tracking"]}
-    path.write_bytes(encode_document({**content, "checkpoint": {}}, suffix))  # so that all is read from the journal
+    path.write_bytes(encode_document({**content, "checkpoint": {}}, suffix))  # forces a read of the whole journal
     assert load_session(path).lost.frames == {3: [2], 5: [3]}
 
 

@@ -92,7 +92,7 @@ def lost_session(folder: Path, at: int = 4, start: int = 1) -> TrackingSessionMa
 
 def test_every_reader_reports_a_lost_pass(tmp_path: Path) -> None:
     session = lost_session(tmp_path, start=1001)
-    assert session.session.status is SessionStatus.TRACKING_COMPLETE  # as far as anything is to be gone on with
+    assert session.session.status is SessionStatus.TRACKING_COMPLETE  # no frame is left to resume
     (entry,) = catalogue(tmp_path / "tracking_sessions")
     assert isinstance(entry, Entry) and (entry.lost_at, entry.shown_lost_at) == (4, 1004)
     report = export_session_report(session.path, tmp_path / "report.html").read_text("utf-8")

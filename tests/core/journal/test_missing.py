@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a saved file lacks of a session, after a crash and after undo."""
+"""The frames that a saved file lacks, after a crash and after undo."""
 
 from pathlib import Path
 
@@ -68,7 +68,7 @@ def test_nothing_before_the_mark_is_read(tmp_path: Path) -> None:
     manager.close()
     beginning, middle = Position(1, HEADER_SIZE), marks[1]._replace(offset=marks[1].offset - 5)
     assert str(manager.missing_frames(beginning).lost) == "2-6"
-    assert str(manager.missing_frames(middle).lost) == "3-6"  # in no file that the extension made
+    assert str(manager.missing_frames(middle).lost) == "3-6"  # the extension never writes such a mark
     flip(manager.folder / "journal.1", marks[0].offset - 50)
     assert str(manager.missing_frames(marks[1]).lost) == "4-6"
     for mark in (None, beginning, middle):

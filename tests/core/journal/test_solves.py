@@ -28,7 +28,7 @@ def solve(name: str, error: Any = None, coverage: Any = None) -> dict[str, Any]:
         ([solve("a", 0.3), solve("b", 0.9)], "a"),
         ([solve("a", 0.9), solve("b", 0.3), solve("c")], "b"),
         ([solve("a", 0.3), solve("b", 0.3)], "b"),
-        ([solve("a", 0.9), solve("b", 0.0)], "a"),  # Blender's error of no camera
+        ([solve("a", 0.9), solve("b", 0.0)], "a"),  # Blender's error without a camera
         ([solve("a", 0.0), solve("b", -1)], "b"),
         ([solve("a", "0.1"), solve("b", 0.4), solve("c", float("nan")), solve("d", True), solve("e", [])], "b"),
         ([solve("a", 10**400), solve("b", 2)], "b"),

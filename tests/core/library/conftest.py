@@ -14,6 +14,6 @@ def _counted(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Six sessions in all stages. They may have changed just now: waiting for each test would take long."""
+    """Six sessions in all stages. Recent changes count as settled: waiting in each test would take long."""
     monkeypatch.setattr(module, "SETTLED", -1.0)
     return make_sessions(tmp_path)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Six sessions in all stages, and how many of them are read to list them."""
+"""Six sessions in all stages, and a count of the sessions read for a list."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def make_sessions(folder: Path) -> Path:
 
 
 def reads(root: Path) -> int:
-    """How many sessions were read to list all of them. All that the list says must be true."""
+    """The number of sessions read for a list, after a check of its entries."""
     before = CountedManager.reads
     entries = catalogue(root)
     count = CountedManager.reads - before
@@ -83,7 +83,7 @@ def index(root: Path) -> sqlite3.Connection:
 
 
 def grow_journal_alone(path: Path) -> None:
-    """As a process leaves it that is killed between a record and the session file."""
+    """Leave the session as a process killed between a record and the session file does."""
     with load_session(path) as manager:
         manager.acquire()
         manager.acquire().write_file = lambda: None  # type: ignore[method-assign]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The index of a session folder: quick, and never believed where it may be wrong."""
+"""The index of a session folder: quick, and never trusted when it may be outdated."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_a_copied_folder_is_read_anew(root: Path) -> None:
 
 
 def test_a_session_that_has_just_changed_is_not_cached(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A change right after it was read could have the same time."""
+    """A change right after the read could have the same time."""
     monkeypatch.setattr(module, "SETTLED", 3600.0)
     assert [reads(root), reads(root)] == [6, 6]
     monkeypatch.setattr(module, "SETTLED", -1.0)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The index of a session folder, damaged, foreign or out of reach: it is made anew or done without."""
+"""A damaged, foreign or unwritable index of a session folder is rebuilt or ignored."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def older(path: Path) -> None:
 
 
 def view(path: Path) -> None:
-    """A table that never ends, from somebody who means harm."""
+    """A hostile view in place of the table, with endless rows."""
     endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT i, i, i, i, i FROM n"
     with closing(sqlite3.connect(path)) as database:
         database.execute("DROP TABLE session")
@@ -145,7 +145,7 @@ def test_a_locked_index_is_ignored(root: Path, monkeypatch: pytest.MonkeyPatch) 
         other.execute("BEGIN EXCLUSIVE")
         assert reads(root) == 6
         other.rollback()
-        other.execute("BEGIN IMMEDIATE")  # it can be read, and not be written
+        other.execute("BEGIN IMMEDIATE")  # readable, not writable
         assert [reads(root), reads(root)] == [1, 1]
         other.rollback()
     assert [reads(root), reads(root)] == [1, 0]
@@ -166,7 +166,7 @@ for _ in range(2):
 @pytest.mark.skipif(os.name != "posix", reason="permissions")
 @pytest.mark.parametrize("has_index", [False, True])
 def test_a_folder_that_cannot_be_written_is_listed(has_index: bool) -> None:
-    with tempfile.TemporaryDirectory() as name:  # which, unlike pytest's, everybody may come to
+    with tempfile.TemporaryDirectory() as name:  # unlike pytest's, open to all users
         os.chmod(name, 0o755)
         root = make_sessions(Path(name))
         if has_index:

@@ -156,7 +156,7 @@ def test_a_session_made_during_a_deletion_keeps_its_details(
 def test_a_new_session_saves_details_again_that_were_deleted_meanwhile(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Between its first look and its file, nobody can know that it will use them."""
+    """Until its file exists, no other process sees that a new session uses the details."""
     gone = make(root)
     replace = os.replace
 

@@ -52,7 +52,7 @@ def written(path: Path, content: bytes = b"a file") -> Path:
 
 
 def origin(session: TrackingSessionManager) -> SessionSource:
-    """As the catalogue has it, which is as its file has it."""
+    """The source of the session, from its entry and its file, which agree."""
     root = session.path.parent.parent
     (entry,) = (one for one in catalogue(root) if isinstance(one, Entry) and one.id == session.session.id)
     found, again = (
@@ -69,7 +69,7 @@ def fields_of(source: SessionSource) -> tuple[object, ...]:
 
 
 def has(sought: ClipQuery, session: TrackingSessionManager) -> bool:
-    """Whether the session belongs to the clip, which is the same among many others."""
+    """Whether the session belongs to the clip, after a check that the answer is the same among many clips."""
     alone = sought.matches(origin(session))
     other = ClipQuery(blend=Path(__file__).with_suffix(".blend"))
     if not sought.marked:
@@ -170,7 +170,7 @@ def test_footage_that_is_mounted_twice(plate: Path, root: Path, tmp_path: Path) 
 
 
 def inside_namespace(make: str, code: str, *arguments: object) -> str | None:
-    """What `code` prints in another Python in which the mounts of `make` are; None if there can be none."""
+    """The output of `code` in another Python with the mounts of `make`; None if these are impossible."""
     head = f"import sys; sys.path.insert(0, {str(TESTS)!r}); import conftest\n"
     words = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", f'{make} || exit 99; exec "$@"', "sh"]
     try:
@@ -250,7 +250,7 @@ def test_a_session_of_a_blend_is_that_of_its_clip(plate: Path, blend: Path, root
     session = create_session(plate, "", root, blend=str(blend), clip="hero")
     for footage in (None, find_footage(plate)):
         assert has(ClipQuery(footage, blend, "hero"), session)
-        assert has(ClipQuery(footage, blend), session)  # whichever it has
+        assert has(ClipQuery(footage, blend), session)  # any clip
         assert not has(ClipQuery(footage, blend, "background"), session)
 
 

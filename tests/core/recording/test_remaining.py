@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is left to track, and on which frame tracking goes on."""
+"""The remaining frames, and the frame where tracking resumes."""
 
 import time
 from pathlib import Path
@@ -19,7 +19,7 @@ Range = tuple[int, int]
 
 
 def left(manager: TrackingSessionManager) -> list[int]:
-    """The remaining frames; that they are counted as they are listed is checked on the way."""
+    """The remaining frames, after a check of their number."""
     listed: list[int] = manager.get_progress()["remaining_frames"]
     assert manager.progress == {**manager.get_progress(), "remaining_frames": len(listed)}
     return listed
@@ -92,7 +92,7 @@ def test_a_pass_over_recorded_frames_tracks_them_again(tmp_path: Path) -> None:
 
 
 def test_planned_passes_missing_in_the_file_are_read_from_the_journal(tmp_path: Path) -> None:
-    """As earlier versions wrote it."""
+    """Change the session file to that of an earlier version."""
     session = make_session(tmp_path)
     run = start_run(session, [(3, 4), (3, 1)])
     with run:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The life of a session, as a script sees it: with the ten names of `core.session` and nothing else."""
+"""The life of a session in a script that uses only the ten names of `core.session`."""
 
 import os
 import signal
@@ -127,7 +127,7 @@ def test_a_session_is_made_tracked_killed_resumed_solved_reported_merged_and_cle
     assert get_session_status(merged) is SessionStatus.COMPLETE
     assert merged.get_progress()["percent_complete"] == 100.0 and merged.get_resume_point() is None
     assert [one["id"] for one in merged.state["solve"]["list"]] == ["first", "second"]
-    assert merged.session.best_solve == "second"  # neither says its error
+    assert merged.session.best_solve == "second"  # neither has an error
     assert "second" in export_session_report(merged.path, tmp_path / "merged.html").read_text(encoding="utf-8")
 
     assert set(list_sessions(base)) == {path, other.path, merged.path}

@@ -28,7 +28,7 @@ ELSEWHERE: dict[str, Any] = {"host": "farm-17", "boot": "b", "machine": "m", "pi
 
 @cache
 def own() -> Owner:
-    """What a lease of this process says."""
+    """The content of a lease of this process."""
     with tempfile.TemporaryDirectory() as folder:
         lease = Lease.take(Path(folder), SINCE)
         found = read_owner(Path(folder), 1)

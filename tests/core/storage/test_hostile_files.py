@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Session files from anybody: a valid reading or SessionUnreadable, nothing else, and never written to."""
+"""Untrusted session files: valid content or SessionUnreadable, and no writes."""
 
 import copy
 import random
@@ -33,7 +33,7 @@ def finished(tmp_path: Path) -> Path:
 
 
 def use(path: Path) -> None:
-    """Everything that reads a session."""
+    """Use all readers of a session."""
     manager = TrackingSessionManager(path)
     assert manager.session.id == path.stem
     progress = manager.get_progress()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Looking at the owner of a session from time to time, until it is dead."""
+"""Polling the owner of a session until it is dead."""
 
 from pathlib import Path
 
@@ -55,7 +55,7 @@ def test_a_watch_follows_a_new_owner_and_sees_a_release(tmp_path: Path) -> None:
     watch = Watch(tmp_path, clock=lambda: now[0])
     write_lease(tmp_path, 1, **ELSEWHERE)
     assert not watch.poll()
-    write_lease(tmp_path, 2, **ELSEWHERE)  # says the same, but in another file
+    write_lease(tmp_path, 2, **ELSEWHERE)  # the same content in another file
     now[0] = 61
     assert not watch.poll()
     now[0] = 121

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which passes a run tracks next, from which frame, and which tracks it follows."""
+"""The passes of a run, its first frame and its tracks."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -17,7 +17,7 @@ from tracking_sessions.tests.core.shots import FakeTracker, make_session, marker
 
 
 def recorded(folder: Path, ranges: Sequence[tuple[int, int]], steps: int, *, is_closed: bool = False) -> Replay:
-    """What the journal has of passes that were paused after some steps; the tracks 1 to 3 start and none gets lost."""
+    """The replay of passes paused after some steps, with the tracks 1 to 3, none of them lost."""
     session = make_session(folder, 8)
     run = start_run(session, ranges, FakeTracker(start_markers((1, 2, 3), ranges[0][0])))
     with run:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A shot as asked is the same in each of its forms: command line, JSON, and the arguments of a child."""
+"""A requested shot is the same as command line, as JSON and as arguments of a child."""
 
 from __future__ import annotations
 

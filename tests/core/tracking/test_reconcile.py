@@ -15,7 +15,7 @@ GUARD = MUTED | KEYED
 
 
 def segment(first: int, last: int, *, seed: float = 0.0, track: int = 1) -> dict[int, bytes]:
-    """Live markers with values of their own, and a guard at either end, as Blender leaves them."""
+    """Live markers with different values, and a border at either end, as Blender makes them."""
     rows = {frame: marker(track, frame, (seed + frame / 100,)) for frame in range(first, last + 1)}
     rows[first - 1] = marker(track, first - 1, (seed + first / 100,), GUARD)
     rows[last + 1] = marker(track, last + 1, (seed + last / 100,), GUARD)
@@ -51,7 +51,7 @@ def test_borders_differ_from_markers_muted_by_the_artist() -> None:
 def test_new_markers_of_a_clip_are_unrecorded_and_no_borders() -> None:
     recorded = segment(1, 20)
     assert new_in_clip(recorded, recorded) == {}
-    assert new_in_clip(segment(1, 8), recorded) == {}  # an earlier state: its guard is none of the artist's
+    assert new_in_clip(segment(1, 8), recorded) == {}  # an earlier state: its border is not the artist's
     assert new_in_clip(lost(8), recorded) == {}
     moved = {**segment(1, 8), 4: marker(1, 4, (0.9,))}
     assert list(new_in_clip(moved, recorded)) == [4]
@@ -99,7 +99,7 @@ def test_a_changed_track_keeps_its_markers_and_gets_missing_frames() -> None:
     assert list(rows) == sorted(rows) == list(recorded)
     assert all(rows[frame] == mine[frame] for frame in range(9))
     assert all(rows[frame] == recorded[frame] for frame in range(9, 22))
-    assert mine[9] != rows[9]  # a guard gave way
+    assert mine[9] != rows[9]  # it replaced a border
 
 
 def test_a_marker_muted_by_the_artist_stays_and_other_muted_ones_are_replaced() -> None:

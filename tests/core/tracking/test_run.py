@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The promise of a run: tracked, recorded, flushed, and only then counted and handed on."""
+"""The promise of a run: a frame is tracked, recorded, on disk, and only then counted and flushed."""
 
 import os
 from collections.abc import Sequence
@@ -184,7 +184,7 @@ def test_the_tracker_rests_while_a_file_is_saved(tmp_path: Path) -> None:
 def test_the_clip_contains_a_frame_that_is_recorded_though_the_session_file_is_not(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The mark of the clip says so, and never more than the clip was given."""
+    """The mark of the clip covers the frame, and only records that the clip contains."""
     session = make_session(tmp_path)
     tracker = FakeTracker(start_markers((1, 2, 3), 1))
     run = start_run(session, [(1, 6)], tracker, flush_every=1)
@@ -207,7 +207,7 @@ def test_the_clip_contains_a_frame_that_is_recorded_though_the_session_file_is_n
 
 
 def test_a_step_that_is_not_counted_is_not_flushed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The record was written, but the run did not hear of it."""
+    """The record was written, but its call raised an error."""
     session = make_session(tmp_path)
     tracker = FakeTracker(start_markers((1, 2, 3), 1))
     run = start_run(session, [(1, 6)], tracker, flush_every=1)
@@ -255,7 +255,7 @@ def test_pending_markers_reach_the_tracks_in_the_end(tmp_path: Path) -> None:
 
 
 class LosesATrack(FakeTracks):
-    """Says when each had its turn that the clip has lost a track."""
+    """Raises ClipChanged at the end of each turn, as for a deleted track."""
 
     def flush_some(self, plan: Pass, steps: Sequence[Step], seconds: float) -> bool:
         if super().flush_some(plan, steps, seconds):

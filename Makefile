@@ -26,7 +26,8 @@ test: .venv/ready footage $(if $(ARGS),,test-yaml)  ## everything without a real
 
 test-yaml: .venvs/yaml-lowest/ready  ## documents with the lowest PyYAML of our range; `make test` has the newest [ARGS=...]
 	.venvs/yaml-lowest/bin/pytest --numprocesses=2 \
-	  tests/core/storage/test_hostile_files.py tests/core/batch/test_manifest.py tests/core/test_session.py $(ARGS)
+	  tests/core/storage/test_hostile_files.py tests/core/batch/test_manifest.py \
+	  tests/core/batch/test_refused_lists.py tests/core/test_session.py $(ARGS)
 
 test-newest: footage  ## what `make test` does, with the newest packages there are instead of the locked ones [ARGS=...]
 	python3 tools/setup.py .venvs/newest --newest

@@ -144,7 +144,7 @@ def positive(text: str) -> int:
 
 def frame_number(text: str) -> int:
     if not (text.isascii() and text.isdigit() and len(text) < 10):
-        raise argparse.ArgumentTypeError(f"{short(text)!r} is no number of a frame; they are whole and not below 0")
+        raise argparse.ArgumentTypeError(f"{short(text)!r} is no frame number: those are whole and not negative")
     return int(text)
 
 

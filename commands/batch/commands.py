@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from ...core.batch.ledger import Ledger
-from ...core.batch.manifest import KEYS
 from ...core.batch.progress import BatchProgress
+from ...core.batch.shot_entry import KEYS
 from ...core.batch.shots import BatchRow, BatchStatus, ShotStatus
 from ...core.batch.supervisor import CRASHES
 from ...core.model.wording import short

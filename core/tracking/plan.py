@@ -68,7 +68,7 @@ class Option:
             case Kind.FRAME:
                 is_number = isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= FRAME_LIMIT
                 if value is not None and not is_number:
-                    raise ValueError(f"{value} is no number of a frame; they are whole and not below 0")
+                    raise ValueError(f"{value} is no frame number: those are whole and not negative")
             case Kind.CHOICE:
                 if value not in self.choices:
                     raise ValueError(f"{self.name} {value!r} is none of {', '.join(self.choices)}")

@@ -20,7 +20,7 @@ from tracking_sessions.core.storage.folder import SessionFolder
 from tracking_sessions.core.tracking.plan import ShotSpec
 from tracking_sessions.tests.commands.processes import Commands, make
 from tracking_sessions.tests.commands.test_cleaning_batches import HOLDER
-from tracking_sessions.tests.core.batch.test_supervisor import command
+from tracking_sessions.tests.core.batch.supervised import command
 from tracking_sessions.tests.core.claims import make_batch
 from tracking_sessions.tests.core.shots import start_child
 

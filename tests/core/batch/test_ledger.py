@@ -108,9 +108,9 @@ def test_the_latest_unfinished_batch_is_one_that_nobody_works_on(ledger: Ledger)
     [
         ([], "1 to 100000 shots, not 0"),
         ([ShotSpec("/a")] * (SHOT_LIMIT + 1), "not 100001"),
-        ([ShotSpec("/a"), ShotSpec("/b", start=-1)], "Shot 2: -1 is no number of a frame"),
-        ([ShotSpec("/a", end=1 << 70)], "Shot 1: .* is no number of a frame"),
-        ([ShotSpec("/a", end=FRAME_LIMIT + 1)], "Shot 1: .* is no number of a frame"),
+        ([ShotSpec("/a"), ShotSpec("/b", start=-1)], "Shot 2: -1 is no frame number"),
+        ([ShotSpec("/a", end=1 << 70)], "Shot 1: .* is no frame number"),
+        ([ShotSpec("/a", end=FRAME_LIMIT + 1)], "Shot 1: .* is no frame number"),
         ([ShotSpec("/a", direction="up")], "Shot 1: direction 'up'"),
         ([ShotSpec("/a\udcff")], "not valid text"),
         ([ShotSpec("/a", name="x" * 10_000)], "too long"),

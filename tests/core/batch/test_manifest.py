@@ -1,78 +1,23 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What shots the arguments of a batch mean, and what is said of those that mean none."""
+"""The shots that the arguments of a batch name: lists, folders, and names of sequences."""
 
 import json
-import os
-import random
 from pathlib import Path
 
 import pytest
 
 from tracking_sessions.core.batch.ledger import Ledger
-from tracking_sessions.core.batch.manifest import KEYS, read_shots
-from tracking_sessions.core.errors import ExitCode, ManifestInvalid, TrackingSessionError, UsageError
-from tracking_sessions.core.model.ranges import FRAME_LIMIT
-from tracking_sessions.core.storage.files import DOCUMENT_LIMIT
-from tracking_sessions.core.storage.folder import is_foreign
+from tracking_sessions.core.batch.manifest import read_shots
+from tracking_sessions.core.errors import ManifestInvalid, UsageError
 from tracking_sessions.core.tracking.plan import ShotSpec
-from tracking_sessions.tests.core.faults import scrambled
+from tracking_sessions.tests.core.batch.shot_lists import CSV, JSON, SHOTS, YAML, write
 from tracking_sessions.tests.core.shots import make_footage
-
-
-def write(folder: Path, name: str, content: str | bytes) -> str:
-    path = folder / name
-    path.write_bytes(content if isinstance(content, bytes) else content.encode())
-    return str(path)
-
-
-def refused(argument: str, *parts: str) -> None:
-    """It is refused with a message that holds these parts."""
-    with pytest.raises(ManifestInvalid) as caught:
-        read_shots([argument])
-    assert caught.value.exit_code == ExitCode.USAGE
-    for part in parts:
-        assert part in str(caught.value)
-
-
-SHOTS = [
-    {
-        "footage": "plates/010/plate_0001.png",
-        "name": "010",
-        "range": "12-120",
-        "direction": "backward",
-        "detect": True,
-        "settings": {"motion_model": "Affine", "margin": 3},
-    },
-    {"footage": "../a b.mov", "start": 5, "end": 9, "direction": "both", "tracks": "starts/a.json"},
-    {"footage": "shots.blend", "clip": "plate"},
-]
 
 
 def test_a_plate_may_begin_at_0(tmp_path: Path) -> None:
     path = tmp_path / "shots.yaml"
     path.write_text("- {footage: a, start: 0, end: 0}\n- {footage: b, range: 0-9}\n")
     assert [(shot.start, shot.end) for shot in read_shots([str(path)])] == [(0, 0), (0, 9)]
-
-
-YAML = """
-- footage: plates/010/plate_0001.png
-  name: "010"
-  range: 12-120
-  direction: backward
-  detect: yes
-  settings:
-    motion_model: Affine
-    margin: 3
-- {footage: ../a b.mov, start: 5, end: 9, direction: both, tracks: starts/a.json}
-- {footage: shots.blend, clip: plate, name: }
-"""
-
-CSV = """\ufefffootage,name,Range,start,end,direction,detect,tracks,settings,clip\r
-plates/010/plate_0001.png,010,12-120,,,backward,Yes,,"{""motion_model"": ""Affine"", ""margin"": 3}",\r
-,,,,,,,,,\r
-"../a b.mov",,,5,9,both,,starts/a.json\r
-shots.blend,,,,,,,,,plate\r
-"""
 
 
 def wanted(folder: Path) -> list[ShotSpec]:
@@ -103,7 +48,7 @@ def wanted(folder: Path) -> list[ShotSpec]:
         ("shots.yaml", YAML),
         ("shots.YML", YAML),
         ("shots.yaml", "shots:" + YAML.replace("\n", "\n  ")),
-        ("shots.json", json.dumps(SHOTS)),
+        ("shots.json", JSON),
         ("shots.json", json.dumps({"shots": SHOTS})),
         ("shots.csv", CSV),
         ("shots.csv", CSV.replace(",", ";").replace('fine";', 'fine",').replace('""Affine"";', '""Affine"",')),
@@ -241,11 +186,6 @@ shots:
     assert (a.start, a.range, b.range, c.range) == (None, (1200, 1001), (50, 1), (1150, None))
 
 
-def test_two_ranges_of_a_sequence_are_one_shot(tmp_path: Path) -> None:
-    listed = write(tmp_path, "shots.csv", "footage\nplate.1001-1100.exr\nplate.1101-1200.exr\n")
-    refused(listed, "are the same footage", "give one range over all the frames that you want")
-
-
 def test_pictures_that_have_a_range_in_their_names_are_no_range(tmp_path: Path) -> None:
     for name in ("010-020_a.1001.exr", "010-020_a.1002.exr", "030-040_a.1001.exr"):
         (tmp_path / name).touch()
@@ -289,30 +229,6 @@ def test_several_arguments_are_one_batch(tmp_path: Path) -> None:
     assert [Path(shot.footage).name for shot in shots] == ["y", "a.mov", "b.mov", "010", "020"]
 
 
-@pytest.mark.parametrize(
-    "one, other",
-    [
-        ("plates/a_0001.png", "plates/a_0002.png"),
-        ("plates", "plates/plate_0002.png"),
-        ("a.mov", "./b/../a.mov"),
-        ("s.blend", "s.blend"),
-        ("link/a_0001.png", "plates/a_0001.png"),
-        ("plates/a_####.png", "plates/a_0002.png"),
-        ("plates/a_%04d.png", "plates/a_0001-0009.png"),
-        ("plates/plate_####.png 1-9", "plates"),
-        ("a.mov 1-9", "a.mov"),
-        ("gone/a_0001.png", "gone/a_####.png"),
-    ],
-)
-def test_the_same_footage_twice_is_refused(tmp_path: Path, one: str, other: str) -> None:
-    make_footage(tmp_path / "plates")
-    (tmp_path / "link").symlink_to("plates")
-    listed = write(tmp_path, "shots.csv", f"footage\nx.mov\n{one}\n{other}\n")
-    refused(listed, f"Shot 2 (line 3) in {listed} and Shot 3 (line 4) in {listed} are the same footage", "name it once")
-    with pytest.raises(ManifestInvalid, match="are the same footage"):
-        read_shots([str(tmp_path / one), str(tmp_path / other)])
-
-
 def test_a_sequence_and_a_movie_beside_it_are_two_shots(tmp_path: Path) -> None:
     """The folder means its sequence, as for `track`."""
     folder = make_footage(tmp_path / "s010")
@@ -329,112 +245,3 @@ def test_different_footage_beside_each_other_is_not_the_same(tmp_path: Path) -> 
     listed = write(tmp_path, "shots.yaml", "\n".join(f"- footage: {name}" for name in names))
     clips = write(tmp_path, "clips.csv", "footage,clip\ns.blend,a\ns.blend,b\n")
     assert len(read_shots([listed, clips])) == 7
-
-
-# What is wrong is said with the place and what would be right
-
-
-@pytest.mark.parametrize(
-    "content, parts",
-    [
-        ("- {footage: a, fotage: b}", ["Shot 1 in ", "“fotage” is not known; did you mean “footage”?", *KEYS]),
-        ("- {footage: a}\n- {name: b}", ["Shot 2 in ", "it needs its footage"]),
-        ("- {footage: }", ["Shot 1 in ", "it needs its footage"]),
-        ("- a.mov", ["Shot 1 in ", "is no mapping with its footage"]),
-        ("- {footage: a, name: 010}", ["name 8 is no text: put it in quotes"]),
-        ("- {footage: [a]}", ["footage ['a'] is no text"]),
-        ("- {footage: a, start: -1}", ["start '-1' is no number of a frame; they are whole and not below 0"]),
-        ("- {footage: a, start: 1.5}", ["is no number of a frame"]),
-        ("- {footage: a, end: true}", ["end 'True' is no number of a frame"]),
-        ("- {footage: a, end: 99999999999}", ["is no number of a frame"]),
-        (f"- {{footage: a, end: {FRAME_LIMIT + 1}}}", ["is no number of a frame"]),
-        (f"- {{footage: a, range: 1-{FRAME_LIMIT + 1}}}", ["is no range of frames"]),
-        ("- {footage: a, start: 9, end: 3}", ["from frame 9 cannot end on frame 3: swap"]),
-        ("- {footage: a, start: 3, end: 9, direction: backward}", ["backward from frame 3 cannot end on frame 9"]),
-        ("- {footage: a, range: 1-5, end: 3}", ["both “range” and “start” or “end”"]),
-        ("- {footage: a, range: 5-1}", ["range '5-1' is no range of frames, such as 1001-1120"]),
-        ("- {footage: a, range: -1-5}", ["is no range of frames"]),
-        ('- {footage: a, range: "1-5,9"}', ["is no range of frames"]),
-        ("- {footage: a, range: all}", ["is no range of frames"]),
-        ("- {footage: a, direction: up}", ["direction 'up' is none of forward, backward, both"]),
-        ("- {footage: a, detect: maybe}", ["detect is true or false, not 'maybe'"]),
-        ("- {footage: a.mov, clip: x}", ["“clip” names a clip of a .blend"]),
-        ("- {footage: a, settings: [1]}", ["settings is no mapping, such as {motion_model: Affine}"]),
-        ("- {footage: a, settings: {1: 2}}", ["settings is no mapping"]),
-        ("- {footage: a, settings: {x: .inf}}", ["no plain text or number"]),
-        ("- {footage: a, settings: {x: 2020-01-01}}", ["no plain text or number"]),
-        ('- {footage: a, name: "x\\e[31m"}', ["characters that cannot be shown"]),
-        ('- {footage: "a\\0b"}', ["no text at all"]),
-        ("- {footage: " + "x" * 9000 + "}", ["too long"]),
-        ("shots: []", ["names no shots: it needs a list of them"]),
-        ("[]", ["names no shots"]),
-        ("", ["is no list of shots: it needs a list of them, each with its footage"]),
-        ("shots: a.mov", ["is no list of shots"]),
-        ("shot: [{footage: a}]", ["“shot” is not known; did you mean “shots”?", "There are shots, defaults"]),
-        ("footage: a", ["“footage” is not known", "There are shots, defaults"]),
-        ("{defaults: [1], shots: [{footage: a}]}", ["The defaults in ", "are no mapping"]),
-        ("{defaults: {name: x}, shots: [{footage: a}]}", ["The defaults in ", "“name” is not known", "start, end"]),
-        ("{defaults: {start: x}, shots: [{footage: a}]}", ["The defaults in ", "start 'x' is no number of a frame"]),
-        ("{defaults: {settings: 3}, shots: [{footage: a}]}", ["The defaults in ", "settings is no mapping"]),
-        ("- &a {footage: a}\n- *a", ["YAML aliases"]),
-        ("- !!python/object/apply:os.system [x]", ["YAML tags"]),
-        ("- {footage: a", ["cannot be read as a list of shots"]),
-        ("[" * 5000, ["cannot be read as a list of shots"]),
-        (b"- \xff\xfe", ["cannot be read as a list of shots"]),
-    ],
-)
-def test_what_is_wrong_in_a_list_is_said_with_its_place(tmp_path: Path, content: str | bytes, parts: list[str]) -> None:
-    listed = write(tmp_path, "shots.yaml", content)
-    refused(listed, listed, *parts)
-
-
-@pytest.mark.parametrize(
-    "content, parts",
-    [
-        ("", ["names no shots"]),
-        ("footage\n", ["names no shots"]),
-        ("a.mov\nb.mov", ["The first line of ", "which names the columns: “a.mov” is not known"]),
-        ("name,end\nx,3", ["“footage” has to be among them"]),
-        ("footage,name,name\na", ["names “name” twice"]),
-        ("footage,colour\na,red", ["“colour” is not known"]),
-        ("footage,name\na,b,c", ["Line 2 in ", "'c' stands in a column without a name"]),
-        ("footage,,name\na,b", ["Line 2 in ", "'b' stands in a column without a name"]),
-        ("footage,start\na,x", ["Shot 1 (line 2)", "start 'x' is no number of a frame"]),
-        ("footage,start\na,-3", ["start '-3' is no number of a frame"]),
-        ("footage,start\na," + "9" * 5000, ["is no number of a frame"]),
-        ("footage,detect\na,perhaps", ["detect is true or false, not 'perhaps'"]),
-        ("footage,settings\na,{x}", ["settings is no mapping", "in CSV as JSON"]),
-        ("footage,settings\na," + "[" * 100_000, ["settings is no mapping"]),
-        ('footage\n"a', ["Line 2 in ", "is no line of a CSV file"]),
-        ('footage\n"a"b', ["is no line of a CSV file"]),
-        ("footage\n" + "x" * 140_000, ["is no line of a CSV file"]),
-        ("footage\na\0b", ["a.csv"]),
-        (b"footage\n\xe4.mov", ["is not UTF-8: save it as “CSV UTF-8”"]),
-        ("footage\n" + "\n".join(f"{n}.mov" for n in range(100_001)), ["more than 100000 shots: part it"]),
-        (b"footage\n" + b"\n" * DOCUMENT_LIMIT, ["is larger than 16 MiB"]),
-    ],
-    ids=range(21),
-)
-def test_what_is_wrong_in_a_table_is_said_with_its_line(tmp_path: Path, content: str | bytes, parts: list[str]) -> None:
-    refused(write(tmp_path, "a.csv", content), *parts)
-
-
-@pytest.mark.parametrize("suffix", [".yaml", ".json", ".csv"])
-def test_a_list_that_is_not_there_is_told(tmp_path: Path, suffix: str) -> None:
-    refused(str(tmp_path / f"gone{suffix}"), f"gone{suffix} cannot be read")
-
-
-@pytest.mark.parametrize("name, content", [("a.yaml", YAML), ("a.json", json.dumps(SHOTS)), ("a.csv", CSV)])
-def test_random_damage_is_told_or_means_shots(tmp_path: Path, name: str, content: str) -> None:
-    chance = random.Random(5)
-    whole = content.encode()
-    told = 0
-    for _ in range(300):
-        changed = scrambled(whole, chance, b"\0\n :-[]{},;\"'\\&*!|>%@`#~09aZ\xff\xc3")
-        try:
-            for shot in read_shots([write(tmp_path, name, changed)]):
-                assert os.path.isabs(shot.footage) or is_foreign(shot.footage)
-        except TrackingSessionError as error:
-            assert isinstance(error, ManifestInvalid), error
-            told += 1
-    assert 50 < told < 300

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A supervisor and its children, as processes: what becomes of each shot, whoever dies."""
+"""A supervisor and its children, as processes: the state of each shot, whichever process dies."""
 
 from __future__ import annotations
 
@@ -8,11 +8,9 @@ import os
 import signal
 import subprocess
 import sys
-from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -20,92 +18,24 @@ from tracking_sessions.core.batch import supervisor as module
 from tracking_sessions.core.batch.child import PARENT
 from tracking_sessions.core.batch.ledger import Ledger
 from tracking_sessions.core.batch.shots import BatchRow, BatchStatus, ShotRow, ShotStatus
-from tracking_sessions.core.batch.supervisor import ShotEvent, ShotUpdate, Supervisor
+from tracking_sessions.core.batch.supervisor import ShotEvent, Supervisor
 from tracking_sessions.core.errors import Action, BatchRuns
-from tracking_sessions.core.journal.chain import JournalReader
-from tracking_sessions.core.journal.records import FrameRecord, decoded
-from tracking_sessions.core.model.types import SessionStatus
 from tracking_sessions.core.recording.manager import load_session
 from tracking_sessions.core.storage.folder import SessionFolder
-from tracking_sessions.core.tracking.plan import ShotSpec
-from tracking_sessions.tests.core.shots import make_footage
+from tracking_sessions.tests.core.batch.supervised import (
+    CHILD,
+    FRAMES,
+    Told,
+    begun,
+    bytes_recorded,
+    check,
+    command,
+    lives,
+    make_shots,
+    recorded,
+    supervise,
+)
 from tracking_sessions.tests.waiting import wait_until
-
-CHILD = Path(__file__).with_name("shot_child.py")
-FRAMES = 6
-
-
-def make_shots(folder: Path, *behaviours: dict[str, Any]) -> list[ShotSpec]:
-    specs: list[ShotSpec] = []
-    for number, behave in enumerate(behaviours, 1):
-        footage = make_footage(folder / f"shot{number}", behave.get("frames", FRAMES))
-        (footage / "behave.json").write_text(json.dumps(behave), "utf-8")
-        specs.append(ShotSpec(str(footage)))
-    return specs
-
-
-def command(root: Path) -> Callable[[ShotRow, Path | None], Sequence[str]]:
-    return lambda shot, session: [sys.executable, str(CHILD), str(root), shot.spec.footage]
-
-
-def begun(ledger: Ledger, batch: BatchRow) -> bool:
-    """Whether all shots have a session."""
-    return all(shot.session for shot in ledger.shots(batch.id))
-
-
-class Told:
-    """The updates of a supervisor, and how often it polled."""
-
-    def __init__(self) -> None:
-        self.updates: list[ShotUpdate] = []
-        self.looks = 0
-
-    def events(self, number: int) -> list[ShotEvent]:
-        return [one.event for one in self.updates if one.shot.number == number]
-
-
-def supervise(
-    ledger: Ledger, batch: BatchRow, told: Told, *, stop: Callable[[], str] = lambda: "", jobs: int = 2
-) -> BatchRow:
-    def watch() -> None:
-        told.looks += 1
-
-    supervisor = Supervisor(ledger, batch, command(ledger.root), told.updates.append, jobs=jobs)
-    try:
-        return supervisor.run(stop, watch)
-    finally:
-        assert not [one for one in supervisor.running if _lives(one.child.pid)]
-
-
-def _lives(pid: int) -> bool:
-    try:
-        said = Path(f"/proc/{pid}/stat").read_text("utf-8")
-    except (FileNotFoundError, ProcessLookupError):
-        return False
-    return said.rpartition(")")[2].split()[0] != "Z"
-
-
-def _bytes_recorded(root: Path) -> int:
-    return sum(path.stat().st_size for path in SessionFolder(root).sessions.glob("*/journal.*"))
-
-
-def recorded(root: Path, session: str) -> Counter[int]:
-    """How often each frame was recorded."""
-    reader = JournalReader(SessionFolder(root).sessions / session, session)
-    frames = [record.frame for record, _ in decoded(reader.records()) if isinstance(record, FrameRecord)]
-    return Counter(frames)
-
-
-def check(ledger: Ledger, batch: BatchRow) -> None:
-    """The ledger is sound, what it calls done is, and no frame was tracked twice."""
-    assert ledger.check() == []
-    for shot in ledger.shots(batch.id):
-        assert (shot.status is ShotStatus.PENDING) or shot.status.is_final
-        if shot.status is ShotStatus.COMPLETED:
-            session = load_session(SessionFolder(ledger.root).sessions / f"{shot.session}.yaml").session
-            assert session.status is SessionStatus.TRACKING_COMPLETE
-            frames = json.loads(Path(shot.spec.footage, "behave.json").read_text("utf-8")).get("frames", FRAMES)
-            assert recorded(ledger.root, shot.session) == Counter(range(2, frames + 1))
 
 
 @pytest.fixture
@@ -276,14 +206,14 @@ def test_children_die_with_their_supervisor_and_nothing_is_tracked_twice(root: P
             process = start(root, batch)
             assert process.stdout is not None
             pids: set[int] = set()
-            before, said = _bytes_recorded(root), ""
+            before, said = bytes_recorded(root), ""
             for line in process.stdout:
-                if (said := line.strip()) == "completed" or _bytes_recorded(root) > before + 3000:
+                if (said := line.strip()) == "completed" or bytes_recorded(root) > before + 3000:
                     break
                 pids |= set(map(int, said.split()))
             process.kill()
             process.wait()
-            wait_until(lambda: not any(map(_lives, pids)), "the end of all children")  # noqa: B023
+            wait_until(lambda: not any(map(lives, pids)), "the end of all children")  # noqa: B023
             assert ledger.check() == []
             if said == "completed":
                 break
@@ -299,7 +229,7 @@ def test_a_child_dies_with_its_supervisor_in_the_middle_of_a_frame(root: Path, t
     wait_until((tmp_path / "shot1" / "stepping").exists, "the first step, which takes ten minutes")
     process.kill()
     process.wait()
-    wait_until(lambda: not _lives(child), "the end of the child")
+    wait_until(lambda: not lives(child), "the end of the child")
 
 
 def test_a_child_whose_supervisor_is_gone_stops_where_the_system_does_not_end_it(root: Path, tmp_path: Path) -> None:
@@ -380,137 +310,6 @@ def test_signals_reach_the_children_from_the_supervisor_only(root: Path, tmp_pat
         assert os.getpgid(child) != os.getpgid(process.pid)
         process.send_signal(signal.SIGKILL)
         process.wait()
-
-
-# Pictures that a child may have died of
-
-
-READER = """
-import os, signal, sys
-with open(sys.argv[1], "rb") as file:
-    data = file.read()
-with open(sys.argv[2], "a") as log:
-    print(os.path.basename(sys.argv[1]), file=log)
-if b"deadly" in data:
-    os.kill(os.getpid(), signal.SIGSEGV)
-sys.exit(3 if b"unreadable" in data else 0)
-"""
-
-
-def died(
-    root: Path, shots: Sequence[ShotSpec], told: Told, *, read: Path, reader: str = READER, jobs: int = 1
-) -> list[ShotRow]:
-    """The shots of a batch whose suspect pictures are read by a process of its own, each named in the file `read`."""
-    with Ledger(root) as ledger:
-        batch = ledger.create("night", shots, {})
-
-        def reading(path: Path) -> Sequence[str]:
-            return [sys.executable, "-c", reader, str(path), str(read)]
-
-        supervisor = Supervisor(ledger, batch, command(root), told.updates.append, jobs=jobs, reading=reading)
-        supervisor.run(lambda: "", lambda: None)
-        check(ledger, batch)
-        return ledger.shots(batch.id)
-
-
-def numbered_anew(shot: ShotSpec) -> None:
-    """Give the plate the numbers from 1001 on."""
-    for path in sorted(Path(shot.footage).glob("*.png"), reverse=True):
-        path.rename(path.with_name(f"plate_{1000 + int(path.stem[-4:])}.png"))
-
-
-@pytest.mark.parametrize("word", [b"deadly", b"unreadable"])
-@pytest.mark.parametrize("bad, crash", [(1004, 3), (1004, 4), (1001, 4)])  # the next one, the one it began, a reference
-def test_a_picture_that_a_child_died_of_is_named_at_once(
-    root: Path, tmp_path: Path, word: bytes, bad: int, crash: int
-) -> None:
-    shots = make_shots(tmp_path, {"crash": crash, "times": 99}, {})
-    numbered_anew(shots[0])
-    path = Path(shots[0].footage, f"plate_{bad}.png")
-    path.write_bytes(path.read_bytes() + word)  # whole pictures have bytes behind their end
-    told = Told()
-    skipped, good = died(root, shots, told, read=tmp_path / "read")
-    words = f"Frame {bad} (plate_{bad}.png) cannot be read by Blender: copy or render it again"
-    assert (skipped.status, skipped.error, skipped.attempts) == (ShotStatus.SKIPPED, words, 1)
-    assert told.events(1) == [ShotEvent.STARTED, ShotEvent.SKIPPED] and good.status is ShotStatus.COMPLETED
-    read = (tmp_path / "read").read_text("utf-8").split()
-    assert read[0] == f"plate_{1000 + crash}.png" and read[-1] == path.name and len(set(read)) == len(read)
-
-
-def test_a_picture_that_is_damaged_to_see_needs_no_reading(root: Path, tmp_path: Path) -> None:
-    shots = make_shots(tmp_path, {"crash": 3, "times": 99, "cut": "plate_0004.png"})
-    (skipped,) = died(root, shots, Told(), read=tmp_path / "read")
-    assert (skipped.status, skipped.attempts) == (ShotStatus.SKIPPED, 1)
-    assert skipped.error.startswith("Frame 4 (plate_0004.png) ") and "copy or render it again" in skipped.error
-    assert not (tmp_path / "read").exists()
-
-
-def test_a_mended_picture_lets_the_shot_go_on(root: Path, tmp_path: Path) -> None:
-    shots = make_shots(tmp_path, {"crash": 3})
-    path = Path(shots[0].footage, "plate_0004.png")
-    good = path.read_bytes()
-    path.write_bytes(good + b"unreadable")
-    (skipped,) = died(root, shots, Told(), read=tmp_path / "read")
-    path.write_bytes(good)
-    (done,) = died(root, shots, Told(), read=tmp_path / "read")
-    assert (done.status, done.session) == (ShotStatus.COMPLETED, skipped.session)
-
-
-@pytest.mark.slow
-def test_a_crash_with_good_pictures_counts_as_ever(root: Path, tmp_path: Path) -> None:
-    told = Told()
-    shots = make_shots(tmp_path, {"crash": 4, "times": 99}, {"crash": 3})
-    failed, done = died(root, shots, told, read=tmp_path / "read", jobs=2)
-    assert (failed.status, failed.attempts, failed.crashes) == (ShotStatus.FAILED, 4, 3)
-    assert "crashed 3 times on the way from frame 4 (SIGSEGV)" in failed.error
-    assert done.status is ShotStatus.COMPLETED and told.events(2) == [
-        ShotEvent.STARTED,
-        ShotEvent.RESTARTED,
-        ShotEvent.COMPLETED,
-    ]
-    assert Path(failed.error.rpartition(" is in ")[2]).name == "1.log"
-
-
-def test_a_child_that_dies_before_there_is_a_session_has_its_first_pictures_read(root: Path, tmp_path: Path) -> None:
-    shots = make_shots(tmp_path, {"dies": True})
-    numbered_anew(shots[0])
-    path = Path(shots[0].footage, "plate_1003.png")
-    path.write_bytes(path.read_bytes() + b"deadly")
-    (skipped,) = died(root, [replace(shots[0], start=1003)], Told(), read=tmp_path / "read")
-    assert skipped.error == "Frame 1003 (plate_1003.png) cannot be read by Blender: copy or render it again"
-    (failed,) = died(root, [replace(shots[0], direction="backward")], Told(), read=tmp_path / "backward")
-    assert (failed.status, failed.attempts) == (ShotStatus.FAILED, 3)
-    read = (tmp_path / "backward").read_text("utf-8").split()
-    assert read == ["plate_1006.png", "plate_1005.png", "plate_1001.png"] * 3
-
-
-@pytest.mark.parametrize("end", ["import os, signal; os.kill(os.getpid(), signal.SIGKILL)", "raise OSError"])
-def test_a_reading_that_fails_for_other_reasons_blames_no_picture(root: Path, tmp_path: Path, end: str) -> None:
-    (done,) = died(root, make_shots(tmp_path, {"crash": 3}), Told(), read=tmp_path / "read", reader=end)
-    assert (done.status, done.attempts) == (ShotStatus.COMPLETED, 2)
-
-
-@pytest.mark.slow
-def test_a_reading_without_end_is_given_up(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "READING_TIME", 0.3)
-    shots = make_shots(tmp_path, {"crash": 3})
-    (done,) = died(root, shots, Told(), read=tmp_path / "read", reader="import time; time.sleep(600)")
-    assert (done.status, done.attempts) == (ShotStatus.COMPLETED, 2)
-
-
-def test_a_batch_that_is_stopped_does_not_wait_for_a_reading(root: Path, tmp_path: Path) -> None:
-    told = Told()
-    with Ledger(root) as ledger:
-        batch = ledger.create("night", make_shots(tmp_path, {"crash": 3}), {})
-        reader = [sys.executable, "-c", "import time; time.sleep(600)"]
-        supervisor = Supervisor(ledger, batch, command(root), told.updates.append, jobs=1, reading=lambda _: reader)
-
-        def stop() -> str:
-            return "SIGINT" if any(one.check for one in supervisor.running) else ""
-
-        assert supervisor.run(stop, lambda: None).status is BatchStatus.PAUSED
-        assert told.events(1) == [ShotEvent.STARTED, ShotEvent.RELEASED]
-        assert supervise(ledger, batch, told).status is BatchStatus.COMPLETED
 
 
 # Shots whose tracks are all lost on the way

@@ -84,7 +84,7 @@ def resume(options: argparse.Namespace) -> list[str]:
             raise UsageError(_completed_words(ledger, batch, shots))
     with Ledger(home, db=options.db) as ledger:
         if batch.status is BatchStatus.FAILED and not owner_of(ledger, batch.id):
-            count = ledger.put_back(batch.id, ShotStatus.FAILED)
+            count = ledger.requeue(batch.id, ShotStatus.FAILED)
             ledger.set_status(batch.id, BatchStatus.IN_PROGRESS)
             say(f"Batch {batch.id} had failed: trying {shots_words(count)} again, {_at_a_time(batch)}.")
         else:

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Many shots in processes: what was asked, who does it, what became of it; no printing."""
+"""Many shots in processes: the lists, the ledger, the supervisor and its children; no printing."""

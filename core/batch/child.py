@@ -16,22 +16,22 @@ from ..errors import StorageFailed, UsageError
 from .events import Begun, Done, Stopped, parse
 
 PARENT = "TRACKING_SESSIONS_PARENT"
-"""The variable with the id of the process that a child is not to outlive."""
+"""The environment variable with the id of the supervisor's process; the child ends with it."""
 
 _DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG in linux/prctl.h
-_POLL = 0.05  # seconds between two looks where the system does not tell that a process has ended
+_POLL = 0.05  # seconds between two polls where no file descriptor reports the end of a process
 
 
 class Child:
     """A process that tracks and prints events, one line of JSON each.
 
-    `log` is the file with all else that it prints; `begun`, `done` and `stopped` are the last of each that it said.
+    `log` is the file with all its other output; `begun`, `done` and `stopped` are the last event of each kind.
     """
 
     def __init__(self, command: Sequence[str], stem: Path) -> None:
-        """Start it, with files named `stem` and `.log` (which grows) and `.events`.
+        """Start the process. It appends to `stem`.log and writes its events to `stem`.events.
 
-        Raises StorageFailed, or UsageError if there is no such program.
+        Raises StorageFailed, or UsageError if the program cannot be started.
         """
         self.log = stem.with_name(f"{stem.name}.log")
         self.begun: Begun | None = None
@@ -39,7 +39,7 @@ class Child:
         self.stopped: Stopped | None = None
         self.began = time.monotonic()
         self._events = stem.with_name(f"{stem.name}.events")
-        self._read = 0  # bytes of it
+        self._read = 0  # bytes of the events
         try:
             with open(self._events, "wb") as events, open(self.log, "ab") as log:
                 self._process = subprocess.Popen(
@@ -48,8 +48,8 @@ class Child:
                     stdout=events,
                     stderr=log,
                     env={**os.environ, PARENT: str(os.getpid())},
-                    start_new_session=True,  # so that Ctrl+C reaches nobody but the supervisor, who passes it on
-                    preexec_fn=_dying_with_its_parent(),  # noqa: PLW1509  # one system call
+                    start_new_session=True,  # Ctrl+C reaches only the supervisor, which passes it on
+                    preexec_fn=_kill_with_parent(),  # noqa: PLW1509  # one system call
                 )
         except OSError as error:
             if error.filename == command[0]:
@@ -57,10 +57,10 @@ class Child:
             raise StorageFailed(Path(error.filename or self.log), error) from error
         self.pid = self._process.pid
         self.ended = _descriptor_of(self.pid)
-        """A file descriptor that can be read once the process has ended, where the system has such."""
+        """A file descriptor that becomes readable when the process ends; None where the system has none."""
 
     def poll(self) -> int | None:
-        """Read what it has printed since; its exit code if it has ended, below 0 the signal that ended it."""
+        """Read new events. Returns the exit code once the process has ended (below 0: minus the signal), else None."""
         code = self._process.poll()
         try:
             with open(self._events, "rb") as file:
@@ -90,11 +90,11 @@ class Child:
             self.ended = None
 
     def stop(self) -> None:
-        """Let it record the frame in flight and end."""
+        """Ask the process to record the frame in flight and end."""
         self._process.terminate()
 
     def kill(self) -> None:
-        """End it at once."""
+        """Kill the process and wait for its end."""
         self._process.kill()
         self._process.wait()
         self._close()
@@ -110,29 +110,29 @@ def _descriptor_of(pid: int) -> int | None:
 
 
 def wait(children: Iterable[Child], seconds: float) -> None:
-    """Wait for so long, or until one of them has ended."""
+    """Wait until a child ends, at most `seconds`."""
     descriptors = [child.ended for child in children]
     if None in descriptors:
         time.sleep(min(seconds, _POLL))
         return
-    ends = select.poll()
+    poll = select.poll()
     for descriptor in descriptors:
         assert descriptor is not None
-        ends.register(descriptor, select.POLLIN)
-    ends.poll(seconds * 1000)
+        poll.register(descriptor, select.POLLIN)
+    poll.poll(seconds * 1000)
 
 
 def parent_is_gone() -> bool:
     """Whether this process is the child of a batch whose supervisor has died.
 
-    On Linux it has been ended by then, but for the moment before it could say that it wants to be.
+    On Linux the kernel kills the child with its parent; this covers the moment before the child has asked for that.
     """
     parent = os.environ.get(PARENT, "")
     return parent.isdecimal() and os.name == "posix" and os.getppid() != int(parent)
 
 
-def _dying_with_its_parent() -> Callable[[], object] | None:
-    """What a new process calls before it becomes the child, so that the system kills it with its parent."""
+def _kill_with_parent() -> Callable[[], object] | None:
+    """The call by which a new process, before it becomes the child, asks the kernel to kill it with its parent."""
     if sys.platform != "linux":
         return None
     import ctypes

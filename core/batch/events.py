@@ -2,7 +2,7 @@
 """The events that `track --events` and `resume --events` print, one line of JSON each, and a supervisor reads.
 
 `begun` when tracking begins, then `done` with the result, or `stopped` with the reason. Scripts read them as well: keys
-may be added, and none goes.
+may be added, never removed.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from ..errors import Interrupted, LeaseHeld, LeaseLost, ShotUnusable, StorageFai
 class StopReason(StrEnum):
     """Why tracking stopped before its end."""
 
-    INTERRUPTED = "interrupted"  # somebody asked for it
+    INTERRUPTED = "interrupted"  # by a signal, or because the batch ended
     SESSION_IN_USE = "session_in_use"
     STORAGE = "storage"  # the session folder cannot be written
     UNUSABLE = "unusable"  # the shot cannot be tracked as it is
-    USAGE = "usage"  # what was asked makes no sense
+    USAGE = "usage"  # the arguments make no sense
     FAILED = "failed"
 
     @classmethod
@@ -43,7 +43,7 @@ _REASONS: tuple[tuple[type[TrackingSessionError], StopReason], ...] = (
 
 @dataclass(frozen=True)
 class Begun:
-    """Tracking begins in the session with this file, which has so many frames already."""
+    """Tracking begins in the session file `session`, which has `tracked_frames` already."""
 
     session: str
     tracked_frames: int = 0
@@ -56,7 +56,7 @@ class Begun:
 class Done:
     """Tracking ended, at the end of the shot or where all tracks were lost. `result` is what `--json` prints."""
 
-    id: str  # of the session; empty if it does not say
+    id: str  # of the session; empty if the line has none
     result: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
     def line(self) -> str:
@@ -83,7 +83,7 @@ Event = Begun | Done | Stopped
 
 
 def parse(line: bytes) -> Event | None:
-    """The event that a line says; None for any other line, such as Blender prints."""
+    """The event in a line; None for any other line, such as Blender's own."""
     try:
         content: object = json.loads(line)
     except (ValueError, RecursionError):
@@ -99,8 +99,7 @@ def parse(line: bytes) -> Event | None:
             id = fields.get("id")
             return Done(id if isinstance(id, str) else "", fields)
         case "stopped":
-            reason = fields.get("reason")
-            known = next((one for one in StopReason if one == reason), StopReason.FAILED)
-            return Stopped(known, str(fields.get("error") or ""), str(fields.get("kind") or ""))
+            reason = next((known for known in StopReason if known == fields.get("reason")), StopReason.FAILED)
+            return Stopped(reason, str(fields.get("error") or ""), str(fields.get("kind") or ""))
         case _:
             return None

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The ledger of local batches, `batch.db` beside the sessions: which shots were asked for and what became of them.
+"""The ledger of local batches, `batch.db` beside the sessions: the requested shots of each batch, and their status.
 
-It may lie elsewhere and serve several session folders: each batch then belongs to the one that it was made in.
+It may lie elsewhere and serve several session folders: each batch then belongs to the folder that it was made for.
 
-What was tracked of a shot is read from its session, never from here. Who supervises a batch is told by the lease in its
-folder; whoever holds that may change the batch. Each change is one short transaction that is on disk
-when the call returns, so that a process may be killed at any time and others may read meanwhile.
+The session of a shot records its tracked frames, the ledger does not. The owner of the lease in a batch's folder
+supervises the batch, and alone may change it. Each change is one short transaction that is on disk when the call
+returns, so a process may be killed at any time, and others may read meanwhile.
 
 All methods raise LedgerUnreadable (damaged, or another program's), LedgerBusy, and StorageFailed (a full disk).
 """
@@ -16,7 +16,7 @@ import os
 import sqlite3
 from collections import Counter
 from collections.abc import Callable, Generator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -46,8 +46,7 @@ class Ledger:
     """The batches of the session folder `root`; use it as a context manager, or close it.
 
     `db` is the ledger, if it lies elsewhere: it may have batches of other session folders as well. With `readonly`
-    nothing is made or changed, and where there is no ledger there are no batches. A ledger belongs to the thread that
-    opened it.
+    nothing is made or changed, and a missing ledger has no batches. A ledger belongs to the thread that opened it.
     """
 
     def __init__(self, root: Path, *, db: Path | None = None, readonly: bool = False) -> None:
@@ -55,7 +54,7 @@ class Ledger:
         self._real_root = os.path.realpath(root)
         own = SessionFolder(self.root).ledger
         self.is_apart = db is not None and os.path.realpath(db) != os.path.realpath(own)
-        """Whether it lies elsewhere than in the session folder."""
+        """Whether the ledger lies outside of the session folder."""
         self.path = Path(os.path.abspath(db)) if db is not None and self.is_apart else own
         self._rows = Rows(self.path, self._real_root, is_apart=self.is_apart)
         try:
@@ -88,23 +87,20 @@ class Ledger:
     # Batches
 
     def create(self, name: str, shots: Sequence[ShotSpec], config: Mapping[str, Any]) -> BatchRow:
-        """A new batch of these shots in `root`, in this order, IN_PROGRESS. `config` is JSON. Raises UsageError."""
+        """Add a batch of these shots in `root`, in this order, IN_PROGRESS. `config` is JSON. Raises UsageError."""
         if not 0 < len(shots) <= SHOT_LIMIT:
             raise UsageError(f"A batch has 1 to {SHOT_LIMIT} shots, not {len(shots)}: name some footage, or part it")
         batch = new_id()
         created = timestamp()
         rows = [(batch, number, stored_spec(spec, number, self._real_root)) for number, spec in enumerate(shots, 1)]
-        head = (
-            batch,
-            stored_text(name, "The name of the batch"),
-            BatchStatus.IN_PROGRESS,
-            stored_mapping(config, "It"),
-        )
-        make_folder(self.root)  # where it belongs, if the ledger lies elsewhere
+        name = stored_text(name, "The name of the batch")
+        options = stored_mapping(config, "The configuration of the batch")
+        root = stored_text(self._real_root, "The session folder")
+        make_folder(self.root)  # the ledger may lie elsewhere
         with self._writing():
             self._db.execute(
                 "INSERT INTO batches (id, name, status, config, root, created, modified) VALUES (?, ?, ?, ?, ?, ?, ?)",
-                (*head, stored_text(self._real_root, "The session folder"), created, created),
+                (batch, name, BatchStatus.IN_PROGRESS, options, root, created, created),
             )
             self._db.executemany("INSERT INTO shots (batch, number, spec) VALUES (?, ?, ?)", rows)
         return self.batch(batch)
@@ -115,7 +111,7 @@ class Ledger:
             return [self._rows.batch(row) for row in self._db.execute(BATCHES + " ORDER BY rowid DESC")]
 
     def batch(self, id: str) -> BatchRow:
-        """The batch with this id, or whose id alone begins so. Raises UsageError."""
+        """The batch with this id, or the only one whose id begins with it. Raises UsageError."""
         with translated(self.path):
             ids = [str(found) for (found,) in self._db.execute("SELECT id FROM batches ORDER BY rowid DESC")]
             try:
@@ -129,35 +125,35 @@ class Ledger:
         return self._rows.batch(row)
 
     def latest_unfinished(self, is_live: Callable[[str], bool] = lambda batch: False) -> BatchRow | None:
-        """The newest batch that is to be gone on with: one that nobody works on, else one that is worked on, or None.
+        """The newest unfinished batch without a supervisor, else the newest unfinished one, or None.
 
-        `is_live` tells of a batch's id whether its lease is held.
+        `is_live` checks by the id of a batch whether a live process owns its lease.
         """
         unfinished = [batch for batch in self.batches() if batch.is_unfinished]
         return next((batch for batch in unfinished if not is_live(batch.id)), unfinished[0] if unfinished else None)
 
     def needed(self) -> dict[str, str]:
-        """The ids of the sessions that unfinished batches have begun, done or not, each with the id of its batch.
+        """The ids of all sessions of unfinished batches, each with the id of its batch.
 
-        Raises LedgerUnreadable for any damage: what is missing here may be deleted.
+        Raises LedgerUnreadable for any damage: a session that is missing here may be deleted.
         """
-        wrong = self.check()
-        if wrong:
-            raise LedgerUnreadable(self.path, f"it is damaged ({wrong[0][:200]})")
+        faults = self.check()
+        if faults:
+            raise LedgerUnreadable(self.path, f"it is damaged ({faults[0][:200]})")
         with translated(self.path):
             return {self._rows.id(session): self._rows.id(batch) for session, batch in self._db.execute(NEEDED)}
 
     def delete(self, batch: str, modified: str, *, unfinished: bool = False) -> bool:
-        """Forget a batch that has ended, and its shots; False, with nothing done, if it is not as it was at `modified`.
+        """Delete a batch that has ended, and its shots; False, with nothing done, if it has changed since `modified`.
 
-        With `unfinished` one that has not ended as well. For whoever holds the batch's lease.
+        With `unfinished` also a batch that has not ended. The caller owns the batch's lease.
         """
         with self._writing():
             query = "DELETE FROM batches WHERE id = ? AND modified = ? AND (? OR status IN ('completed', 'failed'))"
             return bool(self._db.execute(query, (batch, modified, unfinished)).rowcount)
 
     def set_status(self, batch: str, status: BatchStatus) -> None:
-        """For whoever holds the batch's lease."""
+        """Set the status of the batch. The caller owns the batch's lease."""
         with self._writing():
             self._touch(batch, status)
 
@@ -172,17 +168,17 @@ class Ledger:
         return [self._rows.shot(row) for row in rows]
 
     def counts(self, batch: str) -> Counter[ShotStatus]:
-        """How many shots of the batch have each status; quick, for a look every second."""
+        """The number of shots of the batch in each status; quick enough for a poll every second."""
         with translated(self.path):
             rows = self._db.execute("SELECT status, count(*) FROM shots WHERE batch = ? GROUP BY status", (batch,))
             found = {str(status): int(count) for status, count in rows}
         return Counter({status: found[status] for status in ShotStatus if status in found})
 
     def claim(self, batch: str, is_live: Callable[[str], bool]) -> ShotRow | None:
-        """Take the next pending shot: it is PROCESSING then, with one attempt more.
+        """Claim the next pending shot: it becomes PROCESSING, with one more attempt.
 
-        Left out are shots whose footage is being processed now, by this batch or by another whose id `is_live` says is
-        supervised. None if there is no pending shot, or if all of them have to wait for that (see `counts`).
+        A shot waits while another shot of its footage is PROCESSING, in this batch or in one that `is_live` by its id.
+        None if no shot is pending, or all pending shots wait (see `counts`).
         """
         with self._writing():
             shot = self._next(batch, is_live)
@@ -199,7 +195,7 @@ class Ledger:
     def _next(self, batch: str, is_live: Callable[[str], bool]) -> ShotRow | None:
         rows = self._db.execute(self._shots + " WHERE shots.status = 'processing'").fetchall()
         processing = [self._rows.shot(row) for row in rows]
-        live = {one: one == batch or is_live(one) for one in {shot.batch for shot in processing}}
+        live = {id: id == batch or is_live(id) for id in {shot.batch for shot in processing}}
         busy = [ShotClip.of(shot.spec) for shot in processing if live[shot.batch]]
         query = self._shots + " WHERE shots.status = 'pending' AND batch = ? ORDER BY number"
         with closing(self._db.execute(query, (batch,))) as rows:
@@ -209,73 +205,71 @@ class Ledger:
                     return shot
         return None
 
-    # What happens to a claimed shot. Each takes the row that the last one returned; ShotTakenOver is raised if another
-    # process has claimed the shot since, because this one was taken for dead.
+    # Changes of a claimed shot. Each takes the ShotRow that the previous change returned, and raises ShotTakenOver if
+    # another process has claimed the shot since, because this one seemed dead.
 
     def note_session(self, shot: ShotRow, session: str) -> ShotRow:
-        """Say which session the shot is tracked in, as soon as it is known. Raises UsageError for what is no id."""
+        """Store the id of the session of the shot, as soon as it is known. Raises UsageError for a malformed id."""
         if not SESSION_ID.match(session):
             raise UsageError(f"{session[:40]!r} is not the id of a session")
         return self._change(shot, "session = ?", session)
 
     def note_attempt(self, shot: ShotRow) -> ShotRow:
-        """Count another child, about to be started for the shot; `claim` counts the first."""
+        """Count another child for the shot, before it starts; `claim` counts the first."""
         return self._change(shot, "attempts = attempts + 1")
 
     def note_crash(self, shot: ShotRow, error: str, *, progressed: bool) -> ShotRow:
-        """Count a crash of the shot's child; after progress the count begins anew with this one not counted."""
+        """Count a crash of the shot's child, or, after progress, set the count of crashes to 0."""
         crashes = "0" if progressed else "crashes + 1"
         return self._change(shot, f"crashes = {crashes}, error = ?", stored_error(error))
 
     def finish(self, shot: ShotRow, status: ShotStatus, error: str = "") -> ShotRow:
-        """The shot is COMPLETED, FAILED, SKIPPED or LOST; `error` says why."""
+        """Set a final status: COMPLETED, FAILED, SKIPPED or LOST; `error` is the reason."""
         if not status.is_final:
             raise ValueError(status)
         return self._change(shot, "status = ?, error = ?, ended = ?", status, stored_error(error), timestamp())
 
     def release(self, shot: ShotRow, error: str = "") -> ShotRow:
-        """Back to pending: it was stopped, or its session is somebody else's for now; session and crashes are kept."""
+        """Make a stopped shot, or one whose session is in use, pending again; it keeps its session and crashes."""
         return self._change(shot, "status = 'pending', error = ?", stored_error(error))
 
-    def put_back(self, batch: str, *statuses: ShotStatus) -> int:
-        """Make shots of these statuses pending again (PROCESSING if none is named); how many there were.
+    def requeue(self, batch: str, *statuses: ShotStatus) -> int:
+        """Make the shots in these statuses (default: PROCESSING) pending again; returns their number.
 
-        For whoever has just taken the batch's lease: what is PROCESSING then was left so by a supervisor that died.
-        FAILED and SKIPPED ones are put back to try them again, with their crashes forgotten.
+        The caller has just taken the batch's lease: a shot that is PROCESSING then belongs to a supervisor that died.
+        A shot in a final status also loses its count of crashes.
         """
         with self._writing():
             changed = 0
             for status in statuses or (ShotStatus.PROCESSING,):
-                forgotten = ", crashes = 0, ended = ''" if status.is_final else ""
-                query = f"UPDATE shots SET status = 'pending'{forgotten} WHERE batch = ? AND status = ?"
+                reset = ", crashes = 0, ended = ''" if status.is_final else ""
+                query = f"UPDATE shots SET status = 'pending'{reset} WHERE batch = ? AND status = ?"
                 changed += self._db.execute(query, (batch, status)).rowcount
             self._touch(batch)
             return changed
 
     def check(self) -> list[str]:
-        """What SQLite finds wrong with the file; empty if it is sound."""
+        """The faults that SQLite finds in the file; empty if it is sound."""
         with translated(self.path):
-            wrong = [str(row[0]) for row in self._db.execute("PRAGMA integrity_check")]
+            faults = [str(row[0]) for row in self._db.execute("PRAGMA integrity_check")]
             orphans = self._db.execute("PRAGMA foreign_key_check").fetchall()
-        wrong = [] if wrong == ["ok"] else wrong
-        return wrong + [f"row {row[1]} of {row[0]} belongs to no row of {row[2]}" for row in orphans]
+        broken = [f"row {row[1]} of {row[0]} belongs to no row of {row[2]}" for row in orphans]
+        return broken if faults == ["ok"] else faults + broken
 
     # Rows and transactions
 
     @contextmanager
     def _writing(self) -> Generator[None]:
-        """One transaction: all of it is on disk at the end, or nothing of it happened."""
+        """One transaction: at its end all changes are on disk, or none."""
         with translated(self.path):
             self._db.execute("BEGIN IMMEDIATE")
             try:
                 yield
                 self._db.execute("COMMIT")
             except BaseException:
-                try:
+                with suppress(sqlite3.Error):  # the next opening rolls back; the first error is the one to report
                     if self._db.in_transaction:
                         self._db.execute("ROLLBACK")
-                except sqlite3.Error:
-                    pass  # the next opening rolls back; what went wrong before is the reason to tell
                 raise
 
     def _change(self, shot: ShotRow, changes: str, *values: object) -> ShotRow:

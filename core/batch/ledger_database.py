@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The SQLite file of a ledger: how it is opened, which one is believed, and what SQLite's errors mean to people.
+"""The SQLite file of a ledger: opens, checks and upgrades it, and translates SQLite's errors.
 
-It has to be one of the schemas below. On a local disk it keeps a write-ahead log, so that reading goes on while others
-write; elsewhere a rollback journal. That is decided once, when it is made.
+On a local disk it keeps a write-ahead log, so that others can read while one process writes; elsewhere a rollback
+journal. The process that makes the file decides that once.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
-from ..errors import LedgerBusy, LedgerUnreadable, StorageFailed, TrackingSessionError
+from ..errors import LedgerBusy, LedgerUnreadable, StorageFailed
 from ..storage.database import connect, contents, create
 from ..storage.files import make_folder, sync_folder
 from .ledger_rows import OLD_SPEC, spec_of_columns
@@ -38,8 +38,10 @@ _DAMAGED = (
     sqlite3.SQLITE_NOTADB,
     sqlite3.SQLITE_FORMAT,
     sqlite3.SQLITE_TOOBIG,  # values beyond the limit
-    sqlite3.SQLITE_CONSTRAINT,  # all that is written keeps to the constraints, so what is there does not
+    sqlite3.SQLITE_CONSTRAINT,  # every write keeps to the constraints, so the file breaks them
 )
+_BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL)
+_REFUSED = (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_AUTH)
 
 _TABLES = (
     """CREATE TABLE batches (
@@ -85,31 +87,30 @@ _OLD_TABLES = tuple(
     for sql in _TABLES
 )
 _SCHEMAS = {
-    1: tuple(sql.replace(", 'lost'))", "))") for sql in _OLD_TABLES),  # no shot was called lost
+    1: tuple(sql.replace(", 'lost'))", "))") for sql in _OLD_TABLES),  # without the status “lost”
     2: _OLD_TABLES,
     SCHEMA: _TABLES,
 }
 
 
 def open_ledger(path: Path, *, readonly: bool = False) -> sqlite3.Connection:
-    """The ledger at `path`, made if it is missing; for reading a missing one is an empty one.
+    """Open the ledger at `path`, and make it if it is missing; with `readonly` a missing ledger is an empty one.
 
     Raises LedgerUnreadable, LedgerBusy and StorageFailed.
     """
     try:
         found = os.stat(path)
     except (FileNotFoundError, NotADirectoryError):
-        found = None
+        if readonly:
+            return _empty()
+        make_folder(path.parent)
     except OSError as error:
         raise LedgerUnreadable(path, f"it cannot be read ({error.strerror})", "ask for the right to read it") from error
-    if found is None and readonly:
-        return _empty()
-    if found is None:
-        make_folder(path.parent)
-    elif not stat.S_ISREG(found.st_mode):
-        raise LedgerUnreadable(path, "it is no file")
-    elif 0 < found.st_size < _PAGE:  # SQLite would take it for an empty one
-        raise LedgerUnreadable(path, "it is no ledger at all")
+    else:
+        if not stat.S_ISREG(found.st_mode):
+            raise LedgerUnreadable(path, "it is no file")
+        if 0 < found.st_size < _PAGE:  # SQLite would take it for an empty one
+            raise LedgerUnreadable(path, "it is no ledger at all")
     with translated(path):
         return _open_for_reading(path) if readonly else _open_for_writing(path)
 
@@ -119,31 +120,28 @@ def _open_for_writing(path: Path) -> sqlite3.Connection:
     try:
         if contents(connection).is_empty:
             if is_local(path.parent):
-                _keep_a_log(connection)
+                _use_log(connection)
             create(connection, APPLICATION, SCHEMA, _TABLES)
             sync_folder(path.parent)
         if _check_schema(path, connection) != SCHEMA:
             connection.execute("BEGIN IMMEDIATE")
-            if _check_schema(path, connection) != SCHEMA:  # nobody was quicker
+            if _check_schema(path, connection) != SCHEMA:  # no other process was quicker
                 _upgrade(path, connection)
             connection.execute("COMMIT")
-    except OSError as error:
-        connection.close()
-        raise StorageFailed(path, error) from error
     except BaseException:
         connection.close()
         raise
     return connection
 
 
-def _keep_a_log(connection: sqlite3.Connection) -> None:
-    """WAL, in an empty database: it needs memory that all who have the file open share, so a local disk."""
+def _use_log(connection: sqlite3.Connection) -> None:
+    """Switch an empty database to WAL, which needs memory that all its processes share: a local disk."""
     until = time.monotonic() + BUSY_TIME
     while contents(connection).is_empty:
         try:
             connection.execute("PRAGMA journal_mode = wal").fetchone()
             return
-        except sqlite3.OperationalError as error:  # another process makes the same ledger: SQLite does not wait here
+        except sqlite3.OperationalError as error:  # another process makes the ledger: SQLite does not wait here
             if _code(error) != sqlite3.SQLITE_BUSY or time.monotonic() > until:
                 raise
         time.sleep(0.02)
@@ -153,12 +151,13 @@ def _open_for_reading(path: Path) -> sqlite3.Connection:
     try:
         connection = _connect(path, "mode=ro")
     except sqlite3.OperationalError as error:
-        # in WAL mode SQLite reads only where it may make files; where nobody can write it need not look out for others
-        if _code(error) not in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY) or _has_log(path):
+        # in WAL mode SQLite makes files in order to read; a folder that nobody can write has no other writers
+        has_log = os.path.exists(f"{path}-wal") and os.path.getsize(f"{path}-wal")
+        if _code(error) not in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY) or has_log:
             raise
         connection = _connect(path, "mode=ro&immutable=1")
     try:
-        if contents(connection).is_empty:  # its maker was killed before it wrote anything
+        if contents(connection).is_empty:  # the process that made it was killed before its first write
             connection.close()
             connection = _empty()
         _check_schema(path, connection)
@@ -168,50 +167,42 @@ def _open_for_reading(path: Path) -> sqlite3.Connection:
     return connection
 
 
-def _has_log(path: Path) -> bool:
-    try:
-        return os.path.getsize(f"{path}-wal") > 0
-    except OSError:
-        return False
-
-
 def _connect(path: Path, mode: str) -> sqlite3.Connection:
     connection = connect(path, mode=mode, timeout=BUSY_TIME, limit=_VALUE_LIMIT)
     connection.create_function("spec_of", 9, spec_of_columns, deterministic=True)
-    # EXTRA: in WAL mode each commit is synced, else the journal's removal as well, so what was said done stays done
     connection.execute("PRAGMA foreign_keys = ON")
+    # EXTRA syncs each commit, and with a rollback journal also the removal of that journal
     connection.execute("PRAGMA synchronous = EXTRA")
     return connection
 
 
 def _empty() -> sqlite3.Connection:
-    """What is read where there is no ledger."""
+    """A ledger in memory, in place of a missing file."""
     connection = sqlite3.connect(":memory:", isolation_level=None)
     create(connection, APPLICATION, SCHEMA, _TABLES)
     return connection
 
 
 def _upgrade(path: Path, connection: sqlite3.Connection) -> None:
-    """Make a ledger of schema 1 or 2 one of today's. Raises LedgerUnreadable for a damaged one."""
+    """Bring a ledger of schema 1 or 2 to today's, within a transaction. Raises LedgerUnreadable for a damaged one."""
     for (wrong,) in connection.execute("PRAGMA integrity_check"):
         if wrong != "ok":
             raise LedgerUnreadable(path, f"it is damaged ({str(wrong)[:200]})")
     shots, index = _TABLES[1:]
     others = "status, session, error, attempts, crashes, started, ended"
-    (last,) = connection.execute("SELECT max(seq) FROM sqlite_sequence WHERE name = 'shots'").fetchone()
-    connection.execute("DROP INDEX shots_by_status")
-    connection.execute("ALTER TABLE shots RENAME TO shots_1")
-    connection.execute(shots)
-    connection.execute(
+    for statement in (
+        "DROP INDEX shots_by_status",
+        "ALTER TABLE shots RENAME TO shots_1",
+        shots,
+        # no id is given twice: a supervisor may still know a shot by its id
+        "INSERT INTO sqlite_sequence SELECT 'shots', ifnull(max(seq), 0) FROM sqlite_sequence WHERE name = 'shots_1'",
         f"INSERT INTO shots (id, batch, number, spec, {others})"
-        f" SELECT id, batch, number, {OLD_SPEC.format('')}, {others} FROM shots_1"
-    )
-    connection.execute("DROP TABLE shots_1")
-    connection.execute(index)
-    # no id is given twice: a supervisor may still know a shot by its id
-    connection.execute("DELETE FROM sqlite_sequence WHERE name = 'shots'")
-    connection.execute("INSERT INTO sqlite_sequence (name, seq) VALUES ('shots', ?)", (last or 0,))
-    connection.execute(f"PRAGMA user_version = {SCHEMA}")
+        f" SELECT id, batch, number, {OLD_SPEC.format('')}, {others} FROM shots_1",
+        "DROP TABLE shots_1",
+        index,
+        f"PRAGMA user_version = {SCHEMA}",
+    ):
+        connection.execute(statement)
 
 
 def _check_schema(path: Path, connection: sqlite3.Connection) -> int:
@@ -227,39 +218,43 @@ def _check_schema(path: Path, connection: sqlite3.Connection) -> int:
 
 
 def is_local(folder: Path, mounts: str | None = None) -> bool:
-    """Whether the folder lies on a disk of this machine, as far as the system tells.
-
-    `mounts`: the content of /proc/self/mounts.
-    """
-    place = os.path.realpath(folder)
+    """Whether the folder lies on a disk of this machine. `mounts`: the content of /proc/self/mounts."""
+    real = os.path.realpath(folder)
     if mounts is None:
         try:
             with open("/proc/self/mounts", encoding="utf-8", errors="surrogateescape") as file:
                 mounts = file.read()
         except OSError:  # not Linux: a share of Windows, also behind a drive, or a volume of macOS may be anywhere
-            return not place.startswith(("\\\\", "/Volumes/", "/net/"))
+            return not real.startswith(("\\\\", "/Volumes/", "/net/"))
     best, kind = -1, ""
     for fields in (line.split(" ") for line in mounts.splitlines()):
         if len(fields) < 3:
             continue
         at = re.sub(r"\\([0-7]{3})", lambda match: chr(int(match[1], 8)), fields[1])
-        if len(at) >= best and (place == at or place.startswith(at.rstrip("/") + "/")):
+        if len(at) >= best and (real == at or real.startswith(at.rstrip("/") + "/")):
             best, kind = len(at), fields[2]
     return _LOCAL.match(kind) is not None
 
 
 @contextmanager
 def translated(path: Path) -> Generator[None]:
-    """Raise what SQLite says as LedgerUnreadable, LedgerBusy or StorageFailed."""
+    """Translate errors of SQLite and the system to LedgerUnreadable, LedgerBusy or StorageFailed."""
     try:
         yield
     except sqlite3.DatabaseError as error:
-        translation = _translation(path, error)
-        if translation is None:
+        code = _code(error)
+        if code in _BUSY:
+            raise LedgerBusy(path) from error
+        if code in _DAMAGED or "user-defined function" in str(error):  # `spec_of`, given no text
+            raise LedgerUnreadable(path, f"it is damaged, or no ledger at all ({error})") from error
+        cause = _cause(code, path.parent)
+        if cause is None:
             raise
-        raise translation from error
-    except UnicodeDecodeError as error:  # Python's, when SQLite names a part of the file that is damaged
+        raise StorageFailed(path, OSError(cause, os.strerror(cause))) from error
+    except UnicodeDecodeError as error:  # Python's, when SQLite names a damaged part of the file
         raise LedgerUnreadable(path, "it is damaged") from error
+    except OSError as error:
+        raise StorageFailed(path, error) from error
 
 
 def _code(error: sqlite3.Error) -> int:
@@ -267,36 +262,18 @@ def _code(error: sqlite3.Error) -> int:
     return getattr(error, "sqlite_errorcode", 0) & 0xFF
 
 
-def _translation(path: Path, error: sqlite3.DatabaseError) -> TrackingSessionError | None:
-    code = _code(error)
-    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL):
-        return LedgerBusy(path)
-    if code in _DAMAGED or "user-defined function" in str(error):  # `spec_of`, given what is no text
-        return LedgerUnreadable(path, f"it is damaged, or no ledger at all ({error})")
-    if code in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_AUTH):
-        return StorageFailed(path, _os_error(_why_not(path.parent)))
-    if code == sqlite3.SQLITE_FULL or (code == sqlite3.SQLITE_IOERR and _is_full(path.parent)):
-        return StorageFailed(path, _os_error(errno.ENOSPC))
-    if code == sqlite3.SQLITE_IOERR:
-        return StorageFailed(path, _os_error(errno.EIO))
-    return None
-
-
-def _why_not(folder: Path) -> int:
-    """The reason why nothing can be written in `folder`."""
-    if not os.path.isdir(folder):
-        return errno.ENOENT
-    is_readonly = os.name == "posix" and os.statvfs(folder).f_flag & os.ST_RDONLY
-    return errno.EROFS if is_readonly else errno.EACCES
-
-
-def _is_full(folder: Path) -> bool:
-    """Whether there is no room for what several processes share of a ledger; SQLite tells it as any other error."""
-    try:
-        return shutil.disk_usage(folder).free < 1 << 16
+def _cause(code: int, folder: Path) -> int | None:
+    """The system's error number for the failure of SQLite to use a file in `folder`; None for any other failure."""
+    if code in _REFUSED:
+        if not os.path.isdir(folder):
+            return errno.ENOENT
+        is_readonly = os.name == "posix" and os.statvfs(folder).f_flag & os.ST_RDONLY
+        return errno.EROFS if is_readonly else errno.EACCES
+    if code == sqlite3.SQLITE_FULL:
+        return errno.ENOSPC
+    if code != sqlite3.SQLITE_IOERR:
+        return None
+    try:  # without room for the memory that processes share, SQLite reports an I/O error
+        return errno.ENOSPC if shutil.disk_usage(folder).free < 1 << 16 else errno.EIO
     except OSError:
-        return False
-
-
-def _os_error(code: int) -> OSError:
-    return OSError(code, os.strerror(code))
+        return errno.EIO

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Notes of ledgers that lie outside of the session folder.
+"""Notes that name ledgers outside of the session folder.
 
 The folder of a batch lies in the session folder of its sessions. If its ledger lies elsewhere, a note in the folder of
 the batch names it, so that no command deletes the sessions that the batch needs.
@@ -15,11 +15,11 @@ from ..storage.files import replace_file
 from ..storage.folder import SessionFolder
 
 NOTE = "ledger"
-_NOTE_LIMIT = 8_192  # bytes of it
+_NOTE_LIMIT = 8_192  # bytes of a note
 
 
 def note_ledger(folder: Path, ledger: Path) -> None:
-    """Say in the folder of a batch where its ledger is. Raises StorageFailed."""
+    """Write the path of the ledger into the folder of a batch. Raises StorageFailed."""
     replace_file(folder / NOTE, os.fsencode(ledger))
 
 
@@ -28,19 +28,16 @@ def noted_ledger(root: Path, batch: str) -> Path | None:
     note = SessionFolder(root).batch(batch) / NOTE
     try:
         with open(note, "rb") as file:
-            said = os.fsdecode(file.read(_NOTE_LIMIT))
+            ledger = os.fsdecode(file.read(_NOTE_LIMIT))
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
         raise StorageFailed(note, error) from error
-    return Path(said) if os.path.isabs(said) and "\0" not in said else None
+    return Path(ledger) if os.path.isabs(ledger) and "\0" not in ledger else None
 
 
 def ledgers_of(root: Path) -> list[Path]:
-    """The ledgers of the batches whose folders lie in the session folder `root`, its own first.
-
-    Raises StorageFailed.
-    """
+    """The ledgers of all batches with folders in the session folder `root`, its own first. Raises StorageFailed."""
     folder = SessionFolder(root).batches
     try:
         names = sorted(os.listdir(folder))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How batches and shots lie in the rows of the ledger, which are not believed unseen."""
+"""Batches and shots from the rows of the ledger, each value checked, and the values to store."""
 
 from __future__ import annotations
 
@@ -21,7 +21,6 @@ _ERROR_LIMIT = 4_000
 _NUMBER_LIMIT = 1 << 31
 _E = TypeVar("_E", bound=StrEnum)
 
-
 BATCHES = "SELECT id, name, status, config, root, created, modified FROM batches"
 
 _SHOTS = (
@@ -30,7 +29,7 @@ _SHOTS = (
 )
 SHOTS = _SHOTS.format("spec")
 OLD_SPEC = "spec_of(footage, {}name, clip, first, last, direction, detect, tracks, settings)"
-"""The shot as asked in a ledger of schema 1 or 2; `spec_of_columns` is the function."""
+"""The ShotSpec in a ledger of schema 1 or 2; the SQL function is `spec_of_columns`."""
 OLD_SHOTS = _SHOTS.format(OLD_SPEC.format("shots."))
 
 NEEDED = (
@@ -40,10 +39,10 @@ NEEDED = (
 
 
 class Rows:
-    """Makes rows of the ledger at `path` into what they stand for. Methods raise LedgerUnreadable for nonsense.
+    """Decodes rows of the ledger at `path`. Methods raise LedgerUnreadable for nonsense.
 
-    `root`: the real path of the session folder now; relative paths start from there. With `is_apart` the ledger lies
-    in none, and each batch has the one that it was made in.
+    `root`: the real path of the session folder now, from which relative paths start. With `is_apart` the ledger lies
+    outside of it, and each batch names its own session folder.
     """
 
     def __init__(self, path: Path, root: str, *, is_apart: bool = False) -> None:
@@ -90,14 +89,14 @@ class Rows:
         return value
 
     def id(self, value: object) -> str:
-        """The id of a batch or a session: they become names of files and folders."""
+        """The id of a batch or a session, which becomes the name of a file or folder."""
         text = self._text(value)
         if not SESSION_ID.match(text):
             raise self._nonsense(value)
         return text
 
     def root(self, stored: object) -> str:
-        """The real path of the session folder of a batch, which was `stored` when it was made."""
+        """The real path of the session folder of a batch; `stored` is that path when the batch was made."""
         if not self._is_apart:
             return self._root
         if not os.path.isabs(self._text(stored)):
@@ -132,68 +131,68 @@ class Rows:
         return spec.with_paths(lambda path: self._place(path, root))
 
     def _place(self, value: str, root: object) -> str:
-        """The absolute path of what lies at `value` as seen from the session folder, which was `root` back then.
+        """The absolute path of `value`, a path from the session folder, which was `root` when the batch was made.
 
-        If the folder was moved alone, the footage is where it was; if they were moved together, it went along.
+        If the footage is not beside the session folder now, only that was moved, and the footage is where it was.
         """
-        target, now = value, self.root(root)
-        if is_foreign(target):
-            return target
-        here = os.path.normpath(os.path.join(now, target))
-        if root == now or _is_there(here):
+        if is_foreign(value):
+            return value
+        now = self.root(root)
+        here = os.path.normpath(os.path.join(now, value))
+        if root == now or _exists(here):
             return here
-        there = os.path.normpath(os.path.join(self._text(root), target))
-        return there if os.path.isabs(there) and _is_there(there) else here
+        before = os.path.normpath(os.path.join(self._text(root), value))
+        return before if os.path.isabs(before) and _exists(before) else here
 
 
-def _is_there(path: str) -> bool:
-    """Whether there is such a file, or for a name that stands for many pictures, its folder."""
-    said = parse_path(path)
-    return os.path.lexists(said.path) or (said.pattern is not None and os.path.isdir(os.path.dirname(path)))
+def _exists(path: str) -> bool:
+    """Whether the file exists, or, for a name that stands for many pictures, its folder."""
+    parsed = parse_path(path)
+    return os.path.lexists(parsed.path) or (parsed.pattern is not None and os.path.isdir(os.path.dirname(path)))
 
 
 def stored_spec(spec: ShotSpec, number: int, root: str) -> str:
-    """The shot with this number as asked, for the session folder with the real path `root`. Raises UsageError."""
+    """The shot with this number as JSON, with paths from the session folder `root`, a real path. Raises UsageError."""
     try:
         spec.check()
-        return json.dumps(spec.with_paths(lambda path: _seen_from(root, path)).to_json(), ensure_ascii=False)
+        return json.dumps(spec.with_paths(lambda path: _relative(root, path)).to_json(), ensure_ascii=False)
     except ValueError as error:
         raise UsageError(f"Shot {number}: {error}") from None
 
 
-def _seen_from(root: str, path: str) -> str:
+def _relative(root: str, path: str) -> str:
     return path if is_foreign(path) else relative(SessionFolder(root).ledger, os.path.abspath(path))
 
 
 def spec_of_columns(*columns: object) -> str:
-    """The shot as asked from the columns of schema 1 and 2, for `ShotSpec.from_json` to judge."""
+    """The JSON of a shot from the columns of schema 1 and 2; `ShotSpec.from_json` checks it."""
     keys = ("footage", "name", "clip", "start", "end", "direction", "detect", "tracks", "settings")
     content = {key: value for key, value in zip(keys, columns, strict=True) if value is not None}
     content["detect"] = {0: False, 1: True}.get(cast("int", content.get("detect")), content.get("detect"))
     try:
         content["settings"] = json.loads(str(content.get("settings")))
     except (ValueError, RecursionError):
-        pass  # then it is a text, which is no mapping
+        pass  # it stays a text, which is no mapping
     return json.dumps(content, default=lambda _: None)  # bytes are no text
 
 
-def stored_text(text: str, what: str) -> str:
-    """`text`, if it can be kept. Raises UsageError."""
+def stored_text(text: str, subject: str) -> str:
+    """`text`, if the ledger can store it. Raises UsageError."""
     try:
         check_text(text)
     except ValueError as error:
-        raise UsageError(f"{what}: {error}") from None
+        raise UsageError(f"{subject}: {error}") from None
     return text
 
 
-def stored_mapping(content: Mapping[str, Any], what: str) -> str:
+def stored_mapping(content: Mapping[str, Any], subject: str) -> str:
     """`content` as JSON. Raises UsageError."""
     try:
         return json_text(content)
     except ValueError as error:
-        raise UsageError(f"{what}: {error}") from None
+        raise UsageError(f"{subject}: {error}") from None
 
 
 def stored_error(text: str) -> str:
-    """A message short enough to be kept, whatever bytes a child wrote."""
+    """A message of a child, cut to the limit, in characters that SQLite stores."""
     return text[:_ERROR_LIMIT].replace("\0", "�").encode("utf-8", "replace").decode("utf-8")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which sessions the batches of a session folder still need."""
+"""The sessions that the unfinished batches of a session folder still need."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from .ledger_places import ledgers_of
 
 
 class Need(NamedTuple):
-    """An unfinished batch that has begun a session, and the ledger that it is in."""
+    """An unfinished batch that has begun a session, and the ledger of the batch."""
 
     batch: str
     ledger: Path
 
 
 def needed_sessions(root: Path, db: Path | None = None) -> dict[str, Need]:
-    """The ids of the sessions under `root` that unfinished batches have begun, each with one of these.
+    """The ids of the sessions under `root` that unfinished batches have begun, each with such a batch.
 
-    Asked are the ledger there, those that the folders of batches there name, and `db`. Raises LedgerUnreadable, also
-    for one that is named and missing, LedgerBusy or StorageFailed.
+    Reads the ledger there, each ledger that a folder of a batch there names, and `db`. Raises LedgerUnreadable, also
+    for a missing ledger that a folder names, LedgerBusy or StorageFailed.
     """
     found: dict[str, Need] = {}
     for path in dict.fromkeys((*ledgers_of(root), *filter(None, (db,)))):

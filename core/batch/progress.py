@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How far a batch is, for whoever runs or watches it: its shots from the ledger, their frames from their sessions."""
+"""The progress of a batch: its shots from the ledger, their frames from their sessions."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from .shots import ShotRow, ShotStatus
 
 @dataclass(frozen=True)
 class Frames:
-    """How far a session is: numbers of frames, the frame reached as people count, and the tracks of its last pass."""
+    """The progress of a session: numbers of frames, the frame reached as displayed, and the tracks of its last pass."""
 
     tracked: int = 0
-    total: int = 0  # 0: not known yet
+    total: int = 0  # 0: unknown yet
     remaining: int = 0
     frame: int | None = None
     tracks: int = 0
@@ -33,21 +33,21 @@ class Frames:
 
 
 class SessionProgress:
-    """The session of a shot, while another process writes it. What cannot be read is as it was when it could be."""
+    """The session of a shot, while another process writes it. While it cannot be read, the last values stay."""
 
     def __init__(self, path: Path, since: datetime, clock: Callable[[], float]) -> None:
-        """`since`: what a session recorded that is older than this is not counted as new."""
+        """All frames of a session made after `since` are new."""
         self.frames = Frames()
         self.new = 0
-        """Frames that were tracked since the view began."""
+        """Frames that were tracked since this object was made."""
         self.rate = 0.0
-        """Frames per second while they were tracked; 0 if that is not known."""
+        """Frames per second while they were tracked; 0 if unknown."""
         self._path = path
         self._since = since
         self._clock = clock
         self._manager: TrackingSessionManager | None = None
-        self._before: int | None = None  # frames that were tracked before
-        self._moved: tuple[float, int] | None = None  # when the first new frame was seen, and how many there were then
+        self._before: int | None = None  # frames that were tracked before this run
+        self._moved: tuple[float, int] | None = None  # the time of the first new frame, and the number of frames then
 
     def set_baseline(self, frames: int) -> None:
         """Set the number of frames tracked before this run, unless it is already known."""
@@ -90,7 +90,7 @@ class SessionProgress:
 
     @property
     def counting(self) -> Counting:
-        """How people count its frames."""
+        """The numbers of its frames as displayed."""
         return Counting() if self._manager is None else self._manager.counting
 
     def lost_passes(self) -> list[LostPass]:
@@ -99,7 +99,7 @@ class SessionProgress:
         return [] if manager is None else lost_passes(manager.passes, manager.session.tracked_frames)
 
     def lost(self) -> dict[int, list[str]]:
-        """The names of the tracks that were lost, by clip frame; empty for those not known."""
+        """The names of the lost tracks, by clip frame; an unknown name is empty."""
         if self._manager is None:
             return {}
         lost = self._manager.lost
@@ -111,7 +111,7 @@ class SessionProgress:
 
 
 class BatchProgress:
-    """The shots of a batch as far as they were given, and their sessions as far as they were looked at."""
+    """The shots of a batch, as last updated, and their sessions, as last read."""
 
     def __init__(self, root: Path, shots: Iterable[ShotRow], *, clock: Callable[[], float] = time.monotonic) -> None:
         self.shots: dict[int, ShotRow] = {}  # by number
@@ -126,20 +126,20 @@ class BatchProgress:
                 self.refresh(shot)
 
     def update(self, shot: ShotRow) -> None:
-        """Take what the ledger says of a shot now. A session that it goes on with is looked at, to know from where."""
+        """Update the shot from the ledger. A session that it resumes is read, for the baseline."""
         is_known = shot.session in self._sessions
         self.shots[shot.number] = shot
         if shot.status is ShotStatus.PROCESSING and not is_known:
             self.refresh(shot)
 
     def set_baseline(self, shot: ShotRow, frames: int) -> None:
-        """The session of the shot, which nobody knew of, had so many frames when it was found."""
+        """Set the number of frames of the session when the child found it."""
         session = self.session(shot)
         if session is not None:
             session.set_baseline(frames)
 
     def refresh(self, shot: ShotRow) -> Frames:
-        """Read how far the session of the shot is."""
+        """Read the progress of the session of the shot."""
         session = self.session(shot)
         if session is None:
             return Frames()
@@ -147,7 +147,7 @@ class BatchProgress:
         return session.frames
 
     def session(self, shot: ShotRow) -> SessionProgress | None:
-        """The session of the shot as it was when it was last looked at; None if it has none."""
+        """The session of the shot, as last read; None if it has none."""
         if not shot.session:
             return None
         if shot.session not in self._sessions:
@@ -161,28 +161,28 @@ class BatchProgress:
 
     @property
     def running(self) -> list[ShotRow]:
-        """The shots that somebody works on, by number."""
+        """The shots with a process, by number."""
         return [shot for _, shot in sorted(self.shots.items()) if shot.status is ShotStatus.PROCESSING]
 
     @property
     def seconds(self) -> float:
-        """Since the view began."""
+        """Since this object was made."""
         return self._clock() - self._began
 
     @property
     def new_frames(self) -> int:
-        """Frames that were tracked since the view began."""
+        """Frames that were tracked since this object was made."""
         return sum(session.new for session in self._sessions.values())
 
     @property
     def rate(self) -> float:
-        """Frames per second of the whole batch, all that is no tracking included; 0 if there are none yet."""
+        """Frames per second of the whole batch, with all time between frames; 0 before the first frame."""
         seconds = self.seconds
         return self.new_frames / seconds if seconds > 0 else 0.0
 
     @property
     def seconds_left(self) -> float | None:
-        """Until all shots are done, if those not begun are like the others; None if nothing can be said."""
+        """An estimate until the end of the batch, for pending shots of average length; None if unknown."""
         known = [session.frames.total for session in self._sessions.values() if session.frames.total]
         rate = self.rate
         if not known or not rate:
@@ -196,12 +196,12 @@ class BatchProgress:
         return frames / rate
 
 
-def described_shot(view: BatchProgress, shot: ShotRow) -> dict[str, Any]:
-    """All that is known of a shot, for a program to read; its session is looked at."""
-    frames = view.refresh(shot)
-    session = view.session(shot)
+def described_shot(progress: BatchProgress, shot: ShotRow) -> dict[str, Any]:
+    """A shot as JSON for scripts, after reading its session."""
+    frames = progress.refresh(shot)
+    session = progress.session(shot)
     counting = session.counting if session else Counting()
-    row = {
+    fields = {
         "number": shot.number,
         "name": shot.spec.title,
         "footage": shot.spec.footage,
@@ -219,11 +219,11 @@ def described_shot(view: BatchProgress, shot: ShotRow) -> dict[str, Any]:
         "ended": shot.ended,
         "seconds": seconds_of(shot),
     }
-    return counting.described(row)
+    return counting.described(fields)
 
 
 def seconds_of(shot: ShotRow) -> float | None:
-    """From when the shot was first begun until it was done, pauses included; None if it is not done."""
+    """From the first start of the shot until its end, pauses included; None before its end."""
     started, ended = moment(shot.started), moment(shot.ended)
     if started is None or ended is None:
         return None

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The words of a batch as types: how far it is, and each of its shots."""
+"""The types of a batch and its shots, with the status of each."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SHOT_LIMIT = 100_000  # of one batch
 
 
 class BatchStatus(StrEnum):
-    """How far a batch is. One that is IN_PROGRESS without a live lease was interrupted."""
+    """The status of a batch. A batch IN_PROGRESS without a live lease was interrupted."""
 
     IN_PROGRESS = "in_progress"
     COMPLETED = "completed"
@@ -24,14 +24,14 @@ class BatchStatus(StrEnum):
 
 
 class ShotStatus(StrEnum):
-    """How far a shot of a batch is."""
+    """The status of a shot of a batch."""
 
     PENDING = "pending"
     PROCESSING = "processing"
     COMPLETED = "completed"
     FAILED = "failed"  # it was tried, and trying again may help
     SKIPPED = "skipped"  # it cannot be used as it is (exit code 3)
-    LOST = "lost"  # all its tracks were lost before the end of what was asked
+    LOST = "lost"  # all its tracks were lost before the end of the requested frames
 
     @property
     def is_final(self) -> bool:
@@ -42,9 +42,9 @@ UNFINISHED = frozenset({BatchStatus.IN_PROGRESS, BatchStatus.PAUSED})
 
 
 def final_status(shots: Iterable[ShotStatus]) -> BatchStatus | None:
-    """The end of a batch with these shots: FAILED if every one failed, else COMPLETED; None if some are to do.
+    """The final status of a batch with these shots: FAILED if all shots failed, else COMPLETED; None before its end.
 
-    A skipped shot has not failed: nobody could have tracked it. Nor has a lost one: it was tracked as far as it goes.
+    Skipped and lost shots count as completed here: trying them again would not help.
     """
     seen = set(shots)
     if not seen or not all(status.is_final for status in seen):
@@ -54,7 +54,7 @@ def final_status(shots: Iterable[ShotStatus]) -> BatchStatus | None:
 
 @dataclass(frozen=True)
 class ShotRow:
-    """A shot of a batch as it stood when it was read. Times are ISO 8601 in UTC, or empty."""
+    """A shot of a batch at the time of reading. Times are ISO 8601 in UTC, or empty."""
 
     id: int
     batch: str
@@ -62,7 +62,7 @@ class ShotRow:
     spec: ShotSpec
     status: ShotStatus
     session: str = ""  # id of its session, once it is known
-    error: str = ""  # why it failed or was skipped, or what its last crash was
+    error: str = ""  # why it failed or was skipped, or its last crash
     attempts: int = 0  # children started for it
     crashes: int = 0  # crashes since it last made progress
     started: str = ""  # when it was first claimed
@@ -71,7 +71,7 @@ class ShotRow:
 
 @dataclass(frozen=True)
 class BatchRow:
-    """A batch as it stood when it was read. `config` is what its maker wanted kept (jobs, crashes allowed, …)."""
+    """A batch at the time of reading. `config` holds the options of `batch run` (jobs, crashes allowed, …)."""
 
     id: str
     name: str
@@ -91,7 +91,7 @@ class ShotClip:
     """The clip that a shot means; two shots of one clip would write one session."""
 
     footage: FileIdentity
-    name: str  # the clip's in a .blend; empty for whichever it has
+    name: str  # of the clip in a .blend; empty for any clip
 
     @classmethod
     def of(cls, spec: ShotSpec) -> ShotClip:

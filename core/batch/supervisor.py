@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A batch: many shots, each tracked in a process of its own, until every one is done or says why it is not."""
+"""The supervisor of a batch: tracks each shot in a process of its own until every shot has a final status."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ from .ledger_places import note_ledger
 from .shots import BatchRow, BatchStatus, ShotRow, ShotStatus, final_status
 from .suspects import READING_TIME, Suspects, is_unreadable
 
-CRASHES = 3  # crashes of a shot without progress in between, after which it is given up
+CRASHES = 3  # crashes of a shot without progress in between, after which it has failed
 POLL = 0.2  # seconds between two polls of the children
-RENEWAL = 1.0  # seconds between two signs of life for supervisors on other hosts
-RETRY = 5.0  # seconds until a session that somebody else has is tried again
-PATIENCE = LEASE_TIME + 4 * RETRY  # seconds of trying that, once nothing else is left to do
+RENEWAL = 1.0  # seconds between two renewals of the lease, for supervisors on other hosts
+RETRY = 5.0  # seconds until the next try of a session that is in use
+PATIENCE = LEASE_TIME + 4 * RETRY  # seconds of such tries, once nothing else is left to do
 
 
 class ShotEvent(StrEnum):
@@ -39,18 +39,18 @@ class ShotEvent(StrEnum):
 
     STARTED = "started"
     RESTARTED = "restarted"  # after a crash
-    FOUND = "found"  # a session of the footage, which it goes on with
-    WAITING = "waiting"  # for whoever has its session
-    DONE_BEFORE = "done before"  # as its session says
+    FOUND = "found"  # the child has found a session of the footage, and resumes it
+    WAITING = "waiting"  # another process owns its session
+    DONE_BEFORE = "done before"  # its session is complete
     COMPLETED = "completed"
     FAILED = "failed"
     SKIPPED = "skipped"
     LOST = "lost"  # all its tracks, before the end
-    RELEASED = "released"  # to be gone on with by the next supervisor
+    RELEASED = "released"  # pending again, for the next supervisor
 
 
 class ShotUpdate(NamedTuple):
-    """A shot after an event; `words` give the reason, where there is one."""
+    """A shot after an event; `words` are the reason, if there is one."""
 
     event: ShotEvent
     shot: ShotRow
@@ -59,39 +59,39 @@ class ShotUpdate(NamedTuple):
 
 
 class Progress(NamedTuple):
-    """How far a session is. Two that differ have frames between them."""
+    """A session's progress. If two values differ, a frame was recorded in between."""
 
-    frames: int = 0  # tracked ones
+    frames: int = 0  # tracked
     frame: int | None = None  # of the last checkpoint
 
 
 class Running:
-    """A shot that has a process."""
+    """A shot with its process."""
 
     def __init__(self, shot: ShotRow, child: Child, session: Path | None, before: Progress) -> None:
         self.shot = shot
         self.child = child
         self.session = session  # its file, once tracking begins
-        self.before = before  # when the process was started
+        self.before = before  # the process started
         self.check: PictureCheck | None = None
 
 
 class PictureCheck(NamedTuple):
-    """A shot whose process died: another one, which is now the `child` of the shot, reads what it may have died of."""
+    """The search for a picture that killed a process: another one, now the `child` of the shot, reads the suspects."""
 
-    child: Child  # the one that died
+    dead: Child
     code: int  # its exit code
     suspects: Suspects
-    frame: int  # that is being read
-    others: list[int]  # that are to be read after it
+    frame: int  # the process reads it
+    others: list[int]  # to read after it
 
 
 class Supervisor:
     """Runs the shots of a batch in child processes, `jobs` at a time.
 
-    A child that crashes is started again and goes on from its last recorded frame. Only crashes without progress in
-    between count: `crashes` of them, and the shot has failed. Before it is, the pictures are read that the child may
-    have died of: if one cannot be read, the shot is skipped at once, and says which.
+    It restarts a child that crashes, which resumes after its last recorded frame. A shot has failed after `crashes`
+    crashes without progress in between. Before each restart another process reads the pictures that may have killed
+    the child; if it cannot read one, the supervisor skips the shot and names the picture.
     """
 
     def __init__(
@@ -105,10 +105,10 @@ class Supervisor:
         crashes: int = CRASHES,
         reading: Callable[[Path], Sequence[str]] | None = None,
     ) -> None:
-        """`command` gives the command line that tracks a shot, or goes on with its session if that has been begun.
+        """`command` returns the command line that tracks a shot, or resumes its session if there is one.
 
-        The process prints the events of `events`. `on_update` is called with each thing that happens to a shot.
-        `reading` gives the command line that reads a picture, and ends as `suspects.is_unreadable` tells if it cannot.
+        That process prints the events of `events`. `on_update` gets each event in the life of a shot. `reading`
+        returns the command line that reads a picture; `suspects.is_unreadable` judges its exit code.
         """
         self.running: list[Running] = []
         self._ledger = ledger
@@ -119,21 +119,21 @@ class Supervisor:
         self._crashes = crashes
         self._reading = reading
         self._folder = ledger.folder(batch.id)
-        self._waiting: list[tuple[float, ShotRow]] = []  # for whoever has their sessions, and when to try again
-        self._held: set[int] = set()  # shots that had to wait once
-        self._alone_since: float | None = None  # since when nothing else was left to do
+        self._waiting: list[tuple[float, ShotRow]] = []  # the next try of each session in use
+        self._waited: set[int] = set()  # ids of shots that had to wait once
+        self._alone_since: float | None = None  # the time since when nothing else is left to do
         self.stopping = ""
-        """Why no more is begun; empty if it is."""
+        """Why the supervisor starts no more children; empty while it does."""
 
     def run(self, stop: Callable[[], str], watch: Callable[[], None]) -> BatchRow:
-        """Until every shot is final, or until `stop` says why to stop: children then record the frame in flight.
+        """Track until every shot is final, or until `stop` returns a reason: children then record the frame in flight.
 
-        `watch` is called a few times a second. Raises BatchRuns if another process runs the batch, LeaseLost,
-        StorageFailed, and what the ledger raises; whatever happens, no child is left.
+        Calls `watch` a few times a second. Raises BatchRuns if another process runs the batch, LeaseLost,
+        StorageFailed, and the errors of the ledger. No child outlives the call.
         """
         with self._owned() as lease:
             self._ledger.set_status(self._batch.id, BatchStatus.IN_PROGRESS)
-            self._ledger.put_back(self._batch.id)
+            self._ledger.requeue(self._batch.id)
             renewed = time.monotonic()
             try:
                 while True:
@@ -162,7 +162,7 @@ class Supervisor:
     @contextmanager
     def _owned(self) -> Generator[Lease]:
         make_folder(self._folder)
-        if self._ledger.is_apart:  # whoever deletes sessions there has to know whom to ask
+        if self._ledger.is_apart:  # for commands that delete sessions there
             note_ledger(self._folder, self._ledger.path)
         try:
             try:
@@ -178,20 +178,20 @@ class Supervisor:
         finally:
             lease.release()
 
-    # Shots to begin
+    # Starting shots
 
     def _is_busy(self) -> bool:
-        """Whether there is anything to wait for."""
+        """Whether a child is running, or a shot waits."""
         if self.running or self.stopping:
             return bool(self.running)
-        # pending ones that cannot be claimed: their footage is being tracked for another batch
+        # pending shots that cannot be claimed: another batch tracks their footage
         return bool(self._ledger.counts(self._batch.id)[ShotStatus.PENDING]) or (
             bool(self._waiting) and not self._is_out_of_patience()
         )
 
     def _is_out_of_patience(self) -> bool:
-        """Whether for some time nothing was left to do but to try sessions that somebody else has."""
-        has_others = any(running.shot.id not in self._held for running in self.running)
+        """Whether for PATIENCE nothing was left to do but to retry sessions that are in use."""
+        has_others = any(running.shot.id not in self._waited for running in self.running)
         if has_others or self._ledger.counts(self._batch.id)[ShotStatus.PENDING]:
             self._alone_since = None
             return False
@@ -199,7 +199,7 @@ class Supervisor:
         return time.monotonic() - self._alone_since > PATIENCE
 
     def _fill(self) -> None:
-        """Start children until there are enough."""
+        """Start children until `jobs` are running."""
         while len(self.running) < self._jobs and not self.stopping:
             shot = self._ledger.claim(self._batch.id, self._is_live)
             if shot is None:
@@ -213,14 +213,14 @@ class Supervisor:
             return False
 
     def _retry(self) -> None:
-        """Try those again whose sessions somebody else had."""
+        """Try shots again whose sessions were in use."""
         now = time.monotonic()
-        due = [waiting for waiting in self._waiting if waiting[0] <= now]
+        due = [(at, shot) for at, shot in self._waiting if at <= now]
         if not due or self._is_out_of_patience():
             return
-        for waiting in due[: max(0, self._jobs - len(self.running))]:
-            self._waiting.remove(waiting)
-            self._begin(self._ledger.note_attempt(waiting[1]), ShotEvent.STARTED)
+        for at, shot in due[: max(0, self._jobs - len(self.running))]:
+            self._waiting.remove((at, shot))
+            self._begin(self._ledger.note_attempt(shot), ShotEvent.STARTED)
 
     def _begin(self, shot: ShotRow, event: ShotEvent) -> None:
         manager = self._session_of(shot)
@@ -238,7 +238,7 @@ class Supervisor:
         try:
             return load_session(SessionFolder(self._ledger.root).session_file(shot.session))
         except (SessionUnreadable, JournalDamaged):
-            return None  # its child says what is wrong
+            return None  # its child reports the error
 
     def _update(self, event: ShotEvent, shot: ShotRow, words: str = "", *, frames: int = 0) -> None:
         self._on_update(ShotUpdate(event, shot, words, frames))
@@ -270,7 +270,7 @@ class Supervisor:
         elif code == ExitCode.UNUSABLE:
             self._skip(running, words)
         elif code == ExitCode.STOPPED and reason is StopReason.SESSION_IN_USE and not self.stopping:
-            self._held.add(running.shot.id)
+            self._waited.add(running.shot.id)
             self._waiting.append((time.monotonic() + RETRY, running.shot))
             self._update(ShotEvent.WAITING, running.shot, words)
         elif code == ExitCode.STOPPED and (self.stopping or reason is StopReason.STORAGE):
@@ -278,28 +278,28 @@ class Supervisor:
             self._stop(words)  # the others have the same disk
         elif words and code != ExitCode.STOPPED:
             self._update(ShotEvent.FAILED, self._ledger.finish(running.shot, ShotStatus.FAILED, words), words)
-        elif not self._doubts(running, code):
+        elif not self._blames_picture(running, code):
             self._crashed(running, running.child, code)
 
     def _done(self, shot: ShotRow, event: ShotEvent) -> None:
-        """The shot was tracked as far as it goes; its session says how far that is."""
+        """Finish a shot that was tracked as far as possible: its session tells COMPLETED from LOST."""
         manager = self._session_of(shot)
         if manager is None:
             words = f"Its session {shot.session} cannot be read: it is missing or damaged"
             words = words if shot.session else "It ended without saying in which session it was tracked"
             self._update(ShotEvent.FAILED, self._ledger.finish(shot, ShotStatus.FAILED, words), words)
             return
-        lost = lost_of(lost_passes(manager.passes, manager.session.tracked_frames), *_asked(shot, manager))
+        lost = lost_of(lost_passes(manager.passes, manager.session.tracked_frames), *_requested(shot, manager))
         words = lost_words(lost, manager.counting)
         if words:
             self._update(ShotEvent.LOST, self._ledger.finish(shot, ShotStatus.LOST, words), words)
         else:
             self._update(event, self._ledger.finish(shot, ShotStatus.COMPLETED))
 
-    # Pictures that a child may have died of
+    # Pictures that may have killed a child
 
-    def _doubts(self, running: Running, code: int) -> bool:
-        """Whether a picture is to blame for the end of a child, or is being read to find that out."""
+    def _blames_picture(self, running: Running, code: int) -> bool:
+        """Skip the shot if a picture is damaged, else begin to read the suspects; False if there are none."""
         if self.stopping:
             return False
         suspects = Suspects(self._session_of(running.shot), running.shot.spec)
@@ -310,7 +310,7 @@ class Supervisor:
         return self._read(running, running.child, code, suspects, suspects.frames)
 
     def _read(self, running: Running, dead: Child, code: int, suspects: Suspects, frames: Sequence[int]) -> bool:
-        """Begin to read the first of these pictures; False if there is none."""
+        """Start a process that reads the first of these pictures; False if there is none."""
         if self._reading is None or not frames:
             return False
         running.check = PictureCheck(dead, code, suspects, frames[0], list(frames[1:]))
@@ -322,7 +322,7 @@ class Supervisor:
         code = running.child.poll()
         if code is None and time.monotonic() - running.child.began > READING_TIME:
             running.child.kill()
-            code = 0  # nothing is known of that picture
+            code = 0  # the picture stays a suspect, no more
         if code is None:
             return
         self.running.remove(running)
@@ -365,8 +365,8 @@ class Supervisor:
             self._update(ShotEvent.RELEASED, self._ledger.release(shot, shot.error), shot.error)
 
 
-def _asked(shot: ShotRow, manager: TrackingSessionManager) -> tuple[int | None, int | None, str]:
-    """From and to which clip frame the shot was to be tracked, if that was said, and in which direction."""
+def _requested(shot: ShotRow, manager: TrackingSessionManager) -> tuple[int | None, int | None, str]:
+    """The clip frames to track from and to, where the shot names them, and the direction."""
     start, end = shot.spec.range
     counting = manager.counting
     return (
@@ -377,7 +377,7 @@ def _asked(shot: ShotRow, manager: TrackingSessionManager) -> tuple[int | None, 
 
 
 def _has_footage(manager: TrackingSessionManager) -> bool:
-    """Whether the session still knows where its footage is. If only one of them was moved, `track` finds them both."""
+    """Whether the footage is where the session has it. If only one of them was moved, `track` finds both."""
     session = manager.session
     return os.path.exists(resolve(manager.path, session.blend or session.footage.path))
 
@@ -390,7 +390,7 @@ def _progress(manager: TrackingSessionManager | None) -> Progress:
 
 
 def _cause(code: int) -> str:
-    """The cause of a process's end, in words."""
+    """The signal or the exit code that ended a process, in words."""
     number = -code if code < 0 else code - 128  # a shell in between adds 128
     try:
         return signal.Signals(number).name

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The pictures of which a process may have died that tracked a shot, and what reading them again says."""
+"""The pictures that may have killed the process of a shot, and the result of reading them again."""
 
 from __future__ import annotations
 
@@ -21,30 +21,29 @@ from ..storage.folder import resolve
 from ..tracking.plan import ShotSpec
 
 READING_TIME = 60.0
-"""Seconds after which a process that reads a picture is ended, and nothing is held against the picture."""
+"""Seconds after which a process that reads a picture is killed, without a verdict on the picture."""
 _CRASHES = frozenset({signal.SIGSEGV, signal.SIGABRT, signal.SIGILL, signal.SIGFPE, getattr(signal, "SIGBUS", -1)})
-_KEYFRAMES = 4  # that are read at most
+_KEYFRAMES = 4  # to read at most
 
 
 def is_unreadable(code: int) -> bool:
-    """Whether a process that ended like this could not read its picture: it says so (ExitCode.UNUSABLE), or it crashed.
+    """Whether a process with this exit code could not read its picture: ExitCode.UNUSABLE, or a crash.
 
-    Any other end, such as being killed, says nothing about the picture.
+    Any other end, such as SIGKILL, is no verdict on the picture.
     """
     return code == ExitCode.UNUSABLE or (-code if code < 0 else code - 128) in _CRASHES  # a shell in between adds 128
 
 
 class Suspects:
-    """The pictures of which the process of a shot may have died, the likeliest first."""
+    """The pictures that may have killed the process of a shot, the likeliest first."""
 
     def __init__(self, manager: TrackingSessionManager | None, spec: ShotSpec) -> None:
-        """`manager` is the session of the shot, if it has one. There are none for a movie, or if nothing is known."""
+        """`manager` is the session of the shot, if it has one. A movie has no suspects, nor has unknown footage."""
         self._manager = manager
         self._footage: Footage | None = None
         frames: Iterable[int] = ()
-        with suppress(
-            FootageUnusable, SessionUnreadable, JournalDamaged, RecordInvalid, UsageError
-        ):  # its next child says so
+        # the next child reports these errors
+        with suppress(FootageUnusable, SessionUnreadable, JournalDamaged, RecordInvalid, UsageError):
             if manager is not None and manager.passes:
                 self._footage = _footage_of(manager)
                 frames = _frames_of(manager, manager.passes[-1])
@@ -60,7 +59,7 @@ class Suspects:
         """Clip frames."""
 
     def damaged(self) -> FootageUnusable | None:
-        """What is wrong with the first of them that is damaged, as far as that shows without Blender."""
+        """The error of the first picture that is damaged, as far as a check without Blender finds it."""
         for frame in self.frames:
             assert self._footage is not None
             try:
@@ -75,12 +74,12 @@ class Suspects:
         return self._footage.file(frame)
 
     def unreadable(self, frame: int) -> FootageUnusable:
-        """What to say of one that Blender could not read."""
+        """The error of a picture that Blender could not read."""
         assert self._footage is not None
         return self._noted(unreadable(self._footage, frame), frame)
 
     def _noted(self, error: FootageUnusable, frame: int) -> FootageUnusable:
-        """Record it in the session, so that another file may stand in its place when the shot goes on."""
+        """Record the damage in the session, so that a resumed shot accepts another file in its place."""
         if self._manager is not None:
             with suppress(LeaseHeld, StorageFailed, SessionUnreadable, JournalDamaged), self._manager as manager:
                 manager.acquire().append_event(Event.PICTURE_DAMAGED, frame=frame)
@@ -88,7 +87,7 @@ class Suspects:
 
 
 def _footage_of(manager: TrackingSessionManager) -> Footage:
-    """The files of the session, as its clip counts them: that may begin behind the first of them."""
+    """The footage of the session, numbered as in its clip, which may begin behind the first file."""
     found = find_footage(resolve(manager.path, manager.session.footage.path))
     if found.source == "MOVIE":
         return found
@@ -97,13 +96,13 @@ def _footage_of(manager: TrackingSessionManager) -> Footage:
 
 
 def _frames_of(manager: TrackingSessionManager, last: PassSummary) -> list[int]:
-    """The frames that the step behind the last recorded frame of the pass was to read."""
+    """The frames that the step after the last recorded frame of the pass reads."""
     frame = last.last_frame
     return [frame, frame + last.direction, last.start, *_keyframes(manager, frame)]
 
 
 def _keyframes(manager: TrackingSessionManager, frame: int) -> list[int]:
-    """The frames with a marker that was set by hand, the nearest ones first: patterns are taken from there."""
+    """The frames with a keyframed marker, the nearest first: libmv takes patterns from there."""
     keyed: set[int] = set()
     for record, _ in decoded(JournalReader(manager.folder, manager.session.id).records()):
         if isinstance(record, MarkersRecord):
@@ -112,7 +111,7 @@ def _keyframes(manager: TrackingSessionManager, frame: int) -> list[int]:
 
 
 def _first_frames(footage: Footage, spec: ShotSpec) -> list[int]:
-    """What is read first where nothing is recorded."""
+    """The frames that tracking reads first, before anything is recorded."""
     number, _ = spec.range
     is_backward = spec.direction == "backward"
     start = footage.count if is_backward else 1

@@ -1,20 +1,21 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """SQLite files that may come from anybody, or from a machine that lost its power.
 
-Which program made one is in its head, and its schema has to be, word for word, the one expected: then no trigger and no
-view of somebody else's ever runs. All functions raise sqlite3.Error.
+The head of a file names its program, and its schema must be, word for word, the expected one: so no foreign trigger or
+view ever runs. All functions raise sqlite3.Error.
 """
 
 from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 
 class Contents(NamedTuple):
-    """What kind of database a file is; an empty one has neither application nor version."""
+    """The kind of a database; an empty one has neither application nor version."""
 
     application: int
     version: int
@@ -25,7 +26,7 @@ class Contents(NamedTuple):
         return not self.schema
 
 
-_MOST = 10  # statements of a schema that are read: ours have fewer
+_STATEMENTS = 10  # of a schema that are read: ours have fewer
 
 
 def connect(path: Path, *, mode: str = "mode=rwc", timeout: float, limit: int) -> sqlite3.Connection:
@@ -33,30 +34,26 @@ def connect(path: Path, *, mode: str = "mode=rwc", timeout: float, limit: int) -
     address = f"{path.absolute().as_uri()}?{mode}"
     connection = sqlite3.connect(address, uri=True, timeout=timeout, isolation_level=None)
     connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, limit)
-    connection.text_factory = _decoded
+    connection.text_factory = partial(str, encoding="utf-8", errors="replace")
     try:
         connection.execute("PRAGMA trusted_schema = OFF")
         connection.execute("PRAGMA cell_size_check = ON")
-        contents(connection)  # the first look into the file
+        contents(connection)  # the first read of the file
     except BaseException:
         connection.close()
         raise
     return connection
 
 
-def _decoded(data: bytes) -> str:
-    return data.decode("utf-8", "replace")
-
-
 def contents(connection: sqlite3.Connection) -> Contents:
     (application,) = connection.execute("PRAGMA application_id").fetchone()
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     query = "SELECT sql FROM sqlite_master WHERE name NOT LIKE 'sqlite~_%' ESCAPE '~' LIMIT ?"
-    return Contents(application, version, sorted(str(sql) for (sql,) in connection.execute(query, (_MOST,))))
+    return Contents(application, version, sorted(str(sql) for (sql,) in connection.execute(query, (_STATEMENTS,))))
 
 
 def create(connection: sqlite3.Connection, application: int, version: int, schema: Sequence[str]) -> None:
-    """Make the tables of an empty database, unless another process is quicker."""
+    """Make the tables of an empty database, unless another process has made them."""
     connection.execute("BEGIN IMMEDIATE")
     if contents(connection).is_empty:
         for statement in schema:

@@ -95,7 +95,7 @@ def test_whoever_goes_on_with_one_that_was_deleted_is_told(root: Path) -> None:
     batch = make_batch(root, BatchStatus.FAILED, SESSIONS, days=40)
     with Ledger(root) as ledger:
         assert clean(root).gone
-        for act in (lambda: ledger.put_back(batch), lambda: ledger.set_status(batch, BatchStatus.IN_PROGRESS)):
+        for act in (lambda: ledger.requeue(batch), lambda: ledger.set_status(batch, BatchStatus.IN_PROGRESS)):
             with pytest.raises(UsageError, match="There is no batch"):
                 act()
 

@@ -86,7 +86,7 @@ def test_a_batch_is_found_by_its_id_alone(ledger: Ledger, text: str) -> None:
     assert ledger.batch(first).id == first
     with pytest.raises(UsageError, match="2 batches begin with 2" if text == "2" else "There is no batch"):
         ledger.batch(text)
-    for change in (lambda: ledger.set_status("x", BatchStatus.PAUSED), lambda: ledger.put_back("x")):
+    for change in (lambda: ledger.set_status("x", BatchStatus.PAUSED), lambda: ledger.requeue("x")):
         with pytest.raises(UsageError, match="There is no batch 'x'"):
             change()
 
@@ -164,7 +164,7 @@ def test_the_life_of_a_shot(ledger: Ledger) -> None:
     assert (again.attempts, again.error, again.started) == (4, "", shot.started)
     done = ledger.finish(again, FAILED, "x" * 10_000 + "\0")
     assert done.status is FAILED and done.ended and len(done.error) == 4_000
-    assert ledger.put_back(batch) == 0 and ledger.put_back(batch, FAILED, SKIPPED) == 1
+    assert ledger.requeue(batch) == 0 and ledger.requeue(batch, FAILED, SKIPPED) == 1
     (shot,) = ledger.shots(batch)
     assert (shot.status, shot.crashes, shot.ended, shot.attempts) == (PENDING, 0, "", 4)
     with pytest.raises(UsageError):
@@ -180,7 +180,7 @@ def test_who_was_taken_for_dead_cannot_speak_for_the_shot(ledger: Ledger, root: 
     batch = make(ledger)
     old = ledger.claim(batch, everything_dead)
     with Ledger(root) as other:
-        assert other.put_back(batch) == 1
+        assert other.requeue(batch) == 1
         new = other.claim(batch, everything_dead)
         assert new.id == old.id
         for speak in (

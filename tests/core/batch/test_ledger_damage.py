@@ -190,7 +190,7 @@ def use_everything(ledger: Ledger, batch: str, readonly: bool) -> None:
     ledger.counts(batch)
     ledger.shots(batch)
     if not readonly:
-        ledger.put_back(batch, FAILED)
+        ledger.requeue(batch, FAILED)
         shot = ledger.claim(batch, everything_live)
         if shot is not None:
             ledger.finish(shot, COMPLETED)

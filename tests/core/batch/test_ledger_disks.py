@@ -109,7 +109,7 @@ def test_a_file_that_may_not_grow_any_more_loses_nothing(root: Path, limit: int)
         done = {int(line.split()[1]) for line in lines if line.startswith("finished")}
         found = {shot.number for shot in ledger.shots(batch) if shot.status is COMPLETED}
         assert done <= found and len(found - done) <= 1
-        ledger.put_back(batch)
+        ledger.requeue(batch)
         rest = [shot.number for shot in iter(lambda: ledger.claim(batch, everything_dead), None)]
         assert sorted({*found, *rest}) == list(range(1, 41)) and len(found) + len(rest) == 40
 
@@ -136,7 +136,7 @@ def test_a_disk_that_is_really_full_loses_nothing(disk: Path) -> None:
                 ledger.claim(batch, everything_dead)
         assert ledger.shots(batch)[0] == first and ledger.check() == []
         filling.unlink()
-        ledger.put_back(batch)
+        ledger.requeue(batch)
         assert ledger.claim(batch, everything_dead) and ledger.check() == []
 
 

@@ -60,7 +60,7 @@ def test_sigkill_before_any_statement_loses_nothing(tmp_path: Path) -> None:
                 done = {shot.number for shot in shots if shot.status is COMPLETED}
                 claimed = {shot.number for shot in shots if shot.attempts}
                 assert len(shots) == 2 and set(told(log, "finished")) <= done and set(told(log, "claimed")) <= claimed
-                ledger.put_back(batch.id)
+                ledger.requeue(batch.id)
                 rest = [shot.number for shot in iter(lambda b=batch: ledger.claim(b.id, everything_dead), None)]
                 assert sorted([*done, *rest]) == [1, 2]
 
@@ -91,7 +91,7 @@ def test_processes_killed_at_random_claim_no_shot_twice_and_lose_none(ledger: Le
         assert set(finished) <= {shot.number for shot in shots if shot.status is COMPLETED}
         assert sum(shot.status is PROCESSING for shot in shots) <= len(workers)
         finished = [shot.number for shot in shots if shot.status is COMPLETED]
-        ledger.put_back(batch)
+        ledger.requeue(batch)
     assert kills == 36 and len(finished) > 12
     assert ledger.counts(batch) == {COMPLETED: len(finished), PENDING: count - len(finished)}
 

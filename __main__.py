@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 def _load() -> str:
-    """Load the folder, whatever it is called, as the package that its manifest names; return that name."""
+    """Load the folder, under any name, as the package that its manifest names; returns that name."""
     root = Path(__file__).resolve().parent
     name = tomllib.loads((root / "blender_manifest.toml").read_text(encoding="utf-8"))["id"]
     spec = importlib.util.spec_from_file_location(name, root / "__init__.py", submodule_search_locations=[str(root)])

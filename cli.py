@@ -2,7 +2,7 @@
 """The command line: one parser behind two doors.
 
 Inside Blender `blender -b [file.blend] -c tracking_sessions <command> …`, outside `python <folder> <command> …`, where
-only what tracks needs the bpy module. Results go to standard output, everything else to standard error.
+only tracking needs the bpy module. Results go to standard output, everything else to standard error.
 """
 
 from __future__ import annotations
@@ -48,8 +48,8 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _open_closed_streams() -> None:
-    """Put the null device where a standard stream is closed, or the next file would get its number, and what Blender
-    prints would go into that file."""
+    """Open the null device in place of a closed standard stream: else the next file gets its number, and the output of
+    Blender."""
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         try:
             os.fstat(number)
@@ -62,13 +62,13 @@ def _print(lines: Sequence[str]) -> int:
     """Print results; returns the exit code."""
     try:
         if isinstance(sys.stdout, TextIOWrapper):
-            sys.stdout.reconfigure(errors="replace")  # a name may hold what the terminal cannot show
+            sys.stdout.reconfigure(errors="replace")  # a name may hold characters that the terminal cannot show
         for line in lines:
             print(line)
         sys.stdout.flush()
     except OSError as error:
-        if not isinstance(error, BrokenPipeError):  # else its reader has seen enough
-            say(f"The result cannot be printed: {error.strerror}. What was tracked is recorded.")
+        if not isinstance(error, BrokenPipeError):  # a broken pipe: its reader needs no more
+            say(f"The result cannot be printed: {error.strerror}. All tracked frames are recorded.")
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # so that Python can flush at its end
         return ExitCode.FAILED
     return 0

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What Blender gets to know of this extension, and forgets again."""
+"""Registers and unregisters everything with Blender."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ _CLASSES = (
     *sessions_panels.classes,
     *strip_operators.classes,
 )
-# what else is put into Blender, in this order; their `unregister` can be repeated
+# modules with more to register, in this order; their `unregister` can be repeated
 _PARTS = (settings, list_rows, events, strip, menu)
 _registered: list[type] = []
 _command: object = None
 
 
 def register() -> None:
-    """Register everything, or, if one part fails, nothing; the error is the caller's."""
+    """Register everything, or, if one part fails, nothing. Raises the error of that part."""
     global _command
     try:
-        for one in _CLASSES:
-            bpy.utils.register_class(one)
-            _registered.append(one)
+        for cls in _CLASSES:
+            bpy.utils.register_class(cls)
+            _registered.append(cls)
         for part in _PARTS:
             part.register()
         _command = bpy.utils.register_cli_command((__package__ or "").rpartition(".")[2], cli.main)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What commands share: their arguments, and how they find sessions."""
+"""The arguments that several commands share."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ FRAMES_COUNT = (
 
 
 class Parser(argparse.ArgumentParser):
-    """Says which argument may have been meant instead of one that is not known."""
+    """A parser that suggests a known argument in place of an unknown one."""
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         parsed, unknown = super().parse_known_args(args, namespace)
@@ -38,7 +38,7 @@ class Parser(argparse.ArgumentParser):
 
 
 class NotAllDone(TrackingSessionError):
-    """What was asked was done as far as it could be, and not all of it. `results` are printed all the same."""
+    """A command did only a part of its work. `results` is the output for that part."""
 
     def __init__(self, words: str, exit_code: ExitCode, results: Sequence[str]) -> None:
         super().__init__(words)
@@ -90,7 +90,7 @@ def add_force(parser: argparse.ArgumentParser) -> None:
 
 
 def add_options(parser: argparse._ActionsContainer, options: Sequence[Option], *, shared: bool = False) -> None:
-    """Options of a shot; `shared`: for all shots of a batch that do not say them."""
+    """Options of a shot; `shared`: defaults for all shots of a batch."""
     for option in options:
         help = option.shared_help if shared else option.help
         match option.kind:
@@ -102,7 +102,7 @@ def add_options(parser: argparse._ActionsContainer, options: Sequence[Option], *
             case Kind.CHOICE:
                 parser.add_argument(option.flag, choices=option.choices, help=help)
             case Kind.FRAME:
-                # a timeline may begin below 0, and only `track` can tell
+                # a timeline may begin below 0; only `track` reads it
                 number = frame_number if shared else int
                 parser.add_argument(option.flag, type=number, metavar=option.metavar, help=help)
             case Kind.PATH:
@@ -112,10 +112,10 @@ def add_options(parser: argparse._ActionsContainer, options: Sequence[Option], *
 
 
 def given(arguments: argparse.Namespace, options: Sequence[Option]) -> dict[str, Any]:
-    """The options of a shot that the command line says, by name."""
+    """The options of a shot on the command line, by name."""
     values = {option: getattr(arguments, option.name) for option in options}
-    values = {option: dict(one) if option.kind is Kind.SETTINGS else one for option, one in values.items()}
-    return {option.name: one for option, one in values.items() if option.arguments(one)}
+    values |= {option: dict(value) for option, value in values.items() if option.kind is Kind.SETTINGS}
+    return {option.name: value for option, value in values.items() if option.arguments(value)}
 
 
 def _path(text: str) -> str:
@@ -148,21 +148,12 @@ def frame_number(text: str) -> int:
     return int(text)
 
 
-# What is said of a session
-
-
-# Finding sessions
-
-
-# Asking first
-
-
 def patiently(act: Callable[[bool], _T]) -> _T:
-    """Do what needs the lease; `act` is told whether to wait for an owner on another machine to be taken for dead."""
+    """Call `act(False)`, which takes a lease, then, if another machine owns that, `act(True)`, which waits for it."""
     try:
         return act(False)
     except LeaseHeld as held:
         if not held.elsewhere:
             raise
-        say(f"It was left to {held.owner}: watching for {LEASE_TIME:g} seconds whether that still works on it.")
+        say(f"{held.owner} owns it: watching for {LEASE_TIME:g} seconds whether that still works on it.")
     return act(True)

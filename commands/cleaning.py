@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The commands that decide what becomes of sessions and batches."""
+"""The commands that clean, delete, discard and commit sessions, and clean batches."""
 
 from __future__ import annotations
 
@@ -38,33 +38,33 @@ from .terminal import agreed, say
 from .words import INTERRUPTED, described, described_entry, status_words
 
 SHOWN = 20  # sessions and batches in a question
-SHOWN_LEFT = 3  # sessions that are left alone for the same reason
+SHOWN_LEFT = 3  # sessions that are left alone for one reason
 _AGE = re.compile(r"(\d{1,6})([dwm])\Z", re.ASCII)
 _DAYS = {"d": 1, "w": 7, "m": 30}
-_UNSURE = "possibly needed by a batch; delete one all the same with: delete SESSION --force"
+_UNSURE = "possibly needed by a batch; to delete one anyway: delete SESSION --force"
 
 
 def add_commands(commands: Any) -> None:
-    words = "delete sessions in which nothing has happened for long, and batches that ended as long ago"
-    one = command(commands, "clean", _clean, words, "clean --older-than 2w --dry-run")
-    add_cleaning(one)
+    words = "delete sessions that have not changed for long, and batches that ended as long ago"
+    parser = command(commands, "clean", _clean, words, "clean --older-than 2w --dry-run")
+    add_cleaning(parser)
 
-    words = "delete a session, also one that cannot be read, and what belongs to it"
-    one = command(commands, "delete", _delete, words, "delete 20260131-101500-5f0c2d1e")
-    add_session(one)
-    add_db(one, "a ledger of batches that lies elsewhere, to ask as well whether a batch needs the session")
-    add_force(one)
-    add_json(one)
+    words = "delete a session, readable or not, and the files that belong to it"
+    parser = command(commands, "delete", _delete, words, "delete 20260131-101500-5f0c2d1e")
+    add_session(parser)
+    add_db(parser, "a ledger of batches that lies elsewhere, to ask as well whether a batch needs the session")
+    add_force(parser)
+    add_json(parser)
 
-    words = "set a session aside: it is kept, and no longer in the way of another one of its footage"
-    one = command(commands, "discard", _discard, words, "discard 20260131-101500-5f0c2d1e")
-    add_session(one)
-    add_json(one)
+    words = "set a session aside: it is kept, and its footage may get another session"
+    parser = command(commands, "discard", _discard, words, "discard 20260131-101500-5f0c2d1e")
+    add_session(parser)
+    add_json(parser)
 
-    words = "accept what a finished session has tracked, or bring a discarded one back"
-    one = command(commands, "commit", _commit, words, "commit 20260131-101500-5f0c2d1e")
-    add_session(one)
-    add_json(one)
+    words = "accept the result of a finished session, or bring a discarded session back"
+    parser = command(commands, "commit", _commit, words, "commit 20260131-101500-5f0c2d1e")
+    add_session(parser)
+    add_json(parser)
 
 
 def add_cleaning(parser: argparse.ArgumentParser) -> None:
@@ -73,9 +73,9 @@ def add_cleaning(parser: argparse.ArgumentParser) -> None:
         metavar="AGE",
         type=_age,
         required=True,
-        help="how long nothing may have happened: days, weeks or months of 30 days, as 7d, 2w or 1m",
+        help="time since the last change: days, weeks or months of 30 days, as 7d, 2w or 1m",
     )
-    parser.add_argument("--dry-run", action="store_true", help="delete nothing, only say what it would be")
+    parser.add_argument("--dry-run", action="store_true", help="delete nothing, only list what would be deleted")
     add_force(parser)
     add_root(parser)
     add_db(parser)
@@ -93,7 +93,7 @@ def _age(text: str) -> timedelta:
 
 
 class _Found(NamedTuple):
-    """What is old, and what of it is left alone: what it is called, its file or folder, and why."""
+    """Old sessions and batches; for each that is left alone its name, its file or folder, and the reason."""
 
     sessions: list[Entry]
     batches: list[OldBatch]
@@ -106,23 +106,23 @@ def _clean(options: argparse.Namespace) -> list[str]:
 
 
 def clean(options: argparse.Namespace, root: Path, entries: Sequence[Entry | Unreadable] | None) -> list[str]:
-    """Delete what is old of the sessions `entries` under `root` and of its batches; without them of all batches."""
+    """Delete the old sessions of `entries`, under `root`, and its old batches; without `entries` old batches only."""
     db = checked_db(options)
     try:
         limit = datetime.now(UTC) - options.older_than
     except OverflowError:  # before the beginning of time
         limit = datetime.min.replace(tzinfo=UTC)
     found = _found(options, root, entries, limit)
-    freed = bytes_freed(root, found.sessions, entries or ()) + sum(one.size for one in found.batches)
+    freed = bytes_freed(root, found.sessions, entries or ()) + sum(batch.size for batch in found.batches)
     if not found.sessions and not found.batches:
-        what = "No batch" if entries is None else "No session and no batch"
-        say(f"{'There' if found.left else f'{what} is that old: there'} is nothing to clean.")
+        kinds = "No batch" if entries is None else "No session and no batch"
+        say(f"{'There' if found.left else f'{kinds} is that old: there'} is nothing to clean.")
     elif not options.dry_run:
-        what = f"{_count(found)} ({size_words(freed)})"
+        words = f"{_count(found)} ({size_words(freed)})"
         lines = _lines(found)
         shown = [*lines[:SHOWN], *["…"] * (len(lines) > SHOWN)]
-        instead = f"This would delete {what}: see which with --dry-run, and delete them with --force"
-        if options.force or agreed(f"Delete {what}?", instead, shown):
+        instead = f"This would delete {words}: see which with --dry-run, and delete them with --force"
+        if options.force or agreed(f"Delete {words}?", instead, shown):
             found, freed = _deleted(root, db, found, limit)
         else:
             say("Nothing was deleted.")
@@ -146,7 +146,7 @@ def _found(
         if entries is None:
             raise
         unsure, left = find_old(entries, limit, {})
-        left += [(one.path, _UNSURE) for one in unsure]
+        left += [(entry.path, _UNSURE) for entry in unsure]
         return _Found(
             [], [], [*_named(left), ("Each batch", options.db or SessionFolder(root).ledger, error_words(error))]
         )
@@ -162,17 +162,17 @@ def _named(left: Iterable[tuple[Path, Reason]], kind: str = "") -> list[tuple[st
 
 
 def _needs(root: Path, need: Need) -> str:
-    place = place_words(root, None if need.ledger == SessionFolder(root).ledger else need.ledger)
-    return f"needed by batch {need.batch}; go on with: batch resume {need.batch}{place}"
+    where = place_words(root, None if need.ledger == SessionFolder(root).ledger else need.ledger)
+    return f"needed by batch {need.batch}; go on with: batch resume {need.batch}{where}"
 
 
 def _deleted(root: Path, db: Path | None, found: _Found, limit: datetime) -> tuple[_Found, int]:
-    """What of it was deleted, and how many bytes that freed; the others are left alone. Raises TrackingSessionError."""
-    needed = needed_sessions(root, db) if found.sessions else {}  # anew: the question may have stood there for long
-    left = [(one.path, _needs(root, needed[one.id])) for one in found.sessions if one.id in needed]
+    """Delete them. Returns the deleted and the left ones, and the bytes freed. Raises TrackingSessionError."""
+    needed = needed_sessions(root, db) if found.sessions else {}  # again: the question may have waited for long
+    left = [(entry.path, _needs(root, needed[entry.id])) for entry in found.sessions if entry.id in needed]
     sessions, batches = Deleted[Entry](), Deleted[OldBatch]()
     try:
-        sessions.add(delete_old(root, [one for one in found.sessions if one.id not in needed], limit))
+        sessions.add(delete_old(root, [entry for entry in found.sessions if entry.id not in needed], limit))
         batches.add(delete_batches(root, found.batches, db=db))  # last: on a full disk the ledger needs the room
     except TrackingSessionError:
         count, freed = _count(_Found(sessions.gone, batches.gone, [])), sessions.freed + batches.freed
@@ -194,15 +194,15 @@ def _say_left(left: Sequence[tuple[str, Path, str]]) -> None:
 
 def _document(found: _Found, freed: int, *, dry_run: bool) -> str:
     left = json.dumps([{"file": str(path), "reason": reason} for _, path, reason in found.left])
-    batches = json.dumps([one._asdict() for one in found.batches])
-    rows = ",\n".join(json.dumps(_row(one)) for one in found.sessions)
+    batches = json.dumps([batch._asdict() for batch in found.batches])
+    rows = ",\n".join(json.dumps(_row(entry)) for entry in found.sessions)
     head = f'"dry_run": {json.dumps(dry_run)}, "freed": {freed}, "left": {left}, "batches": {batches}'
     return f'{{{head}, "sessions": [\n{rows}\n]}}'
 
 
-def _row(one: Entry) -> dict[str, Any]:
-    shown = {"id": one.id, "name": one.name, "file": one.file, "state": one.state, "status": _status(one)}
-    return {**shown, "modified": one.modified, "size": one.size}
+def _row(entry: Entry) -> dict[str, Any]:
+    row = {"id": entry.id, "name": entry.name, "file": entry.file, "state": entry.state, "status": _status(entry)}
+    return {**row, "modified": entry.modified, "size": entry.size}
 
 
 def _count(found: _Found) -> str:
@@ -215,21 +215,21 @@ def _count(found: _Found) -> str:
 
 def _lines(found: _Found) -> list[str]:
     lines: list[str] = []
-    for one in found.sessions:
-        words = status_words({**described_entry(one), "status": _status(one)})
-        lines.append(_line(one, f"{words}  {short(one.name)}"))
-    for one in found.batches:
-        words = f"batch, {one.status}  {short(one.name)}".rstrip() if one.status else "what is left of a batch"
-        lines.append(_line(one, words))
+    for entry in found.sessions:
+        words = status_words({**described_entry(entry), "status": _status(entry)})
+        lines.append(_line(entry, f"{words}  {short(entry.name)}"))
+    for batch in found.batches:
+        words = f"batch, {batch.status}  {short(batch.name)}".rstrip() if batch.status else "folder of a deleted batch"
+        lines.append(_line(batch, words))
     return lines
 
 
-def _line(one: Entry | OldBatch, words: str) -> str:
-    return f"{one.id}  {age(one.modified):>14}  {size_words(one.size):>9}  {words}"
+def _line(old: Entry | OldBatch, words: str) -> str:
+    return f"{old.id}  {age(old.modified):>14}  {size_words(old.size):>9}  {words}"
 
 
-def _status(one: Entry) -> str:
-    return INTERRUPTED if one.is_working else one.status  # nobody owns it
+def _status(entry: Entry) -> str:
+    return INTERRUPTED if entry.is_working else entry.status  # it has no owner
 
 
 def _delete(options: argparse.Namespace) -> list[str]:
@@ -238,21 +238,21 @@ def _delete(options: argparse.Namespace) -> list[str]:
     if not is_session(path):
         raise UsageError(f"{path} is no session: name the file or the id of one")
     try:
-        manager = TrackingSessionManager(path, salvage=True)  # damage is no reason to keep it
+        manager = TrackingSessionManager(path, salvage=True)  # a damaged session can be deleted as well
         progress = manager.progress
-        what = f"“{short(manager.session.name)}” ({path.stem}), {progress['tracked_frames']} frames tracked"
+        words = f"“{short(manager.session.name)}” ({path.stem}), {progress['tracked_frames']} frames tracked"
     except SessionUnreadable:
-        what = f"{path}, which cannot be read"
+        words = f"{path}, which cannot be read"
     owner = live_owner(path.with_suffix(""))
     if owner is not None and owner.host == platform.node():
         raise LeaseHeld(str(owner))
     need = _need(path, db)
-    instead = f"This would delete {what}: run it again with --force"
+    instead = f"This would delete {words}: run it again with --force"
     if need:
-        instead = f"This would delete {what}. {need}. To delete it all the same: --force"
+        instead = f"This would delete {words}. {need}. To delete it anyway: --force"
     if options.force and need:
         say(f"{need}.")
-    if not options.force and not agreed(f"Delete {what}?", instead, [f"{need}."] if need else []):
+    if not options.force and not agreed(f"Delete {words}?", instead, [f"{need}."] if need else []):
         say("Nothing was deleted.")
         return ["null"] if options.json else []
     freed = patiently(lambda wait: delete_files(path, wait=wait))
@@ -262,7 +262,7 @@ def _delete(options: argparse.Namespace) -> list[str]:
 
 
 def _need(path: Path, db: Path | None) -> str:
-    """Which batch needs the session, in words, or why that is not known; empty if none does."""
+    """The batch that needs the session, in words, or why that is unknown; empty if none does."""
     try:
         need = batch_of(path, db)
     except (LedgerUnreadable, LedgerBusy, StorageFailed) as error:
@@ -282,12 +282,12 @@ def _commit(options: argparse.Namespace) -> list[str]:
 
 
 def _committed(session: TrackingSession) -> SessionState:
-    """What becomes of a session that is committed: an unfinished one is brought back, to go on with."""
+    """The state of a session after `commit`, which brings an unfinished session back."""
     if session.status in (SessionStatus.TRACKING_COMPLETE, SessionStatus.COMPLETE):
         return SessionState.COMMITTED
     if session.state is SessionState.ACTIVE:
         raise UsageError(
-            f"“{short(session.name)}” is not finished: go on with it with: resume {session.id}, "
+            f"“{short(session.name)}” is not finished: go on with: resume {session.id}, "
             f"or set it aside with: discard {session.id}"
         )
     return SessionState.ACTIVE
@@ -298,16 +298,16 @@ def _decided(options: argparse.Namespace, decide: Callable[[TrackingSession], Se
         is_new = decide(manager.session) is not manager.session.state
         if is_new:
             patiently(lambda wait: manager.acquire(wait=wait))
-            manager.set_state(decide(manager.session))  # others may have changed it before
+            manager.set_state(decide(manager.session))  # another process may have changed it before
     session = manager.session
     if options.json:
         return [json.dumps(described(manager), indent=1)]
-    named = f"“{short(session.name)}” ({session.id})"
+    words = f"“{short(session.name)}” ({session.id})"
     if not is_new:
-        say(f"Nothing to do: {named} is {session.state.value}.")
+        say(f"Nothing to do: {words} is {session.state.value}.")
         return []
     if session.state is SessionState.ACTIVE:
         go_on = "resume " + session.id if manager.passes else "track --resume"
-        return [f"{named} is back; go on with: {go_on}"]
+        return [f"{words} is back; go on with: {go_on}"]
     back = f"; bring it back with: commit {session.id}" if session.state is SessionState.DISCARDED else "."
-    return [f"{session.state.value.capitalize()} {named}{back}"]
+    return [f"{session.state.value.capitalize()} {words}{back}"]

@@ -29,5 +29,5 @@ ACTIONS = {
 
 
 def error_words(error: TrackingSessionError) -> str:
-    """The error with what can be done about it, as options and commands."""
+    """The error with its actions, as options and commands."""
     return error.worded(ACTIONS)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which session folder and which session a command means."""
+"""The session folder and the session that a command names."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def find_file(text: str, root: Path) -> Path:
         if path.suffix in SUFFIXES and path.is_file():
             return path
     except (OSError, ValueError):
-        pass  # no possible name of a file
+        pass  # no file can have this name
     files = session_files(root)
     try:
         id = find_id(text, (file.stem for file in files), "sessions")
@@ -52,15 +52,15 @@ def find_file(text: str, root: Path) -> Path:
 
 
 def find(text: str, root: Path) -> TrackingSessionManager:
-    """The session that an id, the beginning of one, or a path names. Raises UsageError, and what reading it raises."""
+    """The session that an id, the beginning of one, or a path names. Raises UsageError and the errors of reading it."""
     return load_session(find_file(text, root))
 
 
 def latest(root: Path) -> TrackingSessionManager | None:
-    """The session that was interrupted last; newer ones that cannot be read are mentioned."""
-    for one in catalogue(root, say):
-        if isinstance(one, Unreadable):
-            say(one.error)
-        elif one.is_working and not one.owner:
-            return load_session(one.path)
+    """The session that was interrupted last. Reports newer sessions that cannot be read."""
+    for entry in catalogue(root, say):
+        if isinstance(entry, Unreadable):
+            say(entry.error)
+        elif entry.is_working and not entry.owner:
+            return load_session(entry.path)
     return None

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The commands that look at sessions, and make something of them."""
+"""The commands that read sessions: `list`, `info`, `report` and `merge`."""
 
 from __future__ import annotations
 
@@ -33,39 +33,39 @@ _KINDS = [INTERRUPTED, *(status.value for status in SessionStatus), LOST, "commi
 
 
 def add_commands(commands: Any) -> None:
-    one = command(commands, "list", _list, "list the sessions, newest first", "list --status interrupted")
-    add_root(one)
-    add_status(one, _KINDS)
-    add_limit(one, "sessions")
-    add_json(one)
+    parser = command(commands, "list", _list, "list the sessions, newest first", "list --status interrupted")
+    add_root(parser)
+    add_status(parser, _KINDS)
+    add_limit(parser, "sessions")
+    add_json(parser)
 
-    one = command(commands, "info", _info, "show what a session has recorded", "info 20260131-101500-5f0c2d1e --frames")
-    add_session(one)
-    one.add_argument("--frames", action="store_true", help="with the tracks that were followed on each frame")
-    add_json(one)
+    parser = command(commands, "info", _info, "show the records of a session", "info 20260131-101500-5f0c2d1e --frames")
+    add_session(parser)
+    parser.add_argument("--frames", action="store_true", help="with the number of tracks on each frame")
+    add_json(parser)
 
     words = "write a report of a session, to look at in a browser"
-    one = command(commands, "report", _report, words, "report 20260131-101500-5f0c2d1e -o 010.html")
-    add_session(one)
-    one.add_argument(
+    parser = command(commands, "report", _report, words, "report 20260131-101500-5f0c2d1e -o 010.html")
+    add_session(parser)
+    parser.add_argument(
         "-o",
         "--output",
         metavar="FILE",
         type=Path,
         help="the file to write (default: reports/SESSION.html in the session folder)",
     )
-    add_json(one)
+    add_json(parser)
 
     words = "make one session out of several of the same footage, such as ranges tracked on different machines"
-    one = command(commands, "merge", _merge, words, "merge 20260131-1015 20260131-1140 -o merged.yaml")
-    one.add_argument(
+    parser = command(commands, "merge", _merge, words, "merge 20260131-1015 20260131-1140 -o merged.yaml")
+    parser.add_argument(
         "sessions",
         metavar="SESSION",
         nargs="+",
         help="their ids, the beginnings of them, or their files; where two have a marker on the same frame, "
         "the one named later wins",
     )
-    one.add_argument(
+    parser.add_argument(
         "-o",
         "--output",
         metavar="FILE",
@@ -73,20 +73,20 @@ def add_commands(commands: Any) -> None:
         required=True,
         help="the session file to make; it is listed if it lies in the folder “sessions” of a session folder",
     )
-    add_root(one)
-    add_json(one)
+    add_root(parser)
+    add_json(parser)
 
 
 def _list(options: argparse.Namespace) -> list[str]:
     root = root_of(options.root).absolute()
     rows: list[dict[str, Any]] = []
-    for one in catalogue(root, say):
+    for entry in catalogue(root, say):
         try:
-            if isinstance(one, Unreadable):
-                raise one.error
-            if options.status in (SessionState.COMMITTED, SessionState.DISCARDED) and one.state != options.status:
+            if isinstance(entry, Unreadable):
+                raise entry.error
+            if options.status in (SessionState.COMMITTED, SessionState.DISCARDED) and entry.state != options.status:
                 continue
-            row = described_entry(one)
+            row = described_entry(entry)
         except (SessionUnreadable, JournalDamaged) as error:
             say(error)
             continue
@@ -130,7 +130,7 @@ def _info(options: argparse.Namespace) -> list[str]:
     row["problems"] = _problems(manager, footage)
     try:
         replay = manager.replay()
-    except JournalDamaged as damage:  # of what the session file sums up already
+    except JournalDamaged as damage:  # in records that the session file sums up
         replay = Replay()
         row["problems"].append(error_words(damage))
     live = {number: _live_frames(replay, number) for number in replay.tracks}
@@ -154,10 +154,10 @@ def _info(options: argparse.Namespace) -> list[str]:
     row = manager.counting.described(row)
     if options.json:
         return [json.dumps(row, indent=1)]
-    return _told(row)
+    return _info_lines(row)
 
 
-def _told(row: dict[str, Any]) -> list[str]:
+def _info_lines(row: dict[str, Any]) -> list[str]:
     state = f" ({row['state']})" if row["state"] != "active" else ""
     facts = [
         ("Session", row["id"]),
@@ -171,12 +171,12 @@ def _told(row: dict[str, Any]) -> list[str]:
         ("Modified", f"{row['modified']}  {age(row['modified'])}".rstrip()),
     ]
     lines = [f"{name + ':':<10}{value}" for name, value in facts]
-    for one in row["passes"]:
-        detail = f": {one['detail']}" if one.get("detail") else ""
+    for entry in row["passes"]:
+        detail = f": {entry['detail']}" if entry.get("detail") else ""
         lines.append(
-            f"Pass {one['number']}:   {one['operation'].replace('_', ' ')} {one['shown_range']}, "
-            f"at frame {one['shown_last_frame']}, {one['alive']} of {one['tracks']} tracks alive, "
-            f"{one['outcome']}{detail}"
+            f"Pass {entry['number']}:   {entry['operation'].replace('_', ' ')} {entry['shown_range']}, "
+            f"at frame {entry['shown_last_frame']}, {entry['alive']} of {entry['tracks']} tracks alive, "
+            f"{entry['outcome']}{detail}"
         )
     hidden = len(row["lost"]) - LOST_SHOWN
     if hidden > 0:
@@ -202,13 +202,13 @@ def _live_frames(replay: Replay, number: int) -> list[int]:
 
 
 def _problems(manager: TrackingSessionManager, footage: Path) -> list[str]:
-    """What is wrong, apart from tracks that were lost."""
-    said = manager.session
+    """The problems of the session, apart from lost tracks."""
+    session = manager.session
     problems: list[str] = []
     if not os.path.exists(footage):
         problems.append(f"There is no footage at {footage}: put it back before you go on")
-    if said.blend and not os.path.exists(resolve(manager.path, said.blend)):
-        problems.append(f"There is no file {resolve(manager.path, said.blend)}, which the tracks came from")
+    if session.blend and not os.path.exists(resolve(manager.path, session.blend)):
+        problems.append(f"There is no file {resolve(manager.path, session.blend)}, which the tracks came from")
     problems += [
         f"Pass {known.number} failed at frame {manager.counting.shown(known.last_frame)}: "
         f"{known.detail or 'no reason is recorded'}"
@@ -228,12 +228,12 @@ def _advice(row: dict[str, Any], footage: Path, shown: Callable[[int], int]) -> 
     if row["status"] == SessionStatus.NOT_STARTED:
         return "begin it with: track --resume"
     if row["status"] == SessionStatus.FAILED:
-        return "see what failed, then start anew with: track --fresh"
+        return "see the problem above, then start anew with: track --fresh"
     if row["lost_at"] is not None:
         return f"look at the picture there, and track the rest with: track --start {row['shown_lost_at']}"
     if lacks_frames(row):
         first, _, last = row["missing"].partition(",")[0].partition("-")
-        return f"track what is missing with: track --start {shown(int(first))} --end {shown(int(last or first))}"
+        return f"track the missing frames with: track --start {shown(int(first))} --end {shown(int(last or first))}"
     return "nothing to do"
 
 

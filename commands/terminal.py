@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A run on a terminal or in a log: its progress, its signals, and the words on standard error."""
+"""A run on a terminal or in a log: its progress, its signals, and the messages on standard error."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ _BAR_INTERVAL = 0.1
 
 
 class Signals:
-    """SIGINT and SIGTERM let the frame in flight be recorded; a second one ends the process at once.
+    """SIGINT and SIGTERM let the frame in flight be recorded; a second signal ends the process at once.
 
-    They are looked at between two frames only: an exception in the middle of Blender's own work may go unheard.
+    The run checks them between two frames only: Blender may swallow an exception in the middle of its own work.
     """
 
     def __init__(self) -> None:
@@ -42,12 +42,12 @@ class Signals:
 
     def _stop(self, number: int, _: FrameType | None) -> None:
         self.name = signal.Signals(number).name
-        for one in self._before:
-            signal.signal(one, signal.SIG_DFL)
+        for handled in self._before:
+            signal.signal(handled, signal.SIG_DFL)
 
     def __exit__(self, *_: object) -> None:
         for number, handler in self._before.items():
-            # None: it was set by Blender, in C, and cannot be put back; there is nothing left for it to guard
+            # None: Blender set it in C, and Python cannot restore it; it guards nothing any more
             signal.signal(number, signal.SIG_DFL if handler is None else handler)
 
 
@@ -108,7 +108,7 @@ class _Progress:
 
 @contextmanager
 def quiet_blender() -> Iterator[TextIO]:
-    """Sends what Blender prints to standard error: standard output, which this gives, is for results.
+    """Send the output of Blender to standard error, and yield standard output, which is for results.
 
     Blender writes such lines as `Read blend: …` and `Saved …` to file descriptor 1, past Python.
     """
@@ -125,17 +125,16 @@ def quiet_blender() -> Iterator[TextIO]:
 
 
 class Screen:
-    """Lines at the bottom of a terminal that are drawn over, while what is said scrolls by above them.
+    """Lines at the bottom of a terminal that are drawn over, while messages scroll by above them.
 
-    Nothing of the terminal is set, and the cursor waits below the lines, so nothing has to be put back whatever ends
-    the process.
+    It changes no setting of the terminal and leaves the cursor below the lines: any end of the process is clean.
     """
 
     def __init__(self) -> None:
         self._widths: list[int] = []  # of the lines on the screen, in columns
 
     def draw(self, lines: Sequence[str]) -> None:
-        """Show these lines in place of the last ones, cut to what fits."""
+        """Show these lines in place of the last ones, cut to the size of the terminal."""
         columns, rows = _terminal_size()
         if len(lines) >= rows:
             lines = [*lines[: max(0, rows - 3)], f"… and {len(lines) - max(0, rows - 2)} more", lines[-1]]
@@ -149,13 +148,13 @@ class Screen:
         say(text)
 
     def clear(self) -> None:
-        """Take the lines away."""
+        """Remove the lines."""
         if self._widths:
             say(self._home() + "\033[J", end="")
             self._widths = []
 
     def _home(self) -> str:
-        """The way to the beginning of the first line; in a window made narrower they take more rows than before."""
+        """The codes that move the cursor to the first line; in a narrower window the lines take more rows."""
         columns = _terminal_size()[0]
         rows = sum(max(1, -(-width // columns)) for width in self._widths)
         return f"\r\033[{rows}A" if rows else "\r"
@@ -176,7 +175,7 @@ def _terminal_size() -> tuple[int, int]:
 
 
 def columns_of(text: str) -> int:
-    """How many columns of a terminal `text` takes, without control characters in it."""
+    """The columns of a terminal that `text`, which has no control characters, takes."""
     return sum(map(_columns, text))
 
 
@@ -200,35 +199,35 @@ def fit(text: str, columns: int) -> str:
 
 
 def can_ask() -> bool:
-    """Whether there is somebody to ask."""
+    """Whether a person can answer on a terminal."""
     return sys.stdin.isatty() and sys.stderr.isatty()
 
 
 def ask(question: str, answers: Mapping[str, str]) -> str:
-    """The answer that was given, or its first letter; empty if there was none. `answers`: what each means."""
+    """Ask for one of the answers, or its first letter; empty at the end of input. `answers` maps them to meanings."""
     meanings = ", ".join(f"[{answer[0]}]{answer[1:]}: {words}" for answer, words in answers.items())
     say(f"{question}\n{meanings}")
     while True:
         say("> ", end="")
         line = sys.stdin.readline()
-        given = line.strip().lower()
-        found = [answer for answer in answers if given in (answer, answer[0])]
+        word = line.strip().lower()
+        found = next((answer for answer in answers if word in (answer, answer[0])), "")
         if found or not line:
-            return found[0] if found else ""
+            return found
         say(f"Answer {' or '.join(answers)}.")
 
 
-def say(told: str | TrackingSessionError, end: str = "\n") -> None:
-    """Print a line, or an error with what can be done about it, for people and not for scripts."""
-    text = told if isinstance(told, str) else error_words(told)
+def say(message: str | TrackingSessionError, end: str = "\n") -> None:
+    """Print a message, or an error with its actions, for people and not for scripts."""
+    text = message if isinstance(message, str) else error_words(message)
     try:
         print(text, end=end, file=sys.stderr, flush=True)
     except OSError:
-        pass  # nobody listens any more, which is no reason to stop
+        pass  # the run goes on without a reader
 
 
 def agreed(question: str, instead: str, shown: Iterable[str] = ()) -> bool:
-    """Show some lines and ask, on a terminal. Raises UsageError with the words `instead` where there is none."""
+    """Show some lines and ask on a terminal; without a terminal raises UsageError with the words `instead`."""
     if not can_ask():
         raise UsageError(instead)
     for line in shown:

@@ -32,35 +32,37 @@ if TYPE_CHECKING:
 
 
 def add_commands(commands: Any) -> None:
-    one = command(commands, "track", _track, "track a shot", "track shots/010/plate_0001.png --detect --save 010.blend")
-    one.description = f"{one.description} {FRAMES_COUNT}"
-    one.add_argument("footage", metavar="FOOTAGE", type=Path, help=OPTIONS[0].help)
-    one.add_argument(
+    parser = command(
+        commands, "track", _track, "track a shot", "track shots/010/plate_0001.png --detect --save 010.blend"
+    )
+    parser.description = f"{parser.description} {FRAMES_COUNT}"
+    parser.add_argument("footage", metavar="FOOTAGE", type=Path, help=OPTIONS[0].help)
+    parser.add_argument(
         "--root",
         metavar="DIR",
         type=Path,
         help="the session folder (default: tracking_sessions here, or beside the .blend)",
     )
-    add_options(one, OPTIONS[1:])
-    which = one.add_mutually_exclusive_group()
+    add_options(parser, OPTIONS[1:])
+    which = parser.add_mutually_exclusive_group()
     which.add_argument(
         "--resume",
         action="store_true",
-        help="go on with the unfinished session of this footage, or start one if there is none",
+        help="resume the unfinished session of this footage, or start one if there is none",
     )
     which.add_argument(
         "--fresh",
         action="store_true",
         help="set an unfinished session of this footage aside (it is kept) and start anew",
     )
-    _add_outcome(one)
+    _add_outcome(parser)
 
-    one = command(commands, "resume", _resume, "go on with an interrupted session", "resume 20260131-101500-5f0c2d1e")
-    add_session(one, optional=True)
-    one.add_argument(
-        "--salvage", action="store_true", help="if the journal is damaged, keep what stands before the damage"
+    parser = command(commands, "resume", _resume, "resume an interrupted session", "resume 20260131-101500-5f0c2d1e")
+    add_session(parser, optional=True)
+    parser.add_argument(
+        "--salvage", action="store_true", help="if the journal is damaged, keep the records before the damage"
     )
-    _add_outcome(one)
+    _add_outcome(parser)
 
 
 def _add_outcome(parser: argparse.ArgumentParser) -> None:
@@ -116,7 +118,7 @@ def _drive(signals: Signals, events: TextIO | None, shot: Shot, run: Run) -> Non
 
 
 def _headless() -> ModuleType:
-    """The module that tracks; the others need no bpy. Raises TrackingSessionError if there is none."""
+    """The module that tracks, the only one that needs bpy. Raises TrackingSessionError if that is missing."""
     try:
         from ..bridge.tracking import headless
     except ImportError as error:
@@ -130,16 +132,16 @@ def _headless() -> ModuleType:
 
 
 def _outcome(result: Result, options: argparse.Namespace) -> list[str]:
-    """What is printed of it. Raises NotAllDone if all tracks were lost before the end of what was asked."""
+    """The output for the result. Raises NotAllDone if all tracks were lost before the end of the requested frames."""
     manager = result.session
     lost = lost_passes(manager.passes, manager.session.tracked_frames)
-    if not result.frames and hasattr(options, "direction"):  # `track` has found a session that has what is asked
+    if not result.frames and hasattr(options, "direction"):  # `track` has found a session with all requested frames
         spec = _spec(options)
         start, end = (None if number is None else manager.counting.clip_frame(number) for number in spec.range)
         lost = lost_of(lost, start, end, spec.direction)
     lines = _outcome_lines(result, lost, options)
     if lost:
-        words = f"{lost_words(lost, manager.counting)}; what was tracked is recorded"
+        words = f"{lost_words(lost, manager.counting)}; all tracked frames are recorded"
         raise NotAllDone(
             f"{words}. Look at the picture there, and track the rest with --start", ExitCode.UNUSABLE, lines
         )
@@ -167,7 +169,7 @@ def _outcome_lines(result: Result, lost: Sequence[LostPass], options: argparse.N
         f"Tracked {result.frames} frames; {recorded} are recorded."
         if result.frames
         else f"Nothing to do: {recorded} frames are recorded.",
-        *(f"All tracks were lost at frame {manager.counting.shown(one.frame)}." for one in lost),
+        *(f"All tracks were lost at frame {manager.counting.shown(loss.frame)}." for loss in lost),
         *([f"{last.alive} of {last.tracks} tracks were followed to frame {reached}."] * bool(last.alive)),
         f"Session {manager.session.id} in {SessionFolder.of(manager.path).root}",
     ]

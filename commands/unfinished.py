@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What to do about sessions that the footage has already: go on with them, or set them aside."""
+"""Sessions that the footage of a command has already: resume them, or set them aside."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ _SHOWN = 5  # shots that a question names
 
 
 class _Session(NamedTuple):
-    """A session of a shot. `is_damaged`: its journal is, in the middle."""
+    """A session of a shot. `is_damaged`: in the middle of its journal."""
 
     shot: ShotSpec
-    said: Entry
+    entry: Entry
     is_damaged: bool
 
 
 def decide(question: str, error: TrackingSessionError) -> str:
-    """Ask what to do about unfinished sessions: `resume` or `fresh`. Raises `error` if nobody is there to ask."""
+    """Ask about unfinished sessions: `resume` or `fresh`. Raises `error` without a terminal."""
     if not can_ask():
         raise error
     answers = {"resume": "go on with it", "fresh": "set it aside and start anew", "quit": "do nothing"}
@@ -41,10 +41,10 @@ def decide(question: str, error: TrackingSessionError) -> str:
 
 
 def settle(root: Path, shots: Sequence[ShotSpec], *, resume: bool, fresh: bool) -> None:
-    """See to it that `track --resume` does with each shot what is wanted.
+    """Set aside all sessions that `track --resume` must not resume, or none if one of them is in use.
 
-    Without `resume` and `fresh` unfinished sessions are asked about on a terminal. Sessions are set aside all or, if
-    one of them is in use, none. Raises UsageError, LeaseHeld and what setting them aside raises.
+    Without `resume` and `fresh` it asks on a terminal about unfinished sessions. Raises UsageError, LeaseHeld and the
+    errors of recording.
     """
     if resume:
         return
@@ -52,64 +52,64 @@ def settle(root: Path, shots: Sequence[ShotSpec], *, resume: bool, fresh: bool) 
     if fresh:
         _set_aside(_of_shots(sessions, shots))
         return
-    unfinished = _of_shots([(said, is_damaged) for said, is_damaged in sessions if _is_unfinished(said)], shots)
+    unfinished = _of_shots([(entry, is_damaged) for entry, is_damaged in sessions if _is_unfinished(entry)], shots)
     if unfinished:
-        names = [f"{short(one.shot.title)} ({one.said.id})" for one in unfinished[:_SHOWN]]
-        count = len({(one.shot.footage, one.shot.clip) for one in unfinished})
+        names = [f"{short(session.shot.title)} ({session.entry.id})" for session in unfinished[:_SHOWN]]
+        count = len({(session.shot.footage, session.shot.clip) for session in unfinished})
         have = "has an unfinished session" if count == 1 else "have unfinished sessions"
         words = f"{count} of {shots_words(len(shots))} {have}: {', '.join(names)}{', …' * (len(unfinished) > _SHOWN)}"
-        advice = "go on with what is recorded with --resume, or set it aside with --fresh"
+        advice = "go on with them with --resume, or set them aside with --fresh"
         if decide(f"{words}.", UsageError(f"{words}: {advice}")) == "fresh":
-            _set_aside(_of_shots(sessions, [one.shot for one in unfinished]))
+            _set_aside(_of_shots(sessions, [session.shot for session in unfinished]))
 
 
-def _is_unfinished(said: Entry) -> bool:
-    return said.state == SessionState.ACTIVE and said.status == SessionStatus.TRACKING
+def _is_unfinished(entry: Entry) -> bool:
+    return entry.state == SessionState.ACTIVE and entry.status == SessionStatus.TRACKING
 
 
 def _set_aside(found: Sequence[_Session]) -> None:
-    for one in found:
-        if one.said.state == SessionState.COMMITTED:
+    for shot, entry, _ in found:
+        if entry.state == SessionState.COMMITTED:
             raise UsageError(
-                f"{short(one.shot.title)} has a session that was committed: to track it anew, first set that aside "
-                f"with: discard {one.said.id}"
+                f"{short(shot.title)} has a session that was committed: to track it anew, first set that aside "
+                f"with: discard {entry.id}"
             )
-        owner = one.said.owner
+        owner = entry.owner
         if owner:
             raise LeaseHeld(owner)
-    for one in found:
-        with TrackingSessionManager(one.said.path, salvage=one.is_damaged) as manager:
-            manager.acquire(salvage=one.is_damaged)
+    for _, entry, is_damaged in found:
+        with TrackingSessionManager(entry.path, salvage=is_damaged) as manager:
+            manager.acquire(salvage=is_damaged)
             manager.set_state(SessionState.DISCARDED)
     if found:
         say(f"Set aside {len(found)} session{'s' * (len(found) != 1)}; “list --status discarded” shows them.")
 
 
 def _recorded(root: Path) -> list[tuple[Entry, bool]]:
-    """The sessions that have recorded something, newest first, each with whether its journal is damaged."""
+    """The sessions with records, newest first, each with whether its journal is damaged."""
     found: list[tuple[Entry, bool]] = []
-    for one in catalogue(root, say):
-        said = one if isinstance(one, Entry) else one.known
-        if said is None:
-            assert isinstance(one, Unreadable)
-            say(f"{one.error}. It may be a session of a shot.")
-        elif said.state != SessionState.DISCARDED and said.status != SessionStatus.NOT_STARTED:
-            found.append((said, isinstance(one, Unreadable)))
+    for listed in catalogue(root, say):
+        entry = listed if isinstance(listed, Entry) else listed.known
+        if entry is None:
+            assert isinstance(listed, Unreadable)
+            say(f"{listed.error}. It may be a session of a shot.")
+        elif entry.state != SessionState.DISCARDED and entry.status != SessionStatus.NOT_STARTED:
+            found.append((entry, isinstance(listed, Unreadable)))
     return found
 
 
 def _of_shots(sessions: Sequence[tuple[Entry, bool]], shots: Sequence[ShotSpec]) -> list[_Session]:
-    """Those of the sessions that belong to one of the shots, in their order."""
+    """The sessions that belong to one of the shots, in their order."""
     if not sessions:
-        return []  # no footage needs to be looked for
+        return []  # without looking for footage
     sought = {clip: shot for shot in shots if (clip := _clip_of(shot)) is not None}
     clips = ClipQueries(sought)
-    owned = ((clips.of(SessionSource.of_entry(said)), said, is_damaged) for said, is_damaged in sessions)
-    return [_Session(sought[clip], said, is_damaged) for clip, said, is_damaged in owned if clip is not None]
+    owned = ((clips.of(SessionSource.of_entry(entry)), entry, is_damaged) for entry, is_damaged in sessions)
+    return [_Session(sought[clip], entry, is_damaged) for clip, entry, is_damaged in owned if clip is not None]
 
 
 def _clip_of(shot: ShotSpec) -> ClipQuery | None:
-    """What is known of it without Blender; None if it cannot be tracked, which is said when it is its turn."""
+    """The clip of the shot, found without Blender; None if the shot cannot be tracked, which its child reports."""
     path = Path(shot.footage)
     if path.suffix.lower() == ".blend":
         return ClipQuery(blend=path, name=shot.clip) if path.is_file() else None

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Sessions in words and as JSON, and one wording each for an age, a duration, a size and a count."""
+"""Sessions in words and as JSON."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def described(manager: TrackingSessionManager) -> dict[str, Any]:
 
 
 def described_entry(entry: Entry) -> dict[str, Any]:
-    """The same of a session that need not be read. Raises SessionUnreadable."""
+    """The same from the list, without reading the session. Raises SessionUnreadable."""
     owner = entry.owner
     return {
         "id": entry.id,
@@ -52,19 +52,19 @@ def described_entry(entry: Entry) -> dict[str, Any]:
 
 
 def lacks_frames(row: dict[str, Any]) -> bool:
-    """Whether tracking is called complete and some of what was asked for is not tracked: no session merged had it."""
+    """Whether tracking is complete and requested frames are missing: no session of a merge had them."""
     return row["status"] == SessionStatus.TRACKING_COMPLETE and row["lost_at"] is None and row["remaining_frames"] > 0
 
 
 def status_words(row: dict[str, Any]) -> str:
-    """Status and state of a session; where all tracks were lost, or frames are missing, tracking is not complete."""
-    said = [row["status"].replace("_", " ")]
+    """Status and state of a session; without frames or tracks at its end tracking is not called complete."""
+    parts = [row["status"].replace("_", " ")]
     if row["lost_at"] is not None:
-        said = said if row["status"] != SessionStatus.TRACKING_COMPLETE else []
-        said.append(f"lost at frame {row['shown_lost_at']}")
+        parts = parts if row["status"] != SessionStatus.TRACKING_COMPLETE else []
+        parts.append(f"lost at frame {row['shown_lost_at']}")
     elif lacks_frames(row):
-        said = [f"tracked but for {count_words(row['remaining_frames'], 'frame')}"]
-    return ", ".join([*said, *([row["state"]] if row["state"] != "active" else [])])
+        parts = [f"tracked but for {count_words(row['remaining_frames'], 'frame')}"]
+    return ", ".join([*parts, *([row["state"]] if row["state"] != "active" else [])])
 
 
 def shots_words(count: int) -> str:
@@ -72,5 +72,5 @@ def shots_words(count: int) -> str:
 
 
 def root_words(root: Path) -> str:
-    """How a command names the session folder, if it has to."""
+    """The argument that names the session folder; empty for the default."""
     return "" if root == Path(FOLDER_NAME).absolute() else f" --root {shlex.quote(str(root))}"

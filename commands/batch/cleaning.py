@@ -23,15 +23,15 @@ from .ledgers import open_ledger
 
 
 def add_commands(parts: Any) -> None:
-    words = "delete a batch and what its shots have printed; their sessions stay"
-    one = command(parts, "delete", _delete, words, "batch delete 20260131-1015")
-    one.add_argument("batch", metavar="BATCH", help="its id, or the beginning of it")
-    add_force(one)
-    add_root(one)
-    add_db(one)
-    add_json(one)
+    words = "delete a batch and the logs of its shots; their sessions stay"
+    parser = command(parts, "delete", _delete, words, "batch delete 20260131-1015")
+    parser.add_argument("batch", metavar="BATCH", help="its id, or the beginning of it")
+    add_force(parser)
+    add_root(parser)
+    add_db(parser)
+    add_json(parser)
 
-    words = "delete batches that ended long ago, and what their shots have printed; their sessions stay"
+    words = "delete batches that ended long ago, and the logs of their shots; their sessions stay"
     add_cleaning(command(parts, "clean", _clean, words, "batch clean --older-than 2w --dry-run"))
 
 
@@ -45,20 +45,20 @@ def _delete(options: argparse.Namespace) -> list[str]:
         owner = live_owner(ledger.folder(batch.id))
         if owner is not None and owner.host == platform.node():
             raise BatchRuns(batch.id, str(owner))
-        what, going = _words(ledger, batch), described(ledger, batch)
-    if not options.force and not agreed(f"Delete {what}?", f"This would delete {what}: run it again with --force"):
+        words, old = _words(ledger, batch), described(ledger, batch)
+    if not options.force and not agreed(f"Delete {words}?", f"This would delete {words}: run it again with --force"):
         say("Nothing was deleted.")
         return ["null"] if options.json else []
     with open_ledger(options, readonly=False) as ledger:
-        if not patiently(lambda wait: delete_batch(ledger, going, wait=wait)):
+        if not patiently(lambda wait: delete_batch(ledger, old, wait=wait)):
             raise TrackingSessionError(f"Batch {batch.id} was left alone: somebody has worked on it just now")
     if options.json:
-        return [json.dumps({"id": batch.id, "freed": going.size})]
-    return [f"Deleted batch {batch.id}, which freed {size_words(going.size)}; the sessions of its shots are kept."]
+        return [json.dumps({"id": batch.id, "freed": old.size})]
+    return [f"Deleted batch {batch.id}, which freed {size_words(old.size)}; the sessions of its shots are kept."]
 
 
 def _words(ledger: Ledger, batch: BatchRow) -> str:
-    """What would be gone, and what stays."""
+    """The batch in a question."""
     counts = ledger.counts(batch.id)
     total, left = counts.total(), sum(count for status, count in counts.items() if not status.is_final)
     name = f" “{short(batch.name)}”" if batch.name else ""

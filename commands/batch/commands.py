@@ -24,7 +24,7 @@ from .ledgers import open_ledger, words_of
 from .screen import BatchScreen
 from .words import described_batch, described_head, owner_of, summary
 
-_FOLLOW_INTERVAL = 0.5  # seconds between two looks at the ledger
+_FOLLOW_INTERVAL = 0.5  # seconds between two polls of the ledger
 _KINDS = [INTERRUPTED, *(status.value for status in BatchStatus)]
 
 
@@ -38,9 +38,11 @@ def add_commands(commands: Any) -> None:
     )
     parts = batch.add_subparsers(title="commands", metavar="COMMAND", required=True)
 
-    one = command(parts, "run", run.run, "track shots as a new batch", "batch run shots.csv --jobs 4 --root sessions")
-    one.description = f"{one.description} {FRAMES_COUNT}"
-    one.add_argument(
+    parser = command(
+        parts, "run", run.run, "track shots as a new batch", "batch run shots.csv --jobs 4 --root sessions"
+    )
+    parser.description = f"{parser.description} {FRAMES_COUNT}"
+    parser.add_argument(
         "shots",
         metavar="SHOT",
         nargs="+",
@@ -48,40 +50,40 @@ def add_commands(commands: Any) -> None:
         "folder of folders with one of them each, or a list of shots: "
         f"YAML, JSON or CSV with {', '.join(KEYS)}",
     )
-    add_root(one)
-    add_db(one, "keep the ledger of the batch there and not in the session folder; made if it is missing")
-    one.add_argument("--name", default="", help="a name for the batch (default: that of what it is read from)")
-    one.add_argument("--jobs", type=positive, default=1, metavar="N", help="how many shots at a time (default: 1)")
-    one.add_argument(
+    add_root(parser)
+    add_db(parser, "keep the ledger of the batch there and not in the session folder; made if it is missing")
+    parser.add_argument("--name", default="", help="a name for the batch (default: that of the list, folder or shot)")
+    parser.add_argument("--jobs", type=positive, default=1, metavar="N", help="how many shots at a time (default: 1)")
+    parser.add_argument(
         "--crashes",
         type=positive,
         default=CRASHES,
         metavar="N",
-        help=f"crashes without progress in between after which a shot is given up (default: {CRASHES})",
+        help=f"crashes without progress in between after which a shot fails (default: {CRASHES})",
     )
-    which = one.add_mutually_exclusive_group()
+    which = parser.add_mutually_exclusive_group()
     which.add_argument("--resume", action="store_true", help="go on with unfinished sessions of these shots")
     which.add_argument(
         "--fresh", action="store_true", help="set all sessions of these shots aside (they are kept) and start anew"
     )
-    shared = one.add_argument_group("for all shots that do not say it themselves")
+    shared = parser.add_argument_group("for all shots without an option of their own")
     add_options(shared, SHARED, shared=True)
-    add_json(one)
+    add_json(parser)
 
-    one = command(parts, "resume", run.resume, "go on with a batch that was stopped", "batch resume 20260131-1015")
-    _add_batch(one, "the latest unfinished one")
+    parser = command(parts, "resume", run.resume, "go on with a batch that was stopped", "batch resume 20260131-1015")
+    _add_batch(parser, "the latest unfinished one")
 
-    one = command(parts, "list", _list, "list the batches, newest first", "batch list --status interrupted")
-    add_root(one)
-    add_db(one)
-    add_status(one, _KINDS)
-    add_limit(one, "batches")
-    add_json(one)
+    parser = command(parts, "list", _list, "list the batches, newest first", "batch list --status interrupted")
+    add_root(parser)
+    add_db(parser)
+    add_status(parser, _KINDS)
+    add_limit(parser, "batches")
+    add_json(parser)
 
-    words = "show how far a batch is, and what is wrong with its shots"
-    one = command(parts, "info", _info, words, "batch info 20260131-1015 --follow")
-    _add_batch(one, "the latest one")
-    one.add_argument("--follow", action="store_true", help="watch it until it ends, or until Ctrl+C")
+    words = "show the progress of a batch and the errors of its shots"
+    parser = command(parts, "info", _info, words, "batch info 20260131-1015 --follow")
+    _add_batch(parser, "the latest one")
+    parser.add_argument("--follow", action="store_true", help="watch it until it ends, or until Ctrl+C")
 
     cleaning.add_commands(parts)
 
@@ -133,7 +135,7 @@ def _info(options: argparse.Namespace) -> list[str]:
             _follow(ledger, batch)
             batch = ledger.batch(batch.id)
         document = described_batch(ledger, batch, BatchProgress(Path(batch.root), ledger.shots(batch.id)))
-        place = words_of(ledger)
+        where = words_of(ledger)
     if options.json:
         return [json.dumps(document, indent=1)]
     facts = [
@@ -146,24 +148,22 @@ def _info(options: argparse.Namespace) -> list[str]:
     return [
         *(f"{name + ':':<10}{value}".rstrip() for name, value in facts),
         *summary(document),
-        f"Next:     {_advice(document, place)}",
+        f"Next:     {_advice(document, where)}",
     ]
 
 
-def _advice(document: dict[str, Any], place: str) -> str:
+def _advice(document: dict[str, Any], where: str) -> str:
     if document["owner"]:
-        return f"wait, or watch it with: batch info {document['id']} --follow{place}"
+        return f"wait, or watch it with: batch info {document['id']} --follow{where}"
     if document["status"] == BatchStatus.COMPLETED:
-        return (
-            "nothing to do" if document["counts"]["completed"] == len(document["shots"]) else "see what is wrong above"
-        )
-    return f"go on with: batch resume {document['id']}{place}"
+        return "nothing to do" if document["counts"]["completed"] == len(document["shots"]) else "see the errors above"
+    return f"go on with: batch resume {document['id']}{where}"
 
 
 def _follow(ledger: Ledger, batch: BatchRow) -> None:
-    """Show how far the batch is until nobody runs it any more, or until a signal."""
-    view = BatchProgress(Path(batch.root), ledger.shots(batch.id))
-    with Signals() as signals, BatchScreen(view) as screen:
+    """Show the progress of the batch until no process runs it, or until a signal."""
+    progress = BatchProgress(Path(batch.root), ledger.shots(batch.id))
+    with Signals() as signals, BatchScreen(progress) as screen:
         while not signals.name and owner_of(ledger, batch.id):
             began = time.monotonic()
             for shot in ledger.shots(batch.id):

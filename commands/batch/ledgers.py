@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which ledger of batches a command means, and which session folder."""
+"""The ledger of batches that a command names, and the session folder of a batch."""
 
 from __future__ import annotations
 
@@ -16,16 +16,15 @@ from ..words import root_words
 
 
 def open_ledger(options: argparse.Namespace, *, readonly: bool = True, make: bool = False) -> Ledger:
-    """The ledger that `--db` names, else that of the session folder. With `make` the one named may be missing.
+    """The ledger that `--db` names, else that of the session folder. With `make` the named file may be missing.
 
-    Raises UsageError and what the ledger raises.
+    Raises UsageError and the errors of the ledger.
     """
-    db: Path | None = checked_db(options, make=make)
-    return Ledger(root_of(options.root).absolute(), db=db, readonly=readonly)
+    return Ledger(root_of(options.root).absolute(), db=checked_db(options, make=make), readonly=readonly)
 
 
 def checked_db(options: argparse.Namespace, *, make: bool = False) -> Path | None:
-    """The file that `--db` names. Raises UsageError if it is missing, or cannot be made."""
+    """The file that `--db` names. Raises UsageError if it is missing, with `make` only if its folder is."""
     db: Path | None = options.db
     if db is not None and not os.path.lexists(db):
         if not make:
@@ -36,7 +35,7 @@ def checked_db(options: argparse.Namespace, *, make: bool = False) -> Path | Non
 
 
 def home_of(ledger: Ledger, batch: BatchRow, options: argparse.Namespace) -> Path:
-    """The session folder of the batch. Raises UsageError if it is gone, or another one is named."""
+    """The session folder of the batch. Raises UsageError if it is missing, or `--root` names another folder."""
     if not ledger.is_apart:
         return ledger.root
     home = Path(batch.root)
@@ -48,10 +47,10 @@ def home_of(ledger: Ledger, batch: BatchRow, options: argparse.Namespace) -> Pat
 
 
 def place_words(root: Path, db: Path | None) -> str:
-    """How a command finds a batch that is there: by its ledger `db`, which knows the session folder, or by `root`."""
+    """The arguments for a command to find a batch: its ledger `db`, which knows the session folder, or `root`."""
     return root_words(root) if db is None else f" --db {shlex.quote(str(db))}"
 
 
 def words_of(ledger: Ledger) -> str:
-    """How a command finds a batch of the ledger."""
+    """The arguments for a command to find a batch of the ledger."""
     return place_words(ledger.root, ledger.path if ledger.is_apart else None)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Running a batch: `batch run` and `batch resume`."""
+"""The commands that run a batch: `batch run` and `batch resume`."""
 
 from __future__ import annotations
 
@@ -55,27 +55,26 @@ def run(options: argparse.Namespace) -> list[str]:
 
 
 def _name_of(argument: str, shots: Sequence[ShotSpec]) -> str:
-    """A name for a batch of what one argument names: that of the file or folder, or of a shot that is no file."""
+    """A name for the batch of one argument: that of the file or folder, else that of its shot."""
     path = Path(os.path.abspath(argument))
     return path.stem if path.exists() or len(shots) != 1 else shots[0].title
 
 
 def _again(options: argparse.Namespace) -> list[str]:
-    """The arguments that mean the same shots wherever they are given; kept with the batch for messages."""
-    said = [shot if is_foreign(shot) else os.path.abspath(shot) for shot in options.shots]
+    """The arguments that name the same shots in any folder, for messages about the batch."""
+    words = [shot if is_foreign(shot) else os.path.abspath(shot) for shot in options.shots]
     spec = ShotSpec("", **given(options, SHARED)).with_paths(os.path.abspath)
-    said += [word for option in SHARED for word in option.arguments(spec.to_json().get(option.name))]
-    return said + ([f"--jobs={options.jobs}"] if options.jobs > 1 else [])
+    words += [word for option in SHARED for word in option.arguments(spec.to_json().get(option.name))]
+    return words + ([f"--jobs={options.jobs}"] if options.jobs > 1 else [])
 
 
 def resume(options: argparse.Namespace) -> list[str]:
     _check_tracker()
     with open_ledger(options) as ledger:
-        batch = (
-            ledger.batch(options.batch)
-            if options.batch
-            else ledger.latest_unfinished(lambda batch: bool(owner_of(ledger, batch)))
-        )
+        if options.batch:
+            batch = ledger.batch(options.batch)
+        else:
+            batch = ledger.latest_unfinished(lambda batch: bool(owner_of(ledger, batch)))
         if batch is None:
             return _nothing_to_resume(ledger, options)
         shots = ledger.shots(batch.id)
@@ -107,28 +106,28 @@ def _nothing_to_resume(ledger: Ledger, options: argparse.Namespace) -> list[str]
 
 
 def _completed_words(ledger: Ledger, batch: BatchRow, shots: Sequence[ShotRow]) -> str:
-    """What to do in place of resuming it."""
+    """The advice in place of resuming a completed batch."""
     given = batch.config.get("command")
     words = shlex.join(map(str, given)) if isinstance(given, list) and given else "SHOT…"
     again = f"batch run {short(words, len(words))}"
-    place = root_words(Path(batch.root)) + words_of(ledger) if ledger.is_apart else words_of(ledger)
+    where = root_words(Path(batch.root)) + words_of(ledger) if ledger.is_apart else words_of(ledger)
     bad = [shot for shot in shots if shot.status is not ShotStatus.COMPLETED]
     if not bad:
-        return f"Batch {batch.id} is completed: all its shots are done. To track them anew: {again} --fresh{place}"
+        return f"Batch {batch.id} is completed: all its shots are done. To track them anew: {again} --fresh{where}"
     if all(shot.status is ShotStatus.LOST for shot in bad):
         return (
-            f"Batch {batch.id} is completed, though {_bad_words(bad)}. What was tracked of them is recorded; to track "
-            f"them anew with other settings or start positions: batch run SHOT… --fresh{place}"
+            f"Batch {batch.id} is completed, though {_bad_words(bad)}. Their tracked frames are recorded; to track "
+            f"them anew with other settings or start positions: batch run SHOT… --fresh{where}"
         )
     return (
-        f"Batch {batch.id} is completed, though {_bad_words(bad)}. Mend what is wrong with them, then: "
-        f"{again} --resume{place} (what is done stays done)"
+        f"Batch {batch.id} is completed, though {_bad_words(bad)}. Mend these shots, then: "
+        f"{again} --resume{where} (completed shots stay completed)"
     )
 
 
 def _supervise(ledger: Ledger, batch: BatchRow, options: argparse.Namespace) -> list[str]:
-    view = BatchProgress(ledger.root, ledger.shots(batch.id))
-    with Signals() as signals, BatchScreen(view) as screen:
+    progress = BatchProgress(ledger.root, ledger.shots(batch.id))
+    with Signals() as signals, BatchScreen(progress) as screen:
         supervisor = Supervisor(
             ledger,
             batch,
@@ -140,30 +139,32 @@ def _supervise(ledger: Ledger, batch: BatchRow, options: argparse.Namespace) -> 
         )
 
         def watch() -> None:
-            for one in supervisor.running:
-                view.update(one.shot)
+            for running in supervisor.running:
+                progress.update(running.shot)
             screen.waits_for = supervisor.stopping and (signals.name or "stopping")
             screen.refresh()
 
         batch = supervisor.run(lambda: signals.name, watch)
-    return _results(ledger, batch, options, view, signals.name or supervisor.stopping)
+    return _results(ledger, batch, options, progress, signals.name or supervisor.stopping)
 
 
 def _results(
-    ledger: Ledger, batch: BatchRow, options: argparse.Namespace, ran: BatchProgress, stopped: str
+    ledger: Ledger, batch: BatchRow, options: argparse.Namespace, progress: BatchProgress, stopped: str
 ) -> list[str]:
-    """What is printed when a batch has ended. Raises NotAllDone if not all of its shots are tracked."""
+    """The output at the end of a batch. Raises NotAllDone if not all of its shots are tracked."""
     shots = ledger.shots(batch.id)
     bad = [shot for shot in shots if shot.status.is_final and shot.status is not ShotStatus.COMPLETED]
     code = ExitCode.STOPPED if batch.is_unfinished else ExitCode.FAILED if bad else ExitCode.DONE
-    run = {"frames": ran.new_frames, "seconds": round(ran.seconds, 1), "exit_code": code}
+    run = {"frames": progress.new_frames, "seconds": round(progress.seconds, 1), "exit_code": code}
     for shot in shots:
-        ran.update(shot)
-    document = described_batch(ledger, batch, ran) | {"run": run}
+        progress.update(shot)
+    document = described_batch(ledger, batch, progress) | {"run": run}
     results = [json.dumps(document, indent=1)] if options.json else summary(document)
     go_on = f"batch resume {batch.id}{words_of(ledger)}"
     if batch.is_unfinished:
-        why = f"{stopped.rstrip('.')}: stopped" if stopped else "Somebody else has the sessions of what is left"
+        why = (
+            f"{stopped.rstrip('.')}: stopped" if stopped else "Other processes own the sessions of the remaining shots"
+        )
         raise NotAllDone(f"{why}. Every frame so far is recorded; go on with: {go_on}", code, results)
     if bad:
         again = f"; try again with: {go_on}" if batch.status is BatchStatus.FAILED else ""
@@ -172,14 +173,14 @@ def _results(
 
 
 def _bad_words(bad: Sequence[ShotRow]) -> str:
-    said: list[str] = []
+    parts: list[str] = []
     verbs = {ShotStatus.FAILED: "failed", ShotStatus.SKIPPED: "skipped", ShotStatus.LOST: "lost all tracks on the way"}
     for status, verb in verbs.items():
         names = [short(shot.spec.title) for shot in bad if shot.status is status]
         if names:
             more = f" and {len(names) - 5} more" if len(names) > 5 else ""
-            said.append(f"{shots_words(len(names))} {verb} ({', '.join(names[:5])}{more})")
-    return ", ".join(said)
+            parts.append(f"{shots_words(len(names))} {verb} ({', '.join(names[:5])}{more})")
+    return ", ".join(parts)
 
 
 def _at_a_time(batch: BatchRow) -> str:
@@ -188,7 +189,7 @@ def _at_a_time(batch: BatchRow) -> str:
 
 
 def _count(batch: BatchRow, key: str, default: int) -> int:
-    """A number from the configuration, which anybody may have written."""
+    """A number from the configuration, checked, as anybody may have written it."""
     value = batch.config.get(key)
     return value if isinstance(value, int) and 0 < value <= _LIMIT else default
 
@@ -197,13 +198,13 @@ def _count(batch: BatchRow, key: str, default: int) -> int:
 
 
 def _blender() -> str:
-    """The Blender that this process is; empty outside, where a bpy wheel tracks."""
+    """The path of the Blender of this process; empty outside Blender, where a bpy wheel tracks."""
     bpy = sys.modules.get("bpy")
     return bpy.app.binary_path if bpy is not None else ""
 
 
 def _check_tracker() -> None:
-    """Raises TrackingSessionError if a child could not track; bpy itself stays out of this process."""
+    """Raises TrackingSessionError if a child could not track. Does not import bpy into this process."""
     if not _blender() and importlib.util.find_spec("bpy") is None:
         raise TrackingSessionError(
             "Tracking needs Blender: run this inside it, as “blender -b -c tracking_sessions batch …”, or with a "
@@ -212,7 +213,7 @@ def _check_tracker() -> None:
 
 
 def _command(root: Path) -> Callable[[ShotRow, Path | None], list[str]]:
-    """The command lines of children."""
+    """A function that makes the command line of a child."""
     blender = _blender()
     if blender:
         id = (__package__ or "").split(".")[-3]
@@ -223,7 +224,7 @@ def _command(root: Path) -> Callable[[ShotRow, Path | None], list[str]]:
     def of(shot: ShotRow, session: Path | None) -> list[str]:
         if session is not None:
             return [*begin, "resume", str(session), "--events"]
-        asked = replace(shot.spec, name=shot.spec.title).to_arguments()
-        return [*begin, "track", *asked, f"--root={root}", "--resume", "--events"]
+        arguments = replace(shot.spec, name=shot.spec.title).to_arguments()
+        return [*begin, "track", *arguments, f"--root={root}", "--resume", "--events"]
 
     return of

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A batch in words: while it runs, on a terminal or in a log, and at the end."""
+"""The progress of a running batch, on a terminal or in a log."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from .words import TITLE, event_words, tracks_words
 
 _DRAW_INTERVAL = 0.25  # seconds between two drawings on a terminal
 _REPORT_INTERVAL = 10.0  # seconds between two lines of progress in a log
-_SHARE = 50  # of the time at most one part goes into drawing, however many shots there are
+_SHARE = 50  # drawing takes at most 1/50 of the time, however many shots there are
 _QUIET = (
     ShotEvent.STARTED,
     ShotEvent.FOUND,
     ShotEvent.DONE_BEFORE,
     ShotEvent.COMPLETED,
-)  # on a terminal the lines and the totals show it
+)  # on a terminal the lines and the totals show these
 _BECAME = {
     ShotStatus.PENDING: ShotEvent.RELEASED,
     ShotStatus.PROCESSING: ShotEvent.STARTED,
@@ -35,19 +35,19 @@ _BECAME = {
 
 
 class BatchScreen:
-    """Shows a batch on standard error: lines that are drawn over on a terminal, one thing after the other in a log.
+    """Shows a batch on standard error: on a terminal lines that are drawn over, in a log a line for each event.
 
     Use it in a `with` statement, which leaves the terminal as it was.
     """
 
     def __init__(self, progress: BatchProgress, clock: Callable[[], float] = time.monotonic) -> None:
         self.waits_for = ""
-        """What children are being stopped for, if they are."""
+        """Why the children are being stopped; empty if they are not."""
         self._progress = progress
         self._clock = clock
         self._screen = Screen() if has_screen() else None
         self._next = 0.0 if self._screen else clock() + _REPORT_INTERVAL
-        self._waiting: set[int] = set()  # numbers of shots that wait for whoever has their sessions
+        self._waiting: set[int] = set()  # numbers of shots whose sessions are in use
 
     def __enter__(self) -> BatchScreen:
         return self
@@ -68,14 +68,14 @@ class BatchScreen:
         if update.shot.status.is_final or self._screen is None:
             self._progress.refresh(update.shot)
         if self.waits_for and update.event is ShotEvent.RELEASED:
-            update = update._replace(words="", shot=replace(update.shot, error=""))  # the same for all of them
+            update = update._replace(words="", shot=replace(update.shot, error=""))  # the same for all shots
         if self._screen is None:
             say(event_words(self._progress, update))
         elif update.event not in _QUIET:
             self._screen.say(event_words(self._progress, update))
 
     def update(self, shot: ShotRow) -> None:
-        """Take what the ledger says now of a shot that another process works on."""
+        """Update from the ledger a shot that another process supervises."""
         before = self._progress.shots.get(shot.number)
         if before is None or (before.status, before.attempts) == (shot.status, shot.attempts):
             self._progress.update(shot)
@@ -85,7 +85,7 @@ class BatchScreen:
             self.on_update(ShotUpdate(_BECAME[shot.status], shot))
 
     def refresh(self) -> None:
-        """Show how far it is, if it is time to."""
+        """Show the progress, if it is time to."""
         began = self._clock()
         if began < self._next:
             return
@@ -101,11 +101,11 @@ class BatchScreen:
         self._next = began + max(_DRAW_INTERVAL if self._screen else _REPORT_INTERVAL, _SHARE * took)
 
     def _line(self, shot: ShotRow, width: int) -> str:
-        """How far a running shot is, behind its name in so many columns."""
+        """The progress of a running shot, behind its name in `width` columns."""
         title = fit(shot.spec.title, width)
         title += " " * (width - columns_of(title))
         if shot.number in self._waiting:
-            return f"{title}  waiting: somebody else has its session"
+            return f"{title}  waiting: its session is in use"
         session = self._progress.session(shot)
         if session is None or not session.frames.total:
             return f"{title}  starting"
@@ -127,14 +127,11 @@ class BatchScreen:
             ShotStatus.PROCESSING: "running",
             ShotStatus.PENDING: "to do",
         }
-        said = [f"{counts[status]} {name}" for status, name in names.items() if counts[status]]
-        words = f"{shots_words(len(self._progress.shots))}: {', '.join(said)}"
+        parts = [f"{counts[status]} {name}" for status, name in names.items() if counts[status]]
+        words = f"{shots_words(len(self._progress.shots))}: {', '.join(parts)}"
         if self.waits_for:
             return f"{words}; {self.waits_for}: each records its frame"
         if self._progress.rate:
             words += f"; {self._progress.rate:.1f} frames/s"
         left = self._progress.seconds_left
         return words if left is None else f"{words}, {duration(left)} left"
-
-
-# All that is known of it

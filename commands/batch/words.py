@@ -19,27 +19,27 @@ TITLE = 24  # columns for the name of a shot
 _LOST_SHOWN = 3  # frames on which tracks were lost; JSON has all that are kept
 
 
-def event_words(view: BatchProgress, update: ShotUpdate) -> str:
+def event_words(progress: BatchProgress, update: ShotUpdate) -> str:
     shot = update.shot
     words = update.words or shot.error
     frames = f"{update.frames} frame{'s' * (update.frames != 1)}"
-    said = {
-        ShotEvent.STARTED: "begun" if shot.attempts < 2 else "gone on with",
+    event = {
+        ShotEvent.STARTED: "begun" if shot.attempts < 2 else "resumed",
         ShotEvent.RESTARTED: f"started again. {words}",
-        ShotEvent.FOUND: f"goes on with session {shot.session}, which has {frames}",
+        ShotEvent.FOUND: f"resumes session {shot.session}, which has {frames}",
         ShotEvent.WAITING: f"waits. {words}",
-        ShotEvent.DONE_BEFORE: f"was done before: {frames_words(view, shot)}",
-        ShotEvent.COMPLETED: f"done: {frames_words(view, shot)}",
+        ShotEvent.DONE_BEFORE: f"was done before: {frames_words(progress, shot)}",
+        ShotEvent.COMPLETED: f"done: {frames_words(progress, shot)}",
         ShotEvent.FAILED: f"failed. {words}",
         ShotEvent.SKIPPED: f"skipped. {words}",
-        ShotEvent.LOST: f"lost. {words}; {frames_words(view, shot)}",
-        ShotEvent.RELEASED: f"stopped, to be gone on with later{'. ' if words else ''}{words}",
+        ShotEvent.LOST: f"lost. {words}; {frames_words(progress, shot)}",
+        ShotEvent.RELEASED: f"stopped, to resume later{'. ' if words else ''}{words}",
     }[update.event]
-    return f"{short(shot.spec.title)}: {short(said, 1000).rstrip('.')}."
+    return f"{short(shot.spec.title)}: {short(event, 1000).rstrip('.')}."
 
 
-def frames_words(view: BatchProgress, shot: ShotRow) -> str:
-    session = view.session(shot)
+def frames_words(progress: BatchProgress, shot: ShotRow) -> str:
+    session = progress.session(shot)
     frames = session.frames if session else None
     if frames is None or not frames.total:
         return "nothing is recorded"
@@ -51,7 +51,7 @@ def tracks_words(count: int) -> str:
 
 
 def shot_lines(shots: list[dict[str, Any]]) -> list[str]:
-    """A table of shots, which are as `described_shot` gives them, and below each what is wrong with it."""
+    """A table of shots, in the form of `described_shot`, with the errors of each below it."""
     digits = max((len(str(shot["number"])) for shot in shots), default=1)
     words = max((len(_status_words(shot)) for shot in shots), default=0)
     widths = [columns_of(fit(shot["name"], TITLE)) for shot in shots]
@@ -83,16 +83,16 @@ def _status_words(shot: dict[str, Any]) -> str:
 
 def _lost_words(lost: dict[int, list[str]]) -> str:
     frames = sorted(lost)
-    said = [f"{tracks_words(len(lost[frame]))} at frame {frame}" for frame in frames[:_LOST_SHOWN]]
+    parts = [f"{tracks_words(len(lost[frame]))} at frame {frame}" for frame in frames[:_LOST_SHOWN]]
     if len(frames) > _LOST_SHOWN:
         more = sum(len(lost[frame]) for frame in frames[_LOST_SHOWN:])
         count = len(frames) - _LOST_SHOWN
-        said.append(f"{tracks_words(more)} at {count} more frame{'s' if count > 1 else ''}")
-    return ", ".join(said)
+        parts.append(f"{tracks_words(more)} at {count} more frame{'s' if count > 1 else ''}")
+    return ", ".join(parts)
 
 
 def owner_of(ledger: Ledger, batch: str) -> str:
-    """Who runs the batch, in words; empty if nobody does. Raises StorageFailed."""
+    """The owner of the lease of the batch, in words; empty if there is none. Raises StorageFailed."""
     folder = ledger.folder(batch)
     try:
         return str(live_owner(folder) or "")
@@ -113,13 +113,13 @@ def described_head(ledger: Ledger, batch: BatchRow) -> dict[str, Any]:
     }
 
 
-def described_batch(ledger: Ledger, batch: BatchRow, view: BatchProgress) -> dict[str, Any]:
-    """All that is known of a batch, for a program to read."""
-    shots = [described_shot(view, shot) for _, shot in sorted(view.shots.items())]
+def described_batch(ledger: Ledger, batch: BatchRow, progress: BatchProgress) -> dict[str, Any]:
+    """A batch as JSON for scripts."""
+    shots = [described_shot(progress, shot) for _, shot in sorted(progress.shots.items())]
     return {
         **described_head(ledger, batch),
         "config": batch.config,
-        "counts": {status.value: view.counts[status] for status in ShotStatus},
+        "counts": {status.value: progress.counts[status] for status in ShotStatus},
         "tracked_frames": sum(shot["tracked_frames"] for shot in shots),
         "shots": shots,
     }

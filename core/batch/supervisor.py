@@ -77,7 +77,7 @@ class Running:
 
 
 class PictureCheck(NamedTuple):
-    """The search for a picture that killed a process: another one, now the `child` of the shot, reads the suspects."""
+    """The search for a picture that killed a process: another process, the new `child`, reads the suspects."""
 
     dead: Child
     code: int  # its exit code
@@ -341,12 +341,12 @@ class Supervisor:
         where = ""
         if manager is not None and now.frame is not None:
             where = f" on the way from frame {manager.counting.shown(now.frame)}"
-        words = f"It crashed{where} ({_cause(code)}); what it printed is in {child.log}"
+        words = f"It crashed{where} ({_cause(code)}); its output is in {child.log}"
         shot = self._ledger.note_crash(running.shot, words, progressed=now != running.before)
         if self.stopping:
             self._update(ShotEvent.RELEASED, self._ledger.release(shot, words), words)
         elif shot.crashes >= self._crashes:
-            words = f"It crashed {shot.crashes} times{where} ({_cause(code)}); what it printed is in {child.log}"
+            words = f"It crashed {shot.crashes} times{where} ({_cause(code)}); its output is in {child.log}"
             self._update(ShotEvent.FAILED, self._ledger.finish(shot, ShotStatus.FAILED, words), words)
         else:
             self._begin(self._ledger.note_attempt(shot), ShotEvent.RESTARTED)

@@ -68,7 +68,7 @@ def test_clean_deletes_batches_that_ended_long_ago(commands: Commands) -> None:
     assert row["batches"][0]["name"] == "night" and row["batches"][1]["modified"].startswith("2001-09-09T01:46:40")
     told = commands.run(*DRY).splitlines()
     assert told[0].startswith(old.session.id) and told[1].startswith(gone) and told[1].endswith("batch, failed  night")
-    assert told[2].startswith(left_over.name) and told[2].endswith("what is left of a batch")
+    assert told[2].startswith(left_over.name) and told[2].endswith("folder of a deleted batch")
     size = size_words(row["freed"])
     assert told[3:] == [f"1 session and 2 batches would be deleted, which frees {size}."]
     assert batches(commands) == [gone, new, kept] and all(path.exists() for path in before)
@@ -127,7 +127,7 @@ def test_a_ledger_that_cannot_be_read_is_no_reason_to_delete_or_to_fail(
     harm(path)
     content = path.read_bytes()
     says = (
-        f"{older.session.id}, {one} are left alone: possibly needed by a batch; delete one all the same with: "
+        f"{older.session.id}, {one} are left alone: possibly needed by a batch; to delete one anyway: "
         "delete SESSION --force.",
         f"Each batch is left alone: {path}, the ledger of batches, cannot be used: ",
         advice,
@@ -149,7 +149,7 @@ def test_delete_says_that_a_batch_needs_it(commands: Commands) -> None:
     one = manager.session.id
     batch = make_batch(commands.root, BatchStatus.PAUSED, [one])
     need = f"It is needed by batch {batch}; go on with: batch resume {batch} --root {commands.root}."
-    says = f"This would delete “shot” ({one}), 3 frames tracked. {need} To delete it all the same: --force"
+    says = f"This would delete “shot” ({one}), 3 frames tracked. {need} To delete it anyway: --force"
     commands.run("delete", one, code=2, says=(says,))
     out, said = commands.ask("delete", one, answer="n\n")
     assert out == "" and need in said and manager.path.exists()

@@ -170,7 +170,7 @@ def test_a_merged_session_says_which_frames_it_lacks(commands: Commands) -> None
     assert "tracked but for 2 frames" in listed and "complete" not in listed
     told = commands.run("info", "merged")
     assert "Status:   tracked but for 2 frames\n" in told and "Missing:  5-6\n" in told
-    assert told.endswith("Next:     track what is missing with: track --start 5 --end 6\n")
+    assert told.endswith("Next:     track the missing frames with: track --start 5 --end 6\n")
     row = commands.json("info", "merged")
     assert isinstance(row, dict) and (row["missing"], row["shown_missing"]) == ("5-6", "5-6")
     report = Path(commands.run("report", "merged").strip()).read_text("utf-8")

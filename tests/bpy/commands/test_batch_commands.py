@@ -108,7 +108,7 @@ def test_each_shot_is_done_or_says_why(job: Path) -> None:
     assert [row["id"] for row in json.loads(batch(job, "list", "--json").stdout)] == [id]
     told = batch(job, "info", id[:12]).stdout
     assert f"Batch:    {id}\nName:     shots\nStatus:   completed\nOwner:    nobody\n" in told
-    assert "3  030  skipped" in told and told.endswith("Next:     see what is wrong above\n")
+    assert "3  030  skipped" in told and told.endswith("Next:     see the errors above\n")
 
     done = batch(job, "resume")
     assert (done.returncode, done.stdout) == (0, "") and "nothing to resume" in done.stderr
@@ -205,7 +205,7 @@ def test_a_signal_pauses_it_and_the_named_command_goes_on(night: Path, whole: Re
     done = batch(night, *shlex.split(go_on)[1:])
     assert done.returncode == 0, done
     assert f"Batch {found['id']}: 1 of 3 shots are done; going on with 2, one at a time." in done.stderr
-    assert "900: gone on with.\n" in done.stderr and "010" not in done.stderr
+    assert "900: resumed.\n" in done.stderr and "010" not in done.stderr
     (session,) = (one for one in sessions_in(root) if one.total_frames == LONG)
     compare_replays(load_session(root / "sessions" / f"{session.id}.yaml").replay(), whole)
 
@@ -291,7 +291,7 @@ def test_resume_goes_on_with_them(stopped: Path, whole: Replay) -> None:
     assert found["shots"][0]["session"] == before.id == after.id
     tracked = len(before.tracked_frames)
     assert found["run"]["frames"] == LONG - tracked
-    assert f"long: goes on with session {before.id}, which has {tracked} frames.\n" in done.stderr
+    assert f"long: resumes session {before.id}, which has {tracked} frames.\n" in done.stderr
     compare_replays(load_session(session_files(root)[0]).replay(), whole)
 
 

@@ -89,7 +89,7 @@ def test_a_crashed_child_goes_on_and_only_crashes_without_progress_count(root: P
         once, always, never, first = ledger.shots(batch.id)
     assert told.events(1) == [ShotEvent.STARTED, ShotEvent.RESTARTED, ShotEvent.COMPLETED]
     assert (always.status, always.attempts, always.crashes) == (ShotStatus.FAILED, 4, 3)
-    assert always.error.startswith("It crashed 3 times on the way from frame 4 (SIGSEGV); what it printed is in ")
+    assert always.error.startswith("It crashed 3 times on the way from frame 4 (SIGSEGV); its output is in ")
     assert Path(always.error.rpartition(" is in ")[2]).exists()
     assert (once.status, never.status, first.status) == (ShotStatus.COMPLETED,) * 3
     assert (once.attempts, never.attempts) == (2, 1)

@@ -47,7 +47,7 @@ class Commands:
         return subprocess.Popen(command, text=True, **options)  # type: ignore[call-overload]
 
     def run(self, *given: object, code: int = 0, says: tuple[str, ...] = ()) -> str:
-        """What it prints in this process; `says` must stand on standard error."""
+        """The output of a command in this process; each of `says` must be in its standard error."""
         output, errors = io.StringIO(), io.StringIO()
         with redirect_stdout(output), redirect_stderr(errors), open(os.devnull, encoding="ascii") as nothing:
             before, sys.stdin = sys.stdin, nothing

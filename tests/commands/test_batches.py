@@ -32,7 +32,7 @@ def ids(commands: Commands, *given: object, says: tuple[str, ...] = ()) -> list[
     return [row["id"] for row in rows]
 
 
-def test_batches_are_listed_by_status_and_so_many(commands: Commands) -> None:
+def test_batches_are_listed_by_status_and_limit(commands: Commands) -> None:
     paused = make_batch(commands.root, BatchStatus.PAUSED, ["x"])
     left, done = (make_batch(commands.root, one, ["x"]) for one in (BatchStatus.IN_PROGRESS, BatchStatus.COMPLETED))
     assert ids(commands) == [done, left, paused]
@@ -67,7 +67,7 @@ def test_a_batch_is_deleted_and_its_sessions_stay(commands: Commands, status: Ba
     assert json.loads(commands.run("batch", "delete", kept, "--force", "--json"))["id"] == kept
 
 
-def test_a_batch_that_somebody_runs_is_not_deleted(commands: Commands) -> None:
+def test_a_running_batch_is_not_deleted(commands: Commands) -> None:
     batch = make_batch(commands.root, BatchStatus.IN_PROGRESS, ["x"])
     child = start_child(HOLDER, SessionFolder(commands.root).batch(batch))
     assert child.stdout is not None and child.stdout.readline() == "owned\n"
@@ -142,7 +142,7 @@ def test_sessions_that_a_batch_in_another_ledger_needs_stay(commands: Commands, 
     one = session.session.id
     batch = make_apart(commands.root, db, one, days=40)
     need = f"needed by batch {batch}; go on with: batch resume {batch} --db '{db}'"
-    for given in ((), ("--db", db)):  # the folder of the batch says where its ledger is
+    for given in ((), ("--db", db)):  # the folder of the batch names its ledger
         commands.run("clean", *OLD, "-f", *given, says=(need,))
         commands.run("delete", one, *given, code=2, says=(need,))
     assert cleanup_old_sessions(commands.root, 30) == 0 and session.path.exists()
@@ -170,7 +170,7 @@ def test_cleaning_a_ledger_leaves_the_folders_of_another(commands: Commands, db:
     assert not SessionFolder(commands.root).batch(apart).exists() and SessionFolder(commands.root).batch(own).exists()
 
 
-def test_a_ledger_that_is_none_is_told_and_left(commands: Commands, db: Path) -> None:
+def test_a_file_that_is_no_ledger_is_reported_and_left(commands: Commands, db: Path) -> None:
     every = (("batch", "list"), ("batch", "info"), ("batch", "delete", "x", "-f"), ("batch", "clean", *OLD, "-f"))
     for given in every:
         commands.run(*given, "--db", db, code=2, says=(f"There is no ledger {db}: check the path",))
@@ -187,7 +187,7 @@ def test_a_ledger_that_is_none_is_told_and_left(commands: Commands, db: Path) ->
     commands.run("batch", "list", "--db", db.parent, code=1, says=("it is no file",))
 
 
-def test_a_batch_whose_session_folder_is_gone_is_not_gone_on_with_elsewhere(
+def test_a_batch_without_its_session_folder_can_be_listed_and_deleted(
     commands: Commands, db: Path, tmp_path: Path
 ) -> None:
     batch = make_apart(tmp_path / "a", db, "x")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The commands that decide what becomes of sessions, as processes of a Python that has no Blender."""
+"""The commands `clean`, `delete`, `discard` and `commit`, as processes of a Python without Blender."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def stems(commands: Commands) -> set[str]:
     return {path.stem for path in session_files(commands.root)}
 
 
-def test_clean_deletes_what_is_old_and_says_so(commands: Commands) -> None:
+def test_clean_deletes_and_lists_old_sessions(commands: Commands) -> None:
     old, older, new = make(commands, "old", days=8), make(commands, "older", days=40), make(commands, "new")
     commands.run("report", older.session.id)
     before = {path: path.stat().st_size for path in commands.root.rglob("*") if path.is_file()}
@@ -63,7 +63,7 @@ def test_clean_asks_on_a_terminal(commands: Commands) -> None:
     assert "1 session deleted" in out and stems(commands) == set()
 
 
-def test_clean_never_touches_what_is_owned_or_cannot_be_read(commands: Commands) -> None:
+def test_clean_leaves_sessions_in_use_and_unreadable_sessions(commands: Commands) -> None:
     owned, broken, old = (make(commands, name, days=60) for name in ("owned", "broken", "old"))
     text = broken.path.read_text(encoding="utf-8")
     broken.path.write_text(text[:50], encoding="utf-8")
@@ -85,7 +85,7 @@ def test_clean_never_touches_what_is_owned_or_cannot_be_read(commands: Commands)
 
 
 @pytest.mark.parametrize("age", ["", "7", "d", "-7d", "7y", "1.5d", "d7", "7d ", "٣d", "1" * 7 + "d"])
-def test_an_age_that_is_none_is_answered_with_examples(commands: Commands, age: str) -> None:
+def test_an_invalid_age_is_answered_with_examples(commands: Commands, age: str) -> None:
     commands.run("clean", f"--older-than={age}", code=2, says=("--older-than", "7d, 2w or 1m"))
 
 
@@ -94,7 +94,7 @@ def test_an_age_before_the_beginning_of_time_is_older_than_all(commands: Command
     commands.run("clean", "--older-than", "999999m", "--force", says=("there is nothing to clean",))
 
 
-def test_delete_asks_or_is_told_to(commands: Commands) -> None:
+def test_delete_asks_or_needs_force(commands: Commands) -> None:
     manager = make(commands)
     one = manager.session.id
     commands.run("delete", one, code=2, says=(f"This would delete “shot” ({one}), 3 frames tracked", "--force"))
@@ -112,7 +112,7 @@ def test_delete_asks_or_is_told_to(commands: Commands) -> None:
 
 
 @pytest.mark.parametrize("flags", [(), ("--force",)])
-def test_what_is_owned_is_not_deleted(commands: Commands, flags: tuple[str, ...]) -> None:
+def test_a_session_in_use_is_not_deleted(commands: Commands, flags: tuple[str, ...]) -> None:
     manager = make(commands)
     child = start_child(HOLDER, manager.path)
     assert child.stdout is not None and child.stdout.readline() == "owned\n"
@@ -122,7 +122,7 @@ def test_what_is_owned_is_not_deleted(commands: Commands, flags: tuple[str, ...]
     assert load_session(manager.path).session.state is SessionState.ACTIVE
 
 
-def test_what_cannot_be_read_can_be_deleted(commands: Commands, tmp_path: Path) -> None:
+def test_an_unreadable_session_can_be_deleted(commands: Commands, tmp_path: Path) -> None:
     manager = make(commands)
     manager.path.write_text("[")
     commands.run("info", manager.session.id, code=1, says=("cannot be read",))

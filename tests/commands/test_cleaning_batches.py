@@ -28,7 +28,7 @@ def batches(commands: Commands) -> list[str]:
 
 
 @pytest.mark.parametrize("status", [BatchStatus.PAUSED, BatchStatus.IN_PROGRESS])
-def test_clean_leaves_what_an_unfinished_batch_needs(commands: Commands, status: BatchStatus) -> None:
+def test_clean_leaves_the_sessions_of_an_unfinished_batch(commands: Commands, status: BatchStatus) -> None:
     needed, old = make(commands, "needed", days=40), make(commands, "old", days=40)
     batch = make_batch(commands.root, status, [needed.session.id], days=40)
     says = f"{needed.session.id} is left alone: needed by batch {batch}; go on with: batch resume {batch} --root "

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The commands that look at sessions, as processes of a Python that has no Blender."""
+"""The commands that read sessions, as processes of a Python without Blender."""
 
 from __future__ import annotations
 
@@ -62,12 +62,12 @@ def test_list_by_status_and_state(commands: Commands) -> None:
     assert len(commands.run("list", says=(f"{stopped.path} cannot be read",)).splitlines()) == 3
 
 
-def test_list_where_there_is_nothing(commands: Commands) -> None:
+def test_list_without_sessions(commands: Commands) -> None:
     assert commands.run("list", says=("There are no sessions in",)) == ""
     assert not commands.root.exists()
 
 
-def test_ages_as_people_say_them() -> None:
+def test_ages_in_words() -> None:
     now = datetime.now(UTC)
     for seconds, expected in (
         (-500, "just now"),
@@ -115,7 +115,7 @@ def test_info_says_what_to_do_next(commands: Commands) -> None:
     assert commands.run("info", new.path).endswith(f"bring it back with: commit {new.session.id}\n")
 
 
-def test_info_of_a_journal_that_is_damaged_in_what_is_summed_up(commands: Commands) -> None:
+def test_info_of_a_journal_that_is_damaged_before_the_last_summary(commands: Commands) -> None:
     manager = make(commands)
     flip(manager.folder / "journal.1", 200)
     told = commands.run("info", manager.session.id)
@@ -210,7 +210,7 @@ def test_a_wrong_argument_names_the_right_one(commands: Commands, given: tuple[s
 
 
 @pytest.mark.parametrize("name", ["info", "report", "delete", "discard", "commit"])
-def test_a_session_that_is_not_there(commands: Commands, name: str) -> None:
+def test_a_missing_session_is_reported(commands: Commands, name: str) -> None:
     make(commands), make(commands)
     for unknown in ("19990101", "../../x", "x" * 10_000, "\N{SNOWMAN}", "", "x.yaml", "a\nb.yaml"):
         commands.run(name, unknown, code=2, says=("There is no session", "“list”"))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a batch does about sessions that its shots have already, before anything is tracked."""
+"""Earlier sessions of the shots of a batch: resumed or set aside before tracking."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def discarded(root: Path) -> set[str]:
 
 
 def ids(*sessions: TrackingSessionManager) -> set[str]:
-    return {one.session.id for one in sessions}
+    return {session.session.id for session in sessions}
 
 
 def test_the_sessions_of_the_shots_are_named_and_no_others(root: Path, tmp_path: Path, blend: Path) -> None:
@@ -79,12 +79,12 @@ def test_names_for_whole_sequences_have_the_sessions_of_their_footage(root: Path
     assert discarded(root) == ids(mine)
 
 
-def test_fresh_sets_aside_what_belongs_to_the_shots(root: Path, tmp_path: Path, blend: Path) -> None:
+def test_fresh_sets_aside_the_sessions_of_the_shots(root: Path, tmp_path: Path, blend: Path) -> None:
     one, two = (make_footage(tmp_path / name) for name in ("one", "two"))
     mine = [done(one, root), stopped(one, root)]
     stopped(two, root, str(blend), "background")
     hero = stopped(two, root, str(blend), "hero")
-    begun = create_session(one, "", root)  # it has recorded nothing, so there is nothing to set aside
+    begun = create_session(one, "", root)  # without records it is not set aside
     begun.close()
     shots = [ShotSpec(str(one)), ShotSpec(str(blend), clip="hero")]
     settle(root, shots, resume=False, fresh=True)
@@ -93,7 +93,7 @@ def test_fresh_sets_aside_what_belongs_to_the_shots(root: Path, tmp_path: Path, 
     assert discarded(root) == ids(*mine, hero)
 
 
-def test_the_answer_fresh_sets_aside_what_was_asked_about(
+def test_the_answer_fresh_sets_aside_the_sessions_of_the_question(
     root: Path, tmp_path: Path, blend: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     one, two = (make_footage(tmp_path / name) for name in ("one", "two"))
@@ -119,8 +119,8 @@ def test_two_clips_of_a_blend_are_two_shots(
     assert "2 of 3 shots have" in asked[0]
 
 
-def test_what_cannot_be_tracked_now_keeps_its_sessions(root: Path, tmp_path: Path, blend: Path) -> None:
-    """A disk that is not there is no reason to set anything aside, and the shot is skipped when it is its turn."""
+def test_a_shot_that_cannot_be_tracked_now_keeps_its_sessions(root: Path, tmp_path: Path, blend: Path) -> None:
+    """Footage on a missing disk: its sessions stay, and the batch skips the shot."""
     plate = make_footage(tmp_path / "plate")
     stopped(plate, root)
     stopped(plate, root, str(blend), "hero")

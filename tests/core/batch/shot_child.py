@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A child of a batch that tracks without Blender: `shot_child.py ROOT FOOTAGE`, real sessions, a tracker that fakes.
+"""A child of a batch that tracks without Blender: `shot_child.py ROOT FOOTAGE`, with real sessions and a fake tracker.
 
-`behave.json` in the folder of the footage says what is special: `delay` (seconds per frame), `crash` (the frame behind
-which it dies of a segmentation fault, `times` of them, and which picture is `cut` then), `dies` (before it has a
-session), `stopped` (an event printed in place of tracking, with its
-`code`), `frames`, `lose` (the frame on which all tracks are lost).
+`behave.json` in the folder of the footage sets its behaviour: `delay` (seconds per frame), `crash` (a segmentation
+fault after this frame, `times` often, which first cuts the picture `cut`), `dies` (before it has a session), `stopped`
+(an event printed in place of tracking, with its `code`), `frames`, `lose` (the frame on which all tracks are lost).
 """
 
 from __future__ import annotations
@@ -36,7 +35,7 @@ from tracking_sessions.core.tracking.run import Run  # noqa: E402
 from tracking_sessions.tests.core import shots  # noqa: E402
 
 
-def tell(event: Event) -> None:
+def report(event: Event) -> None:
     print(event.line(), flush=True)
 
 
@@ -46,7 +45,7 @@ def main(root: Path, footage: Path) -> int:
     if "dies" in behave:
         os.kill(os.getpid(), signal.SIGSEGV)
     if "stopped" in behave:
-        tell(Stopped(StopReason(behave["stopped"]["reason"]), behave["stopped"].get("error", "")))
+        report(Stopped(StopReason(behave["stopped"]["reason"]), behave["stopped"].get("error", "")))
         return int(behave["code"])
     known = footage / "session"
     if not known.exists():
@@ -75,7 +74,7 @@ def main(root: Path, footage: Path) -> int:
         with terminal.Signals() as signals:
 
             def drive(run: shots.SessionRun) -> None:
-                tell(Begun(str(path), before))
+                report(Begun(str(path), before))
                 Run.step = slow_step  # type: ignore[method-assign]
                 with run:
                     terminal.drive(signals, SimpleNamespace(session=run.session), run)  # type: ignore[arg-type]
@@ -85,11 +84,11 @@ def main(root: Path, footage: Path) -> int:
             shots.finish = drive
             shots.go_on(path, [(1, behave.get("frames", 6))])
     except TrackingSessionError as error:
-        tell(Stopped.by(error, str(error)))
+        report(Stopped.by(error, str(error)))
         return error.exit_code
-    said = load_session(path)
-    lost = lost_passes(said.passes, said.session.tracked_frames)
-    tell(Done(path.stem, {"outcome": "lost" if lost else "complete"}))
+    manager = load_session(path)
+    lost = lost_passes(manager.passes, manager.session.tracked_frames)
+    report(Done(path.stem, {"outcome": "lost" if lost else "complete"}))
     return ExitCode.UNUSABLE if lost else 0
 
 

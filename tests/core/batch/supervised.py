@@ -43,36 +43,32 @@ def begun(ledger: Ledger, batch: BatchRow) -> bool:
     return all(shot.session for shot in ledger.shots(batch.id))
 
 
-class Told:
-    """The updates of a supervisor, and how often it polled."""
+class Watcher:
+    """The updates of a supervisor."""
 
     def __init__(self) -> None:
         self.updates: list[ShotUpdate] = []
-        self.looks = 0
 
     def events(self, number: int) -> list[ShotEvent]:
-        return [one.event for one in self.updates if one.shot.number == number]
+        return [update.event for update in self.updates if update.shot.number == number]
 
 
 def supervise(
-    ledger: Ledger, batch: BatchRow, told: Told, *, stop: Callable[[], str] = lambda: "", jobs: int = 2
+    ledger: Ledger, batch: BatchRow, watcher: Watcher, *, stop: Callable[[], str] = lambda: "", jobs: int = 2
 ) -> BatchRow:
-    def watch() -> None:
-        told.looks += 1
-
-    supervisor = Supervisor(ledger, batch, command(ledger.root), told.updates.append, jobs=jobs)
+    supervisor = Supervisor(ledger, batch, command(ledger.root), watcher.updates.append, jobs=jobs)
     try:
-        return supervisor.run(stop, watch)
+        return supervisor.run(stop, lambda: None)
     finally:
-        assert not [one for one in supervisor.running if lives(one.child.pid)]
+        assert not [running for running in supervisor.running if lives(running.child.pid)]
 
 
 def lives(pid: int) -> bool:
     try:
-        said = Path(f"/proc/{pid}/stat").read_text("utf-8")
+        status = Path(f"/proc/{pid}/stat").read_text("utf-8")
     except (FileNotFoundError, ProcessLookupError):
         return False
-    return said.rpartition(")")[2].split()[0] != "Z"
+    return status.rpartition(")")[2].split()[0] != "Z"
 
 
 def bytes_recorded(root: Path) -> int:
@@ -80,14 +76,14 @@ def bytes_recorded(root: Path) -> int:
 
 
 def recorded(root: Path, session: str) -> Counter[int]:
-    """How often each frame was recorded."""
+    """The number of records of each frame."""
     reader = JournalReader(SessionFolder(root).sessions / session, session)
     frames = [record.frame for record, _ in decoded(reader.records()) if isinstance(record, FrameRecord)]
     return Counter(frames)
 
 
 def check(ledger: Ledger, batch: BatchRow) -> None:
-    """The ledger is sound, what it calls done is, and no frame was tracked twice."""
+    """The ledger is sound, each completed shot is tracked, and no frame was tracked twice."""
     assert ledger.check() == []
     for shot in ledger.shots(batch.id):
         assert (shot.status is ShotStatus.PENDING) or shot.status.is_final

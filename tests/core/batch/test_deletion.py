@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What goes with a batch that is deleted, and which stay; also if that is killed in the middle."""
+"""Deleted batches and batches that stay, also after a deletion that was killed in the middle."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def clean(root: Path) -> Deleted[OldBatch]:
     return done
 
 
-def test_only_what_ended_before_the_limit_is_old(root: Path) -> None:
+def test_only_batches_that_ended_before_the_limit_are_old(root: Path) -> None:
     kept = [make_batch(root, status, SESSIONS, days=40) for status in (BatchStatus.PAUSED, BatchStatus.IN_PROGRESS)]
     kept.append(make_batch(root, BatchStatus.COMPLETED, SESSIONS, days=20))
     gone = [make_batch(root, status, SESSIONS, days=40) for status in (BatchStatus.COMPLETED, BatchStatus.FAILED)]
@@ -62,7 +62,7 @@ def test_only_what_ended_before_the_limit_is_old(root: Path) -> None:
         assert not any(ledger.shots(one) for one in gone)
 
 
-def test_one_that_is_owned_is_left_alone(root: Path) -> None:
+def test_a_batch_in_use_is_left_alone(root: Path) -> None:
     batch, leftover = (make_batch(root, BatchStatus.COMPLETED, SESSIONS, days=40) for _ in range(2))
     with Ledger(root) as ledger:
         assert ledger.delete(leftover, ledger.batch(leftover).modified)
@@ -71,7 +71,7 @@ def test_one_that_is_owned_is_left_alone(root: Path) -> None:
     old, left = find(root)
     assert old == [] and {path.name for path, _ in left} == {batch, leftover}
     assert all("it is in use by process" in reason for _, reason in left)
-    done = Deleted[OldBatch]().add(delete_batches(root, before))  # it was taken after the look
+    done = Deleted[OldBatch]().add(delete_batches(root, before))  # taken after the batch was read
     assert done.gone == [] and len(done.left) == 2 and ids(root) == [batch]
     for lease in leases:
         lease.release()
@@ -79,7 +79,7 @@ def test_one_that_is_owned_is_left_alone(root: Path) -> None:
 
 
 @pytest.mark.parametrize("ends", [False, True])
-def test_one_that_was_gone_on_with_since_the_look_is_left_alone(root: Path, ends: bool) -> None:
+def test_a_batch_that_changed_since_it_was_read_is_left_alone(root: Path, ends: bool) -> None:
     batch = make_batch(root, BatchStatus.FAILED, SESSIONS, days=40)
     old, _ = find(root)
     with Ledger(root) as ledger:
@@ -91,7 +91,7 @@ def test_one_that_was_gone_on_with_since_the_look_is_left_alone(root: Path, ends
     assert ids(root) == [batch] and (SessionFolder(root).batch(batch) / "1.log").exists()
 
 
-def test_whoever_goes_on_with_one_that_was_deleted_is_told(root: Path) -> None:
+def test_a_deleted_batch_cannot_be_resumed(root: Path) -> None:
     batch = make_batch(root, BatchStatus.FAILED, SESSIONS, days=40)
     with Ledger(root) as ledger:
         assert clean(root).gone
@@ -100,7 +100,7 @@ def test_whoever_goes_on_with_one_that_was_deleted_is_told(root: Path) -> None:
                 act()
 
 
-def test_a_row_without_a_folder_goes_and_a_folder_without_a_row(root: Path) -> None:
+def test_a_batch_without_a_folder_goes_and_a_folder_without_a_batch(root: Path) -> None:
     row, folder, fresh = (make_batch(root, BatchStatus.COMPLETED, SESSIONS, days=40) for _ in range(3))
     shutil.rmtree(SessionFolder(root).batch(row))
     with Ledger(root) as ledger:
@@ -114,14 +114,14 @@ def test_a_row_without_a_folder_goes_and_a_folder_without_a_row(root: Path) -> N
     assert ids(root) == [] and [path.name for path in (root / "batches").iterdir()] == [fresh]
 
 
-def test_folders_go_though_there_is_no_ledger_and_none_is_made(root: Path) -> None:
+def test_folders_without_a_ledger_go_and_no_ledger_is_made(root: Path) -> None:
     make_batch(root, BatchStatus.PAUSED, SESSIONS, days=40)
     SessionFolder(root).ledger.unlink()
     assert len(clean(root).gone) == 1 and os.listdir(root / "batches") == []
     assert not SessionFolder(root).ledger.exists()
 
 
-def test_what_others_have_put_there_stays(root: Path, tmp_path: Path) -> None:
+def test_files_of_others_stay(root: Path, tmp_path: Path) -> None:
     batch, linked = (make_batch(root, BatchStatus.COMPLETED, SESSIONS, days=40) for _ in range(2))
     folder, other = SessionFolder(root).batch(batch), tmp_path / "other"
     (folder / "notes.txt").write_text("dear")
@@ -150,7 +150,7 @@ def test_batches_that_lie_elsewhere_keep_their_folders(root: Path, tmp_path: Pat
     ).exists()
 
 
-def test_a_ledger_that_somebody_holds_keeps_its_batches(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_ledger_with_another_writer_keeps_its_batches(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     batch, orphan = (make_batch(root, BatchStatus.COMPLETED, SESSIONS, days=40) for _ in range(2))
     with Ledger(root) as ledger:
         assert ledger.delete(orphan, ledger.batch(orphan).modified)
@@ -164,7 +164,7 @@ def test_a_ledger_that_somebody_holds_keeps_its_batches(root: Path, monkeypatch:
     assert len(clean(root).gone) == 2
 
 
-def test_the_newest_unfinished_batch_is_told_for_a_session(root: Path) -> None:
+def test_a_session_is_needed_by_the_newest_unfinished_batch(root: Path) -> None:
     first = make_batch(root, BatchStatus.PAUSED, ["one", "both"])
     make_batch(root, BatchStatus.COMPLETED, ["two"])
     second = make_batch(root, BatchStatus.IN_PROGRESS, ["both"])
@@ -172,7 +172,7 @@ def test_the_newest_unfinished_batch_is_told_for_a_session(root: Path) -> None:
         assert ledger.needed() == {"one": first, "both": second}
 
 
-def test_a_batch_of_which_nobody_knows_how_it_stands_is_unfinished(root: Path) -> None:
+def test_a_batch_with_an_unknown_status_is_unfinished(root: Path) -> None:
     batch = make_batch(root, BatchStatus.COMPLETED, ["one"])
     with closing(sqlite3.connect(SessionFolder(root).ledger)) as raw, raw:
         raw.executescript("PRAGMA ignore_check_constraints = ON; UPDATE batches SET status = 'stopped'")
@@ -191,7 +191,7 @@ def test_a_batch_of_which_nobody_knows_how_it_stands_is_unfinished(root: Path) -
         "PRAGMA writable_schema = ON; UPDATE sqlite_master SET rootpage = 2 WHERE type = 'index'",
     ],
 )
-def test_a_damaged_ledger_does_not_say_what_is_needed(root: Path, change: str) -> None:
+def test_a_damaged_ledger_names_no_needed_sessions(root: Path, change: str) -> None:
     make_batch(root, BatchStatus.PAUSED, SESSIONS)
     with closing(sqlite3.connect(SessionFolder(root).ledger)) as raw, raw:
         raw.executescript(f"PRAGMA ignore_check_constraints = ON; {change}")
@@ -211,7 +211,7 @@ claims.die_at_each_step(Path(sys.argv[1]), test_deletion.clean)
 
 @posix
 @pytest.mark.slow
-def test_sigkill_at_any_moment_leaves_a_batch_or_what_the_next_cleaning_finds(tmp_path: Path) -> None:
+def test_sigkill_at_any_moment_leaves_a_batch_or_a_folder_for_the_next_cleaning(tmp_path: Path) -> None:
     root = tmp_path / "whole"
     paused = make_batch(root, BatchStatus.PAUSED, SESSIONS, days=40)
     batch = make_batch(root, BatchStatus.COMPLETED, SESSIONS, days=40)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The lines that a child prints: whole for its supervisor, and with the keys that scripts read."""
+"""The lines that a child prints, as its supervisor and as scripts read them."""
 
 import json
 from pathlib import Path
@@ -33,14 +33,14 @@ def test_a_supervisor_reads_the_event_that_was_printed(event: Event) -> None:
     assert parse(event.line().encode()) == event
 
 
-def test_a_result_keeps_what_the_command_prints() -> None:
+def test_a_result_keeps_the_output_of_the_command() -> None:
     event = parse(Done("1", {"id": "1", "frames": 3}).line().encode())
     assert isinstance(event, Done)
     assert (event.id, event.result["frames"]) == ("1", 3)
 
 
 @pytest.mark.parametrize("error, reason", STOPS, ids=lambda value: type(value).__name__)
-def test_an_error_is_told_with_its_reason_and_as_scripts_know_it(
+def test_an_error_is_printed_with_its_reason_and_its_class(
     error: errors.TrackingSessionError, reason: StopReason
 ) -> None:
     line = json.loads(Stopped.by(error, str(error)).line())
@@ -67,12 +67,12 @@ def test_any_other_line_is_no_event(line: bytes) -> None:
 
 
 @pytest.mark.parametrize("reason", ["later", None, [], 3])
-def test_a_reason_that_is_not_known_is_a_failure(reason: object) -> None:
+def test_an_unknown_reason_is_a_failure(reason: object) -> None:
     event = parse(json.dumps({"event": "stopped", "reason": reason, "error": "x"}).encode())
     assert event == Stopped(StopReason.FAILED, "x")
 
 
-def test_what_makes_no_sense_in_an_event_is_left_out() -> None:
+def test_nonsense_in_an_event_is_left_out() -> None:
     assert parse(b'{"event": "begun", "session": "a", "tracked_frames": "x"}') == Begun("a", 0)
     done = parse(b'{"event": "done", "id": 3}')
     assert isinstance(done, Done) and done.id == ""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The ledger of batches: who gets which shot, and where a moved one finds its footage."""
+"""The ledger of batches: claims of shots, and the footage of a moved ledger."""
 
 import sqlite3
 from pathlib import Path
@@ -31,7 +31,7 @@ from tracking_sessions.tests.core.claims import (
 # Batches and shots
 
 
-def test_what_was_asked_comes_back_from_another_connection(ledger: Ledger, root: Path) -> None:
+def test_another_connection_reads_the_requested_shots(ledger: Ledger, root: Path) -> None:
     asked = ShotSpec(
         str(root.parent / "plates" / "Ä 1.blend"),
         name="010 “x”",
@@ -62,7 +62,7 @@ def test_the_ledger_is_in_wal_mode_and_keeps_foreign_keys(ledger: Ledger, root: 
     assert ledger.check() == [f"row {n} of shots belongs to no row of batches" for n in (1, 2, 3)]
 
 
-def test_what_was_said_done_is_synced_and_no_schema_is_trusted(root: Path) -> None:
+def test_commits_are_synced_and_no_schema_is_trusted(root: Path) -> None:
     connection = ledger_database.open_ledger(SessionFolder(root).ledger)
     pragmas = ("synchronous", "foreign_keys", "trusted_schema", "cell_size_check")
     values = [connection.execute(f"PRAGMA {name}").fetchone()[0] for name in pragmas]
@@ -70,7 +70,7 @@ def test_what_was_said_done_is_synced_and_no_schema_is_trusted(root: Path) -> No
     assert values == [3, 1, 0, 1]
 
 
-def test_reading_where_there_is_no_ledger_makes_none(root: Path) -> None:
+def test_reading_a_missing_ledger_makes_none(root: Path) -> None:
     with Ledger(root, readonly=True) as nothing:
         assert nothing.batches() == [] and nothing.latest_unfinished() is None
         with pytest.raises(UsageError, match=r"There is no batch 'x'") as told:
@@ -80,7 +80,7 @@ def test_reading_where_there_is_no_ledger_makes_none(root: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "%", "x' OR 1", "../..", "2", "nothing"])
-def test_a_batch_is_found_by_its_id_alone(ledger: Ledger, text: str) -> None:
+def test_a_batch_is_found_by_its_id_only(ledger: Ledger, text: str) -> None:
     first, second = make(ledger), make(ledger)
     assert [batch.id for batch in ledger.batches()] == [second, first]
     assert ledger.batch(first).id == first
@@ -91,7 +91,7 @@ def test_a_batch_is_found_by_its_id_alone(ledger: Ledger, text: str) -> None:
             change()
 
 
-def test_the_latest_unfinished_batch_is_one_that_nobody_works_on(ledger: Ledger) -> None:
+def test_the_latest_unfinished_batch_has_no_live_supervisor(ledger: Ledger) -> None:
     oldest, paused, running, done = (make(ledger) for _ in range(4))
     ledger.set_status(paused, BatchStatus.PAUSED)
     ledger.set_status(done, BatchStatus.COMPLETED)
@@ -119,7 +119,7 @@ def test_the_latest_unfinished_batch_is_one_that_nobody_works_on(ledger: Ledger)
         ([ShotSpec("/a", settings={"x": "x" * 300_000})], "longer than 256 KiB"),
     ],
 )
-def test_what_cannot_be_kept_is_refused_whole(ledger: Ledger, shots: list[ShotSpec], message: str) -> None:
+def test_a_batch_with_an_invalid_shot_is_refused(ledger: Ledger, shots: list[ShotSpec], message: str) -> None:
     with pytest.raises(UsageError, match=message):
         ledger.create("night", shots, {})
     assert ledger.batches() == []
@@ -171,12 +171,12 @@ def test_the_life_of_a_shot(ledger: Ledger) -> None:
         ledger.note_session(ledger.claim(batch, everything_dead), "../../x")
 
 
-def test_bytes_that_a_child_wrote_can_be_kept_as_its_error(ledger: Ledger) -> None:
+def test_any_bytes_of_a_child_can_be_stored_as_its_error(ledger: Ledger) -> None:
     shot = ledger.claim(make(ledger), everything_dead)
     assert ledger.finish(shot, FAILED, "a\0b\udcff\x1b").error == "a�b?\x1b"
 
 
-def test_who_was_taken_for_dead_cannot_speak_for_the_shot(ledger: Ledger, root: Path) -> None:
+def test_a_supervisor_that_seemed_dead_cannot_change_the_shot(ledger: Ledger, root: Path) -> None:
     batch = make(ledger)
     old = ledger.claim(batch, everything_dead)
     with Ledger(root) as other:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the ledger of batches does not take for one: damage, other programs and other versions."""
+"""Files that are refused as a ledger of batches: damaged ones, and those of other programs and versions."""
 
 import os
 import random
@@ -21,7 +21,7 @@ from tracking_sessions.tests.core.claims import COMPLETED, FAILED, everything_de
 
 
 def raw(root: Path, *statements: str) -> None:
-    """Change the file as somebody else might."""
+    """Change the file past the ledger."""
     connection = sqlite3.connect(SessionFolder(root).ledger)
     connection.execute("PRAGMA ignore_check_constraints = ON")
     for statement in statements:
@@ -31,7 +31,7 @@ def raw(root: Path, *statements: str) -> None:
 
 
 def refused(root: Path, match: str, advice: str | None = None) -> None:
-    """Nobody can open it, and it is left as it is."""
+    """The ledger cannot be opened, and stays unchanged."""
     before = SessionFolder(root).ledger.read_bytes()
     for readonly in (False, True):
         with pytest.raises(LedgerUnreadable, match=match) as caught, Ledger(root, readonly=readonly):
@@ -59,7 +59,7 @@ def test_a_ledger_of_a_newer_version_is_refused(ledger: Ledger, root: Path) -> N
         "PRAGMA user_version = 0",
     ],
 )
-def test_a_schema_of_somebody_else_is_refused(ledger: Ledger, root: Path, statement: str) -> None:
+def test_a_foreign_schema_is_refused(ledger: Ledger, root: Path, statement: str) -> None:
     make(ledger)
     ledger.close()
     raw(root, statement)
@@ -73,7 +73,7 @@ def test_a_database_of_another_program_is_refused(root: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"x", b"not a database " * 1000, b"SQLite format 3\0", b"SQLite format 3\0" * 999])
-def test_what_is_no_database_is_refused(root: Path, content: bytes) -> None:
+def test_a_file_that_is_no_database_is_refused(root: Path, content: bytes) -> None:
     root.mkdir(parents=True)
     SessionFolder(root).ledger.write_bytes(content)
     refused(root, "no ledger at all")
@@ -85,7 +85,7 @@ def test_a_folder_in_its_place_is_refused(root: Path) -> None:
         Ledger(root)
 
 
-def test_an_empty_file_is_a_ledger_whose_maker_was_killed(root: Path) -> None:
+def test_an_empty_file_is_a_ledger_from_a_killed_process(root: Path) -> None:
     root.mkdir(parents=True)
     SessionFolder(root).ledger.touch()
     with Ledger(root, readonly=True) as reader:
@@ -94,7 +94,7 @@ def test_an_empty_file_is_a_ledger_whose_maker_was_killed(root: Path) -> None:
         assert len(ledger.shots(make(ledger))) == 3
 
 
-def test_after_a_damaged_one_was_moved_away_a_new_one_begins(ledger: Ledger, root: Path) -> None:
+def test_a_new_ledger_begins_after_a_damaged_ledger_was_moved_away(ledger: Ledger, root: Path) -> None:
     make(ledger)
     SessionFolder(root).ledger.rename(root / "damaged.db")  # its log may stay behind
     ledger.close()
@@ -127,7 +127,7 @@ def test_after_a_damaged_one_was_moved_away_a_new_one_begins(ledger: Ledger, roo
         "UPDATE batches SET created = x'00'",
     ],
 )
-def test_values_that_make_no_sense_are_told_and_harm_nothing(ledger: Ledger, root: Path, change: str) -> None:
+def test_nonsense_values_are_reported_and_harm_nothing(ledger: Ledger, root: Path, change: str) -> None:
     batch = make(ledger)
     ledger.close()
     raw(root, change)
@@ -155,7 +155,7 @@ def test_a_text_without_end_is_not_read(ledger: Ledger, root: Path) -> None:
 
 
 @pytest.mark.slow
-def test_random_damage_is_told_or_harmless(ledger: Ledger, root: Path, tmp_path: Path) -> None:
+def test_random_damage_is_reported_or_harmless(ledger: Ledger, root: Path, tmp_path: Path) -> None:
     batch = make(ledger, 60)
     for _ in range(9):
         ledger.finish(ledger.claim(batch, everything_dead), FAILED, "x" * 300)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The ledger of batches beside other writers, and on disks that are full, far away or not to be written."""
+"""The ledger of batches beside other writers, and on disks that are full, remote or read-only."""
 
 import errno
 import os
@@ -30,7 +30,7 @@ from tracking_sessions.tests.core.claims import (
 from tracking_sessions.tests.core.shots import run_child
 
 
-def test_another_writer_is_waited_for_and_then_told(
+def test_a_ledger_waits_for_another_writer_and_then_reports_it(
     ledger: Ledger, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     batch = make(ledger)
@@ -38,7 +38,7 @@ def test_another_writer_is_waited_for_and_then_told(
     holder = sqlite3.connect(SessionFolder(root).ledger, isolation_level=None)
     holder.execute("BEGIN IMMEDIATE")
     with Ledger(root) as other:
-        assert len(other.shots(batch)) == 3  # reading goes on
+        assert len(other.shots(batch)) == 3  # reading still works
         with pytest.raises(LedgerBusy, match="held by another process"):
             other.claim(batch, everything_dead)
         holder.execute("ROLLBACK")
@@ -47,7 +47,7 @@ def test_another_writer_is_waited_for_and_then_told(
 
 
 @pytest.mark.parametrize("is_disk, mode", [(True, "wal"), (False, "delete")])
-def test_the_place_where_a_ledger_is_made_decides_for_good_how_it_is_kept_whole(
+def test_the_disk_where_a_ledger_is_made_decides_its_journal_mode(
     root: Path, monkeypatch: pytest.MonkeyPatch, is_disk: bool, mode: str
 ) -> None:
     monkeypatch.setattr(ledger_database, "is_local", lambda folder: is_disk)
@@ -61,7 +61,7 @@ def test_the_place_where_a_ledger_is_made_decides_for_good_how_it_is_kept_whole(
     assert journal_mode(root) == mode
 
 
-def test_mounts_tell_which_folders_lie_on_a_disk_of_this_machine(tmp_path: Path) -> None:
+def test_mounts_list_the_folders_on_disks_of_this_machine(tmp_path: Path) -> None:
     place = os.path.realpath(tmp_path).replace(" ", "\\040")
     (tmp_path / "a b" / "c").mkdir(parents=True)
     mounts = (
@@ -140,7 +140,7 @@ def test_a_disk_that_is_really_full_loses_nothing(disk: Path) -> None:
         assert ledger.claim(batch, everything_dead) and ledger.check() == []
 
 
-def test_a_full_disk_lets_nobody_begin_and_says_so(disk: Path) -> None:
+def test_a_full_disk_is_reported_before_a_batch_begins(disk: Path) -> None:
     with Ledger(disk) as ledger:
         make(ledger)
     filling = disk / "filling"
@@ -151,7 +151,7 @@ def test_a_full_disk_lets_nobody_begin_and_says_so(disk: Path) -> None:
         make(ledger)
 
 
-def test_a_read_only_disk_can_be_read_and_says_why_it_is_not_written(disk: Path) -> None:
+def test_a_read_only_disk_is_read_and_reported_on_writing(disk: Path) -> None:
     with Ledger(disk) as ledger:
         batch = make(ledger)
     subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
@@ -161,19 +161,19 @@ def test_a_read_only_disk_can_be_read_and_says_why_it_is_not_written(disk: Path)
         ledger.claim(batch, everything_dead)
 
 
-def test_who_may_not_look_is_not_told_that_there_are_no_batches(
+def test_a_ledger_without_the_right_to_read_is_not_empty(
     ledger: Ledger, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def denied(path: object, *_: object, **__: object) -> os.stat_result:
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
     make(ledger)
-    monkeypatch.setattr(os, "stat", denied)  # root may look everywhere
+    monkeypatch.setattr(os, "stat", denied)  # root may read everything
     with pytest.raises(LedgerUnreadable, match=r"it cannot be read.*ask for the right"):
         Ledger(root, readonly=True)
 
 
-def test_a_missing_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_made_is_reported(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(StorageFailed):
         Ledger(tmp_path / "file" / "root")

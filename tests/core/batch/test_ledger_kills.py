@@ -42,7 +42,7 @@ claims.die_at_each_statement(Path(sys.argv[1]))
 
 
 def told(log: Path, word: str) -> list[int]:
-    """The numbers of the shots of which a process was told that they are claimed, or finished."""
+    """The numbers of the shots in the log of a process, claimed or finished."""
     lines = log.read_text().splitlines() if log.exists() else []
     return [int(line.split()[1]) for line in lines if line.startswith(word)]
 
@@ -67,7 +67,7 @@ def test_sigkill_before_any_statement_loses_nothing(tmp_path: Path) -> None:
 
 @posix
 def test_processes_killed_at_random_claim_no_shot_twice_and_lose_none(ledger: Ledger, root: Path) -> None:
-    count = 3000  # more than they come to
+    count = 3000  # more than the processes finish
     batch = make(ledger, count)
     chance = random.Random(1)
     finished: list[int] = []

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Ledgers that an older version made: read as they are, and brought up to date by whoever writes."""
+"""Ledgers that an older version made: read unchanged, and upgraded by the first writer."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ ASKED = ShotSpec(
 
 
 @pytest.mark.parametrize("schema", [1, 2])
-def test_each_option_of_a_shot_in_an_older_ledger_is_taken_over(ledger: Ledger, root: Path, schema: int) -> None:
+def test_each_option_of_a_shot_in_an_older_ledger_is_kept(ledger: Ledger, root: Path, schema: int) -> None:
     batch = ledger.create("night", [ASKED, ShotSpec("/x.mov")], {}).id
     ledger.close()
     make_old(root, schema)
@@ -100,9 +100,7 @@ def test_each_option_of_a_shot_in_an_older_ledger_is_taken_over(ledger: Ledger, 
     "change",
     ["settings = '[]'", "settings = '{'", "first = 'x'", "footage = x'ff'", "name = CAST(x'ff' AS TEXT)", "first = -1"],
 )
-def test_nonsense_in_an_older_ledger_is_told_and_not_taken_over_as_sense(
-    ledger: Ledger, root: Path, change: str
-) -> None:
+def test_nonsense_in_an_older_ledger_is_reported_after_its_upgrade(ledger: Ledger, root: Path, change: str) -> None:
     batch = ledger.create("night", [ASKED], {}).id
     ledger.close()
     make_old(root, 2)
@@ -113,7 +111,7 @@ def test_nonsense_in_an_older_ledger_is_told_and_not_taken_over_as_sense(
             opened.shots(batch)
 
 
-def test_a_damaged_older_ledger_is_left_as_it_is(ledger: Ledger, root: Path) -> None:
+def test_a_damaged_older_ledger_stays_unchanged(ledger: Ledger, root: Path) -> None:
     make(ledger)
     ledger.close()
     make_old(root)
@@ -126,7 +124,7 @@ def test_a_damaged_older_ledger_is_left_as_it_is(ledger: Ledger, root: Path) -> 
     assert SessionFolder(root).ledger.read_bytes() == before
 
 
-def test_an_older_ledger_is_read_as_it_is_and_brought_up_to_date_by_whoever_writes(ledger: Ledger, root: Path) -> None:
+def test_a_reader_leaves_an_older_ledger_and_a_writer_upgrades_it(ledger: Ledger, root: Path) -> None:
     batch, gone = make(ledger), make(ledger)
     first = ledger.claim(batch, everything_dead)
     shots = ledger.shots(batch)
@@ -150,7 +148,7 @@ def test_an_older_ledger_is_read_as_it_is_and_brought_up_to_date_by_whoever_writ
         assert statuses(again, batch) == [LOST, PENDING, PENDING]
 
 
-def test_an_older_ledger_with_somebody_elses_trigger_is_refused(ledger: Ledger, root: Path) -> None:
+def test_an_older_ledger_with_a_foreign_trigger_is_refused(ledger: Ledger, root: Path) -> None:
     make(ledger)
     ledger.close()
     make_old(root)
@@ -162,7 +160,7 @@ def test_an_older_ledger_with_somebody_elses_trigger_is_refused(ledger: Ledger, 
 
 @posix
 @pytest.mark.slow
-def test_whoever_is_killed_while_bringing_a_ledger_up_to_date_leaves_it_whole(ledger: Ledger, root: Path) -> None:
+def test_a_process_killed_during_an_upgrade_leaves_the_ledger_whole(ledger: Ledger, root: Path) -> None:
     batch = make(ledger)
     shots = ledger.shots(batch)
     ledger.close()

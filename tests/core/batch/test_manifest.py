@@ -55,7 +55,7 @@ def wanted(folder: Path) -> list[ShotSpec]:
         ("shots.csv", CSV.replace(",", "\t").replace('""Affine""\t', '""Affine"",').replace("\r\n", "\n")),
     ],
 )
-def test_lists_of_all_kinds_say_the_same(
+def test_lists_in_all_formats_mean_the_same_shots(
     tmp_path: Path, name: str, content: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = tmp_path / "lists"
@@ -69,7 +69,7 @@ def test_lists_of_all_kinds_say_the_same(
         assert [row.spec for row in ledger.shots(batch.id)] == shots
 
 
-def test_defaults_give_way_to_what_a_shot_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_values_of_a_shot_replace_defaults(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     content = """
 defaults: {range: 1-50, settings: {margin: 3, use_mask: true}, tracks: all.json}
 shots:
@@ -131,7 +131,7 @@ def test_a_sequence_is_one_shot_by_its_folder_or_a_file(tmp_path: Path) -> None:
     assert read_shots([str(file)])[0].title == "plate" and ShotSpec("/plates/010/0001.png").title == "010"
 
 
-def test_a_folder_without_footage_is_told_if_there_is_nothing_else(tmp_path: Path) -> None:
+def test_a_folder_without_footage_is_refused_unless_other_shots_are_named(tmp_path: Path) -> None:
     (tmp_path / "empty" / "inner").mkdir(parents=True)
     with pytest.raises(UsageError, match=r"There is no footage in .*empty or in the folders in it: name a movie"):
         read_shots([str(tmp_path / "empty")])
@@ -140,7 +140,7 @@ def test_a_folder_without_footage_is_told_if_there_is_nothing_else(tmp_path: Pat
     assert [Path(shot.footage).name for shot in among_others] == ["empty", "plates"]  # it is skipped, and says why
 
 
-def test_missing_footage_is_for_the_shot_to_tell(tmp_path: Path) -> None:
+def test_missing_footage_is_left_to_the_shot(tmp_path: Path) -> None:
     assert read_shots([str(tmp_path / "gone.mov")]) == [ShotSpec(str(tmp_path / "gone.mov"))]
     assert read_shots([write(tmp_path, "a.csv", "footage\ngone.mov")]) == [ShotSpec(str(tmp_path / "gone.mov"))]
 
@@ -210,7 +210,7 @@ def test_footage_of_a_name_for_all_of_it_is_found_where_the_session_folder_was_m
 @pytest.mark.parametrize(
     "path", ["C:\\plates\\010\\plate.####.exr", "\\\\nas\\show\\plate_0001.exr", "D:/a/plate_0001.exr"]
 )
-def test_a_path_of_another_system_stays_what_it_is(tmp_path: Path, path: str) -> None:
+def test_a_path_of_another_system_stays_unchanged(tmp_path: Path, path: str) -> None:
     for one in (path, write(tmp_path, "a.json", json.dumps([{"footage": path}]))):
         (shot,) = read_shots([one])
         assert (shot.footage, shot.title) == (path, "plate")

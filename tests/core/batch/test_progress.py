@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How far a batch is: what its sessions say while they are written, rates, and what is left."""
+"""The progress of a batch: its sessions while they are written, its rate, and the time left."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def step(run: Run, count: int) -> None:
         assert run.step()
 
 
-def test_each_look_takes_what_was_recorded_since(tmp_path: Path) -> None:
+def test_each_refresh_reads_the_new_records(tmp_path: Path) -> None:
     session = make_session(tmp_path)
     view = view_of(session)
     view.refresh()
@@ -53,7 +53,7 @@ def test_each_look_takes_what_was_recorded_since(tmp_path: Path) -> None:
     assert view.lost() == {3: ["Track.2"]}
 
 
-def test_a_look_reads_only_what_is_new(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_refresh_reads_only_new_records(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     session = make_session(tmp_path)
     view = view_of(session)
     run = start_run(session, [(1, 6)])
@@ -67,7 +67,7 @@ def test_a_look_reads_only_what_is_new(tmp_path: Path, monkeypatch: pytest.Monke
     finish(run)
 
 
-def test_what_was_there_before_is_not_new(tmp_path: Path) -> None:
+def test_earlier_frames_are_not_new(tmp_path: Path) -> None:
     session = make_session(tmp_path)
     run = start_run(session, [(1, 6)])
     step(run, 2)
@@ -82,7 +82,7 @@ def test_what_was_there_before_is_not_new(tmp_path: Path) -> None:
     finish(run)
 
 
-def test_what_a_session_had_when_it_was_found_is_not_new_however_late_it_is_looked_at(tmp_path: Path) -> None:
+def test_frames_of_a_found_session_are_not_new_however_late_it_is_read(tmp_path: Path) -> None:
     session = make_session(tmp_path)
     run = start_run(session, [(1, 6)])
     step(run, 4)
@@ -97,7 +97,7 @@ def test_what_a_session_had_when_it_was_found_is_not_new_however_late_it_is_look
     finish(run)
 
 
-def test_the_rate_counts_from_when_frames_began_to_come(tmp_path: Path) -> None:
+def test_the_rate_counts_from_the_first_new_frame(tmp_path: Path) -> None:
     session = make_session(tmp_path, frames=30)
     clock = Clock()
     view = view_of(session, clock=clock)
@@ -128,7 +128,7 @@ def test_another_owner_and_its_journal_are_followed(tmp_path: Path) -> None:
     assert view.frames == Frames(6, 6, 0, 6, 3, 2)
 
 
-def test_what_cannot_be_read_is_as_it_was(tmp_path: Path) -> None:
+def test_an_unreadable_session_keeps_its_last_values(tmp_path: Path) -> None:
     session = make_session(tmp_path)
     go_on(session.path, [(1, 6)])
     view = view_of(session)
@@ -140,9 +140,9 @@ def test_what_cannot_be_read_is_as_it_was(tmp_path: Path) -> None:
     data = journal.read_bytes()
     journal.write_bytes(data[:100] + bytes([data[100] ^ 1]) + data[101:])
     again = view_of(session)
-    for one in (view, again):
-        one.refresh()
-        one.refresh()
+    for progress in (view, again):
+        progress.refresh()
+        progress.refresh()
     assert view.frames == before and again.frames == Frames() and again.lost() == {}
     journal.write_bytes(data)
     session.path.write_bytes(content)
@@ -151,7 +151,7 @@ def test_what_cannot_be_read_is_as_it_was(tmp_path: Path) -> None:
 
 
 def claimed(ledger: Ledger, folder: Path, count: int) -> list[ShotRow]:
-    """Shots of a batch of as many, all of them begun."""
+    """`count` shots of a batch, all begun."""
     specs = [ShotSpec(str(make_footage(folder / f"shot{number}"))) for number in range(count)]
     batch = ledger.create("", specs, {})
     for _ in specs:
@@ -159,7 +159,7 @@ def claimed(ledger: Ledger, folder: Path, count: int) -> list[ShotRow]:
     return ledger.shots(batch.id)
 
 
-def test_a_batch_counts_its_shots_and_what_is_left(tmp_path: Path) -> None:
+def test_a_batch_counts_its_shots_and_the_time_left(tmp_path: Path) -> None:
     root = tmp_path / "sessions"
     clock = Clock()
     with Ledger(root) as ledger:
@@ -184,7 +184,7 @@ def test_a_batch_counts_its_shots_and_what_is_left(tmp_path: Path) -> None:
         finish(run)
 
 
-def test_a_shot_is_described_with_what_its_session_says(tmp_path: Path) -> None:
+def test_a_shot_is_described_with_its_session(tmp_path: Path) -> None:
     root = tmp_path / "sessions"
     with Ledger(root) as ledger:
         first, second = claimed(ledger, tmp_path, 2)

@@ -67,7 +67,7 @@ from tracking_sessions.tests.core.shots import make_footage
         (b"- \xff\xfe", ["cannot be read as a list of shots"]),
     ],
 )
-def test_what_is_wrong_in_a_list_is_said_with_its_place(tmp_path: Path, content: str | bytes, parts: list[str]) -> None:
+def test_a_mistake_in_a_list_is_reported_with_its_place(tmp_path: Path, content: str | bytes, parts: list[str]) -> None:
     listed = write(tmp_path, "shots.yaml", content)
     refused(listed, listed, *parts)
 
@@ -99,17 +99,17 @@ def test_what_is_wrong_in_a_list_is_said_with_its_place(tmp_path: Path, content:
     ],
     ids=range(21),
 )
-def test_what_is_wrong_in_a_table_is_said_with_its_line(tmp_path: Path, content: str | bytes, parts: list[str]) -> None:
+def test_a_mistake_in_a_table_is_reported_with_its_line(tmp_path: Path, content: str | bytes, parts: list[str]) -> None:
     refused(write(tmp_path, "a.csv", content), *parts)
 
 
 @pytest.mark.parametrize("suffix", [".yaml", ".json", ".csv"])
-def test_a_list_that_is_not_there_is_told(tmp_path: Path, suffix: str) -> None:
+def test_a_missing_list_is_reported(tmp_path: Path, suffix: str) -> None:
     refused(str(tmp_path / f"gone{suffix}"), f"gone{suffix} cannot be read")
 
 
 @pytest.mark.parametrize("name, content", [("a.yaml", YAML), ("a.json", JSON), ("a.csv", CSV)])
-def test_random_damage_is_told_or_means_shots(tmp_path: Path, name: str, content: str) -> None:
+def test_random_damage_is_reported_or_means_shots(tmp_path: Path, name: str, content: str) -> None:
     chance = random.Random(5)
     whole = content.encode()
     told = 0

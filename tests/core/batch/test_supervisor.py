@@ -25,7 +25,7 @@ from tracking_sessions.core.storage.folder import SessionFolder
 from tracking_sessions.tests.core.batch.supervised import (
     CHILD,
     FRAMES,
-    Told,
+    Watcher,
     begun,
     bytes_recorded,
     check,
@@ -43,12 +43,12 @@ def root(tmp_path: Path) -> Path:
     return tmp_path / "tracking_sessions"
 
 
-def test_all_shots_are_tracked_so_many_at_a_time(root: Path, tmp_path: Path) -> None:
-    told = Told()
+def test_all_shots_are_tracked_two_at_a_time(root: Path, tmp_path: Path) -> None:
+    watcher = Watcher()
     most = 0
     with Ledger(root) as ledger:
         batch = ledger.create("night", make_shots(tmp_path, *[{"delay": 0.02}] * 5), {})
-        supervisor = Supervisor(ledger, batch, command(root), told.updates.append, jobs=2)
+        supervisor = Supervisor(ledger, batch, command(root), watcher.updates.append, jobs=2)
 
         def watch() -> None:
             nonlocal most
@@ -57,37 +57,37 @@ def test_all_shots_are_tracked_so_many_at_a_time(root: Path, tmp_path: Path) -> 
         assert supervisor.run(lambda: "", watch).status is BatchStatus.COMPLETED
         check(ledger, batch)
         assert most == 2
-        assert all(told.events(number) == [ShotEvent.STARTED, ShotEvent.COMPLETED] for number in range(1, 6))
+        assert all(watcher.events(number) == [ShotEvent.STARTED, ShotEvent.COMPLETED] for number in range(1, 6))
         assert {shot.attempts for shot in ledger.shots(batch.id)} == {1}
 
 
 @pytest.mark.slow
-def test_a_session_that_a_child_finds_is_told_of_with_what_it_has(root: Path, tmp_path: Path) -> None:
-    told = Told()
+def test_an_update_names_the_session_that_a_child_finds_and_its_frames(root: Path, tmp_path: Path) -> None:
+    watcher = Watcher()
     with Ledger(root) as ledger:
         shots = make_shots(tmp_path, {"delay": 2})
         batch = ledger.create("", shots, {})
-        supervise(ledger, batch, Told(), stop=lambda: "enough" if begun(ledger, batch) else "")
+        supervise(ledger, batch, Watcher(), stop=lambda: "enough" if begun(ledger, batch) else "")
         before = load_session(SessionFolder(root).sessions / f"{ledger.shots(batch.id)[0].session}.yaml").session
         assert 0 < len(before.tracked_frames) < FRAMES
         Path(shots[0].footage, "behave.json").write_text("{}", "utf-8")
         again = ledger.create("", shots, {})
-        assert supervise(ledger, again, told).status is BatchStatus.COMPLETED
-        assert told.events(1) == [ShotEvent.STARTED, ShotEvent.FOUND, ShotEvent.COMPLETED]
-        assert (told.updates[1].shot.session, told.updates[1].frames) == (before.id, len(before.tracked_frames))
+        assert supervise(ledger, again, watcher).status is BatchStatus.COMPLETED
+        assert watcher.events(1) == [ShotEvent.STARTED, ShotEvent.FOUND, ShotEvent.COMPLETED]
+        assert (watcher.updates[1].shot.session, watcher.updates[1].frames) == (before.id, len(before.tracked_frames))
         check(ledger, again)
 
 
 @pytest.mark.slow
 def test_a_crashed_child_goes_on_and_only_crashes_without_progress_count(root: Path, tmp_path: Path) -> None:
     shots = make_shots(tmp_path, {"crash": 3}, {"crash": 4, "times": 99}, {}, {"crash": 1, "times": 2})
-    told = Told()
+    watcher = Watcher()
     with Ledger(root) as ledger:
         batch = ledger.create("", shots, {})
-        assert supervise(ledger, batch, told).status is BatchStatus.COMPLETED
+        assert supervise(ledger, batch, watcher).status is BatchStatus.COMPLETED
         check(ledger, batch)
         once, always, never, first = ledger.shots(batch.id)
-    assert told.events(1) == [ShotEvent.STARTED, ShotEvent.RESTARTED, ShotEvent.COMPLETED]
+    assert watcher.events(1) == [ShotEvent.STARTED, ShotEvent.RESTARTED, ShotEvent.COMPLETED]
     assert (always.status, always.attempts, always.crashes) == (ShotStatus.FAILED, 4, 3)
     assert always.error.startswith("It crashed 3 times on the way from frame 4 (SIGSEGV); its output is in ")
     assert Path(always.error.rpartition(" is in ")[2]).exists()
@@ -95,22 +95,22 @@ def test_a_crashed_child_goes_on_and_only_crashes_without_progress_count(root: P
     assert (once.attempts, never.attempts) == (2, 1)
 
 
-def test_what_cannot_be_used_is_skipped_and_what_fails_is_not_tried_again(root: Path, tmp_path: Path) -> None:
+def test_an_unusable_shot_is_skipped_and_a_failed_shot_is_not_tried_again(root: Path, tmp_path: Path) -> None:
     cut = {"stopped": {"reason": "unusable", "error": "Frame 3 is cut off"}, "code": 3}
     wrong = {"stopped": {"reason": "usage", "error": "Frame 9 is outside"}, "code": 2}
-    told = Told()
+    watcher = Watcher()
     with Ledger(root) as ledger:
         batch = ledger.create("", make_shots(tmp_path, cut, wrong, {}), {})
-        assert supervise(ledger, batch, told).status is BatchStatus.COMPLETED
+        assert supervise(ledger, batch, watcher).status is BatchStatus.COMPLETED
         said = [(shot.status, shot.error, shot.attempts) for shot in ledger.shots(batch.id)]
         assert said[:2] == [(ShotStatus.SKIPPED, "Frame 3 is cut off", 1), (ShotStatus.FAILED, "Frame 9 is outside", 1)]
         batch = ledger.create("", make_shots(tmp_path / "other", wrong, wrong), {})
-        assert supervise(ledger, batch, told).status is BatchStatus.FAILED
+        assert supervise(ledger, batch, watcher).status is BatchStatus.FAILED
 
 
 @pytest.mark.slow
 def test_a_stop_lets_each_child_record_its_frame_and_the_next_supervisor_goes_on(root: Path, tmp_path: Path) -> None:
-    told = Told()
+    watcher = Watcher()
     with Ledger(root) as ledger:
         batch = ledger.create("", make_shots(tmp_path, *[{"delay": 0.1, "frames": 20}] * 3), {})
 
@@ -119,50 +119,52 @@ def test_a_stop_lets_each_child_record_its_frame_and_the_next_supervisor_goes_on
             recorded_some = first.session and second.session and sum(recorded(root, first.session).values()) > 2
             return "SIGINT" if recorded_some else ""
 
-        row = supervise(ledger, batch, told, stop=stop)
+        row = supervise(ledger, batch, watcher, stop=stop)
         assert row.status is BatchStatus.PAUSED
         check(ledger, batch)
         shots = ledger.shots(batch.id)
         assert [shot.status for shot in shots] == [ShotStatus.PENDING] * 3
-        assert told.events(1) == told.events(2) == [ShotEvent.STARTED, ShotEvent.RELEASED] and not told.events(3)
+        assert watcher.events(1) == watcher.events(2) == [ShotEvent.STARTED, ShotEvent.RELEASED] and not watcher.events(
+            3
+        )
         assert sum(recorded(root, shots[0].session).values()) > 2
-        assert supervise(ledger, batch, told).status is BatchStatus.COMPLETED
+        assert supervise(ledger, batch, watcher).status is BatchStatus.COMPLETED
         check(ledger, batch)
 
 
 def test_a_full_disk_pauses_the_batch(root: Path, tmp_path: Path) -> None:
     full = {"stopped": {"reason": "storage", "error": "The disk is full"}, "code": 75}
-    told = Told()
+    watcher = Watcher()
     with Ledger(root) as ledger:
         batch = ledger.create("", make_shots(tmp_path, full, {}, {}), {})
-        assert supervise(ledger, batch, told, jobs=1).status is BatchStatus.PAUSED
+        assert supervise(ledger, batch, watcher, jobs=1).status is BatchStatus.PAUSED
         first, *others = ledger.shots(batch.id)
         assert (first.status, first.error) == (ShotStatus.PENDING, "The disk is full")
-        assert not told.events(2) and [shot.attempts for shot in others] == [0, 0]
+        assert not watcher.events(2) and [shot.attempts for shot in others] == [0, 0]
 
 
 @pytest.mark.slow
-def test_a_session_that_somebody_has_is_waited_for(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_shot_waits_while_its_session_is_in_use(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "RETRY", 0.3)
-    told = Told()
+    watcher = Watcher()
     with Ledger(root) as ledger:
         batch = ledger.create("", make_shots(tmp_path, {"delay": 0.1, "frames": 20}), {})
-        supervise(ledger, batch, told, stop=lambda: "enough" if begun(ledger, batch) else "")
+        supervise(ledger, batch, watcher, stop=lambda: "enough" if begun(ledger, batch) else "")
         (shot,) = ledger.shots(batch.id)
         held = load_session(SessionFolder(root).sessions / f"{shot.session}.yaml")
         held.acquire()
 
         def stop() -> str:
-            if ShotEvent.WAITING in told.events(1):
+            if ShotEvent.WAITING in watcher.events(1):
                 held.close()
             return ""
 
-        assert supervise(ledger, batch, told, stop=stop).status is BatchStatus.COMPLETED
+        assert supervise(ledger, batch, watcher, stop=stop).status is BatchStatus.COMPLETED
         check(ledger, batch)
-        assert told.events(1)[2:4] == [ShotEvent.STARTED, ShotEvent.WAITING]
+        assert watcher.events(1)[2:4] == [ShotEvent.STARTED, ShotEvent.WAITING]
         monkeypatch.setattr(module, "PATIENCE", 0.5)
         batch = ledger.create("", make_shots(tmp_path / "b", {"stopped": {"reason": "session_in_use"}, "code": 75}), {})
-        assert supervise(ledger, batch, told).status is BatchStatus.PAUSED
+        assert supervise(ledger, batch, watcher).status is BatchStatus.PAUSED
 
 
 SUPERVISE = """
@@ -178,7 +180,7 @@ with Ledger(root) as ledger:
     batch = ledger.batch({batch!r})
     command = lambda shot, session: [sys.executable, {child!r}, str(root), shot.spec.footage]
     def watch():
-        print(*(one.child.pid for one in supervisor.running), flush=True)
+        print(*(running.child.pid for running in supervisor.running), flush=True)
     supervisor = Supervisor(ledger, batch, command, lambda update: None, jobs=3)
     print(supervisor.run(lambda: "", watch).status.value, flush=True)
 """
@@ -248,9 +250,9 @@ def test_two_supervisors_do_not_run_one_batch(root: Path, tmp_path: Path) -> Non
         process = start(root, batch)
         assert process.stdout is not None
         process.stdout.readline()
-        with pytest.raises(BatchRuns, match=f"The batch {batch.id} is run by") as told:
-            supervise(ledger, batch, Told())
-        assert told.value.actions == (Action.WATCH_BATCH,)
+        with pytest.raises(BatchRuns, match=f"The batch {batch.id} is run by") as caught:
+            supervise(ledger, batch, Watcher())
+        assert caught.value.actions == (Action.WATCH_BATCH,)
         assert process.communicate(timeout=30)[0].splitlines()[-1] == "completed"
         check(ledger, batch)
 
@@ -274,10 +276,10 @@ def test_two_batches_that_share_a_shot_track_it_once(root: Path, tmp_path: Path)
 def test_a_batch_goes_on_where_its_folder_was_moved_to(tmp_path: Path, what: str) -> None:
     """The sessions alone, or with the footage beside them, as on another mount."""
     job = tmp_path / "job"
-    told = Told()
+    watcher = Watcher()
     with Ledger(job / "tracking_sessions") as ledger:
         batch = ledger.create("", make_shots(job, *[{"delay": 0.1, "frames": 40}] * 2), {})
-        supervise(ledger, batch, told, stop=lambda: "moving" if begun(ledger, batch) else "")
+        supervise(ledger, batch, watcher, stop=lambda: "moving" if begun(ledger, batch) else "")
         shots = ledger.shots(batch.id)
         assert all(shot.session and shot.status is ShotStatus.PENDING for shot in shots)
     if what == "both":
@@ -296,7 +298,7 @@ def test_a_batch_goes_on_where_its_folder_was_moved_to(tmp_path: Path, what: str
     with Ledger(root) as ledger:
         for shot in ledger.shots(batch.id):
             assert Path(shot.spec.footage).is_dir()
-        supervisor = Supervisor(ledger, batch, line, told.updates.append, jobs=2)
+        supervisor = Supervisor(ledger, batch, line, watcher.updates.append, jobs=2)
         assert supervisor.run(lambda: "", lambda: None).status is BatchStatus.COMPLETED
         check(ledger, batch)
     assert known == [what == "both"] * 2, "a session that does not find its footage is not resumed by itself"
@@ -316,44 +318,44 @@ def test_signals_reach_the_children_from_the_supervisor_only(root: Path, tmp_pat
 
 
 def test_a_shot_that_lost_all_its_tracks_is_neither_done_nor_failed_nor_skipped(root: Path, tmp_path: Path) -> None:
-    told = Told()
+    watcher = Watcher()
     with Ledger(root) as ledger:
         batch = ledger.create("night", make_shots(tmp_path, {}, {"lose": 4}, {"lose": FRAMES}), {})
-        batch = supervise(ledger, batch, told)
+        batch = supervise(ledger, batch, watcher)
         assert batch.status is BatchStatus.COMPLETED
         whole, lost, end = ledger.shots(batch.id)
         assert [one.status for one in (whole, lost, end)] == [ShotStatus.COMPLETED, ShotStatus.LOST, ShotStatus.LOST]
         assert lost.error == "All tracks were lost at frame 4: no track was followed on 4 to 6" and lost.attempts == 1
         assert end.error == "All tracks were lost at frame 6: no track was followed on 6"
-        assert told.events(2) == [ShotEvent.STARTED, ShotEvent.LOST] and lost.session and not whole.error
+        assert watcher.events(2) == [ShotEvent.STARTED, ShotEvent.LOST] and lost.session and not whole.error
 
 
 def test_a_shot_found_lost_after_its_supervisor_died_is_lost(root: Path, tmp_path: Path) -> None:
-    told = Told()
+    watcher = Watcher()
     with Ledger(root) as ledger:
         batch = ledger.create("night", make_shots(tmp_path, {"lose": 4}), {})
         shot = ledger.claim(batch.id, lambda _: False)
         assert shot is not None
         subprocess.run(command(root)(shot, None), check=False, timeout=60, stdout=subprocess.DEVNULL)
         ledger.note_session(shot, Path((tmp_path / "shot1" / "session").read_text("utf-8")).stem)
-        supervise(ledger, batch, told)
+        supervise(ledger, batch, watcher)
         (shot,) = ledger.shots(batch.id)
-        assert shot.status is ShotStatus.LOST and told.events(1) == [ShotEvent.LOST]
+        assert shot.status is ShotStatus.LOST and watcher.events(1) == [ShotEvent.LOST]
 
 
 def test_a_child_that_says_done_and_leaves_no_session_has_failed(root: Path, tmp_path: Path) -> None:
-    told = Told()
+    watcher = Watcher()
     with Ledger(root) as ledger:
         batch = ledger.create("night", make_shots(tmp_path, {"stopped": {"reason": "failed"}, "code": 0}), {})
-        supervise(ledger, batch, told)
+        supervise(ledger, batch, watcher)
         (shot,) = ledger.shots(batch.id)
         assert shot.status is ShotStatus.FAILED and "in which session" in shot.error
 
 
-def test_a_loss_behind_what_a_shot_asks_for_is_none_of_its(root: Path, tmp_path: Path) -> None:
+def test_a_loss_behind_the_requested_frames_does_not_count(root: Path, tmp_path: Path) -> None:
     with Ledger(root) as ledger:
         (shot,) = make_shots(tmp_path, {"lose": 4})
         for end, status in ((None, ShotStatus.LOST), (3, ShotStatus.COMPLETED), (4, ShotStatus.LOST)):
             batch = ledger.create("night", [replace(shot, end=end)], {})
-            supervise(ledger, batch, Told())
+            supervise(ledger, batch, Watcher())
             assert [one.status for one in ledger.shots(batch.id)] == [status]

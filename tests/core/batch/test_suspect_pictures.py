@@ -16,7 +16,7 @@ from tracking_sessions.core.batch.shots import BatchStatus, ShotRow, ShotStatus
 from tracking_sessions.core.batch.supervisor import ShotEvent, Supervisor
 from tracking_sessions.core.tracking.plan import ShotSpec
 from tracking_sessions.tests.core.batch.supervised import (
-    Told,
+    Watcher,
     check,
     command,
     make_shots,
@@ -42,7 +42,7 @@ sys.exit(3 if b"unreadable" in data else 0)
 
 
 def died(
-    root: Path, shots: Sequence[ShotSpec], told: Told, *, read: Path, reader: str = READER, jobs: int = 1
+    root: Path, shots: Sequence[ShotSpec], watcher: Watcher, *, read: Path, reader: str = READER, jobs: int = 1
 ) -> list[ShotRow]:
     """The shots of a batch whose suspect pictures are read by a process of its own, each named in the file `read`."""
     with Ledger(root) as ledger:
@@ -51,7 +51,7 @@ def died(
         def reading(path: Path) -> Sequence[str]:
             return [sys.executable, "-c", reader, str(path), str(read)]
 
-        supervisor = Supervisor(ledger, batch, command(root), told.updates.append, jobs=jobs, reading=reading)
+        supervisor = Supervisor(ledger, batch, command(root), watcher.updates.append, jobs=jobs, reading=reading)
         supervisor.run(lambda: "", lambda: None)
         check(ledger, batch)
         return ledger.shots(batch.id)
@@ -72,18 +72,18 @@ def test_a_picture_that_a_child_died_of_is_named_at_once(
     numbered_anew(shots[0])
     path = Path(shots[0].footage, f"plate_{bad}.png")
     path.write_bytes(path.read_bytes() + word)  # whole pictures have bytes behind their end
-    told = Told()
-    skipped, good = died(root, shots, told, read=tmp_path / "read")
+    watcher = Watcher()
+    skipped, good = died(root, shots, watcher, read=tmp_path / "read")
     words = f"Frame {bad} (plate_{bad}.png) cannot be read by Blender: copy or render it again"
     assert (skipped.status, skipped.error, skipped.attempts) == (ShotStatus.SKIPPED, words, 1)
-    assert told.events(1) == [ShotEvent.STARTED, ShotEvent.SKIPPED] and good.status is ShotStatus.COMPLETED
+    assert watcher.events(1) == [ShotEvent.STARTED, ShotEvent.SKIPPED] and good.status is ShotStatus.COMPLETED
     read = (tmp_path / "read").read_text("utf-8").split()
     assert read[0] == f"plate_{1000 + crash}.png" and read[-1] == path.name and len(set(read)) == len(read)
 
 
-def test_a_picture_that_is_damaged_to_see_needs_no_reading(root: Path, tmp_path: Path) -> None:
+def test_a_picture_with_visible_damage_needs_no_reading(root: Path, tmp_path: Path) -> None:
     shots = make_shots(tmp_path, {"crash": 3, "times": 99, "cut": "plate_0004.png"})
-    (skipped,) = died(root, shots, Told(), read=tmp_path / "read")
+    (skipped,) = died(root, shots, Watcher(), read=tmp_path / "read")
     assert (skipped.status, skipped.attempts) == (ShotStatus.SKIPPED, 1)
     assert skipped.error.startswith("Frame 4 (plate_0004.png) ") and "copy or render it again" in skipped.error
     assert not (tmp_path / "read").exists()
@@ -94,20 +94,20 @@ def test_a_mended_picture_lets_the_shot_go_on(root: Path, tmp_path: Path) -> Non
     path = Path(shots[0].footage, "plate_0004.png")
     good = path.read_bytes()
     path.write_bytes(good + b"unreadable")
-    (skipped,) = died(root, shots, Told(), read=tmp_path / "read")
+    (skipped,) = died(root, shots, Watcher(), read=tmp_path / "read")
     path.write_bytes(good)
-    (done,) = died(root, shots, Told(), read=tmp_path / "read")
+    (done,) = died(root, shots, Watcher(), read=tmp_path / "read")
     assert (done.status, done.session) == (ShotStatus.COMPLETED, skipped.session)
 
 
 @pytest.mark.slow
 def test_a_crash_with_good_pictures_counts_as_ever(root: Path, tmp_path: Path) -> None:
-    told = Told()
+    watcher = Watcher()
     shots = make_shots(tmp_path, {"crash": 4, "times": 99}, {"crash": 3})
-    failed, done = died(root, shots, told, read=tmp_path / "read", jobs=2)
+    failed, done = died(root, shots, watcher, read=tmp_path / "read", jobs=2)
     assert (failed.status, failed.attempts, failed.crashes) == (ShotStatus.FAILED, 4, 3)
     assert "crashed 3 times on the way from frame 4 (SIGSEGV)" in failed.error
-    assert done.status is ShotStatus.COMPLETED and told.events(2) == [
+    assert done.status is ShotStatus.COMPLETED and watcher.events(2) == [
         ShotEvent.STARTED,
         ShotEvent.RESTARTED,
         ShotEvent.COMPLETED,
@@ -120,9 +120,9 @@ def test_a_child_that_dies_before_there_is_a_session_has_its_first_pictures_read
     numbered_anew(shots[0])
     path = Path(shots[0].footage, "plate_1003.png")
     path.write_bytes(path.read_bytes() + b"deadly")
-    (skipped,) = died(root, [replace(shots[0], start=1003)], Told(), read=tmp_path / "read")
+    (skipped,) = died(root, [replace(shots[0], start=1003)], Watcher(), read=tmp_path / "read")
     assert skipped.error == "Frame 1003 (plate_1003.png) cannot be read by Blender: copy or render it again"
-    (failed,) = died(root, [replace(shots[0], direction="backward")], Told(), read=tmp_path / "backward")
+    (failed,) = died(root, [replace(shots[0], direction="backward")], Watcher(), read=tmp_path / "backward")
     assert (failed.status, failed.attempts) == (ShotStatus.FAILED, 3)
     read = (tmp_path / "backward").read_text("utf-8").split()
     assert read == ["plate_1006.png", "plate_1005.png", "plate_1001.png"] * 3
@@ -130,7 +130,7 @@ def test_a_child_that_dies_before_there_is_a_session_has_its_first_pictures_read
 
 @pytest.mark.parametrize("end", ["import os, signal; os.kill(os.getpid(), signal.SIGKILL)", "raise OSError"])
 def test_a_reading_that_fails_for_other_reasons_blames_no_picture(root: Path, tmp_path: Path, end: str) -> None:
-    (done,) = died(root, make_shots(tmp_path, {"crash": 3}), Told(), read=tmp_path / "read", reader=end)
+    (done,) = died(root, make_shots(tmp_path, {"crash": 3}), Watcher(), read=tmp_path / "read", reader=end)
     assert (done.status, done.attempts) == (ShotStatus.COMPLETED, 2)
 
 
@@ -138,20 +138,20 @@ def test_a_reading_that_fails_for_other_reasons_blames_no_picture(root: Path, tm
 def test_a_reading_without_end_is_given_up(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "READING_TIME", 0.3)
     shots = make_shots(tmp_path, {"crash": 3})
-    (done,) = died(root, shots, Told(), read=tmp_path / "read", reader="import time; time.sleep(600)")
+    (done,) = died(root, shots, Watcher(), read=tmp_path / "read", reader="import time; time.sleep(600)")
     assert (done.status, done.attempts) == (ShotStatus.COMPLETED, 2)
 
 
 def test_a_batch_that_is_stopped_does_not_wait_for_a_reading(root: Path, tmp_path: Path) -> None:
-    told = Told()
+    watcher = Watcher()
     with Ledger(root) as ledger:
         batch = ledger.create("night", make_shots(tmp_path, {"crash": 3}), {})
         reader = [sys.executable, "-c", "import time; time.sleep(600)"]
-        supervisor = Supervisor(ledger, batch, command(root), told.updates.append, jobs=1, reading=lambda _: reader)
+        supervisor = Supervisor(ledger, batch, command(root), watcher.updates.append, jobs=1, reading=lambda _: reader)
 
         def stop() -> str:
-            return "SIGINT" if any(one.check for one in supervisor.running) else ""
+            return "SIGINT" if any(running.check for running in supervisor.running) else ""
 
         assert supervisor.run(stop, lambda: None).status is BatchStatus.PAUSED
-        assert told.events(1) == [ShotEvent.STARTED, ShotEvent.RELEASED]
-        assert supervise(ledger, batch, told).status is BatchStatus.COMPLETED
+        assert watcher.events(1) == [ShotEvent.STARTED, ShotEvent.RELEASED]
+        assert supervise(ledger, batch, watcher).status is BatchStatus.COMPLETED

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which pictures the process of a shot may have died of, and how the end of one that reads them is taken."""
+"""The pictures that may have killed the process of a shot, and the verdict of a process that reads them."""
 
 from __future__ import annotations
 
@@ -35,17 +35,19 @@ def stopped(session: TrackingSessionManager, start: int, end: int, steps: int) -
     [
         (1, 6, 0, [1, 2]),
         (1, 6, 3, [4, 5, 1]),
-        (2, 6, 4, [6, 2]),  # it died behind the last frame
+        (2, 6, 4, [6, 2]),  # it died after the last frame
         (6, 1, 2, [4, 3, 6]),
     ],
 )
-def test_they_are_what_the_next_step_reads(tmp_path: Path, start: int, end: int, steps: int, frames: list[int]) -> None:
+def test_the_frames_of_the_next_step_are_suspects(
+    tmp_path: Path, start: int, end: int, steps: int, frames: list[int]
+) -> None:
     footage = make_footage(tmp_path / "plates")
     session = stopped(create_session(footage, "", tmp_path / "root"), start, end, steps)
     assert Suspects(session, ShotSpec(str(footage))).frames == frames
 
 
-def test_keyframes_are_among_them(tmp_path: Path) -> None:
+def test_keyframes_are_suspects(tmp_path: Path) -> None:
     footage = make_footage(tmp_path / "plates", 9)
     session = stopped(create_session(footage, "", tmp_path / "root"), 5, 9, 1)
     with session:
@@ -66,13 +68,13 @@ def test_a_clip_that_begins_behind_the_first_file_has_its_own_frames(tmp_path: P
 
 
 @pytest.mark.parametrize("name", ["clip.mov", "shot.blend", "gone/plate_####.png", "C:\\plate_0001.png"])
-def test_there_are_none_of_what_is_no_sequence_that_is_known(tmp_path: Path, name: str) -> None:
+def test_only_a_known_sequence_has_suspects(tmp_path: Path, name: str) -> None:
     (tmp_path / "clip.mov").write_bytes(b"movie")
     found = Suspects(None, ShotSpec(name if name.startswith("C:") else str(tmp_path / name)))
     assert not found.frames and found.damaged() is None
 
 
-def test_only_a_crash_or_a_word_of_it_is_held_against_a_picture() -> None:
+def test_only_a_crash_or_exit_code_3_blames_a_picture() -> None:
     crashes = (-signal.SIGSEGV, -signal.SIGABRT, 128 + signal.SIGSEGV, 128 + signal.SIGABRT)
     assert all(is_unreadable(code) for code in (3, *crashes))
     assert not any(is_unreadable(code) for code in (0, 1, 2, -signal.SIGKILL, -signal.SIGTERM, 128 + signal.SIGKILL))

@@ -162,9 +162,7 @@ def _results(
     results = [json.dumps(document, indent=1)] if options.json else summary(document)
     go_on = f"batch resume {batch.id}{words_of(ledger)}"
     if batch.is_unfinished:
-        why = (
-            f"{stopped.rstrip('.')}: stopped" if stopped else "Other processes own the sessions of the remaining shots"
-        )
+        why = f"{stopped.rstrip('.')}: stopped" if stopped else "Other processes own the remaining sessions"
         raise NotAllDone(f"{why}. Every frame so far is recorded; go on with: {go_on}", code, results)
     if bad:
         again = f"; try again with: {go_on}" if batch.status is BatchStatus.FAILED else ""

@@ -15,7 +15,7 @@ import sqlite3
 import stat
 import time
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from ..errors import LedgerBusy, LedgerUnreadable, StorageFailed
@@ -152,7 +152,9 @@ def _open_for_reading(path: Path) -> sqlite3.Connection:
         connection = _connect(path, "mode=ro")
     except sqlite3.OperationalError as error:
         # in WAL mode SQLite makes files in order to read; a folder that nobody can write has no other writers
-        has_log = os.path.exists(f"{path}-wal") and os.path.getsize(f"{path}-wal")
+        has_log = False
+        with suppress(OSError):
+            has_log = os.path.getsize(f"{path}-wal") > 0
         if _code(error) not in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY) or has_log:
             raise
         connection = _connect(path, "mode=ro&immutable=1")

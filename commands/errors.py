@@ -23,7 +23,7 @@ ACTIONS = {
     Action.WATCH_BATCH: "watch it with the same --root or --db and: batch info {batch} --follow",
     Action.LIST_BATCHES: "see “batch list”",
     Action.CHOOSE_FOLDER: "name the folder: --root",
-    Action.MOVE_LEDGER_AWAY: "move it away, then resume its sessions with: batch run … --resume",
+    Action.MOVE_LEDGER_AWAY: "move it away, then resume the sessions with: batch run … --resume",
     Action.CHOOSE_LEDGER: "name the ledger with --db, or put back a good copy of it",
 }
 

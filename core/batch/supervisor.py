@@ -72,7 +72,7 @@ class Running:
         self.shot = shot
         self.child = child
         self.session = session  # its file, once tracking begins
-        self.before = before  # the process started
+        self.before = before  # at the start of the process
         self.check: PictureCheck | None = None
 
 
@@ -181,7 +181,7 @@ class Supervisor:
     # Starting shots
 
     def _is_busy(self) -> bool:
-        """Whether a child is running, or a shot waits."""
+        """Whether a child is running, or, unless stopping, a shot waits."""
         if self.running or self.stopping:
             return bool(self.running)
         # pending shots that cannot be claimed: another batch tracks their footage
@@ -322,7 +322,7 @@ class Supervisor:
         code = running.child.poll()
         if code is None and time.monotonic() - running.child.began > READING_TIME:
             running.child.kill()
-            code = 0  # the picture stays a suspect, no more
+            code = 0  # no verdict on this picture
         if code is None:
             return
         self.running.remove(running)

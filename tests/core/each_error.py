@@ -78,7 +78,7 @@ EACH_ERROR: tuple[tuple[TrackingSessionError, str], ...] = (
     (
         LedgerUnreadable(PATH, "it is damaged"),
         "shot, the ledger of batches, cannot be used: it is damaged. The sessions are unharmed: move it away, then "
-        "resume its sessions with: batch run … --resume",
+        "resume the sessions with: batch run … --resume",
     ),
     (
         LedgerUnreadable(PATH, "it is damaged", Action.CHOOSE_LEDGER),

@@ -7,7 +7,7 @@ import bpy
 
 from . import cli
 from .bridge import events
-from .bridge.sessions import list_rows
+from .bridge.sessions import list_data
 from .operators import recovery, sessions, settings, track
 from .operators import strip as strip_operators
 from .operators.editor import end_modal
@@ -20,13 +20,13 @@ _CLASSES = (
     *track.classes,
     *recovery.classes,
     *session.classes,
-    *list_rows.classes,
+    *list_data.classes,
     *sessions.classes,
     *sessions_panels.classes,
     *strip_operators.classes,
 )
 # modules with more to register, in this order; their `unregister` can be repeated
-_PARTS = (settings, list_rows, events, strip, menu)
+_PARTS = (settings, list_data, events, strip, menu)
 _registered: list[type] = []
 _command: object = None
 

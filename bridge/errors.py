@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Errors in the words of Blender: what an artist can do is named as its button is."""
+"""Errors in the words of Blender: each action has the name of its button."""
 
 from __future__ import annotations
 
@@ -30,6 +30,6 @@ ACTIONS = {
 
 
 def error_words(error: TrackingSessionError) -> str:
-    """The error with what can be done about it, as an artist reads it."""
+    """The error and its remedy, as an artist reads them."""
     words = error.worded(ACTIONS)
     return words.replace(error.owner, owner_words(error.owner)) if isinstance(error, LeaseHeld) else words

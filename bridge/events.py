@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What Blender's events mean for the run that is under way and for the sessions of the open file."""
+"""Handlers of Blender's events, for the running pass and the sessions of the open file."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def _before_saving(path: str, *_: object) -> None:
             running.run.suspend()
         except TrackingSessionError as error:
             _log.warning("The pass ends before the file is saved: %s", error)
-            _before_change()  # nothing of the tracker may be in the file
+            _before_change()  # takes the tracker's objects out of the file
     if path:
         for clip in bpy.data.movieclips:
             finding.note_root(clip, path)
@@ -37,7 +37,7 @@ def _before_saving(path: str, *_: object) -> None:
 @persistent
 def _after_saving(path: str, *_: object) -> None:
     if not path or path != bpy.data.filepath:
-        return  # a copy was saved, or the startup file: the file itself is as it was
+        return  # Blender saved a copy, or the startup file
     running = live.running()
     owned = running.shot.session if running is not None else None
     for clip in bpy.data.movieclips:
@@ -49,12 +49,12 @@ def _after_saving(path: str, *_: object) -> None:
 
 @persistent
 def _before_change(*_: object) -> None:
-    """Undo, redo and loading replace the clip under a run, and quitting ends it: it pauses before that."""
+    """Pause the running pass: undo, redo and loading replace its clip, and quitting ends it."""
     running = live.running()
     if running is not None:
         try:
             running.finish()
-        except TrackingSessionError as error:  # the recorded frames stay, and the panel tells
+        except TrackingSessionError as error:  # the panel shows the recorded frames
             _log.warning("The pass cannot be ended in its session: %s", error)
 
 
@@ -74,12 +74,12 @@ def _after_loading(*_: object) -> None:
     for clip in bpy.data.movieclips:
         if overview.overview(clip).is_missing:
             reconcile.note_opened(clip)
-    if not bpy.app.background and not bpy.app.timers.is_registered(_tell_lost):
-        bpy.app.timers.register(_tell_lost, first_interval=0.1)
+    if not bpy.app.background and not bpy.app.timers.is_registered(_report_lost):
+        bpy.app.timers.register(_report_lost, first_interval=0.1)
 
 
-def _tell_lost() -> None:
-    """Tell at once what the file has lost; while it is being opened there is no window to tell it in."""
+def _report_lost() -> None:
+    """Report the frames that the opened file lacks. Blender has no window for it until the file is open."""
     if not overview.lost_words():
         return
     operators: Any = bpy.ops.tracking_sessions  # type: ignore[attr-defined]  # made when they are registered
@@ -114,6 +114,6 @@ def unregister() -> None:
         handlers: list[object] = getattr(bpy.app.handlers, name, [])
         if handler in handlers:
             handlers.remove(handler)
-    if bpy.app.timers.is_registered(_tell_lost):
-        bpy.app.timers.unregister(_tell_lost)
+    if bpy.app.timers.is_registered(_report_lost):
+        bpy.app.timers.unregister(_report_lost)
     open_file.reset()

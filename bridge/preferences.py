@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the artist has set in the preferences of the extension."""
+"""The preferences of the extension."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ import bpy
 
 
 class Preferences(NamedTuple):
-    folder: str = ""  # of the sessions; empty: beside the .blend
+    folder: str = ""  # the session folder; empty: beside the .blend
     is_durable: bool = True  # whether each checkpoint is flushed to the disk
     interval: float = 0.25  # seconds between two updates of the tracks and the view while a pass runs
     has_strip: bool = True  # whether the strip of tracked frames is drawn in the Clip Editor
-    saves_copy: bool = False  # whether a pass that ends saves a copy of the file beside the session
+    saves_copy: bool = False  # whether the end of a pass saves a copy of the file beside the session
 
 
 def stored_preferences() -> Any:
-    """Blender's own, to be changed; None where the extension runs without being enabled, as in a script."""
+    """Blender's stored preferences, which can be set; None if the extension is not enabled, as in a script."""
     addon = bpy.context.preferences.addons.get((__package__ or "").rpartition(".")[0])
     return addon.preferences if addon is not None else None
 
 
 def preferences() -> Preferences:
-    """The preferences, or their defaults where the extension runs without being enabled."""
+    """The preferences, or their defaults if the extension is not enabled."""
     stored = stored_preferences()
     if stored is None:
         return Preferences()

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What buttons do."""
+"""The operators behind the buttons."""

@@ -58,11 +58,11 @@ def editor_of(context: Context) -> ClipEditor:
 
 
 def report_error(operator: Operator, error: TrackingSessionError) -> None:
-    """Report the error, with the buttons that help."""
+    """Report the error and the buttons that help."""
     operator.report({"ERROR"}, error_words(error))
 
 
 def end_modal() -> None:
-    """End the operators that wait for events: Blender does not call `cancel` when a class goes."""
+    """End the modal operators: Blender does not call `cancel` when it unregisters a class."""
     for operator in list(open_file.modal.values()):
         operator.cancel(bpy.context)

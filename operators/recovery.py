@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What an artist does about frames that are recorded but not in the open file."""
+"""Restores recorded frames that the open file lacks, discards them, or waits for their owner."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class TRACKING_SESSIONS_OT_restore(InEditor):
-    """Put the recorded frames into this file, without tracking on"""
+    """Write the recorded frames to this file, without tracking more frames"""
 
     bl_idname = "tracking_sessions.restore"
     bl_label = "Restore Markers"
@@ -31,10 +31,10 @@ class TRACKING_SESSIONS_OT_restore(InEditor):
 
     @classmethod
     def _poll_session(cls, seen: overview.Overview) -> bool:
-        is_wanted = seen.is_missing or seen.is_undone or seen.is_damaged
-        if not is_wanted:
-            cls.poll_message_set("This file has all frames that are recorded")
-        return is_wanted
+        has_frames = seen.is_missing or seen.is_undone or seen.is_damaged
+        if not has_frames:
+            cls.poll_message_set("This file has all recorded frames")
+        return has_frames
 
     def execute(self, context: Context) -> set[str]:
         try:
@@ -54,7 +54,7 @@ class TRACKING_SESSIONS_OT_restore(InEditor):
 
 
 class TRACKING_SESSIONS_OT_start_fresh(InEditor):
-    """Leave the recorded frames aside and begin a new session; the old one is kept"""
+    """Discard the session of this clip, which stays on disk, so that the next pass begins a new one"""
 
     bl_idname = "tracking_sessions.start_fresh"
     bl_label = "Start Fresh"
@@ -76,7 +76,7 @@ class TRACKING_SESSIONS_OT_start_fresh(InEditor):
 
 
 class TRACKING_SESSIONS_OT_wait(InEditor):
-    """Wait until the session is free, and say so"""
+    """Wait until the session is free, and report it"""
 
     bl_idname = "tracking_sessions.wait"
     bl_label = "Wait for It"
@@ -84,18 +84,18 @@ class TRACKING_SESSIONS_OT_wait(InEditor):
     _works_while_owned = True
     _watch: Watch | None = None
     _timer: bpy.types.Timer | None = None
-    _workspace = ""  # the one whose status bar says what is waited for
+    _workspace = ""  # its status bar names the owner
 
     @classmethod
     def _poll_session(cls, seen: overview.Overview) -> bool:
         if not seen.owner:
             cls.poll_message_set("The session is not in use: there is nothing to wait for")
         elif "wait" in open_file.modal:
-            cls.poll_message_set("It is already being waited for")
+            cls.poll_message_set("Blender is already waiting for the session")
         return bool(seen.owner) and "wait" not in open_file.modal
 
     def execute(self, context: Context) -> set[str]:
-        """One look."""
+        """Check the owner once."""
         if self._is_free(context):
             return {"FINISHED"}
         if self._watch is not None:
@@ -114,7 +114,7 @@ class TRACKING_SESSIONS_OT_wait(InEditor):
         manager.modal_handler_add(self)
         self._workspace = context.workspace.name
         open_file.modal["wait"] = self
-        self._tell(context)
+        self._show_owner(context)
         redraw(context)
         return {"RUNNING_MODAL"}
 
@@ -129,20 +129,20 @@ class TRACKING_SESSIONS_OT_wait(InEditor):
             if self._watch is None:
                 self.cancel(context)
                 return {"CANCELLED"}
-            self._tell(context)
+            self._show_owner(context)
         return {"PASS_THROUGH"}
 
     def cancel(self, context: Context) -> None:
         if self._timer is not None:
             context.window_manager.event_timer_remove(self._timer)
             self._timer = None
-        self._tell(context, is_over=True)
+        self._show_owner(context, is_over=True)
         self._watch = None
         if open_file.modal.get("wait") is self:
             del open_file.modal["wait"]
 
     def _is_free(self, context: Context) -> bool:
-        """One look; says that the session is free, or, with no watch left, why it cannot be told."""
+        """Check the owner once. Reports that the session is free, or an error, after which no watch is left."""
         try:
             self._watch = self._watch or recovery.watch(context.space_data.clip)
             if not self._watch.poll():
@@ -153,10 +153,10 @@ class TRACKING_SESSIONS_OT_wait(InEditor):
             return False
         open_file.forget()
         redraw(context)
-        self.report({"INFO"}, "The session is free now: restore its frames, resume it, or track on")
+        self.report({"INFO"}, "The session is free: restore its frames, resume it, or track more frames")
         return True
 
-    def _tell(self, context: Context, *, is_over: bool = False) -> None:
+    def _show_owner(self, context: Context, *, is_over: bool = False) -> None:
         workspace = bpy.data.workspaces.get(self._workspace)
         if workspace is not None:
             owner = owner_words(str(self._watch.owner)) if self._watch is not None else None
@@ -164,10 +164,10 @@ class TRACKING_SESSIONS_OT_wait(InEditor):
 
 
 class TRACKING_SESSIONS_OT_tell_lost(Operator):
-    """Say which recorded frames the file that was just opened does not have"""
+    """Report the recorded frames that the opened file lacks"""
 
     bl_idname = "tracking_sessions.tell_lost"
-    bl_label = "Tell What Is Missing"
+    bl_label = "Report Missing Frames"
     bl_options = {"INTERNAL"}
 
     _timer: bpy.types.Timer | None = None
@@ -180,7 +180,7 @@ class TRACKING_SESSIONS_OT_tell_lost(Operator):
         return {"FINISHED"}
 
     def invoke(self, context: Context, event: Event) -> set[str]:
-        """Blender shows no report of an operator that a script has called, but that of one it has called itself."""
+        """Report from a timer event: Blender shows no report of an operator that a script called."""
         if bpy.app.background:
             return self.execute(context)
         manager = context.window_manager

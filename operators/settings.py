@@ -14,13 +14,13 @@ if TYPE_CHECKING:
 
 EXTENTS = (
     ("SCENE", "End of Scene", "Track to the first or the last frame of the scene"),
-    ("CLIP", "End of Clip", "Track to the first or the last frame of the clip, whatever the scene's frames are"),
-    ("FRAMES", "Number of Frames", "Track so many frames and stop"),
+    ("CLIP", "End of Clip", "Track to the first or the last frame of the clip, regardless of the scene's range"),
+    ("FRAMES", "Number of Frames", "Track the given number of frames"),
 )
 
 
 def extent_property(*, is_kept: bool) -> object:
-    """The extent of a pass; an operator forgets the value of its last use, the scene keeps it."""
+    """The extent of a pass; the scene keeps its value, an operator does not."""
     return EnumProperty(
         name="Extent",
         description="How far to track from the current frame",

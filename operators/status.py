@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The progress of a pass: in words, and in the status bar while it goes on."""
+"""The progress of the running pass, in words and in the status bar."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ..core.model.wording import clock
 if TYPE_CHECKING:
     from bpy.types import Context, Header
 
-INTERVAL = 0.2  # seconds between two drawings of what tells the progress
+INTERVAL = 0.2  # seconds between two redraws of the progress
 
 
 def frames_text(running: live.LivePass) -> str:
@@ -23,7 +23,7 @@ def frames_text(running: live.LivePass) -> str:
 
 
 def pace_text(running: live.LivePass) -> str:
-    """How fast it goes and how long it still takes; says so as long as that is not known."""
+    """The rate and the remaining time, once they are known."""
     if not running.rate or running.seconds_left is None:
         return "Measuring the Speed"
     return f"{running.rate:.1f} per Second, {clock(running.seconds_left)} Left"
@@ -34,7 +34,7 @@ def tracks_text(running: live.LivePass) -> str:
 
 
 def position_text(running: live.LivePass) -> str:
-    """The frame reached and the one to reach, as the timeline counts them."""
+    """The current frame and the last one of the pass, as the timeline counts them."""
     run = running.run
     frame, end = map(running.counting.shown, (run.frame, run.plan.end))
     return f"Frame {frame}, Down to {end}" if run.plan.backwards else f"Frame {frame} of {end}"
@@ -45,7 +45,7 @@ def factor(running: live.LivePass) -> float:
 
 
 def draw_status(header: Header, context: Context) -> None:
-    """The status bar with the progress in place of the hints about mouse and keys; the rest as in Blender's own."""
+    """Blender's status bar, with the progress in place of the key hints."""
     layout = header.layout
     assert layout is not None
     running = live.running()
@@ -64,27 +64,26 @@ def draw_status(header: Header, context: Context) -> None:
 
 
 class Display:
-    """What shows the progress of a pass that a timer drives: the Clip Editors and the status bar of each window."""
+    """The views of a running pass: the Clip Editors, and the status bar of each window."""
 
     def __init__(self) -> None:
-        self._shown = -INTERVAL
+        self._updated = -INTERVAL
 
     def update(self, context: Context) -> None:
-        """Draw anew, a few times a second at most."""
+        """Redraw the views, a few times a second at most."""
         now = time.monotonic()
-        if now - self._shown < INTERVAL:
+        if now - self._updated < INTERVAL:
             return
-        self._shown = now
+        self._updated = now
         redraw(context)
-        # A text would be kept in each workspace that was shown meanwhile. A function is one for all of them, and this
-        # call is also all that makes a status bar draw.
+        # Each workspace keeps its own text, but all share one function. Only this call redraws a status bar.
         for window in context.window_manager.windows:
             with context.temp_override(window=window):
                 window.workspace.status_text_set(draw_status)  # type: ignore[arg-type]  # the stubs know only texts
 
 
 def clear(context: Context) -> None:
-    """Give the status bars back, and draw a last time."""
+    """Restore Blender's status bars and redraw the editors."""
     if bpy.types.STATUSBAR_HT_header.draw is draw_status:  # type: ignore[attr-defined]
         for window in context.window_manager.windows:
             with context.temp_override(window=window):

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class TRACKING_SESSIONS_OT_toggle_strip(Operator):
-    """Show over the timeline which frames are tracked and on which tracks got lost, or hide that"""
+    """Show or hide the tracked frames and the frames of lost tracks over the timeline"""
 
     bl_idname = "tracking_sessions.toggle_strip"
     bl_label = "Session Strip"
@@ -30,7 +30,7 @@ class TRACKING_SESSIONS_OT_toggle_strip(Operator):
     def execute(self, context: Context) -> set[str]:
         stored = stored_preferences()
         stored.has_strip = not stored.has_strip
-        context.preferences.is_dirty = True  # so that Blender saves them as after any other change
+        context.preferences.is_dirty = True  # so that Blender saves the change
         redraw(context)
         return {"FINISHED"}
 

@@ -37,22 +37,22 @@ _log = logging.getLogger(__name__)
 
 
 class _TracksLive(InEditor):
-    """What the operators share that drive a run: a loop when executed, a timer when invoked in a window."""
+    """The base of the operators that drive a run: in a loop when executed, by a timer when invoked in a window."""
 
     _live: live.LivePass | None = None
     _timer: bpy.types.Timer | None = None
     _display: status.Display | None = None
 
     def _ranges(self, editor: ClipEditor) -> list[tuple[int, int]]:
-        """What to track; nothing to go on with what was paused. Raises UsageError."""
+        """The ranges of clip frames to track; empty to resume. Raises UsageError."""
         return []
 
     def _choose(self, context: Context) -> None:
-        """Take what was not said from what the panel says, for a click or a key."""
+        """Set the unset properties as in the panel, after a click or a key."""
 
     def _begin(self, context: Context, *, separate_clip: bool) -> bool:
         editor = editor_of(context)
-        note_spaces()  # also of clips that were appended
+        note_spaces()  # of appended clips
         try:
             ranges = self._ranges(editor)
             shot = open_shot(editor)
@@ -85,7 +85,7 @@ class _TracksLive(InEditor):
             return {"CANCELLED"}
         manager = context.window_manager
         self._display = status.Display()
-        # far more often, as Blender waits for it after a tick that was short
+        # shorter than a tick, because Blender waits for the timer after a short tick
         self._timer = manager.event_timer_add(live.TICK / 4, window=context.window)
         manager.modal_handler_add(self)
         open_file.modal["track"] = self
@@ -93,7 +93,7 @@ class _TracksLive(InEditor):
 
     def modal(self, context: Context, event: Event) -> set[str]:
         assert self._live is not None and self._display is not None
-        if live.running() is not self._live:  # undo, loading a file or a bug has ended it
+        if live.running() is not self._live:  # undo, loading a file or an error ended the pass
             return self._end(context)
         if event.type == "ESC" and event.value == "PRESS":
             self._live.wants_pause = True
@@ -110,16 +110,16 @@ class _TracksLive(InEditor):
             if not goes_on:
                 self._end(context)
         if not goes_on:
-            return {"FINISHED"}  # also after an error: what was recorded is in the clip, and undo takes it back
+            return {"FINISHED"}  # also after an error, so that undo can remove the recorded markers from the clip
         self._display.update(context)
-        return {"PASS_THROUGH"}  # the timers of others are told by nothing from this one
+        return {"PASS_THROUGH"}  # other add-ons' timer events look the same
 
     def cancel(self, context: Context) -> None:
-        """Called by Blender when it takes the operator away: its window is closed, a file is loaded, Blender quits."""
+        """Blender calls this when the window closes, a file is loaded, or Blender quits."""
         try:
             if self._live is not None and live.running() is self._live:
                 self._live.finish()
-        except TrackingSessionError as error:  # the recorded frames stay, and the panel tells
+        except TrackingSessionError as error:  # the panel shows the recorded frames
             _log.warning("The pass cannot be ended in its session: %s", error)
         finally:
             self._end(context)
@@ -140,7 +140,7 @@ class _TracksLive(InEditor):
             path = save_copy(self._live.shot.session.folder)
         except StorageFailed as error:
             why = error.error.strerror or str(error.error)
-            self.report({"WARNING"}, f"No copy was saved beside the session: {why}. What was tracked is recorded")
+            self.report({"WARNING"}, f"No copy was saved beside the session: {why}. All tracked frames are recorded")
         else:
             self.report({"INFO"}, f"Saved a copy of the file: {path}")
 
@@ -154,7 +154,7 @@ class TRACKING_SESSIONS_OT_track(_TracksLive):
 
     direction: EnumProperty(  # type: ignore[valid-type]  # Blender's way to declare a property
         name="Direction",
-        description="Which way to track from the current frame",
+        description="The direction to track in from the current frame",
         items=DIRECTIONS,
         default="FORWARDS",
         options={"SKIP_SAVE"},
@@ -169,12 +169,12 @@ class TRACKING_SESSIONS_OT_track(_TracksLive):
                 setattr(self, name, getattr(chosen, name))
 
     def _ranges(self, editor: ClipEditor) -> list[tuple[int, int]]:
-        return live.asked_ranges(editor, self.direction, self.extent, self.frames)
+        return live.requested_ranges(editor, self.direction, self.extent, self.frames)
 
     @classmethod
     def _poll_session(cls, seen: overview.Overview) -> bool:
         if seen.is_missing:
-            cls.poll_message_set("Frames are recorded that this file does not have: restore them first, or start fresh")
+            cls.poll_message_set("This file lacks recorded frames: restore them first, or start fresh")
         return not seen.is_missing
 
     @classmethod
@@ -198,7 +198,7 @@ class TRACKING_SESSIONS_OT_resume(_TracksLive):
 
 
 class TRACKING_SESSIONS_OT_pause(Operator):
-    """Stop after the frame in flight, which is recorded"""
+    """Finish and record the current frame, then stop"""
 
     bl_idname = "tracking_sessions.pause"
     bl_label = "Pause Tracking"

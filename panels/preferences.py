@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The preferences of the extension; `bridge.preferences.Preferences` reads them by the same names."""
+"""The preferences of the extension; `bridge.preferences.Preferences` has the same names."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from bpy.types import Context
 
 _DEFAULTS = Preferences()
-# 4.2 always accepts such paths and refuses the option
+# Blender 4.2 always accepts such paths, and refuses the option
 _RELATIVE: Any = {"PATH_SUPPORTS_BLEND_RELATIVE"} if bpy.app.version >= (4, 5, 0) else set()
 
 
@@ -29,7 +29,7 @@ class TRACKING_SESSIONS_AP_preferences(AddonPreferences):
 
     folder: StringProperty(  # type: ignore[valid-type]  # Blender's way to declare a property
         name="Session Folder",
-        description="Where the sessions of all files are kept; if empty, each file has a folder beside it",
+        description="The folder for the sessions of all files; if empty, each file has a folder beside it",
         subtype="DIR_PATH",
         options=_RELATIVE,
         default=_DEFAULTS.folder,
@@ -37,8 +37,8 @@ class TRACKING_SESSIONS_AP_preferences(AddonPreferences):
     )
     is_durable: BoolProperty(  # type: ignore[valid-type]
         name="Flush Each Frame to Disk",
-        description="Wait for the disk after each frame, so that a power cut costs no more than the frame in flight; "
-        "a crash of Blender costs no more without it",
+        description="Wait for the disk after each frame, so that a power cut loses at most the current frame; "
+        "a crash of Blender loses no more with this off",
         default=_DEFAULTS.is_durable,
     )
     interval: FloatProperty(  # type: ignore[valid-type]

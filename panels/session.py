@@ -12,7 +12,7 @@ from ..bridge.clip.movie_clip import counting_of, linked_words
 from ..bridge.preferences import preferences
 from ..bridge.sessions import overview
 from ..bridge.tracking import live
-from ..core.model.wording import clock_time, owner_words
+from ..core.model.wording import clock_time, count_words, owner_words
 from ..operators import status
 from ..operators.recovery import (
     TRACKING_SESSIONS_OT_restore,
@@ -35,7 +35,7 @@ _ICONS: Any = {"BACKWARDS": "TRACKING_BACKWARDS", "BOTH": "ARROW_LEFTRIGHT", "FO
 
 
 class TRACKING_SESSIONS_PT_top(Panel):
-    """The place of the session above Blender's own panels: only one without a header gets there"""
+    """The parent of the Session panel; without a header it stands above Blender's own panels"""
 
     bl_space_type = "CLIP_EDITOR"
     bl_region_type = "UI"
@@ -97,9 +97,9 @@ class TRACKING_SESSIONS_PT_session(Panel):
 
 
 def _draw_missing(layout: UILayout, context: Context, seen: overview.Overview) -> None:
-    """Frames are recorded that the file lacks, as after a crash: all that can be done about it, and nothing else."""
+    """The file lacks recorded frames, as after a crash: show only the remedies."""
     frame = counting_of(context.space_data.clip).shown(seen.last_frame or 1)
-    words = f"{_frames(seen.missing, 'is', 'are')} recorded that this file does not have, up to frame {frame}"
+    words = f"This file lacks {count_words(seen.missing, 'recorded frame')}, up to frame {frame}"
     when = clock_time(seen.until)
     draw_words(layout, context, f"{words} ({when})" if when else words, "RECOVER_LAST")
     if seen.resume_frame is not None:
@@ -112,10 +112,10 @@ def _draw_missing(layout: UILayout, context: Context, seen: overview.Overview) -
 
 
 def _draw_next(layout: UILayout, context: Context, seen: overview.Overview) -> None:
-    """The file has what is recorded, or the artist took it back: go on, or track anew."""
+    """The file has all recorded frames, or the artist undid them: offer to resume, or to track."""
     clip = context.space_data.clip
     if seen.is_undone:
-        words = f"{_frames(seen.undone, 'was', 'were')} undone but still recorded: restore or track on"
+        words = f"Undo removed {count_words(seen.undone, 'recorded frame')}: restore or track on"
         draw_words(layout, context, words, "LOOP_BACK")
         layout.operator(TRACKING_SESSIONS_OT_restore.bl_idname)
     elif seen.resume_frame is not None:
@@ -138,21 +138,21 @@ def _draw_running(layout: UILayout, context: Context, running: live.LivePass) ->
         layout.label(text="Bringing the Tracks up to Date", icon="TIME")
     else:
         layout.label(text=f"Tracking {direction}" if is_here else f"Tracking “{running.clip_name}”", icon="REC")
-    _tall(layout).operator(TRACKING_SESSIONS_OT_pause.bl_idname, icon="PAUSE")  # where Resume Tracking was and will be
+    _tall(layout).operator(TRACKING_SESSIONS_OT_pause.bl_idname, icon="PAUSE")  # in the place of Resume Tracking
     layout.progress(factor=status.factor(running), text=status.position_text(running))
     column = layout.column(align=True)
     column.scale_y = 0.8
     for text in (status.frames_text(running), status.pace_text(running), status.tracks_text(running)):
         column.label(text=text)
-    words = "Auto Save waits while this goes on. Each frame is recorded at once, so nothing gets lost"
+    words = "Auto Save waits during the pass. Each frame is recorded at once, so nothing gets lost"
     draw_words(layout, context, words, "FAKE_USER_ON")
 
 
 def _draw_track(layout: UILayout, context: Context) -> None:
-    rest = _tall(layout)
-    for (direction, name, _), width in zip(DIRECTIONS, (0.38, 0.39, 1.0), strict=True):  # as long as the words are
-        rest = rest.split(factor=width, align=True)
-        button = rest.operator(TRACKING_SESSIONS_OT_track.bl_idname, text=name, icon=_ICONS[direction])
+    part = _tall(layout)
+    for (direction, name, _), width in zip(DIRECTIONS, (0.38, 0.39, 1.0), strict=True):  # by the length of the names
+        part = part.split(factor=width, align=True)
+        button = part.operator(TRACKING_SESSIONS_OT_track.bl_idname, text=name, icon=_ICONS[direction])
         button.direction = direction
     chosen = settings_of(context.scene)
     column = layout.column()
@@ -164,18 +164,14 @@ def _draw_track(layout: UILayout, context: Context) -> None:
 
 
 def _tall(layout: UILayout) -> UILayout:
-    """A row for what is most likely wanted next."""
+    """A row for the main button."""
     row = layout.row(align=True)
     row.scale_y = 1.5
     return row
 
 
-def _frames(count: int, one: str, more: str) -> str:
-    return f"1 frame {one}" if count == 1 else f"{count} frames {more}"
-
-
 def draw_words(layout: UILayout, context: Context, text: str, icon: Any) -> None:
-    """A sentence, broken into lines that fit the sidebar."""
+    """Draw a sentence in lines that fit the sidebar."""
     width = letters_that_fit(context)
     lines: list[str] = []
     for word in text.split():
@@ -190,7 +186,7 @@ def draw_words(layout: UILayout, context: Context, text: str, icon: Any) -> None
 
 
 def letters_that_fit(context: Context) -> int:
-    """How many letters a line of the sidebar has room for, beside an icon; Blender's labels do not wrap."""
+    """The number of letters that fit on a line of the sidebar beside an icon; Blender's labels do not wrap."""
     region = context.region
     scale = context.preferences.system.ui_scale or 1.0  # 0 without a window
     return max(12, int(((region.width if region else 260) / scale - 50) / 6.2))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Looking back: the passes of a clip's session, what was lost where, and the sessions of the folder."""
+"""Panels for the passes of a clip's session, its lost tracks, and the sessions of the folder."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from bpy.types import Panel, UIList
 
 from ..bridge.clip.movie_clip import counting_of
 from ..bridge.open_file import open_file
-from ..bridge.sessions import list_rows
+from ..bridge.sessions import list_data
 from ..bridge.sessions.history import history
-from ..bridge.sessions.listing import Listing, Row, is_running
+from ..bridge.sessions.listing import Entry, Listing, is_running
 from ..core.model.types import Outcome, PassSummary
 from ..core.model.wording import owner_words
 from ..operators import sessions as actions
@@ -21,8 +21,8 @@ from .session import TRACKING_SESSIONS_PT_session, draw_words, letters_that_fit
 if TYPE_CHECKING:
     from bpy.types import Context, MovieClip, UILayout
 
-PASSES_SHOWN = 10
-LOST_SHOWN = 20
+MAX_PASSES = 10
+MAX_FRAMES = 20  # of lost tracks
 
 _OUTCOMES: dict[Outcome | None, str] = {
     Outcome.COMPLETE: "Complete",
@@ -33,7 +33,7 @@ _OUTCOMES: dict[Outcome | None, str] = {
 
 
 class _InSession(Panel):
-    """A panel in the panel Session, closed at first."""
+    """A panel inside the Session panel, closed by default."""
 
     bl_space_type = "CLIP_EDITOR"
     bl_region_type = "UI"
@@ -49,8 +49,8 @@ class TRACKING_SESSIONS_PT_passes(_InSession):
         layout = self.layout
         assert layout is not None
         clip = context.space_data.clip
-        done = history(clip)
-        if not done.passes:
+        found = history(clip)
+        if not found.passes:
             layout.label(text="Nothing Was Tracked Yet")
             return
         column = layout.column(align=True)
@@ -58,23 +58,23 @@ class TRACKING_SESSIONS_PT_passes(_InSession):
         for part, text in zip(head, ("Frames", "Outcome", "Tracks"), strict=True):
             part.active = False
             part.label(text=text)
-        for known in islice(reversed(done.passes), PASSES_SHOWN):
-            _draw_pass(column, clip, known, is_running=done.is_running and known is done.passes[-1])
-        _draw_more(layout, len(done.passes) - PASSES_SHOWN)
+        for summary in islice(reversed(found.passes), MAX_PASSES):
+            _draw_pass(column, clip, summary, is_running=found.is_running and summary is found.passes[-1])
+        _draw_more(layout, len(found.passes) - MAX_PASSES)
 
 
-def _draw_pass(layout: UILayout, clip: MovieClip, known: PassSummary, *, is_running: bool) -> None:
+def _draw_pass(layout: UILayout, clip: MovieClip, summary: PassSummary, *, is_running: bool) -> None:
     counting = counting_of(clip)
-    words = "At {}" if is_running else _OUTCOMES.get(known.outcome, "Ended at {}")
+    words = "At {}" if is_running else _OUTCOMES.get(summary.outcome, "Ended at {}")
     left, middle, right = _columns(layout)
-    span = f"{counting.shown(known.start)}-{counting.shown(known.end)}"
-    left.label(text=span, icon="TRACKING_BACKWARDS" if known.backwards else "TRACKING_FORWARDS")
-    middle.label(text=words.format(counting.shown(known.last_frame)))
-    right.label(text=f"{known.alive}/{known.tracks}")
+    span = f"{counting.shown(summary.start)}-{counting.shown(summary.end)}"
+    left.label(text=span, icon="TRACKING_BACKWARDS" if summary.backwards else "TRACKING_FORWARDS")
+    middle.label(text=words.format(counting.shown(summary.last_frame)))
+    right.label(text=f"{summary.alive}/{summary.tracks}")
 
 
 def _columns(layout: UILayout, first: float = 0.38, second: float = 0.4) -> tuple[UILayout, UILayout, UILayout]:
-    """Three in a row, as wide as these parts of it."""
+    """Three columns; `first` and `second` are their shares of the width."""
     outer = layout.split(factor=first)
     left = outer.row()
     inner = outer.split(factor=second / (1 - first))
@@ -98,18 +98,18 @@ class TRACKING_SESSIONS_PT_lost(_InSession):
             layout.label(text="No Track Was Lost")
             return
         column = layout.column(align=True)
-        for frame in islice(reversed(lost.frames), LOST_SHOWN):
+        for frame in islice(reversed(lost.frames), MAX_FRAMES):
             row = column.row()
             row.alignment = "LEFT"
             text = f"{counting_of(clip).shown(frame)}:  "
             text += _named([name for _, name in lost.tracks(frame)], letters_that_fit(context) - len(text))
             idname = actions.TRACKING_SESSIONS_OT_show_lost.bl_idname
             row.operator(idname, text=text, icon="TRACKER", emboss=False).frame = frame
-        _draw_more(layout, len(lost.frames) - LOST_SHOWN)
+        _draw_more(layout, len(lost.frames) - MAX_FRAMES)
 
 
 def _named(names: list[str], letters: int) -> str:
-    """The first names, as many as so many letters have room for but one at least, and how many more there are."""
+    """The first names that fit into so many letters, at least one, and the number of the others."""
     named = [name for name in names if name]
     if not named:
         return f"{len(names)} Tracks" if len(names) > 1 else "1 Track"
@@ -136,23 +136,23 @@ class TRACKING_SESSIONS_UL_sessions(UIList):
         index: int | None = 0,
         flt_flag: int | None = 0,
     ) -> None:
-        row = open_file.view(Listing).rows.get(item.name)
-        if row is None:  # it is about to be filled
+        entry = open_file.view(Listing).entries.get(item.name)
+        if entry is None:  # the timer has not filled the list yet
             layout.label(text="")
             return
         left, middle, right = _columns(layout, 0.42, 0.32)
-        left.label(text=row.name, icon="ERROR" if row.error else "NONE")
-        middle.label(text="Tracking" if is_running(row.path) else row.words)
-        right.label(text=row.progress)
+        left.label(text=entry.name, icon="ERROR" if entry.error else "NONE")
+        middle.label(text="Tracking" if is_running(entry.path) else entry.words)
+        right.label(text=entry.progress)
         for part in (left, middle, right):
-            part.active = not row.is_discarded
+            part.active = not entry.is_discarded
 
     def filter_items(self, context: Context, data: Any, property: str) -> tuple[list[int], list[int]]:
-        """By the names that are shown; those of the items are ids."""
-        wanted = self.filter_name.casefold()
-        rows = open_file.view(Listing).rows
-        shown = [rows[item.name].name if item.name in rows else "" for item in getattr(data, property)]
-        return [self.bitflag_filter_item if wanted in name.casefold() else 0 for name in shown], []
+        """Filter by the displayed names; the names of the items are ids."""
+        text = self.filter_name.casefold()
+        entries = open_file.view(Listing).entries
+        names = [entries[item.name].name if item.name in entries else "" for item in getattr(data, property)]
+        return [self.bitflag_filter_item if text in name.casefold() else 0 for name in names], []
 
 
 class TRACKING_SESSIONS_PT_sessions(_InSession):
@@ -161,40 +161,39 @@ class TRACKING_SESSIONS_PT_sessions(_InSession):
     def draw(self, context: Context) -> None:
         layout = self.layout
         assert layout is not None
-        list_rows.keep_filled(context)
-        found = open_file.view(Listing)
-        if found.error:
-            draw_words(layout, context, found.error, "ERROR")
-        shown = list_rows.list_of(context)
-        layout.template_list(
-            TRACKING_SESSIONS_UL_sessions.__name__, "", shown, "rows", shown, "active", rows=4, maxrows=10
-        )
-        if found.hidden:
-            layout.label(text=f"And {found.hidden} Older Ones")
-        row = list_rows.chosen(context)
-        if row is not None:
-            _draw_row(layout, context, row)
-        _draw_actions(layout, is_discarded=row is not None and row.is_discarded)
+        list_data.keep_filled(context)
+        listing = open_file.view(Listing)
+        if listing.error:
+            draw_words(layout, context, listing.error, "ERROR")
+        sessions = list_data.list_of(context)
+        kind = TRACKING_SESSIONS_UL_sessions.__name__
+        layout.template_list(kind, "", sessions, "entries", sessions, "active", rows=4, maxrows=10)
+        if listing.hidden:
+            layout.label(text=f"And {listing.hidden} Older Ones")
+        entry = list_data.chosen(context)
+        if entry is not None:
+            _draw_entry(layout, context, entry)
+        _draw_actions(layout, is_discarded=entry is not None and entry.is_discarded)
 
 
-def _draw_row(layout: UILayout, context: Context, row: Row) -> None:
-    """What the list has no room for."""
+def _draw_entry(layout: UILayout, context: Context, entry: Entry) -> None:
+    """Draw the details of the session that do not fit into the list."""
     column = layout.column(align=True)
-    draw_words(column, context, row.name, "NONE")
-    if row.modified:
-        draw_words(column, context, f"Last Change {row.modified}", "NONE")
-    if row.error:
-        draw_words(layout, context, row.error, "ERROR")
-    elif row.owner and not is_running(row.path):
-        draw_words(layout, context, f"In use by {owner_words(row.owner)}", "LOCKED")
+    draw_words(column, context, entry.name, "NONE")
+    if entry.modified:
+        draw_words(column, context, f"Last Change {entry.modified}", "NONE")
+    if entry.error:
+        draw_words(layout, context, entry.error, "ERROR")
+    elif entry.owner and not is_running(entry.path):
+        draw_words(layout, context, f"In use by {owner_words(entry.owner)}", "LOCKED")
 
 
 def _draw_actions(layout: UILayout, *, is_discarded: bool) -> None:
     column = layout.column(align=True)
     row = column.row(align=True)
     row.operator(actions.TRACKING_SESSIONS_OT_open_session.bl_idname)
-    kind = actions.TRACKING_SESSIONS_OT_discard_session
-    row.operator((actions.TRACKING_SESSIONS_OT_bring_back_session if is_discarded else kind).bl_idname)
+    discard, bring_back = actions.TRACKING_SESSIONS_OT_discard_session, actions.TRACKING_SESSIONS_OT_bring_back_session
+    row.operator((bring_back if is_discarded else discard).bl_idname)
     row = column.row(align=True)
     row.operator(actions.TRACKING_SESSIONS_OT_delete_session.bl_idname)
     row.operator(actions.TRACKING_SESSIONS_OT_reveal_session.bl_idname)

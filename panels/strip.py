@@ -39,7 +39,7 @@ class Strip:
         self.based_on = based_on
         self.parts = parts
         self.scene = scene  # first and last frame
-        self.gap: tuple[float, float] | None = None  # left free for the number of the current frame
+        self.gap: tuple[float, float] | None = None  # the left and right ends of the current frame's number
         self.batches: list[tuple[Any, tuple[float, ...]]] = []  # each with its colour
 
 
@@ -47,7 +47,7 @@ class _Strips(dict[int, Strip]):
     """The strips of the regions, by the address of each."""
 
 
-_KEPT = 16  # regions; if there are more, editors were closed
+_MAX_STRIPS = 16  # more regions than that include closed editors
 _handle: Any = None
 
 
@@ -93,7 +93,7 @@ def strip_in(context: Context) -> Strip | None:
     if strip is None or strip.based_on != based_on:
         columns = int(region.width / (NARROWEST * scale))
         parts = segments(*_frames(space.clip), scene=scene, clip_start=clip_start, columns=columns)
-        if len(strips) > _KEPT:
+        if len(strips) > _MAX_STRIPS:
             strips.clear()
         strip = strips[region.as_pointer()] = Strip(based_on, parts, scene)
     return strip

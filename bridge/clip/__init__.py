@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One clip: its footage, its markers, the editor that shows it. No sessions, no journals."""
+"""A clip: its footage, its markers, the editor that shows it. No sessions, no journals."""

@@ -95,9 +95,7 @@ class ClipEditor:
             track.select = False
         for track in tracks:
             track.select = True
-            track.pattern_match = (
-                "PREV_FRAME"  # with KEYFRAME Blender reads the keyframe's image, and crashes without it
-            )
+            track.pattern_match = "PREV_FRAME"  # KEYFRAME reads the keyframe's image, and crashes without it
         scene.frame_start = scene.frame_end = self.space.clip_user.frame_current = frame + self.clip.frame_start - 1
         try:
             with bpy.context.temp_override(window=self.window, area=self.area, region=self.region):

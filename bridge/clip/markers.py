@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Markers and settings of Blender's tracks, as packed markers (`core.journal.rows.MARKER`) and back, bit for bit.
 
-They are moved with `foreach_get` and `foreach_set`, without the clamping and tagging that attribute writes do: many at
-a time in whole columns, a thousand times cheaper than attributes, and few into a long track one by one.
+`foreach_get` and `foreach_set` move them without the clamping and tagging of attribute writes: many markers in whole
+columns, a thousand times cheaper than attributes, and few markers of a long track one by one.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ SETTINGS = (
     "weight_stab",
     "offset",
 )
-"""What the tracker or a solve reads of a track."""
+"""The settings that the tracker or a solve reads."""
 
 APPEARANCE = (
     "select",
@@ -69,10 +69,10 @@ APPEARANCE = (
     "use_custom_color",
     "color",
 )
-"""What else a track that is made anew should have."""
+"""Further attributes that a track gets when it is made again."""
 
 COLUMNS = {"co": CO, "pattern_corners": CORNERS, "search_min": SEARCH_MIN, "search_max": SEARCH_MAX}
-COLUMNS_FROM = 64  # markers; whole columns of a track pay from about here, whether it is short or long
+COLUMNS_FROM = 64  # markers from which whole columns are faster, in short and in long tracks
 
 
 def read_frames(track: MovieTrackingTrack) -> tuple[array[int], bytes]:
@@ -105,7 +105,7 @@ def read_rows(track: MovieTrackingTrack, number: int) -> bytes:
 
 
 def write_rows(track: MovieTrackingTrack, rows: bytes) -> None:
-    """Give the track exactly these markers, packed and by frame; at least one."""
+    """Replace all markers of the track by these packed ones, by frame; at least one."""
     words = array("i", rows)
     _make_frames(track, words[FRAME])
     markers = track.markers
@@ -121,12 +121,12 @@ def write_rows(track: MovieTrackingTrack, rows: bytes) -> None:
 
 
 def _make_frames(track: MovieTrackingTrack, frames: array[int]) -> None:
-    """Insert and delete markers until the track has one on each of `frames` and no other."""
+    """Insert and delete markers until the track has one on each of `frames` and no others."""
     markers = track.markers
     there = array("i", bytes(4 * len(markers)))
     markers.foreach_get("frame", there)
     have, want = set(there), set(frames)
-    # Blender makes negative frames, when tracking past the beginning, but takes them for 0 in calls: these are moved
+    # Blender makes negative frames when it tracks past the beginning, but takes them for 0 in calls: move the markers
     beyond = max(there[-1], frames[-1]) + 1
     for frame in sorted(want - have):
         markers.insert_frame(beyond if frame < 0 else frame)
@@ -139,7 +139,7 @@ def _make_frames(track: MovieTrackingTrack, frames: array[int]) -> None:
 
 
 def merge_rows(track: MovieTrackingTrack, rows: Mapping[int, bytes]) -> None:
-    """Put packed markers, by frame, into the track and leave its other markers as they are."""
+    """Write packed markers, by frame, to the track; its other markers stay."""
     if not rows:
         return
     markers = track.markers
@@ -174,7 +174,7 @@ def merge_rows(track: MovieTrackingTrack, rows: Mapping[int, bytes]) -> None:
 
 
 def _merge_few(track: MovieTrackingTrack, rows: Iterable[bytes]) -> None:
-    """The same marker by marker, by frame: most of the time is Blender's, which moves the track for each new one."""
+    """Write packed markers one by one; most of the time goes to Blender, which moves all markers for each new one."""
     markers = track.markers
     find, insert = markers.find_frame, markers.insert_frame
     last = markers[len(markers) - 1].frame
@@ -186,7 +186,7 @@ def _merge_few(track: MovieTrackingTrack, rows: Iterable[bytes]) -> None:
             marker, was = insert(frame), KEYED  # as Blender makes it
         else:
             was = MUTED * marker.mute | KEYED * marker.is_keyed
-        resolve = marker.path_resolve  # a property resolved as such takes values as they are, an attribute clamps them
+        resolve = marker.path_resolve  # a resolved property takes values unchanged, an attribute clamps them
         resolve("co", False).foreach_set(words[CO])
         marker.pattern_corners.foreach_set(words[CORNERS])
         resolve("search_min", False).foreach_set(words[SEARCH_MIN])
@@ -198,7 +198,7 @@ def _merge_few(track: MovieTrackingTrack, rows: Iterable[bytes]) -> None:
 
 
 def _places(track: MovieTrackingTrack, frames: Iterable[int]) -> dict[int, int]:
-    """Where the markers of `frames`, ascending, stand. Reading all frames of a long track costs far more."""
+    """The indices of the markers on `frames`, ascending. Reading all frames of a long track costs far more."""
     markers = track.markers
     places: dict[int, int] = {}
     place = -1
@@ -221,18 +221,16 @@ def read_settings(track: MovieTrackingTrack, names: Iterable[str] = SETTINGS + A
 
 
 def write_settings(track: MovieTrackingTrack, settings: Mapping[str, Any]) -> None:
-    """Set what `read_settings` read. Raises ClipChanged if the mask of the track is another, or a value impossible."""
+    """Set the values of `read_settings`. Raises ClipChanged for another mask, or a value that cannot be set."""
     for name in SETTINGS + APPEARANCE:
-        if name in settings and hasattr(track, name) and settings[name] != "":  # which another Blender has to set
+        if name in settings and hasattr(track, name) and settings[name] != "":  # empty: this Blender did not know it
             try:
                 setattr(track, name, settings[name])
             except (TypeError, ValueError) as error:
-                raise ClipChanged(
-                    f"The recorded {name} of track “{track.name}” is not possible here: {error}"
-                ) from error
+                raise ClipChanged(f"Blender cannot set the recorded {name} of track “{track.name}”: {error}") from error
     if settings.get("mask", "") != mask_digest(track):
         raise ClipChanged(
-            f"The mask of track “{track.name}” is not the one that was recorded: put its annotation back, "
+            f"The mask of track “{track.name}” differs from the recorded one: restore its annotation, "
             "or start a fresh session"
         )
 
@@ -241,20 +239,20 @@ def check_settings(track: MovieTrackingTrack) -> None:
     """Raise ShotUnusable for a setting that this Blender does not know: it reads as empty, and cannot be copied."""
     for name in SETTINGS:
         if getattr(track, name) == "":
-            said: Any = track.bl_rna.properties[name]
+            setting: Any = track.bl_rna.properties[name]
             raise ShotUnusable(
-                f"Track “{track.name}” has a {said.name} that this Blender does not know, as a newer one may have set: "
-                f"choose one of {', '.join(item.name for item in said.enum_items)}"
+                f"Track “{track.name}” has a {setting.name} that this Blender does not know, perhaps of a newer one: "
+                f"choose one of {', '.join(item.name for item in setting.enum_items)}"
             )
 
 
 def mask_name(track: MovieTrackingTrack) -> str:
-    """What Blender calls the annotation of a track; it changed in 5.0."""
+    """Blender's name for the annotation of a track, which changed in 5.0."""
     return "annotation" if hasattr(track, "annotation") else "grease_pencil"
 
 
 def mask_digest(track: MovieTrackingTrack) -> str:
-    """Tells one mask from another; empty if the track uses none."""
+    """A digest of the track's mask; empty if the track uses none."""
     annotation = getattr(track, mask_name(track)) if track.use_mask else None
     if annotation is None:
         return ""

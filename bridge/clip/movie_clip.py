@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Movie clips: opening footage, what a session keeps of it, and the mark that says what a saved file contains."""
+"""Movie clips: their footage, its metadata, and the mark for the journal position that a saved file contains."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _FOLDER = "tracking_sessions_folder"
 
 
 class Plate(NamedTuple):
-    """The files of a clip, and what was seen of them."""
+    """The files of a clip, with their details."""
 
     footage: Footage
     details: FootageDetails
@@ -48,10 +48,7 @@ def open_footage(footage: Footage) -> MovieClip:
 
 
 def check_first(footage: Footage) -> Picture | None:
-    """Look at what Blender reads as soon as it is asked for the size of a clip; None for a movie.
-
-    Raises FootageUnusable.
-    """
+    """Check the first picture, which Blender reads for the size of a clip; None for a movie. Raises FootageUnusable."""
     if footage.count == 1:
         refuse_single_picture(footage)
     check_whole(footage, 1)
@@ -59,15 +56,15 @@ def check_first(footage: Footage) -> Picture | None:
 
 
 def check_readable(clip: MovieClip, footage: Footage, picture: Picture | None) -> None:
-    """Raise FootageUnusable if Blender cannot read the clip, or there is nothing in it to follow.
+    """Raise FootageUnusable if Blender cannot read the clip, or the clip has one frame only.
 
-    `picture` is what the first file says, which has been looked at: else this may end the process.
+    `picture` is the result of `check_first`: Blender may crash on an unchecked picture.
     """
     size = clip_size(clip)
     is_unread = size == _NO_PICTURE and picture is not None and picture[:2] != _NO_PICTURE
     if is_unread or not all(size) or clip.frame_duration < 1:
         raise FootageUnusable(
-            f"Blender cannot read {footage.first}: it is damaged, cut, or in a format that Blender does not know",
+            f"Blender cannot read {footage.first}: it is damaged, truncated, or in a format that Blender does not know",
             footage.first,
         )
     if clip.frame_duration == 1:
@@ -75,7 +72,7 @@ def check_readable(clip: MovieClip, footage: Footage, picture: Picture | None) -
 
 
 def plate_of(clip: MovieClip) -> Plate:
-    """Look at all files of the clip, before Blender reads them. Raises FootageUnusable."""
+    """Check all files of the clip before Blender reads them. Raises FootageUnusable."""
     footage = footage_of(clip)
     picture = check_first(footage)
     plate = Plate(footage, describe(footage))
@@ -85,25 +82,25 @@ def plate_of(clip: MovieClip) -> Plate:
 
 
 def _check_count(clip: MovieClip, footage: Footage) -> None:
-    """Raise FootageUnusable if Blender sees other files than were looked at; it may have counted them long ago."""
+    """Raise FootageUnusable if Blender's count of files, which may be old, differs from the checked files."""
     count = clip.frame_duration
     if footage.source == "MOVIE" or count == footage.count:
         return
     if count > footage.count:
         raise FootageUnusable(
-            f"Blender sees {count} files from {footage.file(1).name} on, and {footage.count} are there: "
-            f"{footage.file(footage.count + 1).name} is the first that is not. Put it back, or reload the clip",
+            f"Blender sees {count} files from {footage.file(1).name} on, but {footage.count} exist: "
+            f"{footage.file(footage.count + 1).name} is missing. Put it back, or reload the clip",
             footage.file(footage.count + 1),
         )
     raise FootageUnusable(
-        f"Blender sees {count} files from {footage.file(1).name} on, and {footage.count} are there: "
-        f"{footage.file(count + 1).name} is the first that it does not see. Reload the clip (Clip > Reload Clip)",
+        f"Blender sees {count} files from {footage.file(1).name} on, but {footage.count} exist: "
+        f"it does not see {footage.file(count + 1).name}. Reload the clip (Clip > Reload Clip)",
         footage.file(count + 1),
     )
 
 
 def footage_of(clip: MovieClip) -> Footage:
-    """The files of the clip, so that `Footage.file` takes clip frames. Raises FootageUnusable."""
+    """The files of the clip; its `Footage.file` takes clip frames. Raises FootageUnusable."""
     check_system(clip.filepath)
     path = Path(bpy.path.abspath(clip.filepath, library=clip.library))
     footage = find_footage(path)
@@ -113,7 +110,7 @@ def footage_of(clip: MovieClip) -> Footage:
 def library_of(clip: MovieClip) -> str:
     """The file that the clip is linked from, as Blender writes it; empty for a clip of the open file.
 
-    An override counts as linked: Blender does not save what is tracked in it either.
+    An override counts as linked: Blender does not save its tracks either.
     """
     override = clip.override_library
     library = override.reference.library if override is not None and override.reference else clip.library
@@ -121,7 +118,7 @@ def library_of(clip: MovieClip) -> str:
 
 
 def linked_words(clip: MovieClip) -> str:
-    """Why nothing can be tracked in a linked clip, and what to do; empty for a clip of the open file."""
+    """Why a linked clip cannot be tracked, with the remedy; empty for a clip of the open file."""
     library = library_of(clip)
     return f"The clip is linked from {library}: open that file, or make the clip local" if library else ""
 
@@ -133,12 +130,12 @@ def clip_size(clip: MovieClip) -> tuple[int, int]:
 
 
 def counting_of(clip: MovieClip) -> Counting:
-    """How people count the frames of the clip: as its timeline does."""
+    """The frame numbers of the clip for people: those of the timeline."""
     return Counting(clip.frame_start)
 
 
 def metadata_of(clip: MovieClip) -> FootageMetadata:
-    """What Blender knows of the footage."""
+    """The metadata that Blender has of the footage."""
     return FootageMetadata(
         path="",
         source=clip.source,
@@ -152,23 +149,20 @@ def metadata_of(clip: MovieClip) -> FootageMetadata:
 
 
 def mark_position(clip: MovieClip, session_id: str, position: Position) -> None:
-    """Note in the clip that it contains the session's journal up to `position`; saved with the file."""
+    """Note in the clip, for the saved file, that it contains the session's journal up to `position`."""
     clip[_MARK] = f"{session_id} {position.generation} {position.offset}"
 
 
 class ClipMark(NamedTuple):
-    """The session that a clip belongs to, as the clip notes it."""
+    """The session of a clip, as noted in the clip."""
 
     session: str
-    position: Position  # how much of the session's journal the clip contains
-    root: Path | None = None  # the session folder, if it is none of the file's own
+    position: Position  # the clip contains the session's journal up to here
+    root: Path | None = None  # the session folder, if the file would not find it
 
 
 def mark_of(clip: MovieClip) -> ClipMark | None:
-    """The mark of the clip; None if it has none that is clear.
-
-    The mark of a linked clip holds for another file.
-    """
+    """The mark of the clip; None without a valid one, and for a linked clip, whose mark belongs to another file."""
     if library_of(clip):
         return None
     parts = written_mark(clip).split()
@@ -180,24 +174,24 @@ def mark_of(clip: MovieClip) -> ClipMark | None:
 
 
 def position_in(mark: ClipMark | None, session_id: str) -> Position | None:
-    """How much of that session's journal a clip with this mark says it contains."""
+    """The position of that session's journal in the mark; None without one."""
     return mark.position if mark is not None and mark.session == session_id else None
 
 
 def written_mark(clip: MovieClip) -> str:
-    """What is noted in the clip, whosoever it is, to be compared."""
+    """The text of the clip's mark, valid or not, for comparisons."""
     return str(clip.get(_MARK, ""))
 
 
 def unmark(clip: MovieClip) -> None:
-    """Let the clip belong to no session."""
+    """Delete the mark of the clip."""
     for name in (_MARK, _FOLDER):
         if name in clip:
             del clip[name]
 
 
 def mark_root(clip: MovieClip, root: Path | None) -> None:
-    """Note in the clip in which folder its session is, or with None that it is in one of the file's own."""
+    """Note the session folder in the clip; None deletes the note."""
     if root is not None:
         clip[_FOLDER] = str(root)
     elif _FOLDER in clip:

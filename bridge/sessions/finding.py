@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which session a clip belongs to."""
+"""Finds the session of a clip."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,18 +28,18 @@ if TYPE_CHECKING:
     from bpy.types import MovieClip
 
 
-# The folders
+# Session folders
 
 
 def default_root() -> Path:
-    """Where new sessions go: as the preferences say, or beside the .blend, or to the user while there is none."""
+    """The folder for new sessions: the one of the preferences, or beside the .blend, or the user's."""
     return roots()[0]
 
 
 def roots(blend: str | None = None) -> list[Path]:
-    """The folders in which a session of the file may be: it may have been made before the file was saved.
+    """The folders that may contain sessions of the file, also those made before its first save.
 
-    `blend` is its path, that of the open file if None.
+    `blend` is the path of the file; None takes the open file.
     """
     blend = bpy.data.filepath if blend is None else blend
     *chosen, user = homeless_roots(blend)
@@ -47,15 +48,15 @@ def roots(blend: str | None = None) -> list[Path]:
 
 
 def _beside(blend: Path) -> Path:
-    folder = SessionFolder.of(blend.parent)  # that of a session, if it is a copy of the file
+    folder = SessionFolder.of(blend.parent)
     is_copy = blend.name in (COPY_NAME, FRESH_NAME) and folder.contains(blend.parent)
     return folder.root if is_copy else blend.parent / FOLDER_NAME
 
 
 def homeless_roots(blend: str | None = None) -> list[Path]:
-    """The folders for sessions of files that were not saved yet: that of the preferences, if any, and the user's.
+    """The folders for sessions of unsaved files: the one of the preferences, if set, and the user's.
 
-    The user's is not the one that Blender deletes together with the extension. `blend` as for `roots`.
+    Blender keeps the user's folder when it uninstalls the extension. `blend` as for `roots`.
     """
     blend = bpy.data.filepath if blend is None else blend
     user = Path(bpy.utils.user_resource("DATAFILES", path=FOLDER_NAME))
@@ -66,13 +67,13 @@ def homeless_roots(blend: str | None = None) -> list[Path]:
 
 
 def roots_of(mark: ClipMark | None) -> list[Path]:
-    """The folders in which the session of the mark may be: those of the open file, or of one before it."""
-    before = (mark.root, open_file.left.get(mark.session)) if mark is not None else ()
-    return [*roots(), *(root for root in before if root is not None)]
+    """The folders that may contain the session of the mark: those of the open file and of its earlier paths."""
+    earlier = (mark.root, open_file.left.get(mark.session)) if mark is not None else ()
+    return [*roots(), *(root for root in earlier if root is not None)]
 
 
 def note_root(clip: MovieClip, blend: str) -> None:
-    """Have the clip say where its session is if the file is saved as `blend`, from where it would not be found."""
+    """Note the session folder in the clip if the file, saved as `blend`, would not find it otherwise."""
     path = session_file(mark_of(clip))
     if path is None:
         return
@@ -87,11 +88,11 @@ def note_root(clip: MovieClip, blend: str) -> None:
 
 
 def find_session(clip: MovieClip, mark: ClipMark | None, *, salvage: bool = False) -> TrackingSessionManager | None:
-    """The session of the clip's mark, or else the last one that was lost, of this file and clip by name, or,
-    for files that were never saved, of the same footage.
+    """The session of the clip's mark, or else the newest lost session: of this file and clip by name, or, for files
+    that were never saved, of the same footage.
 
-    Discarded ones are passed over. With `salvage` a damaged journal is read as far as it is whole. Raises
-    SessionUnreadable or JournalDamaged. A linked clip has none: nothing of it is in this file.
+    Skips discarded sessions; a linked clip has none. `salvage` reads a damaged journal up to the damage. Raises
+    SessionUnreadable or JournalDamaged.
     """
     if library_of(clip):
         return None
@@ -104,7 +105,7 @@ def find_session(clip: MovieClip, mark: ClipMark | None, *, salvage: bool = Fals
 
 
 def session_file(mark: ClipMark | None) -> Path | None:
-    """Where the session of the mark is, if it is there."""
+    """The session file of the mark, if it exists."""
     if mark is None:
         return None
     paths = (existing_document(SessionFolder(root).session_file(mark.session)) for root in roots_of(mark))
@@ -112,80 +113,81 @@ def session_file(mark: ClipMark | None) -> Path | None:
 
 
 def is_homeless(path: Path) -> bool:
-    """Whether the session with this file is kept where those of files are that were never saved."""
+    """Whether the session file lies in a folder for sessions of unsaved files."""
     return SessionFolder.of(path).root in homeless_roots()
 
 
-def said_of(path: Path) -> TrackingSession | None:
-    """What a session file says, read once as long as it stays as it is; None if it cannot be read."""
+def modified(path: Path | None) -> float:
+    """When the file or folder was last changed, in seconds since the epoch; 0.0 if it does not exist."""
     try:
-        modified = path.stat().st_mtime
+        return path.stat().st_mtime if path is not None else 0.0
     except OSError:
-        return None
+        return 0.0
+
+
+def read_session(path: Path) -> TrackingSession | None:
+    """The session of the file, read again only after a change; None for an unreadable file."""
     known = open_file.documents.get(path)
-    if known is None or known[0] != modified:
+    if known is None or known[0] != modified(path):
         try:
-            known = modified, checked_session(path, read_document(path))
+            known = modified(path), checked_session(path, read_document(path))
         except SessionUnreadable:
-            known = modified, None
+            known = modified(path), None
         open_file.documents[path] = known
     return known[1]
 
 
 def _of_name(clip: MovieClip, salvage: bool) -> TrackingSessionManager | None:
-    """For a file that Blender died with before it was saved again."""
+    """A session of the file whose frames Blender lost in a crash after the last save."""
     if not bpy.data.filepath:
         return None
-    sought = ClipQuery(blend=Path(bpy.data.filepath), name=clip.name)
-    found = _candidates(clip, roots(), lambda path, said: sought.matches(SessionSource.of_session(path, said)), salvage)
-    return next(found, None)
+    query = ClipQuery(blend=Path(bpy.data.filepath), name=clip.name)
+    return next(
+        _candidates(clip, roots(), lambda *source: query.matches(SessionSource.of_session(*source)), salvage), None
+    )
 
 
 def _of_footage(clip: MovieClip, salvage: bool) -> TrackingSessionManager | None:
-    """For a file that Blender died with before it was ever saved; nobody works on its session any more."""
-    sought: ClipQuery | None = None
+    """A session without an owner of a file that Blender lost in a crash before the first save."""
+    query = cache(lambda: ClipQuery(footage_of(clip), by_content=False))
 
-    def is_ours(path: Path, said: TrackingSession) -> bool:
-        nonlocal sought
-        if said.blend:
-            return False  # it is found with that file
+    def is_ours(path: Path, session: TrackingSession) -> bool:
         try:
-            sought = sought or ClipQuery(footage_of(clip), by_content=False)
+            return not session.blend and query().matches(SessionSource.of_session(path, session))
         except FootageUnusable:
             return False
-        return sought.matches(SessionSource.of_session(path, said))
 
     found = _candidates(clip, homeless_roots(), is_ours, salvage)
-    return next((one for one in found if len(one.session.tracked_frames) and not one.owner), None)
+    return next((manager for manager in found if len(manager.session.tracked_frames) and not manager.owner), None)
 
 
 def _candidates(
     clip: MovieClip, folders: list[Path], is_ours: Callable[[Path, TrackingSession], bool], salvage: bool
 ) -> Iterator[TrackingSessionManager]:
-    """The active sessions that `is_ours` and no other clip of the open file belongs to, the newest first.
+    """The active sessions for which `is_ours` holds, without those of other clips in the open file; newest first.
 
-    Raises JournalDamaged: what was lost is not to be passed over in silence.
+    Raises JournalDamaged.
     """
-    others = [one for one in bpy.data.movieclips if one != clip]
-    taken = {mark.session for one in others if (mark := mark_of(one)) is not None}
-    taken |= open_file.held_in({one.session_uid for one in others})
+    others = [other for other in bpy.data.movieclips if other != clip]
+    taken = {mark.session for other in others if (mark := mark_of(other)) is not None}
+    taken |= open_file.written_in({other.session_uid for other in others})
     for root in folders:
         try:
             paths = session_files(root)
         except SessionUnreadable:
             if root == default_root():
                 raise
-            continue  # nothing would be written there
+            continue  # no session is written there
         for path in reversed(paths):
-            said = said_of(path)
-            if said is None or said.id in taken or not is_ours(path, said):
+            session = read_session(path)
+            if session is None or session.id in taken or not is_ours(path, session):
                 continue
             try:
                 manager = TrackingSessionManager(path, salvage=salvage)
             except SessionUnreadable:
                 continue
             except JournalDamaged:
-                if said.state is SessionState.ACTIVE:
+                if session.state is SessionState.ACTIVE:
                     raise
                 continue
             if manager.session.state is SessionState.ACTIVE:

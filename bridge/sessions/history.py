@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The passes of a clip's session, and the tracks that got lost in them."""
+"""The passes of a clip's session, and the tracks lost in them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class SessionHistory(NamedTuple):
-    """The passes, oldest first, and the tracks that were lost, by frame."""
+    """The passes, oldest first, and the lost tracks, by frame."""
 
     passes: list[PassSummary]
     lost: Losses
@@ -34,7 +34,7 @@ class _Histories(dict[int, tuple[Overview, SessionHistory]]):
 
 
 def history(clip: MovieClip) -> SessionHistory:
-    """The history of the clip's session; read again only when files have changed."""
+    """The history of the clip's session, read again only after its files have changed."""
     running = live.running()
     if running is not None and running.clip_name == clip.name:
         session = running.shot.session
@@ -51,8 +51,8 @@ def history(clip: MovieClip) -> SessionHistory:
             if manager is not None:
                 manager.name_lost()
         except TrackingSessionError:
-            manager = None  # the Session panel says why
+            manager = None  # the Session panel shows the error
         if manager is not None:
             found = SessionHistory(manager.passes, manager.lost)
-    histories[clip.session_uid] = (seen, found)
+    histories[clip.session_uid] = seen, found
     return found

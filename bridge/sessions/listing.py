@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The sessions of the folder that the open file uses."""
+"""The sessions in the folder of the open file."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from ...core.storage.folder import SessionFolder
 from ..errors import error_words
 from ..open_file import open_file
 from ..tracking import live
-from .finding import default_root
+from .finding import default_root, modified
 
-SHOWN = 100  # sessions, the newest
-LOOK_INTERVAL = 2.0  # seconds between two looks at the folder
+LISTED = 100  # newest sessions
+POLL_INTERVAL = 2.0  # seconds between two checks of the folder
 _NAME_LENGTH = 80
 
 _STATUS = {
@@ -34,47 +34,47 @@ _STATUS = {
 }
 
 
-class Row(NamedTuple):
-    """A session as the list shows it."""
+class Entry(NamedTuple):
+    """A session, as the list shows it."""
 
     path: Path
     name: str
-    words: str  # its state
-    progress: str = ""  # recorded frames, of how many
-    modified: str = ""  # when, here
+    words: str  # the state
+    progress: str = ""  # recorded frames / all frames
+    modified: str = ""  # local time
     is_discarded: bool = False
     owner: str = ""
-    error: str = ""  # why it cannot be read
+    error: str = ""  # why the session cannot be read
 
 
 class Listing:
-    """The newest sessions of the folder, read in slices of time and again only where files have changed."""
+    """The newest sessions of the folder, read in slices of time; only changed files are read again."""
 
     def __init__(self) -> None:
-        self.rows: dict[str, Row] = {}  # by session id, the newest first
+        self.entries: dict[str, Entry] = {}  # by session id, the newest first
         self.hidden = 0  # older sessions
         self.error = ""
         self._root: Path | None = None
-        self._revision = 0  # of the open file when the folder was last read
+        self._revision = 0  # of the open file at the last reading
         self._stamp = 0.0
-        self._looked = 0.0
-        self._known: dict[Path, tuple[tuple[int, int], Row]] = {}
+        self._polled = 0.0
+        self._known: dict[Path, tuple[tuple[int, int], Entry]] = {}
         self._work: Iterator[None] | None = None
-        self._begun = 0  # the revision for which that began
+        self._begun = 0  # the revision at the start of `_work`
 
     def is_due(self) -> bool:
-        """Whether there is something to read. Cheap: it looks at the folder every few seconds at most."""
+        """Whether the folder must be read. Cheap: checks the folder every few seconds at most."""
         root = default_root()
         now = time.monotonic()
         is_other = root != self._root or self._revision != open_file.revision
-        if not is_other and now - self._looked < LOOK_INTERVAL:
+        if not is_other and now - self._polled < POLL_INTERVAL:
             return self._work is not None
-        self._looked = now
-        # one that was killed changes no file
-        return is_other or _modified(root) != self._stamp or any(row.owner for row in self.rows.values())
+        self._polled = now
+        # a killed owner changes no file
+        return is_other or _stamp_of(root) != self._stamp or any(entry.owner for entry in self.entries.values())
 
     def read(self, seconds: float) -> bool:
-        """Read for about so long; whether there is more to read. `rows` change at the end."""
+        """Read for about `seconds`; returns True if there is more to read. `entries` change at the end."""
         if self._work is None or self._begun != open_file.revision:
             self._work, self._begun = self._reading(), open_file.revision
         until = time.monotonic() + seconds
@@ -86,50 +86,47 @@ class Listing:
 
     def _reading(self) -> Iterator[None]:
         root = default_root()
-        stamp = _modified(root)
-        if time.time() - stamp < LOOK_INTERVAL:
-            stamp = 0.0  # what is done next may get the same time
+        stamp = _stamp_of(root)
+        if time.time() - stamp < POLL_INTERVAL:
+            stamp = 0.0  # the next change may get the same time
         self.error = ""
         try:
-            files, hidden = newest_session_files(root, SHOWN)
+            files, hidden = newest_session_files(root, LISTED)
         except SessionUnreadable as error:
             files, hidden = [], 0
             self.error = error_words(error)
-        known: dict[Path, tuple[tuple[int, int], Row]] = {}
+        known: dict[Path, tuple[tuple[int, int], Entry]] = {}
         for path in files:
-            known[path] = self._looked_at(path)
+            known[path] = self._read_entry(path)
             yield
         self._known = known
-        self.rows = {path.stem: row for path, (_, row) in known.items()}
+        self.entries = {path.stem: entry for path, (_, entry) in known.items()}
         self.hidden = hidden
-        self._root, self._revision, self._stamp, self._looked = root, self._begun, stamp, time.monotonic()
+        self._root, self._revision, self._stamp, self._polled = root, self._begun, stamp, time.monotonic()
 
-    def _looked_at(self, path: Path) -> tuple[tuple[int, int], Row]:
+    def _read_entry(self, path: Path) -> tuple[tuple[int, int], Entry]:
         try:
             status = path.stat()
             stamp = (status.st_mtime_ns, status.st_size)
         except OSError:
             stamp = (0, 0)
         known = self._known.get(path)
-        # the one that is tracked here changes all the time, and its panel tells of it
+        # the file of the running session changes all the time, and its own panel shows it
         if known is not None and (is_running(path) or (known[0] == stamp and not known[1].owner)):
             return known
-        return stamp, _row_of(path)
+        return stamp, _entry_of(path)
 
 
-def _modified(root: Path) -> float:
-    try:
-        return SessionFolder(root).sessions.stat().st_mtime
-    except OSError:
-        return 0.0
+def _stamp_of(root: Path) -> float:
+    return modified(SessionFolder(root).sessions)
 
 
-def _row_of(path: Path) -> Row:
+def _entry_of(path: Path) -> Entry:
     try:
         manager = load_session(path)
         owner = manager.owner
     except TrackingSessionError as error:
-        return Row(path, path.stem, "Unreadable", error=error_words(error))
+        return Entry(path, path.stem, "Unreadable", error=error_words(error))
     session = manager.session
     words = _STATUS[session.status]
     if session.state is not SessionState.ACTIVE:
@@ -145,7 +142,7 @@ def _row_of(path: Path) -> Row:
         words = f"Lost at {manager.counting.shown(lost[0].frame)}" if lost else words
     progress = manager.progress
     name = "".join(c if c.isprintable() else " " for c in session.name[:_NAME_LENGTH]).strip()
-    return Row(
+    return Entry(
         path,
         name or path.stem,
         words,
@@ -157,6 +154,6 @@ def _row_of(path: Path) -> Row:
 
 
 def is_running(path: Path) -> bool:
-    """Whether the session with this file is being tracked in this Blender."""
+    """Whether this Blender is tracking the session of the file."""
     running = live.running()
     return running is not None and running.shot.session.path.stem == path.stem

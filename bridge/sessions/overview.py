@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The session of a clip as a panel shows it."""
+"""The session of a clip, as a panel shows it."""
 
 from __future__ import annotations
 
@@ -13,56 +13,53 @@ from ...core.errors import JournalDamaged, TrackingSessionError
 from ...core.journal.lost_passes import lost_passes
 from ...core.model.ranges import FrameRanges
 from ...core.model.types import SessionState, SessionStatus
-from ...core.model.wording import clock_time
+from ...core.model.wording import clock_time, count_words
 from ...core.recording.manager import TrackingSessionManager
 from ...core.storage.folder import SessionFolder
 from ..clip.movie_clip import ClipMark, mark_of, position_in
 from ..errors import error_words
 from ..open_file import open_file
-from .finding import find_session, roots_of
+from .finding import find_session, modified, roots_of
 
 if TYPE_CHECKING:
     from bpy.types import MovieClip
 
 
 def lost_words() -> str:
-    """What the open file has lost, in a sentence; empty if nothing."""
-    seen = [(clip.name, overview(clip)) for clip in bpy.data.movieclips]
-    damaged = [name for name, one in seen if one.is_damaged]
+    """A sentence about the frames that the open file lacks; empty if it has all of them."""
+    overviews = [(clip.name, overview(clip)) for clip in bpy.data.movieclips]
+    damaged = [name for name, seen in overviews if seen.is_damaged]
     if damaged:
         names = " and ".join(damaged)
-        return f"What was recorded of {names} is damaged: see the Session panel in the Movie Clip Editor"
-    lost = [(name, one) for name, one in seen if one.is_missing and not one.owner]
+        return f"The recording of {names} is damaged: see the Session panel in the Movie Clip Editor"
+    lost = [(name, seen) for name, seen in overviews if seen.is_missing and not seen.owner]
     if not lost:
         return ""
-    parts = [f"{one.missing} frame{'s' if one.missing > 1 else ''} of {name}" for name, one in lost]
-    verb = "is" if len(lost) == 1 and lost[0][1].missing == 1 else "are"
-    until = clock_time(max(one.until for _, one in lost))
-    return (
-        f"{' and '.join(parts)} {verb} recorded that this file does not have{until and f' (until {until})'}: "
-        "see the Session panel in the Movie Clip Editor"
-    )
+    parts = [f"{count_words(seen.missing, 'recorded frame')} of {name}" for name, seen in lost]
+    until = clock_time(max(seen.until for _, seen in lost))
+    words = f"This file lacks {' and '.join(parts)}{until and f' (until {until})'}"
+    return f"{words}: see the Session panel in the Movie Clip Editor"
 
 
 class Overview(NamedTuple):
-    """What the panel shows of the session of a clip that is not being tracked now."""
+    """The session of a clip, as of the last look at its files."""
 
     name: str = ""
     frames: int = 0
     total: int = 0
     resume_frame: int | None = None
-    last_frame: int | None = None  # recorded last
-    missing: int = 0  # frames that are recorded and that the open file has lost
-    undone: int = 0  # frames that it had, and that undo took back
+    last_frame: int | None = None  # the frame recorded last
+    missing: int = 0  # recorded frames that the open file lacks
+    undone: int = 0  # recorded frames that undo removed from the open file
     until: str = ""  # when the last frame was recorded, in UTC
     owner: str = ""
     error: str = ""
-    is_damaged: bool = False  # the journal, so that what stands before the damage can be restored
-    seen: float = 0.0  # when, by time.monotonic
+    is_damaged: bool = False  # the journal is damaged; the records before the damage can be restored
+    seen: float = 0.0  # when the files were read, by time.monotonic
     tracked: FrameRanges = FrameRanges()
     requested: FrameRanges = FrameRanges()  # the frames that passes were to cover
-    problems: FrameRanges = FrameRanges()  # those on which tracks got lost
-    lost_frame: int | None = None  # the first on which a pass had lost all tracks, and no other went on from there
+    problems: FrameRanges = FrameRanges()  # the frames on which tracks got lost
+    lost_frame: int | None = None  # the first frame where a pass lost all tracks and no other pass followed
 
     @property
     def is_missing(self) -> bool:
@@ -70,10 +67,9 @@ class Overview(NamedTuple):
 
     @property
     def is_done(self) -> bool:
-        """Whether all frames that were asked for are tracked, and in the file."""
-        is_going_on = self.resume_frame is not None or self.is_missing or self.is_undone
-        is_covered = not any(len(self.tracked.missing(*pair)) for pair in self.requested.ranges())
-        return not is_going_on and self.lost_frame is None and is_covered
+        """Whether all requested frames are tracked, and in the file."""
+        is_open = self.resume_frame is not None or self.is_missing or self.is_undone or self.lost_frame is not None
+        return not is_open and not any(len(self.tracked.missing(*pair)) for pair in self.requested.ranges())
 
     @property
     def is_undone(self) -> bool:
@@ -81,7 +77,7 @@ class Overview(NamedTuple):
 
 
 class _Seen(NamedTuple):
-    """An overview, and what says whether it still holds."""
+    """An overview, and the state that it was read in."""
 
     revision: int
     stamp: tuple[object, ...]
@@ -94,17 +90,17 @@ class _Overviews(dict[int, _Seen]):
     """The overviews of the open file, by clip (`session_uid`)."""
 
 
-_DAMAGED = "What was recorded is damaged in the middle: restore what stands before that, or start fresh"
-OWNER_INTERVAL = 2.0  # seconds until it is looked again whether an owner lives: one that was killed changes no file
+_DAMAGED = "The recording is damaged in the middle: restore the frames before the damage, or start fresh"
+OWNER_INTERVAL = 2.0  # seconds between two checks of an owner: a killed owner changes no file
 
 
 def overview(clip: MovieClip) -> Overview:
-    """The state of the clip's session; read again only when files have changed, or the clip's mark."""
-    # a session file that is written is a new one in its folder
+    """The state of the clip's session, read again only after a change of its files or of the clip's mark."""
     mark = mark_of(clip)
-    stamp = (mark, clip.name, *(_modified(SessionFolder(root).sessions) for root in roots_of(mark)))
+    # each write of a session file makes a new file, which changes the folder
+    stamp = (mark, clip.name, *(modified(SessionFolder(root).sessions) for root in roots_of(mark)))
     known = _known(clip)
-    if known is not None and known.stamp == stamp and known.modified == _modified(known.file):
+    if known is not None and known.stamp == stamp and known.modified == modified(known.file):
         seen = known.overview
         if not seen.owner or time.monotonic() - seen.seen < OWNER_INTERVAL:
             return seen
@@ -119,12 +115,12 @@ def overview(clip: MovieClip) -> Overview:
         file = getattr(error, "path", file)
         is_damaged = isinstance(error, JournalDamaged)
         seen = Overview(error=_DAMAGED if is_damaged else error_words(error), is_damaged=is_damaged)
-    open_file.view(_Overviews)[clip.session_uid] = _Seen(open_file.revision, stamp, file, _modified(file), seen)
+    open_file.view(_Overviews)[clip.session_uid] = _Seen(open_file.revision, stamp, file, modified(file), seen)
     return seen
 
 
 def last_overview(clip: MovieClip) -> Overview:
-    """As `overview`, but as it was last seen: for what is drawn all the time, which is no reason to look at files."""
+    """The last known overview, for frequent drawing: reads files only if there is none."""
     known = _known(clip)
     return overview(clip) if known is None else known.overview
 
@@ -137,8 +133,8 @@ def _known(clip: MovieClip) -> _Seen | None:
 def _overview_of(clip: MovieClip, mark: ClipMark | None, manager: TrackingSessionManager) -> Overview:
     session = manager.session
     progress = manager.progress
-    lacks = manager.missing_frames(position_in(mark, session.id), open_file.held(clip.session_uid, session.id))
-    is_missing, is_undone = len(lacks.lost) > 0, len(lacks.undone) > 0
+    frames = manager.missing_frames(position_in(mark, session.id), open_file.written(clip.session_uid, session.id))
+    is_missing, is_undone = len(frames.lost) > 0, len(frames.undone) > 0
     is_open = session.state is SessionState.ACTIVE and session.status is SessionStatus.TRACKING
     return Overview(
         name=session.name,
@@ -146,22 +142,13 @@ def _overview_of(clip: MovieClip, mark: ClipMark | None, manager: TrackingSessio
         total=progress["total_frames"],
         resume_frame=manager.resume_frame if is_open and (is_missing or not is_undone) else None,
         last_frame=session.checkpoint_frame,
-        missing=len(lacks.lost),
-        undone=len(lacks.undone),
+        missing=len(frames.lost),
+        undone=len(frames.undone),
         until=session.modified,
         owner=manager.owner,
         seen=time.monotonic(),
         tracked=session.tracked_frames,
         requested=manager.requested,
         problems=FrameRanges.of(manager.lost.frames),
-        lost_frame=next((one.frame for one in lost_passes(manager.passes, session.tracked_frames)), None),
+        lost_frame=next((lost.frame for lost in lost_passes(manager.passes, session.tracked_frames)), None),
     )
-
-
-def _modified(path: Path | None) -> float:
-    if path is None:
-        return 0.0
-    try:
-        return path.stat().st_mtime
-    except OSError:
-        return 0.0

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""An artist and the session of a clip: open, restore, set aside, wait for it, save the file."""
+"""Recovers the session of a clip: opens, restores and discards it, watches its owner, notes a saved file."""
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -26,9 +27,9 @@ if TYPE_CHECKING:
 
 
 def open_shot(editor: ClipEditor) -> Shot:
-    """The clip's session with all its frames put into the clip, or a new one.
+    """The clip's session, with all its frames written to the clip, or a new session.
 
-    Raises what reading and owning sessions raises.
+    Leaves out frames that the artist undid. Raises the errors of reading and owning sessions.
     """
     clip = editor.clip
     mark = mark_of(clip)
@@ -39,25 +40,23 @@ def open_shot(editor: ClipEditor) -> Shot:
     session_id = session.session.id
     position = position_in(mark, session_id)
     since = session.contained(position)
-    # what the artist took back by undo is not put in again
-    lacking = session.missing_after(since, position, open_file.held(clip.session_uid, session_id))
-    if not len(lacking.lost):
+    missing = session.missing_after(since, position, open_file.written(clip.session_uid, session_id))
+    if not len(missing.lost):
         return Shot.join(editor, session, since, restore=False)
     return _restored(editor, session, since)
 
 
 class Restored(NamedTuple):
-    """What came of restoring."""
+    """The result of restoring a clip."""
 
     frame: int  # the last recorded clip frame
     kept: int  # tracks that were changed in the clip since the file was saved, and kept their markers
 
 
 def restore(editor: ClipEditor) -> Restored:
-    """Put what is recorded but not in the clip into it.
+    """Write the recorded frames that the clip lacks to the clip; of a damaged journal those before the damage.
 
-    Of a damaged journal that is what stands before the damage. Raises UsageError if the clip has no session, and what
-    reading and owning one raises.
+    Raises UsageError if the clip has no session, and the errors of reading and owning one.
     """
     mark = mark_of(editor.clip)
     session = find_session(editor.clip, mark, salvage=True)
@@ -72,14 +71,14 @@ def restore(editor: ClipEditor) -> Restored:
 
 def _restored(editor: ClipEditor, session: TrackingSessionManager, since: Position | None) -> Shot:
     shot = Shot.join(editor, session, since, salvage=True)
-    open_file.hold(editor.clip.session_uid, session.session.id, session.position)
+    open_file.note_written(editor.clip.session_uid, session.session.id, session.position)
     return shot
 
 
 def set_aside(clip: MovieClip) -> None:
-    """Discard the clip's session, which is kept, so that the next pass begins a new one.
+    """Discard the clip's session, so that the next pass begins a new one; the files of the session stay.
 
-    Raises what owning and writing it raises.
+    Raises the errors of owning and writing a session.
     """
     while True:
         mark = mark_of(clip)
@@ -88,21 +87,21 @@ def set_aside(clip: MovieClip) -> None:
         except (SessionUnreadable, JournalDamaged):
             if mark is None:
                 raise
-            unmark(clip)  # it cannot be written that it is discarded
+            unmark(clip)  # its file cannot be written
             continue
         if found is None:
             break
         with found:
-            found.acquire(salvage=True)  # damage is no reason to keep it; its files stay as they are
+            found.acquire(salvage=True)
             found.set_state(SessionState.DISCARDED)
-        open_file.let_go(found.session.id)
+        open_file.forget_written(found.session.id)
     open_file.forget()
 
 
 def watch(clip: MovieClip) -> Watch:
-    """What tells when the owner of the clip's session is gone.
+    """A watch on the owner of the clip's session.
 
-    Raises UsageError if the clip has no session, and what reading one raises.
+    Raises UsageError if the clip has no session, and the errors of reading one.
     """
     found = find_session(clip, mark_of(clip))
     if found is None:
@@ -111,9 +110,9 @@ def watch(clip: MovieClip) -> Watch:
 
 
 def note_saved(clip: MovieClip, owned: TrackingSessionManager | None) -> None:
-    """Record what the session has to know of the file that was just saved.
+    """Record in the clip's session that the file was just saved.
 
-    `owned` is the session that this Blender is working on. Raises what reading, owning and writing the session raises.
+    `owned` is the session that this Blender owns. Raises the errors of reading, owning and writing a session.
     """
     mark = mark_of(clip)
     _note_undone(clip, mark)
@@ -121,7 +120,7 @@ def note_saved(clip: MovieClip, owned: TrackingSessionManager | None) -> None:
 
 
 def _note_undone(clip: MovieClip, mark: ClipMark | None) -> None:
-    """If undo took back frames of the clip, record that the file is saved like that."""
+    """If undo removed frames from the clip, record that the saved file lacks them."""
     seen = overview(clip)
     found = find_session(clip, mark) if seen.is_undone and not seen.is_missing else None
     if found is None:
@@ -133,13 +132,11 @@ def _note_undone(clip: MovieClip, mark: ClipMark | None) -> None:
 
 
 def _note_blend(clip: MovieClip, mark: ClipMark | None, owned: TrackingSessionManager | None) -> None:
-    """If the clip's session does not know a .blend, because the file had never been saved, it is told."""
+    """Record the .blend in the clip's session after the first save of the file."""
     path = finding.session_file(mark)
-    said = finding.said_of(path) if path is not None else None
-    if path is None or said is None or said.blend or not bpy.data.filepath or not finding.is_homeless(path):
+    session = finding.read_session(path) if path is not None else None
+    if path is None or session is None or session.blend or not bpy.data.filepath or not finding.is_homeless(path):
         return
-    if owned is not None and owned.session.id == said.id:
-        owned.acquire().set_blend(bpy.data.filepath, clip.name)
-        return
-    with load_session(path) as session:
-        session.acquire().set_blend(bpy.data.filepath, clip.name)
+    is_owned = owned is not None and owned.session.id == session.id
+    with nullcontext(owned) if is_owned else load_session(path) as manager:
+        manager.acquire().set_blend(bpy.data.filepath, clip.name)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The artist's tracks, which get the recorded markers, whatever is done to them while a pass goes on."""
+"""Writes the recorded markers to the artist's tracks, also after the artist renamed, moved or deleted some."""
 
 from __future__ import annotations
 
@@ -21,63 +21,61 @@ if TYPE_CHECKING:
     from bpy.types import MovieClip, MovieTrackingObject, MovieTrackingTrack
 
 
-MARKER_TIME = 13e-6  # seconds to write a marker into a track of 4,000; a short one takes a tenth of it
+MARKER_TIME = 13e-6  # seconds to write a marker to a track of 4,000 markers; a tenth of that for a short track
 
 
 class _Place(NamedTuple):
-    """Where a track is. It may get another name, and once deleted it may not even be looked at: Blender crashes."""
+    """Finds a track, whatever its name: Blender crashes if Python reads a deleted track."""
 
-    index: int  # among the tracks of its object, when last seen
+    index: int  # last known, among the tracks of the tracking object
     address: int
-    frame: int  # one on which it had a marker
+    frame: int  # a frame on which the track had a marker
 
 
 class ArtistTracks:
-    """The artist's tracks of a run, and how they get their markers. One serves all passes of the run.
+    """The artist's tracks of a run, for all its passes.
 
-    For each new marker Blender copies the whole track. So while an artist waits only a few are written at a time, the
-    newest first, and the others stay pending until there is time.
+    For each new marker Blender copies the whole track. So while the artist waits, only a few markers are written at a
+    time, the newest first; the others stay pending.
     """
 
     def __init__(
         self, clip: MovieClip, session_id: str, where: str, tracks: Mapping[int, TrackData], frame: int
     ) -> None:
-        """`tracks` tells the names that the tracks of the tracking object `where` have now, which starts on `frame`.
+        """`tracks` has the current names of the tracks of the tracking object `where`; the run starts on `frame`.
 
         Raises ClipChanged if the tracking object is gone.
         """
         self._clip = clip
         self._session_id = session_id
         self._tracks = {number: data for number, data in tracks.items() if data.object == where}
-        self._gone: set[int] = set()  # tracks of which it was said that they were deleted
+        self._gone: set[int] = set()  # deleted tracks that an error has named
         self._pending: defaultdict[int, list[bytes]] = defaultdict(list)
-        """Per track the markers that are still to be written, in the order in which they were recorded."""
+        """Per track the markers still to be written, in recorded order."""
         self._newest: dict[int, bytes] = {}  # per track the newest marker that `flush_some` wrote
-        self._turn: list[int] = []  # tracks that have not had their newest marker yet
-        self._is_complete = True  # whether there was a track for all that was given
+        self._turn: list[int] = []  # tracks that lack their newest marker
+        self._is_complete = True  # whether all markers so far had a track
         self._object = where
         found = clip.tracking.objects.get(where)
         if found is None:
             raise self._without_object()
         self._where = found.as_pointer()
         self._places: dict[int, _Place] = {}
-        there = {track.name: (index, track) for index, track in enumerate(found.tracks)}
-        for number, data in self._tracks.items():
-            if data.name in there:
-                index, track = there[data.name]
+        numbers = {data.name: number for number, data in self._tracks.items()}
+        for index, track in enumerate(found.tracks):
+            if track.name in numbers:
                 marker = track.markers.find_frame(frame, exact=False)
-                self._places[number] = _Place(index, track.as_pointer(), marker.frame if marker is not None else frame)
+                at = marker.frame if marker is not None else frame
+                self._places[numbers[track.name]] = _Place(index, track.as_pointer(), at)
 
     @property
     def where(self) -> MovieTrackingObject | None:
-        """The tracking object, whatever it is called now; None if it was deleted."""
-        for one in self._clip.tracking.objects:
-            if one.as_pointer() == self._where:
-                return one
-        return None
+        """The tracking object, whatever its name; None if it was deleted."""
+        objects = self._clip.tracking.objects
+        return next((where for where in objects if where.as_pointer() == self._where), None)
 
     def find(self, number: int) -> MovieTrackingTrack | None:
-        """The track of that number, whatever it is called now; None if it was deleted."""
+        """The track of that number, whatever its name; None if it was deleted."""
         where = self.where
         return self._find_in(where, number) if where is not None else None
 
@@ -88,21 +86,21 @@ class ArtistTracks:
         tracks = where.tracks
         track = tracks[place.index] if place.index < len(tracks) else None
         if track is None or track.as_pointer() != place.address:
-            index = next((index for index, one in enumerate(tracks) if one.as_pointer() == place.address), None)
+            index = next((index for index, other in enumerate(tracks) if other.as_pointer() == place.address), None)
             if index is None:
                 return None
             self._places[number] = place._replace(index=index)
             track = tracks[index]
-        # one that was made since may be where one was that was deleted
+        # a new track may have the address of a deleted one
         is_same = track.name == self._tracks[number].name or track.markers.find_frame(place.frame) is not None
         return track if is_same else None
 
     def tracks(self, plan: Pass) -> list[MovieTrackingTrack]:
-        """The tracks of the pass that are there."""
+        """The tracks of the pass that still exist."""
         return [track for number in plan.tracks if (track := self.find(number)) is not None]
 
     def renamed(self) -> list[TrackData]:
-        """The tracks that are called otherwise than when this was asked last."""
+        """The tracks renamed since the last call."""
         try:
             found = [(data, self.find(number)) for number, data in self._tracks.items()]
         except ReferenceError:  # the clip was deleted
@@ -114,15 +112,15 @@ class ArtistTracks:
         return changed
 
     def gone(self, numbers: Sequence[int]) -> ClipChanged:
-        """What to tell about deleted tracks."""
+        """The error about deleted tracks."""
         if self.where is None:
             return self._without_object()
         name = self._tracks[numbers[0]].name
-        said = f"Track “{name}” is" if len(numbers) == 1 else f"{len(numbers)} tracks (“{name}”, …) are"
-        return ClipChanged(f"{said} gone from the clip: undo that, or resume to track the others on")
+        tracks = f"Track “{name}” was" if len(numbers) == 1 else f"{len(numbers)} tracks (“{name}”, …) were"
+        return ClipChanged(f"{tracks} deleted from the clip: undo that, or resume to track the others")
 
     def _without_object(self) -> ClipChanged:
-        return ClipChanged(f"The tracking object “{self._object}” is gone: undo that, or start a fresh session")
+        return ClipChanged(f"The tracking object “{self._object}” was deleted: undo that, or start a fresh session")
 
     @property
     def has_pending(self) -> bool:
@@ -130,10 +128,10 @@ class ArtistTracks:
         return any(self._pending.values())
 
     def flush_some(self, plan: Pass, steps: Sequence[Step], seconds: float) -> bool:
-        """Write pending markers, and those of these steps of the pass, for about `seconds`.
+        """Write pending markers, and the markers of these steps of the pass, for about `seconds`.
 
-        Each track gets its newest one first, and older ones in the time that is left, as many at once as fit into it.
-        Returns True once all tracks have had their newest. Raises ClipChanged as `flush` does.
+        Each track gets its newest marker first, then older ones in the time left, as many at once as fit. Returns True
+        once all tracks have their newest. Raises ClipChanged as `flush` does.
         """
         until = time.perf_counter() + seconds
         if steps:
@@ -153,7 +151,7 @@ class ArtistTracks:
         return not self._turn
 
     def _portions(self, at_once: int) -> Iterator[tuple[int, int]]:
-        """The next tracks to write to, and how many markers each gets."""
+        """The next tracks to write to, each with a number of markers."""
         while self._turn:
             yield self._turn.pop(), 1
         for number, rows in self._pending.items():
@@ -166,13 +164,13 @@ class ArtistTracks:
         rows = pending[-count:]
         del pending[-count:]
         self._newest[number] = _newer(rows[-1], self._newest.get(number), plan)
-        self._put(where, number, {frame_of(row): row for row in rows})
+        self._merge(where, number, {frame_of(row): row for row in rows})
 
     def flush(self, plan: Pass, steps: Sequence[Step], position: Position) -> None:
-        """Write all pending markers and those of these steps of the pass.
+        """Write all pending markers, and the markers of these steps of the pass.
 
-        Then the clip holds the journal up to `position`. Raises ClipChanged if the clip is gone, or, when all others
-        have theirs, for the tracks that are.
+        Then the clip contains the journal up to `position`. Raises ClipChanged if the clip was deleted, or, after all
+        other tracks have their markers, for deleted tracks.
         """
         self._add(steps)
         self._turn.clear()
@@ -181,8 +179,8 @@ class ArtistTracks:
             for number, pending in self._pending.items():
                 rows = {frame_of(row): row for row in pending}
                 newest = _newer(pending[-1] if pending else b"", self._newest.get(number), plan)
-                spread_rows(newest, plan.direction, {number: rows})  # the guards of the others would be written over
-                self._put(where, number, rows)
+                spread_rows(newest, plan.direction, {number: rows})  # newer markers overwrite all other guards
+                self._merge(where, number, rows)
             self._pending.clear()
             self._newest.clear()
             mark_position(self._clip, self._session_id, position)
@@ -196,7 +194,7 @@ class ArtistTracks:
             for pending, row in zip(map(pending_of, tracks_of(step.rows)), each_row(step.rows), strict=True):
                 pending.append(row)
 
-    def _put(self, where: MovieTrackingObject | None, number: int, rows: Mapping[int, bytes]) -> None:
+    def _merge(self, where: MovieTrackingObject | None, number: int, rows: Mapping[int, bytes]) -> None:
         if number in self._gone:
             return
         track = self._find_in(where, number) if where is not None else None
@@ -206,7 +204,7 @@ class ArtistTracks:
             merge_rows(track, rows)
 
     def _check(self, plan: Pass) -> None:
-        """Tell, once, that tracks were deleted. Raises ClipChanged."""
+        """Raise ClipChanged, once, for deleted tracks."""
         if self._is_complete:
             return
         self._is_complete = True
@@ -217,7 +215,7 @@ class ArtistTracks:
 
 
 def _newer(row: bytes, other: bytes | None, plan: Pass) -> bytes:
-    """The one of two packed markers to which the pass came later; the first may be empty."""
+    """The packed marker that the pass reached later; the first may be empty."""
     if other is None or (row and (frame_of(row) - frame_of(other)) * plan.direction > 0):
         return row
     return other

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The tracks that a pass follows: those that Blender's own tracking would take."""
+"""The tracks that a pass follows: the ones that Blender's Track Forwards would track."""
 
 from __future__ import annotations
 
@@ -16,9 +16,10 @@ if TYPE_CHECKING:
 def chosen_tracks(
     where: MovieTrackingObject, space: SpaceClipEditor, frame: int, counting: Counting
 ) -> list[MovieTrackingTrack]:
-    """The tracks of the tracking object that Track Forwards would take, one of which can be followed from clip `frame`.
+    """The tracks of the tracking object that Track Forwards would track.
 
-    Raises NothingToTrack, and ShotUnusable for settings that this Blender does not know.
+    Raises NothingToTrack if none of them can be followed from clip frame `frame`, and ShotUnusable for settings that
+    this Blender does not know.
     """
     chosen = [track for track in where.tracks if is_chosen(track, space)]
     if not any(has_usable_marker(track, frame) for track in chosen):
@@ -29,7 +30,7 @@ def chosen_tracks(
 
 
 def is_chosen(track: MovieTrackingTrack, space: SpaceClipEditor) -> bool:
-    """Whether Track Forwards would take the track: selected by a part that is shown, visible and not locked."""
+    """Whether Track Forwards would track the track: visible, unlocked, and selected by a displayed part."""
     return _is_selected(track, space) and not track.hide and not track.lock
 
 
@@ -42,22 +43,21 @@ def _is_selected(track: MovieTrackingTrack, space: SpaceClipEditor) -> bool:
 
 
 def _why_none(where: MovieTrackingObject, space: SpaceClipEditor, chosen: int, number: int) -> str:
-    """Why no track of the tracking object can be followed from the frame with this number, and what to do."""
+    """Why no track of the tracking object can be followed from frame `number` of the timeline, with the remedy."""
     if chosen:
-        whose = "The selected track has" if chosen == 1 else f"None of the {chosen} selected tracks has"
-        lacks = "no" if chosen == 1 else "an"
-        there = "it has" if chosen == 1 else "they have"
-        return f"{whose} {lacks} enabled marker on frame {number}: start where {there} one, or set one there"
+        tracks = "The selected track has no" if chosen == 1 else f"None of the {chosen} selected tracks has an"
+        start = "it has" if chosen == 1 else "they have"
+        return f"{tracks} enabled marker on frame {number}: start where {start} one, or set one there"
     if not where.tracks:
         return "There are no tracks yet: add markers, or detect features"
     selected = sum(_is_selected(track, space) for track in where.tracks)
     if selected or all(track.hide or track.lock for track in where.tracks):
-        whose = "All selected tracks are" if selected > 1 else "The selected track is" if selected else "All tracks are"
-        return f"{whose} hidden or locked: show and unlock those to follow"
-    return "No track is selected: select those to follow"
+        tracks = "The selected track is" if selected == 1 else f"All {'selected ' * bool(selected)}tracks are"
+        return f"{tracks} hidden or locked: show and unlock the tracks to follow"
+    return "No track is selected: select the tracks to follow"
 
 
 def has_usable_marker(track: MovieTrackingTrack, frame: int) -> bool:
-    """Whether the track can be followed from the frame: its marker there, or the nearest before it, is not muted."""
+    """Whether the track's marker on the frame, or else the nearest earlier one, is not muted."""
     marker = track.markers.find_frame(frame, exact=False)
     return marker is not None and not marker.mute

@@ -26,7 +26,7 @@ LONGEST = 960  # pixels of a copy: an edge blurred over six pixels of a 4K pictu
 GRAIN = 2 / 255
 """The strongest grain of a copy. White noise of 2.5 levels gives no feature at Blender's lowest threshold, and of 4
 levels 177 in 960x540."""
-LEAST = 1.2  # times the contrast: with less a copy shows no more than the picture
+LEAST = 1.2  # times the contrast: with less a copy shows no more features than the picture
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class ClearerCopy:
 
 @contextmanager
 def clearer_copy(editor: ClipEditor, frame: int) -> Iterator[ClearerCopy | None]:
-    """A copy of clip frame `frame`, shown in the editor until the end of the block; None if it would show no more.
+    """A copy of clip frame `frame`, displayed in the editor until the end of the block; None if it would not help.
 
     Blender gives access only to the pixels of image files and of the first frame of a movie: None for other frames.
     """

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Tracking without a window: from footage or a .blend to a session, and on from there."""
+"""Tracking without a window: tracks footage or a .blend in a session, and resumes sessions."""
 
 from __future__ import annotations
 
@@ -53,17 +53,17 @@ from .start_tracks import place_tracks
 if TYPE_CHECKING:
     from bpy.types import MovieClip, SpaceClipEditor
 
-_OUTLIERS_SHOWN = 3  # files that lie apart from the others
+_MAX_OUTLIERS = 3  # that a message names
 
 Warn = Callable[[str | TrackingSessionError], None]
-"""Shows the user a line, or an error with its actions in the words of the door."""
+"""Shows a line or an error to the user."""
 Drive = Callable[[Shot, Run], None]
 """Steps a run to its end; raises Interrupted to stop it."""
 
 
 @dataclass(frozen=True)
 class Request:
-    """A shot to track in a session of the folder `root`. `save`: the .blend that the result is written to."""
+    """A shot to track in a session of the folder `root`. `save`: the .blend for the result."""
 
     spec: ShotSpec
     root: Path
@@ -73,13 +73,13 @@ class Request:
 
     @property
     def blend(self) -> Path | None:
-        """The .blend, if that is what the footage is."""
+        """The .blend, if the footage is one."""
         return Path(self.spec.footage) if self.spec.is_blend else None
 
 
 @dataclass(frozen=True)
 class Result:
-    """What came of it."""
+    """The result of a shot."""
 
     session: TrackingSessionManager
     frames: int  # tracked by this call
@@ -87,10 +87,10 @@ class Result:
 
 
 def track(request: Request, drive: Drive, warn: Warn) -> Result:
-    """Track a shot in a session of its own, or go on with its unfinished one.
+    """Track a shot in a new session, or resume its unfinished session.
 
-    `warn` is told what was detected, and of sessions that cannot be read and may be of this footage. Raises
-    UnfinishedSession unless `resume` or `fresh` says what to do about one, and what tracking raises.
+    `warn` gets the result of a detection, and unreadable sessions that may be of this footage. Raises UnfinishedSession
+    if there is one and the request has neither `resume` nor `fresh`, and the errors of tracking.
     """
     check_save(request.save, request.blend)
     spec = request.spec
@@ -105,20 +105,17 @@ def track(request: Request, drive: Drive, warn: Warn) -> Result:
 
 def _track(editor: ClipEditor, request: Request, drive: Drive, warn: Warn) -> Result:
     earlier = _sessions_of(editor.clip, request, warn)
-    unfinished = next((one for one in earlier if one.session.is_unfinished), None)
+    unfinished = next((session for session in earlier if session.session.is_unfinished), None)
     numbers = [number for number in (request.spec.start, request.spec.end) if number is not None]
     named = [counting_of(editor.clip).clip_frame(number) for number in numbers]
-    done = next((one for one in earlier if all(frame in one.requested for frame in named)), None)
-    going_on = unfinished or done
-    if request.resume and going_on is not None:
-        shot = _join(editor, going_on, warn)
+    done = next((session for session in earlier if all(frame in session.requested for frame in named)), None)
+    existing = unfinished or done
+    if request.resume and existing is not None:
+        shot = _join(editor, existing, warn)
         with shot.session:
-            began = bool(shot.session.passes)
-            run = shot.resume() if began else shot.start(place_tracks(editor, request.spec, warn))
-            for words in shot.remarks:
-                warn(f"{words}.")
-            return _finish(shot, run, drive)
-    if unfinished is None or not unfinished.passes:  # what recorded nothing is nothing to lose
+            run = shot.resume() if shot.session.passes else shot.start(place_tracks(editor, request.spec, warn))
+            return _finish(shot, run, drive, warn)
+    if unfinished is None or not unfinished.passes:  # it has recorded no frame
         return _begin(editor, request, drive, warn)
     if unfinished.owner:
         raise LeaseHeld(unfinished.owner)
@@ -136,7 +133,7 @@ def _begin(
     warn: Warn,
     replaced: TrackingSessionManager | None = None,
 ) -> Result:
-    """Track in a new session, in place of `replaced`, which is set aside once that can begin."""
+    """Track in a new session, and discard the session `replaced` once the run can start."""
     plate = plate_of(editor.clip)
     ranges = place_tracks(editor, request.spec, warn)
     blend = str(request.blend.absolute()) if request.blend else ""
@@ -145,25 +142,23 @@ def _begin(
         try:
             run = shot.start(ranges)
         except (UsageError, ShotUnusable):
-            delete_session(shot.session)  # or it would be in the way of the next try
+            delete_session(shot.session)  # it is empty
             raise
         if replaced is not None:
             replaced.set_state(SessionState.DISCARDED)
             replaced.close()
-        return _finish(shot, run, drive)
+        return _finish(shot, run, drive, warn)
 
 
 def _join(editor: ClipEditor, session: TrackingSessionManager, warn: Warn, *, salvage: bool = False) -> Shot:
-    """The session with its clip; an owner on another machine is watched until it shows life or is taken for dead."""
+    """The clip with its session; waits until an owner on another machine shows life or counts as dead."""
     since = session.contained(position_in(mark_of(editor.clip), session.session.id))
     try:
         return Shot.join(editor, session, since, salvage=salvage)
     except LeaseHeld as held:
         if not held.elsewhere:
             raise
-        warn(
-            f"The session was left to {held.owner}: watching for {LEASE_TIME:g} seconds whether that still works on it."
-        )
+        warn(f"The session belongs to {held.owner}: waiting {LEASE_TIME:g} seconds to see whether that is still alive.")
     return Shot.join(editor, session, since, salvage=salvage, wait=True)
 
 
@@ -175,24 +170,23 @@ def resume(
     save: Path | None = None,
     salvage: bool = False,
 ) -> Result:
-    """Go on with a session from where it stopped. Raises UsageError if it never began, and what tracking raises."""
-    said = session.session
+    """Resume a session where it stopped. Raises UsageError if no pass ever began, and the errors of tracking."""
+    recorded = session.session
     if not session.passes:
-        raise UsageError(f"“{said.name}” has recorded nothing yet", Action.BEGIN_AGAIN)
-    blend = resolve(session.path, said.blend) if said.blend else None
+        raise UsageError(f"“{recorded.name}” has no recorded frames", Action.BEGIN_AGAIN)
+    blend = resolve(session.path, recorded.blend) if recorded.blend else None
     check_save(save, blend)
-    found = find_footage(resolve(session.path, said.footage.path)) if blend is None else None
-    with _opened(blend, said.clip, found, warn) as editor:
+    found = find_footage(resolve(session.path, recorded.footage.path)) if blend is None else None
+    with _opened(blend, recorded.clip, found, warn) as editor:
         shot = _join(editor, session, warn, salvage=salvage)
         with shot.session:
-            run = shot.resume()
-            for words in shot.remarks:
-                warn(f"{words}.")
-            result = _finish(shot, run, drive)
+            result = _finish(shot, shot.resume(), drive, warn)
     return _saved(result, editor.clip, save)
 
 
-def _finish(shot: Shot, run: Run | None, drive: Drive) -> Result:
+def _finish(shot: Shot, run: Run | None, drive: Drive, warn: Warn) -> Result:
+    for words in shot.remarks:
+        warn(f"{words}.")
     if run is not None:
         with run:
             drive(shot, run)
@@ -202,22 +196,22 @@ def _finish(shot: Shot, run: Run | None, drive: Drive) -> Result:
 
 
 def _saved(result: Result, clip: MovieClip, path: Path | None) -> Result:
-    """Save once the windows are again what they were in the file."""
+    """Save the clip's file. The temporary editor must be closed, because the file stores the windows."""
     return result if path is None else replace(result, saved=save_result(clip, path))
 
 
 @contextmanager
 def _opened(blend: Path | None, clip_name: str, found: Footage | None, warn: Warn) -> Iterator[ClipEditor]:
-    """An editor with the clip of the .blend, or with a new one of the footage in a new file."""
+    """An editor with the clip of the .blend, or with a new clip of the footage in a new file."""
     if found is not None:
-        if words := _apart_words(found):
+        if words := _outlier_words(found):
             warn(words)
         bpy.ops.wm.read_factory_settings(use_empty=False)
         clip = open_footage(found)
         clip.frame_start = found.counting.start
         _fit_scene(clip)
     else:
-        assert blend is not None  # one of them is named
+        assert blend is not None  # without footage
         if not blend.is_file():
             raise ShotUnusable(f"There is no file {blend}: check the path, or put it back")
         try:
@@ -225,7 +219,7 @@ def _opened(blend: Path | None, clip_name: str, found: Footage | None, warn: War
         except RuntimeError as error:
             reason = str(error).strip().rpartition(": ")[2]  # Blender names the file twice before it
             raise ShotUnusable(
-                f"Blender cannot open {blend}: it is damaged, cut, or no .blend at all ({reason})"
+                f"Blender cannot open {blend}: it is damaged, truncated or not a .blend ({reason})"
             ) from error
         clip = _clip_of_file(clip_name)
         _prepare(clip, warn)
@@ -234,25 +228,25 @@ def _opened(blend: Path | None, clip_name: str, found: Footage | None, warn: War
         yield editor
 
 
-def _apart_words(found: Footage) -> str:
-    """That files which are named alike are not taken for part of the shot; empty if there are none."""
+def _outlier_words(found: Footage) -> str:
+    """The message about files of the same pattern whose numbers are far from the shot; empty without such files."""
     if not found.outliers:
         return ""
-    names = ", ".join(found.file_name(number) for number in found.outliers[:_OUTLIERS_SHOWN])
-    more = f" and {len(found.outliers) - _OUTLIERS_SHOWN} more" if len(found.outliers) > _OUTLIERS_SHOWN else ""
-    verb, what = ("lies", "it is") if len(found.outliers) == 1 else ("lie", "they are")
-    return f"{names}{more} {verb} far from {found.first.name}, where the shot begins: {what} left out."
+    names = ", ".join(found.file_name(number) for number in found.outliers[:_MAX_OUTLIERS])
+    more = f" and {len(found.outliers) - _MAX_OUTLIERS} more" if len(found.outliers) > _MAX_OUTLIERS else ""
+    verb = "is" if len(found.outliers) == 1 else "are"
+    return f"{names}{more} {verb} left out: too far from {found.first.name}, the first file of the shot."
 
 
 def _prepare(clip: MovieClip, warn: Warn) -> None:
-    """See to it that the clip of a .blend can be tracked, before Blender reads a picture of it.
+    """Check the clip of a .blend before Blender reads a picture of it, and reload it if its files have changed.
 
-    Raises ShotUnusable for a linked one, FootageUnusable.
+    Raises ShotUnusable for a linked clip, FootageUnusable.
     """
     if library := library_of(clip):
         raise ShotUnusable(
-            f"The clip “{clip.name}” is linked from {library}, so nothing that is tracked in it can be "
-            "saved: track that file, or make the clip local and save"
+            f"The clip “{clip.name}” is linked from {library}, so Blender cannot save its tracks: "
+            "track that file, or make the clip local and save"
         )
     files = footage_of(clip)
     check_first(files)
@@ -260,7 +254,7 @@ def _prepare(clip: MovieClip, warn: Warn) -> None:
         warn(f"{words}.")
     if files.source == "SEQUENCE" and clip.frame_duration != files.count:
         with background_editor(clip) as editor:
-            editor.reload()  # files have come or gone since Blender counted them, or the offset is another
+            editor.reload()  # the files or the offset have changed since Blender counted
 
 
 def _clip_of_file(name: str) -> MovieClip:
@@ -283,7 +277,7 @@ def _clip_of_file(name: str) -> MovieClip:
 
 
 def _fit_scene(clip: MovieClip) -> None:
-    """Make a new file one of the shot: its scene, as Set Scene Frames does, and a Clip Editor that shows it."""
+    """Fit a new file to the clip: set the scene as Set Scene Frames does, and open a Clip Editor with the clip."""
     scene = bpy.context.scene
     scene.active_clip = clip
     counting = counting_of(clip)
@@ -298,21 +292,21 @@ def _fit_scene(clip: MovieClip) -> None:
 
 
 def _sessions_of(clip: MovieClip, request: Request, warn: Warn) -> list[TrackingSessionManager]:
-    """The readable sessions of the clip that were not set aside, newest first.
+    """The readable sessions of the clip, newest first, without discarded ones.
 
-    Raises JournalDamaged if the newest of them is damaged, unless the request is to start afresh.
+    Raises JournalDamaged if the newest is damaged, unless `request.fresh`.
     """
-    sought = ClipQuery(footage_of(clip))
+    query = ClipQuery(footage_of(clip))
     if request.blend is not None:
         mark = mark_of(clip)
-        sought = replace(sought, blend=request.blend, name=clip.name, marked=mark.session if mark is not None else "")
+        query = replace(query, blend=request.blend, name=clip.name, marked=mark.session if mark is not None else "")
     found: list[TrackingSessionManager] = []
-    for one in catalogue(request.root, warn):
-        said = one.known if isinstance(one, Unreadable) else one
-        if said is not None and not sought.matches(SessionSource.of_entry(said)):
+    for listed in catalogue(request.root, warn):
+        entry = listed.known if isinstance(listed, Unreadable) else listed
+        if entry is not None and not query.matches(SessionSource.of_entry(entry)):
             continue
         try:
-            found.append(load_session(one.path))
+            found.append(load_session(listed.path))
         except SessionUnreadable as error:
             warn(f"{error}. It may be a session of this footage")
         except JournalDamaged as error:

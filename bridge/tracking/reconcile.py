@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the clip has and what its session has recorded: each gets what it lacks, and nothing is written over in silence.
+"""Reconciles a clip with its session: each gets the markers that it lacks.
 
-A track that nobody changed gets what is recorded, bit for bit. One that was changed in the clip keeps its markers and
-only gets the frames that it lacks. Before anything is put into the clip, what the journal lacks of it is recorded.
+An unchanged track gets the recorded markers, bit for bit. A track changed in the clip keeps its markers and gets only
+the frames that it lacks. The journal gets the clip's changes before the clip is written to.
 """
 
 from __future__ import annotations
@@ -49,15 +49,15 @@ class Changed(NamedTuple):
     """A track that was changed in the clip since the file was saved."""
 
     found: dict[int, bytes]  # its markers
-    rows: dict[int, bytes]  # those that it will have: its own, and what is recorded on the frames that it lacks
+    rows: dict[int, bytes]  # its future markers: its own, and the recorded ones on frames that it lacks
     data: TrackData  # its settings
 
 
-# What a file had when it was opened
+# The opened file
 
 
 def note_opened(clip: MovieClip) -> None:
-    """Remember the tracks of a clip of a file that was just opened."""
+    """Note digests of the tracks in a clip of the file that was just opened."""
     open_file.digests[clip.session_uid] = {
         (where.name, track.name): _digest(track) for where in clip.tracking.objects for track in where.tracks
     }
@@ -70,15 +70,15 @@ def _digest(track: MovieTrackingTrack) -> bytes:
 
 
 def _precedes(session: TrackingSessionManager, known: Replay) -> bool:
-    """Whether the open file was last saved before the pass was opened whose records it lacks.
+    """Whether the open file was last saved before the pass began whose records it lacks.
 
-    Then what it has and the journal does not is what the artist changed again before tracking.
+    Then markers of the file that the journal lacks are older than the pass: the artist changed them before tracking.
     """
-    said = session.session
+    blend = session.session.blend
     try:
         saved = os.stat(bpy.data.filepath).st_mtime
         is_ours = known.since is not None or (
-            bool(said.blend) and os.path.samefile(resolve(session.path, said.blend), bpy.data.filepath)
+            bool(blend) and os.path.samefile(resolve(session.path, blend), bpy.data.filepath)
         )
     except OSError:
         return False
@@ -90,10 +90,10 @@ def _precedes(session: TrackingSessionManager, known: Replay) -> bool:
 
 
 def restore(clip: MovieClip, session: TrackingSessionManager, known: Replay) -> int:
-    """Put what is recorded and not in the clip into it, after recording what the clip has and the journal lacks.
+    """Record the clip's changes, then write the recorded markers that the clip lacks to it.
 
-    Returns the number of tracks that were changed in the clip and kept their markers. `known`, which is all that is
-    recorded, is brought up to date. Raises ClipChanged, LeaseLost, StorageFailed.
+    Returns the number of tracks that were changed in the clip and kept their markers. `known` is the replay of the
+    whole journal; it gets the new records. Raises ClipChanged, LeaseLost, StorageFailed.
     """
     remove_leftovers(clip)
     objects = clip.tracking.objects
@@ -121,12 +121,12 @@ def restore(clip: MovieClip, session: TrackingSessionManager, known: Replay) -> 
         track = there.get(number)
         is_new = track is None
         if is_new and not is_unmarked and number not in made:
-            continue  # the artist deleted it and saved that
+            continue  # the artist deleted the track and saved the file
         if track is None:
             where = objects.get(called[data.object]) or objects.new(data.object)
             track = where.tracks.new(name=data.name, frame=1)
             if (where.name, track.name) != (called[data.object], data.name):
-                raise ClipChanged(f"Track “{data.name}” of “{data.object}” cannot be made again under its name")
+                raise ClipChanged(f"Blender cannot make track “{data.name}” of “{data.object}” again under its name")
         if (is_unmarked or is_new) and number not in changed:
             write_settings(track, data.settings)
         if is_new or number in whole or number in changed:
@@ -158,7 +158,7 @@ def _changed(
     there: Mapping[int, MovieTrackingTrack],
     coming: Mapping[int, Mapping[int, bytes]],
 ) -> dict[int, Changed]:
-    """The tracks, by number, with markers that no record ever had, or, where settings would be written, with others."""
+    """The tracks, by number, with markers that were never recorded, or with other settings than would be written."""
     opened = open_file.digests.get(clip.session_uid, {}) if _precedes(session, known) else {}
     found: dict[int, dict[int, bytes]] = {}
     for number, track in there.items():
@@ -170,37 +170,37 @@ def _changed(
         new = never_recorded(JournalReader(session.folder, session.session.id, salvage=True).records(), new)
     changed: dict[int, Changed] = {}
     for number, mine in found.items():
-        said = known.tracks[number]
-        data = replace(said, settings=read_settings(there[number]))
+        recorded = known.tracks[number]
+        data = replace(recorded, settings=read_settings(there[number]))
         own = new.get(number)
         if own:
             changed[number] = Changed(mine, joined(mine, own, coming.get(number, {})), data)
-        elif known.since is None and any(data.settings[name] != said.settings.get(name) for name in SETTINGS):
+        elif known.since is None and any(data.settings[name] != recorded.settings.get(name) for name in SETTINGS):
             changed[number] = Changed(mine, known.markers.get(number, {}), data)
     return changed
 
 
 def _records_of(changed: Mapping[int, Changed], known: Replay) -> Records:
-    """The records of what the clip has of these tracks, and of what it will have.
+    """The records of the markers that the clip has of these tracks, and of those that it will have.
 
-    What was found does not replace what is known: should the disk fill up between the two, nothing recorded is lost.
+    A FoundRecord replaces no recorded marker, so a full disk between the two kinds of records loses none.
     """
     if not changed:
         return []
-    described = [one.data for number, one in changed.items() if known.tracks[number] != one.data]
+    described = [track.data for number, track in changed.items() if known.tracks[number] != track.data]
     records: Records = [TracksRecord(tuple(described))] if described else []
     records.append(event_record(Event.FOUND_IN_CLIP, tracks=list(changed)))
-    records += [FoundRecord(number, join_rows(one.found)) for number, one in changed.items()]
+    records += [FoundRecord(number, join_rows(track.found)) for number, track in changed.items()]
     records += [
-        MarkersRecord(number, join_rows(one.rows))
-        for number, one in changed.items()
-        if one.rows != known.markers.get(number)
+        MarkersRecord(number, join_rows(track.rows))
+        for number, track in changed.items()
+        if track.rows != known.markers.get(number)
     ]
     return records
 
 
 def _new_tracks(clip: MovieClip, known: Replay, called: Mapping[str, str]) -> Records:
-    """The records of the tracks that the artist has made since."""
+    """The records of the tracks that only the clip has."""
     numbers = {(called[data.object], data.name) for data in known.tracks.values()}
     names = {now: name for name, now in called.items()}
     last = known.last_track
@@ -223,19 +223,19 @@ def _new_tracks(clip: MovieClip, known: Replay, called: Mapping[str, str]) -> Re
 
 
 def objects_called(clip: MovieClip, known: Replay) -> dict[str, str]:
-    """What the recorded tracking objects are called in the clip, by their recorded names.
+    """The names in the clip of the recorded tracking objects, by their recorded names.
 
-    One that is not there may be one that is not recorded under its name: that which has the most of its markers, in
-    tracks of the same names. If there is none, or two are alike, it is called as recorded, and gone.
+    A missing object counts as renamed if one unrecorded object shares more markers with it than any other, in tracks
+    of the same names. Otherwise it keeps its recorded name.
     """
     objects = clip.tracking.objects
     recorded: dict[str, list[TrackData]] = {}
     for data in known.tracks.values():
         recorded.setdefault(data.object, []).append(data)
     called = {name: name for name in recorded}
-    others = [one for one in objects if one.name not in recorded]
+    others = [where for where in objects if where.name not in recorded]
     for name in [name for name in recorded if name not in objects]:
-        found = sorted((sum(_shared(one, data, known) for data in recorded[name]), one.name) for one in others)
+        found = sorted((sum(_shared(where, data, known) for data in recorded[name]), where.name) for where in others)
         scores = [0, 0, *(score for score, _ in found)]
         if scores[-1] > scores[-2] and found[-1][1] not in called.values():
             called[name] = found[-1][1]
@@ -243,7 +243,7 @@ def objects_called(clip: MovieClip, known: Replay) -> dict[str, str]:
 
 
 def _shared(where: MovieTrackingObject, data: TrackData, known: Replay) -> int:
-    """How many markers of the recorded track the one of its name in the tracking object has."""
+    """The number of markers that the recorded track shares with the track of its name in the tracking object."""
     track = where.tracks.get(data.name)
     if track is None:
         return 0
@@ -251,7 +251,7 @@ def _shared(where: MovieTrackingObject, data: TrackData, known: Replay) -> int:
 
 
 def _rename(clip: MovieClip, known: Replay, called: Mapping[str, str]) -> None:
-    """Give the tracks that had other names before the names that they are recorded under now."""
+    """Give renamed tracks their newest recorded names."""
     waiting = {number: before for number, before in known.renamed.items() if number in known.tracks}
     while True:
         left = dict(waiting)
@@ -261,7 +261,7 @@ def _rename(clip: MovieClip, known: Replay, called: Mapping[str, str]) -> None:
             track = where.tracks.get(before) if where is not None else None
             if where is not None and track is not None and where.tracks.get(data.name) is None:
                 track.name = data.name
-                del waiting[number]  # which may leave its old name to another one
+                del waiting[number]  # another track may get the old name
         if waiting == left:
             return
 
@@ -270,7 +270,7 @@ def _rename(clip: MovieClip, known: Replay, called: Mapping[str, str]) -> None:
 
 
 def edits(clip: MovieClip, where: MovieTrackingObject, known: Replay) -> Edits:
-    """What the artist has changed in the tracks of `where` that is not recorded."""
+    """The unrecorded changes of the artist in the tracks of `where`."""
     called = objects_called(clip, known)
     numbers = {(called[data.object], data.name): number for number, data in known.tracks.items()}
     last = known.last_track
@@ -304,10 +304,10 @@ def edits(clip: MovieClip, where: MovieTrackingObject, known: Replay) -> Edits:
 
 
 def _renamed(where: str, rows_of: Mapping[str, bytes], known: Replay) -> dict[str, int]:
-    """The tracks of the tracking object that have another name than is known, with the numbers they are known by.
+    """The numbers of renamed tracks of the tracking object, by their new names.
 
-    They have exactly the markers of a track that is not there any more under its name. `rows_of` holds the markers of
-    the tracks by name, packed with the number 0. Names that were only exchanged are none of these.
+    A renamed track has exactly the recorded markers of a track whose name is gone. `rows_of` has the markers of the
+    tracks by name, packed with the number 0. Leaves out tracks that only exchanged their names.
     """
     recorded = {data.name: number for number, data in known.tracks.items() if data.object == where}
     if recorded.keys() >= rows_of.keys():

@@ -28,7 +28,7 @@ def check_save(save: Path | None, blend: Path | None) -> None:
     if not save.absolute().parent.is_dir():
         raise UsageError(f"There is no folder {save.absolute().parent} to save in: make it first")
     if blend is not None and save.exists() and blend.exists() and os.path.samefile(save, blend):
-        raise UsageError(f"{save.name} is the file that was opened, which is never written to", Action.CHOOSE_SAVE)
+        raise UsageError(f"{save.name} is the opened file, which stays as it is", Action.CHOOSE_SAVE)
 
 
 def save_result(clip: MovieClip, path: Path) -> Path:

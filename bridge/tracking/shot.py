@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A clip and its session: where the artist's tracks and the journal meet."""
+"""A clip together with its session."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from ...core.journal.chain import Position
 from ...core.journal.replay import Replay
 from ...core.model.counting import TIMELINE_END, Counting
 from ...core.model.ranges import FrameRanges
+from ...core.model.wording import count_words
 from ...core.recording.create import create_session
 from ...core.recording.manager import TrackingSessionManager
 from ...core.tracking import passes
@@ -47,7 +48,7 @@ IN_BULK = InBulk()
 
 
 class Shot:
-    """A clip in an editor together with the session that it belongs to, which this process owns."""
+    """A clip in an editor together with its session, which this process owns."""
 
     def __init__(self, editor: ClipEditor, session: TrackingSessionManager, check: FootageCheck, known: Replay) -> None:
         self.editor = editor
@@ -56,27 +57,27 @@ class Shot:
         self.recorder = session.acquire()
         self.check = check
         self.tracked_before = len(known.tracked)
-        """Frames that were recorded when it was opened."""
-        self._known: Replay | None = known  # what is recorded, as long as nothing more was
+        """Frames recorded before the session was opened."""
+        self._known: Replay | None = known  # the replay of the journal, until more is recorded
         self.kept = 0
         """Tracks that were changed in the clip since the file was saved, and kept their markers."""
         self.left_out = 0
-        """Tracks of the resumed passes that the artist has tracked on already, so that they take no part."""
+        """Tracks of the resumed passes that do not take part, because the artist has tracked them further."""
         self.colour_words = ""
-        """That the tracker sees the pictures otherwise than before, and why; empty if it does not."""
+        """The message that the colours of the pictures have changed; empty if they have not."""
         self.is_tracked_on = False
-        """Whether these were all, so that the first step closes the pass."""
+        """Whether no track takes part, so that the first step closes the pass."""
 
     @classmethod
     def create(cls, editor: ClipEditor, root: Path, name: str, *, blend: str = "", plate: Plate | None = None) -> Shot:
-        """A new session of the clip; `plate` is what was seen of its files, if that is known.
+        """Create a session of the clip; `plate` are its files, if they were checked already.
 
         Raises FootageUnusable, StorageFailed.
         """
-        plate = plate or plate_of(editor.clip)
-        known = metadata_of(editor.clip)
+        clip = editor.clip
+        plate = plate or plate_of(clip)
         session = create_session(
-            plate.footage.first, name, root, metadata=known, plate=plate, blend=blend, clip=editor.clip.name
+            plate.footage.first, name, root, metadata=metadata_of(clip), plate=plate, blend=blend, clip=clip.name
         )
         session.durable = preferences().is_durable
         return cls(editor, session, FootageCheck(*plate, can_read=can_read), Replay())
@@ -92,12 +93,10 @@ class Shot:
         salvage: bool = False,
         wait: bool = False,
     ) -> Shot:
-        """The existing session of the clip, and all that is recorded but not in the clip put into it.
+        """Own the existing session of the clip, and write the recorded markers that the clip lacks to it.
 
-        The clip contains the journal up to `since`, as `TrackingSessionManager.contained` tells of its mark.
-        A track that was changed in the clip keeps its markers and gets the frames that it lacks; see `reconcile`.
-
-        Without `restore` the clip is left as it is, and what differs from the records counts as edits. Raises
+        The clip contains the journal up to `since`; see `TrackingSessionManager.contained` and `reconcile.restore`.
+        Without `restore` the clip stays as it is, and its differences from the records count as edits. Raises
         LeaseHeld, FootageUnusable, JournalDamaged, SessionUnreadable, ClipChanged, StorageFailed.
         """
         footage = footage_of(editor.clip)
@@ -138,11 +137,11 @@ class Shot:
         after_step: Callable[[Run], None] = IN_BULK,
         separate_clip: bool = True,
     ) -> Run:
-        """Begin passes over `ranges` (first and last clip frame of each) for the tracks that Track Forwards would take.
+        """Begin passes over `ranges` (first and last clip frame of each) for the tracks of Track Forwards.
 
-        All ranges start on the same frame. Edits made since the last pass are recorded first. `after_step` and
-        `separate_clip` as in `Run` and `WorkingSet`. Raises NothingToTrack, UsageError for frames outside the clip,
-        ShotUnusable, FootageUnusable, LeaseLost, StorageFailed.
+        All ranges start on the same frame. The journal first gets the artist's edits. `after_step` and `separate_clip`
+        as in `Run` and `WorkingSet`. Raises NothingToTrack, UsageError for frames outside the clip, ShotUnusable,
+        FootageUnusable, LeaseLost, StorageFailed.
         """
         start = ranges[0][0]
         for frame in {frame for pair in ranges for frame in pair}:
@@ -164,7 +163,7 @@ class Shot:
         return self._run(plan, found, after_step, separate_clip)
 
     def resume(self, *, after_step: Callable[[Run], None] = IN_BULK, separate_clip: bool = True) -> Run | None:
-        """Resume the pass that was paused or interrupted, and those that were to follow; None if there is none.
+        """Resume the paused or interrupted pass and the passes planned after it; None if there are none.
 
         See `core.tracking.passes.resume`. Raises as `start` does, and ClipChanged.
         """
@@ -184,7 +183,7 @@ class Shot:
         found = edits(self.clip, where, known)
         plan = passes.resume(known, found, self.counting, object=where.name, blender=bpy.app.version_string)
         assert plan is not None  # there is a pass to resume
-        for number in {number for one in plan.passes for number in found.existing(one.tracks)}:
+        for number in {number for each in plan.passes for number in found.existing(each.tracks)}:
             check_settings(where.tracks[found.tracks[number].name])
         self._check_frames(plan.frames)
         self.left_out, self.is_tracked_on = plan.left_out, plan.is_tracked_on
@@ -193,7 +192,7 @@ class Shot:
     def _run(
         self, plan: passes.Plan, found: passes.Edits, after_step: Callable[[Run], None], separate_clip: bool
     ) -> Run:
-        """Record the edits and, unless it is open, the first pass; the run then tracks it."""
+        """Record the edits and, unless it is open, the first pass; the run tracks the passes."""
         self._known = None
         self.recorder.set_start(self.clip.frame_start)
         if not plan.is_open:
@@ -206,48 +205,45 @@ class Shot:
         return Run(self.recorder, tracker, tracks, self.check, plan, after_step=after_step)
 
     def _check_frames(self, frames: FrameRanges) -> None:
-        """Look at the files of the frames; what is damaged is recorded. Raises FootageUnusable."""
+        """Check the files of the frames, and record a damaged picture. Raises FootageUnusable."""
         try:
             self.check.frames(frames)
         except PictureUnusable as error:
-            if self.session.passes:  # one without is not gone on with
+            if self.session.passes:  # a session without passes is not resumed
                 note_damaged(self.recorder, error)
             raise
 
     def _check_timeline(self) -> None:
-        """Blender crashes on a frame that its timeline does not reach."""
+        """Raise ShotUnusable for frames beyond Blender's timeline, on which Blender crashes."""
         last = self.clip.frame_duration
         if self.counting.shown(last) > TIMELINE_END:
             raise ShotUnusable(
-                f"The clip lies on {self.counting.span(1, last)}, beyond the end of Blender's timeline, "
-                f"{TIMELINE_END}: set its Start Frame lower"
+                f"The clip covers {self.counting.span(1, last)}, beyond the end of Blender's timeline "
+                f"({TIMELINE_END}): set its Start Frame lower"
             )
 
     @property
     def remarks(self) -> list[str]:
-        """What a person should know before the session goes on, each without a full stop."""
-        over = "no track is left to go on with, so the pass is closed" if self.is_tracked_on else ""
-        kept = "; ".join(words for words in (kept_words(self.kept), left_out_words(self.left_out), over) if words)
-        said = [f"Nothing that was changed in the file is written over: {kept}"] if kept else []
-        return [*said, self.colour_words] if self.colour_words else said
+        """Remarks for the user before the session is resumed, each without a full stop."""
+        closed = "no track is left to follow, so the pass is closed" if self.is_tracked_on else ""
+        kept = "; ".join(words for words in (kept_words(self.kept), left_out_words(self.left_out), closed) if words)
+        changes = f"The changes in the file stay: {kept}" if kept else ""
+        return [words for words in (changes, self.colour_words) if words]
 
     def close(self) -> None:
         self.session.close()
 
 
 def kept_words(tracks: int) -> str:
-    """That so many tracks kept their markers, in words."""
+    """The remark about tracks that kept their changed markers; empty for none."""
     if not tracks:
         return ""
-    if tracks == 1:
-        return "1 track that was changed in this file since kept its markers"
-    return f"{tracks} tracks that were changed in this file since kept theirs"
+    return f"{count_words(tracks, 'track')} changed in this file kept {'its' if tracks == 1 else 'their'} markers"
 
 
 def left_out_words(tracks: int) -> str:
-    """That so many tracks take no part in what is resumed, in words."""
+    """The remark about tracks that a resumed pass does not track; empty for none."""
     if not tracks:
         return ""
-    if tracks == 1:
-        return "1 track has newer markers on the frames to come and is not tracked over them"
-    return f"{tracks} tracks have newer markers on the frames to come and are not tracked over them"
+    has, is_ = ("has", "is") if tracks == 1 else ("have", "are")
+    return f"{count_words(tracks, 'track')} {has} newer markers on the frames to come and {is_} not tracked there"

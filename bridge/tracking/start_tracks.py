@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The tracks that a shot without a window begins with: named positions, found features, or those of the .blend."""
+"""The first tracks of a shot without a window: start positions, detected features, or the tracks of the .blend."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import bpy
 
 from ...core.errors import Action, NothingToTrack, TrackingSessionError, TracksFileInvalid, UsageError
 from ...core.model.counting import Counting
+from ...core.tracking import passes
 from ...core.tracking.plan import ShotSpec
 from ...core.tracking.start_positions import StartPosition, read_tracks_file
 from ..clip.editor import ClipEditor
@@ -24,9 +25,9 @@ if TYPE_CHECKING:
 
 
 def place_tracks(editor: ClipEditor, spec: ShotSpec, say: Callable[[str], None]) -> list[tuple[int, int]]:
-    """Make the tracks that were asked for, choose those to follow, and return the ranges of clip frames to track.
+    """Make the requested tracks, select the tracks to follow, and return the ranges of clip frames to track.
 
-    `say` is told what was found. Raises UsageError, NothingToTrack, FootageUnusable or TracksFileInvalid.
+    `say` gets the result of a detection. Raises UsageError, NothingToTrack, FootageUnusable or TracksFileInvalid.
     """
     clip = editor.clip
     counting = counting_of(clip)
@@ -37,8 +38,8 @@ def place_tracks(editor: ClipEditor, spec: ShotSpec, say: Callable[[str], None])
         placed = read_tracks_file(Path(spec.tracks), size, clip.frame_duration, SETTINGS, counting)
         for track in tracks:
             track.select = False
-        for one in placed:
-            _place_track(clip, one)
+        for position in placed:
+            _place_track(clip, position)
     start = None if spec.start is None else counting.clip_frame(spec.start)
     if start is None and placed:
         start = placed[0].frame
@@ -57,7 +58,7 @@ def place_tracks(editor: ClipEditor, spec: ShotSpec, say: Callable[[str], None])
 
 
 def _choose_tracks(editor: ClipEditor, spec: ShotSpec, start: int, say: Callable[[str], None]) -> None:
-    """See to it that there are tracks to follow from clip frame `start`, with the settings that were asked for."""
+    """Select tracks to follow from clip frame `start`, detect some if requested, and set the requested settings."""
     tracks = editor.clip.tracking.objects.active.tracks
     if not tracks:
         if not spec.detect:
@@ -72,17 +73,12 @@ def _choose_tracks(editor: ClipEditor, spec: ShotSpec, start: int, say: Callable
             _set(editor.clip, track, start, spec.settings, UsageError)
 
 
-def _place_track(clip: MovieClip, one: StartPosition) -> None:
-    track = clip.tracking.objects.active.tracks.new(name=one.name, frame=one.frame)
-    track.markers[0].co = one.co
-    sizes = {"pattern_size": one.pattern_size, "search_size": one.search_size}
-    _set(
-        clip,
-        track,
-        one.frame,
-        {**{name: size for name, size in sizes.items() if size}, **one.settings},
-        TracksFileInvalid,
-    )
+def _place_track(clip: MovieClip, position: StartPosition) -> None:
+    track = clip.tracking.objects.active.tracks.new(name=position.name, frame=position.frame)
+    track.markers[0].co = position.co
+    sizes = {"pattern_size": position.pattern_size, "search_size": position.search_size}
+    settings = {**{name: size for name, size in sizes.items() if size}, **position.settings}
+    _set(clip, track, position.frame, settings, TracksFileInvalid)
     track.select = True
 
 
@@ -93,32 +89,32 @@ def _set(
     settings: Mapping[str, Any],
     error: type[TrackingSessionError],
 ) -> None:
-    """Change settings of the track; sizes are those of its marker on or before clip frame `frame`. Raises `error`."""
+    """Set settings of the track, and sizes of its marker on or before clip frame `frame`. Raises `error`."""
     for name, value in settings.items():
         try:
             if name in ("pattern_size", "search_size"):
                 marker = track.markers.find_frame(frame, exact=False)
-                assert marker is not None  # a track has one at least
+                assert marker is not None  # a track has at least one
                 _set_size(marker, name, value, clip_size(clip))
             elif name in SETTINGS:
                 setattr(track, name, value)
             else:
                 known = ", ".join(sorted((*SETTINGS, "pattern_size", "search_size")))
-                raise ValueError(f"it is no setting of a track; there are {known}")
+                raise ValueError(f"it is not a setting of a track; the settings are {known}")
         except (TypeError, ValueError) as problem:
             reason = str(problem).removeprefix("bpy_struct: item.attr = val: ")
             raise error(f"{name} of track “{track.name}”: {reason}") from problem
 
 
 def _pattern_size(settings: Mapping[str, Any], size: tuple[int, int]) -> float | None:
-    """That of the settings, or None without a usable one, which `_set` then refuses."""
-    asked = settings.get("pattern_size")
-    return asked if isinstance(asked, int | float) and 0 < asked <= max(size) else None
+    """The pattern size of the settings; None if it is missing, or invalid: `_set` refuses it later."""
+    pattern = settings.get("pattern_size")
+    return pattern if isinstance(pattern, int | float) and 0 < pattern <= max(size) else None
 
 
 def _set_size(marker: MovieTrackingMarker, name: str, pixels: float, size: tuple[int, int]) -> None:
     if not 0 < pixels <= max(size):
-        raise ValueError(f"{pixels} is no size in pixels")
+        raise ValueError(f"{pixels} is not a size in pixels")
     x, y = pixels / size[0] / 2, pixels / size[1] / 2
     if name == "pattern_size":
         marker.pattern_corners = ((-x, -y), (x, -y), (x, y), (-x, y))
@@ -127,14 +123,12 @@ def _set_size(marker: MovieTrackingMarker, name: str, pixels: float, size: tuple
 
 
 def _ranges(spec: ShotSpec, start: int, last: int, counting: Counting) -> list[tuple[int, int]]:
-    """The passes: from the start to the end frame, which is the end of the clip in that direction if not named."""
-    named = None if spec.end is None else counting.clip_frame(spec.end)
+    """The ranges from the start frame to the end frame, by default the end of the clip in that direction."""
+    is_backward = spec.direction == "backward"
+    end = counting.clip_frame(spec.end) if spec.end is not None else 1 if is_backward else last
     if spec.direction == "both":
-        ranges = [(start, last if named is None else named), (start, 1)]
-        return [pair for pair in ranges if pair[0] != pair[1]] or ranges[:1]
-    forward = spec.direction == "forward"
-    end = named if named is not None else last if forward else 1
-    if (end < start) if forward else (end > start):
+        return passes.ranges(start, end, 1) or [(start, end)]
+    if (end > start) if is_backward else (end < start):
         raise UsageError(
             f"Tracking {spec.direction} from frame {counting.shown(start)} cannot end on frame {counting.shown(end)}",
             Action.SWAP_RANGE,

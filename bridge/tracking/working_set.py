@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Tracking whose cost does not grow with the shot.
+"""Tracks at a cost per step that does not grow with the shot.
 
-For each call Blender copies all markers of all tracks of the active tracking object into libmv, whose track store is
-searched from the front, so a step gets slower with every frame that was tracked before. libmv itself looks at no more
-than the last 21 usable markers of a track and its reference keyframe (`PredictMarkerPosition` in libmv's
-`autotrack/predict_tracks.cc`, `tracking_get_keyframed_marker` in Blender's `tracking_util`). So the tracking is done on
-a second tracking object that holds just these, and gives the same bits. With a window it is one of the artist's clip,
-so that each picture is read once, to be tracked and to be shown; without one it is in a clip of its own.
+For each call Blender copies all markers of all tracks of the active tracking object into libmv, which searches its
+tracks from the front, so a step gets slower with every tracked frame. libmv itself reads only the last 21 usable
+markers of a track and its reference keyframe (`PredictMarkerPosition` in libmv's `autotrack/predict_tracks.cc`,
+`tracking_get_keyframed_marker` in Blender's `tracking_util`). So the working set, a second tracking object with just
+these markers, gives the same bits. In a window it lies in the artist's clip, so that Blender reads each picture once to
+track and to display it; without a window it lies in a clip of its own.
 """
 
 from __future__ import annotations
@@ -45,10 +45,10 @@ if TYPE_CHECKING:
     from bpy.types import MovieClip, MovieTrackingMarker, MovieTrackingObject, MovieTrackingTrack
 
 OBJECT_NAME = ".tracking_sessions"
-LOOKBACK = 22  # usable markers to hold; libmv predicts from 21
-REFRESH = 16  # steps between two looks at what a backwards pass will need
+LOOKBACK = 22  # usable markers in the working set; libmv predicts from 21
+REFRESH = 16  # steps between two refreshes of the earlier markers in a backwards pass
 
-_FREE, _MUTED, _KEYED = 0, 1, 2  # what a marker is to the search for the reference
+_FREE, _MUTED, _KEYED = 0, 1, 2  # kinds of markers for the search for the reference
 _KINDS = bytes(_MUTED if flags & MUTED else _KEYED if flags & KEYED else _FREE for flags in range(256))  # by flags
 
 
@@ -62,11 +62,11 @@ def remove_leftovers(clip: MovieClip) -> None:
 
 
 def reference_of(kinds: bytes, index: int, *, backwards: bool) -> tuple[int, ...]:
-    """Which markers decide about the reference of the marker at `index`: it, or it and the muted one that makes it one.
+    """The indices of the markers that decide the reference of the marker at `index`.
 
     `kinds` has a byte for each marker of the track, by frame. Blender takes the nearest keyed marker on the side that
-    the tracking comes from, else the first one of the nearest segment, where a muted marker or nothing is before it.
-    Empty if there are muted ones only.
+    the tracking comes from, else the first marker of the nearest segment; the muted marker before a segment then
+    counts too. Empty if all markers are muted.
     """
     if backwards:
         keyed = kinds.find(_KEYED, index)
@@ -83,12 +83,11 @@ def reference_of(kinds: bytes, index: int, *, backwards: bool) -> tuple[int, ...
 
 
 def needed(frames: Sequence[int], kinds: bytes, frame: int, *, backwards: bool, keyframe: bool) -> list[int]:
-    """The indices of the markers that tracking on from `frame`, which has one, reads, ascending.
+    """The ascending indices of the markers that Blender reads to track from `frame`, on which there must be a marker.
 
-    These are the nearest `LOOKBACK` usable markers at and before the frame, those after it for a backwards pass (libmv
-    predicts from earlier markers where there are any, else from later ones), muted ones in between, and the reference
-    of the marker that is tracked. Of the earlier markers of a backwards pass there are as many more as are passed until
-    the next refresh.
+    These are the nearest `LOOKBACK` usable markers at and before the frame, for a backwards pass also the same number
+    after it (libmv predicts from earlier markers if there are any, else from later ones), the muted markers in between,
+    and the reference of the tracked marker. A backwards pass gets more earlier markers, enough until the next refresh.
     """
     here = bisect_right(frames, frame)
     low, usable = here, 0
@@ -108,31 +107,29 @@ def needed(frames: Sequence[int], kinds: bytes, frame: int, *, backwards: bool, 
 
 
 def _with_start(track: MovieTrackingTrack, rows: bytes, frames: Sequence[int], frame: int) -> bytes:
-    """The packed markers with one on `frame`, where there is none.
+    """The packed markers with an added one on `frame`.
 
-    Blender makes it a copy of another one before it tracks. Its search decides of which: the next one at times.
+    Before tracking Blender copies a marker to this frame. Its search chooses the marker, at times the next one.
     """
     model = track.markers.find_frame(frame, exact=False)
-    assert model is not None  # a track with markers
+    assert model is not None  # the track has markers
     row = row_at(rows, bisect_left(frames, model.frame))
     copy = with_head(row, track_of(row), frame, flags_of(row))
     return with_row(rows, bisect_left(frames, frame), copy)
 
 
 class _Follower:
-    """A track of the artist's and the short copy of it that is tracked."""
+    """The short copy of an artist's track in the working set."""
 
     def __init__(
         self, number: int, track: MovieTrackingTrack, work: MovieTrackingTrack, plan: Pass, frame: int
     ) -> None:
         self.number = number
         self.work = work
-        self.find_marker = (
-            work.markers.find_frame
-        )  # looked up once: for each track and step that costs as much as a call
-        self.delete_marker = work.markers.delete_frame
+        # kept, because for each track and step their lookup costs as much as the call
+        self.find_marker, self.delete_marker = work.markers.find_frame, work.markers.delete_frame
         is_keyframe = track.pattern_match == "KEYFRAME"
-        for name in SETTINGS:  # all can be, see `check_settings`
+        for name in SETTINGS:  # `check_settings` has refused values that cannot be set
             setattr(work, name, getattr(track, name))
         setattr(work, mask_name(work), getattr(track, mask_name(track)))
         rows = read_rows(track, number)
@@ -151,32 +148,32 @@ class _Follower:
         self.lacks = [at for at in (frame, frame - plan.direction) if at not in near]
         """Frames around the start on which Blender may make a marker in the first step."""
         self.ahead = frozenset(frames[:before] if plan.backwards else frames[behind:])
-        """Frames to come on which the artist's track has a marker, so that no guard is put there."""
+        """Frames to come on which the artist's track has a marker, which gets no guard."""
         self._rows = rows if plan.backwards else b""
         self._earlier = keep[0] if plan.backwards else 0
-        """How many of the earlier markers, by frame, a backwards pass still has to bring."""
+        """The number of earlier markers that a backwards pass still has to add."""
         found = reference_of(kinds, before, backwards=plan.backwards) if is_keyframe else ()
         self.reference = frames[found[0]] if found else None
-        """The clip frame whose image the pattern is taken from, besides the current one."""
-        # there is no image before frame 0, and Blender's functions take those frames for 0
+        """The clip frame with the reference image of the pattern, besides the current frame."""
+        # Blender's functions take frames below 0 for 0
         keep = [index for index in keep if frames[index] >= 0]
         self._stays = frozenset(frames[index] for index in found)
         usable = [frames[index] for index in keep if kinds[index] != _MUTED and index not in found]
         self._passed = deque(sorted((at for at in usable if (frame - at) * plan.direction > 0), reverse=plan.backwards))
-        """The frames of the usable markers behind the current one, the farthest first, but for the reference."""
+        """The frames of the usable markers behind the current one, the farthest first, without the reference."""
         write_rows(work, b"".join(row_at(rows, index) for index in keep))
         work.select = True
         work.hide = work.lock = False
 
     def leave(self, frame: int) -> None:
-        """Note that the track has gone on from `frame`, and drop the marker that is too far behind to be read."""
+        """Note that the pass has left `frame`, and delete the marker that Blender no longer reads."""
         if frame not in self._stays:
             self._passed.append(frame)
         if len(self._passed) > LOOKBACK:
             self.delete_marker(self._passed.popleft())
 
     def refresh(self) -> None:
-        """Bring the earlier markers that a backwards pass will soon read."""
+        """Add the earlier markers that Blender will read in the next steps of a backwards pass."""
         coming: dict[int, bytes] = {}
         usable = 0
         while self._earlier and usable < REFRESH:
@@ -188,26 +185,26 @@ class _Follower:
         merge_rows(self.work, coming)
 
     def retire(self) -> None:
-        """Take the track out of the set. Blender removes no single track, so its copy is made as small as can be."""
+        """Deselect the copy and delete all its markers but one, because Blender removes no single track."""
         markers = self.work.markers
         self.work.select = False
         while len(markers) > 1:
             markers.delete_frame(markers[0].frame)
-        markers[0].mute = True  # so that Blender does not look for its reference
+        markers[0].mute = True  # Blender then searches no reference for it
 
 
 class WorkingSet:
     """Tracks the passes of one clip; the `Tracker` that a `core.tracking.run.Run` drives."""
 
     def __init__(self, editor: ClipEditor, tracks: ArtistTracks, *, separate_clip: bool) -> None:
-        """Follow some of `tracks`: in their clip, or with `separate_clip` in another one of the same footage."""
+        """Follow `tracks` in their clip, or with `separate_clip` in another clip of the same footage."""
         self._editor = editor
         self._clip = editor.clip
         self._tracks = tracks
         self._separate_clip = separate_clip
-        self._place = editor  # and the clip in it that is tracked in
+        self._place = editor  # with the clip of the working set
         self._object: MovieTrackingObject | None = None
-        self._corners = array("f", bytes(4 * 8))  # of the marker being read
+        self._corners = array("f", bytes(4 * 8))  # a buffer
 
     def begin(self, plan: Pass, frame: int, alive: frozenset[int]) -> None:
         tracking = self._clip.tracking
@@ -236,10 +233,10 @@ class WorkingSet:
         self._references = self._find_references()
 
     def _own_place(self) -> ClipEditor:
-        """The editor with another clip of the same footage, whose images it caches for itself.
+        """The editor with another clip of the same footage and an image cache of its own.
 
-        After each operator call Blender copies the clip that was tracked in, with all its markers, into its dependency
-        graph: 7 to 40 ms for 100 tracks with 10,000 markers each.
+        After each operator call Blender copies the tracked clip with all its markers into its dependency graph: 7 to
+        40 ms for 100 tracks with 10,000 markers each.
         """
         clip = bpy.data.movieclips.load(bpy.path.abspath(self._clip.filepath, library=self._clip.library))
         for name in ("frame_start", "frame_offset", "use_proxy", "use_proxy_custom_directory"):
@@ -247,7 +244,7 @@ class WorkingSet:
         proxy: Any = clip.proxy
         model: Any = self._clip.proxy
         proxy.directory = model.directory
-        # a value that this Blender does not know reads as empty and cannot be set: it then does what it does by itself
+        # a value that this Blender does not know reads as empty and cannot be set
         if getattr(proxy, "timecode", "") and model.timecode:  # until 5.1
             proxy.timecode = model.timecode
         space = self._clip.colorspace_settings.name or clip.colorspace_settings.name
@@ -257,14 +254,14 @@ class WorkingSet:
         return ClipEditor(self._editor.window, self._editor.area, clip)
 
     def _find_references(self) -> frozenset[int]:
-        return frozenset(one.reference for one in self._followers if one.reference is not None)
+        return frozenset(follower.reference for follower in self._followers if follower.reference is not None)
 
     def references(self) -> frozenset[int]:
         return self._references
 
     def step(self) -> Step:
         if not self._is_there():
-            raise ClipChanged("The clip or the tracking object that the pass works in was deleted: resume to go on")
+            raise ClipChanged("The clip or the tracking object of the pass was deleted: resume to track the rest")
         direction = self._plan.direction
         reached = self._frame + direction
         if self._plan.backwards:
@@ -272,21 +269,21 @@ class WorkingSet:
                 for follower in self._followers:
                     follower.refresh()
             for follower in self._followers:
-                # so that what stands there afterwards is the result; a marker there plays no part in tracking
+                # so that the marker on this frame is the result; Blender does not read an earlier one
                 follower.delete_marker(reached)
         self._call_blender()
         guard = reached + direction
         rows: list[bytes] = []
         if not self._steps:
-            made = [(one, at, one.find_marker(at)) for one in self._followers for at in one.lacks]
-            rows = [self._packed(one.number, at, marker, 0) for one, at, marker in made if marker is not None]
+            made = [(each.number, at, each.find_marker(at)) for each in self._followers for at in each.lacks]
+            rows = [self._packed(number, at, marker, 0) for number, at, marker in made if marker is not None]
         alive: list[_Follower] = []
         for follower in self._followers:
             marker = follower.find_marker(reached)
             muted = marker is None or marker.mute
-            # a muted one without a guard of its own is the guard of the step before: the track has left the frame
+            # a muted marker without a guard is the guard of the last step: the track has left the picture
             if marker is not None and not (muted and follower.find_marker(guard) is None):
-                # behind a result Blender puts a guard, but not over a marker of the artist's
+                # Blender sets a guard behind a result, but not over the artist's marker
                 flags = GUARDED if guard not in follower.ahead else 0
                 rows.append(self._packed(follower.number, reached, marker, flags))
             if not muted:
@@ -302,10 +299,10 @@ class WorkingSet:
         return Step(reached, frozenset(follower.number for follower in alive), b"".join(rows))
 
     def _is_there(self) -> bool:
-        """Whether nobody has deleted what the followers point into; Blender would crash."""
+        """Whether the working set still exists; Blender crashes on a follower of a deleted one."""
         try:
             objects = self._place.clip.tracking.objects
-            return any(one == self._object and len(one.tracks) == self._made for one in objects)
+            return any(where == self._object and len(where.tracks) == self._made for where in objects)
         except ReferenceError:
             return False
 
@@ -319,7 +316,7 @@ class WorkingSet:
             objects.active = active
 
     def _packed(self, number: int, frame: int, marker: MovieTrackingMarker, flags: int) -> bytes:
-        # of so few markers, attributes read one quicker than columns; float32 to float64 and back is exact
+        # for few markers attributes are faster than columns; float32 to float64 and back is exact
         marker.pattern_corners.foreach_get(self._corners)
         flags |= MUTED * marker.mute | KEYED * marker.is_keyed
         co, low, high = marker.co, marker.search_min, marker.search_max
@@ -336,7 +333,7 @@ class WorkingSet:
         if place is not self._editor:
             place.space.clip = self._clip
         remove_leftovers(self._clip)
-        if self._speed:  # empty is one that this Blender does not know
+        if self._speed:  # empty for a speed that this Blender does not know
             tracking.settings.speed = self._speed
         self._followers = []
         self._object = None
@@ -344,13 +341,13 @@ class WorkingSet:
             self._move_planes()
 
     def _move_planes(self) -> None:
-        """Plane tracks follow their tracks when tracking ends, as Blender has it; in no file but the artist's."""
+        """Move the plane tracks with their tracks, as Blender does when tracking ends; only in the artist's clip."""
         objects = self._clip.tracking.objects
         where: Any = self._tracks.where
         if where is None or all(plane.use_auto_keying for plane in where.plane_tracks):
             return
         start = self._plan.start
-        tracks = [one for one in self._tracks.tracks(self._plan) if one.markers.find_frame(start) is not None]
+        tracks = [track for track in self._tracks.tracks(self._plan) if track.markers.find_frame(start) is not None]
         active, objects.active = objects.active, where
         try:
             self._editor.move_planes(tracks, start)

@@ -49,6 +49,11 @@ class Plan(NamedTuple):
         return FrameRanges((min(p.start, p.end), max(p.start, p.end)) for p in self.passes)
 
 
+def ranges(start: int, *ends: int) -> list[tuple[int, int]]:
+    """The ranges of clip frames from `start` to each of `ends`, without those of no step."""
+    return [(start, end) for end in ends if end != start]
+
+
 def limited(start: int, end: int, limit: int) -> tuple[int, int]:
     """The range of clip frames, cut to `limit` steps (Frames Limit); 0 is no limit."""
     if not limit:

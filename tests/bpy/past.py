@@ -11,7 +11,7 @@ import bpy
 
 from tracking_sessions.bridge.clip.editor import ClipEditor
 from tracking_sessions.bridge.open_file import open_file
-from tracking_sessions.bridge.sessions import list_rows
+from tracking_sessions.bridge.sessions import list_data
 from tracking_sessions.bridge.sessions.listing import Listing
 from tracking_sessions.core.recording.create import create_session
 from tracking_sessions.panels import sessions as panels
@@ -91,7 +91,7 @@ def fill() -> None:
     """What the timer does."""
     while open_file.view(Listing).read(60.0):
         pass
-    list_rows.update(bpy.context)
+    list_data.update(bpy.context)
 
 
 def listed(editor: ClipEditor) -> list[list[str]]:
@@ -109,8 +109,8 @@ def listed(editor: ClipEditor) -> list[list[str]]:
 
 def choose(path: Path) -> None:
     fill()
-    shown = list_rows.list_of(bpy.context)
-    shown.active = [row.name for row in shown.rows].index(path.stem)
+    shown = list_data.list_of(bpy.context)
+    shown.active = [row.name for row in shown.entries].index(path.stem)
 
 
 def make(root: Path, footage: Footage, name: str, frames: int = 0) -> Path:

@@ -16,7 +16,7 @@ import tracking_sessions
 from tracking_sessions import registration
 from tracking_sessions.bridge import events, preferences
 from tracking_sessions.bridge.open_file import open_file
-from tracking_sessions.bridge.sessions import list_rows
+from tracking_sessions.bridge.sessions import list_data
 from tracking_sessions.bridge.sessions.finding import default_root
 from tracking_sessions.bridge.tracking import live
 from tracking_sessions.core.journal import chain
@@ -33,7 +33,7 @@ def footage(tmp_path_factory: pytest.TempPathFactory) -> Footage:
     return make_shot(tmp_path_factory.mktemp("shot"), 12, 320, 180, tracks=6)
 
 
-TIMERS = (events._tell_lost, list_rows._fill)  # Blender has no list of them
+TIMERS = (events._report_lost, list_data._fill)  # Blender has no list of them
 
 
 @pytest.fixture(autouse=True)
@@ -168,8 +168,8 @@ def test_a_message_that_is_about_to_come_goes_with_the_extension(monkeypatch: py
     """A timer tells it to come, and then it waits for the next event in a window."""
     before = all_of_blender()
     registration.register()
-    bpy.app.timers.register(events._tell_lost, first_interval=0.1)  # which nothing does without a window
-    operator: Any = type("Telling", (), {"cancel": recovery.TRACKING_SESSIONS_OT_tell_lost.cancel})()
+    bpy.app.timers.register(events._report_lost, first_interval=0.1)  # which nothing does without a window
+    operator: Any = type("Telling", (), {"cancel": recovery.TRACKING_SESSIONS_OT_report_lost.cancel})()
     manager = bpy.context.window_manager
     operator._timer = manager.event_timer_add(0.1, window=manager.windows[0])
     monkeypatch.setitem(open_file.modal, "tell", operator)

@@ -60,7 +60,7 @@ def inside(editor: ClipEditor) -> Iterator[Any]:
 def begin(editor: ClipEditor, *, backwards: bool | None = False, steps: int = 0, **how: Any) -> live.LivePass:
     """A pass as the timer drives it, after so many steps. `how` as in `LivePass`."""
     direction = "BACKWARDS" if backwards else "FORWARDS"
-    ranges = [] if backwards is None else live.asked_ranges(editor, direction, "SCENE", 0)
+    ranges = [] if backwards is None else live.requested_ranges(editor, direction, "SCENE", 0)
     run = live.LivePass(editor, recovery.open_shot(editor), ranges, **how)
     while run.run.steps < steps:  # about once a second a tick writes the session file instead
         assert run.tick(0)

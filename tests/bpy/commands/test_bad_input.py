@@ -85,7 +85,7 @@ def test_nothing_to_track(shot: Shot, tmp_path: Path) -> None:
     clip.use_fake_user = True
     clip.tracking.tracks.new(name="A", frame=1).lock = True
     bpy.ops.wm.save_as_mainfile(filepath=str(blend))
-    run("track", blend, "--root", tmp_path, code=3, says=("All tracks are hidden or locked", "unlock those"))
+    run("track", blend, "--root", tmp_path, code=3, says=("All tracks are hidden or locked", "unlock the tracks"))
     assert session_file(tmp_path) is None
 
 

@@ -51,7 +51,7 @@ def test_a_picture_that_looks_whole_and_ends_blender_is_named_at_once(tmp_path: 
     number = 1000 + bad
     words = f"Frame {number} (plate.{number}.jpg) cannot be read by Blender: copy or render it again"
     if bad == 1 and shots["bad"]["error"] != words:  # some versions live on, and say that there is no first picture
-        words = f"Blender cannot read {tmp_path}/shots/bad/plate.{number}.jpg: it is damaged, cut, or in a format"
+        words = f"Blender cannot read {tmp_path}/shots/bad/plate.{number}.jpg: it is damaged, truncated, or in a format"
     assert shots["bad"]["error"].startswith(words)
 
 

@@ -262,6 +262,6 @@ def test_a_clip_beyond_the_timeline_is_refused(shot: Shot, tmp_path: Path) -> No
     bpy.data.movieclips[0].frame_start = 2_000_000
     bpy.ops.wm.save_as_mainfile(filepath=str(blend))
     says = (
-        "The clip lies on 2000000 to 2000029, beyond the end of Blender's timeline, 1048574: set its Start Frame lower."
+        "The clip covers 2000000 to 2000029, beyond the end of Blender's timeline (1048574): set its Start Frame lower."
     )
     run("track", blend, "--start", "2000000", code=3, says=(says,))

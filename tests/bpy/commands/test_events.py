@@ -62,9 +62,12 @@ def test_settings_of_all_tracks(shot: Shot, tracks: Path, tmp_path: Path) -> Non
     ("setting", "says"),
     [
         ("speed", "is no setting: write NAME=VALUE"),
-        ("colour=1", "colour of track “Survives.01”: it is no setting of a track; there are correlation_min, "),
+        (
+            "colour=1",
+            "colour of track “Survives.01”: it is not a setting of a track; the settings are correlation_min, ",
+        ),
         ("pattern_match=NEXT", "pattern_match of track “Survives.01”: "),
-        ("search_size=4000", "search_size of track “Survives.01”: 4000 is no size in pixels"),
+        ("search_size=4000", "search_size of track “Survives.01”: 4000 is not a size in pixels"),
     ],
 )
 def test_settings_that_are_none(shot: Shot, tracks: Path, tmp_path: Path, setting: str, says: str) -> None:

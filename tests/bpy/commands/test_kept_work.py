@@ -59,7 +59,7 @@ def test_a_killed_run_goes_on_around_what_the_artist_did_since(long: Path, tmp_p
 
     arguments = ("track", blend, "--resume") if command == "track" else ("resume", "--root", root)
     done = run(*arguments, "--save", result)
-    assert "3 tracks that were changed in this file since kept theirs" in done.stderr
+    assert "3 tracks changed in this file kept their markers" in done.stderr
     assert "2 tracks have newer markers on the frames to come" in done.stderr
     assert blend.read_bytes() == data
 

@@ -201,7 +201,7 @@ def test_a_pause_between_two_passes_does_not_end_the_tracking(footage: Footage, 
     shot = recovery.open_shot(editor)
     shot.start([(10, 12), (10, 5)])
     shot.close()  # as by a command that was stopped
-    known.let_go(session_of(file).session.id)
+    known.forget_written(session_of(file).session.id)
     run = begin(editor, backwards=None, steps=2)
     while run.run.outcome is None:
         assert run.tick(0)
@@ -283,7 +283,7 @@ def test_a_damaged_session_can_be_left_aside(footage: Footage, file: Path, is_se
     [
         ("track", ""),
         ("resume", "Nothing was interrupted in this clip"),
-        ("restore", "This file has all frames that are recorded"),
+        ("restore", "This file has all recorded frames"),
         ("start_fresh", "This clip has no session yet"),
     ],
 )

@@ -83,7 +83,7 @@ def test_frames_that_are_missing_are_restored_or_left_first(footage: Footage, fi
     editor = open_file(file)
     with inside(editor):
         words = refused("track")
-    assert "Frames are recorded that this file does not have: restore them first, or start fresh" in words
+    assert "This file lacks recorded frames: restore them first, or start fresh" in words
 
 
 def test_an_error_that_no_button_reports_is_logged(

@@ -51,7 +51,7 @@ def test_the_session_panel_says_no_clip_frame(footage: Footage, file: Path, capf
     start_blender_anew()
     editor = open_file(file)
     layout = drawn(editor)
-    assert layout.text.startswith("4 frames are recorded that this file does not have, up to frame 1005")
+    assert layout.text.startswith("This file lacks 4 recorded frames, up to frame 1005")
     words = f"{layout.text} {overview.lost_words()}"
     assert all(int(number) >= 1001 for number in re.findall(r"(?i)\bframe (\d+)", words))
     with inside(editor):
@@ -70,7 +70,7 @@ def _mute(track: Any) -> None:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (_deselect, "No track is selected: select those to follow"),
+        (_deselect, "No track is selected: select the tracks to follow"),
         (
             _mute,
             "None of the .* selected tracks has an enabled marker on frame 1001: start where they",

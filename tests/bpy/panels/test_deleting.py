@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the button Delete of the panel Sessions deletes, and what it says before."""
+"""The button Delete of the Sessions panel: the deleted files, and the warning before."""
 
 from __future__ import annotations
 
@@ -50,9 +50,9 @@ def test_it_is_said_that_a_batch_needs_the_session(footage: Footage, file: Path,
     path, other = make(root, footage, "one"), make(root, footage, "other")
     batch = make_batch(root, BatchStatus.PAUSED, [path.stem])
     choose(path)
-    rows = open_file.view(Listing).rows
-    words = "All that “one” has recorded is deleted. This cannot be undone."
-    assert opening.what_goes(rows[path.stem]) == f"{words} Batch {batch}, which is not finished, needs it."
-    assert opening.what_goes(rows[other.stem]) == words.replace("“one”", "“other”")
+    entries = open_file.view(Listing).entries
+    words = "This deletes all recorded frames of “one” and cannot be undone."
+    assert opening.deletion_words(entries[path.stem]) == f"{words} The unfinished batch {batch} needs the session."
+    assert opening.deletion_words(entries[other.stem]) == words.replace("“one”", "“other”")
     SessionFolder(root).ledger.write_bytes(b"no ledger " * 1000)
-    assert f"{words} Whether a batch needs it is not known: " in opening.what_goes(rows[path.stem])
+    assert f"{words} A batch may need the session: " in opening.deletion_words(entries[path.stem])

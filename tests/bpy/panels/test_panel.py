@@ -243,7 +243,7 @@ def test_frames_that_the_file_lacks_are_offered(footage: Footage, file: Path) ->
     begin(new_file(footage, file), steps=4).finish()
     recorded = datetime.fromtimestamp(session_of(file).path.stat().st_mtime)
     layout = drawn(open_file(file))
-    assert layout.text == (f"4 frames are recorded that this file does not have, up to frame 5 ({recorded:%H:%M})")
+    assert layout.text == f"This file lacks 4 recorded frames, up to frame 5 ({recorded:%H:%M})"
     assert layout.buttons == ["Resume Tracking", "Restore Markers", "Start Fresh"]
     assert layout.tall == ["Resume Tracking"]
 
@@ -253,7 +253,7 @@ def test_frames_of_a_finished_pass_that_the_file_lacks_are_offered(footage: Foot
     with inside(editor):
         bpy.ops.tracking_sessions.track()
     layout = drawn(open_file(file))
-    assert "11 frames are recorded that this file does not have, up to frame 12" in layout.text
+    assert "This file lacks 11 recorded frames, up to frame 12" in layout.text
     assert layout.buttons == layout.tall == ["Restore Markers", "Start Fresh"]
 
 
@@ -266,7 +266,7 @@ def test_what_undo_took_back_is_offered_beside_going_on(footage: Footage, file: 
     bpy.ops.ed.undo()
     editor = open_editor(bpy.data.movieclips[0])
     layout = drawn(editor)
-    assert "4 frames were undone but still recorded: restore or track on" in layout.text
+    assert "Undo removed 4 recorded frames: restore or track on" in layout.text
     assert layout.buttons == ["Restore Markers", *TRACK]
     assert layout.tall == TRACK
 

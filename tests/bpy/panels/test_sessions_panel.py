@@ -14,7 +14,7 @@ import pytest
 
 from tracking_sessions import registration
 from tracking_sessions.bridge.open_file import open_file
-from tracking_sessions.bridge.sessions import list_rows, listing, opening
+from tracking_sessions.bridge.sessions import list_data, listing, opening
 from tracking_sessions.bridge.sessions.listing import Listing
 from tracking_sessions.core.errors import TrackingSessionError
 from tracking_sessions.core.model.types import SessionState, SessionStatus
@@ -46,7 +46,7 @@ def test_the_list_tells_each_session_its_state_and_progress(footage: Footage, fi
     begin(editor, steps=4).finish()
     paused = session_of(file).path
     assert listed(editor) == [], "nothing is read while a panel is drawn"
-    assert bpy.app.timers.is_registered(list_rows._fill)
+    assert bpy.app.timers.is_registered(list_data._fill)
     taken = make(root, footage, "taken", 3)
     with owned(taken) as process:
         choose(taken)
@@ -129,10 +129,10 @@ def test_of_many_sessions_the_newest_are_read_in_slices_and_drawing_reads_none(
     slices = 0
     while open_file.view(Listing).read(0.0):
         slices += 1
-    list_rows.update(bpy.context)
+    list_data.update(bpy.context)
     assert slices == 100, "one session each, where there is no time for more"
     rows = listed(editor)
-    names = [row.name for row in list_rows.list_of(bpy.context).rows]
+    names = [row.name for row in list_data.list_of(bpy.context).entries]
     assert names == [f"2099-{number:04d}" for number in range(299, 199, -1)] and len(rows) == 100
     assert "And 201 Older Ones" in drawn(panels.TRACKING_SESSIONS_PT_sessions, editor).text
     with monkeypatch.context() as patch:
@@ -149,14 +149,14 @@ def test_of_many_sessions_the_newest_are_read_in_slices_and_drawing_reads_none(
     changed.write_text(changed.read_text(encoding="utf-8").replace("a model", "changed"), encoding="utf-8")
     newest = folder / "2099-9999.yaml"
     newest.write_text(content.replace(model.stem, newest.stem), encoding="utf-8")
-    shown = list_rows.list_of(bpy.context)
+    shown = list_data.list_of(bpy.context)
     shown.active = 7
-    chosen = shown.rows[7].name
+    chosen = shown.entries[7].name
     with monkeypatch.context() as patch:
         patch.setattr(listing, "load_session", counted)
         fill()
     assert sorted(read) == [changed, newest], "the others are as they were"
-    assert shown.rows[shown.active].name == chosen and shown.rows[0].name == newest.stem
+    assert shown.entries[shown.active].name == chosen and shown.entries[0].name == newest.stem
     assert ["changed", "Not Started", "0/40"] in [line for line in listed(editor) if line[0] == "changed"]
 
 
@@ -167,7 +167,7 @@ def test_the_list_is_due_when_the_folder_changed_and_seldom_looked_at(
     path = make(root, footage, "one")
     os.utime(root / "sessions", (1e9, 1e9))
     assert open_file.view(Listing).is_due()
-    monkeypatch.setattr(listing, "LOOK_INTERVAL", 0.0)
+    monkeypatch.setattr(listing, "POLL_INTERVAL", 0.0)
     with owned(path):
         fill()
         assert open_file.view(Listing).is_due(), "its owner may die, which changes no file"
@@ -177,7 +177,7 @@ def test_the_list_is_due_when_the_folder_changed_and_seldom_looked_at(
     assert open_file.view(Listing).is_due()
     fill()
     make(root, footage, "three")
-    monkeypatch.setattr(listing, "LOOK_INTERVAL", 60.0)
+    monkeypatch.setattr(listing, "POLL_INTERVAL", 60.0)
     assert not open_file.view(Listing).is_due(), "not looked at again so soon"
 
 
@@ -186,9 +186,9 @@ def test_a_filter_takes_the_names_that_are_shown(footage: Footage, file: Path, r
     for name in ("Alpha", "beta", "alphabet"):
         make(root, footage, name)
     fill()
-    shown = list_rows.list_of(bpy.context)
+    shown = list_data.list_of(bpy.context)
     ui = SimpleNamespace(filter_name="ALPHA", bitflag_filter_item=4)
-    flags, _ = panels.TRACKING_SESSIONS_UL_sessions.filter_items(ui, bpy.context, shown, "rows")  # type: ignore[arg-type]
+    flags, _ = panels.TRACKING_SESSIONS_UL_sessions.filter_items(ui, bpy.context, shown, "entries")  # type: ignore[arg-type]
     assert flags == [4, 0, 4]
 
 
@@ -196,10 +196,10 @@ def test_a_list_that_a_loaded_file_lacks_is_filled_again(footage: Footage, file:
     editor = new_file(footage, file)
     make(root, footage, "one")
     fill()
-    bpy.app.timers.unregister(list_rows._fill) if bpy.app.timers.is_registered(list_rows._fill) else None
-    list_rows.list_of(bpy.context).rows.clear()
+    bpy.app.timers.unregister(list_data._fill) if bpy.app.timers.is_registered(list_data._fill) else None
+    list_data.list_of(bpy.context).entries.clear()
     drawn(panels.TRACKING_SESSIONS_PT_sessions, editor)
-    assert bpy.app.timers.is_registered(list_rows._fill)
+    assert bpy.app.timers.is_registered(list_data._fill)
     with inside(editor), pytest.raises(RuntimeError, match="Choose a session"):
         operators.delete_session()
 
@@ -208,11 +208,11 @@ def test_nothing_of_the_list_stays_behind(footage: Footage, file: Path, root: Pa
     editor = new_file(footage, file)
     make(root, footage, "one")
     drawn(panels.TRACKING_SESSIONS_PT_sessions, editor)
-    assert bpy.app.timers.is_registered(list_rows._fill)
+    assert bpy.app.timers.is_registered(list_data._fill)
     registration.unregister()
-    assert not bpy.app.timers.is_registered(list_rows._fill)
+    assert not bpy.app.timers.is_registered(list_data._fill)
     assert not hasattr(bpy.types.WindowManager, "tracking_sessions")
-    assert not open_file.view(Listing).rows
+    assert not open_file.view(Listing).entries
     registration.register()
     fill()
     assert len(listed(editor)) == 1

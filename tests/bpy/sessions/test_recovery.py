@@ -87,7 +87,7 @@ def test_the_artist_is_told_at_once_what_the_opened_file_lacks(
     until = clock_time(session_of(file).session.modified)
     assert re.fullmatch(r"\d\d:\d\d", until) or until.startswith("20")
     assert (
-        f"Warning: 8 frames of {editor.clip.name} are recorded that this file does not have (until {until}): "
+        f"Warning: This file lacks 8 recorded frames of {editor.clip.name} (until {until}): "
         "see the Session panel in the Movie Clip Editor"
     ) in capfd.readouterr().out
     with inside(editor):
@@ -108,22 +108,22 @@ def test_several_clips_are_told_of_in_one_sentence(footage: Footage, other_foota
     bpy.context.scene.frame_current = 1
     begin(open_editor(second), steps=1).finish()
     open_file(file)
-    assert overview.lost_words().startswith("1 frame of second is recorded that this file does not have")
+    assert overview.lost_words().startswith("This file lacks 1 recorded frame of second")
     bpy.context.scene.frame_current = 9
     first = bpy.data.movieclips[name]
     begin(open_editor(first), backwards=None, steps=2).finish()
     open_file(file)
-    assert f"1 frame of second and 2 frames of {name} are recorded" in overview.lost_words()
+    assert f"1 recorded frame of second and 2 recorded frames of {name}" in overview.lost_words()
 
 
 def test_nothing_is_told_without_a_window_and_no_timer_is_left(footage: Footage, file: Path) -> None:
     begin(new_file(footage, file), steps=4).finish()
     open_file(file)
     assert bpy.app.background
-    assert not bpy.app.timers.is_registered(events._tell_lost)
-    bpy.app.timers.register(events._tell_lost)
+    assert not bpy.app.timers.is_registered(events._report_lost)
+    bpy.app.timers.register(events._report_lost)
     registration.unregister()
-    assert not bpy.app.timers.is_registered(events._tell_lost)
+    assert not bpy.app.timers.is_registered(events._report_lost)
     registration.register()
 
 
@@ -194,7 +194,7 @@ def test_a_release_is_said(footage: Footage, file: Path, capfd: pytest.CaptureFi
     with inside(editor):
         assert look(editor.clip).owner  # as seen last
         assert operators.wait() == {"FINISHED"}
-        assert "The session is free now" in capfd.readouterr().out
+        assert "The session is free: " in capfd.readouterr().out
         assert look(editor.clip).owner == ""
         assert operators.resume() == {"FINISHED"}
 

@@ -137,9 +137,9 @@ def test_what_was_tracked_and_moved_since_stays(
             frame: recorded[name][frame] for frame in live_frames(recorded[name])
         }
     said = capfd.readouterr().out
-    assert "4 tracks that were changed in this file since kept theirs" in said
+    assert "4 tracks changed in this file kept their markers" in said
     if is_resumed:
-        assert "2 tracks have newer markers on the frames to come and are not tracked over them" in said
+        assert "2 tracks have newer markers on the frames to come and are not tracked there" in said
         assert max(live_frames(after["Camera/Survives.03"])) == FRAMES
         assert max(live_frames(after["Camera/Survives.05"])) == FRAMES
     else:
@@ -199,8 +199,8 @@ def test_a_pass_that_was_tracked_to_its_end_by_other_means_is_closed(
     after = markers_of(clip)
     assert_all_there(before, after)
     said = capfd.readouterr().out
-    assert "are not tracked over them" in said
-    assert "no track is left to go on with, so the pass is closed" in said
+    assert "are not tracked there" in said
+    assert "no track is left to follow, so the pass is closed" in said
     assert session_of(file).passes[-1].outcome == "complete"
     assert (look(clip).resume_frame, look(clip).missing) == (None, 0)
     with inside(editor):
@@ -301,7 +301,7 @@ def test_an_edit_that_was_not_saved_before_the_pass_is_no_newer_one_of_the_file(
     clip.tracking.tracks["Survives.03"].markers[0].co = (0.5, 0.5)
     capfd.readouterr()
     click(clip, operators.restore)
-    assert "1 track that was changed in this file since kept its markers" in capfd.readouterr().out
+    assert "1 track changed in this file kept its markers" in capfd.readouterr().out
     after = markers_of(clip)
     assert tuple(clip.tracking.tracks["Survives.03"].markers.find_frame(1).co) == (0.5, 0.5)
     assert {name: rows for name, rows in after.items() if name != "Camera/Survives.03"} == {

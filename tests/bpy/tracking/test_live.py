@@ -274,7 +274,7 @@ def test_a_deleted_tracking_object_ends_the_pass(footage: Footage, file: Path) -
     objects.active = cup
     run = begin(editor, steps=5, **BIT_BY_BIT)
     objects.remove(objects["Cup"])
-    with pytest.raises(ClipChanged, match="The tracking object “Cup” is gone"):
+    with pytest.raises(ClipChanged, match="The tracking object “Cup” was deleted"):
         while run.tick(0):
             pass
     assert live.running() is None and session_of(file).owner == ""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The rows of the list of sessions in Blender's data, and the timer that fills them."""
+"""The list of sessions in Blender's data, and the timer that fills it."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from bpy.types import PropertyGroup
 
 from ..clip.editor import redraw
 from ..open_file import open_file
-from .listing import Listing, Row
+from .listing import Entry, Listing
 
 if TYPE_CHECKING:
     from bpy.types import Context
 
-SLICE, PAUSE = 0.01, 0.02  # seconds of reading, and for Blender in between
+SLICE, PAUSE = 0.01, 0.02  # seconds of reading per tick, and between two ticks
 
 
 class TRACKING_SESSIONS_PG_session(PropertyGroup):
-    """A row of the list; its `name` is the id of a session"""
+    """An entry of the list; its `name` is the id of a session"""
 
 
 class TRACKING_SESSIONS_PG_list(PropertyGroup):
-    # in Blender's data because its lists show nothing else; the words of the rows stay in `Listing`
-    rows: CollectionProperty(type=TRACKING_SESSIONS_PG_session)  # type: ignore[valid-type]
+    # Blender's lists show only Blender's data; `Listing` has the texts
+    entries: CollectionProperty(type=TRACKING_SESSIONS_PG_session)  # type: ignore[valid-type]
     active: IntProperty(name="Session")  # type: ignore[valid-type]
 
 
@@ -33,18 +33,18 @@ def list_of(context: Context) -> Any:
     return context.window_manager.tracking_sessions  # type: ignore[attr-defined]  # the stubs do not know it
 
 
-def chosen(context: Context) -> Row | None:
-    """The session that is chosen in the list."""
-    shown = list_of(context)
-    if not 0 <= shown.active < len(shown.rows):
+def chosen(context: Context) -> Entry | None:
+    """The active session of the list."""
+    sessions = list_of(context)
+    if not 0 <= sessions.active < len(sessions.entries):
         return None
-    return open_file.view(Listing).rows.get(shown.rows[shown.active].name)
+    return open_file.view(Listing).entries.get(sessions.entries[sessions.active].name)
 
 
 def keep_filled(context: Context) -> None:
-    """Have the list filled if it is out of date: soon, because nothing can be changed while a panel is drawn."""
+    """Start the timer if the list is out of date. A panel calls this, and may not change data while it is drawn."""
     listing = open_file.view(Listing)
-    is_other = len(list_of(context).rows) != len(listing.rows)  # a file was loaded
+    is_other = len(list_of(context).entries) != len(listing.entries)  # Blender loaded a file
     if (listing.is_due() or is_other) and not bpy.app.timers.is_registered(_fill):
         bpy.app.timers.register(_fill, first_interval=0.0)
 
@@ -57,16 +57,16 @@ def _fill() -> float | None:
 
 
 def update(context: Context) -> None:
-    """Put what was read into the list; the same session stays chosen."""
-    shown = list_of(context)
-    before = [row.name for row in shown.rows]
-    wanted = list(open_file.view(Listing).rows)
-    if before != wanted:
-        name = before[shown.active] if 0 <= shown.active < len(before) else ""
-        shown.rows.clear()
-        for one in wanted:
-            shown.rows.add().name = one
-        shown.active = wanted.index(name) if name in wanted else min(shown.active, max(0, len(wanted) - 1))
+    """Write the entries of the listing to the list; the same session stays active."""
+    sessions = list_of(context)
+    before = [entry.name for entry in sessions.entries]
+    ids = list(open_file.view(Listing).entries)
+    if before != ids:
+        active = before[sessions.active] if 0 <= sessions.active < len(before) else ""
+        sessions.entries.clear()
+        for session_id in ids:
+            sessions.entries.add().name = session_id
+        sessions.active = ids.index(active) if active in ids else min(sessions.active, max(0, len(ids) - 1))
     redraw(context)
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Commands as processes, outside Blender, for tests to start, wait for and look into."""
+"""Commands as processes outside Blender."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from tracking_sessions.tools.kill_batch import children_of
 
 ROOT = Path(__file__).resolve().parents[2]
 LIMIT = 120.0  # seconds for a process
-LONG = 200  # frames of the clip that runs are stopped in
+LONG = 200  # frames of the clip that the stopped runs track
 Outcome = subprocess.CompletedProcess[str]
 
 
@@ -37,7 +37,7 @@ def start(*arguments: str | Path, python: tuple[str, ...] = (), **options: Any) 
 
 
 def printed(process: subprocess.Popen[str]) -> tuple[str, str]:
-    """Wait for the process; standard output and standard error, which shows no traceback."""
+    """Wait for the process; returns standard output and standard error, which shows no traceback."""
     try:
         stdout, stderr = process.communicate(timeout=LIMIT)
     except subprocess.TimeoutExpired:
@@ -49,7 +49,7 @@ def printed(process: subprocess.Popen[str]) -> tuple[str, str]:
 
 
 def end(process: subprocess.Popen[str], code: int, *words: str) -> Outcome:
-    """Wait for the process; check its exit code, and that its last words say these and show no traceback."""
+    """Wait for the process; check its exit code, and that its last words contain these and no traceback."""
     stdout, stderr = printed(process)
     return _checked(subprocess.CompletedProcess(process.args, process.returncode, stdout, stderr), code, *words)
 
@@ -88,12 +88,12 @@ def replay_of(root: Path) -> Replay:
 
 
 def sessions_in(root: Path) -> list[TrackingSession]:
-    """What the sessions in the folder say, newest first."""
+    """The content of the session files in the folder, newest first."""
     return [load_session(path).session for path in list_sessions(root)]
 
 
 def copied(folder: Path, target: Path) -> Path:
-    """A copy whose images are links to the same files: write new files, never into them."""
+    """A copy whose images are links to the same files: replace them, never write to them."""
 
     def copy(source: str, to: str) -> None:
         link(Path(source), Path(to)) if source.endswith(".png") else shutil.copy2(source, to)
@@ -103,7 +103,7 @@ def copied(folder: Path, target: Path) -> Path:
 
 
 def spoiled(path: Path, change: Callable[[bytes], bytes]) -> Path:
-    """Put a changed file in the place of `path`."""
+    """Replace `path` by a changed file."""
     data = path.read_bytes()
     path.unlink()
     path.write_bytes(change(data))
@@ -117,12 +117,12 @@ def flipped(data: bytes) -> bytes:
 
 @contextmanager
 def children_stopped(process: subprocess.Popen[str]) -> Iterator[None]:
-    """Time stands still for what the batch tracks, however long something else takes."""
+    """Stop the children of the batch for the time of the block."""
     children = children_of(process.pid)
 
     def send(number: int) -> None:
         for pid in children:
-            with suppress(ProcessLookupError):  # it was done already
+            with suppress(ProcessLookupError):  # it was done before
                 os.kill(pid, number)
 
     send(signal.SIGSTOP)

@@ -14,13 +14,13 @@ from tracking_sessions.tests.footage import Shot, make_shot
 
 @pytest.fixture(autouse=True)
 def fresh_blender() -> None:
-    """Factory settings with the default scene and its window. What a test registered it has to unregister."""
+    """Factory settings with the default scene and its window. A test unregisters what it has registered."""
     bpy.ops.wm.read_factory_settings(use_empty=False)
 
 
 @pytest.fixture(scope="session")
 def footage(tmp_path_factory: pytest.TempPathFactory) -> Shot:
-    """Of its tracks some leave, some get lost. Not to be changed."""
+    """Some of its tracks leave, some get lost. Read-only."""
     return make_shot(tmp_path_factory.mktemp("shot"), FRAMES, 320, 180, tracks=12)
 
 
@@ -40,7 +40,7 @@ def registered(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
-    """Where a .blend is to be saved, in a folder of its own."""
+    """The path for a .blend in a folder of its own."""
     (tmp_path / "work").mkdir()
     return tmp_path / "work" / "shot.blend"
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A track operator in the middle of a pass, sent events as in a window: there is no event loop without one."""
+"""A track operator in the middle of a pass, which gets its events from the test: without a window there is no loop."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tracking_sessions.tests.bpy.window import begin
 
 
 class Driven:
-    """The operator, and what it has reported."""
+    """The operator, and its reports."""
 
     modal, cancel, _end, _save_copy = _TracksLive.modal, _TracksLive.cancel, _TracksLive._end, _TracksLive._save_copy
 
@@ -38,7 +38,7 @@ class Driven:
 
     @property
     def is_over(self) -> bool:
-        """Whether nothing is left of it in Blender."""
+        """Whether Blender has no trace of the operator."""
         return live.running() is None and self._timer is None and not status_is_ours()
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A part of a tracking run, in a process and a Blender of its own: for test_versions_exchange.py.
+"""Tracks a part of a run in a process and a Blender of its own, for test_versions_exchange.py.
 
 python exchange.py begin|resume FOOTAGE TRACKS.json ROOT STEPS: stops after so many steps (0: never), and prints the
 version of Blender and a digest of all markers in the clip as JSON.

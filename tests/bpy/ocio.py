@@ -26,19 +26,19 @@ roles: {default: lin, scene_linear: lin, color_picking: tex, data: raw, ROLES}
 """
 ROLES = {
     "byte and float": "default_byte: tex, default_float: lin, default_sequencer: tex",
-    "neither": "texture_paint: tex, compositing_log: tex",  # as ACES has it
+    "neither": "texture_paint: tex, compositing_log: tex",  # a name of ACES
 }
 
 
 def elsewhere(folder: Path, roles: str) -> dict[str, str]:
-    """The environment of a machine with an OCIO configuration that knows none of Blender's colour spaces."""
+    """The environment of a machine whose OCIO configuration lacks all of Blender's colour spaces."""
     path = folder / "other.ocio"
     path.write_text(_CONFIGURATION.replace("ROLES", ROLES[roles]), encoding="utf-8")
     return {**os.environ, "OCIO": str(path)}
 
 
 def make_blend(files: list[Path], blend: Path) -> None:
-    """A file of a clip with some tracks on frame 1, all selected, and a scene as long as it."""
+    """A file with a clip, with some tracks on frame 1, all selected, and with a scene of the clip's length."""
     clip: Any = bpy.data.movieclips.load(str(files[0]))
     clip.use_fake_user = True
     assert clip.colorspace_settings.name

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The panels below the Session panel, drawn into a layout that notes what it is given, and sessions to show there."""
+"""The panels below the Session panel, drawn into a recording layout, and sessions for them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ICONS = set(bpy.types.UILayout.bl_rna.functions["label"].parameters["icon"].enum
 
 
 class RecordingLayout:
-    """Notes each line as the texts in it, and what its buttons were given."""
+    """Notes the texts of each line, and the properties of its buttons."""
 
     def __init__(self, top: RecordingLayout | None = None) -> None:
         self.top = top or self
@@ -88,14 +88,14 @@ def drawn(panel: Any, editor: ClipEditor) -> RecordingLayout:
 
 
 def fill() -> None:
-    """What the timer does."""
+    """Fill the list as its timer does."""
     while open_file.view(Listing).read(60.0):
         pass
     list_data.update(bpy.context)
 
 
 def listed(editor: ClipEditor) -> list[list[str]]:
-    """The rows of the list as they are drawn; a greyed one ends with a mark."""
+    """The drawn lines of the list; a greyed line ends with a mark."""
     layout = drawn(panels.TRACKING_SESSIONS_PT_sessions, editor)
     ((kind, _, data, rows, *_),) = layout.lists
     assert kind == "TRACKING_SESSIONS_UL_sessions"

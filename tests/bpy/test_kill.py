@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Real tracking runs, killed at random instants and resumed. `tools/kill.py` has the logic, and does many more."""
+"""Real tracking runs, killed at random instants and resumed. `tools/kill.py` has the logic, and runs more of them."""
 
 import random
 import subprocess
@@ -27,7 +27,7 @@ def cases(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Case]:
 
 
 def kill_and_compare(case: Case, folder: Path, kills: int, seed: int) -> Reference:
-    """Kill the case at `kills` instants; raises Difference if anything is lost or not the same to the bit."""
+    """Kill the case at `kills` instants; raises Difference if any marker is lost or differs by a bit."""
     reference = track_reference(case, folder / "reference")
     hits = list(kill_round(reference, folder / "killed", kills, random.Random(seed)))
     assert hits, "every process was quicker than its kill"
@@ -51,7 +51,7 @@ def test_real_footage_survives_kills(tmp_path: Path, direction: str) -> None:
     assert len(reference.replay.tracks) > 20
 
 
-def test_what_changes_behind_its_back_does_not_escape_the_witness(cases: dict[str, Case], tmp_path: Path) -> None:
+def test_the_witness_finds_unrecorded_changes(cases: dict[str, Case], tmp_path: Path) -> None:
     """The comparison itself can fail."""
     reference = track_reference(cases["forward PREV_FRAME"], tmp_path / "run")
     witness = Witness(tmp_path / "run" / "tracking_sessions")

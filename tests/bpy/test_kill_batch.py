@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A batch of real tracking, killed at random until it is done; `tools/kill_batch.py` does more of it."""
+"""A batch of real tracking, killed at random until it is done; `tools/kill_batch.py` runs more of them."""
 
 import re
 import subprocess
@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 
 
-@pytest.mark.alone  # it has a time limit of its own
+@pytest.mark.alone  # with its own time limit
 def test_a_batch_that_is_killed_all_the_time_is_done_in_the_end() -> None:
     command = [sys.executable, ROOT / "tools" / "kill_batch.py", "--quick", "--kills", "6", "--verbose"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=280, check=False)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Enabling and disabling the extension: Blender is as it was."""
+"""Enabling and disabling the extension leaves Blender unchanged."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ TIMERS = (events._report_lost, list_data._fill)  # Blender has no list of them
 
 @pytest.fixture(autouse=True)
 def _unregistered(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """A test that fails in between leaves nothing to the next one; Blender forgets an add-on that it cannot enable."""
+    """Unregister after a failed test; Blender forgets an add-on that it cannot enable."""
     yield
     registration.unregister()
     sys.modules[tracking_sessions.__name__] = tracking_sessions
 
 
 def all_of_blender() -> dict[str, Any]:
-    """Everything that an extension can put into Blender and has to take away again."""
+    """Everything that an extension can add to Blender and must remove."""
     manager = bpy.context.window_manager
     handlers = {name: getattr(bpy.app.handlers, name) for name in dir(bpy.app.handlers)}
     menus = {name: getattr(bpy.types, name) for name in dir(bpy.types) if "_MT_" in name or "_HT_" in name}
@@ -70,17 +70,17 @@ def all_of_blender() -> dict[str, Any]:
 
 
 def is_registered(kind: type) -> bool:
-    """Groups of properties and preferences are in no list of Blender's."""
+    """Whether the class is registered; Blender lists no property groups and preferences."""
     return "bl_rna" in vars(kind)
 
 
 def drawn_by(kind: Any) -> list[Any]:
-    """The functions that draw a menu or header. One that was never extended has its own alone."""
+    """The functions that draw a menu or header; without extensions only its own."""
     draw = kind.draw
     return list(getattr(draw, "_draw_funcs", [draw]))
 
 
-# Leaving Blender as it was
+# Blender stays unchanged
 
 
 def test_registering_twice_leaves_blender_as_it_was() -> None:
@@ -140,10 +140,10 @@ def test_a_part_that_fails_takes_the_others_back(monkeypatch: pytest.MonkeyPatch
     assert all_of_blender() == before
 
 
-# In the middle of a pass
+# During a pass
 
 
-def test_what_a_pass_has_put_into_blender_goes_with_the_extension(
+def test_unregistering_removes_the_state_of_a_running_pass(
     footage: Footage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Blender drops a modal operator whose class goes without calling its `cancel`."""
@@ -164,12 +164,12 @@ def test_what_a_pass_has_put_into_blender_goes_with_the_extension(
     assert all_of_blender() == before
 
 
-def test_a_message_that_is_about_to_come_goes_with_the_extension(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A timer tells it to come, and then it waits for the next event in a window."""
+def test_unregistering_cancels_a_waiting_report(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A timer starts the report, which then waits for the next event in a window."""
     before = all_of_blender()
     registration.register()
-    bpy.app.timers.register(events._report_lost, first_interval=0.1)  # which nothing does without a window
-    operator: Any = type("Telling", (), {"cancel": recovery.TRACKING_SESSIONS_OT_report_lost.cancel})()
+    bpy.app.timers.register(events._report_lost, first_interval=0.1)  # the extension does this only in a window
+    operator: Any = type("Telling", (), {"cancel": recovery.TRACKING_SESSIONS_OT_tell_lost.cancel})()
     manager = bpy.context.window_manager
     operator._timer = manager.event_timer_add(0.1, window=manager.windows[0])
     monkeypatch.setitem(open_file.modal, "tell", operator)
@@ -178,12 +178,12 @@ def test_a_message_that_is_about_to_come_goes_with_the_extension(monkeypatch: py
     assert all_of_blender() == before
 
 
-# Through Blender's own door
+# Through Blender's own operators
 
 
 @pytest.fixture
 def addon(monkeypatch: pytest.MonkeyPatch) -> str:
-    """The name by which Blender enables the checkout; with the time of its file, or it is loaded anew."""
+    """The module name of the checkout, with the time of its file, so that Blender does not load it again."""
     monkeypatch.setattr(tracking_sessions, "__time__", os.path.getmtime(tracking_sessions.__file__), raising=False)
     return tracking_sessions.__name__
 
@@ -226,7 +226,7 @@ def test_sessions_are_kept_where_the_preferences_say(enabled: Any, footage: Foot
     in_user_folder = default_root()
     assert in_user_folder.name == "tracking_sessions"
     enabled.folder = "//../sessions of all"
-    assert default_root() == in_user_folder  # relative to nothing
+    assert default_root() == in_user_folder  # without a .blend
     enabled.folder = str(tmp_path / "all")
     assert default_root() == tmp_path / "all"
     editor = new_file(footage, file)
@@ -240,7 +240,7 @@ def test_sessions_are_kept_where_the_preferences_say(enabled: Any, footage: Foot
 
 
 @pytest.mark.parametrize("is_durable", [True, False])
-def test_the_disk_is_waited_for_as_the_preferences_say(
+def test_the_preferences_decide_the_flush_of_each_frame(
     enabled: Any, footage: Footage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_durable: bool
 ) -> None:
     enabled.is_durable = is_durable

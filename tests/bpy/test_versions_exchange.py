@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A run that one version of Blender begins, others go on with, and one ends, is the same to the bit.
+"""A run that one version of Blender begins, others resume, and one ends, is the same to the bit.
 
 TRACKING_SESSIONS_PYTHONS names the Pythons with bpy, separated by colons; `make test-versions` sets it. Each may be a
 command of several words.
@@ -40,7 +40,7 @@ class Runner:
         return json.loads(done.stdout.splitlines()[-1])
 
     def chain(self, pythons: list[list[str]], root: str) -> dict[str, Any]:
-        """Begin with the first, go on for five steps with each, and end with the last."""
+        """Begin with the first, track five steps with each, and end with the last."""
         found = self.run(pythons[0], "begin", root, 5)
         for python in pythons[1:-1]:
             found = self.run(python, "resume", root, 5)

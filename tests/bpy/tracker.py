@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Tracking a clip in three ways, and what a clip holds afterwards: for the tests of this folder."""
+"""Tracks a clip in three ways, and compares the markers: for the tests of this folder."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Markers = dict[str, dict[int, bytes]]
 
 
 def new_clip(footage: Footage, frame: int = 1, **settings: Any) -> Clip:
-    """A clip with the tracks of the footage set on `frame`, all selected, and the scene as long as it."""
+    """A clip with the tracks of the footage on `frame`, all selected; the scene gets the clip's length."""
     clip: Clip = bpy.data.movieclips.load(str(footage.files[0]))
     add_tracks(clip, clip.tracking.tracks, footage, frame, **settings)
     scene = bpy.context.scene
@@ -54,7 +54,7 @@ def place(clip: Clip, marker: Any, co: tuple[float, float]) -> None:
 
 
 def chosen(clip: Clip) -> list[Any]:
-    """The tracks that Blender takes for selected: by their position or pattern, for search areas are not shown."""
+    """The tracks selected by position or pattern; Blender ignores search areas, which are hidden."""
     return [
         track
         for track in clip.tracking.objects.active.tracks
@@ -76,7 +76,7 @@ def track_sequence(clip: Clip, start: int, end: int) -> None:
 
 
 def track_steps(clip: Clip, start: int, end: int) -> None:
-    """The plain way to track frame by frame: a lost track is not selected any more."""
+    """Track frame by frame with Blender's operator, and deselect lost tracks."""
     followed = chosen(clip)
     direction = 1 if end > start else -1
     with background_editor(clip) as editor:
@@ -89,7 +89,7 @@ def track_steps(clip: Clip, start: int, end: int) -> None:
             for track in followed:
                 if track.select and track.markers.find_frame(reached) is not None:
                     there[track.name] = split_rows(read_rows(track, 0))[reached]
-                    track.markers.delete_frame(reached)  # what stands there afterwards is the result
+                    track.markers.delete_frame(reached)  # the later marker there is the result
             editor.track(frame, backwards=direction < 0)
             for track in followed:
                 if not track.select:
@@ -120,7 +120,7 @@ def track_session(
 
 
 def join(editor: ClipEditor, session: TrackingSessionManager, **options: Any) -> Shot:
-    """The existing session of the editor's clip, whose mark tells what it has."""
+    """Join the existing session of the editor's clip by the clip's mark."""
     since = session.contained(position_in(mark_of(editor.clip), session.session.id))
     return Shot.join(editor, session, since, **options)
 
@@ -135,7 +135,7 @@ def markers_of(clip: Clip) -> Markers:
 
 
 def shape(markers: Markers) -> dict[str, list[tuple[int, int]]]:
-    """Of each track the frames and flags of its markers."""
+    """The frames and flags of the markers, by track."""
     return {name: [(frame, row[8]) for frame, row in rows.items()] for name, rows in markers.items()}
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The extension as an artist has it: registered, with a saved file and a Clip Editor in it."""
+"""The extension as an artist uses it: registered, with a saved file and a Clip Editor."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ FRAMES = 24  # of the fixture `footage`
 
 
 def open_editor(clip: Clip) -> ClipEditor:
-    """The largest area of the first window becomes a Clip Editor that shows the clip, and stays one."""
+    """Make the largest area of the first window a Clip Editor with the clip."""
     window = bpy.context.window_manager.windows[0]
     area = max(window.screen.areas, key=lambda area: area.width * area.height)
     area.type = "CLIP_EDITOR"
@@ -35,7 +35,7 @@ def open_editor(clip: Clip) -> ClipEditor:
 
 
 def new_file(footage: Footage, path: Path | None, frame: int = 1) -> ClipEditor:
-    """A file with a clip and its tracks, shown in an editor and saved at `path`."""
+    """Make a file with a clip and its tracks, in an editor, saved at `path`."""
     clip = new_clip(footage, frame)
     clip.use_fake_user = True
     bpy.context.scene.frame_current = frame
@@ -52,13 +52,13 @@ def open_file(path: Path) -> ClipEditor:
 
 @contextmanager
 def inside(editor: ClipEditor) -> Iterator[Any]:
-    """In the editor, as for a click in it."""
+    """The context of a click in the editor."""
     with bpy.context.temp_override(window=editor.window, area=editor.area, region=editor.region):
         yield bpy.context
 
 
 def begin(editor: ClipEditor, *, backwards: bool | None = False, steps: int = 0, **how: Any) -> live.LivePass:
-    """A pass as the timer drives it, after so many steps. `how` as in `LivePass`."""
+    """Begin a pass and drive it so many steps as the timer does. `how` as in `LivePass`."""
     direction = "BACKWARDS" if backwards else "FORWARDS"
     ranges = [] if backwards is None else live.requested_ranges(editor, direction, "SCENE", 0)
     run = live.LivePass(editor, recovery.open_shot(editor), ranges, **how)
@@ -73,7 +73,7 @@ def session_of(path: Path) -> Any:
 
 
 def track(editor: ClipEditor, first: int, last: int) -> None:
-    """A pass as a click makes it: with a step for undo."""
+    """Track a pass as after a click: with an undo step."""
     scene = bpy.context.scene
     scene.frame_current, scene.frame_end = first, last
     with inside(editor):
@@ -82,7 +82,7 @@ def track(editor: ClipEditor, first: int, last: int) -> None:
 
 
 def start_blender_anew() -> None:
-    """Everything in memory is gone."""
+    """Reset Blender and the state of the open file."""
     registration.unregister()
     bpy.ops.wm.read_factory_settings(use_empty=False)
     registration.register()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""An artist opens a file whose colour space this machine's OCIO configuration lacks: said once, and tracking works."""
+"""A file whose colour space this machine's OCIO configuration lacks: one message, and tracking works."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tracking_sessions.tests import plates
 from tracking_sessions.tests.bpy.command_line import LIMIT, ROOT
 from tracking_sessions.tests.bpy.ocio import MISSING, ROLES, elsewhere, make_blend
 
-# The editor shows the clip, so a picture of it is read, before anything is clicked.
+# The editor shows the clip, so Blender reads a picture of it before the first click.
 _ARTIST = f"""
 import importlib.util, sys
 spec = importlib.util.spec_from_file_location(

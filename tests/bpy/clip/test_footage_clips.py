@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The clips that other tests rely on: Blender's own tracker does with their tracks what their kinds say."""
+"""The clips of other tests: Blender's own tracker keeps, loses and leaves their tracks as their kinds say."""
 
 import math
 from pathlib import Path
@@ -47,7 +47,7 @@ def error(shot: Shot, name: str, marker: bpy.types.MovieTrackingMarker) -> float
 
 
 @pytest.mark.parametrize("pattern_match", ["KEYFRAME", "PREV_FRAME"])
-def test_blender_tracks_leaves_and_loses_what_the_shot_says(tmp_path: Path, pattern_match: str) -> None:
+def test_blender_tracks_and_loses_the_tracks_as_their_kinds_say(tmp_path: Path, pattern_match: str) -> None:
     shot = make_shot(tmp_path, 60)
     errors = track(shot, pattern_match)
     kinds = [wanted.kind for wanted in shot.tracks]

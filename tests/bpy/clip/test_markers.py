@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Markers and settings go into the journal's form and back without losing a bit."""
+"""Markers and settings, packed and unpacked, are equal to the bit."""
 
 import random
 import struct
@@ -36,7 +36,7 @@ EXTREMES = (0.0, -0.0, 1.0, 1e-45, -1e-38, 3.4e38, -3.4e38, 0.1, 1 / 3, float("i
 
 
 def random_rows(rng: random.Random, frames: list[int]) -> dict[int, bytes]:
-    """Markers with any bits that are numbers: far outside the frame, with search areas of nothing, or upside down."""
+    """Markers of random numbers: far outside the frame, with empty or inverted search areas."""
     rows = {}
     for frame in sorted(frames):
         values = [rng.choice(EXTREMES) if rng.random() < 0.5 else rng.uniform(-2, 2) for _ in range(14)]
@@ -54,7 +54,7 @@ def joined(rows: dict[int, bytes]) -> bytes:
 def test_markers_are_written_and_read_bit_for_bit(clip: Any, seed: int) -> None:
     rng = random.Random(seed)
     track = new_track(clip)
-    for _ in range(4):  # each time over what was there before
+    for _ in range(4):  # each time over the markers of the time before
         rows = random_rows(rng, rng.sample(range(-5, 200), rng.choice((1, 2, 30, 150))))
         write_rows(track, joined(rows))
         assert read_rows(track, 7) == joined(rows)
@@ -135,10 +135,10 @@ def test_settings_go_into_another_track(clip: Any) -> None:
 
 
 def test_every_setting_that_blender_tracks_by_is_kept(clip: Any) -> None:
-    """Whoever adds one to Blender finds it here."""
+    """Fails for a setting that a new Blender adds."""
     known = {*CHANGED, "select", "select_anchor", "select_pattern", "select_search"}
     known |= {"rna_type", "name", "markers", "annotation", "grease_pencil"}
-    known |= {"has_bundle", "bundle", "average_error"}  # what a solve says
+    known |= {"has_bundle", "bundle", "average_error"}  # the result of a solve
     assert {prop.identifier for prop in bpy.types.MovieTrackingTrack.bl_rna.properties} <= known
 
 

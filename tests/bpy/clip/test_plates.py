@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The pictures that the tests of damaged footage start from are good ones: Blender tracks all of them."""
+"""The undamaged pictures of the tests of damaged footage: Blender tracks all of them."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from tracking_sessions.core.footage.files import IMAGE_SUFFIXES
 from tracking_sessions.tests import plates
 from tracking_sessions.tests.bpy.tracker import track_steps
 
-# Blender tracks in the data window of an EXR and takes no notice of its display window.
+# Blender tracks in the data window of an EXR and ignores its display window.
 SIZES = {"exr-data-smaller": (114, 64), "exr-data-larger": (166, 92), "exr-tiled-data-larger": (166, 92)}
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Values that a newer Blender wrote read as empty in this one, and cannot be set: they stop nobody without a word."""
+"""Values of a newer Blender, which this one reads as empty and cannot set: each is reported or left as it is."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def test_tracks_that_are_not_followed_may_have_it(footage: Footage, file: Path, 
     frames = {name: max(live_frames(rows)) for name, rows in markers_of(editor.clip).items()}
     assert frames[f"Camera/{tracks[2].name}"] == 1 and max(frames.values()) == FRAMES
     assert tracks[2].motion_model == ""
-    bpy.ops.wm.open_mainfile(filepath=str(file))  # from before: all of it is put in again
+    bpy.ops.wm.open_mainfile(filepath=str(file))  # without a mark: everything is restored
     result = command(file, root, resume=True)
     assert result.session.get_progress()["tracked_frames"] == FRAMES
 
@@ -100,7 +100,7 @@ def test_a_track_that_got_it_during_a_pause_is_named(footage: Footage, file: Pat
 
 @pytest.mark.parametrize("of_settings", [False, True])
 @pytest.mark.parametrize("separate_clip", [False, True])
-def test_what_does_not_change_the_tracking_stops_nothing(
+def test_settings_without_effect_on_tracking_stop_nothing(
     footage: Footage, tmp_path: Path, separate_clip: bool, of_settings: bool
 ) -> None:
     clip = new_clip(footage)

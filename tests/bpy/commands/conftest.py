@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Clips and sessions for commands; made once, copied for each test that changes them."""
+"""Clips and sessions for commands, made once and copied for tests that change them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tracking_sessions.tools.kill import write_tracks
 
 @pytest.fixture(scope="package")
 def shot(tmp_path_factory: pytest.TempPathFactory) -> Shot:
-    """30 frames, with start positions in tracks.json beside their folder. Not to be changed."""
+    """30 frames, with start positions in tracks.json beside their folder. Read-only."""
     folder = tmp_path_factory.mktemp("short")
     shot = make_shot(folder / "plate", 30, 320, 180, tracks=10)
     write_tracks(folder / "tracks.json", shot, 1)
@@ -31,7 +31,7 @@ def tracks(shot: Shot) -> Path:
 
 @pytest.fixture(scope="package")
 def long(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with `plate/`, 200 frames, and tracks.json. Not to be changed."""
+    """A folder with `plate/`, 200 frames, and tracks.json. Read-only."""
     folder = tmp_path_factory.mktemp("long")
     shot = make_long(folder / "plate", LONG, 320, 180, tracks=8, loop=24)
     write_tracks(folder / "tracks.json", shot, 1)
@@ -40,7 +40,7 @@ def long(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="package")
 def whole(long: Path, tmp_path_factory: pytest.TempPathFactory) -> Replay:
-    """What is recorded of the long clip when nothing stops the run."""
+    """The records of the long clip after an uninterrupted run."""
     root = tmp_path_factory.mktemp("whole")
     done = run("track", long / "plate", "--tracks", long / "tracks.json", "--root", root)
     assert f"Tracked {LONG - 1} frames; {LONG} of {LONG} are recorded.\n8 of 8 tracks" in done.stdout

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The command line outside Blender, in processes: bad input gets a clear message and harms nothing."""
+"""Commands outside Blender, in processes: bad input gets a clear message and harms nothing."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ from tracking_sessions.tests.footage import Shot
 from tracking_sessions.tests.pictures import link, write_png
 from tracking_sessions.tools.comparison import compare_replays, read_blends, recorded_frames, session_file
 
-# Bad input: what is wrong with the footage
+# Bad input: footage
 
 
 @pytest.mark.parametrize(
@@ -124,7 +124,7 @@ def test_footage_that_changed_since(
     compare_replays(whole, replay_of(root))
 
 
-# Bad input: what is asked
+# Bad input: options
 
 
 def test_what_cannot_be_meant(shot: Shot, tracks: Path, tmp_path: Path) -> None:
@@ -193,7 +193,7 @@ def test_names_in_any_script_and_of_any_length(long: Path, tmp_path: Path) -> No
     assert all(len(markers) >= LONG for markers in found.values())
 
 
-# Bad input: what is wrong with sessions and their folder
+# Bad input: sessions and their folder
 
 
 def hostile(path: Path, change: Callable[[str], str]) -> None:
@@ -252,7 +252,7 @@ def test_a_damaged_journal_is_refused_and_salvaged_when_asked(stopped: Path, sho
     run("resume", path.stem, "--root", root, code=1, says=("is damaged in record", "resume --salvage"))
     track = ("track", stopped / "plate", "--tracks", stopped / "tracks.json", "--root", root, "--end", "5")
     run(*track, "--resume", code=1, says=("is damaged in record", "resume --salvage"))
-    # it is in nobody's way: neither in that of other footage, nor of a fresh session of this one
+    # it blocks neither other footage nor a fresh session of this footage
     run("track", shot.folder, "--tracks", tracks, "--root", root)
     done = run("resume", path.stem, "--root", root, "--salvage")
     assert f"{LONG} of {LONG} are recorded." in done.stdout
@@ -287,7 +287,7 @@ def test_a_full_disk_stops_the_run_and_a_larger_one_completes_it(
     run(*track, code=75, says=("The disk is full", "kept", "resume"))
     there = len(recorded_frames(disk))
     assert 10 < there < LONG - 10
-    run("resume", "--root", disk, code=75, says=("The disk is full",))  # nothing has got better
+    run("resume", "--root", disk, code=75, says=("The disk is full",))  # the same error again
     assert len(recorded_frames(disk)) >= there
     subprocess.run(["mount", "-o", "remount,size=4m", disk], check=True, timeout=LIMIT)
     run("resume", "--root", disk)
@@ -304,7 +304,7 @@ def test_the_session_folder_is_removed_during_a_run(long: Path, tmp_path: Path) 
     assert len(recorded_frames(tmp_path / "trash")) >= 3
 
 
-# Surroundings
+# Environment
 
 
 JUMPING = """
@@ -363,7 +363,7 @@ def test_a_reader_that_has_seen_enough(stopped: Path) -> None:
 
 
 def test_closed_streams_do_no_harm(stopped: Path, whole: Replay) -> None:
-    """With a number free, the journal would get it, and Blender's own words."""
+    """With a closed stream the journal would get its number, and then Blender's own messages."""
     root = stopped / "tracking_sessions"
     command = f'exec "{sys.executable}" "{ROOT}" resume --root "{root}" <&- >&- 2>&-'
     assert subprocess.run(["sh", "-c", command], check=False, timeout=LIMIT).returncode == 0

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""`batch run`, `resume`, `list` and `info` in processes: what they do, what they print, their exit codes."""
+"""`batch run`, `resume`, `list` and `info` in processes: effects, output and exit codes."""
 
 from __future__ import annotations
 
@@ -39,15 +39,15 @@ FRAMES = 8
 
 
 def listens(process: subprocess.Popen[str]) -> bool:
-    """Whether the process handles SIGTERM by now, which it does until the first signal arrives."""
+    """Whether the process handles SIGTERM, as it does until the first signal."""
     status = Path(f"/proc/{process.pid}/status").read_text("utf-8")
     return bool(int(status.partition("SigCgt:")[2].split()[0], 16) >> signal.SIGTERM - 1 & 1)
 
 
 @pytest.fixture
 def job(shot: Shot, tracks: Path, tmp_path: Path) -> Path:
-    """A folder to work in, with tracks.json and shots/: two short shots, and one whose images are none."""
-    for name, first in (("010", 0), ("020", 3)):  # not the same images: a copy of footage has its sessions
+    """A working folder with tracks.json and shots/: two short shots, and one with invalid images."""
+    for name, first in (("010", 0), ("020", 3)):  # other images, because a copy of footage has its sessions
         (tmp_path / "shots" / name).mkdir(parents=True)
         for file in shot.files[first : first + FRAMES]:
             link(file, tmp_path / "shots" / name / file.name)
@@ -59,7 +59,7 @@ def job(shot: Shot, tracks: Path, tmp_path: Path) -> Path:
 
 
 def batch(folder: Path, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    """A batch command to its end. What it says last is a sentence, and no traceback."""
+    """Run a batch command to its end, which is a sentence and no traceback."""
     process = start("batch", *arguments, cwd=folder)
     stdout, stderr = printed(process)
     assert not stderr or stderr.endswith(".\n") or process.returncode == 2, stderr
@@ -67,7 +67,7 @@ def batch(folder: Path, *arguments: str | Path) -> subprocess.CompletedProcess[s
 
 
 def document(folder: Path, *arguments: str) -> dict[str, Any]:
-    """What `batch info --json` says."""
+    """The output of `batch info --json`."""
     return json.loads(batch(folder, "info", *arguments, "--json").stdout)
 
 
@@ -168,7 +168,7 @@ def test_all_failed_shots_are_tried_again(stopped: Path) -> None:
 
 @pytest.fixture
 def night(long: Path, job: Path) -> Path:
-    """The folder with a shot more, of 200 frames; not the first one."""
+    """The folder with one more shot, of 200 frames, which is not the first."""
     shutil.rmtree(job / "shots" / "030")
     copied(long / "plate", job / "shots" / "900")
     shutil.copy(long / "tracks.json", job / "long.json")
@@ -180,7 +180,7 @@ def night(long: Path, job: Path) -> Path:
 
 
 def frames_of_long(root: Path) -> int:
-    """How many frames are recorded of the shot of 200."""
+    """The number of recorded frames of the shot with 200."""
     found = [load_session(path) for path in session_files(root)]
     return max((len(one.session.tracked_frames) for one in found if one.session.total_frames == LONG), default=0)
 
@@ -215,7 +215,7 @@ def test_a_second_signal_leaves_at_once_and_no_child_stays(night: Path) -> None:
     process = start("batch", "run", "night.yaml", cwd=night)
     wait_until(lambda: frames_of_long(root) >= 5, "5 frames", process=process)
     child = int(Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text("ascii").split()[0])
-    os.kill(child, signal.SIGSTOP)  # it cannot record its frame
+    os.kill(child, signal.SIGSTOP)  # so that it cannot record its frame
     process.send_signal(signal.SIGINT)
     wait_until(lambda: not listens(process), "the first signal to be taken")
     assert process.poll() is None

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Batches whose ledger lies elsewhere than their sessions: run, stopped, and gone on with."""
+"""Batches with a ledger apart from their sessions: run, stopped and resumed."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A batch of shots with spoilt pictures: each is skipped at its first try and says which file to mend."""
+"""A batch of shots with damaged pictures: each is skipped at the first try and names the file to repair."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ FRAMES = 5
 
 
 def ran(folder: Path, *arguments: str, code: int) -> dict[str, dict[str, Any]]:
-    """What a batch says of each of its shots in the end, by name."""
+    """The final detail of each shot of a batch, by name."""
     process = start("batch", "run", *arguments, "--detect", "--json", cwd=folder)
     stdout, stderr = printed(process)
     assert process.returncode == code, (process.returncode, stdout, stderr)
@@ -32,7 +32,7 @@ def half(data: bytes) -> bytes:
 
 
 def deadly(data: bytes) -> bytes:
-    """A JPEG whose structure is right and whose data is not coded as its frame says: Blender aborts."""
+    """A JPEG of right structure with data that contradict its frame header: Blender aborts."""
     at = 2
     while data[at + 1] not in (0xC0, 0xC2):
         at += 2 + int.from_bytes(data[at + 2 : at + 4], "big")
@@ -50,7 +50,7 @@ def test_a_picture_that_looks_whole_and_ends_blender_is_named_at_once(tmp_path: 
     assert (shots["bad"]["status"], shots["bad"]["attempts"]) == ("skipped", 1)
     number = 1000 + bad
     words = f"Frame {number} (plate.{number}.jpg) cannot be read by Blender: copy or render it again"
-    if bad == 1 and shots["bad"]["error"] != words:  # some versions live on, and say that there is no first picture
+    if bad == 1 and shots["bad"]["error"] != words:  # some versions survive, and report that there is no first picture
         words = f"Blender cannot read {tmp_path}/shots/bad/plate.{number}.jpg: it is damaged, truncated, or in a format"
     assert shots["bad"]["error"].startswith(words)
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Batches on a terminal: the lines that are drawn over, questions, and a terminal that is left as it was."""
+"""Batches on a terminal: redrawn lines, questions, and the restored terminal."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def opened(folder: Path, *arguments: str | Path, rows: int = 24, columns: int = 
 
 @pytest.fixture
 def job(long: Path, shot: Shot, tmp_path: Path) -> Path:
-    """A folder with tracks.json and shots/: one of 200 frames, a short one, and one whose images are none."""
+    """A folder with tracks.json and shots/: one of 200 frames, a short one, and one with invalid images."""
     copied(long / "plate", tmp_path / "shots" / "ein sehr langer Name für ein Käferbild 漢字")
     for name in ("020", "030"):
         (tmp_path / "shots" / name).mkdir()
@@ -49,7 +49,7 @@ def test_a_line_for_each_running_shot_and_the_totals(job: Path, columns: int) ->
     terminal = opened(job, "batch", "run", "shots", "--tracks=tracks.json", "--jobs=2", columns=columns)
     code, stdout = terminal.end()
     assert code == 1 and "completed   200 of 200 frames, 8 of 8 tracks alive" in stdout
-    wrapped = terminal.picture.wrapped  # what stays may be longer than a line, what is drawn over not
+    wrapped = terminal.picture.wrapped  # lasting text may be longer than a line, redrawn text not
     assert wrapped and not [line for line in wrapped if line.startswith(("ein sehr", "3 shots"))]
     drawn = [screen.splitlines()[1:] for screen in terminal.screens if "3 shots: " in screen]
     assert {sum(line.startswith("ein sehr") for line in lines) for lines in drawn} <= {0, 1}  # never twice

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A farm whose OCIO configuration lacks the colour space of a clip: commands say so once, and track."""
+"""A farm whose OCIO configuration lacks the colour space of a clip: commands report it once, and track."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_a_killed_run_is_resumed_to_its_end(tmp_path: Path, variant: str, roles:
 
 @pytest.mark.parametrize("offset", [0, 3])
 def test_a_clip_with_a_frame_offset_is_tracked(tmp_path: Path, offset: int) -> None:
-    """The clip that is tracked in has to drop the picture that Blender read first."""
+    """The clip of the working set must drop the picture that Blender read first."""
     blend = tmp_path / "shot.blend"
     make_blend(plates.lay(tmp_path / "plate", "png-libpng", 12), blend)
     clip = bpy.data.movieclips[0]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The command line outside Blender, in processes: what it does, what it prints, its exit codes."""
+"""Commands outside Blender, in processes: effects, output and exit codes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tracking_sessions.tests.waiting import wait_until
 from tracking_sessions.tools.comparison import compare_replays, journal_size, recorded_frames, session_file
 from tracking_sessions.tools.kill import write_tracks
 
-# What can be tracked
+# Footage and options
 
 
 @pytest.mark.parametrize("name", ["", "plate_file"])
@@ -61,7 +61,7 @@ def test_a_movie(shot: Shot, tmp_path: Path) -> None:
 
 
 def save_blend(path: Path, shot: Shot) -> None:
-    """A file as an artist leaves it: seven tracks, four of them to follow, on frame 5 of the scene."""
+    """An artist's file: seven tracks, four of them to follow, on frame 5 of the scene."""
     clip = bpy.data.movieclips.load(str(shot.files[0]))
     clip.use_fake_user = True
     survivors = [one.name for one in shot.tracks if one.kind == "survives"]
@@ -136,7 +136,7 @@ def test_ranges_and_directions(
     assert row["percent_complete"] == 100.0
 
 
-# Stopping and going on
+# Stopping and resuming
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -218,7 +218,7 @@ def test_two_runs_cannot_have_one_session(stopped: Path, whole: Replay) -> None:
     before = journal_size(root)
     first = start("resume", "--root", root)
     wait_until(lambda: journal_size(root) >= before + 2000, "2000 bytes of records", process=first)
-    first.send_signal(signal.SIGSTOP)  # so that it is still there, however slow the others are
+    first.send_signal(signal.SIGSTOP)  # so that it still runs, however slow the others are
     try:
         owner = f"process {first.pid} on "
         track = ("track", stopped / "plate", "--tracks", stopped / "tracks.json", "--root", root)
@@ -258,7 +258,7 @@ def test_list_and_info(stopped: Path, shot: Shot, tracks: Path) -> None:
     assert f"Frames:   {there + 1} of {LONG} tracked: 1-{there + 1}\n" in told
     assert f"Pass 1:   track forwards 1-{LONG}, at frame {there + 1}, 8 of 8 tracks alive, paused" in told
     assert told.endswith(f"Next:     go on with: resume {one}\n")
-    assert told == run("info", rows[1]["file"]).stdout  # its path will do as well
+    assert told == run("info", rows[1]["file"]).stdout  # also by its path
     row = json.loads(run("info", one, "--root", root, "--frames", "--json").stdout)
     assert row["frames"] == {str(frame): 8 for frame in range(1, there + 2)}
     assert row["footage"] == str(stopped / "plate" / "long_0001.png")

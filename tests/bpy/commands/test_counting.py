@@ -95,8 +95,8 @@ def case(request: pytest.FixtureRequest, shot: Shot, tmp_path_factory: pytest.Te
     return Case(save_movie(folder / "plate.mp4", shot), 1, ("--detect",), root)
 
 
-def frames_said(text: str, folder: Path) -> list[int]:
-    """The frames that a text names, of which there is one at least."""
+def frames_in(text: str, folder: Path) -> list[int]:
+    """The frames that a text names; at least one."""
     text = re.sub(r"\d{8}-\d{6}-[0-9a-f]{8}|\d{4}-\d\d-\d\d", "", text.replace(str(folder), ""))
     said = re.findall(r"(?i)\bframes? (-?\d+)(?: to (\d+))?|\b(\d+)-(\d+)\b|^ +(\d+)  \d+ tracks$", text, re.MULTILINE)
     numbers = [int(number) for one in said for number in one if number]
@@ -106,12 +106,12 @@ def frames_said(text: str, folder: Path) -> list[int]:
 
 def check(case: Case, text: str) -> None:
     """The text names frames of the footage and no others."""
-    for number in frames_said(text, case.root.parent):
+    for number in frames_in(text, case.root.parent):
         assert case.first <= number <= case.last, (number, text)
 
 
 def check_json(case: Case, row: Any) -> int:
-    """Beside each clip frame stands the number that people see; returns how many do."""
+    """Check that each clip frame has the number for people beside it; returns the count."""
     if isinstance(row, list):
         return sum(check_json(case, one) for one in row)
     if not isinstance(row, dict):
@@ -171,12 +171,12 @@ def test_frames_are_asked_for_in_the_numbers_that_people_see(case: Case, tmp_pat
         run(*track, option, str(number), code=2, says=(f"Frame {number} {outside}",))
     says = (case.of("forward from frame 1009 cannot end on frame 1004"),)
     arguments = ("--start", str(case.first + 8), "--end", str(case.first + 3))
-    if case.footage.suffix != ".blend":  # its tracks have no marker there, but that is asked later
+    if case.footage.suffix != ".blend":  # its tracks have no marker there, but a later check finds that
         run(*track, *arguments, code=2, says=says)
     arguments = ("--start", str(case.first), "--end", str(case.first + 9))
     row = json.loads(run(*track, *arguments, "--json").stdout)
     assert (row["tracked_frames"], row["last_frame"], row["shown_last_frame"]) == (10, 10, case.first + 9)
-    done = run(*track, *arguments, "--resume")  # what is done is known in the same numbers
+    done = run(*track, *arguments, "--resume")  # finished work has the same numbers
     assert done.stdout.startswith("Nothing to do: 10 of 10 frames")
     check(case, done.stdout)
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What `track` and `resume` tell a program that watches them, and settings from the command line."""
+"""The events of `track` and `resume` for a program, and settings from the command line."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A .blend that was tracked on and edited by hand after a crash is resumed by processes, and nothing is gone."""
+"""A .blend that was tracked and edited by hand after a crash is resumed by processes, and all work stays."""
 
 import json
 import signal

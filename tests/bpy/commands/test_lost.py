@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Shots whose tracks are all lost on the way: no command takes them for done."""
+"""Shots that lose all their tracks: no command takes them for done."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ FRAMES, WHOLE = 10, 5  # behind frame WHOLE the pictures are noise
 
 @pytest.fixture(scope="module")
 def job(shot: Shot, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """`torn/`, which shows nothing but noise from its middle on, and `whole/`, with tracks.json. Not to be changed."""
+    """`torn/`, with only noise from its middle on, and `whole/`, with tracks.json. Read-only."""
     folder = tmp_path_factory.mktemp("lost")
     (folder / "tracks.json").write_bytes((shot.folder.parent / "tracks.json").read_bytes())
     for name in ("torn", "whole"):
@@ -30,7 +30,7 @@ def job(shot: Shot, tmp_path_factory: pytest.TempPathFactory) -> Path:
             path = folder / "shots" / name / f"plate_{number:04d}.png"
             if name == "torn" and number > WHOLE:
                 noise = np.random.default_rng(number).integers(0, 256, (shot.height, shot.width, 3), np.uint8)
-                write_png(path, noise)  # on a flat grey Blender takes every track for followed
+                write_png(path, noise)  # on a flat grey Blender follows every track
             else:
                 shutil.copy(shot.files[number - 1], path)  # a link to a picture of another shot has its sessions
     return folder

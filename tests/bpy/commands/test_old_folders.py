@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Session folders that Blender's tracker filled before: a session and a batch in them are resumed to the bit."""
+"""Old session folders with the markers of Blender's tracker: their session and batch resume to the bit."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The track operators in a window: what timers, keys and everything else that happens there do to a pass."""
+"""The track operators in a window: timers, keys and other events during a pass."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ def saves_copy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(track, "preferences", lambda: Preferences(saves_copy=True))
 
 
-def test_what_a_pass_does_not_want_goes_on_to_others(footage: Footage, file: Path) -> None:
+def test_a_pass_passes_other_events_on(footage: Footage, file: Path) -> None:
     driven = Driven(new_file(footage, file), steps=2)
     for kind, value in [("MOUSEMOVE", "NOTHING"), ("A", "PRESS"), ("ESC", "RELEASE"), ("TIMER1", "NOTHING")]:
         assert driven.send(kind, value) == {"PASS_THROUGH"}
         assert driven._live.done == 2
-    assert driven.send() == {"PASS_THROUGH"}  # others have timers as well
+    assert driven.send() == {"PASS_THROUGH"}  # the timer of another add-on
     assert driven._live.done > 2
     driven.send("ESC")
 
@@ -49,7 +49,7 @@ def test_escape_stops_after_the_frame_in_flight(footage: Footage, file: Path) ->
     assert driven.reports == []
 
 
-def test_the_status_bar_is_given_back_at_the_end(footage: Footage, file: Path) -> None:
+def test_the_status_bar_is_restored_at_the_end(footage: Footage, file: Path) -> None:
     driven = Driven(new_file(footage, file))
     while driven.send() == {"PASS_THROUGH"}:
         assert status_is_ours()
@@ -91,7 +91,7 @@ def test_an_error_gives_everything_back(
         with pytest.raises(type(error)):
             driven.send()
     assert driven.is_over
-    assert driven.send() == {"FINISHED"}  # whatever Blender sends to an operator that failed
+    assert driven.send() == {"FINISHED"}  # any event after an error
 
 
 def leave_editor(editor: ClipEditor) -> None:

@@ -72,7 +72,7 @@ def test_track_forwards_and_backwards(footage: Footage, file: Path, tmp_path: Pa
 
 
 def test_a_script_tracks_without_a_window(footage: Footage, file: Path) -> None:
-    """The working set is in a clip of its own then, which is what the editor shows meanwhile."""
+    """The working set is in a clip of its own, which the editor shows meanwhile."""
     editor = new_file(footage, file)
     with inside(editor):
         assert operators.track() == {"FINISHED"}
@@ -93,7 +93,7 @@ def test_frames_are_those_of_the_scene(footage: Footage, file: Path) -> None:
         track.select = track.name.startswith("Survives")
     with inside(editor):
         operators.track(direction="BACKWARDS")
-    assert scene.frame_current == 101  # where the clip begins
+    assert scene.frame_current == 101  # the first frame of the clip
 
 
 def test_both_ways_from_the_same_frame(footage: Footage, file: Path, tmp_path: Path) -> None:
@@ -119,7 +119,7 @@ def test_how_far_a_pass_goes(footage: Footage, file: Path, extent: str, tracked:
 
 
 def test_a_click_or_a_shortcut_goes_as_far_as_the_panel_says(footage: Footage, file: Path) -> None:
-    """Without a window Blender only executes operators, so this asks what a click would ask."""
+    """Without a window Blender only executes operators, so the test calls the method that a click calls."""
     new_file(footage, file)
     chosen: Any = bpy.context.scene.tracking_sessions  # type: ignore[attr-defined]
     chosen.extent, chosen.frames = "FRAMES", 3
@@ -133,7 +133,7 @@ def test_a_click_or_a_shortcut_goes_as_far_as_the_panel_says(footage: Footage, f
     assert (clicked.frames, hasattr(clicked, "extent")) == (3, False)
 
 
-def test_what_the_panel_says_is_kept_in_the_scene(footage: Footage, file: Path) -> None:
+def test_the_scene_keeps_the_settings_of_the_panel(footage: Footage, file: Path) -> None:
     new_file(footage, file)
     chosen: Any = bpy.context.scene.tracking_sessions  # type: ignore[attr-defined]
     chosen.extent, chosen.frames = "FRAMES", 7
@@ -164,7 +164,7 @@ def test_there_is_nothing_to_track_at_the_end_of_the_scene(
     assert live.running() is None
 
 
-def test_no_usable_track_is_said(footage: Footage, file: Path) -> None:
+def test_an_operator_reports_that_no_track_is_usable(footage: Footage, file: Path) -> None:
     editor = new_file(footage, file)
     for track in editor.clip.tracking.tracks:
         track.lock = True
@@ -175,7 +175,7 @@ def test_no_usable_track_is_said(footage: Footage, file: Path) -> None:
         operators.track()
     with inside(editor):
         assert operators.track.poll()
-    assert find_session(editor.clip, mark_of(editor.clip)) is None  # a click in vain leaves no empty session
+    assert find_session(editor.clip, mark_of(editor.clip)) is None  # a refused click leaves no empty session
 
 
 def test_a_paused_pass_is_resumed(footage: Footage, file: Path, tmp_path: Path) -> None:
@@ -200,7 +200,7 @@ def test_a_pause_between_two_passes_does_not_end_the_tracking(footage: Footage, 
     editor = new_file(footage, file, frame=10)
     shot = recovery.open_shot(editor)
     shot.start([(10, 12), (10, 5)])
-    shot.close()  # as by a command that was stopped
+    shot.close()  # like a stopped command
     known.forget_written(session_of(file).session.id)
     run = begin(editor, backwards=None, steps=2)
     while run.run.outcome is None:
@@ -213,12 +213,12 @@ def test_a_pause_between_two_passes_does_not_end_the_tracking(footage: Footage, 
     assert session_of(file).session.status is SessionStatus.TRACKING_COMPLETE
 
 
-def test_what_was_lost_with_blender_is_restored(footage: Footage, file: Path) -> None:
+def test_frames_lost_with_blender_are_restored(footage: Footage, file: Path) -> None:
     editor = new_file(footage, file)
     run = begin(editor, steps=8)
     run.finish()
     expected = markers_of(editor.clip)
-    registration.unregister()  # a Blender that starts anew
+    registration.unregister()  # a new process of Blender
     registration.register()
 
     editor = open_file(file)
@@ -260,7 +260,7 @@ def test_start_fresh_leaves_the_old_session_aside(footage: Footage, file: Path) 
 
 @pytest.mark.parametrize("is_seen", [True, False])
 def test_a_damaged_session_can_be_left_aside(footage: Footage, file: Path, is_seen: bool) -> None:
-    """Damage far back is not seen until the journal is read: the session file says what is before."""
+    """Early damage shows only when the journal is read, because the session file covers the records before it."""
     editor = new_file(footage, file)
     begin(editor, steps=8).finish()
     session = session_of(file)
@@ -306,7 +306,7 @@ def test_buttons_explain_why_they_are_grey(footage: Footage, file: Path, name: s
         live.running().finish()  # type: ignore[union-attr]
 
 
-def test_nothing_to_resume_is_said(footage: Footage, file: Path) -> None:
+def test_an_operator_reports_that_no_pass_can_resume(footage: Footage, file: Path) -> None:
     editor = new_file(footage, file)
     with pytest.raises(UsageError, match="nothing to resume"):
         begin(editor, backwards=None)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Errors as an artist reads them who has pressed a button."""
+"""Errors as an artist reads them after pressing a button."""
 
 import re
 from pathlib import Path
@@ -31,7 +31,7 @@ COMMAND_LINE = re.compile(r"--[a-z]|\b(resume|track|info|batch \w+) [-<…]|“b
 
 
 def labels() -> set[str]:
-    """What the buttons of the extension say."""
+    """The labels of the extension's buttons."""
     classes = [cls for cls in bpy.types.Operator.__subclasses__() if cls.__name__.startswith("TRACKING_SESSIONS_OT_")]
     classes += [cls for base in bpy.types.Operator.__subclasses__() for cls in base.__subclasses__()]
     classes += [cls for base in classes for cls in base.__subclasses__()]
@@ -44,13 +44,13 @@ def test_no_error_speaks_the_command_line(error: TrackingSessionError) -> None:
     assert words.startswith(str(error)) and not COMMAND_LINE.search(words)
 
 
-def test_each_action_is_worded_and_names_buttons_that_there_are() -> None:
+def test_each_action_is_worded_and_names_existing_buttons() -> None:
     assert set(ACTIONS) == set(Action)
     named = {name for words in ACTIONS.values() for name in re.findall("“(.+?)”", words)}
     assert {"Restore Markers", "Start Fresh", "Resume Tracking", "Wait for It"} <= named <= labels()
 
 
-def test_a_damaged_journal_names_the_button_that_keeps_what_stands_before(footage: Footage, file: Path) -> None:
+def test_a_damaged_journal_names_the_button_that_keeps_the_records_before(footage: Footage, file: Path) -> None:
     begin(new_file(footage, file), steps=8)
     journal = session_of(file).folder / "journal.1"
     flip(journal, -journal.stat().st_size // 4)
@@ -65,10 +65,10 @@ def test_a_damaged_journal_names_the_button_that_keeps_what_stands_before(footag
     )
 
 
-def test_a_session_that_another_process_has_names_the_button_that_waits(footage: Footage, file: Path) -> None:
+def test_a_session_of_another_process_names_the_button_that_waits(footage: Footage, file: Path) -> None:
     editor = new_file(footage, file)
     begin(editor, steps=4).finish()
-    assert not look(editor.clip).owner  # the panel has seen it free, just before
+    assert not look(editor.clip).owner  # the panel has just seen it free
     lease = Lease.take(session_of(file).folder, timestamp())
     with inside(editor):
         words = refused("track")
@@ -97,7 +97,7 @@ def test_an_error_that_no_button_reports_is_logged(
 
 
 def refused(button: str) -> str:
-    """What the button says; Blender raises the errors that an operator reports when a script has called it."""
+    """The report of the button; for a script Blender raises the reported errors."""
     with pytest.raises(RuntimeError) as told:
         getattr(operators, button)()
     words = str(told.value)

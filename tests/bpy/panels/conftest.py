@@ -9,5 +9,5 @@ FRAMES = 40
 
 @pytest.fixture(scope="package")
 def footage(tmp_path_factory: pytest.TempPathFactory) -> Shot:
-    """Not to be changed."""
+    """Read-only."""
     return make_shot(tmp_path_factory.mktemp("shot"), FRAMES, 320, 180, tracks=12)

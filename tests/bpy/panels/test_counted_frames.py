@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Frames in the Clip Editor: the panels and the reports of operators say what the timeline says."""
+"""Frame numbers in panels and reports are those of the timeline."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def _mute(track: Any) -> None:
         ),
     ],
 )
-def test_what_is_wrong_with_the_tracks_is_told_apart(
+def test_each_fault_of_the_tracks_has_its_message(
     footage: Footage, file: Path, change: Callable[[Any], None], words: str
 ) -> None:
     editor = new_file(footage, file)
@@ -105,7 +105,7 @@ def test_what_is_wrong_with_the_tracks_is_told_apart(
 
 
 @pytest.mark.parametrize("extent", ["SCENE", "CLIP", "FRAMES"])
-def test_a_playhead_beside_the_clip_is_told_where_to_go(footage: Footage, file: Path, extent: str) -> None:
+def test_a_playhead_beside_the_clip_gets_the_frames_of_the_clip(footage: Footage, file: Path, extent: str) -> None:
     editor = new_file(footage, file)
     editor.clip.frame_start = 1001
     last = 1000 + editor.clip.frame_duration
@@ -120,7 +120,7 @@ def test_a_playhead_beside_the_clip_is_told_where_to_go(footage: Footage, file: 
     assert live.running() is None
 
 
-def test_a_scene_that_does_not_reach_the_clip_is_told(footage: Footage, file: Path) -> None:
+def test_a_scene_without_frames_of_the_clip_is_reported(footage: Footage, file: Path) -> None:
     editor = at_1001(footage, file)
     bpy.context.scene.frame_start, bpy.context.scene.frame_end = 1, 250
     words = "Frame 1001 is outside the scene, which has the frames 1 to 250: go to another frame, or set Extent to End"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Pictures that are cut, when an artist clicks Forwards and while a pass goes on. Blender crashes on some."""
+"""Truncated pictures before a click on Forwards and during a pass. Blender crashes on some."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def laid(file: Path, variant: str) -> list[Path]:
 
 
 def opened(files: list[Path], file: Path) -> ClipEditor:
-    """A saved file with the clip, which lies on its numbers, and some tracks."""
+    """A saved file with the clip, at the numbers of its files, and some tracks."""
     clip: Any = bpy.data.movieclips.load(str(files[0]))
     clip.use_fake_user = True
     clip.frame_start = START
@@ -69,13 +69,13 @@ def test_forwards_names_the_frame_and_the_file_and_leaves_no_session(
 
 
 @pytest.mark.parametrize("variant", KINDS)
-def test_the_picture_that_a_pattern_is_taken_from_is_looked_at(file: Path, variant: str) -> None:
+def test_the_reference_picture_of_a_pattern_is_checked(file: Path, variant: str) -> None:
     files = laid(file, variant)
     editor = opened(files, file)
     with inside(editor):
         operators.track(extent="FRAMES", frames=4)
     for track in editor.clip.tracking.tracks:
-        track.pattern_match = "KEYFRAME"  # which the first marker is
+        track.pattern_match = "KEYFRAME"  # like the first marker
     cut(files[0], variant, 1)
     before = session_of(file).get_progress()["tracked_frames"]
     bpy.context.scene.frame_current = START + 4
@@ -89,14 +89,14 @@ def test_the_picture_that_a_pattern_is_taken_from_is_looked_at(file: Path, varia
 
 
 def rendered_again(variant: str, frame: int) -> bytes:
-    """The picture in another file, which is not as long."""
+    """The same picture in a shorter file."""
     return plates.picture({"exr-half-zip": "exr-half-none", "tif-lzw": "tif-striped"}[variant], frame)
 
 
 @pytest.mark.parametrize("again", [plates.picture, rendered_again])
 @pytest.mark.parametrize("variant", KINDS)
 @pytest.mark.parametrize("tries", [False, True])
-def test_a_picture_that_is_damaged_on_the_way_ends_the_pass_and_resume_goes_on(
+def test_a_picture_damaged_during_a_pass_ends_it_and_resume_continues(
     file: Path, variant: str, again: Any, tries: bool
 ) -> None:
     files = laid(file, variant)
@@ -134,7 +134,7 @@ def test_a_tracked_picture_may_be_rendered_again_once_it_was_found_damaged(file:
     editor = opened(files, file)
     begin(editor, steps=4).finish()
     cut(files[frame - 1], variant, frame)
-    bpy.ops.wm.open_mainfile(filepath=str(file))  # so that all of it is looked at
+    bpy.ops.wm.open_mainfile(filepath=str(file))  # so that all files are checked
     editor = open_editor(bpy.data.movieclips[0])
     with inside(editor), pytest.raises(RuntimeError, match=f"Frame {START + frame - 1} .*copy or render it again"):
         operators.resume()
@@ -162,7 +162,7 @@ def test_a_single_picture_says_that_there_is_nothing_to_follow(file: Path, root:
     assert session_files(root) == []
 
 
-def test_a_sequence_that_blender_does_not_see_as_one_says_what_to_rename(file: Path, root: Path) -> None:
+def test_a_sequence_that_blender_splits_names_the_files_to_rename(file: Path, root: Path) -> None:
     files = [path.rename(path.with_name(f"{path.stem}_v2.exr")) for path in laid(file, "exr-half-zip")]
     editor = opened(files, file)
     assert editor.clip.frame_duration == 1

@@ -23,11 +23,11 @@ pytestmark = pytest.mark.usefixtures("registered")
 
 
 def files(root: Path) -> list[str]:
-    """But for the index, which is a cache."""
+    """All files but the index, which is a cache."""
     return sorted(path.name for path in root.rglob("*") if path.is_file() and path.name != "index.db")
 
 
-def test_what_was_seen_of_the_footage_goes_with_its_last_session(
+def test_the_footage_details_are_deleted_with_the_last_session(
     footage: Footage, other_footage: Footage, file: Path, root: Path
 ) -> None:
     editor = new_file(footage, file)
@@ -45,7 +45,7 @@ def test_what_was_seen_of_the_footage_goes_with_its_last_session(
     assert files(root) == []
 
 
-def test_it_is_said_that_a_batch_needs_the_session(footage: Footage, file: Path, root: Path) -> None:
+def test_the_warning_names_a_batch_that_needs_the_session(footage: Footage, file: Path, root: Path) -> None:
     new_file(footage, file)
     path, other = make(root, footage, "one"), make(root, footage, "other")
     batch = make_batch(root, BatchStatus.PAUSED, [path.stem])

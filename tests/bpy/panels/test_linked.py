@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A clip that is linked from another file: what is tracked in it would not be saved, so nothing is."""
+"""A linked clip, whose tracks Blender would not save, is not tracked."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def linked(clip: Any) -> Any:
 
 
 def override(clip: Any) -> Any:
-    """A clip of the open file, of which Blender saves no tracks either."""
+    """An override of the linked clip, whose tracks Blender does not save either."""
     return clip.override_create(remap_local_usages=True)
 
 
@@ -51,13 +51,13 @@ Kind = Callable[[Any], Any]
 
 
 def put_in(file: Path, kind: Kind) -> ClipEditor:
-    """A new file beside the other one, which shows that one's clip."""
+    """A new file beside the other one, with the other one's clip in its editor."""
     start_blender_anew()
     libraries: Any = bpy.data.libraries
     with libraries.load(str(file), link=True) as (there, wanted):
         wanted.movieclips = there.movieclips
     clip = kind(wanted.movieclips[0])
-    bpy.context.scene.active_clip = clip  # a linked one is saved for those that use it
+    bpy.context.scene.active_clip = clip  # the library file saves its clip without a user
     bpy.ops.wm.save_as_mainfile(filepath=str(file.with_name("comp.blend")))
     return open_editor(clip)
 
@@ -67,8 +67,8 @@ def files_in(folder: Path) -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize("kind", [linked, override])
-def test_nothing_is_offered_nor_done_in_a_linked_clip(footage: Footage, file: Path, root: Path, kind: Kind) -> None:
-    begin(new_file(footage, file), steps=4).finish()  # so that the other file lacks what is recorded
+def test_a_linked_clip_offers_nothing_and_stays(footage: Footage, file: Path, root: Path, kind: Kind) -> None:
+    begin(new_file(footage, file), steps=4).finish()  # so that the other file lacks the recorded frames
     recorded = files_in(root)
     editor = put_in(file, kind)
     layout = drawn(editor)
@@ -88,7 +88,7 @@ def test_saving_undo_and_loading_write_nothing_into_a_linked_clip(
 ) -> None:
     editor = new_file(footage, file)
     begin(editor, steps=4).finish()
-    editor.clip.tracking.objects.new(OBJECT_NAME)  # as Blender saves it when it dies in the middle
+    editor.clip.tracking.objects.new(OBJECT_NAME)  # as in a crash during a pass
     bpy.ops.wm.save_mainfile()
     recorded = files_in(root)
     clip = put_in(file, kind).clip
@@ -118,7 +118,7 @@ def test_a_clip_of_the_same_footage_in_the_file_is_tracked(footage: Footage, fil
     mine = new_clip(footage)
     mine.use_fake_user = True
     mine.name = "mine"
-    mine.name = name  # as the other one: Blender allows it for one that is linked
+    mine.name = name  # the name of the other clip: Blender allows it for a linked one
     assert mine.name == name
     editor = open_editor(mine)
     with inside(editor):

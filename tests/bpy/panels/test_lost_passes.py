@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A pass that lost all its tracks before its end: the panels say so, and no check mark says that it is done."""
+"""A pass that lost all tracks before its end: the panels show the loss, and no check mark."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ FRAMES, NOISE = 12, 7  # the first clip frame with noise
 
 @pytest.fixture
 def torn(tmp_path: Path) -> Footage:
-    """From a frame on it shows nothing but noise."""
+    """Footage with noise only from one frame on."""
     shot = make_shot(tmp_path / "torn", FRAMES, 320, 180, tracks=6)
     for number in range(NOISE, FRAMES + 1):
         noise = np.random.default_rng(number).integers(0, 256, (shot.height, shot.width, 3), np.uint8)
@@ -38,7 +38,7 @@ def torn(tmp_path: Path) -> Footage:
 
 
 def at(editor: ClipEditor, start: int, frame: int) -> None:
-    """Lay the clip on the numbers of its files, and go to a clip frame."""
+    """Start the clip at the numbers of its files, and go to a clip frame."""
     editor.clip.frame_start = start
     scene = bpy.context.scene
     scene.frame_start, scene.frame_end, scene.frame_current = start, start + FRAMES - 1, start + frame - 1
@@ -49,7 +49,7 @@ def counted(layout: RecordingLayout, count: int) -> str:
     return layout.icons[f"{count} of {FRAMES} Frames Recorded"]
 
 
-def test_the_panel_says_where_all_was_lost_until_that_is_made_good(torn: Footage, file: Path) -> None:
+def test_the_panel_shows_the_frame_of_the_loss_until_it_is_tracked_again(torn: Footage, file: Path) -> None:
     editor = new_file(torn, file)
     at(editor, 1001, 1)
     with inside(editor):
@@ -65,14 +65,14 @@ def test_the_panel_says_where_all_was_lost_until_that_is_made_good(torn: Footage
     assert lost in drawn(open_file(file)).words
 
 
-def test_what_is_tracked_on_from_there_makes_it_good(footage: Footage, file: Path) -> None:
+def test_tracking_from_the_loss_clears_it(footage: Footage, file: Path) -> None:
     editor = new_file(footage, file)
     clip = editor.clip
     clip.frame_start = 1001
     scene = bpy.context.scene
     scene.frame_start, scene.frame_end, scene.frame_current = 1001, 1000 + footage.frames, 1001
     for track in clip.tracking.tracks:
-        track.correlation_min = 1.0  # which no picture has
+        track.correlation_min = 1.0  # higher than that of any picture
     with inside(editor):
         operators.track()
     text = f"{{}} of {footage.frames} Frames Recorded"
@@ -92,7 +92,7 @@ def test_what_is_tracked_on_from_there_makes_it_good(footage: Footage, file: Pat
 
 def test_frames_that_a_pass_never_reached_get_no_check_mark(footage: Footage, file: Path) -> None:
     editor = new_file(footage, file)
-    begin(editor, steps=4).finish()  # paused, and then another one is begun
+    begin(editor, steps=4).finish()  # paused, before another pass begins
     bpy.context.scene.frame_current = 1
     with inside(editor):
         operators.track(extent="FRAMES", frames=2)
@@ -107,7 +107,7 @@ def test_tracks_that_take_no_part_in_a_resumed_pass_are_not_called_lost(footage:
     names = [track.name for track in clip.tracking.tracks]
     for track in clip.tracking.tracks:
         track.select = track.name in names[:3]
-    track_sequence(clip, 5, footage.frames)  # Blender's own tracker takes three of them on
+    track_sequence(clip, 5, footage.frames)  # Blender's own tracker tracks three of them further
     editor.space.clip = clip
     editor.area.type = "CLIP_EDITOR"
     editor.space.mode = "TRACKING"

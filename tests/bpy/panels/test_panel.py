@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The Session panel, drawn into a layout that notes what it is given, in each state of a clip's session."""
+"""The Session panel in each state of a clip's session, drawn into a recording layout."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ ICONS = set(bpy.types.UILayout.bl_rna.functions["label"].parameters["icon"].enum
 
 
 class RecordingLayout:
-    """Notes labels, buttons (with the text that Blender would show), properties and progress; parts are noted in it."""
+    """Notes labels, buttons (with the text that Blender would show), properties and progress, also of its parts."""
 
     def __init__(self) -> None:
         self.words: list[str] = []
@@ -83,7 +83,7 @@ class RecordingLayout:
         self.drawn.append(self.props[-1])
 
     def template(self) -> None:
-        """What Blender draws by itself."""
+        """A part that Blender draws by itself."""
 
     separator = separator_spacer = template
     template_reports_banner = template_running_jobs = template_status_info = template
@@ -101,14 +101,14 @@ class RecordingLayout:
 
 
 class Part(RecordingLayout):
-    """A row or column: what is drawn in it is noted in the whole."""
+    """A row or column, which notes into the whole layout."""
 
     def __init__(self, whole: RecordingLayout) -> None:
         self.__dict__.update(whole.__dict__)
 
 
 class Properties(SimpleNamespace):
-    """The properties of a button's operator: only those that it has, and values that they take."""
+    """The properties of a button's operator; refuses unknown names and values."""
 
     def __init__(self, said: Any) -> None:
         self.__dict__["_said"] = said
@@ -140,7 +140,7 @@ def test_without_a_session_it_offers_to_track(footage: Footage, file: Path) -> N
     assert layout.words == []
 
 
-def test_the_number_of_frames_is_asked_where_it_counts(footage: Footage, file: Path) -> None:
+def test_the_number_of_frames_shows_only_for_its_extent(footage: Footage, file: Path) -> None:
     editor = new_file(footage, file)
     bpy.context.scene.tracking_sessions.extent = "FRAMES"
     assert drawn(editor).props == ["Extent", "Frames"]
@@ -158,7 +158,7 @@ def test_in_a_file_that_is_not_saved_it_says_where_the_session_is_kept(
 
 
 @pytest.mark.parametrize(("backwards", "words"), [(False, "Frame 105 of 112"), (True, "Frame 107, Down to 101")])
-def test_a_running_pass_shows_how_far_it_is(footage: Footage, file: Path, backwards: bool, words: str) -> None:
+def test_a_running_pass_shows_its_progress(footage: Footage, file: Path, backwards: bool, words: str) -> None:
     editor = new_file(footage, file, frame=11 if backwards else 1)
     editor.clip.frame_start = 101
     scene = bpy.context.scene
@@ -230,7 +230,7 @@ def test_a_paused_pass_can_be_resumed(footage: Footage, file: Path) -> None:
     assert layout.buttons == ["Resume Tracking", *TRACK]
 
 
-def test_a_finished_pass_says_what_is_recorded(footage: Footage, file: Path) -> None:
+def test_a_finished_pass_shows_the_recorded_frames(footage: Footage, file: Path) -> None:
     editor = new_file(footage, file)
     with inside(editor):
         bpy.ops.tracking_sessions.track()
@@ -257,7 +257,7 @@ def test_frames_of_a_finished_pass_that_the_file_lacks_are_offered(footage: Foot
     assert layout.buttons == layout.tall == ["Restore Markers", "Start Fresh"]
 
 
-def test_what_undo_took_back_is_offered_beside_going_on(footage: Footage, file: Path) -> None:
+def test_undone_frames_are_offered_beside_tracking(footage: Footage, file: Path) -> None:
     editor = new_file(footage, file)
     bpy.ops.ed.undo_push(message="before")
     with inside(editor):
@@ -348,7 +348,7 @@ def test_the_header_shows_and_hides_the_strip(footage: Footage, file: Path) -> N
         panel: Any = SimpleNamespace(layout=layout)
         TRACKING_SESSIONS_PT_session.draw_header_preset(panel, context)
     assert layout.operators == ["tracking_sessions.toggle_strip"]
-    assert layout.buttons == [""]  # its icon says it
+    assert layout.buttons == [""]  # it has an icon instead
 
 
 def test_the_menu_track_has_what_the_panel_has() -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The panels Passes and Lost Tracks, and what a click in them does."""
+"""The panels Passes and Lost Tracks, and clicks in them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tracking_sessions.tests.footage import Shot as Footage
 pytestmark = pytest.mark.usefixtures("registered")
 
 
-def test_the_passes_are_told_newest_first_as_the_timeline_counts(footage: Footage, file: Path) -> None:
+def test_the_passes_are_listed_newest_first_as_the_timeline_counts(footage: Footage, file: Path) -> None:
     editor = new_file(footage, file)
     editor.clip.frame_start = 101
     scene = bpy.context.scene
@@ -44,7 +44,7 @@ def test_the_passes_are_told_newest_first_as_the_timeline_counts(footage: Footag
     assert layout.lines == [head, ["105-101", "Complete", f"{tracks}/{tracks}"], first]
 
 
-def test_ten_passes_are_shown_and_one_that_stopped_short_is_told(footage: Footage, file: Path) -> None:
+def test_ten_passes_are_listed_and_a_short_one_has_its_outcome(footage: Footage, file: Path) -> None:
     editor = new_file(footage, file)
     begin(editor, steps=1).finish()
     with session_of(file) as session:
@@ -59,7 +59,7 @@ def test_ten_passes_are_shown_and_one_that_stopped_short_is_told(footage: Footag
     assert len(layout.lines) == 12 and layout.lines[-1] == ["And 3 More"]
 
 
-def test_a_click_on_what_was_lost_shows_it(footage: Footage, file: Path) -> None:
+def test_a_click_on_a_loss_shows_its_tracks(footage: Footage, file: Path) -> None:
     editor = new_file(footage, file)
     assert drawn(panels.TRACKING_SESSIONS_PT_lost, editor).lines == [["No Track Was Lost"]]
     with inside(editor):
@@ -110,7 +110,7 @@ def test_a_track_of_another_object_is_found_under_the_same_name(footage: Footage
         (18, "Door, Window, Roof"),
     ],
 )
-def test_as_many_names_are_told_as_fit(letters: int, text: str) -> None:
+def test_as_many_names_are_listed_as_fit(letters: int, text: str) -> None:
     assert panels._named(["Door", "Window", "Roof"], letters) == text
 
 
@@ -120,7 +120,7 @@ def test_names_that_are_not_known_are_counted() -> None:
     assert panels._named([""], 80) == "1 Track"
 
 
-def test_many_losses_are_cut_and_gone_tracks_are_told(
+def test_long_lists_of_losses_are_cut_and_deleted_tracks_reported(
     footage: Footage, file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     editor = new_file(footage, file)
@@ -142,7 +142,7 @@ def test_many_losses_are_cut_and_gone_tracks_are_told(
     assert [track.select for track in editor.clip.tracking.tracks] == selected
 
 
-def test_the_past_is_read_again_only_when_something_changed(
+def test_the_history_is_read_again_only_after_a_change(
     footage: Footage, file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     editor = new_file(footage, file)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the buttons of the panel Sessions do."""
+"""The buttons of the Sessions panel."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def test_a_session_that_cannot_be_read_can_be_deleted(
     assert load_session(other).get_progress()["tracked_frames"] == 5
 
 
-def test_a_session_that_cannot_be_read_and_is_worked_on_is_left_alone(footage: Footage, file: Path, root: Path) -> None:
+def test_an_unreadable_session_with_an_owner_stays(footage: Footage, file: Path, root: Path) -> None:
     editor = new_file(footage, file)
     path = make(root, footage, "one", 5)
     with owned(path), inside(editor):
@@ -122,7 +122,7 @@ def test_open_shows_the_clip_of_the_session(footage: Footage, file: Path, root: 
     path = session_of(file).path
     for is_marked in (True, False):
         if not is_marked:
-            unmark(mine)  # as after a crash: the .blend and the name of the clip tell
+            unmark(mine)  # as after a crash: the .blend and the name of the clip match
         editor.space.clip = other
         choose(path)
         with inside(editor):
@@ -191,7 +191,7 @@ def test_open_takes_a_clip_of_the_same_footage_that_belongs_to_no_session(
     assert mark_of(clip) == ClipMark(first.stem, Position(0, 0))
 
 
-def test_missing_footage_is_told(footage: Footage, file: Path, root: Path, tmp_path: Path) -> None:
+def test_missing_footage_is_reported(footage: Footage, file: Path, root: Path, tmp_path: Path) -> None:
     shutil.copytree(footage.folder, tmp_path / "gone")
     with create_session(tmp_path / "gone", "gone", root) as session:
         session.save_checkpoint(2, "track")
@@ -203,7 +203,7 @@ def test_missing_footage_is_told(footage: Footage, file: Path, root: Path, tmp_p
     assert editor.space.clip == editor.clip and len(bpy.data.movieclips) == 1
 
 
-def test_the_folder_is_shown_or_it_is_said_where_it_is(
+def test_the_folder_is_shown_or_named(
     footage: Footage, file: Path, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     editor = new_file(footage, file)
@@ -211,7 +211,7 @@ def test_the_folder_is_shown_or_it_is_said_where_it_is(
     choose(path)
     monkeypatch.setenv("PATH", str(tmp_path))
     with inside(editor):
-        with pytest.raises(RuntimeError, match="cannot be shown") as raised:
+        with pytest.raises(RuntimeError, match="cannot show the folder") as raised:
             operators.reveal_session()
         assert str(path.with_suffix("")) in str(raised.value) and "Traceback" not in str(raised.value)
         opener = tmp_path / "xdg-open"

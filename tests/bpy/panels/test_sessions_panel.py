@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The list of the panel Sessions: what it tells, and when it reads."""
+"""The list of the Sessions panel: its entries, and when it reads files."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from tracking_sessions.tests.footage import Shot as Footage
 pytestmark = pytest.mark.usefixtures("registered")
 
 
-def test_the_list_tells_each_session_its_state_and_progress(footage: Footage, file: Path, root: Path) -> None:
+def test_the_list_shows_the_state_and_progress_of_each_session(footage: Footage, file: Path, root: Path) -> None:
     editor = new_file(footage, file)
     for number, state in enumerate(("new", "interrupted", "discarded", "committed", "tracked", "solved", "odd\nname")):
         path = make(root, footage, state, number)
@@ -160,7 +160,7 @@ def test_of_many_sessions_the_newest_are_read_in_slices_and_drawing_reads_none(
     assert ["changed", "Not Started", "0/40"] in [line for line in listed(editor) if line[0] == "changed"]
 
 
-def test_the_list_is_due_when_the_folder_changed_and_seldom_looked_at(
+def test_the_list_is_due_after_a_change_and_seldom_polls(
     footage: Footage, file: Path, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     new_file(footage, file)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the strip over the timeline shows of a clip, and when it is there at all. How it looks needs a window."""
+"""The strip over the timeline: its segments, and when it is drawn. Its picture needs a window."""
 
 from __future__ import annotations
 
@@ -42,7 +42,9 @@ def shown(editor: ClipEditor) -> list[tuple[int, int, Kind]] | None:
 
 
 def kept(editor: ClipEditor) -> strip.Strip | None:
-    region = max(editor.area.regions, key=lambda region: region.width)  # without a window, 4.2 gives some no width
+    region = max(
+        editor.area.regions, key=lambda region: region.width
+    )  # without a window, 4.2 gives some regions no width
     with bpy.context.temp_override(window=editor.window, area=editor.area, region=region):
         return strip.strip_in(bpy.context)
 
@@ -59,7 +61,7 @@ def test_it_follows_the_run_and_stays_afterwards(footage: Footage, file: Path) -
     running = begin(editor, steps=3)
     assert shown(editor) == [(1, 4, Kind.TRACKED), (5, 40, Kind.DUE)]
     running.tick(0)
-    running.run.suspend()  # the tracks get what they have not yet
+    running.run.suspend()  # the tracks get their pending markers
     there = [(1, 5, Kind.TRACKED), (6, 40, Kind.DUE)]
     assert shown(editor) == there
     running.finish()
@@ -97,7 +99,7 @@ def test_frames_on_which_tracks_got_lost_are_problems(tmp_path: Path, file: Path
         assert problems == FrameRanges.of(lost)
 
 
-def test_it_is_made_anew_as_often_as_the_tracks_change(footage: Footage, file: Path) -> None:
+def test_the_strip_is_made_again_when_the_tracks_change(footage: Footage, file: Path) -> None:
     editor = new_file(footage, file)
     running = begin(editor, steps=3)
     first = kept(editor)
@@ -114,7 +116,7 @@ def test_it_is_made_anew_as_often_as_the_tracks_change(footage: Footage, file: P
     assert kept(editor) is not third
 
 
-def test_no_file_is_looked_at_to_draw_it_again(footage: Footage, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_drawing_the_strip_again_reads_no_file(footage: Footage, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     editor = new_file(footage, file)
     running = begin(editor, steps=2)
     with monkeypatch.context() as patched:
@@ -145,7 +147,7 @@ def test_another_clip_has_its_own_strip_while_one_is_tracked(footage: Footage, f
     running.finish()
 
 
-def test_a_clip_that_is_deleted_while_it_is_tracked_takes_its_strip_along(footage: Footage, file: Path) -> None:
+def test_the_strip_of_a_clip_deleted_during_a_pass_goes(footage: Footage, file: Path) -> None:
     editor = new_file(footage, file)
     other = new_clip(footage)
     begin(editor, steps=3)
@@ -167,7 +169,7 @@ def test_it_is_there_for_tracking_only(footage: Footage, file: Path, setting: st
     assert shown(editor) is None
 
 
-def test_one_click_takes_it_off_and_another_brings_it_back(footage: Footage, file: Path, enabled: Any) -> None:
+def test_one_click_hides_the_strip_and_another_shows_it(footage: Footage, file: Path, enabled: Any) -> None:
     editor = new_file(footage, file)
     begin(editor, steps=3).finish()
     before = shown(editor)
@@ -188,7 +190,7 @@ def test_without_stored_preferences_nothing_can_be_switched(footage: Footage, fi
             operators.toggle_strip()
 
 
-def test_nothing_is_drawn_any_more_when_it_is_unregistered() -> None:
+def test_nothing_is_drawn_after_unregistering() -> None:
     for _ in range(2):
         handle = strip._handle
         registration.unregister()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The copy of the file that a pass leaves beside its session, if the preferences say so."""
+"""The copy of the file beside its session after a pass, if the preferences ask for it."""
 
 from __future__ import annotations
 

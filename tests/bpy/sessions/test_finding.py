@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which session a clip belongs to: files that were never saved, clips that come and go, sessions brought back."""
+"""The session of a clip: of unsaved files, of new, copied and deleted clips, and after a discard."""
 
 import os
 from pathlib import Path
@@ -36,11 +36,11 @@ from tracking_sessions.tests.footage import Shot as Footage
 pytestmark = pytest.mark.usefixtures("registered")
 
 
-# A file that was never saved
+# Unsaved files
 
 
 def never_saved(footage: Footage, steps: int) -> Any:
-    """A file without a name, so many steps tracked in it, and Blender dead; returns the markers it had."""
+    """Track so many steps in an unsaved file, then restart Blender; returns the markers of the file."""
     editor = new_file(footage, None)
     begin(editor, steps=steps).finish()
     markers = markers_of(editor.clip)
@@ -109,7 +109,7 @@ def test_tracks_come_back_under_the_tracking_object_they_were_in(footage: Footag
     with inside(editor):
         operators.resume()
     assert [where.name for where in editor.clip.tracking.objects] == ["Camera", "Cup"]
-    assert set(markers_of(editor.clip)) == {"Cup/Nagel"}  # that of the pass
+    assert set(markers_of(editor.clip)) == {"Cup/Nagel"}  # the session of the pass
     assert max(live_frames(markers_of(editor.clip)["Cup/Nagel"])) > max(live_frames(expected["Cup/Nagel"]))
 
 
@@ -131,7 +131,7 @@ def test_a_session_that_another_blender_works_on_is_not_offered(footage: Footage
         assert look(footage_opened(footage).clip) == overview.Overview()
 
 
-def test_nothing_recorded_is_nothing_to_offer(footage: Footage, tmp_path: Path) -> None:
+def test_a_session_without_frames_is_not_offered(footage: Footage, tmp_path: Path) -> None:
     editor = new_file(footage, None)
     recovery.open_shot(editor).close()
     assert len(session_files(tmp_path / "user" / "tracking_sessions")) == 1
@@ -163,12 +163,12 @@ def test_a_session_begun_before_the_file_was_saved_stays_with_it(
     with inside(editor):
         operators.restore()
     assert last_frame(editor.clip) == 8
-    # a file that has a name is not looked for by its footage
+    # the footage finds no session of a saved file
     start_blender_anew()
     assert look(footage_opened(footage).clip) == overview.Overview()
 
 
-# Sessions that are brought back, and clips that come and go
+# Discarded sessions, and other clips
 
 
 def test_a_discarded_session_that_is_brought_back_belongs_to_its_clip_again(footage: Footage, file: Path) -> None:
@@ -191,7 +191,7 @@ def test_a_discarded_session_that_is_brought_back_belongs_to_its_clip_again(foot
             session.set_state(state)
     found = find_session(editor.clip, mark_of(editor.clip))
     assert found is not None and found.path == old.path
-    assert look(editor.clip).missing == 4  # the clip says that it has those of the other
+    assert look(editor.clip).missing == 4  # the clip has the mark of the other
 
 
 def test_start_fresh_leaves_no_older_session_to_set_aside(footage: Footage, file: Path) -> None:
@@ -251,7 +251,7 @@ def test_a_clip_that_was_deleted_and_opened_again_lacks_its_frames(footage: Foot
     assert last_frame(editor.clip) == 5
 
 
-def test_a_deleted_clip_that_undo_brings_back_has_what_it_had(footage: Footage, file: Path) -> None:
+def test_a_deleted_clip_that_undo_brings_back_keeps_its_frames(footage: Footage, file: Path) -> None:
     editor = new_file(footage, file)
     track(editor, 1, 6)
     bpy.data.movieclips.remove(editor.clip)
@@ -273,7 +273,7 @@ def test_a_user_folder_that_cannot_be_read_concerns_no_saved_file(footage: Foota
     assert look(editor.clip).frames == 5
 
 
-def test_another_footage_in_the_clip_is_refused_and_said(
+def test_other_footage_in_the_clip_is_refused_with_a_message(
     footage: Footage, other_footage: Footage, file: Path, tmp_path: Path
 ) -> None:
     editor = new_file(footage, file)
@@ -302,7 +302,7 @@ def test_a_track_that_is_renamed_before_a_resume_is_tracked_on(footage: Footage,
     assert "Nagel" in [data.name for data in replay.tracks.values()]
     assert len(replay.tracks) == len(editor.clip.tracking.tracks)
     expected = markers_of(editor.clip)
-    editor = open_file(file)  # as it was saved, with the old name
+    editor = open_file(file)  # the saved file, with the old name
     with inside(editor):
         operators.restore()
     assert markers_of(editor.clip) == expected

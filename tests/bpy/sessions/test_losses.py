@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a session says of lost tracks, compared with the markers that the tracker left in the clip."""
+"""The lost tracks of a session, compared with the markers in the clip."""
 
 from __future__ import annotations
 
@@ -26,8 +26,7 @@ def footage(tmp_path_factory: pytest.TempPathFactory) -> Footage:
 
 
 def given_up(clip: Clip, direction: int) -> dict[tuple[str, str], int]:
-    """The tracks that the clip shows as lost: behind the last live frame two muted markers, where one that left the
-    picture has one."""
+    """The lost tracks of the clip: two muted markers stand behind their last live frame, but one where a track left."""
     found: dict[tuple[str, str], int] = {}
     for name, rows in markers_of(clip).items():
         live = [frame for frame, row in rows.items() if not is_muted(row)]

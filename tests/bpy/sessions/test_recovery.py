@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a file lacks after a crash: it is told, offered and put back, also when another Blender has the session."""
+"""Frames that a file lacks after a crash are reported and restored, also while another Blender owns the session."""
 
 import json
 import re
@@ -43,7 +43,7 @@ pytestmark = pytest.mark.usefixtures("registered")
 # After a crash
 
 
-def test_a_file_that_lacks_frames_is_told_how_many_and_until_when(footage: Footage, file: Path) -> None:
+def test_missing_frames_are_counted_with_the_time_of_the_last(footage: Footage, file: Path) -> None:
     editor = new_file(footage, file)
     assert (look(editor.clip).missing, look(editor.clip).until) == (0, "")
     begin(editor, steps=8).finish()
@@ -61,7 +61,7 @@ def test_a_file_that_lacks_frames_is_told_how_many_and_until_when(footage: Foota
     assert look(editor.clip).missing == 0
 
 
-def test_what_a_file_lacks_is_read_again_only_when_something_changes(
+def test_missing_frames_are_read_again_only_after_a_change(
     footage: Footage, file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     begin(new_file(footage, file), steps=4).finish()
@@ -70,17 +70,17 @@ def test_what_a_file_lacks_is_read_again_only_when_something_changes(
     with monkeypatch.context() as patch:
         patch.setattr(overview, "find_session", None)
         assert look(editor.clip) is seen
-    editor.clip["tracking_sessions"] = "x 1 80"  # as undo may
+    editor.clip["tracking_sessions"] = "x 1 80"  # like undo
     assert look(editor.clip) is not seen
 
 
-def test_the_artist_is_told_at_once_what_the_opened_file_lacks(
+def test_the_opened_file_reports_its_missing_frames(
     footage: Footage, file: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     editor = new_file(footage, file)
     assert operators.tell_lost() == {"CANCELLED"}
     begin(editor, steps=8).finish()
-    assert operators.tell_lost() == {"CANCELLED"}  # it has them
+    assert operators.tell_lost() == {"CANCELLED"}  # the open file has them
     editor = open_file(file)
     capfd.readouterr()
     assert operators.tell_lost() == {"FINISHED"}
@@ -97,7 +97,7 @@ def test_the_artist_is_told_at_once_what_the_opened_file_lacks(
     assert operators.tell_lost() == {"CANCELLED"}
 
 
-def test_several_clips_are_told_of_in_one_sentence(footage: Footage, other_footage: Footage, file: Path) -> None:
+def test_one_sentence_reports_several_clips(footage: Footage, other_footage: Footage, file: Path) -> None:
     editor = new_file(footage, file)
     name = editor.clip.name
     begin(editor, steps=8).finish()
@@ -116,7 +116,7 @@ def test_several_clips_are_told_of_in_one_sentence(footage: Footage, other_foota
     assert f"1 recorded frame of second and 2 recorded frames of {name}" in overview.lost_words()
 
 
-def test_nothing_is_told_without_a_window_and_no_timer_is_left(footage: Footage, file: Path) -> None:
+def test_without_a_window_nothing_is_reported_and_no_timer_is_left(footage: Footage, file: Path) -> None:
     begin(new_file(footage, file), steps=4).finish()
     open_file(file)
     assert bpy.app.background
@@ -138,11 +138,11 @@ def test_a_session_that_somebody_works_on_is_not_lost(footage: Footage, file: Pa
     assert overview.lost_words()
 
 
-# Another Blender has the session
+# Another Blender owns the session
 
 
 def owned_elsewhere(file: Path, counter: int = 1) -> None:
-    """A process of another machine has the session."""
+    """A process of another machine owns the session."""
     folder = session_of(file).folder
     number = 1 + max(int(path.suffix[1:]) for path in folder.glob("lease.*"))
     if counter > 1:
@@ -152,7 +152,7 @@ def owned_elsewhere(file: Path, counter: int = 1) -> None:
     known.forget()
 
 
-def test_an_owner_on_another_machine_is_waited_for_and_then_taken_over_at_once(
+def test_a_session_of_another_machine_is_taken_over_after_the_wait(
     footage: Footage, file: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     editor = new_file(footage, file)
@@ -181,7 +181,7 @@ def test_an_owner_on_another_machine_is_waited_for_and_then_taken_over_at_once(
     assert last_frame(editor.clip) == FRAMES
 
 
-def test_a_release_is_said(footage: Footage, file: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_release_is_reported(footage: Footage, file: Path, capfd: pytest.CaptureFixture[str]) -> None:
     editor = new_file(footage, file)
     begin(editor, steps=4).finish()
     with session_of(file) as session:
@@ -192,7 +192,7 @@ def test_a_release_is_said(footage: Footage, file: Path, capfd: pytest.CaptureFi
             assert operators.wait() == {"CANCELLED"}
     capfd.readouterr()
     with inside(editor):
-        assert look(editor.clip).owner  # as seen last
+        assert look(editor.clip).owner  # the last poll
         assert operators.wait() == {"FINISHED"}
         assert "The session is free: " in capfd.readouterr().out
         assert look(editor.clip).owner == ""
@@ -200,7 +200,7 @@ def test_a_release_is_said(footage: Footage, file: Path, capfd: pytest.CaptureFi
 
 
 class Waiting:
-    """The operator as Blender's event loop has it: there is no such loop without a window."""
+    """The operator in an event loop of the test: without a window Blender has none."""
 
     def __init__(self, editor: ClipEditor) -> None:
         self.editor = editor
@@ -211,7 +211,10 @@ class Waiting:
         known.modal["wait"] = self
 
     modal, cancel = recovery.TRACKING_SESSIONS_OT_wait.modal, recovery.TRACKING_SESSIONS_OT_wait.cancel
-    _is_free, _tell = recovery.TRACKING_SESSIONS_OT_wait._is_free, recovery.TRACKING_SESSIONS_OT_wait._tell
+    _is_free, _show_owner = (
+        recovery.TRACKING_SESSIONS_OT_wait._is_free,
+        recovery.TRACKING_SESSIONS_OT_wait._show_owner,
+    )
 
     def report(self, kind: set[str], text: str) -> None:
         self.reports.append((kind, text))
@@ -292,7 +295,7 @@ def test_quitting_pauses_a_pass_where_blender_says_so(footage: Footage, file: Pa
     assert (session_of(file).resume_frame, session_of(file).owner) == (5, "")
 
 
-def test_what_stands_before_damage_is_restored(footage: Footage, file: Path) -> None:
+def test_the_records_before_damage_are_restored(footage: Footage, file: Path) -> None:
     editor = new_file(footage, file)
     begin(editor, steps=8)
     session = session_of(file)

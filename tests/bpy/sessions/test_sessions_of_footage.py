@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which sessions `track` takes for those of its footage, among many."""
+"""The sessions that `track` takes as those of its footage, among many."""
 
 from __future__ import annotations
 
@@ -57,12 +57,12 @@ def test_only_sessions_of_the_footage_are_read(tmp_path: Path, monkeypatch: pyte
         found = headless._sessions_of(opened, request, said.append)
         assert [one.path for one in found] == read == expected
     assert said == []
-    monkeypatch.setattr(catalogue, "TrackingSessionManager", None)  # none is read but those
+    monkeypatch.setattr(catalogue, "TrackingSessionManager", None)  # only those are read
     assert len(headless._sessions_of(opened, request, said.append)) == 3
 
 
 def file_with(footage: Path, path: Path, *, copies: int = 1) -> MovieClip:
-    """A .blend with that many clips of the footage; the last of them."""
+    """Save a .blend with that many clips of the footage; returns the last clip."""
     bpy.ops.wm.read_factory_settings(use_empty=True)
     for _ in range(copies):
         clip = open_footage(find_footage(footage))
@@ -79,7 +79,7 @@ def found_by_track(clip: MovieClip, footage: Path, root: Path) -> set[str]:
 
 
 def found_by_batch(root: Path, *shots: ShotSpec) -> set[str]:
-    """What a batch finds, which looks into no .blend."""
+    """The sessions that a batch finds, which reads no .blend."""
     entries = [(one, False) for one in catalogue.catalogue(root) if isinstance(one, catalogue.Entry)]
     return {one.said.id for one in unfinished._of_shots(entries, shots)}
 
@@ -132,12 +132,12 @@ def test_a_blend_has_the_same_sessions_in_a_batch(tmp_path: Path) -> None:
         found = found_by_track(bpy.data.movieclips[name], blend, root)
         assert found == ids(session) == found_by_batch(root, ShotSpec(str(blend), clip=name))
     assert found_by_batch(root, ShotSpec(str(blend))) == ids(*of_clip)
-    # another file of the same clips has tracks of its own, unless it was saved from one that was being tracked
+    # another file of the same clips has its own tracks, unless it was saved from a tracked file
     assert found_by_track(clip, second, root) == set() == found_by_batch(root, ShotSpec(str(second)))
     mark_position(clip, of_clip[1].session.id, Position(1, 100))
     assert found_by_track(clip, second, root) == ids(of_clip[1])
     unmark(clip)
-    blend.unlink()  # it was renamed, which only the footage of the clip can tell
+    blend.unlink()  # renamed: only the footage of the clip matches
     assert found_by_track(clip, second, root) == ids(of_clip[1])
 
 

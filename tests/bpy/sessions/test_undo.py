@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What undo takes back is neither lost nor offered as lost, whatever is saved in between."""
+"""Frames removed by undo are not lost and not reported as lost, whatever is saved in between."""
 
 import subprocess
 import sys
@@ -51,7 +51,7 @@ def test_undo_takes_the_whole_pass_back_and_redo_brings_it(footage: Footage, fil
     assert (look(editor.clip).undone, look(editor.clip).missing) == (0, 0)
 
 
-def test_what_undo_took_back_can_be_restored(footage: Footage, file: Path) -> None:
+def test_undone_frames_can_be_restored(footage: Footage, file: Path) -> None:
     editor = new_file(footage, file)
     track(editor, 1, 6)
     track(editor, 6, 10)
@@ -128,7 +128,7 @@ def test_undo_save_redo_save_loses_nothing_either(footage: Footage, file: Path) 
     editor = undo(bpy.ops.ed.redo)
     track(editor, 10, 12)
     start_blender_anew()
-    editor = open_file(file)  # with the mark of before, and frames recorded since
+    editor = open_file(file)  # with the earlier mark, and newer recorded frames
     assert (look(editor.clip).missing, look(editor.clip).undone) == (2, 9)
     with inside(editor):
         operators.restore()
@@ -144,7 +144,7 @@ def test_undo_save_redo_save_loses_nothing_either(footage: Footage, file: Path) 
 
 
 @pytest.mark.parametrize("is_ours", [True, False])
-def test_a_copy_records_nothing_of_what_was_undone(footage: Footage, file: Path, is_ours: bool) -> None:
+def test_a_saved_copy_records_no_undo(footage: Footage, file: Path, is_ours: bool) -> None:
     editor = new_file(footage, file)
     track(editor, 1, 5)
     bpy.ops.wm.save_mainfile()
@@ -162,7 +162,7 @@ def test_a_copy_records_nothing_of_what_was_undone(footage: Footage, file: Path,
     assert (look(clip).missing, look(clip).undone) == (5, 0)
 
 
-def test_what_cannot_be_saved_records_nothing_of_what_was_undone(footage: Footage, file: Path) -> None:
+def test_a_failed_save_records_no_undo(footage: Footage, file: Path) -> None:
     editor = new_file(footage, file)
     bpy.ops.ed.undo_push(message="before")
     track(editor, 1, 10)
@@ -173,7 +173,7 @@ def test_what_cannot_be_saved_records_nothing_of_what_was_undone(footage: Footag
     assert session_of(file).state["history"] == said
 
 
-def test_a_crash_after_undo_brings_back_what_the_saved_file_lacks(footage: Footage, file: Path) -> None:
+def test_a_crash_after_undo_restores_the_frames_that_the_saved_file_lacks(footage: Footage, file: Path) -> None:
     editor = new_file(footage, file)
     track(editor, 1, 5)
     bpy.ops.wm.save_mainfile()
@@ -183,7 +183,7 @@ def test_a_crash_after_undo_brings_back_what_the_saved_file_lacks(footage: Foota
     assert (look(open_file(file).clip).missing, look(bpy.data.movieclips[0]).undone) == (5, 0)
 
 
-def test_what_another_blender_recorded_meanwhile_is_no_undo(footage: Footage, file: Path, tmp_path: Path) -> None:
+def test_frames_that_another_blender_recorded_are_no_undo(footage: Footage, file: Path, tmp_path: Path) -> None:
     editor = new_file(footage, file)
     track(editor, 1, 5)
     bpy.ops.wm.save_mainfile()

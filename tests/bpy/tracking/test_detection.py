@@ -128,7 +128,7 @@ def test_a_4k_plate_has_as_many_tracks(tmp_path: Path, soft: bool) -> None:
 
 
 @pytest.mark.parametrize("noise", [0, 1.5])
-def test_one_corner_with_all_the_texture_gives_what_it_has(tmp_path: Path, noise: float) -> None:
+def test_texture_in_one_corner_gives_the_features_of_that_corner(tmp_path: Path, noise: float) -> None:
     scene = np.full((440, 720, 3), 110, np.float32)
     scene[:140, :200] = wall(640, 360)[:140, :200]
     found, _ = found_on(write_plate(tmp_path / "p", scene, noise=noise, frames=1))
@@ -177,7 +177,7 @@ def test_an_unreadable_picture_is_named_and_leaves_nothing_behind(tmp_path: Path
 
 @pytest.mark.parametrize("contrast", [1, 0.04])
 def test_detection_changes_nothing_but_the_new_tracks(footage: Shot, tmp_path: Path, contrast: float) -> None:
-    """Other tracks, the selection, settings, the screen and the other data of the file stay as they are."""
+    """Other tracks, the selection, settings, the screen and the other data of the file stay."""
     clip = new_clip(footage)
     clip.tracking.tracks[1].select = False
     clip.tracking.tracks[2].hide = True

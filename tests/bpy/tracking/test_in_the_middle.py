@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What may happen to the file, the clip and its tracks while a pass is on."""
+"""Changes of the file, the clip and its tracks during a pass."""
 
 from __future__ import annotations
 
@@ -103,7 +103,9 @@ def test_a_clip_removed_in_the_middle_does_not_stop_a_load_or_unregister(footage
     assert live.running() is None
 
 
-def test_a_track_deleted_in_the_middle_is_said_and_the_others_have_their_frames(footage: Footage, file: Path) -> None:
+def test_a_track_deleted_during_a_pass_is_reported_and_the_others_keep_their_frames(
+    footage: Footage, file: Path
+) -> None:
     editor = new_file(footage, file)
     run = begin(editor, steps=5)
     delete_track(editor.clip, "Survives.02")

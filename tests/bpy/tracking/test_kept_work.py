@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""After a crash an artist goes on by other means, and then resumes or restores: nothing that was done is gone."""
+"""After a crash an artist works with Blender's own tools, then resumes or restores: all work stays."""
 
 import time
 from collections.abc import Iterable
@@ -79,20 +79,20 @@ def click(clip: Any, operator: Any) -> ClipEditor:
 
 
 def assert_all_there(before: Markers, after: Markers) -> None:
-    """Every live marker of before, and every one that was muted by hand, is there after, bit for bit."""
+    """Check that all earlier live markers, and all markers muted by hand, are still there, bit for bit."""
     for name, rows in before.items():
         for frame in live_frames(rows):
             assert after[name].get(frame) == rows[frame], (name, frame)
 
 
 def assert_has_frames_of(recorded: Markers, after: Markers) -> None:
-    """On each frame that was recorded there is a live marker."""
+    """Check that each recorded frame has a live marker."""
     for name, rows in recorded.items():
         assert set(live_frames(rows)) <= set(live_frames(after[name])), name
 
 
 def found_in(file: Path) -> dict[str, dict[int, bytes]]:
-    """What the journal says that clips had before something was put into them, the newest of each track."""
+    """The newest FoundRecord of each track: markers of a clip before it was written to."""
     session = session_of(file)
     names = {number: f"{data.object}/{data.name}" for number, data in session.replay().tracks.items()}
     found: dict[str, dict[int, bytes]] = {}
@@ -103,12 +103,12 @@ def found_in(file: Path) -> dict[str, dict[int, bytes]]:
 
 
 def values(rows: dict[int, bytes]) -> dict[int, bytes]:
-    return {frame: row[4:] for frame, row in rows.items()}  # without the number of the track
+    return {frame: row[4:] for frame, row in rows.items()}  # without the track number
 
 
 @pytest.mark.parametrize("is_marked", [False, True])
 @pytest.mark.parametrize("is_resumed", [False, True])
-def test_what_was_tracked_and_moved_since_stays(
+def test_later_tracking_and_edits_stay(
     footage: Footage, file: Path, is_marked: bool, is_resumed: bool, capfd: pytest.CaptureFixture[str]
 ) -> None:
     recorded = crashed(footage, file, is_marked=is_marked)
@@ -170,7 +170,7 @@ def test_a_restore_that_kept_work_is_followed_by_a_resume_that_keeps_it(
     assert max(live_frames(after["Camera/Survives.02"])) == FRAMES
 
 
-def test_what_was_kept_survives_the_next_crash(footage: Footage, file: Path) -> None:
+def test_kept_markers_survive_the_next_crash(footage: Footage, file: Path) -> None:
     crashed(footage, file, is_marked=True)
     clip = opened(file)
     track_on(clip, 4, 20)
@@ -179,7 +179,7 @@ def test_what_was_kept_survives_the_next_crash(footage: Footage, file: Path) -> 
     click(clip, operators.restore)
     expected = markers_of(clip)
     start_blender_anew()
-    clip = opened(file)  # as it was before
+    clip = opened(file)  # as before
     assert "Camera/Mine" not in markers_of(clip)
     click(clip, operators.restore)
     assert {name: values(rows) for name, rows in markers_of(clip).items()} == {
@@ -219,12 +219,12 @@ def test_a_pass_that_was_tracked_on_by_other_means_goes_on_from_there(footage: F
     after = markers_of(clip)
     assert_all_there(before, after)
     assert max(live_frames(after["Camera/Survives.02"])) == FRAMES
-    assert max(live_frames(after["Camera/Survives.01"])) == 14  # it was tracked on as well, but not so far
+    assert max(live_frames(after["Camera/Survives.01"])) == 14  # also tracked further, but not so far
     assert session_of(file).passes[-1].last_frame == FRAMES
 
 
 @pytest.mark.parametrize("is_marked", [False, True])
-def test_a_backward_pass_keeps_what_was_tracked_backwards_since(footage: Footage, file: Path, is_marked: bool) -> None:
+def test_a_backward_pass_keeps_later_backward_tracking(footage: Footage, file: Path, is_marked: bool) -> None:
     recorded = crashed(footage, file, is_marked=is_marked, frame=20, backwards=True)
     clip = opened(file)
     start = 17 if is_marked else 20
@@ -240,7 +240,7 @@ def test_a_backward_pass_keeps_what_was_tracked_backwards_since(footage: Footage
 
 
 @pytest.mark.parametrize("is_marked", [False, True])
-def test_new_deleted_renamed_and_muted_ones_stay_as_the_artist_left_them(
+def test_new_deleted_renamed_and_muted_tracks_stay_as_the_artist_left_them(
     footage: Footage, file: Path, is_marked: bool
 ) -> None:
     recorded = crashed(footage, file, is_marked=is_marked)
@@ -248,7 +248,7 @@ def test_new_deleted_renamed_and_muted_ones_stay_as_the_artist_left_them(
     track_on(clip, 4 if is_marked else 1, 7)
     tracks = clip.tracking.tracks
     tracks["Survives.01"].markers.find_frame(6).mute = True
-    tracks["Survives.02"].markers.find_frame(7).mute = True  # the last one
+    tracks["Survives.02"].markers.find_frame(7).mute = True  # the last frame
     tracks["Survives.03"].name = "Nail"
     delete_track(clip, "Survives.04")
     tracks = clip.tracking.tracks
@@ -264,7 +264,7 @@ def test_new_deleted_renamed_and_muted_ones_stay_as_the_artist_left_them(
     assert after["Camera/Mine"] == before["Camera/Mine"]
     assert after["Camera/Nail"] == before["Camera/Nail"]
     assert_has_frames_of({"Camera/Survives.05": recorded["Camera/Survives.05"]}, after)
-    assert "Camera/Survives.04" in after  # it has frames that were never in the file
+    assert "Camera/Survives.04" in after  # it has frames that the file never had
 
 
 def test_one_undo_takes_a_restore_that_kept_work_back(footage: Footage, file: Path) -> None:
@@ -285,10 +285,10 @@ def test_one_undo_takes_a_restore_that_kept_work_back(footage: Footage, file: Pa
     assert markers_of(clip) == restored
 
 
-def test_an_edit_that_was_not_saved_before_the_pass_is_no_newer_one_of_the_file(
+def test_records_are_newer_than_a_file_saved_before_the_pass(
     footage: Footage, file: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """The file was last saved before the pass, and is as it was when it was opened: what is recorded is newer."""
+    """The file was last saved before the pass and is unchanged since it was opened: the records are newer."""
     editor = new_file(footage, file)
     time.sleep(1.1)  # the times of passes have whole seconds
     editor.clip.tracking.tracks["Survives.01"].markers[0].co = HAND
@@ -319,7 +319,7 @@ def test_settings_that_were_changed_since_stay(footage: Footage, file: Path) -> 
     assert markers_of(clip) == recorded
 
 
-def test_pausing_and_tracking_on_by_other_means_is_not_tracked_over(footage: Footage, file: Path) -> None:
+def test_tracking_after_a_pause_is_not_overwritten(footage: Footage, file: Path) -> None:
     """Without any crash."""
     editor = new_file(footage, file)
     begin(editor, steps=4).finish()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A pass in a window, tick by tick: what it tells while it goes on, and what may happen to the clip in between."""
+"""A pass in a window, tick by tick: its progress, and changes of the clip between ticks."""
 
 import os
 import time
@@ -54,7 +54,7 @@ def whole(footage: Footage, tmp_path_factory: pytest.TempPathFactory) -> Markers
 
 @pytest.fixture
 def seldom_files(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No tick is for the session file."""
+    """No tick writes the session file."""
     monkeypatch.setattr(recorder, "FILE_INTERVAL", 1e9)
 
 
@@ -62,7 +62,7 @@ BIT_BY_BIT: dict[str, Any] = {"update_time": 0.0, "interval": 0.0}
 """In each tick one track gets its newest marker."""
 
 
-# What it tells
+# Progress
 
 
 def test_progress_is_counted_over_both_ways(footage: Footage, file: Path) -> None:
@@ -101,11 +101,11 @@ def test_lost_tracks_are_counted(footage: Footage, file: Path) -> None:
     assert run.lost >= 3
 
 
-# How the artist's tracks get their markers
+# Updates of the artist's tracks
 
 
 def last_frames(clip: Any) -> list[int]:
-    """Of each of the artist's tracks the last frame with a live marker."""
+    """The last frame with a live marker of each of the artist's tracks."""
     return [max(live_frames(rows)) for name, rows in markers_of(clip).items() if name[0] != "."]
 
 
@@ -121,7 +121,7 @@ def test_each_tick_gives_one_track_its_newest_marker(footage: Footage, file: Pat
         assert run.tick(0)
         given[given.index(1)] = frame
         assert sorted(last_frames(clip)) == sorted(given)
-    # which all have, or the muted marker that ended them before it
+    # all tracks have it, or the muted marker that ended them before it
     assert (run.run.displayed_frame, bpy.context.scene.frame_current) == (2, 2)
     assert mark_of(clip) == mark and run.run.has_pending
     while run.tick(0):
@@ -130,9 +130,7 @@ def test_each_tick_gives_one_track_its_newest_marker(footage: Footage, file: Pat
 
 
 @pytest.mark.usefixtures("seldom_files")
-def test_a_slow_disk_is_no_reason_to_hold_markers_back(
-    footage: Footage, file: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_markers_are_updated_despite_a_slow_disk(footage: Footage, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run = begin(new_file(footage, file), interval=0.0, update_time=0.05)
     monkeypatch.setattr(os, "fsync", lambda _: time.sleep(0.1))
     for frame in (2, 3, 4):
@@ -140,7 +138,7 @@ def test_a_slow_disk_is_no_reason_to_hold_markers_back(
 
 
 @pytest.mark.parametrize("stop", ["pause", "end"])
-def test_what_was_held_back_comes_in_ticks_when_tracking_stops(
+def test_pending_markers_are_written_in_ticks_when_tracking_stops(
     footage: Footage, file: Path, whole: Markers, stop: str
 ) -> None:
     editor = new_file(footage, file)
@@ -209,7 +207,7 @@ def test_tracks_are_brought_up_to_date_as_often_as_the_preference_says(
     assert seen == [1, 1, 1, 5, 5, 5, 5, 9, 9, 9]
 
 
-# What may happen to the clip in the middle
+# Changes of the clip during a pass
 
 
 @pytest.mark.parametrize("steps", [0, 5])
@@ -219,7 +217,7 @@ def test_a_track_that_is_renamed_gets_its_markers(footage: Footage, file: Path, 
     tracks = editor.clip.tracking.tracks
     run = begin(editor, steps=steps, **BIT_BY_BIT)
     tracks["Survives.02"].name = "Door"
-    tracks["Survives.03"].name = "Survives.02"  # a name that another one had
+    tracks["Survives.03"].name = "Survives.02"  # the earlier name of another track
     while run.tick(0):
         pass
     names = {"Camera/Survives.02": "Camera/Door", "Camera/Survives.03": "Camera/Survives.02"}
@@ -236,7 +234,7 @@ def test_a_deleted_track_ends_the_pass_and_the_others_go_on(
         delete_track(editor.clip, name)
     editor = open_editor(editor.clip)
     run.editor = editor
-    with pytest.raises(ClipChanged, match=r"2 tracks \(“Survives\.01”, …\) are gone"):
+    with pytest.raises(ClipChanged, match=r"2 tracks \(“Survives\.01”, …\) were deleted"):
         while run.tick(0):
             pass
     assert live.running() is None
@@ -251,7 +249,7 @@ def test_a_deleted_track_ends_the_pass_and_the_others_go_on(
 
 @pytest.mark.usefixtures("seldom_files")
 def test_a_track_made_after_one_was_deleted_gets_nothing(footage: Footage, file: Path) -> None:
-    """Blender may put it where the other one was, and call it the same."""
+    """Blender may give it the address and the name of the deleted track."""
     editor = new_file(footage, file)
     run = begin(editor, steps=5, **BIT_BY_BIT)
     delete_track(editor.clip, "Survives.01")
@@ -343,10 +341,10 @@ def test_a_track_renamed_in_the_middle_is_there_once_after_a_crash(
     for _ in range(3):
         assert run.tick(0)
     run.finish()
-    registration.unregister()  # a Blender that starts anew
+    registration.unregister()  # a new process of Blender
     registration.register()
     editor = open_file(file)
     with inside(editor):
         assert operators.resume() == {"FINISHED"}
-    names = {"Camera/Survives.02": "Camera/Door"}  # a file from before gets the new name
+    names = {"Camera/Survives.02": "Camera/Door"}  # an older file gets the new name
     assert markers_of(editor.clip) == {names.get(name, name): rows for name, rows in whole.items()}

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which markers the working set has to hold, against a plain model of what Blender and libmv look at."""
+"""The markers of the working set, against a plain model of the markers that Blender and libmv read."""
 
 import random
 
@@ -12,7 +12,7 @@ WINDOW = 21  # markers that libmv predicts from
 
 
 def model_reference(kinds: bytes, index: int, *, backwards: bool) -> int | None:
-    """Walk away from where the tracking goes: the first keyed marker, else the first that a segment begins with."""
+    """Walk against the tracking direction: the first keyed marker, else the first marker that begins a segment."""
     fallback = None
     step = 1 if backwards else -1
     at = index
@@ -29,7 +29,7 @@ def model_reference(kinds: bytes, index: int, *, backwards: bool) -> int | None:
 
 
 def model_prediction(frames: list[int], kinds: bytes, target: int) -> list[int]:
-    """The frames of the markers that the position on `target` is predicted from: earlier ones, or else later ones."""
+    """The frames of the markers that libmv predicts the position on `target` from: earlier ones, or else later ones."""
     usable = [frame for frame, kind in zip(frames, kinds, strict=True) if kind != MUTED and frame != target]
     earlier = [frame for frame in usable if frame < target]
     return earlier[-WINDOW:] if earlier else usable[:WINDOW]
@@ -60,7 +60,7 @@ def test_the_reference_is_that_of_blender(seed: int, backwards: bool) -> None:
 
 
 @pytest.mark.parametrize(("seed", "backwards"), CASES)
-def test_what_is_kept_gives_the_same_reference_and_prediction(seed: int, backwards: bool) -> None:
+def test_the_working_set_gives_the_same_reference_and_prediction(seed: int, backwards: bool) -> None:
     rng = random.Random(seed)
     for _ in range(300):
         frames, kinds = random_track(rng)
@@ -82,7 +82,7 @@ def test_what_is_kept_gives_the_same_reference_and_prediction(seed: int, backwar
 
 
 @pytest.mark.parametrize("backwards", [False, True])
-def test_what_is_kept_does_not_grow_with_the_track(backwards: bool) -> None:
+def test_the_working_set_does_not_grow_with_the_track(backwards: bool) -> None:
     frames = list(range(10_000))
     kinds = bytes([KEYED]) + bytes(9_998) + bytes([KEYED])
     keep = needed(frames, kinds, 5_000, backwards=backwards, keyframe=True)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A tracking object that gets another name, or goes, in the middle of a pass and between passes."""
+"""A tracking object that is renamed or deleted, during a pass and between passes."""
 
 from pathlib import Path
 from typing import Any
@@ -46,7 +46,7 @@ def add_cup(clip: Any, footage: Footage) -> None:
 
 @pytest.fixture
 def whole(footage: Footage, tmp_path: Path) -> Markers:
-    """Tracked in one go, under the name Mug."""
+    """The markers of an uninterrupted pass, under the name Mug."""
     clip = new_clip(footage, 2)
     add_cup(clip, footage)
     track_session(clip, tmp_path / "whole", [(1, LAST)])
@@ -61,7 +61,7 @@ def rename(editor: ClipEditor) -> None:
 
 
 def paste_cup(editor: ClipEditor, name: str) -> None:
-    """Another object gets the tracks of the cup."""
+    """Paste the tracks of the cup into another object."""
     objects = editor.clip.tracking.objects
     objects.active = objects["Cup"]
     with inside(editor):
@@ -150,7 +150,7 @@ def test_an_object_that_is_gone_is_not_taken_for_another(
     begin(editor, steps=5).finish()
     objects = editor.clip.tracking.objects
     before = recorded(file)
-    other = objects.new("Plate")  # Blender calls the tracks of each object Track, Track.001 and so on
+    other = objects.new("Plate")  # Blender names the tracks of each object Track, Track.001 and so on
     add_tracks(editor.clip, other.tracks, footage, 2)
     if likeness == "two":
         paste_cup(editor, "Saucer")

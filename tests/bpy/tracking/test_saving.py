@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What `--save` writes is read back before it takes the place of the file that was there."""
+"""`--save` reads its file back before it replaces the earlier one."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_the_look_leaves_nothing_behind(blend: Path) -> None:
 
 def without_user(clip: Any) -> None:
     clip.use_fake_user = False
-    clip.user_clear()  # Blender saves nothing that has none
+    clip.user_clear()  # Blender does not save a clip without a user
 
 
 def another_name(clip: Any) -> None:
@@ -96,7 +96,7 @@ def another_mark(clip: Any) -> None:
 
 @contextmanager
 def handled(event: str, change: Callable[[Any], None]) -> Iterator[None]:
-    """Another add-on changes the clip when Blender is about to save, or has saved."""
+    """Let another add-on change the clip before or after Blender saves."""
     handlers: Any = getattr(bpy.app.handlers, event)
 
     @persistent
@@ -123,7 +123,7 @@ def handled(event: str, change: Callable[[Any], None]) -> Iterator[None]:
         ("save_post", another_mark, "belongs to another state of the session"),
     ],
 )
-def test_a_file_that_lacks_something_takes_no_place(
+def test_an_incomplete_file_replaces_nothing(
     blend: Path, event: str, change: Callable[[Any], None], words: str
 ) -> None:
     out = blend.with_name("out.blend")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The working set tracks as Blender does: as its sequence within what floats cost, as its single steps to the bit."""
+"""The working set tracks as Blender does: equal to its sequence within float precision, to its steps bit for bit."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -53,7 +53,7 @@ class Case(NamedTuple):
     ranges: tuple[tuple[int, int], ...] = ((1, FRAMES),)
     at: int = 1
     settings: dict[str, Any] = {}
-    pixels: float = 0.03  # how far from Blender's sequence
+    pixels: float = 0.03  # the largest distance from Blender's sequence
     is_for_sequence: bool = True  # Blender does not crash on it
 
 
@@ -72,7 +72,7 @@ def with_channels(clip: Any, footage: Shot) -> None:
 
 
 def with_mask(clip: Any, footage: Shot) -> None:
-    """Of each pattern the left part counts; half of the tracks do not use the mask."""
+    """A mask on the left part of each pattern; half of the tracks do not use it."""
     track = clip.tracking.tracks.active = clip.tracking.tracks[0]
     point = {
         prop.identifier: tuple(prop.default_array) if getattr(prop, "is_array", False) else prop.default
@@ -108,11 +108,11 @@ def only_some(clip: Any, footage: Shot) -> None:
     tracks[3].select = False
     tracks[3].select_anchor = True
     tracks[4].select = False
-    tracks[4].select_search = True  # the search area is not shown: Blender does not take that as selected
+    tracks[4].select_search = True  # Blender ignores a hidden search area
 
 
 def tracked_before(clip: Any, footage: Shot) -> None:
-    """All is tracked, then nudged in the middle: tracking runs into markers that are there."""
+    """All frames are tracked, then nudged in the middle: tracking meets existing markers."""
     track_steps(clip, 1, FRAMES)
     for track in clip.tracking.tracks:
         marker = track.markers.find_frame(20)
@@ -132,7 +132,7 @@ def with_gaps(clip: Any, footage: Shot) -> None:
 
 
 def with_muted(clip: Any, footage: Shot) -> None:
-    """Some markers are muted in the middle, and some tracks end where tracking begins."""
+    """Some markers are muted in the middle, and some tracks end on the start frame."""
     track_steps(clip, 1, 30)
     for number, track in enumerate(clip.tracking.tracks):
         for frame in (4, 5, 9, 22) if number % 2 else (20, 21, 25):
@@ -151,7 +151,7 @@ def with_keyed(clip: Any, footage: Shot) -> None:
 
 
 def without_key(clip: Any, footage: Shot) -> None:
-    """As after Clear Track Path: no keyed marker, and no muted one that borders what is left."""
+    """As after Clear Track Path: no keyed marker, and no muted marker beside the remaining ones."""
     track_steps(clip, 1, 30)
     for number, track in enumerate(clip.tracking.tracks):
         for frame in range(6 if number % 2 else 2):
@@ -165,7 +165,7 @@ def with_one_unkeyed(clip: Any, footage: Shot) -> None:
 
 
 def lost_before(clip: Any, footage: Shot) -> None:
-    """Half of the tracks are lost already on the frame that tracking starts from, some without a marker there."""
+    """Half of the tracks are already lost on the start frame, some without a marker there."""
     track_steps(clip, 1, 10)
     for number, track in enumerate(clip.tracking.tracks):
         if number % 2:
@@ -189,7 +189,7 @@ def start_at_101(clip: Any, footage: Shot) -> None:
 
 
 def tracked_past_the_beginning(clip: Any, footage: Shot) -> None:
-    """The scene begins before the clip: Blender tracks on, and leaves muted markers on frames 0 and -1."""
+    """The scene begins before the clip: Blender leaves muted markers on frames 0 and -1."""
     clip.frame_start = 101
     track_sequence(clip, 9, -5)
     assert clip.tracking.tracks[0].markers[0].frame == -1
@@ -215,7 +215,7 @@ def as_object(clip: Any, footage: Shot) -> None:
 
 
 def crossing(clip: Any, footage: Shot) -> None:
-    """A marker that is wrong on purpose: it is lost in the first step."""
+    """A wrong marker, which is lost in the first step."""
     track = clip.tracking.tracks.new(name="Wrong", frame=1)
     track.select, track.correlation_min = True, 1.0
     place(clip, track.markers[0], (0.5, 0.5))
@@ -289,7 +289,7 @@ IN_THE_CLIP = ("forward", "both ways", "tracking object", "mask", "some tracks",
 
 @pytest.mark.parametrize("name", IN_THE_CLIP)
 def test_it_does_so_inside_the_clip_as_well(footage: Shot, tmp_path: Path, name: str) -> None:
-    """In a window the working set is in the clip itself."""
+    """In a window the working set lies in the artist's clip."""
     assert_tracks_as_blender(footage, tmp_path, CASES[name]._replace(is_for_sequence=False), separate_clip=False)
 
 
@@ -316,7 +316,7 @@ def assert_tracks_as_blender(footage: Shot, root: Path, case: Case, *, separate_
 
 
 def tracked_with_marks(clip: Any, footage: Shot) -> None:
-    """A long track with muted markers here and there, and keyed ones far from where tracking begins."""
+    """A long track with some muted markers, and keyed ones far from the start frame."""
     track_steps(clip, 1, LONG)
     for number, track in enumerate(clip.tracking.tracks):
         for marker in track.markers:
@@ -337,7 +337,7 @@ LONG_CASES = {
 
 @pytest.mark.parametrize("case", LONG_CASES.values(), ids=[name.replace(" ", "-") for name in LONG_CASES])
 def test_a_long_pass_is_the_same_to_the_bit(long_footage: Shot, tmp_path: Path, case: Case) -> None:
-    """It is long enough for the working set to be trimmed and refilled some times."""
+    """The pass is long enough to trim and refill the working set several times."""
     assert working_set.REFRESH * 3 < LONG - 30
     separate_clip = len(case.ranges) == 2
     assert_tracks_as_blender(long_footage, tmp_path, case._replace(is_for_sequence=False), separate_clip=separate_clip)
@@ -354,7 +354,7 @@ def test_a_mask_changes_what_is_tracked(footage: Shot, tmp_path: Path) -> None:
 
 
 def test_some_tracks_live_on_and_some_do_not(footage: Shot, tmp_path: Path) -> None:
-    """What the cases compare is not nothing."""
+    """The cases compare tracks of both kinds."""
     clip = new_clip(footage)
     track_session(clip, tmp_path, [(1, FRAMES)])
     last = {name: max(live_frames(rows)) for name, rows in markers_of(clip).items()}

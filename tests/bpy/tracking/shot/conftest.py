@@ -7,5 +7,5 @@ from tracking_sessions.tests.footage import Shot, make_shot
 
 @pytest.fixture(scope="package")
 def footage(tmp_path_factory: pytest.TempPathFactory) -> Shot:
-    """Of its tracks some leave, some get lost. Not to be changed."""
+    """Some of its tracks leave, some get lost. Read-only."""
     return make_shot(tmp_path_factory.mktemp("shot"), FRAMES, 320, 180, tracks=12)

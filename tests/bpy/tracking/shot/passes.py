@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Passes of a session without a window: stopped, resumed, followed by others, and put into a fresh clip."""
+"""Passes of a session without a window: stopped, resumed, followed by others, and restored to a fresh clip."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -20,7 +20,7 @@ FRAMES = 30  # of the fixture `footage`
 
 
 def stop_after(steps: int) -> Callable[[Any], None]:
-    """Stops a run as a signal does."""
+    """Stop a run as a signal does."""
 
     def look(run: Any) -> None:
         if run.steps == steps:
@@ -30,7 +30,7 @@ def stop_after(steps: int) -> Callable[[Any], None]:
 
 
 def in_a_fresh_blender(footage: Footage) -> Any:
-    """Everything in memory is gone; a new file has a clip of the footage without tracks."""
+    """Reset Blender and open a new file with a clip of the footage without tracks."""
     bpy.ops.wm.read_factory_settings(use_empty=False)
     return open_footage(find_footage(footage.files[0]))
 
@@ -52,7 +52,7 @@ def resume(clip: Any, root: Path, after_step: Callable[[Any], None] | None = Non
 
 
 def go_on(clip: Any, root: Path, *ranges: tuple[int, int], restore: bool = True) -> None:
-    """Another pass of the same session."""
+    """Track another pass of the same session."""
     with background_editor(clip) as editor:
         shot = join(editor, session_in(root), restore=restore)
         with shot.session, shot.start(ranges) as run:

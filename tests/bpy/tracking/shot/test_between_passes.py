@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is recorded comes back, and what the artist changed between two passes stays."""
+"""Recorded markers come back, and the artist's changes between two passes stay."""
 
 import shutil
 from pathlib import Path
@@ -31,9 +31,7 @@ def test_edits_between_two_passes_are_recorded_and_survive(footage: Footage, tmp
     assert bpy.data.movieclips[0].tracking.tracks["Survives.04"].correlation_min == 0.625
 
 
-def test_a_saved_file_gets_the_later_records_and_keeps_what_was_changed_before(
-    footage: Footage, tmp_path: Path
-) -> None:
+def test_a_saved_file_gets_later_records_and_keeps_earlier_changes(footage: Footage, tmp_path: Path) -> None:
     file = str(tmp_path / "shot.blend")
     clip = new_clip(footage)
     clip.use_fake_user = True
@@ -58,8 +56,8 @@ def test_a_saved_file_gets_the_later_records_and_keeps_what_was_changed_before(
     assert mark_of(clip) != saved
 
 
-def test_a_change_that_was_saved_behind_the_records_stays(footage: Footage, tmp_path: Path) -> None:
-    """Nothing was recorded after the file was saved: it is right as it is."""
+def test_a_change_saved_after_the_records_stays(footage: Footage, tmp_path: Path) -> None:
+    """Nothing was recorded after the file was saved: the file stays as it is."""
     clip = new_clip(footage)
     track_session(clip, tmp_path, [(1, 10)])
     clip.tracking.tracks["Survives.01"].markers.find_frame(10).co = (0.25, 0.75)
@@ -69,8 +67,8 @@ def test_a_change_that_was_saved_behind_the_records_stays(footage: Footage, tmp_
     assert restored(footage, tmp_path) == expected
 
 
-def test_a_file_that_goes_on_from_records_that_do_not_count_gets_all_that_do(footage: Footage, tmp_path: Path) -> None:
-    """Somebody else went on from an earlier point: two futures, of which the journal holds one."""
+def test_a_file_with_abandoned_records_gets_the_journal(footage: Footage, tmp_path: Path) -> None:
+    """Another process resumed at an earlier point, and the journal contains its records only."""
     root, copy = tmp_path / "root", tmp_path / "copy"
     clip = new_clip(footage)
     track_session(clip, root, [(1, 6)])
@@ -99,7 +97,7 @@ def test_tracks_may_be_renamed_deleted_and_made_between_passes(footage: Footage,
     track_session(clip, tmp_path, [(1, 8)])
     clip.tracking.tracks["Survives.01"].name = "Nagel"
     delete_track(clip, "Survives.02")
-    track = clip.tracking.tracks.new(name="Survives.02", frame=8)  # a new one under an old name
+    track = clip.tracking.tracks.new(name="Survives.02", frame=8)  # a new track under an old name
     track.markers[0].co = footage.truth("Survives.03", 8)
     clip.tracking.objects.new("Cup").tracks.new(name="Survives.01", frame=3)
     clip.tracking.objects.active = clip.tracking.objects["Camera"]
@@ -131,7 +129,7 @@ def test_a_renamed_track_keeps_its_number(footage: Footage, tmp_path: Path) -> N
     assert after["Nagel"] == before["Survives.01"]
     assert after["Survives.01"] == before["Survives.02"]
     assert after["Survives.05"] == before["Survives.05"]
-    assert after["moved"] not in before.values()  # it has other markers: it may be another one
+    assert after["moved"] not in before.values()  # with other markers it may be another track
     assert not after.keys() & {"Survives.02", "Survives.03"}
     expected = markers_of(clip)
     assert restored(footage, tmp_path) == expected

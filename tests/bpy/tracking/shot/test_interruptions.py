@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A pass that fails in the middle: the clip holds what is recorded, is otherwise as it was, and the rest can follow."""
+"""A pass that fails in the middle: the clip gets only the recorded markers, and the pass can resume."""
 
 import shutil
 from collections.abc import Callable
@@ -31,7 +31,7 @@ from tracking_sessions.tests.footage import Shot as Footage
 
 @pytest.fixture(autouse=True, params=[True, False], ids=["in another clip", "in the clip"])
 def _place_of_the_working_set(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As without a window, and as in one."""
+    """Run the test with and without a separate clip."""
     for name in ("start", "resume"):
         monkeypatch.setattr(Shot, name, partialmethod(getattr(Shot, name), separate_clip=request.param))
 
@@ -50,7 +50,7 @@ def at_step(number: int, action: Callable[[], Any]) -> Callable[[Any], None]:
 
 
 def assert_stops(clip: Any, root: Path, error: type[Exception], action: Callable[[], Any], step: int = 10) -> str:
-    """Tracking stops with `error` after `action`, and nothing but markers is changed. Returns the message."""
+    """Check that tracking stops with `error` after `action` and changes only markers. Returns the message."""
     names = [track.name for track in chosen(clip)]
     clip.tracking.settings.speed = "DOUBLE"
     before = settings_of(clip, without=names)
@@ -147,7 +147,7 @@ def test_a_pass_goes_on_without_a_track_that_was_deleted_during_it(footage: Foot
 
 
 def test_a_working_set_that_is_removed_is_noticed(footage: Footage, tmp_path: Path) -> None:
-    """The artist sees it in the list of objects while a pass is on."""
+    """The artist sees the working set in the list of objects during a pass."""
     clip = new_clip(footage)
 
     def remove() -> Any:

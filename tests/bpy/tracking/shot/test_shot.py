@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A clip and its session: a stopped pass goes on, a pass that cannot be is refused, and the clip is left as it was."""
+"""A clip and its session: a stopped pass resumes, an impossible pass is refused and leaves the clip unchanged."""
 
 import shutil
 from contextlib import suppress
@@ -37,7 +37,7 @@ from tracking_sessions.tests.footage import Shot as Footage
 
 
 def lost_and_late(clip: Any) -> None:
-    """Tracks that are lost where tracking begins, or have no marker there."""
+    """Tracks that are lost on the start frame, or have no marker there."""
     track_steps(clip, 12, 9)
     track_steps(clip, 12, 15)
     tracks = clip.tracking.tracks
@@ -125,7 +125,7 @@ def test_frames_outside_the_clip_are_refused(footage: Footage, tmp_path: Path, p
     assert not session_in(tmp_path).passes
 
 
-def test_nothing_to_track_is_said_and_leaves_no_pass(footage: Footage, tmp_path: Path) -> None:
+def test_a_refused_start_leaves_no_pass(footage: Footage, tmp_path: Path) -> None:
     clip = new_clip(footage)
     for track in clip.tracking.tracks:
         track.markers[0].mute = True

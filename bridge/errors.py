@@ -7,9 +7,9 @@ from ..core.errors import Action, LeaseHeld, TrackingSessionError
 from ..core.model.wording import owner_words
 
 ACTIONS = {
-    Action.RESUME: "go on with “Resume Tracking”",
-    Action.BEGIN_AGAIN: "begin it again with “Track in Session”",
-    Action.START_FRESH: "leave it aside with “Start Fresh”",
+    Action.RESUME: "press “Resume Tracking”",
+    Action.BEGIN_AGAIN: "press “Track in Session”",
+    Action.START_FRESH: "discard it with “Start Fresh”",
     Action.SALVAGE: "keep the {record} records before it with “Restore Markers”",
     Action.WAIT: "press “Wait for It”, or stop it there",
     Action.SAVE_AGAIN: "save the file again",
@@ -22,7 +22,7 @@ ACTIONS = {
     Action.SWAP_RANGE: "track the other way",
     Action.ADD_TRACKS: "add some or detect features",
     Action.WATCH_BATCH: "wait until it ends, or stop it there",
-    Action.LIST_BATCHES: "look into the folder that it ran in",
+    Action.LIST_BATCHES: "choose the folder that it ran in",
     Action.CHOOSE_FOLDER: "choose another session folder",
     Action.MOVE_LEDGER_AWAY: "move it away, then try again",
     Action.CHOOSE_LEDGER: "put back a good copy of it",

@@ -86,7 +86,7 @@ class ClipEditor:
         """
         scene = self.window.scene
         frames = scene.frame_start, scene.frame_end, scene.frame_current
-        shown = self.space.clip_user.frame_current
+        displayed = self.space.clip_user.frame_current
         others = self.clip.tracking.objects.active.tracks
         parts = ("select_anchor", "select_pattern", "select_search")
         selected = [[getattr(track, part) for part in parts] for track in others]
@@ -107,7 +107,7 @@ class ClipEditor:
                 for part, state in zip(parts, states, strict=True):
                     setattr(track, part, state)
             scene.frame_start, scene.frame_end, scene.frame_current = frames
-            self.space.clip_user.frame_current = shown
+            self.space.clip_user.frame_current = displayed
 
 
 @contextmanager
@@ -120,7 +120,7 @@ def background_editor(clip: MovieClip) -> Iterator[ClipEditor]:
     kind = area.type
     area.type = "CLIP_EDITOR"
     space: SpaceClipEditor = area.spaces.active  # type: ignore[assignment]
-    shown, mode, frame = space.clip, space.mode, space.clip_user.frame_current
+    displayed, mode, frame = space.clip, space.mode, space.clip_user.frame_current
     space.clip = clip
     space.mode = "TRACKING"
     try:
@@ -129,7 +129,7 @@ def background_editor(clip: MovieClip) -> Iterator[ClipEditor]:
         space.clip_user.frame_current = frame
         if mode:  # empty for a mode that this Blender does not know
             space.mode = mode
-        space.clip = shown
+        space.clip = displayed
         area.type = kind
         scene.frame_current = current
 

@@ -26,8 +26,7 @@ def save_copy(folder: Path) -> Path:
         # without the remap, which a preference for new paths may turn off, Blender breaks the file's relative paths
         bpy.ops.wm.save_as_mainfile(filepath=str(fresh), copy=True, check_existing=False, relative_remap=True)
         os.replace(fresh, path)
-    except OSError as error:
-        raise StorageFailed(path, error) from error
-    except RuntimeError as error:  # with Blender's message
-        raise StorageFailed(path, OSError(0, str(error).removeprefix("Error: ").strip())) from error
+    except (OSError, RuntimeError) as error:  # a RuntimeError has Blender's message
+        cause = error if isinstance(error, OSError) else OSError(0, str(error).removeprefix("Error: ").strip())
+        raise StorageFailed(path, cause) from error
     return path

@@ -70,8 +70,8 @@ class Listing:
         if not is_other and now - self._polled < POLL_INTERVAL:
             return self._work is not None
         self._polled = now
-        # a killed owner changes no file
-        return is_other or _stamp_of(root) != self._stamp or any(entry.owner for entry in self.entries.values())
+        has_changed = is_other or modified(SessionFolder(root).sessions) != self._stamp
+        return has_changed or any(entry.owner for entry in self.entries.values())  # a killed owner changes no file
 
     def read(self, seconds: float) -> bool:
         """Read for about `seconds`; returns True if there is more to read. `entries` change at the end."""
@@ -86,7 +86,7 @@ class Listing:
 
     def _reading(self) -> Iterator[None]:
         root = default_root()
-        stamp = _stamp_of(root)
+        stamp = modified(SessionFolder(root).sessions)
         if time.time() - stamp < POLL_INTERVAL:
             stamp = 0.0  # the next change may get the same time
         self.error = ""
@@ -115,10 +115,6 @@ class Listing:
         if known is not None and (is_running(path) or (known[0] == stamp and not known[1].owner)):
             return known
         return stamp, _entry_of(path)
-
-
-def _stamp_of(root: Path) -> float:
-    return modified(SessionFolder(root).sessions)
 
 
 def _entry_of(path: Path) -> Entry:

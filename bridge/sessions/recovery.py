@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 def open_shot(editor: ClipEditor) -> Shot:
     """The clip's session, with all its frames written to the clip, or a new session.
 
-    Leaves out frames that the artist undid. Raises the errors of reading and owning sessions.
+    Undone frames alone are not restored. Raises the errors of reading and owning sessions.
     """
     clip = editor.clip
     mark = mark_of(clip)

@@ -57,13 +57,13 @@ def clearer_copy(editor: ClipEditor, frame: int) -> Iterator[ClearerCopy | None]
         file = Path(folder, "clearer.png")
         _write((grey - middle) * contrast + 0.5, file)
         copy = bpy.data.movieclips.load(str(file))
-        shown = editor.space.clip_user.frame_current
+        displayed = editor.space.clip_user.frame_current
         try:
             editor.space.clip = copy
             yield ClearerCopy(ClipEditor(editor.window, editor.area, copy), shrink, contrast)
         finally:
             editor.space.clip = clip
-            editor.space.clip_user.frame_current = shown
+            editor.space.clip_user.frame_current = displayed
             bpy.data.movieclips.remove(copy)
 
 

@@ -149,13 +149,13 @@ def _own_object(editor: ClipEditor, frame: int) -> Iterator[MovieTrackingObject]
     tracking = clip.tracking
     remove_leftovers(clip)
     active = tracking.objects.active
-    shown = editor.space.clip_user.frame_current
+    displayed = editor.space.clip_user.frame_current
     scratch = tracking.objects.new(OBJECT_NAME)
     try:
         tracking.objects.active = scratch
         editor.space.clip_user.frame_current = frame + clip.frame_start - 1
         yield scratch
     finally:
-        editor.space.clip_user.frame_current = shown
+        editor.space.clip_user.frame_current = displayed
         tracking.objects.active = active
         remove_leftovers(clip)

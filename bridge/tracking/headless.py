@@ -155,10 +155,10 @@ def _join(editor: ClipEditor, session: TrackingSessionManager, warn: Warn, *, sa
     since = session.contained(position_in(mark_of(editor.clip), session.session.id))
     try:
         return Shot.join(editor, session, since, salvage=salvage)
-    except LeaseHeld as held:
-        if not held.elsewhere:
+    except LeaseHeld as error:
+        if not error.elsewhere:
             raise
-        warn(f"The session belongs to {held.owner}: waiting {LEASE_TIME:g} seconds to see whether that is still alive.")
+        warn(f"The session belongs to {error.owner}: waiting {LEASE_TIME:g} seconds for a sign of life.")
     return Shot.join(editor, session, since, salvage=salvage, wait=True)
 
 

@@ -52,16 +52,16 @@ def all_of_blender() -> dict[str, Any]:
     configs = {name: getattr(manager.keyconfigs, name) for name in ("addon", "user", "default")}
     return {
         "types": set(dir(bpy.types)),
-        "classes": {one.__name__ for one in registration._CLASSES if is_registered(one)},
-        "operators": {f"{name}.{one}" for name in dir(bpy.ops) for one in dir(getattr(bpy.ops, name))},
+        "classes": {cls.__name__ for cls in registration._CLASSES if is_registered(cls)},
+        "operators": {f"{name}.{operator}" for name in dir(bpy.ops) for operator in dir(getattr(bpy.ops, name))},
         "handlers": {name: list(found) for name, found in handlers.items() if isinstance(found, list)},
-        "draw functions": {name: drawn_by(one) for name, one in menus.items()},
+        "draw functions": {name: drawn_by(menu) for name, menu in menus.items()},
         "keymap items": {
             name: [(keymap.name, item.idname) for keymap in config.keymaps for item in keymap.keymap_items]
             for name, config in configs.items()
             if config is not None
         },
-        "timers": [one for one in TIMERS if bpy.app.timers.is_registered(one)],
+        "timers": [timer for timer in TIMERS if bpy.app.timers.is_registered(timer)],
         "properties": {
             name: set(getattr(bpy.types, name).bl_rna.properties.keys()) | set(vars(getattr(bpy.types, name)))
             for name in ("Scene", "MovieClip", "WindowManager", "Screen", "Object", "SpaceClipEditor")
@@ -87,7 +87,7 @@ def test_registering_twice_leaves_blender_as_it_was() -> None:
     before = all_of_blender()
     for _ in range(2):
         tracking_sessions.register()
-        assert all(is_registered(one) for one in registration._CLASSES)
+        assert all(is_registered(cls) for cls in registration._CLASSES)
         assert bpy.ops.tracking_sessions.track.get_rna_type().name == "Track in Session"
         assert bpy.context.scene.tracking_sessions.extent == "SCENE"
         assert menu.draw_entries in drawn_by(bpy.types.CLIP_MT_track)

@@ -16,7 +16,7 @@ import pytest
 
 from tracking_sessions.tests.footage import make_shot
 
-PYTHONS = [shlex.split(one) for one in os.environ.get("TRACKING_SESSIONS_PYTHONS", "").split(":") if one]
+PYTHONS = [shlex.split(command) for command in os.environ.get("TRACKING_SESSIONS_PYTHONS", "").split(":") if command]
 CHILD = Path(__file__).with_name("exchange.py")
 
 pytestmark = pytest.mark.skipif(len(PYTHONS) < 2, reason="TRACKING_SESSIONS_PYTHONS does not name several versions")
@@ -30,7 +30,7 @@ class Runner:
         shot = make_shot(folder / "footage", 30, 320, 180, tracks=12)
         self.footage = shot.files[0]
         self.tracks = folder / "tracks.json"
-        starts = {one.name: shot.truth(one.name, 10) for one in shot.tracks if shot.visible(one.name, 10)}
+        starts = {track.name: shot.truth(track.name, 10) for track in shot.tracks if shot.visible(track.name, 10)}
         self.tracks.write_text(json.dumps(starts), encoding="utf-8")
 
     def run(self, python: list[str], action: str, root: str, steps: int = 0) -> dict[str, Any]:
@@ -55,8 +55,8 @@ def runner(tmp_path_factory: pytest.TempPathFactory) -> Runner:
 
 def test_all_versions_track_the_same_and_go_on_with_each_other(runner: Runner) -> None:
     whole = [runner.run(python, "begin", f"whole{number}") for number, python in enumerate(PYTHONS)]
-    assert len({one["version"] for one in whole}) == len(PYTHONS)
+    assert len({result["version"] for result in whole}) == len(PYTHONS)
     upwards = runner.chain(PYTHONS, "upwards")
     downwards = runner.chain(PYTHONS[::-1], "downwards")
     back = runner.chain([PYTHONS[0], PYTHONS[-1], PYTHONS[0]], "back")
-    assert {one["markers"] for one in (*whole, upwards, downwards, back)} == {whole[0]["markers"]}
+    assert {result["markers"] for result in (*whole, upwards, downwards, back)} == {whole[0]["markers"]}

@@ -164,7 +164,7 @@ def settings_of(clip: Clip, without: Iterable[str] = ()) -> dict[str, Any]:
     scene = bpy.context.scene
     return {
         "tracking": _dump(clip.tracking, skipped),
-        "clips": [one.name for one in bpy.data.movieclips],
+        "clips": [clip.name for clip in bpy.data.movieclips],
         "clip": (clip.name, clip.frame_start, clip.frame_offset, clip.use_fake_user, tuple(clip.size)),
         "active": [
             (where.name, where.active_track and where.active_track.name)
@@ -184,13 +184,13 @@ def _dump(struct: Any, without: set[str]) -> Any:
         if name == "rna_type" or (name == "markers" and struct.name in without):
             continue
         if prop.type == "COLLECTION":
-            found[name] = [_dump(one, without) for one in value]
+            found[name] = [_dump(item, without) for item in value]
         elif prop.type == "POINTER":
             is_reference = value is None or isinstance(value, (bpy.types.ID, bpy.types.MovieTrackingTrack))
             is_reference = is_reference or isinstance(value, (bpy.types.MovieTrackingObject,))
             found[name] = getattr(value, "name", None) if is_reference else _dump(value, without)
         elif getattr(prop, "is_array", False):
-            found[name] = [list(one) if hasattr(one, "__len__") else one for one in value]
+            found[name] = [list(item) if hasattr(item, "__len__") else item for item in value]
         else:
             found[name] = value
     return found

@@ -53,7 +53,7 @@ def test_it_is_reported_once_and_tracking_works(tmp_path: Path, variant: str, ro
     environment = elsewhere(tmp_path, roles) | {"BLENDER_USER_DATAFILES": str(tmp_path / "user")}
     command = [sys.executable, "-c", _ARTIST, str(blend), state]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=LIMIT)
-    said = done.stdout + done.stderr
-    assert done.returncode == 0 and "Traceback" not in said, said
-    assert "SPACE ''" in said and said.count("{'FINISHED'}") == 3 and "TRACKED 10" in said, said
-    assert said.count(MISSING) == 1, said
+    output = done.stdout + done.stderr
+    assert done.returncode == 0 and "Traceback" not in output, output
+    assert "SPACE ''" in output and output.count("{'FINISHED'}") == 3 and "TRACKED 10" in output, output
+    assert output.count(MISSING) == 1, output

@@ -167,10 +167,10 @@ def test_a_bad_file_of_tracks(shot: Shot, tmp_path: Path, content: str | None, w
 
 def test_names_in_any_script_and_of_any_length(long: Path, tmp_path: Path) -> None:
     names = ["маркер", "標記", "עקיבה", "🎯", "x" * 10_000, "x" * 9_999, "../../etc/passwd", "a\nb\x00c"]
-    said = json.loads((long / "tracks.json").read_text(encoding="utf-8"))["tracks"]
-    for one, name in zip(said, names, strict=True):
-        one["name"] = name
-    (tmp_path / "tracks.json").write_text(json.dumps({"tracks": said}), encoding="utf-8")
+    tracks = json.loads((long / "tracks.json").read_text(encoding="utf-8"))["tracks"]
+    for track, name in zip(tracks, names, strict=True):
+        track["name"] = name
+    (tmp_path / "tracks.json").write_text(json.dumps({"tracks": tracks}), encoding="utf-8")
     plate = copied(long / "plate", tmp_path / "Aufnahme 日本 é" / "plâte")
     root = tmp_path / "sessions of 🎬"
     session = "é" * 10_000
@@ -228,7 +228,7 @@ def test_a_bad_session_file(stopped: Path, change: Callable[[str], str], words: 
     assert all(word in done.stderr for word in words)
     assert not done.stdout
     assert path.read_bytes() == before
-    assert {one.name for one in stopped.iterdir()} == {"plate", "tracks.json", "tracking_sessions"}
+    assert {path.name for path in stopped.iterdir()} == {"plate", "tracks.json", "tracking_sessions"}
 
 
 def test_a_session_that_cannot_be_read_is_mentioned_when_another_begins(stopped: Path) -> None:

@@ -92,11 +92,11 @@ def test_each_shot_is_done_or_says_why(job: Path) -> None:
     assert lines[1].startswith("2  020  completed   8 of 8 frames, ")
     assert lines[2].startswith("3  030  skipped") and "plate_1.png" in lines[3] and len(lines) == 5
     assert lines[4].endswith("exit code 1.") and "completed: 2 completed, 1 skipped; 16 frames are recorded" in lines[4]
-    said = done.stderr.splitlines()
-    assert said[0].endswith("“shots”: 3 shots, 2 at a time.") and said[-1] == "1 shot skipped (030)."
-    assert [line for line in said if line.startswith("010")][::2] == ["010: begun."]
-    assert any(line.startswith("010: done: 8 of 8 frames, ") for line in said)
-    assert any(line.startswith("030: skipped. Frame 1 (plate_1.png) ") for line in said)
+    lines = done.stderr.splitlines()
+    assert lines[0].endswith("“shots”: 3 shots, 2 at a time.") and lines[-1] == "1 shot skipped (030)."
+    assert [line for line in lines if line.startswith("010")][::2] == ["010: begun."]
+    assert any(line.startswith("010: done: 8 of 8 frames, ") for line in lines)
+    assert any(line.startswith("030: skipped. Frame 1 (plate_1.png) ") for line in lines)
 
     found = document(job)
     id = found["id"]
@@ -182,7 +182,9 @@ def night(long: Path, job: Path) -> Path:
 def frames_of_long(root: Path) -> int:
     """The number of recorded frames of the shot with 200."""
     found = [load_session(path) for path in session_files(root)]
-    return max((len(one.session.tracked_frames) for one in found if one.session.total_frames == LONG), default=0)
+    return max(
+        (len(session.session.tracked_frames) for session in found if session.session.total_frames == LONG), default=0
+    )
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -206,7 +208,7 @@ def test_a_signal_pauses_it_and_the_named_command_goes_on(night: Path, whole: Re
     assert done.returncode == 0, done
     assert f"Batch {found['id']}: 1 of 3 shots are done; going on with 2, one at a time." in done.stderr
     assert "900: resumed.\n" in done.stderr and "010" not in done.stderr
-    (session,) = (one for one in sessions_in(root) if one.total_frames == LONG)
+    (session,) = (session for session in sessions_in(root) if session.total_frames == LONG)
     compare_replays(load_session(root / "sessions" / f"{session.id}.yaml").replay(), whole)
 
 
@@ -241,8 +243,8 @@ def test_one_supervisor_at_a_time_and_anybody_may_watch(night: Path) -> None:
         )
         leaves = start("batch", "info", "--follow", cwd=night)
         follower = start("batch", "info", "--follow", "--json", cwd=night)
-        for one in (leaves, follower):
-            wait_until(lambda one=one: listens(one), "a process that listens", process=one)
+        for watcher in (leaves, follower):
+            wait_until(lambda watcher=watcher: listens(watcher), "a process that listens", process=watcher)
         leaves.send_signal(signal.SIGINT)
         stdout, stderr = leaves.communicate(timeout=LIMIT)
         assert (leaves.returncode, stderr) == (0, "") and "Status:   in progress\n" in stdout
@@ -267,7 +269,7 @@ def test_unfinished_sessions_have_to_be_decided_about(stopped: Path, whole: Repl
         owner.acquire()
         done = batch(stopped, "run", "plate", "--fresh", "--tracks=tracks.json")
         assert done.returncode == 75 and "is in use by process" in done.stderr
-    assert [one.state for one in sessions_in(root)] == ["active"]
+    assert [session.state for session in sessions_in(root)] == ["active"]
     done = batch(stopped, "run", "plate", "--fresh", "--tracks=tracks.json")
     assert done.returncode == 0 and "Set aside 1 session" in done.stderr, done
     new, old = sessions_in(root)
@@ -300,13 +302,18 @@ def test_fresh_tracks_done_shots_anew_but_for_committed_ones(job: Path) -> None:
     root = job / "tracking_sessions"
     assert batch(job, *arguments).returncode == 0
     assert batch(job, *arguments, "--fresh").returncode == 0
-    states = [(Path(one.footage.path).parent.name, str(one.state)) for one in sessions_in(root)]
+    states = [(Path(session.footage.path).parent.name, str(session.state)) for session in sessions_in(root)]
     assert sorted(states) == [("010", "active"), ("010", "discarded"), ("020", "active"), ("020", "discarded")]
     newest = sessions_in(root)[0]
     run("commit", newest.id, cwd=job)
     done = batch(job, *arguments, "--fresh")
     assert done.returncode == 2 and f"discard {newest.id}" in done.stderr
-    assert sorted(str(one.state) for one in sessions_in(root)) == ["active", "committed", "discarded", "discarded"]
+    assert sorted(str(session.state) for session in sessions_in(root)) == [
+        "active",
+        "committed",
+        "discarded",
+        "discarded",
+    ]
 
 
 # Wrong use

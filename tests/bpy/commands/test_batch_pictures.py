@@ -98,8 +98,8 @@ def test_names_for_whole_sequences_are_shots_like_others(tmp_path: Path) -> None
     entries = ["plates/b.%04d.png", "plates/c.####.png 1002-1004", "C:\\plates\\d.####.png", "plates/e.####.png"]
     listed.write_text(json.dumps([{"footage": entry} for entry in entries]), "utf-8")
     shots = ran(tmp_path, "plates/a.1002-1003.png", "shots.json", code=1)
-    said = {name: (shot["status"], shot["tracked_frames"], shot["attempts"]) for name, shot in shots.items()}
-    assert said == {
+    outcomes = {name: (shot["status"], shot["tracked_frames"], shot["attempts"]) for name, shot in shots.items()}
+    assert outcomes == {
         "a": ("completed", 2, 1),
         "b": ("completed", FRAMES, 1),
         "c": ("completed", 3, 1),

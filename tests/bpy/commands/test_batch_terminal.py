@@ -120,7 +120,7 @@ def test_unfinished_sessions_are_asked_about(
     terminal.type(typed)
     assert terminal.end()[0] == code
     found = sessions_in(stopped / "tracking_sessions")
-    assert [str(one.state) for one in found] == states
+    assert [str(session.state) for session in found] == states
     if code:
         assert "Nothing was begun." in terminal.picture.text and len(found[0].tracked_frames) < LONG
     else:

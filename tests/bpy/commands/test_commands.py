@@ -64,7 +64,7 @@ def save_blend(path: Path, shot: Shot) -> None:
     """An artist's file: seven tracks, four of them to follow, on frame 5 of the scene."""
     clip = bpy.data.movieclips.load(str(shot.files[0]))
     clip.use_fake_user = True
-    survivors = [one.name for one in shot.tracks if one.kind == "survives"]
+    survivors = [track.name for track in shot.tracks if track.kind == "survives"]
     for index, name in enumerate(survivors[:7]):
         track = clip.tracking.tracks.new(name=name, frame=5)
         track.markers[0].co = shot.truth(name, 5)
@@ -129,8 +129,8 @@ def test_ranges_and_directions(
     row = json.loads(run("track", shot.folder, "--tracks", tracks, *arguments, "--root", tmp_path, "--json").stdout)
     path = session_file(tmp_path)
     assert path is not None
-    assert [(f"{one.start}-{one.end}", one.last_frame) for one in load_session(path).passes] == passes
-    low, high = min(one for _, one in passes), max(frame, *(one for _, one in passes))
+    assert [(f"{summary.start}-{summary.end}", summary.last_frame) for summary in load_session(path).passes] == passes
+    low, high = min(end for _, end in passes), max(frame, *(end for _, end in passes))
     assert row["tracked_frames"] == high - min(low, frame) + 1
     assert row["remaining_frames"] == 0
     assert row["percent_complete"] == 100.0
@@ -253,13 +253,13 @@ def test_list_and_info(stopped: Path, shot: Shot, tracks: Path) -> None:
         assert len(json.loads(run("list", "--root", root, "--json", *flags).stdout)) == count
     assert "There are no such sessions" in run("list", "--root", root, "--status", "failed").stderr
 
-    one = rows[1]["id"]
-    told = run("info", one, "--root", root).stdout
-    assert f"Frames:   {there + 1} of {LONG} tracked: 1-{there + 1}\n" in told
-    assert f"Pass 1:   track forwards 1-{LONG}, at frame {there + 1}, 8 of 8 tracks alive, paused" in told
-    assert told.endswith(f"Next:     go on with: resume {one}\n")
-    assert told == run("info", rows[1]["file"]).stdout  # also by its path
-    row = json.loads(run("info", one, "--root", root, "--frames", "--json").stdout)
+    session_id = rows[1]["id"]
+    output = run("info", session_id, "--root", root).stdout
+    assert f"Frames:   {there + 1} of {LONG} tracked: 1-{there + 1}\n" in output
+    assert f"Pass 1:   track forwards 1-{LONG}, at frame {there + 1}, 8 of 8 tracks alive, paused" in output
+    assert output.endswith(f"Next:     go on with: resume {session_id}\n")
+    assert output == run("info", rows[1]["file"]).stdout  # also by its path
+    row = json.loads(run("info", session_id, "--root", root, "--frames", "--json").stdout)
     assert row["frames"] == {str(frame): 8 for frame in range(1, there + 2)}
     assert row["footage"] == str(stopped / "plate" / "long_0001.png")
     run("info", "20", "--root", root, code=2, says=("2 sessions begin with 20",))

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Frames on the command line: as the files of a plate are numbered, as the timeline of a .blend counts, 1, 2, 3 in a
-movie. No clip frame is said to anybody."""
+"""Frame numbers on the command line: those of the files of a plate, of the timeline of a .blend, 1, 2, 3 in a
+movie. No text names clip frames."""
 
 from __future__ import annotations
 
@@ -55,9 +55,9 @@ def save_blend(path: Path, shot: Shot, *, current: int = FIRST) -> Path:
     clip = bpy.data.movieclips.load(str(shot.files[0]))
     clip.use_fake_user = True
     clip.frame_start = FIRST
-    for one in shot.tracks:
-        if shot.visible(one.name, 1):
-            clip.tracking.tracks.new(name=one.name, frame=1).markers[0].co = shot.truth(one.name, 1)
+    for track in shot.tracks:
+        if shot.visible(track.name, 1):
+            clip.tracking.tracks.new(name=track.name, frame=1).markers[0].co = shot.truth(track.name, 1)
     scene = bpy.context.scene
     scene.frame_start, scene.frame_end, scene.frame_current = FIRST, FIRST + COUNT - 1, current
     bpy.ops.wm.save_as_mainfile(filepath=str(path))
@@ -98,8 +98,10 @@ def case(request: pytest.FixtureRequest, shot: Shot, tmp_path_factory: pytest.Te
 def frames_in(text: str, folder: Path) -> list[int]:
     """The frames that a text names; at least one."""
     text = re.sub(r"\d{8}-\d{6}-[0-9a-f]{8}|\d{4}-\d\d-\d\d", "", text.replace(str(folder), ""))
-    said = re.findall(r"(?i)\bframes? (-?\d+)(?: to (\d+))?|\b(\d+)-(\d+)\b|^ +(\d+)  \d+ tracks$", text, re.MULTILINE)
-    numbers = [int(number) for one in said for number in one if number]
+    groups = re.findall(
+        r"(?i)\bframes? (-?\d+)(?: to (\d+))?|\b(\d+)-(\d+)\b|^ +(\d+)  \d+ tracks$", text, re.MULTILINE
+    )
+    numbers = [int(number) for group in groups for number in group if number]
     assert numbers, text
     return numbers
 
@@ -113,7 +115,7 @@ def check(case: Case, text: str) -> None:
 def check_json(case: Case, row: Any) -> int:
     """Check that each clip frame has the number for people beside it; returns the count."""
     if isinstance(row, list):
-        return sum(check_json(case, one) for one in row)
+        return sum(check_json(case, item) for item in row)
     if not isinstance(row, dict):
         return 0
     found = 0
@@ -207,7 +209,7 @@ def test_a_stop_and_going_on_say_the_frame_of_the_plate(long: Path, tmp_path: Pa
     plate = renumbered([long / "plate" / f"long_{number:04d}.png" for number in range(1, LONG + 1)], tmp_path / "plate")
     tracks = json.loads((long / "tracks.json").read_text("utf-8"))["tracks"]
     path = tmp_path / "tracks.json"
-    path.write_text(json.dumps([{**one, "frame": FIRST} for one in tracks]))
+    path.write_text(json.dumps([{**track, "frame": FIRST} for track in tracks]))
     root = tmp_path / "sessions"
     process = start("track", plate, "--tracks", path, "--root", root)
     wait_for_frames(process, root, 20)
@@ -222,7 +224,7 @@ def test_a_stop_and_going_on_say_the_frame_of_the_plate(long: Path, tmp_path: Pa
     assert f"1001-1200 from frame {stopped}, 8 tracks." in done.stderr
     assert "8 of 8 tracks were followed to frame 1200." in done.stdout
 
-    path.write_text(json.dumps([{**one, "frame": 1} for one in tracks]))
+    path.write_text(json.dumps([{**track, "frame": 1} for track in tracks]))
     words = "frame 1 is not one of the frames 1001 to 1200"
     run("track", plate, "--tracks", path, "--root", root, "--fresh", code=3, says=(words,))
 

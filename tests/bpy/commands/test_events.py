@@ -38,13 +38,18 @@ def test_a_line_says_why_it_stopped(shot: Shot, stopped: Path, tmp_path: Path) -
     process = start("resume", "--root", root, "--events")
     wait_for_frames(process, root, 40)
     process.send_signal(signal.SIGTERM)
-    begun, said = events(process)
-    assert (begun["event"], said["event"], said["kind"], process.returncode) == ("begun", "stopped", "Interrupted", 75)
+    begun, stopped = events(process)
+    assert (begun["event"], stopped["event"], stopped["kind"], process.returncode) == (
+        "begun",
+        "stopped",
+        "Interrupted",
+        75,
+    )
     assert begun["tracked_frames"] == before
-    assert said["error"].startswith("SIGTERM: stopped after frame ")
+    assert stopped["error"].startswith("SIGTERM: stopped after frame ")
     process = start("track", shot.folder / "none.png", "--root", tmp_path, "--events")
-    (said,) = events(process)
-    assert (said["event"], said["kind"], process.returncode) == ("stopped", "FootageUnusable", 3)
+    (stopped,) = events(process)
+    assert (stopped["event"], stopped["kind"], process.returncode) == ("stopped", "FootageUnusable", 3)
 
 
 def test_settings_of_all_tracks(shot: Shot, tracks: Path, tmp_path: Path) -> None:
@@ -52,8 +57,8 @@ def test_settings_of_all_tracks(shot: Shot, tracks: Path, tmp_path: Path) -> Non
     run("track", shot.folder, "--tracks", tracks, "--root", tmp_path, *settings, "--set", "search_size=91")
     replay = load_session(session_file(tmp_path)).replay()
     for number, track in replay.tracks.items():
-        said = [track.settings[name] for name in ("pattern_match", "correlation_min", "use_brute")]
-        assert said == ["PREV_FRAME", 0.5, True]
+        settings = [track.settings[name] for name in ("pattern_match", "correlation_min", "use_brute")]
+        assert settings == ["PREV_FRAME", 0.5, True]
         left, bottom, right, top = MARKER.unpack(replay.markers[number][1])[-4:]
         assert ((right - left) * 320, (top - bottom) * 180) == (pytest.approx(91, abs=0.1), pytest.approx(91, abs=0.1))
 

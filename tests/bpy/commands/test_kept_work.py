@@ -20,9 +20,9 @@ def make_blend(folder: Path) -> Path:
     """A file of the long clip with its tracks on frame 1, all selected."""
     clip: Any = bpy.data.movieclips.load(str(folder / "plate" / "long_0001.png"))
     clip.use_fake_user = True
-    for one in json.loads((folder / "tracks.json").read_text())["tracks"]:
-        track = clip.tracking.tracks.new(name=one["name"], frame=1)
-        place(clip, track.markers[0], one["co"])
+    for position in json.loads((folder / "tracks.json").read_text())["tracks"]:
+        track = clip.tracking.tracks.new(name=position["name"], frame=1)
+        place(clip, track.markers[0], position["co"])
         track.select = True
     bpy.context.scene.frame_end = LONG
     blend = folder / "shot.blend"

@@ -38,7 +38,7 @@ def labels() -> set[str]:
     return {cls.bl_label for cls in classes if hasattr(cls, "bl_label")}
 
 
-@pytest.mark.parametrize("error", [error for error, _ in EACH_ERROR], ids=lambda one: type(one).__name__)
+@pytest.mark.parametrize("error", [error for error, _ in EACH_ERROR], ids=lambda error: type(error).__name__)
 def test_no_error_speaks_the_command_line(error: TrackingSessionError) -> None:
     words = error_words(error)
     assert words.startswith(str(error)) and not COMMAND_LINE.search(words)

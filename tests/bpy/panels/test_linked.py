@@ -92,18 +92,18 @@ def test_saving_undo_and_loading_write_nothing_into_a_linked_clip(
     bpy.ops.wm.save_mainfile()
     recorded = files_in(root)
     clip = put_in(file, kind).clip
-    said, objects = dict(clip.items()), objects_of(clip)
-    assert said and OBJECT_NAME in objects
+    properties, objects = dict(clip.items()), objects_of(clip)
+    assert properties and OBJECT_NAME in objects
     (tmp_path / "elsewhere").mkdir()
     bpy.ops.ed.undo_push(message="before")
     bpy.ops.ed.undo_push(message="after")
     bpy.ops.ed.undo()
     bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "elsewhere" / "comp.blend"))
     clip = bpy.context.scene.active_clip
-    assert (dict(clip.items()), objects_of(clip)) == (said, objects)
+    assert (dict(clip.items()), objects_of(clip)) == (properties, objects)
     bpy.ops.wm.open_mainfile(filepath=bpy.data.filepath)
     clip = bpy.context.scene.active_clip
-    assert (dict(clip.items()), objects_of(clip)) == (said, objects)
+    assert (dict(clip.items()), objects_of(clip)) == (properties, objects)
     assert files_in(root) == recorded and not open_file.left
     assert opening.clip_of(session_of(file)) is None
 
@@ -113,7 +113,7 @@ def test_a_clip_of_the_same_footage_in_the_file_is_tracked(footage: Footage, fil
     first = session_of(file).path
     recorded = first.read_bytes()
     editor = put_in(file, linked)
-    there, said = markers_of(editor.clip), dict(editor.clip.items())
+    there, properties = markers_of(editor.clip), dict(editor.clip.items())
     name = editor.clip.name
     mine = new_clip(footage)
     mine.use_fake_user = True
@@ -128,7 +128,7 @@ def test_a_clip_of_the_same_footage_in_the_file_is_tracked(footage: Footage, fil
     assert opening.clip_of(second) == mine
     bpy.ops.wm.save_mainfile()
     other = next(clip for clip in bpy.data.movieclips if clip.library is not None)
-    assert (markers_of(other), dict(other.items()), first.read_bytes()) == (there, said, recorded)
+    assert (markers_of(other), dict(other.items()), first.read_bytes()) == (there, properties, recorded)
     assert headless._clip_of_file(name) == headless._clip_of_file("") == mine
 
 

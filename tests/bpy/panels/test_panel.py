@@ -69,14 +69,14 @@ class RecordingLayout:
     ) -> SimpleNamespace:
         assert icon in ICONS
         module, name = idname.split(".")
-        said = getattr(getattr(bpy.ops, module), name).get_rna_type()
-        shown = said.name if text is None else text
+        kind = getattr(getattr(bpy.ops, module), name).get_rna_type()
+        shown = kind.name if text is None else text
         self.buttons.append(shown)
         self.operators.append(idname)
         self.drawn.append(shown)
         if self.scale_y > 1:
             self.tall.append(shown)
-        return Properties(said)
+        return Properties(kind)
 
     def prop(self, data: Any, name: str) -> None:
         self.props.append(data.bl_rna.properties[name].name)
@@ -110,11 +110,11 @@ class Part(RecordingLayout):
 class Properties(SimpleNamespace):
     """The properties of a button's operator; refuses unknown names and values."""
 
-    def __init__(self, said: Any) -> None:
-        self.__dict__["_said"] = said
+    def __init__(self, kind: Any) -> None:
+        self.__dict__["_kind"] = kind
 
     def __setattr__(self, name: str, value: Any) -> None:
-        assert value in self._said.properties[name].enum_items
+        assert value in self._kind.properties[name].enum_items
         self.__dict__[name] = value
 
 

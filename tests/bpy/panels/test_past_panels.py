@@ -128,9 +128,9 @@ def test_long_lists_of_losses_are_cut_and_deleted_tracks_reported(
     with session_of(file) as session:
         gone = [TrackData(n, "Camera", f"Gone.{n}") for n in range(50, 55)]
         session.acquire().append(TracksRecord(tuple(gone)))
-        session.acquire().open_pass(Pass(2, 2, 39, tuple(one.id for one in gone)), (), ())
+        session.acquire().open_pass(Pass(2, 2, 39, tuple(data.id for data in gone)), (), ())
         for frame in range(3, 26):
-            session.acquire().record_frame(2, frame, 0, b"".join(marker(one.id, frame, flags=MUTED) for one in gone))
+            session.acquire().record_frame(2, frame, 0, b"".join(marker(data.id, frame, flags=MUTED) for data in gone))
     monkeypatch.setattr(panels, "letters_that_fit", lambda context: 41)
     layout = drawn(panels.TRACKING_SESSIONS_PT_lost, editor)
     assert layout.lines[0] == ["25:  Gone.50, Gone.51, Gone.52 and 2 More"]

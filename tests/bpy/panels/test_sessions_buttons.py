@@ -111,7 +111,7 @@ def test_of_a_file_that_is_no_session_nothing_else_is_deleted(
     with inside(editor):
         operators.delete_session()
     assert not path.exists()
-    assert [one.read_text() for one in mine.iterdir()] == ["precious"]
+    assert [path.read_text() for path in mine.iterdir()] == ["precious"]
 
 
 def test_open_shows_the_clip_of_the_session(footage: Footage, file: Path, root: Path) -> None:

@@ -147,8 +147,8 @@ def owned_elsewhere(file: Path, counter: int = 1) -> None:
     number = 1 + max(int(path.suffix[1:]) for path in folder.glob("lease.*"))
     if counter > 1:
         number -= 1
-    said = {"host": "farm-17", "boot": "b", "machine": "m", "pid": 4711, "since": "2026-01-02T03:04:05Z", "token": "t"}
-    (folder / f"lease.{number}").write_text(json.dumps(said) + f"\n{counter:020d}\n")
+    owner = {"host": "farm-17", "boot": "b", "machine": "m", "pid": 4711, "since": "2026-01-02T03:04:05Z", "token": "t"}
+    (folder / f"lease.{number}").write_text(json.dumps(owner) + f"\n{counter:020d}\n")
     known.forget()
 
 
@@ -266,7 +266,7 @@ def test_waiting_ends_with_a_message_if_the_session_goes(footage: Footage, file:
     owned_elsewhere(file)
     waiting = Waiting(editor)
     assert waiting.send() == {"PASS_THROUGH"}
-    lease_file = max(path.with_suffix("").glob("lease.*"), key=lambda one: int(one.suffix[1:]))
+    lease_file = max(path.with_suffix("").glob("lease.*"), key=lambda path: int(path.suffix[1:]))
     lease_file.unlink()
     lease_file.mkdir()
     assert waiting.send() == {"CANCELLED"}

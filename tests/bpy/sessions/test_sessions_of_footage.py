@@ -50,15 +50,15 @@ def test_only_sessions_of_the_footage_are_read(tmp_path: Path, monkeypatch: pyte
     read: list[Path] = []
     monkeypatch.setattr(catalogue, "SETTLED", -1.0)
     monkeypatch.setattr(headless, "load_session", lambda path: read.append(path) or load_session(path))
-    said: list[str] = []
+    warnings: list[str] = []
     request = headless.Request(ShotSpec(str(shot.folder)), root)
     for _ in range(2):
         read.clear()
-        found = headless._sessions_of(opened, request, said.append)
-        assert [one.path for one in found] == read == expected
-    assert said == []
+        found = headless._sessions_of(opened, request, warnings.append)
+        assert [session.path for session in found] == read == expected
+    assert warnings == []
     monkeypatch.setattr(catalogue, "TrackingSessionManager", None)  # only those are read
-    assert len(headless._sessions_of(opened, request, said.append)) == 3
+    assert len(headless._sessions_of(opened, request, warnings.append)) == 3
 
 
 def file_with(footage: Path, path: Path, *, copies: int = 1) -> MovieClip:
@@ -73,8 +73,8 @@ def file_with(footage: Path, path: Path, *, copies: int = 1) -> MovieClip:
 
 def found_by_track(clip: MovieClip, footage: Path, root: Path) -> set[str]:
     return {
-        one.session.id
-        for one in headless._sessions_of(clip, headless.Request(ShotSpec(str(footage)), root), pytest.fail)
+        session.session.id
+        for session in headless._sessions_of(clip, headless.Request(ShotSpec(str(footage)), root), pytest.fail)
     }
 
 
@@ -85,7 +85,7 @@ def found_by_batch(root: Path, *shots: ShotSpec) -> set[str]:
 
 
 def ids(*sessions: TrackingSessionManager) -> set[str]:
-    return {one.session.id for one in sessions}
+    return {session.session.id for session in sessions}
 
 
 def test_footage_has_the_same_sessions_in_a_batch(tmp_path: Path) -> None:
@@ -124,7 +124,7 @@ def test_a_blend_has_the_same_sessions_in_a_batch(tmp_path: Path) -> None:
     second = tmp_path / "shot_v2.blend"
     clip = file_with(plate, blend, copies=2)
     shutil.copy2(blend, second)
-    names = [one.name for one in bpy.data.movieclips]
+    names = [clip.name for clip in bpy.data.movieclips]
     of_clip = [create_session(plate, "", root, blend=str(blend), clip=name) for name in names]
     create_session(plate, "", root)
     assert clip.name == names[1] != names[0]

@@ -90,10 +90,10 @@ def test_a_file_saved_after_undo_has_lost_nothing(footage: Footage, file: Path, 
     expected = markers_of(editor.clip)
     editor = undo()
     bpy.ops.wm.save_mainfile()
-    said = [one for one in session_of(file).state["history"] if one["event"] == "undone"]
-    assert len(said) == 1
+    undone = [event for event in session_of(file).state["history"] if event["event"] == "undone"]
+    assert len(undone) == 1
     bpy.ops.wm.save_mainfile()
-    assert [one for one in session_of(file).state["history"] if one["event"] == "undone"] == said
+    assert [event for event in session_of(file).state["history"] if event["event"] == "undone"] == undone
     start_blender_anew()
 
     editor = open_file(file)
@@ -150,12 +150,12 @@ def test_a_saved_copy_records_no_undo(footage: Footage, file: Path, is_ours: boo
     bpy.ops.wm.save_mainfile()
     track(editor, 5, 10)
     editor = undo()
-    said = session_of(file).state["history"]
+    before = session_of(file).state["history"]
     if is_ours:
         save_copy(file.parent)
     else:
         bpy.ops.wm.save_as_mainfile(filepath=str(file.with_name("for a colleague.blend")), copy=True)
-    assert session_of(file).state["history"] == said
+    assert session_of(file).state["history"] == before
     assert look(editor.clip).undone == 5
     start_blender_anew()
     clip = open_file(file).clip
@@ -167,10 +167,10 @@ def test_a_failed_save_records_no_undo(footage: Footage, file: Path) -> None:
     bpy.ops.ed.undo_push(message="before")
     track(editor, 1, 10)
     undo()
-    said = session_of(file).state["history"]
+    before = session_of(file).state["history"]
     with pytest.raises(RuntimeError):
         bpy.ops.wm.save_as_mainfile(filepath=str(file.parent / "nowhere" / "shot.blend"))
-    assert session_of(file).state["history"] == said
+    assert session_of(file).state["history"] == before
 
 
 def test_a_crash_after_undo_restores_the_frames_that_the_saved_file_lacks(footage: Footage, file: Path) -> None:

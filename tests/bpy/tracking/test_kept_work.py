@@ -136,14 +136,14 @@ def test_later_tracking_and_edits_stay(
         assert {frame: after[name][frame] for frame in live_frames(recorded[name])} == {
             frame: recorded[name][frame] for frame in live_frames(recorded[name])
         }
-    said = capfd.readouterr().out
-    assert "4 tracks changed in this file kept their markers" in said
+    output = capfd.readouterr().out
+    assert "4 tracks changed in this file kept their markers" in output
     if is_resumed:
-        assert "2 tracks have newer markers on the frames to come and are not tracked there" in said
+        assert "2 tracks have newer markers on the frames to come and are not tracked there" in output
         assert max(live_frames(after["Camera/Survives.03"])) == FRAMES
         assert max(live_frames(after["Camera/Survives.05"])) == FRAMES
     else:
-        assert "Restored the recorded markers up to frame 9;" in said or "up to frame 12;" in said
+        assert "Restored the recorded markers up to frame 9;" in output or "up to frame 12;" in output
         assert max(live_frames(after["Camera/Survives.03"])) == max(live_frames(recorded["Camera/Survives.03"]))
     for name in far + near:
         assert values(found_in(file)[f"Camera/{name}"]) == values(before[f"Camera/{name}"])
@@ -198,9 +198,9 @@ def test_a_pass_that_was_tracked_to_its_end_by_other_means_is_closed(
     editor = click(clip, operators.resume)
     after = markers_of(clip)
     assert_all_there(before, after)
-    said = capfd.readouterr().out
-    assert "are not tracked there" in said
-    assert "no track is left to follow, so the pass is closed" in said
+    output = capfd.readouterr().out
+    assert "are not tracked there" in output
+    assert "no track is left to follow, so the pass is closed" in output
     assert session_of(file).passes[-1].outcome == "complete"
     assert (look(clip).resume_frame, look(clip).missing) == (None, 0)
     with inside(editor):

@@ -151,10 +151,10 @@ def test_a_working_set_that_is_removed_is_noticed(footage: Footage, tmp_path: Pa
     clip = new_clip(footage)
 
     def remove() -> Any:
-        for one in bpy.data.movieclips:
-            for where in one.tracking.objects:
+        for clip in bpy.data.movieclips:
+            for where in clip.tracking.objects:
                 if where.name == OBJECT_NAME:
-                    return one.tracking.objects.remove(where)
+                    return clip.tracking.objects.remove(where)
         raise AssertionError("no working set")
 
     with pytest.raises(ClipChanged):

@@ -112,7 +112,7 @@ def test_the_pass_that_was_to_follow_is_tracked_after_a_stop(footage: Footage, t
     with pytest.raises(Interrupted):
         track_session(new_clip(footage, 12), tmp_path / "cut", ranges, after_step=stop)
     outcome = Outcome.COMPLETE.value if is_closed else "running"
-    assert [one.outcome_word for one in session_in(tmp_path / "cut").passes] == [outcome]
+    assert [summary.outcome_word for summary in session_in(tmp_path / "cut").passes] == [outcome]
     resume(in_a_fresh_blender(footage), tmp_path / "cut")
     assert restored(footage, tmp_path / "cut") == restored(footage, tmp_path / "whole")
 

@@ -79,7 +79,7 @@ def test_a_blend_is_tracked_as_the_artist_left_it_and_never_written_to(shot: Sho
     blend, result = tmp_path / "shot.blend", tmp_path / "result.blend"
     save_blend(blend, shot)
     before = blend.read_bytes(), blend.stat().st_mtime_ns
-    run("track", blend, "--save", blend, code=2, says=("never written to",))
+    run("track", blend, "--save", blend, code=2, says=("stays as it is",))
     done = run("track", blend, "--save", result)
     assert "Tracked 25 frames; 26 of 26 are recorded.\n4 of 4 tracks were followed to frame 30." in done.stdout
     assert done.stdout.endswith(f"Saved {result}\n")

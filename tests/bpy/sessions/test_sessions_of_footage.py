@@ -81,7 +81,7 @@ def found_by_track(clip: MovieClip, footage: Path, root: Path) -> set[str]:
 def found_by_batch(root: Path, *shots: ShotSpec) -> set[str]:
     """The sessions that a batch finds, which reads no .blend."""
     entries = [(one, False) for one in catalogue.catalogue(root) if isinstance(one, catalogue.Entry)]
-    return {one.said.id for one in unfinished._of_shots(entries, shots)}
+    return {one.entry.id for one in unfinished._of_shots(entries, shots)}
 
 
 def ids(*sessions: TrackingSessionManager) -> set[str]:

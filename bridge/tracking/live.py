@@ -21,7 +21,7 @@ from ..preferences import preferences
 from .shot import Shot
 
 TICK = 1 / 30  # seconds of tracking per timer tick; one step at least
-UPDATE_TIME = 0.0004  # seconds per tick for markers of the artist's tracks
+UPDATE_TIME = 0.00025  # seconds per tick for markers of the artist's tracks: more would cost the 2 ms of own work
 RATE_SPAN = 3.0  # seconds that the frames per second are counted over
 
 

@@ -242,13 +242,13 @@ def _report(options: argparse.Namespace) -> list[str]:
     path = manager.path.absolute()
     folder = SessionFolder.of(path)
     folder = folder if folder.contains(path) else SessionFolder(path.parent)
-    output: Path = options.output or folder.report(manager.session.id)
+    output: Path = options.output or folder.report(manager.id)
     if output.is_dir():
         raise UsageError(f"{output} is a folder: name a file in it")
     if output.exists() and output.suffix.lower() not in (".html", ".htm"):
         raise UsageError(f"{output} exists and is no .html: name another file")
     written = export_session_report(manager.path, output)
-    return [json.dumps({"id": manager.session.id, "report": str(written.absolute())}) if options.json else str(written)]
+    return [json.dumps({"id": manager.id, "report": str(written.absolute())}) if options.json else str(written)]
 
 
 def _merge(options: argparse.Namespace) -> list[str]:
@@ -261,5 +261,5 @@ def _merge(options: argparse.Namespace) -> list[str]:
     return [
         f"Merged {count_words(len(options.sessions))}; "
         f"{progress['tracked_frames']} of {progress['total_frames']} are recorded{missing}.",
-        f"Session {merged.session.id} in {merged.path}",
+        f"Session {merged.id} in {merged.path}",
     ]

@@ -162,7 +162,7 @@ def _outcome_lines(result: Result, lost: Sequence[LostPass], options: argparse.N
             "saved": str(result.saved) if result.saved else None,
         }
         row = manager.counting.described(row)
-        return [json.dumps(row, indent=1) if options.json else Done(manager.session.id, row).line()]
+        return [json.dumps(row, indent=1) if options.json else Done(manager.id, row).line()]
     progress = manager.progress
     recorded = f"{progress['tracked_frames']} of {progress['total_frames']}"
     lines = [
@@ -171,6 +171,6 @@ def _outcome_lines(result: Result, lost: Sequence[LostPass], options: argparse.N
         else f"Nothing to do: {recorded} frames are recorded.",
         *(f"All tracks were lost at frame {manager.counting.shown(loss.frame)}." for loss in lost),
         *([f"{last.alive} of {last.tracks} tracks were followed to frame {reached}."] * bool(last.alive)),
-        f"Session {manager.session.id} in {SessionFolder.of(manager.path).root}",
+        f"Session {manager.id} in {SessionFolder.of(manager.path).root}",
     ]
     return [*lines, f"Saved {result.saved}"] if result.saved else lines

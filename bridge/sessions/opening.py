@@ -93,7 +93,7 @@ def clip_for(manager: TrackingSessionManager) -> MovieClip:
     if clip is None:
         clip = open_footage(footage)
         clip.frame_start = timeline_start(recorded.start, clip.frame_duration)
-    mark_position(clip, manager.session.id, Position(0, 0))
+    mark_position(clip, manager.id, Position(0, 0))
     open_file.forget()
     return clip
 

@@ -37,7 +37,7 @@ def open_shot(editor: ClipEditor) -> Shot:
     if session is None:
         name = f"{Path(bpy.data.filepath).stem} {clip.name}" if bpy.data.filepath else clip.name
         return Shot.create(editor, default_root(), name, blend=bpy.data.filepath)
-    session_id = session.session.id
+    session_id = session.id
     position = position_in(mark, session_id)
     since = session.contained(position)
     missing = session.missing_after(since, position, open_file.written(clip.session_uid, session_id))
@@ -62,7 +62,7 @@ def restore(editor: ClipEditor) -> Restored:
     session = find_session(editor.clip, mark, salvage=True)
     if session is None:
         raise UsageError("This clip has no session: there is nothing to restore")
-    position = position_in(mark, session.session.id)
+    position = position_in(mark, session.id)
     shot = _restored(editor, session, session.contained(position))
     shot.close()
     open_file.forget()
@@ -71,7 +71,7 @@ def restore(editor: ClipEditor) -> Restored:
 
 def _restored(editor: ClipEditor, session: TrackingSessionManager, since: Position | None) -> Shot:
     shot = Shot.join(editor, session, since, salvage=True)
-    open_file.note_written(editor.clip.session_uid, session.session.id, session.position)
+    open_file.note_written(editor.clip.session_uid, session.id, session.position)
     return shot
 
 
@@ -94,7 +94,7 @@ def set_aside(clip: MovieClip) -> None:
         with found:
             found.acquire(salvage=True)
             found.set_state(SessionState.DISCARDED)
-        open_file.forget_written(found.session.id)
+        open_file.forget_written(found.id)
     open_file.forget()
 
 
@@ -125,7 +125,7 @@ def _note_undone(clip: MovieClip, mark: ClipMark | None) -> None:
     found = find_session(clip, mark) if seen.is_undone and not seen.is_missing else None
     if found is None:
         return
-    position = position_in(mark, found.session.id)
+    position = position_in(mark, found.id)
     if found.has_frames_after(position):
         with found:
             found.acquire().record_undone(position)
@@ -137,6 +137,6 @@ def _note_blend(clip: MovieClip, mark: ClipMark | None, owned: TrackingSessionMa
     session = finding.read_session(path) if path is not None else None
     if path is None or session is None or session.blend or not bpy.data.filepath or not finding.is_homeless(path):
         return
-    is_owned = owned is not None and owned.session.id == session.id
+    is_owned = owned is not None and owned.id == session.id
     with nullcontext(owned) if is_owned else load_session(path) as manager:
         manager.acquire().set_blend(bpy.data.filepath, clip.name)

@@ -120,7 +120,7 @@ def _track(editor: ClipEditor, request: Request, drive: Drive, warn: Warn) -> Re
     if unfinished.owner:
         raise LeaseHeld(unfinished.owner)
     if not request.fresh:
-        raise UnfinishedSession(unfinished.session.id, unfinished.session.name)
+        raise UnfinishedSession(unfinished.id, unfinished.session.name)
     with unfinished:
         unfinished.acquire()
         return _begin(editor, request, drive, warn, unfinished)
@@ -152,7 +152,7 @@ def _begin(
 
 def _join(editor: ClipEditor, session: TrackingSessionManager, warn: Warn, *, salvage: bool = False) -> Shot:
     """The clip with its session; waits until an owner on another machine shows life or counts as dead."""
-    since = session.contained(position_in(mark_of(editor.clip), session.session.id))
+    since = session.contained(position_in(mark_of(editor.clip), session.id))
     try:
         return Shot.join(editor, session, since, salvage=salvage)
     except LeaseHeld as error:

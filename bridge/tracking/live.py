@@ -200,7 +200,7 @@ class LivePass:
 
     def _note_written(self) -> None:
         """Note the journal position that the clip contains, for the case that undo removes it from the clip."""
-        session_id = self.shot.session.session.id
+        session_id = self.shot.session.id
         try:
             position = position_in(mark_of(self.editor.clip), session_id)
         except ReferenceError:

@@ -136,7 +136,7 @@ def restore(clip: MovieClip, session: TrackingSessionManager, known: Replay) -> 
         else:
             merge_rows(track, coming.get(number, {}))
     objects.active = active
-    mark_position(clip, session.session.id, session.position)
+    mark_position(clip, session.id, session.position)
     return kept
 
 
@@ -167,7 +167,7 @@ def _changed(
             found[number] = split_rows(read_rows(track, number))
     new = {number: new_in_clip(mine, known.markers.get(number, {})) for number, mine in found.items()}
     if any(new.values()):
-        new = never_recorded(JournalReader(session.folder, session.session.id, salvage=True).records(), new)
+        new = never_recorded(JournalReader(session.folder, session.id, salvage=True).records(), new)
     changed: dict[int, Changed] = {}
     for number, mine in found.items():
         recorded = known.tracks[number]

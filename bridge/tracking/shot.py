@@ -199,7 +199,7 @@ class Shot:
             self.recorder.open_pass(plan.passes[0], plan.passes[1:], found.records)
         elif found.records:
             self.recorder.append(*found.records)
-        session_id = self.session.session.id
+        session_id = self.session.id
         tracks = ArtistTracks(self.clip, session_id, plan.passes[0].object, found.tracks, plan.frame)
         tracker = WorkingSet(self.editor, tracks, separate_clip=separate_clip)
         return Run(self.recorder, tracker, tracks, self.check, plan, after_step=after_step)

@@ -104,7 +104,7 @@ def _frames_of(manager: TrackingSessionManager, last: PassSummary) -> list[int]:
 def _keyframes(manager: TrackingSessionManager, frame: int) -> list[int]:
     """The frames with a keyframed marker, the nearest first: libmv takes patterns from there."""
     keyed: set[int] = set()
-    for record, _ in decoded(JournalReader(manager.folder, manager.session.id).records()):
+    for record, _ in decoded(JournalReader(manager.folder, manager.id).records()):
         if isinstance(record, MarkersRecord):
             keyed.update(at for _, at, flags in heads_of(record.rows) if flags & KEYED)
     return sorted(keyed, key=lambda at: abs(at - frame))[:_KEYFRAMES]

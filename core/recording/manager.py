@@ -63,6 +63,10 @@ class TrackingSessionManager:
     # Reading
 
     @property
+    def id(self) -> str:
+        return self.path.stem
+
+    @property
     def session(self) -> TrackingSession:
         return self._content.session
 

@@ -113,7 +113,7 @@ def merge_sessions(
         raise UsageError("Name the output with small letters, digits and hyphens only, 32 at most")
     footage = replace(first.footage, path=str(resolve(sources[0].path, first.footage.path)))
     state = new_state(output, session_id, f"{first.name} (merged)", timestamp(), footage)
-    parts = [Part(source.session.id, source.replay(), source.scope, source.solves) for source in sources]
+    parts = [Part(source.id, source.replay(), source.scope, source.solves) for source in sources]
     records = merged_records(parts)
     make_folder(output.with_suffix(""))
     replace_file(output, encode_document(state, output.suffix))

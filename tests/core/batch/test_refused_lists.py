@@ -94,7 +94,11 @@ def test_a_mistake_in_a_list_is_reported_with_its_place(tmp_path: Path, content:
         ("footage\n" + "x" * 140_000, ["is no line of a CSV file"]),
         ("footage\na\0b", ["a.csv"]),
         (b"footage\n\xe4.mov", ["is not UTF-8: save it as “CSV UTF-8”"]),
-        ("footage\n" + "\n".join(f"{n}.mov" for n in range(100_001)), ["more than 100000 shots: part it"]),
+        pytest.param(
+            "footage\n" + "\n".join(f"{n}.mov" for n in range(100_001)),
+            ["more than 100000 shots: part it"],
+            marks=pytest.mark.slow,
+        ),
         (b"footage\n" + b"\n" * DOCUMENT_LIMIT, ["is larger than 16 MiB"]),
     ],
     ids=range(21),

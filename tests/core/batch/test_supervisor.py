@@ -43,6 +43,7 @@ def root(tmp_path: Path) -> Path:
     return tmp_path / "tracking_sessions"
 
 
+@pytest.mark.slow
 def test_all_shots_are_tracked_two_at_a_time(root: Path, tmp_path: Path) -> None:
     watcher = Watcher()
     most = 0
@@ -244,6 +245,7 @@ def test_a_child_whose_supervisor_is_gone_stops_where_the_system_does_not_end_it
     assert said["error"].startswith("The batch was ended: stopped after frame 1, which is recorded")
 
 
+@pytest.mark.slow
 def test_two_supervisors_do_not_run_one_batch(root: Path, tmp_path: Path) -> None:
     with Ledger(root) as ledger:
         batch = ledger.create("", make_shots(tmp_path, {"delay": 0.2}), {})

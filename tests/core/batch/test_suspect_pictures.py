@@ -29,6 +29,8 @@ def root(tmp_path: Path) -> Path:
     return tmp_path / "tracking_sessions"
 
 
+pytestmark = pytest.mark.slow  # each starts a supervisor with several processes
+
 READER = """
 import os, signal, sys
 with open(sys.argv[1], "rb") as file:

@@ -82,6 +82,7 @@ def test_a_sequence_is_found_from_any_of_its_files(tmp_path: Path, names: list[s
     assert named in [footage.file(frame).name for frame in range(1, count + 1)]
 
 
+@pytest.mark.slow
 def test_ten_thousand_frames_outgrow_their_digits(tmp_path: Path) -> None:
     for number in range(1, 10006):
         (tmp_path / f"plate.{number:04d}.png").touch()

@@ -221,6 +221,7 @@ def outcome(tmp_path: Path) -> Iterator[Callable[[bytes], str]]:
     os.close(descriptor)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("variant", plates.variants())
 def test_headers_of_any_length_and_with_any_bytes(variant: str, outcome: Callable[[bytes], str]) -> None:
     whole = plates.picture(variant)
@@ -234,6 +235,7 @@ def test_headers_of_any_length_and_with_any_bytes(variant: str, outcome: Callabl
         outcome(bytes(content))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("variant", HEADERS)
 def test_huge_numbers_in_every_field(variant: str, outcome: Callable[[bytes], str]) -> None:
     whole = plates.picture(variant)

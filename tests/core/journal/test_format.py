@@ -113,6 +113,7 @@ def test_both_readers_agree_on_sessions_at_every_stage(tmp_path: Path) -> None:
     compare(merged.path)
 
 
+@pytest.mark.slow
 def test_both_readers_agree_on_cut_and_damaged_journals(busy: TrackingSessionManager) -> None:
     session = busy.session.id
     files = sorted(busy.folder.glob("journal.*"))

@@ -300,34 +300,8 @@ def test_a_report_escapes_text_from_files(tmp_path: Path) -> None:
     assert html.startswith("<!doctype html>") and "http" not in html
 
 
-def test_merging_joins_ranges_of_one_footage(tmp_path: Path) -> None:
-    footage, base = make_footage(tmp_path / "plates"), tmp_path / "base"
-    paths = []
-    for start, end in ((1, 3), (6, 4)):
-        manager = create_session(footage, "part", base)
-        finish(start_run(manager, [(start, end)], FakeTracker(start_markers((1, 2, 3), start))))
-        paths.append(manager.path)
-    merged = merge_sessions(paths, tmp_path / "elsewhere" / "sessions" / "merged.yaml")
-    assert not merged.owner and merged.session.status is SessionStatus.TRACKING_COMPLETE
-    assert str(merged.session.tracked_frames) == "1-6" and merged.get_progress()["percent_complete"] == 100.0
-    replay = load_session(merged.path).replay()
-    assert len(replay.tracks) == 3 and live_frames(replay.markers, 1) == [1, 2, 3, 4, 5, 6]
-    assert (merged.path.parent / merged.session.footage.path).resolve() == footage / "plate_0001.png"
-    assert merged.details() == manager.details()
 
 
-def test_merging_refuses_other_footage_and_existing_files(tmp_path: Path) -> None:
-    one = make_session(tmp_path / "a")
-    two = make_session(tmp_path / "b", frames=5)
-    output = tmp_path / "merged.yaml"
-    with pytest.raises(UsageError, match="their footage differs"):
-        merge_sessions([one.path, two.path], output)
-    for wrong in (one.path, one.path.with_suffix(".json"), tmp_path / "Über uns.yaml", Path(), Path("/"), ""):
-        with pytest.raises(UsageError):
-            merge_sessions([one.path], wrong)
-    with pytest.raises(UsageError):
-        merge_sessions([], output)
-    assert not output.exists()
 
 
 def _age(manager: TrackingSessionManager, modified: str) -> None:

@@ -19,7 +19,6 @@ from tracking_sessions.core.library.deletion import delete_session
 from tracking_sessions.core.model.types import Outcome, SessionState
 from tracking_sessions.core.recording.create import create_session
 from tracking_sessions.core.recording.manager import get_session_status, load_session, resume_tracking
-from tracking_sessions.core.recording.merge import merge_sessions
 from tracking_sessions.core.report.html import export_session_report
 from tracking_sessions.core.session import SessionStatus, TrackingSessionManager, cleanup_old_sessions
 from tracking_sessions.core.storage.files import encode_document, read_document
@@ -27,8 +26,6 @@ from tracking_sessions.core.storage.folder import SessionFolder, resolve
 from tracking_sessions.tests.core.faults import flip
 from tracking_sessions.tests.core.shots import (
     FakeTracker,
-    finish,
-    live_frames,
     make_footage,
     make_session,
     run_child,
@@ -298,10 +295,6 @@ def test_a_report_escapes_text_from_files(tmp_path: Path) -> None:
     html = output.read_text(encoding="utf-8")
     assert "<script" not in html and "&lt;script&gt;" in html
     assert html.startswith("<!doctype html>") and "http" not in html
-
-
-
-
 
 
 def _age(manager: TrackingSessionManager, modified: str) -> None:

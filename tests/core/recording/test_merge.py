@@ -1,30 +1,24 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Sessions of one footage merged into one."""
 
-
-import json
-import os
-import signal
-import time
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+
 import pytest
-from tracking_sessions.core import session as public
-from tracking_sessions.core.errors import Action, JournalDamaged, LeaseHeld, SessionUnreadable, UsageError
-from tracking_sessions.core.footage.details import load_details
-from tracking_sessions.core.library.catalogue import list_sessions, session_files
-from tracking_sessions.core.library.deletion import delete_session
-from tracking_sessions.core.model.types import Outcome, SessionState
+
+from tracking_sessions.core.errors import UsageError
 from tracking_sessions.core.recording.create import create_session
-from tracking_sessions.core.recording.manager import get_session_status, load_session, resume_tracking
+from tracking_sessions.core.recording.manager import load_session
 from tracking_sessions.core.recording.merge import merge_sessions
-from tracking_sessions.core.report.html import export_session_report
-from tracking_sessions.core.session import SessionStatus, TrackingSessionManager, cleanup_old_sessions
-from tracking_sessions.core.storage.files import encode_document, read_document
-from tracking_sessions.core.storage.folder import SessionFolder, resolve
-from tracking_sessions.tests.core.faults import flip
-from tracking_sessions.tests.core.shots import FakeTracker, finish, live_frames, make_footage, make_session, run_child, start_child, start_markers, start_run, write_raw
+from tracking_sessions.core.session import SessionStatus
+from tracking_sessions.tests.core.shots import (
+    FakeTracker,
+    finish,
+    live_frames,
+    make_footage,
+    make_session,
+    start_markers,
+    start_run,
+)
 
 
 def test_merging_joins_ranges_of_one_footage(tmp_path: Path) -> None:

@@ -91,18 +91,14 @@ class FootageCheck:
             check_whole(footage, frame)
         except FootageUnusable as error:
             return error
-        subject = "The movie" if footage.source == "MOVIE" else footage.label(frame)
-        return FootageUnusable(
-            f"{subject} has changed since the session was made: put the old footage back, or start a fresh session",
-            footage.file(frame),
-            frame,
-        )
+        fault = "has changed since the session was made: put the old footage back, or start a fresh session"
+        if footage.source == "MOVIE":
+            return FootageUnusable(f"The movie {fault}", footage.first, frame)
+        return footage.unusable(frame, fault)
 
     def _unknown(self, frame: int) -> FootageUnusable:
-        count = len(self._entries)
-        return FootageUnusable(
-            f"{self.footage.label(frame)} is not one of the {count} frames that the footage had when the session was "
-            "made: start a fresh session",
-            self.footage.file(frame),
+        return self.footage.unusable(
             frame,
+            f"is not one of the {len(self._entries)} frames that the footage had when the session was made: "
+            "start a fresh session",
         )

@@ -11,7 +11,7 @@ from functools import cached_property
 from pathlib import Path, PureWindowsPath
 from typing import NamedTuple
 
-from ..errors import FootageUnusable
+from ..errors import FootageUnusable, PictureUnusable
 from ..model.counting import Counting, timeline_start
 from ..storage.folder import is_foreign
 from .names import NUMBER_LIMIT, Numbered, Pattern, numbered, parse_pattern, range_of, shape, split_range
@@ -77,6 +77,14 @@ class Footage:
         """The displayed number of a clip frame with its file: “Frame 1003 (plate.1003.exr)”."""
         return f"Frame {self.counting.shown(frame)} ({self.file(frame).name})"
 
+    def unusable(self, frame: int, fault: str) -> FootageUnusable:
+        """The error for the file of a clip frame; its message is the frame's label and `fault`."""
+        return FootageUnusable(f"{self.label(frame)} {fault}", self.file(frame), frame)
+
+    def damaged(self, frame: int, fault: str) -> PictureUnusable:
+        """As `unusable`, for a picture that may be replaced."""
+        return PictureUnusable(f"{self.label(frame)} {fault}", self.file(frame), frame)
+
 
 def find_footage(path: str | os.PathLike[str]) -> Footage:
     """The footage at `path`: a movie, any file of an image sequence, or the folder of one sequence.
@@ -91,7 +99,8 @@ def find_footage(path: str | os.PathLike[str]) -> Footage:
     except UnicodeError:
         raise FootageUnusable(f"The path {str(path)!r} is not valid text: rename it", path) from None
     try:
-        return _find(path)
+        text, pattern, requested = parse_path(path)
+        return replace(_find(Path(text), pattern), requested=requested)
     except OSError as error:
         raise FootageUnusable(f"{path} cannot be read: {error.strerror or error}", path) from error
 
@@ -129,18 +138,14 @@ def check_system(path: str | os.PathLike[str]) -> None:
         )
 
 
-def _find(path: Path) -> Footage:
+def _find(path: Path, pattern: Pattern | None) -> Footage:
     if path.is_dir():
         return _only_sequence(path)
     if path.exists():
         if path.suffix.lower() in IMAGE_SUFFIXES:
             return _sequence(path, os.listdir(path.parent))
         return Footage(path, "MOVIE")
-    text, requested = split_range(str(path))
-    if requested is not None:
-        return replace(_find(Path(text)), requested=requested)
-    pattern = parse_pattern(path.name)
-    if pattern is not None and path.suffix.lower() in IMAGE_SUFFIXES and path.parent.is_dir():
+    if pattern is not None and path.parent.is_dir():
         return _matching(path, pattern)
     raise FootageUnusable(f"There is no footage at {path}: check the path, or put the files back", path)
 
@@ -152,10 +157,7 @@ def _matching(path: Path, pattern: Pattern) -> Footage:
     if not inside:
         numbers = f" with the numbers {pattern.first} to {pattern.last}" if pattern.first is not None and names else ""
         raise FootageUnusable(f"{path.parent} has no pictures named as {path.name}{numbers}: check the path", path)
-    found = _sequence(path.with_name(_in_longest_run(inside)), names)
-    if pattern.first is not None and pattern.last is not None:
-        found = replace(found, requested=(pattern.first, pattern.last))
-    return found
+    return _sequence(path.with_name(_in_longest_run(inside)), names)
 
 
 def _only_sequence(folder: Path) -> Footage:

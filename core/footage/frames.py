@@ -83,18 +83,16 @@ def check_same_size(footage: Footage, frame: int, picture: Picture | None, first
     """Raise FootageUnusable if the size or the data window of the picture differs from the first picture's."""
     assert picture is not None and first is not None
     if picture[:2] != first[:2]:
-        raise FootageUnusable(
-            f"{footage.label(frame)} is {picture.width}x{picture.height} pixels, the first one "
-            f"{first.width}x{first.height}: render it again in the size of the others",
-            footage.file(frame),
+        raise footage.unusable(
             frame,
+            f"is {picture.width}x{picture.height} pixels, the first one {first.width}x{first.height}: "
+            "render it again in the size of the others",
         )
     if (picture.left, picture.top) != (first.left, first.top):
-        raise FootageUnusable(
-            f"{footage.label(frame)} has a data window that begins at {picture.left}, {picture.top}, that of the first "
-            f"one at {first.left}, {first.top}, and Blender shows nothing else: render all with the same window",
-            footage.file(frame),
+        raise footage.unusable(
             frame,
+            f"has a data window that begins at {picture.left}, {picture.top}, that of the first one at {first.left}, "
+            f"{first.top}, and Blender shows nothing else: render all with the same window",
         )
 
 
@@ -123,22 +121,19 @@ def check_whole(footage: Footage, frame: int) -> None:
 
 def unreadable(footage: Footage, frame: int) -> PictureUnusable:
     """The error for a picture that passes every check here and that Blender cannot read."""
-    words = f"{footage.label(frame)} cannot be read by Blender: copy or render it again"
-    return PictureUnusable(words, footage.file(frame), frame)
+    return footage.damaged(frame, "cannot be read by Blender: copy or render it again")
 
 
 def missing(footage: Footage, frame: int) -> FootageUnusable:
     """The error for a frame without a file."""
-    path = footage.file(frame)
-    return FootageUnusable(
-        f"{footage.label(frame)} is missing in {path.parent}: put it back, Blender cannot track over a gap", path, frame
+    return footage.unusable(
+        frame, f"is missing in {footage.first.parent}: put it back, Blender cannot track over a gap"
     )
 
 
 def _empty(footage: Footage, frame: int) -> PictureUnusable:
-    words = f"{footage.label(frame)} is an empty file: put the footage back"
-    return PictureUnusable(words, footage.file(frame), frame)
+    return footage.damaged(frame, "is an empty file: put the footage back")
 
 
 def _damaged(footage: Footage, frame: int, error: PictureDamaged) -> PictureUnusable:
-    return PictureUnusable(f"{footage.label(frame)} {error}: copy or render it again", footage.file(frame), frame)
+    return footage.damaged(frame, f"{error}: copy or render it again")

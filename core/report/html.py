@@ -88,7 +88,7 @@ def render(
             _verdict(session, passes, remaining or FrameRanges()),
             f'<table class="facts">{rows}</table>',
             "<h2>Tracked frames</h2>",
-            _strip(list(session.tracked_frames.ranges()), last, "tall"),
+            _strip(session.tracked_frames, last, "tall"),
             _axis(last, counting),
             _graph(live.values(), last, counting),
             "<h2>Passes</h2>",
@@ -119,10 +119,10 @@ def _axis(last: int, counting: Counting) -> str:
     return f'<div class="axis"><span>frame {counting.shown(1)}</span><span>{counting.shown(last)}</span></div>'
 
 
-def _strip(ranges: Sequence[tuple[int, int]], last: int, kind: str = "") -> str:
+def _strip(frames: FrameRanges, last: int, kind: str = "") -> str:
     bars = "".join(
         f'<rect x="{start - 1}" width="{end - start + 1}" height="1"/>'
-        for start, end in ((max(1, a), min(last, b)) for a, b in ranges)
+        for start, end in ((max(1, a), min(last, b)) for a, b in frames.ranges())
         if end >= start
     )
     return f'<svg class="{kind}" viewBox="0 0 {last} 1" preserveAspectRatio="none">{bars}</svg>'
@@ -205,17 +205,11 @@ def _tracks(replay: Replay, live: dict[int, list[int]], last: int, counting: Cou
         return "<p>None yet.</p>"
     rows: list[str] = []
     for number in sorted(live, key=lambda number: len(live[number])):
-        ranges: list[tuple[int, int]] = []
-        for frame in live[number]:
-            if ranges and ranges[-1][1] == frame - 1:
-                ranges[-1] = (ranges[-1][0], frame)
-            else:
-                ranges.append((frame, frame))
         name = escape(replay.tracks[number].name)
         span = counting.range(f"{live[number][0]}-{live[number][-1]}") if live[number] else ""
         rows.append(
             f'<tr><td class="name" title="{name}">{name}</td><td class="n">{len(live[number])}</td>'
-            f'<td class="n">{span}</td><td class="bar">{_strip(ranges, last)}</td></tr>'
+            f'<td class="n">{span}</td><td class="bar">{_strip(FrameRanges.of(live[number]), last)}</td></tr>'
         )
     head = "<tr><th>Track</th><th>Frames</th><th>From, to</th><th>Where it was followed</th></tr>"
     return f'<div class="wide"><table>{head}{"".join(rows)}</table></div>'

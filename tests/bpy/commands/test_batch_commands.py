@@ -207,7 +207,7 @@ def test_a_signal_pauses_it_and_the_named_command_goes_on(night: Path, whole: Re
     done = batch(night, *shlex.split(go_on)[1:])
     assert done.returncode == 0, done
     assert f"Batch {found['id']}: 1 of 3 shots are done; going on with 2, one at a time." in done.stderr
-    assert "900: resumed.\n" in done.stderr and "010" not in done.stderr
+    assert "900: resumed.\n" in done.stderr and "010: " not in done.stderr
     (session,) = (session for session in sessions_in(root) if session.total_frames == LONG)
     compare_replays(load_session(root / "sessions" / f"{session.id}.yaml").replay(), whole)
 

@@ -18,7 +18,7 @@ from ..model.ranges import FRAME_LIMIT, FrameRanges
 from ..model.types import Outcome, Pass, SessionState, SessionStatus, TrackData
 from ..model.wording import timestamp
 from .chain import Position, Record
-from .rows import MARKER_SIZE, count_rows, frames_of, tracks_of
+from .rows import MARKER_SIZE, count_rows, has_impossible_frame, tracks_of
 
 _FRAME_HEAD = struct.Struct("<IiII")  # pass, frame reached, tracks alive, markers that follow
 _MARKERS_HEAD = struct.Struct("<II")  # track, markers that follow
@@ -288,8 +288,7 @@ def _rows_of_track(payload: bytes) -> tuple[int, bytes]:
 def _checked_rows(rows: bytes, count: int) -> bytes:
     if len(rows) != count * MARKER_SIZE:
         raise RecordInvalid("a record of markers has the wrong length")
-    frames = frames_of(rows)
-    if frames and not -FRAME_LIMIT <= min(frames) <= max(frames) <= FRAME_LIMIT:
+    if has_impossible_frame(rows):
         raise RecordInvalid("a marker lies on an impossible frame")
     return rows
 

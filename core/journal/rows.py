@@ -10,6 +10,8 @@ from array import array
 from collections.abc import Iterator, Mapping
 from struct import Struct
 
+from ..model.ranges import FRAME_LIMIT
+
 MARKER = Struct("<IiI14f")
 """One marker: track id, clip frame, flags, then float32 bits: co (2), pattern_corners (8), search_min (2),
 search_max (2), as in Blender: co in 0..1 of the frame from its lower left, the rest relative to co."""
@@ -43,7 +45,7 @@ def bytes_of(place: slice) -> slice:
 _HEAD = Struct("<IiI")
 _HEADS = Struct(f"{_HEAD.format}{MARKER_SIZE - _HEAD.size}x")
 _ROW = Struct(f"{MARKER_SIZE}s")
-_FLAGS_BYTE = 8
+_FRAME_HIGH_BYTE, _FLAGS_BYTE = 7, 8
 
 
 def head_of(row: bytes) -> tuple[int, int, int]:
@@ -120,6 +122,12 @@ def tracks_of(rows: bytes) -> array[int]:
 def frames_of(rows: bytes) -> array[int]:
     """The clip frame of each row."""
     return array("i", rows)[FRAME]
+
+
+def has_impossible_frame(rows: bytes) -> bool:
+    """Whether a clip frame is beyond FRAME_LIMIT, 2**24. First looks for a highest byte other than that of 0 and -1."""
+    suspects = rows[_FRAME_HIGH_BYTE::MARKER_SIZE].strip(b"\x00\xff")
+    return bool(suspects) and max(map(abs, frames_of(rows))) > FRAME_LIMIT
 
 
 def all_flags_of(rows: bytes) -> bytes:

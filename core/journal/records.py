@@ -172,14 +172,9 @@ class UndoneEvent(EventRecord):
 JournalRecord = TracksRecord | MarkersRecord | FoundRecord | PassRecord | FrameRecord | EndRecord | EventRecord
 
 
-def pass_record(plan: Pass, then: Sequence[Pass]) -> PassRecord:
-    """The record: `plan` begins now, the passes `then` follow."""
-    return PassRecord(plan, tuple(then), plan.operation, timestamp())
-
-
 def event_record(event: str, **fields: Any) -> EventRecord:
     """The record: the event happens now. Raises RecordInvalid for fields that a reader would refuse."""
-    (_, payload) = encode(EventRecord({"event": event, "time": timestamp(), **fields}))
+    _, payload = encode(EventRecord({"event": event, "time": timestamp(), **fields}))
     return _event(payload)  # decoded, as every reader sees it
 
 
@@ -196,33 +191,20 @@ def encode(record: JournalRecord) -> tuple[RecordType, bytes]:
     match record:
         case FrameRecord(number, frame, alive, rows):
             return RecordType.FRAME, _FRAME_HEAD.pack(number, frame, alive, count_rows(rows)) + rows
-        case MarkersRecord(track, rows):
-            return RecordType.MARKERS, _MARKERS_HEAD.pack(track, count_rows(rows)) + rows
-        case FoundRecord(track, rows):
-            return RecordType.FOUND, _MARKERS_HEAD.pack(track, count_rows(rows)) + rows
+        case MarkersRecord(track, rows) | FoundRecord(track, rows):
+            kind = RecordType.MARKERS if isinstance(record, MarkersRecord) else RecordType.FOUND
+            return kind, _MARKERS_HEAD.pack(track, count_rows(rows)) + rows
         case TracksRecord(tracks):
             return RecordType.TRACKS, _encode_json({"tracks": [asdict(track) for track in tracks]})
-        case PassRecord(plan):
-            return RecordType.PASS, _encode_json(_pass_fields(record, plan))
+        case PassRecord(plan, then, operation, time):
+            span, *planned = ({"start": p.start, "end": p.end, "tracks": p.tracks} for p in (plan, *then))
+            fields = {"number": plan.number, "operation": operation, **span, "object": plan.object}
+            return RecordType.PASS, _encode_json({**fields, "blender": plan.blender, "time": time, "then": planned})
         case EndRecord(number, outcome, detail, time):
             fields = {"pass": number, "outcome": outcome.value, "detail": detail, "time": time}
             return RecordType.END, _encode_json(fields)
         case EventRecord(fields):
             return RecordType.EVENT, _encode_json(fields)
-
-
-def _pass_fields(record: PassRecord, plan: Pass) -> dict[str, Any]:
-    return {
-        "number": plan.number,
-        "operation": record.operation,
-        "start": plan.start,
-        "end": plan.end,
-        "tracks": plan.tracks,
-        "object": plan.object,
-        "blender": plan.blender,
-        "time": record.time,
-        "then": [{"start": p.start, "end": p.end, "tracks": p.tracks} for p in record.then],
-    }
 
 
 def _encode_json(content: dict[str, Any]) -> bytes:
@@ -269,14 +251,6 @@ def _tracks(payload: bytes) -> TracksRecord:
     )
 
 
-def _markers(payload: bytes) -> MarkersRecord:
-    return MarkersRecord(*_rows_of_track(payload))
-
-
-def _found(payload: bytes) -> FoundRecord:
-    return FoundRecord(*_rows_of_track(payload))
-
-
 def _rows_of_track(payload: bytes) -> tuple[int, bytes]:
     track, count = _MARKERS_HEAD.unpack_from(payload)
     rows = _checked_rows(payload[_MARKERS_HEAD.size :], count)
@@ -295,26 +269,12 @@ def _checked_rows(rows: bytes, count: int) -> bytes:
 
 def _pass(payload: bytes) -> PassRecord:
     fields = _decode_json(payload)
-    plan = Pass(
-        number=int(fields["number"]),
-        start=frame_number(fields["start"]),
-        end=frame_number(fields["end"]),
-        tracks=_numbers(fields["tracks"]),
-        object=str(fields["object"]),
-        blender=str(fields.get("blender", "")),
+    shared = str(fields["object"]), str(fields.get("blender", ""))
+    plan, *then = (
+        Pass(number, frame_number(span["start"]), frame_number(span["end"]), _numbers(span["tracks"]), *shared)
+        for number, span in enumerate((fields, *fields.get("then", ())), int(fields["number"]))
     )
-    then = tuple(
-        Pass(
-            plan.number + place,
-            frame_number(planned["start"]),
-            frame_number(planned["end"]),
-            _numbers(planned["tracks"]),
-            plan.object,
-            plan.blender,
-        )
-        for place, planned in enumerate(fields.get("then", []), 1)
-    )
-    return PassRecord(plan, then, str(fields["operation"]), str(fields.get("time", "")))
+    return PassRecord(plan, tuple(then), str(fields["operation"]), str(fields.get("time", "")))
 
 
 def _frame(payload: bytes) -> FrameRecord:
@@ -334,36 +294,24 @@ def _event(payload: bytes) -> EventRecord:
     return _EVENTS.get(name if isinstance(name, str) else "", EventRecord)(fields)
 
 
-def _solve(fields: dict[str, Any]) -> SolveEvent:
-    return SolveEvent(fields, {**fields["solve"], "id": str(fields["solve"]["id"])})
-
-
-def _tracked(fields: dict[str, Any]) -> TrackedEvent:
-    return TrackedEvent(fields, frame_set(fields["frames"]), frame_set(fields.get("asked", "")))
-
-
-def _undone(fields: dict[str, Any]) -> UndoneEvent:
-    return UndoneEvent(fields, Position(int(fields["generation"]), int(fields["offset"])))
-
-
 _DECODERS: dict[int, Callable[[bytes], JournalRecord]] = {
     RecordType.TRACKS: _tracks,
-    RecordType.MARKERS: _markers,
+    RecordType.MARKERS: lambda payload: MarkersRecord(*_rows_of_track(payload)),
     RecordType.PASS: _pass,
     RecordType.FRAME: _frame,
     RecordType.END: _end,
     RecordType.EVENT: _event,
-    RecordType.FOUND: _found,
+    RecordType.FOUND: lambda payload: FoundRecord(*_rows_of_track(payload)),
 }
 _EVENTS: dict[str, Callable[[dict[str, Any]], EventRecord]] = {
     Event.CHECKPOINT: lambda fields: CheckpointEvent(fields, frame_number(fields["frame"]), str(fields["operation"])),
-    Event.TRACKED: _tracked,
+    Event.TRACKED: lambda fields: TrackedEvent(fields, frame_set(fields["frames"]), frame_set(fields.get("asked", ""))),
     Event.STATUS: lambda fields: StatusEvent(fields, SessionStatus(fields["status"])),
     Event.STATE: lambda fields: StateEvent(fields, SessionState(fields["state"])),
-    Event.SOLVE: _solve,
+    Event.SOLVE: lambda fields: SolveEvent(fields, {**fields["solve"], "id": str(fields["solve"]["id"])}),
     Event.TRACKS_REMOVED: lambda fields: TracksRemovedEvent(fields, _numbers(fields["tracks"])),
     Event.PICTURE_DAMAGED: lambda fields: PictureDamagedEvent(fields, frame_number(fields["frame"])),
-    Event.UNDONE: _undone,
+    Event.UNDONE: lambda fields: UndoneEvent(fields, Position(int(fields["generation"]), int(fields["offset"]))),
 }
 
 

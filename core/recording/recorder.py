@@ -12,7 +12,7 @@ from typing import Any
 from ..errors import SessionUnreadable, StorageFailed
 from ..journal.chain import Header, JournalWriter, Position, journal_path
 from ..journal.missing import NOTHING
-from ..journal.records import EndRecord, Event, FrameRecord, JournalRecord, encode, event_record, pass_record
+from ..journal.records import EndRecord, Event, FrameRecord, JournalRecord, PassRecord, encode, event_record
 from ..journal.replay import Replay
 from ..model.types import Outcome, Pass
 from ..model.wording import timestamp
@@ -99,7 +99,7 @@ class SessionRecorder:
 
     def open_pass(self, plan: Pass, then: Sequence[Pass], before: Sequence[JournalRecord]) -> None:
         """Record `before` (tracks and edits), then that `plan` begins and the passes `then` follow."""
-        self.append(*before, pass_record(plan, then))
+        self.append(*before, PassRecord(plan, tuple(then), plan.operation, timestamp()))
         self.write_file()
 
     def record_frame(self, number: int, frame: int, alive: int, rows: bytes) -> Position:

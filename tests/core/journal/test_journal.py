@@ -21,10 +21,10 @@ from tracking_sessions.core.journal.records import (
     EndRecord,
     FrameRecord,
     MarkersRecord,
+    PassRecord,
     RecordType,
     TracksRecord,
     encode,
-    pass_record,
 )
 from tracking_sessions.core.journal.rows import GUARDED
 from tracking_sessions.core.model.types import Outcome, Pass, TrackData
@@ -41,7 +41,7 @@ def frame_record(number: int, frame: int) -> tuple[RecordType, bytes]:
 
 TABLE = encode(TracksRecord((TrackData(1, "Camera", "A"),)))
 SNAPSHOT = encode(MarkersRecord(1, marker(1, 1)))
-PASS = encode(pass_record(Pass(1, 1, 9, (1,)), ()))
+PASS = encode(PassRecord(Pass(1, 1, 9, (1,)), (), "track_forwards", ""))
 END = encode(EndRecord(1, Outcome.PAUSED, "", ""))
 
 

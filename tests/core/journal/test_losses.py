@@ -13,8 +13,8 @@ from tracking_sessions.core.journal.losses import LOSSES_KEPT, Losses
 from tracking_sessions.core.journal.records import (
     FrameRecord,
     MarkersRecord,
+    PassRecord,
     TracksRecord,
-    pass_record,
     tracks_removed,
 )
 from tracking_sessions.core.journal.rows import GUARDED, MARKER_SIZE, MUTED
@@ -38,7 +38,7 @@ def summary(tracks: int = 4) -> Summary:
     known = Summary()
     numbers = tuple(range(1, tracks + 1))
     known.apply(TracksRecord(tuple(TrackData(n, "Camera", f"Track.{n}") for n in numbers)))
-    known.apply(pass_record(Pass(1, 1, 99, numbers), ()))
+    known.apply(PassRecord(Pass(1, 1, 99, numbers), (), "track_forwards", ""))
     return known
 
 

@@ -247,7 +247,7 @@ def record(clip: Any, clips: Clips, frames: int, root: Path) -> None:
     with editor.background_editor(clip) as opened:
         recorded = shot.Shot.create(opened, root, "bench")
         run = recorded.start([(1, frames)])
-        names = {data.id: data.name for data in recorded.session.replay(with_markers=False).tracks.values()}
+        names = {data.id: data.name for data in recorded.session.replay().tracks.values()}
         where = {
             number: [clips.footage.truth(name, frame) for frame in range(1, LOOP + 1)] for number, name in names.items()
         }

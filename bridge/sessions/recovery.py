@@ -40,7 +40,7 @@ def open_shot(editor: ClipEditor) -> Shot:
     session_id = session.id
     position = position_in(mark, session_id)
     since = session.contained(position)
-    missing = session.missing_after(since, position, open_file.written(clip.session_uid, session_id))
+    missing = session.missing_frames(position, open_file.written(clip.session_uid, session_id))
     if not len(missing.lost):
         return Shot.join(editor, session, since, restore=False)
     return _restored(editor, session, since)
@@ -126,7 +126,7 @@ def _note_undone(clip: MovieClip, mark: ClipMark | None) -> None:
     if found is None:
         return
     position = position_in(mark, found.id)
-    if found.has_frames_after(position):
+    if len(found.missing_frames(position).lost):
         with found:
             found.acquire().record_undone(position)
 

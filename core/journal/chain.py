@@ -37,6 +37,10 @@ class Position(NamedTuple):
     offset: int
 
 
+NOTHING = Position(0, 0)
+"""An empty journal."""
+
+
 class Record(NamedTuple):
     type: int
     payload: bytes
@@ -44,8 +48,7 @@ class Record(NamedTuple):
 
 
 class _Damage(Exception):
-    def __init__(self, reason: str) -> None:
-        self.reason = reason
+    """The reason of a JournalDamaged, which also has the place."""
 
 
 @dataclass(frozen=True)
@@ -117,7 +120,7 @@ class JournalReader:
         self.folder = folder
         self.session = session
         self.salvage = salvage
-        self.end: Position | None = None
+        self.end = NOTHING
         self.checksum = 0
         self.damage: JournalDamaged | None = None
 
@@ -127,7 +130,7 @@ class JournalReader:
         With the chained `checksum` at `after` reading starts there, without it at the beginning of that file. Raises
         JournalDamaged, and OSError if a file cannot be read.
         """
-        self.end, self.checksum, self.damage = None, 0, None
+        self.end, self.checksum, self.damage = NOTHING, 0, None
         number = 0  # of the record, for the message
         try:
             for segment in self._segments(after):
@@ -199,14 +202,13 @@ class JournalReader:
         path = journal_path(self.folder, generation)
         try:
             data = self._head(generation)
-        except FileNotFoundError:
-            raise JournalDamaged(path, 0, 0, "the file is missing, but a later file builds on it") from None
-        try:
             if len(data) < HEADER_SIZE:
                 raise _Damage("the file is cut, but a later file builds on it")
             return _decode_header(data, path, self.session, generation)
+        except FileNotFoundError:
+            raise JournalDamaged(path, 0, 0, "the file is missing, but a later file builds on it") from None
         except _Damage as damage:
-            raise JournalDamaged(path, 0, 0, damage.reason) from None
+            raise JournalDamaged(path, 0, 0, str(damage)) from None
 
     def _head(self, generation: int) -> bytes:
         with open(journal_path(self.folder, generation), "rb") as file:
@@ -233,7 +235,7 @@ class JournalReader:
                 if segment.limit is not None and (offset, self.checksum) != (segment.limit, segment.checksum):
                     raise _Damage("it is shorter than the base of a later file, or differs from it")
             except _Damage as damage:
-                raise JournalDamaged(segment.path, 0, offset, damage.reason) from None
+                raise JournalDamaged(segment.path, 0, offset, str(damage)) from None
 
 
 def _read_record(file: BinaryIO, remaining: int, chain: int) -> tuple[int, bytes, int] | None:

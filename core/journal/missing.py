@@ -8,10 +8,8 @@ from typing import NamedTuple
 
 from ..errors import JournalDamaged
 from ..model.ranges import FrameRanges
-from .chain import JournalReader, Position, Record
+from .chain import NOTHING, JournalReader, Position, Record
 from .records import FrameRecord, MarkersRecord, UndoneEvent, decoded
-
-NOTHING = Position(0, 0)  # an empty journal
 
 
 class MissingFrames(NamedTuple):
@@ -21,30 +19,26 @@ class MissingFrames(NamedTuple):
     undone: FrameRanges  # removed from the open file by undo
 
 
-def missing_after(
+def missing_frames(
     reader: JournalReader, after: Position | None, mark: Position | None, contained: Position | None, reached: int
 ) -> MissingFrames:
-    """As `missing_frames`, from the records behind `after`: the mark, or None if the mark is invalid.
+    """The frames that a file with `mark` lacks, from the records behind `after`: the mark, or None if it is invalid.
 
-    Raises JournalDamaged, RecordInvalid and OSError.
+    The open file contained the journal up to `contained`, so undo has removed the frames up to there. Edits without a
+    tracked frame count as the frame `reached`, the last of the session. Raises JournalDamaged, RecordInvalid and
+    OSError.
     """
     if after is not None:
         try:
-            return missing_frames(reader.records(after, reader.checksum_at(after)), mark, contained, reached)
+            return _missing(reader.records(after, reader.checksum_at(after)), mark, contained, reached)
         except JournalDamaged:
             pass  # or the mark lies inside a record, which looks the same
-    return missing_frames(reader.records(after), mark, contained, reached)
+    return _missing(reader.records(after), mark, contained, reached)
 
 
-def missing_frames(
+def _missing(
     records: Iterable[Record], mark: Position | None, contained: Position | None, reached: int
 ) -> MissingFrames:
-    """The frames that a file with `mark` lacks. `records` are those behind it, or all if it is None or invalid.
-
-    The open file contained the journal up to `contained`, so undo has removed the frames up to there. Edits without a
-    tracked frame count as the frame `reached`, the last of the session. Raises RecordInvalid and the errors of the
-    iterable.
-    """
     lost, undone = FrameRanges(), FrameRanges()
     edited = False
     for record, end in decoded(records):

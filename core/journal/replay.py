@@ -47,13 +47,11 @@ class PassProgress:
 class Replay:
     """The state after a number of records: tracks, markers, passes, tracked frames.
 
-    `markers[track][frame]` is a marker in the form of `rows.MARKER`, its flags without GUARDED. Without
-    `with_markers` there are none, and a long journal takes little memory.
+    `markers[track][frame]` is a marker in the form of `rows.MARKER`, its flags without GUARDED.
     """
 
-    def __init__(self, *, with_markers: bool = True, since: Position | None = None) -> None:
+    def __init__(self, *, since: Position | None = None) -> None:
         """`changed` collects the markers of the records behind `since`, and all markers of the tracks in `replaced`."""
-        self.with_markers = with_markers
         self.since = since
         self.changed: dict[int, dict[int, bytes]] = {}
         self.replaced: set[int] = set()
@@ -120,11 +118,10 @@ class Replay:
         track = record.track
         self._check_tracks([track])
         self.edited.setdefault(track, self.markers.get(track, {}))
-        if self.with_markers:
-            self.markers[track] = split_rows(record.rows)
-            if self._collecting:
-                self.changed[track] = dict(self.markers[track])
-                self.replaced.add(track)
+        self.markers[track] = split_rows(record.rows)
+        if self._collecting:
+            self.changed[track] = dict(self.markers[track])
+            self.replaced.add(track)
 
     def _pass(self, record: PassRecord) -> None:
         plan = record.plan
@@ -144,10 +141,9 @@ class Replay:
             self.begun = ""
         rows, frame = record.rows, record.frame
         self._check_tracks(tracks_of(rows))
-        if self.with_markers:
-            spread_rows(rows, progress.plan.direction, self.markers)
-            if self._collecting:
-                spread_rows(rows, progress.plan.direction, self.changed)
+        spread_rows(rows, progress.plan.direction, self.markers)
+        if self._collecting:
+            spread_rows(rows, progress.plan.direction, self.changed)
         progress.frame = frame
         progress.steps += 1
         progress.outcome = None

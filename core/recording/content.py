@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import JournalDamaged, SessionUnreadable
-from ..journal.chain import JournalReader, Position
-from ..journal.missing import NOTHING
+from ..journal.chain import NOTHING, JournalReader
 from ..journal.records import RecordInvalid, decoded
 from ..journal.replay import Replay
 from ..journal.summary import Summary
@@ -30,13 +29,10 @@ class SessionContent:
         """
         self.path = existing_document(path)
         self._salvage = salvage
-        self._read_file()
+        self.set_file(read_document(self.path))
         self.folder = self.path.with_suffix("")
         self.summary, self.position, self.checksum = summary_from_state(self.path, self.file_state)
         self.refresh()
-
-    def _read_file(self) -> None:
-        self.set_file(read_document(self.path))
 
     def set_file(self, state: dict[str, Any]) -> None:
         """Replace the content of the session file in memory. Raises SessionUnreadable."""
@@ -50,19 +46,18 @@ class SessionContent:
         """
         reader = self.reader()
         with self.reading():
-            after = self.position
-            if not after.generation or not reader.contains(after):
+            if not reader.contains(self.position):
                 # the journal was cut or is missing, or a process that had lost the lease wrote the session file
-                self.summary, self.position, after = Summary(), NOTHING, NOTHING
-            self.summary.read(reader.records(after, self.checksum) if after.generation else reader.records())
-            self._note_end(reader)
+                self.summary, self.position, self.checksum = Summary(), NOTHING, 0
+            self.summary.read(reader.records(self.position, self.checksum))
+        self.position, self.checksum = reader.end, reader.checksum
 
     def read_again(self, *, salvage: bool, replay: Replay | None) -> JournalDamaged | None:
         """Read the session file and, once, the whole journal, into the summary and `replay`.
 
         With `salvage` it reads up to the damage and returns that. Raises JournalDamaged or SessionUnreadable.
         """
-        self._read_file()
+        self.set_file(read_document(self.path))
         reader = self.reader(salvage=salvage)
         self.summary, self.position, self.checksum = Summary(), NOTHING, 0
         with self.reading():
@@ -70,12 +65,8 @@ class SessionContent:
                 self.summary.apply(record)
                 if replay is not None:
                     replay.apply(record, end)
-            self._note_end(reader)
+        self.position, self.checksum = reader.end, reader.checksum
         return reader.damage
-
-    def _note_end(self, reader: JournalReader) -> None:
-        if reader.end is not None:
-            self.position, self.checksum = reader.end, reader.checksum
 
     def reader(self, *, salvage: bool = False) -> JournalReader:
         return JournalReader(self.folder, self.file_session.id, salvage=salvage or self._salvage)
@@ -89,11 +80,6 @@ class SessionContent:
             raise SessionUnreadable(self.path, str(error)) from error
         except OSError as error:
             raise SessionUnreadable(self.folder, error.strerror or str(error)) from error
-
-    def contains(self, position: Position) -> bool:
-        """Whether `position` lies in the valid part of the journal. Raises JournalDamaged."""
-        with self.reading():
-            return self.reader().contains(position)
 
     @property
     def state(self) -> SessionState:

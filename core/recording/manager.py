@@ -13,7 +13,7 @@ from ..errors import UsageError
 from ..footage.details import FootageDetails, load_details
 from ..journal.chain import JournalReader, Position
 from ..journal.losses import Losses
-from ..journal.missing import MissingFrames, missing_after
+from ..journal.missing import MissingFrames, missing_frames
 from ..journal.records import Event, RecordType
 from ..journal.replay import Replay
 from ..journal.summary import Summary
@@ -22,7 +22,7 @@ from ..model.ranges import FRAME_LIMIT, FrameRanges
 from ..model.types import PassSummary, SessionState, SessionStatus, TrackingSession
 from ..model.wording import timestamp
 from ..storage.folder import SessionFolder
-from ..storage.lease import LEASE_TIME, live_owner
+from ..storage.lease import live_owner
 from .content import SessionContent
 from .recorder import SessionRecorder
 
@@ -54,10 +54,7 @@ class TrackingSessionManager:
         self.folder = self._content.folder
 
     def refresh(self) -> None:
-        """Read the records appended since the last read. After an error, discard this manager and open a new one.
-
-        Raises JournalDamaged or SessionUnreadable.
-        """
+        """Read the records appended since the last read. After an error, discard this manager and open a new one."""
         self._content.refresh()
 
     # Reading
@@ -112,8 +109,7 @@ class TrackingSessionManager:
     def is_interrupted(self) -> bool:
         """Whether the session is active and tracking or solving, but has no live owner."""
         working = self._content.summary.status in (SessionStatus.TRACKING, SessionStatus.SOLVING)
-        with self._content.reading():
-            return working and self._content.state is SessionState.ACTIVE and live_owner(self.folder) is None
+        return working and self._content.state is SessionState.ACTIVE and not self.owner
 
     @property
     def counting(self) -> Counting:
@@ -170,53 +166,44 @@ class TrackingSessionManager:
         """
         return {**self.progress, "remaining_frames": list(self.remaining)}
 
-    def contains(self, position: Position) -> bool:
-        """Whether `position` lies in the valid part of the journal. Raises JournalDamaged."""
-        return self._content.contains(position)
-
-    def has_frames_after(self, mark: Position | None) -> bool:
-        """Whether the journal has frames that a .blend with this mark lacks."""
-        return bool(len(self.missing_frames(mark).lost))
-
     def contained(self, mark: Position | None) -> Position | None:
-        """The mark of a .blend if it is valid: the .blend contains the journal up to it. None otherwise."""
-        return mark if mark is not None and self.contains(mark) else None
+        """The mark of a .blend if it lies in the valid part of the journal, None otherwise. Raises JournalDamaged."""
+        with self._content.reading():
+            return mark if mark is not None and self._content.reader().contains(mark) else None
 
     def missing_frames(self, mark: Position | None, contained: Position | None = None) -> MissingFrames:
         """The frames that a .blend with `mark` lacks: all if the mark is None or invalid.
 
-        The open file contained the journal up to `contained` before undo.
+        The open file contained the journal up to `contained` before undo. Raises JournalDamaged.
         """
-        return self.missing_after(self.contained(mark), mark, contained)
-
-    def missing_after(self, after: Position | None, mark: Position | None, contained: Position | None) -> MissingFrames:
-        """As `missing_frames`, with the result `after` of `contained(mark)`."""
+        after = self.contained(mark)
         reached = self._content.summary.checkpoint[0] if self._content.summary.checkpoint else 1
         reader = JournalReader(self.folder, self._content.file_session.id)
         with self._content.reading():
-            return missing_after(reader, after, mark, contained, reached)
+            return missing_frames(reader, after, mark, contained, reached)
 
     def details(self) -> FootageDetails:
         """The details of the footage at the creation of the session. Raises SessionUnreadable or UsageError."""
         return load_details(SessionFolder.of(self.path), self._content.file_session.footage.fingerprint)
 
-    def replay(self, *, with_markers: bool = True, since: Position | None = None) -> Replay:
+    def replay(self, *, since: Position | None = None) -> Replay:
         """The replay of the whole journal. Raises JournalDamaged or SessionUnreadable."""
-        replay = Replay(with_markers=with_markers, since=since)
+        replay = Replay(since=since)
         with self._content.reading():
             replay.read(self._content.reader().records())
         return replay
 
     # Recording
 
-    def acquire(self, *, wait: bool = False, salvage: bool = False, lease_time: float = LEASE_TIME) -> SessionRecorder:
+    def acquire(self, *, wait: bool = False, salvage: bool = False, replay: Replay | None = None) -> SessionRecorder:
         """Become the owner, if this manager is not, and return the recorder, which lasts until `close`.
 
-        `wait` and `lease_time` as in `Lease.take`. With `salvage` the records before damage are kept; the damaged
-        files stay unchanged. Raises LeaseHeld, StorageFailed, JournalDamaged or SessionUnreadable.
+        The options and errors are those of `SessionRecorder`.
         """
         if self._recorder is None:
-            self._recorder = self._record(wait=wait, salvage=salvage, lease_time=lease_time)
+            self._recorder = SessionRecorder(
+                self._content, durable=self.durable, wait=wait, salvage=salvage, replay=replay, clock=self._clock
+            )
         return self._recorder
 
     def acquire_replay(self, *, since: Position | None = None, wait: bool = False, salvage: bool = False) -> Replay:
@@ -227,11 +214,8 @@ class TrackingSessionManager:
         if self._recorder is not None:
             return self.replay(since=since)
         replay = Replay(since=since)
-        self._recorder = self._record(wait=wait, salvage=salvage, replay=replay)
+        self.acquire(wait=wait, salvage=salvage, replay=replay)
         return replay
-
-    def _record(self, **options: Any) -> SessionRecorder:
-        return SessionRecorder(self._content, durable=self.durable, clock=self._clock, **options)
 
     def save_checkpoint(self, frame: int, operation: str) -> None:
         """Record that `operation` reached clip frame `frame`, in the journal and in the session file.

@@ -5,20 +5,18 @@ from __future__ import annotations
 
 import os
 import secrets
-import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from ..errors import SessionUnreadable, StorageFailed
-from ..journal.chain import Header, JournalWriter, Position, journal_path
-from ..journal.missing import NOTHING
+from ..journal.chain import NOTHING, Header, JournalWriter, Position, journal_path
 from ..journal.records import EndRecord, Event, FrameRecord, JournalRecord, PassRecord, encode, event_record
 from ..journal.replay import Replay
 from ..model.types import Outcome, Pass
 from ..model.wording import timestamp
 from ..storage.files import encode_document, make_folder, replace_file, sync_file
 from ..storage.folder import relative
-from ..storage.lease import LEASE_TIME, Lease
+from ..storage.lease import Lease
 from .content import SessionContent
 
 FILE_INTERVAL = 1.0  # seconds between two updates of the session file and of the lease while a pass runs
@@ -36,23 +34,22 @@ class SessionRecorder:
         self,
         content: SessionContent,
         *,
-        durable: bool = True,
-        wait: bool = False,
-        salvage: bool = False,
-        replay: Replay | None = None,
-        lease_time: float = LEASE_TIME,
-        clock: Callable[[], float] = time.monotonic,
+        durable: bool,
+        wait: bool,
+        salvage: bool,
+        replay: Replay | None,
+        clock: Callable[[], float],
     ) -> None:
         """Take the lease and read the whole journal, also into `replay`.
 
-        `durable`: each append waits for the disk. `wait` and `lease_time` as in `Lease.take`. With `salvage` the
-        records before damage are kept; the damaged files stay unchanged. Raises LeaseHeld, StorageFailed,
-        JournalDamaged or SessionUnreadable.
+        `durable`: each append waits for the disk. `wait` as in `Lease.take`. With `salvage` the records before damage
+        are kept; the damaged files stay unchanged. Raises LeaseHeld, StorageFailed, JournalDamaged or
+        SessionUnreadable.
         """
         if not os.path.exists(content.path):
             raise SessionUnreadable(content.path, "it is gone")
         make_folder(content.folder)
-        lease = Lease.take(content.folder, timestamp(), wait=wait, lease_time=lease_time)
+        lease = Lease.take(content.folder, timestamp(), wait=wait)
         try:
             damage = content.read_again(salvage=salvage, replay=replay)  # an earlier owner may have changed it
             _keep_base(content)
@@ -68,10 +65,6 @@ class SessionRecorder:
         self._lease = lease
         if damage is not None:
             self.append_event(Event.SALVAGED, reason=str(damage))
-
-    @property
-    def is_open(self) -> bool:
-        return self._lease is not None
 
     @property
     def position(self) -> Position:

@@ -45,7 +45,7 @@ def check_readable_and_resume(root: Path, frames: list[int], expected: Markers) 
     manager = TrackingSessionManager(path)
     assert live_owner(manager.folder) is None
     assert all(frame in manager.session.tracked_frames for frame in frames)
-    assert manager.replay(with_markers=False).tracked == manager.session.tracked_frames
+    assert manager.replay().tracked == manager.session.tracked_frames
     assert path.read_bytes() == before
     assert go_on(path, RANGES) == expected
 

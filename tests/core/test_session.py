@@ -227,7 +227,7 @@ def test_a_damaged_journal_is_read_and_resumed_up_to_the_damage(tmp_path: Path, 
     assert caught.value.actions == (Action.SALVAGE,)
     assert list_sessions(tmp_path / "tracking_sessions") == []
     with TrackingSessionManager(manager.path, salvage=True) as saved:
-        assert saved.get_resume_point() == 3 and saved.contains(saved.position) and saved.replay().tracked
+        assert saved.get_resume_point() == 3 and saved.contained(saved.position) and saved.replay().tracked
         saved.acquire()
         saved.save_checkpoint(5, "track")
     assert str(load_session(manager.path).session.tracked_frames) == "1-2,5"

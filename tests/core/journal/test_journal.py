@@ -50,8 +50,8 @@ def open_generation(folder: Path, generation: int, *, salvage: bool = False) -> 
     reader = JournalReader(folder, SESSION, salvage=salvage)
     for _ in reader.records():
         pass
-    base = reader.end or Position(0, 0)
-    return JournalWriter(folder, Header(SESSION, generation, 1000 + generation, *base, reader.checksum), durable=False)
+    header = Header(SESSION, generation, 1000 + generation, *reader.end, reader.checksum)
+    return JournalWriter(folder, header, durable=False)
 
 
 @pytest.fixture

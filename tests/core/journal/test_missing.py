@@ -15,7 +15,7 @@ from tracking_sessions.tests.core.shots import make_session, start_run, write_ra
 
 def test_a_file_lacks_the_frames_recorded_behind_its_mark(tmp_path: Path) -> None:
     manager = make_session(tmp_path)
-    assert not manager.has_frames_after(None)
+    assert not len(manager.missing_frames(None).lost)
     marks = []
     with start_run(manager, [(2, 6)]) as run:
         assert str(manager.missing_frames(None).lost) == "2"  # the markers that the artist had set before
@@ -24,7 +24,7 @@ def test_a_file_lacks_the_frames_recorded_behind_its_mark(tmp_path: Path) -> Non
     for known in (manager, load_session(manager.path)):
         assert str(known.missing_frames(None).lost) == "3-6"
         assert [str(known.missing_frames(mark).lost) for mark in marks] == ["4-6", "5-6", "6", ""]
-        assert not known.has_frames_after(manager.position)
+        assert not len(known.missing_frames(manager.position).lost)
     assert not any(len(known.missing_frames(mark).undone) for mark in (None, *marks))
 
 

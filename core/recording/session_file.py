@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -13,7 +14,7 @@ from ..journal.chain import Position
 from ..journal.losses import Losses
 from ..journal.records import frame_number, frame_set
 from ..journal.summary import Summary
-from ..model.ranges import FRAME_LIMIT, FrameRanges, parse_span
+from ..model.ranges import FRAME_LIMIT, parse_span
 from ..model.types import (
     SESSION_ID,
     FootageMetadata,
@@ -27,8 +28,9 @@ from ..model.wording import timestamp
 from ..storage.folder import relative
 
 SCHEMA = 1
-_NUMBER_LIMIT = 1 << 53
+_NUMBER_LIMIT = (1 << 53) - 1
 _T = TypeVar("_T")
+_N = TypeVar("_N", int, float)
 
 
 def new_state(
@@ -46,15 +48,9 @@ def new_state(
             "state": SessionState.ACTIVE.value,
         },
         "footage": {
+            **asdict(footage),
             "path": relative(path, footage.path),
-            "source": footage.source,
             "size": list(footage.size),
-            "fps": footage.fps,
-            "start": footage.start,
-            "frame_count": footage.frame_count,
-            "colour_space": footage.colour_space,
-            "colour_configuration": footage.colour_configuration,
-            "fingerprint": footage.fingerprint,
             "blend": relative(path, blend) if blend else "",
             "clip": clip,
         },
@@ -107,10 +103,10 @@ def summary_from_state(path: Path, state: dict[str, Any]) -> tuple[Summary, Posi
     summary = Summary()
     read = _Fields(path, state)
     tracking = read.part("tracking")
-    summary.status = tracking.enum("status", SessionStatus)
-    summary.state = read.part("session").enum("state", SessionState)
-    summary.tracked = tracking.ranges("tracked_frames")
-    summary.requested = tracking.ranges("asked_frames")
+    summary.status = tracking.convert("status", SessionStatus)
+    summary.state = read.part("session").convert("state", SessionState)
+    summary.tracked = tracking.convert("tracked_frames", frame_set)
+    summary.requested = tracking.convert("asked_frames", frame_set)
     summary.passes = [_pass(_Fields(path, entry, "tracking.passes.")) for entry in tracking.entries("passes")]
     names = tracking.part("lost_tracks").content
     summary.losses = tracking.convert("lost", lambda text: Losses.parse(text, names))
@@ -120,7 +116,7 @@ def summary_from_state(path: Path, state: dict[str, Any]) -> tuple[Summary, Posi
     checkpoint = read.part("checkpoint")
     journal = checkpoint.part("journal")
     position = Position(journal.number("generation"), journal.number("offset"))
-    if "frame" in checkpoint.content and checkpoint.content["frame"] is not None:
+    if checkpoint.content.get("frame") is not None:
         summary.checkpoint = (checkpoint.frame("frame"), checkpoint.text("operation"))
     last = tracking.entries("passes")[-1:]
     if last and "then" not in last[0] and summary.status is SessionStatus.TRACKING:
@@ -193,8 +189,8 @@ def checked_session(path: Path, state: dict[str, Any]) -> TrackingSession:
         name=session.text("name"),
         created=session.text("created"),
         modified=session.text("modified"),
-        state=session.enum("state", SessionState),
-        status=tracking.enum("status", SessionStatus),
+        state=session.convert("state", SessionState),
+        status=tracking.convert("status", SessionStatus),
         footage=FootageMetadata(
             path=footage.text("path"),
             source=footage.text("source"),
@@ -207,7 +203,7 @@ def checked_session(path: Path, state: dict[str, Any]) -> TrackingSession:
             fingerprint=footage.text("fingerprint"),
         ),
         total_frames=tracking.number("total_frames"),
-        tracked_frames=tracking.ranges("tracked_frames"),
+        tracked_frames=tracking.convert("tracked_frames", frame_set),
         checkpoint_frame=checkpoint.number("frame") if has_frame else None,
         checkpoint_operation=checkpoint.text("operation"),
         best_solve=read.part("solve").text("best"),
@@ -248,35 +244,22 @@ class _Fields:
         return value.isoformat() if isinstance(value, datetime) else str(value)
 
     def number(self, key: str) -> int:
-        value: int = self._get(key, (int,), 0, "a whole number")
-        if not abs(value) < _NUMBER_LIMIT:
-            raise SessionUnreadable(self.path, f"{self.name}{key} is not a possible number")
-        return value
+        return self._within(_NUMBER_LIMIT, key, self._get(key, (int,), 0, "a whole number"))
 
     def frame(self, key: str) -> int:
-        value = self.number(key)
-        if abs(value) > FRAME_LIMIT:
-            raise SessionUnreadable(self.path, f"{self.name}{key} is not a possible frame")
-        return value
+        return self._within(FRAME_LIMIT, key, self.number(key), "frame")
 
     def count(self, key: str) -> int:
         """A number of frames."""
-        value = self.number(key)
-        if not 0 <= value <= FRAME_LIMIT:
-            raise SessionUnreadable(self.path, f"{self.name}{key} is not a possible number of frames")
-        return value
+        return self._within(FRAME_LIMIT, key, self.number(key), "number of frames", least=0)
 
     def real(self, key: str) -> float:
-        value: float = self._get(key, (int, float), 0.0, "a number")
-        if not abs(value) < _NUMBER_LIMIT:  # also catches nan
-            raise SessionUnreadable(self.path, f"{self.name}{key} is not a possible number")
-        return float(value)
+        return float(self._within(_NUMBER_LIMIT, key, self._get(key, (int, float), 0.0, "a number")))
 
-    def ranges(self, key: str) -> FrameRanges:
-        return self.convert(key, frame_set)
-
-    def enum(self, key: str, kind: Callable[[str], _T]) -> _T:
-        return self.convert(key, kind)
+    def _within(self, limit: int, key: str, value: _N, form: str = "number", least: int | None = None) -> _N:
+        if not (-limit if least is None else least) <= value <= limit:  # also catches nan
+            raise SessionUnreadable(self.path, f"{self.name}{key} is not a possible {form}")
+        return value
 
     def convert(self, key: str, convert: Callable[[str], _T]) -> _T:
         try:

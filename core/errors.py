@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The errors that a user can act on.
 
-Each class has its data as attributes, the exit code of the command line, and the actions that help. The message names
-the problem; the command line and Blender word the actions, each in its own terms (`worded`). Any other exception is a
-bug and keeps its traceback.
+Each class has the exit code of the command line, the actions that help, and the data that callers or the words of an
+action need. The message names the problem; the command line and Blender word the actions, each in its own terms
+(`worded`). Any other exception is a bug and keeps its traceback.
 """
 
 from __future__ import annotations
@@ -137,7 +137,6 @@ class LedgerUnreadable(TrackingSessionError):
     """The ledger of batches is unreadable or invalid. It stays unchanged; no session depends on it."""
 
     def __init__(self, path: Path, reason: str, advice: str | Action = Action.MOVE_LEDGER_AWAY) -> None:
-        self.path = path
         self.reason = reason
         self.advice = advice
         message = f"{path}, the ledger of batches, cannot be used: {reason}. The sessions are unharmed"
@@ -153,7 +152,6 @@ class LedgerBusy(TrackingSessionError):
     exit_code = ExitCode.STOPPED
 
     def __init__(self, path: Path) -> None:
-        self.path = path
         super().__init__(
             f"{path}, the ledger of batches, is held by another process: close the program that has it open, "
             "then resume the batch"
@@ -166,8 +164,6 @@ class ShotTakenOver(TrackingSessionError):
     exit_code = ExitCode.STOPPED
 
     def __init__(self, batch: str, number: int) -> None:
-        self.batch = batch
-        self.number = number
         super().__init__(
             f"Another process has taken over shot {number} of batch {batch}; this one stops. Nothing recorded is lost"
         )
@@ -206,7 +202,6 @@ class BatchRuns(TrackingSessionError):
 
     def __init__(self, batch: str, owner: str) -> None:
         self.batch = batch
-        self.owner = owner
         super().__init__(f"The batch {batch} is run by {owner}", Action.WATCH_BATCH)
 
 
@@ -244,7 +239,6 @@ class SaveUnsound(TrackingSessionError):
     """The saved .blend, read back, lacks results. The file at its path stays unchanged."""
 
     def __init__(self, path: Path, lacks: str) -> None:
-        self.path = path
         super().__init__(
             f"The result could not be saved: Blender wrote {path.name}, but {lacks} when it is read back. "
             "The session holds everything that was tracked",

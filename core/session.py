@@ -44,9 +44,7 @@ def cleanup_old_sessions(base_path: str | os.PathLike[str], days_old: int = 30) 
     try:
         limit = datetime.now(UTC) - timedelta(days=days_old)
         needed = dict.fromkeys(needed_sessions(root), "a batch needs it")
-    except OverflowError:  # before the year 1
-        return 0
-    except (LedgerUnreadable, LedgerBusy, StorageFailed):  # a batch may need any session
-        return 0
+    except (OverflowError, LedgerUnreadable, LedgerBusy, StorageFailed):
+        return 0  # the limit is before the year 1, or a batch may need any session
     done = Deleted[Entry]().add(delete_old(root, find_old(catalogue(root), limit, needed)[0], limit))
     return len(done.gone)

@@ -68,7 +68,7 @@ def _draw_pass(layout: UILayout, clip: MovieClip, summary: PassSummary, *, is_ru
     words = "At {}" if is_running else _OUTCOMES.get(summary.outcome, "Ended at {}")
     left, middle, right = _columns(layout)
     span = f"{counting.shown(summary.start)}-{counting.shown(summary.end)}"
-    left.label(text=span, icon="TRACKING_BACKWARDS" if summary.backwards else "TRACKING_FORWARDS")
+    left.label(text=span, icon="TRACKING_BACKWARDS" if summary.direction < 0 else "TRACKING_FORWARDS")
     middle.label(text=words.format(counting.shown(summary.last_frame)))
     right.label(text=f"{summary.alive}/{summary.tracks}")
 

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 if __name__ == "__main__":
     runpy.run_path(str(Path(__file__).resolve().parent.parent / "__main__.py"))["_load"]()
 
-from tracking_sessions.core.journal.rows import position_of
+from tracking_sessions.core.journal.rows import CO
 from tracking_sessions.tools.comparison import (
     Difference,
     compare_blends,
@@ -140,7 +140,7 @@ def errors_in_pixels(session: Path, shot: Shot) -> list[list[float]]:
         live = [frame for frame, row in rows.items() if not is_muted(row)]
         if len(live) != shot.frames:
             raise Difference(f"track {name} can be seen on all {shot.frames} frames and was followed on {len(live)}")
-        found = ((position_of(rows[frame]), shot.truth(name, frame)) for frame in live)
+        found = ((memoryview(rows[frame]).cast("f")[CO], shot.truth(name, frame)) for frame in live)
         errors.append([math.hypot((x - u) * shot.width, (y - v) * shot.height) for (x, y), (u, v) in found])
     return errors
 

@@ -77,12 +77,6 @@ def values_of(row: bytes) -> bytes:
     return row[_HEAD.size :]
 
 
-def position_of(row: bytes) -> tuple[float, float]:
-    """The position of a marker, 0..1 of the frame from its lower left."""
-    x, y = memoryview(row).cast("f")[CO]
-    return x, y
-
-
 def with_head(row: bytes, track: int, frame: int, flags: int) -> bytes:
     """The values of the row under another track id, clip frame and flags."""
     return _HEAD.pack(track, frame, flags) + row[_HEAD.size :]

@@ -18,24 +18,20 @@ def best_solve(solves: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
     with a `camera_coverage` (0..1) only those that reach `COVERED` of the highest are compared. Of equals, and of
     solves without an error, the last is the best. Errors of 0 or less are ignored: Blender has 0 without a camera.
     """
-    known = [solve for solve in solves if (_number(solve.get("average_error")) or 0.0) > 0.0]
-    widest = max((_number(solve.get("camera_coverage")) or 0.0 for solve in known), default=0.0)
-    wide = [solve for solve in known if _coverage(solve, widest) >= COVERED * widest]
+    known = [solve for solve in solves if _number(solve, "average_error", 0.0) > 0.0]
+    widest = max((_number(solve, "camera_coverage", 0.0) for solve in known), default=0.0)
+    wide = [solve for solve in known if _number(solve, "camera_coverage", widest) >= COVERED * widest]
     if wide:
         return min(reversed(wide), key=lambda solve: float(solve["average_error"]))
     return solves[-1] if solves else None
 
 
-def _coverage(solve: dict[str, Any], default: float) -> float:
-    coverage = _number(solve.get("camera_coverage"))
-    return default if coverage is None else coverage
-
-
-def _number(value: object) -> float | None:
-    """The value if it is a finite number."""
+def _number(solve: dict[str, Any], key: str, default: float) -> float:
+    """The finite number at `key`, else `default`."""
+    value = solve.get(key)
     if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
+        return default
     try:
-        return float(value) if math.isfinite(value) else None
+        return float(value) if math.isfinite(value) else default
     except OverflowError:
-        return None
+        return default

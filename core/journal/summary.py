@@ -57,17 +57,12 @@ class Summary:
         self.losses = Losses()
 
     @property
-    def open_pass(self) -> PassSummary | None:
-        """The pass that can be resumed."""
-        return self.passes[-1] if self.passes and self.passes[-1].is_open else None
-
-    @property
     def resume_frame(self) -> int | None:
         """The last recorded frame of unfinished tracking, which resumes from it; None if it is finished."""
         if self.status is not SessionStatus.TRACKING:
             return None
-        if self.open_pass is not None:
-            return self.open_pass.last_frame
+        if self.passes and self.passes[-1].is_open:
+            return self.passes[-1].last_frame
         return self.checkpoint[0] if self.checkpoint is not None else None
 
     @property
@@ -99,8 +94,7 @@ class Summary:
 
         Empty without passes and with `frame_count` 0, when the length of the clip is unknown.
         """
-        whole = FrameRanges([(1, frame_count)] if frame_count else [])
-        return self.requested if len(self.requested) else whole
+        return self.requested if len(self.requested) else FrameRanges([(1, frame_count)] if frame_count else [])
 
     def remaining(self, frame_count: int) -> FrameRanges:
         """The frames still to track: not recorded, or to be tracked again by a pass."""

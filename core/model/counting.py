@@ -73,7 +73,8 @@ class Counting:
 
     def outside(self, frame: int, count: int) -> str:
         """The message for a frame outside a clip of `count` frames."""
-        return f"Frame {self.shown(frame)} is outside the clip, which has {self._whole(count)}"
+        frames = f"frame{'s' * (count != 1)} {self.span(1, count)}"
+        return f"Frame {self.shown(frame)} is outside the clip, which has the {frames}"
 
     def beside(self, frame: int, count: int) -> str:
         """The message for a current frame outside a clip of `count` frames, with the nearest frame inside."""
@@ -82,9 +83,6 @@ class Counting:
             f"Frame {self.shown(frame)} is {where} the clip, which lies on {self.span(1, count)}: "
             f"go to {self.shown(nearest)}"
         )
-
-    def _whole(self, count: int) -> str:
-        return f"the frame{'s' * (count != 1)} {self.span(1, count)}"
 
     def described(self, row: Mapping[str, Any]) -> dict[str, Any]:
         """`row` with the displayed number beside each clip frame, for JSON: `shown_last_frame` and so on."""

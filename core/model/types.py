@@ -103,13 +103,9 @@ class PassSummary(NamedTuple):
     detail: str = ""
 
     @property
-    def backwards(self) -> bool:
-        return self.end < self.start
-
-    @property
     def direction(self) -> int:
         """The step from a frame to the next: 1 or -1."""
-        return -1 if self.backwards else 1
+        return -1 if self.end < self.start else 1
 
     @property
     def is_open(self) -> bool:

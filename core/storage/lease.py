@@ -134,13 +134,8 @@ def read_owner(folder: Path, generation: int) -> Owner | None:
     fields = cast("dict[str, Any]", content)
     pid = fields.get("pid")
     return Owner(
-        host=str(fields.get("host", "")),
-        machine=str(fields.get("machine", "")),
-        boot=str(fields.get("boot", "")),
+        **{name: str(fields.get(name, "")) for name in ("host", "machine", "boot", "started", "token", "since")},
         pid=pid if isinstance(pid, int) and 0 < pid < 1 << 31 else 0,
-        started=str(fields.get("started", "")),
-        token=str(fields.get("token", "")),
-        since=str(fields.get("since", "")),
         counter=counter,
         released=tail[_COUNTER_DIGITS : _COUNTER_DIGITS + 1] == b"R",
     )

@@ -30,6 +30,7 @@ from tracking_sessions.core import session
 from tracking_sessions.core.footage import check, files
 from tracking_sessions.core.journal import chain
 from tracking_sessions.core.journal import rows as packed
+from tracking_sessions.core.journal.records import FrameRecord
 from tracking_sessions.core.recording import recorder
 from tracking_sessions.core.storage import lease
 from tracking_sessions.core.tracking import run
@@ -68,7 +69,7 @@ def time_parts() -> None:
         (working_set._Follower, "refresh"),
         (chain.JournalWriter, "append"),
         (lease.Lease, "check"),
-        (recorder.SessionRecorder, "record_frame"),
+        (recorder.SessionRecorder, "append"),
         (recorder.SessionRecorder, "write_file"),
         (recorder.SessionRecorder, "__init__"),
         (reconcile, "restore"),
@@ -213,7 +214,7 @@ PARTS = (
     ("session file, once a second", ("SessionRecorder.write_file",), ()),
     (
         "the rest of the record",
-        ("SessionRecorder.record_frame",),
+        ("SessionRecorder.append",),
         ("JournalWriter.append", "Lease.check", "SessionRecorder.write_file"),
     ),
 )
@@ -257,7 +258,7 @@ def record(clip: Any, clips: Clips, frames: int, root: Path) -> None:
                 packed.MARKER.pack(number, frame, packed.GUARDED, *where[number][(frame - 1) % LOOP], *area)
                 for number in names
             ]
-            recorded.recorder.record_frame(run.plan.number, frame, len(rows), b"".join(rows))
+            recorded.recorder.append(FrameRecord(run.plan.number, frame, len(rows), b"".join(rows)))
         recorded.close()
 
 

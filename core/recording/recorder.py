@@ -10,7 +10,7 @@ from typing import Any
 
 from ..errors import SessionUnreadable, StorageFailed
 from ..journal.chain import NOTHING, Header, JournalWriter, Position, journal_path
-from ..journal.records import EndRecord, Event, FrameRecord, JournalRecord, PassRecord, encode, event_record
+from ..journal.records import EndRecord, Event, JournalRecord, PassRecord, encode, event_record
 from ..journal.replay import Replay
 from ..model.types import Outcome, Pass
 from ..model.wording import timestamp
@@ -72,7 +72,7 @@ class SessionRecorder:
         return self._content.position
 
     def append(self, *records: JournalRecord) -> Position:
-        """Record all of `records` or none of them."""
+        """Record all of `records` or none of them. They are recorded when this returns."""
         self._own_lease().check()
         content = self._content
         content.position = self._journal.append(*map(encode, records))
@@ -94,13 +94,6 @@ class SessionRecorder:
         """Record `before` (tracks and edits), then that `plan` begins and the passes `then` follow."""
         self.append(*before, PassRecord(plan, tuple(then), plan.operation, timestamp()))
         self.write_file()
-
-    def record_frame(self, number: int, frame: int, alive: int, rows: bytes) -> Position:
-        """Record one step of pass `number`, which reached `frame`; `rows` as in `rows.MARKER`.
-
-        The frame is recorded when this returns. Write the session file when `is_file_due`.
-        """
-        return self.append(FrameRecord(number, frame, alive, rows))
 
     def close_pass(self, number: int, outcome: Outcome, detail: str = "") -> None:
         self.append(EndRecord(number, outcome, detail, timestamp()))

@@ -9,7 +9,7 @@ from typing import NamedTuple, Protocol
 from ..errors import ExitCode, PictureUnusable, TrackingSessionError
 from ..footage.check import FootageCheck
 from ..journal.chain import Position
-from ..journal.records import Event, TracksRecord
+from ..journal.records import Event, FrameRecord, TracksRecord
 from ..model.types import Outcome, Pass, TrackData
 from ..recording.recorder import SessionRecorder
 from .passes import Plan
@@ -191,7 +191,7 @@ class Run:
         step = self._tracker.step()
         if len(step.alive) < len(self.alive):
             self._check_picture(step)
-        position = self.recorder.record_frame(self.plan.number, step.frame, len(step.alive), step.rows)
+        position = self.recorder.append(FrameRecord(self.plan.number, step.frame, len(step.alive), step.rows))
         self.frame, self.alive = step.frame, step.alive
         self.steps += 1
         self._pending.append(step)

@@ -20,6 +20,7 @@ from tracking_sessions.bridge.sessions import list_data
 from tracking_sessions.bridge.sessions.finding import default_root
 from tracking_sessions.bridge.tracking import live
 from tracking_sessions.core.journal import chain
+from tracking_sessions.core.journal.records import FrameRecord
 from tracking_sessions.core.library.catalogue import session_files
 from tracking_sessions.operators import recovery, status, track
 from tracking_sessions.panels import menu
@@ -250,7 +251,7 @@ def test_the_preferences_decide_the_flush_of_each_frame(
     flushed: list[int] = []
     monkeypatch.setattr(chain.os, "fsync", flushed.append)
     monkeypatch.setattr(chain.os, "fdatasync", flushed.append, raising=False)
-    run.run.recorder.record_frame(run.run.plan.number, 4, 0, b"")
+    run.run.recorder.append(FrameRecord(run.run.plan.number, 4, 0, b""))
     assert bool(flushed) == is_durable
     monkeypatch.undo()
     run.finish()

@@ -15,6 +15,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from tracking_sessions.core.journal.chain import Position
+from tracking_sessions.core.journal.records import FrameRecord, JournalRecord
 from tracking_sessions.core.recording.create import create_session
 from tracking_sessions.core.session import TrackingSessionManager
 from tracking_sessions.tests.core.shots import SessionRun, finish, make_footage, start_run
@@ -103,14 +105,16 @@ def whole_session(root: Path, footage: Path, recorded: Callable[[int], None]) ->
 
 
 def _tell(run: SessionRun, recorded: Callable[[int], None]) -> None:
-    record = run.recorder.record_frame
+    append = run.recorder.append
 
-    def tell(number: int, frame: int, alive: int, rows: bytes) -> Any:
-        position = record(number, frame, alive, rows)
-        recorded(frame)
+    def tell(*records: JournalRecord) -> Position:
+        position = append(*records)
+        for record in records:
+            if isinstance(record, FrameRecord):
+                recorded(record.frame)
         return position
 
-    run.recorder.record_frame = tell  # type: ignore[method-assign]
+    run.recorder.append = tell  # type: ignore[method-assign]
 
 
 def failing(

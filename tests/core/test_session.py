@@ -14,6 +14,7 @@ import pytest
 from tracking_sessions.core import session as public
 from tracking_sessions.core.errors import Action, JournalDamaged, LeaseHeld, SessionUnreadable, UsageError
 from tracking_sessions.core.footage.details import load_details
+from tracking_sessions.core.journal.records import FrameRecord
 from tracking_sessions.core.library.catalogue import list_sessions, session_files
 from tracking_sessions.core.library.deletion import delete_session
 from tracking_sessions.core.model.types import Outcome, SessionState
@@ -217,7 +218,7 @@ def test_a_damaged_journal_is_read_and_resumed_up_to_the_damage(tmp_path: Path, 
         run.pause()
     manager.close()
     manager.acquire()
-    manager.acquire().record_frame(1, 3, 0, b"")
+    manager.acquire().append(FrameRecord(1, 3, 0, b""))
     manager.close()
     journal = manager.folder / f"journal.{generation}"
     damaged = flip(journal, -30, 4)

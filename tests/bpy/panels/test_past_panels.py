@@ -10,7 +10,7 @@ import pytest
 
 from tracking_sessions.bridge.sessions import overview
 from tracking_sessions.bridge.tracking import live
-from tracking_sessions.core.journal.records import TracksRecord
+from tracking_sessions.core.journal.records import FrameRecord, TracksRecord
 from tracking_sessions.core.journal.rows import MUTED
 from tracking_sessions.core.model.types import Outcome, Pass, TrackData
 from tracking_sessions.panels import sessions as panels
@@ -52,7 +52,7 @@ def test_ten_passes_are_listed_and_a_short_one_has_its_outcome(footage: Footage,
         for number in range(2, 14):
             session.acquire().open_pass(Pass(number, 2, 9, numbers), (), ())
             if number < 13:
-                session.acquire().record_frame(number, 3, 0, b"")
+                session.acquire().append(FrameRecord(number, 3, 0, b""))
                 session.acquire().close_pass(number, Outcome.LOST if number % 2 else Outcome.FAILED)
     layout = drawn(panels.TRACKING_SESSIONS_PT_passes, editor)
     assert [line[1] for line in layout.lines[1:4]] == ["Ended at 2", "Failed at 3", "Lost at 3"]
@@ -94,7 +94,7 @@ def test_a_track_of_another_object_is_found_under_the_same_name(footage: Footage
     with session_of(file) as session:
         session.acquire().append(TracksRecord((TrackData(50, "Prop", name),)))
         session.acquire().open_pass(Pass(2, 2, 9, (50,), "Prop"), (), ())
-        session.acquire().record_frame(2, 3, 0, marker(50, 3, flags=MUTED))
+        session.acquire().append(FrameRecord(2, 3, 0, marker(50, 3, flags=MUTED)))
     with inside(editor):
         operators.show_lost(frame=3)
     assert objects.active.name == "Prop" and objects["Prop"].tracks[name].select
@@ -130,7 +130,9 @@ def test_long_lists_of_losses_are_cut_and_deleted_tracks_reported(
         session.acquire().append(TracksRecord(tuple(gone)))
         session.acquire().open_pass(Pass(2, 2, 39, tuple(data.id for data in gone)), (), ())
         for frame in range(3, 26):
-            session.acquire().record_frame(2, frame, 0, b"".join(marker(data.id, frame, flags=MUTED) for data in gone))
+            session.acquire().append(
+                FrameRecord(2, frame, 0, b"".join(marker(data.id, frame, flags=MUTED) for data in gone))
+            )
     monkeypatch.setattr(panels, "letters_that_fit", lambda context: 41)
     layout = drawn(panels.TRACKING_SESSIONS_PT_lost, editor)
     assert layout.lines[0] == ["25:  Gone.50, Gone.51, Gone.52 and 2 More"]

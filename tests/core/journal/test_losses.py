@@ -135,7 +135,7 @@ def test_losses_behind_the_file_are_read_from_the_journal(tmp_path: Path) -> Non
     with manager:
         manager.acquire().append(TracksRecord(tuple(TrackData(n, "Camera", f"Track.{n}") for n in (1, 2))))
         manager.acquire().open_pass(Pass(1, 1, 6, (1, 2)), (), ())
-        manager.acquire().record_frame(1, 2, 2, b"")
+        manager.acquire().append(FrameRecord(1, 2, 2, b""))
         before = manager.path.read_bytes()
         manager.acquire().append(step(3, [1], [2]))
         assert manager.path.read_bytes() == before

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tracking_sessions.core.footage.files import find_footage
+from tracking_sessions.core.journal.records import FrameRecord
 from tracking_sessions.core.model.counting import TIMELINE_END, Counting, timeline_start
 from tracking_sessions.core.model.types import Outcome, Pass
 from tracking_sessions.core.recording.create import create_session
@@ -132,7 +133,7 @@ def test_a_report_has_no_clip_frames(tmp_path: Path) -> None:
         manager.acquire().set_start(1001)
         manager.acquire().open_pass(Pass(1, 1, 6, ()), (), ())
         for frame in (2, 3):
-            manager.acquire().record_frame(1, frame, 0, b"")
+            manager.acquire().append(FrameRecord(1, frame, 0, b""))
         manager.acquire().close_pass(1, Outcome.PAUSED)
     html = export_session_report(manager.path, tmp_path / "report.html").read_text("utf-8")
     assert "tracking, at frame 1003" in html and "3 frames: 1001-1003" in html

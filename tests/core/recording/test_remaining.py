@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tracking_sessions.core.errors import SessionUnreadable, UsageError
+from tracking_sessions.core.journal.records import FrameRecord
 from tracking_sessions.core.model.types import FootageMetadata, Outcome, Pass, SessionState, SessionStatus
 from tracking_sessions.core.recording.create import create_session
 from tracking_sessions.core.recording.manager import load_session, resume_tracking
@@ -85,7 +86,7 @@ def test_a_pass_over_recorded_frames_tracks_them_again(tmp_path: Path) -> None:
     session.acquire().open_pass(Pass(2, 6, 2, (1, 3)), (), ())
     for known in (session, load_session(session.path)):
         assert known.get_resume_point() == 5 and left(known) == [2, 3, 4, 5]
-    session.acquire().record_frame(2, 5, 2, b"")
+    session.acquire().append(FrameRecord(2, 5, 2, b""))
     assert load_session(session.path).get_resume_point() == 4 and left(session) == [2, 3, 4]
     assert session.progress["tracked_frames"] == 6 and session.progress["percent_complete"] == 50.0
     session.close()

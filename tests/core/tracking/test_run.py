@@ -4,12 +4,12 @@
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tracking_sessions.core.errors import ClipChanged, FootageUnusable, Interrupted, StorageFailed
 from tracking_sessions.core.journal.chain import Position
+from tracking_sessions.core.journal.records import JournalRecord
 from tracking_sessions.core.model.types import Outcome, Pass
 from tracking_sessions.core.recording.manager import load_session
 from tracking_sessions.core.tracking.run import Step
@@ -214,13 +214,13 @@ def test_a_step_that_is_not_counted_is_not_flushed(tmp_path: Path, monkeypatch: 
     with pytest.raises(Interrupted), run:
         run.step()
         held = session.position
-        record = run.recorder.record_frame
+        append = run.recorder.append
 
-        def interrupted(*arguments: Any) -> Position:
-            record(*arguments)
+        def interrupted(*records: JournalRecord) -> Position:
+            append(*records)
             raise Interrupted("stop")
 
-        monkeypatch.setattr(run.recorder, "record_frame", interrupted)
+        monkeypatch.setattr(run.recorder, "append", interrupted)
         run.step()
     assert tracker.tracks.written == [2] and tracker.tracks.position == held < session.position
     session.close()

@@ -7,13 +7,12 @@ import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from ..errors import UsageError
 from ..footage.details import save_details
 from ..footage.files import Footage
 from ..journal.records import Event, JournalRecord, MarkersRecord, TracksRecord, event_record
-from ..journal.replay import Replay
 from ..journal.rows import is_muted, join_rows, renumbered
 from ..model.ranges import FrameRanges
 from ..model.types import SESSION_ID, SessionStatus, TrackData
@@ -24,27 +23,18 @@ from .manager import TrackingSessionManager, load_session
 from .session_file import new_state
 
 
-class Part(NamedTuple):
-    """The content of one of the sessions to merge."""
+def _merged_records(sources: Sequence[TrackingSessionManager]) -> list[JournalRecord]:
+    """The records of a journal with the tracks and solves of all sessions.
 
-    session: str
-    replay: Replay
-    requested: FrameRanges  # the scope: clip frames
-    solves: Sequence[dict[str, Any]]
-
-
-def merged_records(parts: Sequence[Part]) -> list[JournalRecord]:
-    """The records of a journal with the tracks and solves of all `parts`.
-
-    Tracks with the same tracking object and name become one. A live marker wins over a muted one, a later part over an
-    earlier one.
+    A live marker wins over a muted one, a later session over an earlier one.
     """
     tracks: dict[tuple[str, str], TrackData] = {}
     markers: dict[tuple[str, str], dict[int, bytes]] = {}
     tracked, requested = FrameRanges(), FrameRanges()
-    for _, replay, scope, _ in parts:
+    for source in sources:
+        replay = source.replay()
         tracked.update(replay.tracked)
-        requested.update(scope)
+        requested.update(source.scope)
         for number, track in replay.tracks.items():
             key = (track.object, track.name)
             tracks[key] = replace(track, id=tracks[key].id if key in tracks else len(tracks) + 1)
@@ -57,17 +47,17 @@ def merged_records(parts: Sequence[Part]) -> list[JournalRecord]:
         number = tracks[key].id
         records.append(MarkersRecord(number, renumbered(join_rows(rows), number)))
     records.append(event_record(Event.TRACKED, frames=str(tracked), asked=str(requested)))
-    return records + [event_record(Event.SOLVE, solve=solve) for solve in _solves(parts)]
+    return records + [event_record(Event.SOLVE, solve=solve) for solve in _solves(sources)]
 
 
-def _solves(parts: Sequence[Part]) -> list[dict[str, Any]]:
-    """The solves of all parts, in order, each with the session that made it and an id of its own."""
+def _solves(sources: Sequence[TrackingSessionManager]) -> list[dict[str, Any]]:
+    """The solves of all sessions, in order, each with the session that made it and an id of its own."""
     solves: dict[str, dict[str, Any]] = {}
-    for part in parts:
-        for entry in part.solves:
-            solve = {**entry, "session": entry.get("session") or part.session}
+    for source in sources:
+        for entry in source.solves:
+            solve = {**entry, "session": entry.get("session") or source.id}
             if solves.get(solve["id"]) == solve:
-                continue  # several parts were merged from its session
+                continue  # several sources were merged from its session
             if solve["id"] in solves:
                 solve["id"] = f"{solve['id']}-{solve['session']}"
             count, named = 1, solve["id"]
@@ -113,8 +103,7 @@ def merge_sessions(
         raise UsageError("Name the output with small letters, digits and hyphens only, 32 at most")
     footage = replace(first.footage, path=str(resolve(sources[0].path, first.footage.path)))
     state = new_state(output, session_id, f"{first.name} (merged)", timestamp(), footage)
-    parts = [Part(source.id, source.replay(), source.scope, source.solves) for source in sources]
-    records = merged_records(parts)
+    records = _merged_records(sources)
     make_folder(output.with_suffix(""))
     replace_file(output, encode_document(state, output.suffix))
     folder = SessionFolder.of(output)

@@ -43,7 +43,7 @@ def document_suffix() -> str:
     return ".yaml" if yaml is not None else ".json"
 
 
-def replace_file(path: Path, data: bytes, *, durable: bool = True) -> None:
+def replace_file(path: Path, data: bytes) -> None:
     """Replace the content of `path`: after a crash it is the old or the new content, never a part.
 
     Raises StorageFailed, with the old content in place.
@@ -53,13 +53,11 @@ def replace_file(path: Path, data: bytes, *, durable: bool = True) -> None:
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_BINARY", 0), 0o666)
         try:
             write_all(descriptor, data)
-            if durable:
-                os.fsync(descriptor)
+            os.fsync(descriptor)
         finally:
             os.close(descriptor)
         os.replace(temporary, path)
-        if durable:
-            sync_folder(path.parent)
+        sync_folder(path.parent)
     except OSError as error:
         try:
             os.unlink(temporary)

@@ -80,8 +80,9 @@ class Option:
                     raise ValueError(f"{self.name} {str(value)[:40]!r} is no mapping")
 
 
-def _option(kind: Kind, *words: str, metavar: str | None = None, choices: tuple[str, ...] = ()) -> dict[str, Option]:
-    return {"option": Option(kind, *words, metavar=metavar, choices=choices)}
+def _option(kind: Kind, *words: str, metavar: str | None = None, choices: tuple[str, ...] = (), **default: Any) -> Any:
+    """A field of a dataclass with this option; `default` as in `field`."""
+    return field(metadata={"option": Option(kind, *words, metavar=metavar, choices=choices)}, **default)
 
 
 @dataclass(frozen=True)
@@ -92,61 +93,49 @@ class ShotSpec:
     defaults of `track`.
     """
 
-    footage: str = field(
-        metadata=_option(Kind.PATH, "a movie, an image sequence (any file of it, or its folder), or a .blend")
-    )
-    name: str = field(default="", metadata=_option(Kind.TEXT, "a name for the session (default: that of the footage)"))
-    clip: str = field(
-        default="", metadata=_option(Kind.TEXT, "which clip of the .blend, if it has several", metavar="NAME")
-    )
-    start: int | None = field(
+    footage: str = _option(Kind.PATH, "a movie, an image sequence (any file of it, or its folder), or a .blend")
+    name: str = _option(Kind.TEXT, "a name for the session (default: that of the footage)", default="")
+    clip: str = _option(Kind.TEXT, "which clip of the .blend, if it has several", metavar="NAME", default="")
+    start: int | None = _option(
+        Kind.FRAME,
+        "frame to track from (default: the first, or the last when tracking backward; the current one of a .blend)",
+        "frame to track from",
+        metavar="N",
         default=None,
-        metadata=_option(
-            Kind.FRAME,
-            "frame to track from (default: the first, or the last when tracking backward; the current one of a .blend)",
-            "frame to track from",
-            metavar="N",
-        ),
     )
-    end: int | None = field(
+    end: int | None = _option(
+        Kind.FRAME,
+        "frame to track to (default: the end of the clip)",
+        "frame to track to",
+        metavar="N",
         default=None,
-        metadata=_option(
-            Kind.FRAME, "frame to track to (default: the end of the clip)", "frame to track to", metavar="N"
-        ),
     )
-    direction: str = field(
+    direction: str = _option(
+        Kind.CHOICE,
+        "both: forward to --end, then backward to the first frame",
+        "where to track (default: forward)",
+        choices=DIRECTIONS,
         default="forward",
-        metadata=_option(
-            Kind.CHOICE,
-            "both: forward to --end, then backward to the first frame",
-            "where to track (default: forward)",
-            choices=DIRECTIONS,
-        ),
     )
-    detect: bool = field(
+    detect: bool = _option(
+        Kind.SWITCH,
+        "find features on the start frame if the clip has no tracks: about 100, spread over the picture, with a "
+        "threshold as low as it takes",
+        "find features where a shot has no tracks (see track --help)",
         default=False,
-        metadata=_option(
-            Kind.SWITCH,
-            "find features on the start frame if the clip has no tracks: about 100, spread over the picture, with a "
-            "threshold as low as it takes",
-            "find features where a shot has no tracks (see track --help)",
-        ),
     )
-    tracks: str = field(
-        default="",
-        metadata=_option(Kind.PATH, "start positions of tracks", "start positions of tracks", metavar="FILE.json"),
+    tracks: str = _option(
+        Kind.PATH, "start positions of tracks", "start positions of tracks", metavar="FILE.json", default=""
     )
-    settings: Mapping[str, Any] = field(
+    settings: Mapping[str, Any] = _option(
+        Kind.SETTINGS,
+        *[
+            "a setting of the tracks under Blender's name for it, such as pattern_match=PREV_FRAME or "
+            "search_size=91; can be repeated"
+        ]
+        * 2,
+        metavar="NAME=VALUE",
         default_factory=dict[str, Any],
-        metadata=_option(
-            Kind.SETTINGS,
-            *[
-                "a setting of the tracks under Blender's name for it, such as pattern_match=PREV_FRAME or "
-                "search_size=91; can be repeated"
-            ]
-            * 2,
-            metavar="NAME=VALUE",
-        ),
     )
 
     def check(self) -> None:

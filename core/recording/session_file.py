@@ -28,6 +28,7 @@ from ..model.wording import timestamp
 from ..storage.folder import relative
 
 SCHEMA = 1
+_FOOTAGE_TEXTS = ("path", "source", "colour_space", "colour_configuration", "fingerprint")
 _NUMBER_LIMIT = (1 << 53) - 1
 _T = TypeVar("_T")
 _N = TypeVar("_N", int, float)
@@ -192,15 +193,11 @@ def checked_session(path: Path, state: dict[str, Any]) -> TrackingSession:
         state=session.convert("state", SessionState),
         status=tracking.convert("status", SessionStatus),
         footage=FootageMetadata(
-            path=footage.text("path"),
-            source=footage.text("source"),
+            **{key: footage.text(key) for key in _FOOTAGE_TEXTS},
             size=(width, height),
             fps=footage.real("fps"),
             start=footage.number("start") if "start" in footage.content else 1,
             frame_count=footage.count("frame_count"),
-            colour_space=footage.text("colour_space"),
-            colour_configuration=footage.text("colour_configuration"),
-            fingerprint=footage.text("fingerprint"),
         ),
         total_frames=tracking.number("total_frames"),
         tracked_frames=tracking.convert("tracked_frames", frame_set),

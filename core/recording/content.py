@@ -23,10 +23,7 @@ class SessionContent:
     """The content of a session, shared by the manager, which reads it, and the recorder, which changes it."""
 
     def __init__(self, path: Path, *, salvage: bool = False) -> None:
-        """Read the session file `path`, of either suffix, and the records behind it.
-
-        With `salvage` it reads a damaged journal up to the damage. Raises SessionUnreadable or JournalDamaged.
-        """
+        """Read the session file `path` and the records behind it, as `TrackingSessionManager`."""
         self.path = existing_document(path)
         self._salvage = salvage
         self.set_file(read_document(self.path))
@@ -39,34 +36,28 @@ class SessionContent:
         self.file_session = checked_session(self.path, state)
         self.file_state = state
 
-    def refresh(self) -> None:
-        """Read the records appended since the last read. After an error, discard this object.
+    def refresh(self, *, salvage: bool = False, replay: Replay | None = None) -> JournalDamaged | None:
+        """Read the records appended since the last read, also into `replay`. After an error, discard this object.
 
-        Raises JournalDamaged or SessionUnreadable.
+        With `salvage` it reads up to damage and returns that. Raises JournalDamaged or SessionUnreadable.
         """
-        reader = self.reader()
+        reader = self.reader(salvage=salvage)
         with self.reading():
             if not reader.contains(self.position):
                 # the journal was cut or is missing, or a process that had lost the lease wrote the session file
                 self.summary, self.position, self.checksum = Summary(), NOTHING, 0
-            self.summary.read(reader.records(self.position, self.checksum))
-        self.position, self.checksum = reader.end, reader.checksum
-
-    def read_again(self, *, salvage: bool, replay: Replay | None) -> JournalDamaged | None:
-        """Read the session file and, once, the whole journal, into the summary and `replay`.
-
-        With `salvage` it reads up to the damage and returns that. Raises JournalDamaged or SessionUnreadable.
-        """
-        self.set_file(read_document(self.path))
-        reader = self.reader(salvage=salvage)
-        self.summary, self.position, self.checksum = Summary(), NOTHING, 0
-        with self.reading():
-            for record, end in decoded(reader.records()):
+            for record, end in decoded(reader.records(self.position, self.checksum)):
                 self.summary.apply(record)
                 if replay is not None:
                     replay.apply(record, end)
         self.position, self.checksum = reader.end, reader.checksum
         return reader.damage
+
+    def read_again(self, *, salvage: bool, replay: Replay | None) -> JournalDamaged | None:
+        """Read the session file and, once, the whole journal, as `refresh`."""
+        self.set_file(read_document(self.path))
+        self.position = NOTHING
+        return self.refresh(salvage=salvage, replay=replay)
 
     def reader(self, *, salvage: bool = False) -> JournalReader:
         return JournalReader(self.folder, self.file_session.id, salvage=salvage or self._salvage)

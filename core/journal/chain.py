@@ -61,18 +61,9 @@ class Header:
     base_checksum: int = 0
 
     def encode(self) -> bytes:
-        body = HEADER.pack(
-            MAGIC,
-            VERSION,
-            HEADER_SIZE,
-            self.generation,
-            self.session.encode("ascii"),
-            self.salt,
-            self.base_generation,
-            0,
-            self.base_offset,
-            self.base_checksum,
-        )
+        name = self.session.encode("ascii")
+        base = self.base_generation, 0, self.base_offset, self.base_checksum
+        body = HEADER.pack(MAGIC, VERSION, HEADER_SIZE, self.generation, name, self.salt, *base)
         return body + _CHECKSUM.pack(zlib.crc32(body))
 
     def chain(self) -> int:
@@ -167,11 +158,9 @@ class JournalReader:
     def _segments(self, after: Position | None) -> list[_Segment]:
         """The files of the chain, oldest first."""
         chain: list[_Segment] = []
-        generation, limit, checksum = 0, None, 0
-        for number in reversed(numbered(self.folder, "journal")):
-            if not self._is_unbegun(number):
-                generation = number
-                break
+        newest_first = reversed(numbered(self.folder, "journal"))
+        generation = next((number for number in newest_first if not self._is_unbegun(number)), 0)
+        limit, checksum = None, 0
         while generation:
             path = journal_path(self.folder, generation)
             try:
@@ -216,12 +205,10 @@ class JournalReader:
 
     def _segment_records(self, segment: _Segment, start: tuple[int, int] | None) -> Iterator[Record]:
         header = segment.header
-        first, self.checksum = start or (HEADER_SIZE, header.chain())
-        self.end = Position(header.generation, first)
+        offset, self.checksum = start or (HEADER_SIZE, header.chain())
+        self.end = Position(header.generation, offset)
         with open(segment.path, "rb") as file:
-            size = os.fstat(file.fileno()).st_size
-            limit = size if segment.limit is None else segment.limit
-            offset = first
+            limit = os.fstat(file.fileno()).st_size if segment.limit is None else segment.limit
             file.seek(offset)
             try:
                 while offset < limit:

@@ -112,7 +112,7 @@ def numbered(folder: Path, kind: str) -> list[int]:
 def bytes_of(path: Path) -> int:
     """The size of a session file and of the files in the folder beside it. Raises OSError."""
     beside = path.with_suffix("")
-    inside = os.scandir(beside) if beside.is_dir() and not beside.is_symlink() else ()
+    inside = os.scandir(beside) if is_folder(beside) else ()
     return os.stat(path).st_size + sum(entry.stat(follow_symlinks=False).st_size for entry in inside)
 
 

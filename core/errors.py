@@ -134,7 +134,7 @@ class SessionUnreadable(TrackingSessionError):
 
 
 class LedgerUnreadable(TrackingSessionError):
-    """The ledger of batches is unreadable or invalid. It stays unchanged; no session depends on it."""
+    """The ledger of batches is unreadable or invalid. It stays unchanged."""
 
     def __init__(self, path: Path, reason: str, advice: str | Action = Action.MOVE_LEDGER_AWAY) -> None:
         self.reason = reason

@@ -25,8 +25,7 @@ def missing_frames(
     """The frames that a file with `mark` lacks, from the records behind `after`: the mark, or None if it is invalid.
 
     The open file contained the journal up to `contained`, so undo has removed the frames up to there. Edits without a
-    tracked frame count as the frame `reached`, the last of the session. Raises JournalDamaged, RecordInvalid and
-    OSError.
+    tracked frame count as the frame `reached`. Raises JournalDamaged, RecordInvalid and OSError.
     """
     if after is not None:
         try:

@@ -39,11 +39,7 @@ _TRACKED = (SessionStatus.TRACKING_COMPLETE, SessionStatus.SOLVING, SessionStatu
 
 
 class Summary:
-    """Status, tracked frames, last checkpoint, passes and losses, updated record by record.
-
-    Reading a session fills it from the session file and the records behind that; writing applies each record, so that
-    file and journal agree.
-    """
+    """Status, tracked frames, last checkpoint, passes and losses, updated by each record, read or written."""
 
     def __init__(self) -> None:
         self.status = SessionStatus.NOT_STARTED
@@ -67,7 +63,7 @@ class Summary:
 
     @property
     def best_solve(self) -> str:
-        """The id of the best solve, see `solves.best_solve`; empty if there is none."""
+        """The id of the best solve; empty if there is none."""
         best = best_solve(self.solves)
         return str(best["id"]) if best is not None else ""
 

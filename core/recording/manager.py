@@ -123,7 +123,7 @@ class TrackingSessionManager:
 
     @property
     def scope(self) -> FrameRanges:
-        """The requested clip frames: of the passes, or without passes the whole clip, if its length is known."""
+        """As `Summary.scope`."""
         return self._content.summary.scope(self._content.file_session.footage.frame_count)
 
     @property
@@ -133,7 +133,7 @@ class TrackingSessionManager:
 
     @property
     def resume_frame(self) -> int | None:
-        """The last recorded clip frame of unfinished tracking, which resumes from it; None if it is finished."""
+        """As `Summary.resume_frame`."""
         return self._content.summary.resume_frame
 
     def get_resume_point(self) -> int | None:

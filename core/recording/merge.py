@@ -78,10 +78,8 @@ def merge_sessions(
     later argument wins. The merged session covers the frames of all of them: untracked frames remain, but there is no
     pass to resume.
 
-    The merged session keeps all solves. `solve.best` has the lowest average_error above 0. Solves with a
-    camera_coverage below nine tenths of the highest are left out, as a small error on few frames makes no good camera.
-    Of equals, and of solves without an error, the last is the best. If two solves have the same id, the later one gets
-    the id of its session added.
+    The merged session keeps all solves; if two have the same id, the later one gets the id of its session added.
+    `journal.solves.best_solve` chooses the best.
 
     Raises UsageError if the footage differs or the output exists, and the errors of reading and writing sessions.
     """

@@ -25,7 +25,7 @@ FILE_INTERVAL = 1.0  # seconds between two updates of the session file and of th
 class SessionRecorder:
     """Owns the lease, a journal file and the session file of a session, from its creation until `close`.
 
-    Methods that write raise LeaseLost if another process has taken over the session, and StorageFailed.
+    Methods that write raise LeaseLost and StorageFailed.
     """
 
     _lease: Lease | None = None

@@ -139,7 +139,7 @@ class ShotSpec:
     )
 
     def check(self) -> None:
-        """Raises ValueError, with a message for users, for the first invalid value."""
+        """Raises ValueError as `Option.check` does, for the first invalid value."""
         for option in OPTIONS:
             value = getattr(self, option.name)
             option.check(value)

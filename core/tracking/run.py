@@ -254,10 +254,7 @@ class Run:
             self.flush()
 
     def flush_some(self, seconds: float, *, newest: bool) -> bool:
-        """Write pending markers to the artist's tracks for about `seconds`; with `newest` also those of the last steps.
-
-        Returns True once every track has its newest marker. Raises the errors of the destination.
-        """
+        """As `Destination.flush_some`; with `newest` also the markers of the last steps."""
         steps: list[Step] = []
         if newest:
             steps, self._pending = self._pending, steps
@@ -270,7 +267,7 @@ class Run:
         return True
 
     def flush(self) -> None:
-        """Write all recorded markers to the artist's tracks."""
+        """As `Destination.flush`, with all recorded markers."""
         steps, self._pending = self._pending, []
         self._flushing = None
         # not the session's position, which may include a step that was recorded but not counted

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The base of the operators that work on the clip of a Movie Clip Editor."""
+"""The bases of the operators."""
 
 from __future__ import annotations
 
@@ -21,45 +21,85 @@ if TYPE_CHECKING:
     from bpy.types import Context
 
 
-class InEditor(Operator):
+PASS_RUNS = "A pass is being tracked: pause it first"
+
+
+class Polled(Operator):
+    """An operator that shows why it cannot run."""
+
+    @classmethod
+    def poll(cls, context: Context) -> bool:
+        obstacle = cls._obstacle(context)
+        if obstacle:
+            cls.poll_message_set(obstacle)
+        return not obstacle
+
+    @classmethod
+    def _obstacle(cls, context: Context) -> str:
+        """Why the operator cannot run, with the remedy; empty if it can."""
+        raise NotImplementedError
+
+
+class InEditor(Polled):
     """An operator for the clip of an editor in mode Tracking, while no pass runs."""
 
     _works_while_owned = False  # whether the operator also works while another Blender owns the session
 
     @classmethod
-    def poll(cls, context: Context) -> bool:
+    def _obstacle(cls, context: Context) -> str:
         space = context.space_data
         if space is None or space.type != "CLIP_EDITOR" or space.clip is None:
-            cls.poll_message_set("Open a clip in the Movie Clip Editor first")
-            return False
+            return "Open a clip in the Movie Clip Editor first"
         if space.mode != "TRACKING":
-            cls.poll_message_set("Set the Movie Clip Editor to Tracking")
-            return False
+            return "Set the Movie Clip Editor to Tracking"
         if live.running() is not None:
-            cls.poll_message_set("A pass is being tracked: pause it first")
-            return False
+            return PASS_RUNS
         if words := linked_words(space.clip):
-            cls.poll_message_set(words)
-            return False
+            return words
         seen = overview.overview(space.clip)
         if seen.owner and not cls._works_while_owned:
-            cls.poll_message_set(f"The session is in use by {owner_words(seen.owner)}: wait for it")
-            return False
-        return cls._poll_session(seen)
+            return in_use_words(seen.owner)
+        return cls._session_obstacle(seen)
 
     @classmethod
-    def _poll_session(cls, seen: overview.Overview) -> bool:
-        """Whether the state of the clip's session allows the operator; else sets the poll message."""
-        return True
+    def _session_obstacle(cls, seen: overview.Overview) -> str:
+        """As `_obstacle`, in the state of the clip's session."""
+        return ""
+
+
+class Modal(Operator):
+    """An operator that waits for the events of a timer."""
+
+    _job = ""  # its key in `open_file.modal`
+    _timer: bpy.types.Timer | None = None
+
+    def _listen(self, context: Context, interval: float) -> set[str]:
+        manager = context.window_manager
+        self._timer = manager.event_timer_add(interval, window=context.window)
+        manager.modal_handler_add(self)
+        open_file.modal[self._job] = self
+        return {"RUNNING_MODAL"}
+
+    def _stop_listening(self, context: Context) -> None:
+        if self._timer is not None:
+            context.window_manager.event_timer_remove(self._timer)
+            self._timer = None
+        if open_file.modal.get(self._job) is self:
+            del open_file.modal[self._job]
 
 
 def editor_of(context: Context) -> ClipEditor:
     return ClipEditor(context.window, context.area, context.space_data.clip)
 
 
-def report_error(operator: Operator, error: TrackingSessionError) -> None:
-    """Report the error and the buttons that help."""
+def in_use_words(owner: str) -> str:
+    return f"The session is in use by {owner_words(owner)}: wait for it"
+
+
+def report_error(operator: Operator, error: TrackingSessionError) -> set[str]:
+    """Report the error and the buttons that help; returns the result of the operator."""
     operator.report({"ERROR"}, error_words(error))
+    return {"CANCELLED"}
 
 
 def end_modal() -> None:

@@ -6,7 +6,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import bpy
-from bpy.types import Operator
 
 from ..bridge.clip.editor import redraw
 from ..bridge.clip.movie_clip import counting_of
@@ -16,7 +15,7 @@ from ..bridge.tracking.shot import kept_words
 from ..core.errors import TrackingSessionError
 from ..core.model.wording import owner_words
 from ..core.storage.lease import Watch
-from .editor import InEditor, editor_of, report_error
+from .editor import InEditor, Modal, editor_of, report_error
 
 if TYPE_CHECKING:
     from bpy.types import Context, Event
@@ -30,19 +29,15 @@ class TRACKING_SESSIONS_OT_restore(InEditor):
     bl_options = {"UNDO"}
 
     @classmethod
-    def _poll_session(cls, seen: overview.Overview) -> bool:
-        has_frames = seen.is_missing or seen.is_undone or seen.is_damaged
-        if not has_frames:
-            cls.poll_message_set("This file has all recorded frames")
-        return has_frames
+    def _session_obstacle(cls, seen: overview.Overview) -> str:
+        return "" if seen.missing or seen.undone or seen.is_damaged else "This file has all recorded frames"
 
     def execute(self, context: Context) -> set[str]:
+        editor = editor_of(context)
         try:
-            editor = editor_of(context)
             restored = recovery.restore(editor)
         except TrackingSessionError as error:
-            report_error(self, error)
-            return {"CANCELLED"}
+            return report_error(self, error)
         frame = counting_of(editor.clip).shown(restored.frame)
         words = f"Restored the recorded markers up to frame {frame}"
         if restored.kept:
@@ -60,39 +55,34 @@ class TRACKING_SESSIONS_OT_start_fresh(InEditor):
     bl_label = "Start Fresh"
 
     @classmethod
-    def _poll_session(cls, seen: overview.Overview) -> bool:
-        if not (seen.name or seen.error):
-            cls.poll_message_set("This clip has no session yet")
-        return bool(seen.name or seen.error)
+    def _session_obstacle(cls, seen: overview.Overview) -> str:
+        return "" if seen.name or seen.error else "This clip has no session yet"
 
     def execute(self, context: Context) -> set[str]:
         try:
             recovery.set_aside(context.space_data.clip)
         except TrackingSessionError as error:
-            report_error(self, error)
-            return {"CANCELLED"}
+            return report_error(self, error)
         redraw(context)
         return {"FINISHED"}
 
 
-class TRACKING_SESSIONS_OT_wait(InEditor):
+class TRACKING_SESSIONS_OT_wait(InEditor, Modal):
     """Wait until the session is free, and report it"""
 
     bl_idname = "tracking_sessions.wait"
     bl_label = "Wait for It"
 
+    _job = "wait"
     _works_while_owned = True
     _watch: Watch | None = None
-    _timer: bpy.types.Timer | None = None
     _workspace = ""  # its status bar names the owner
 
     @classmethod
-    def _poll_session(cls, seen: overview.Overview) -> bool:
+    def _session_obstacle(cls, seen: overview.Overview) -> str:
         if not seen.owner:
-            cls.poll_message_set("The session is not in use: there is nothing to wait for")
-        elif "wait" in open_file.modal:
-            cls.poll_message_set("Blender is already waiting for the session")
-        return bool(seen.owner) and "wait" not in open_file.modal
+            return "The session is not in use: there is nothing to wait for"
+        return "Blender is already waiting for the session" if cls._job in open_file.modal else ""
 
     def execute(self, context: Context) -> set[str]:
         """Check the owner once."""
@@ -109,37 +99,27 @@ class TRACKING_SESSIONS_OT_wait(InEditor):
             return {"FINISHED"}
         if self._watch is None:
             return {"CANCELLED"}
-        manager = context.window_manager
-        self._timer = manager.event_timer_add(1.0, window=context.window)
-        manager.modal_handler_add(self)
         self._workspace = context.workspace.name
-        open_file.modal["wait"] = self
-        self._show_owner(context)
+        self._show_owner()
         redraw(context)
-        return {"RUNNING_MODAL"}
+        return self._listen(context, 1.0)
 
     def modal(self, context: Context, event: Event) -> set[str]:
         if event.type == "ESC" and event.value == "PRESS":
             self.cancel(context)
             return {"CANCELLED"}
         if event.type == "TIMER":
-            if self._is_free(context):
+            is_free = self._is_free(context)
+            if is_free or self._watch is None:
                 self.cancel(context)
-                return {"FINISHED"}
-            if self._watch is None:
-                self.cancel(context)
-                return {"CANCELLED"}
-            self._show_owner(context)
+                return {"FINISHED"} if is_free else {"CANCELLED"}
+            self._show_owner()
         return {"PASS_THROUGH"}
 
     def cancel(self, context: Context) -> None:
-        if self._timer is not None:
-            context.window_manager.event_timer_remove(self._timer)
-            self._timer = None
-        self._show_owner(context, is_over=True)
+        self._stop_listening(context)
         self._watch = None
-        if open_file.modal.get("wait") is self:
-            del open_file.modal["wait"]
+        self._show_owner()
 
     def _is_free(self, context: Context) -> bool:
         """Check the owner once. Reports that the session is free, or an error, after which no watch is left."""
@@ -156,21 +136,22 @@ class TRACKING_SESSIONS_OT_wait(InEditor):
         self.report({"INFO"}, "The session is free: restore its frames, resume it, or track more frames")
         return True
 
-    def _show_owner(self, context: Context, *, is_over: bool = False) -> None:
+    def _show_owner(self) -> None:
+        """Name the owner in the status bar, or without a watch restore it."""
         workspace = bpy.data.workspaces.get(self._workspace)
         if workspace is not None:
-            owner = owner_words(str(self._watch.owner)) if self._watch is not None else None
-            workspace.status_text_set(None if is_over else f"Waiting for {owner}. ESC: Stop Waiting")
+            owner = owner_words(str(self._watch.owner)) if self._watch is not None else ""
+            workspace.status_text_set(f"Waiting for {owner}. ESC: Stop Waiting" if owner else None)
 
 
-class TRACKING_SESSIONS_OT_tell_lost(Operator):
+class TRACKING_SESSIONS_OT_tell_lost(Modal):
     """Report the recorded frames that the opened file lacks"""
 
     bl_idname = "tracking_sessions.tell_lost"
     bl_label = "Report Missing Frames"
     bl_options = {"INTERNAL"}
 
-    _timer: bpy.types.Timer | None = None
+    _job = "tell"
 
     def execute(self, context: Context) -> set[str]:
         words = overview.lost_words()
@@ -183,11 +164,7 @@ class TRACKING_SESSIONS_OT_tell_lost(Operator):
         """Report from a timer event: Blender shows no report of an operator that a script called."""
         if bpy.app.background:
             return self.execute(context)
-        manager = context.window_manager
-        self._timer = manager.event_timer_add(0.1, window=context.window)
-        manager.modal_handler_add(self)
-        open_file.modal["tell"] = self
-        return {"RUNNING_MODAL"}
+        return self._listen(context, 0.1)
 
     def modal(self, context: Context, event: Event) -> set[str]:
         if event.type != "TIMER":
@@ -196,11 +173,7 @@ class TRACKING_SESSIONS_OT_tell_lost(Operator):
         return self.execute(context)
 
     def cancel(self, context: Context) -> None:
-        if self._timer is not None:
-            context.window_manager.event_timer_remove(self._timer)
-            self._timer = None
-        if open_file.modal.get("tell") is self:
-            del open_file.modal["tell"]
+        self._stop_listening(context)
 
 
 classes = (

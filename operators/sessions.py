@@ -21,50 +21,30 @@ from ..bridge.sessions.list_data import chosen, update
 from ..bridge.sessions.listing import Entry, Listing, is_running
 from ..bridge.tracking import live
 from ..core.errors import TrackingSessionError
+from ..core.library.deletion import delete_files
 from ..core.model.types import SessionState
-from ..core.model.wording import owner_words
 from ..core.recording.manager import load_session
-from .editor import InEditor, report_error
+from .editor import PASS_RUNS, InEditor, Polled, in_use_words, report_error
 
 if TYPE_CHECKING:
     from bpy.types import Context, Event
 
 
-class _OnSession(Operator):
+class _OnSession(Polled):
     """An operator for the session chosen in the list."""
 
     @classmethod
-    def poll(cls, context: Context) -> bool:
+    def _obstacle(cls, context: Context) -> str:
         space = context.space_data
         if space is None or space.type != "CLIP_EDITOR":
-            cls.poll_message_set("This works in the Movie Clip Editor")
-            return False
+            return "This works in the Movie Clip Editor"
         entry = chosen(context)
-        if entry is None:
-            cls.poll_message_set("Choose a session in the list")
-            return False
-        return cls._poll_entry(entry)
+        return cls._entry_obstacle(entry) if entry is not None else "Choose a session in the list"
 
     @classmethod
-    def _poll_entry(cls, entry: Entry) -> bool:
-        return cls._is_readable(entry)
-
-    @classmethod
-    def _is_readable(cls, entry: Entry) -> bool:
-        if entry.error:
-            cls.poll_message_set("The session cannot be read: check its files with Reveal Folder, or delete it")
-        return not entry.error
-
-    @classmethod
-    def _is_free(cls, entry: Entry) -> bool:
-        """Whether the session had no owner when the list was read."""
-        if is_running(entry.path):
-            cls.poll_message_set("The session is being tracked here: pause it first")
-            return False
-        if entry.owner:
-            cls.poll_message_set(f"The session is in use by {owner_words(entry.owner)}: wait for it")
-            return False
-        return True
+    def _entry_obstacle(cls, entry: Entry) -> str:
+        """As `_obstacle`, in the state of the session when the list was read."""
+        return ""
 
     def execute(self, context: Context) -> set[str]:
         entry = chosen(context)
@@ -72,18 +52,29 @@ class _OnSession(Operator):
         try:
             return self._do(context, entry)
         except TrackingSessionError as error:
-            report_error(self, error)
-            return {"CANCELLED"}
+            return report_error(self, error)
 
     def _do(self, context: Context, entry: Entry) -> set[str]:
         """Raises TrackingSessionError."""
         raise NotImplementedError
 
-    def _refresh(self, context: Context) -> None:
-        """Read the list again at once."""
-        while open_file.view(Listing).read(1.0):
-            pass
-        update(context)
+
+def _refresh(context: Context) -> None:
+    """Read the list again at once."""
+    open_file.forget()
+    while open_file.view(Listing).read(1.0):
+        pass
+    update(context)
+
+
+def _unreadable_words(entry: Entry) -> str:
+    return "The session cannot be read: check its files with Reveal Folder, or delete it" if entry.error else ""
+
+
+def _owned_words(entry: Entry) -> str:
+    if is_running(entry.path):
+        return "The session is being tracked here: pause it first"
+    return in_use_words(entry.owner) if entry.owner else ""
 
 
 class TRACKING_SESSIONS_OT_open_session(_OnSession):
@@ -93,14 +84,10 @@ class TRACKING_SESSIONS_OT_open_session(_OnSession):
     bl_label = "Open"
 
     @classmethod
-    def _poll_entry(cls, entry: Entry) -> bool:
+    def _entry_obstacle(cls, entry: Entry) -> str:
         if live.running() is not None:
-            cls.poll_message_set("A pass is being tracked: pause it first")
-            return False
-        if entry.is_discarded:
-            cls.poll_message_set("The session is discarded: bring it back first")
-            return False
-        return cls._is_readable(entry)
+            return PASS_RUNS
+        return "The session is discarded: bring it back first" if entry.is_discarded else _unreadable_words(entry)
 
     def _do(self, context: Context, entry: Entry) -> set[str]:
         manager = load_session(entry.path)
@@ -130,42 +117,43 @@ def _open_file(operator: Operator, blend: Path) -> set[str]:
     return {"FINISHED"}
 
 
-class TRACKING_SESSIONS_OT_discard_session(_OnSession):
+class _SetsState(_OnSession):
+    """Set the session to `_state`."""
+
+    _state: SessionState
+    _obstacle_words: str  # for a session of that state
+
+    @classmethod
+    def _entry_obstacle(cls, entry: Entry) -> str:
+        if entry.is_discarded == (cls._state is SessionState.DISCARDED):
+            return cls._obstacle_words
+        return _unreadable_words(entry) or _owned_words(entry)
+
+    def _do(self, context: Context, entry: Entry) -> set[str]:
+        with load_session(entry.path) as manager:
+            manager.set_state(self._state)
+        _refresh(context)
+        return {"FINISHED"}
+
+
+class TRACKING_SESSIONS_OT_discard_session(_SetsState):
     """Set the session aside: its files stay, but no clip uses it until you bring it back"""
 
     bl_idname = "tracking_sessions.discard_session"
     bl_label = "Discard"
 
-    @classmethod
-    def _poll_entry(cls, entry: Entry) -> bool:
-        if entry.is_discarded:
-            cls.poll_message_set("The session is discarded already")
-            return False
-        return cls._is_readable(entry) and cls._is_free(entry)
-
-    def _do(self, context: Context, entry: Entry) -> set[str]:
-        opening.set_state(entry.path, SessionState.DISCARDED)
-        self._refresh(context)
-        return {"FINISHED"}
+    _state = SessionState.DISCARDED
+    _obstacle_words = "The session is discarded already"
 
 
-class TRACKING_SESSIONS_OT_bring_back_session(_OnSession):
+class TRACKING_SESSIONS_OT_bring_back_session(_SetsState):
     """Make the discarded session active again"""
 
     bl_idname = "tracking_sessions.bring_back_session"
     bl_label = "Bring Back"
 
-    @classmethod
-    def _poll_entry(cls, entry: Entry) -> bool:
-        if not entry.is_discarded:
-            cls.poll_message_set("The session is not discarded")
-            return False
-        return cls._is_readable(entry) and cls._is_free(entry)
-
-    def _do(self, context: Context, entry: Entry) -> set[str]:
-        opening.set_state(entry.path, SessionState.ACTIVE)
-        self._refresh(context)
-        return {"FINISHED"}
+    _state = SessionState.ACTIVE
+    _obstacle_words = "The session is not discarded"
 
 
 class TRACKING_SESSIONS_OT_delete_session(_OnSession):
@@ -175,8 +163,8 @@ class TRACKING_SESSIONS_OT_delete_session(_OnSession):
     bl_label = "Delete"
 
     @classmethod
-    def _poll_entry(cls, entry: Entry) -> bool:
-        return cls._is_free(entry)
+    def _entry_obstacle(cls, entry: Entry) -> str:
+        return _owned_words(entry)
 
     def invoke(self, context: Context, event: Event) -> set[str]:
         entry = chosen(context)
@@ -191,8 +179,8 @@ class TRACKING_SESSIONS_OT_delete_session(_OnSession):
         )
 
     def _do(self, context: Context, entry: Entry) -> set[str]:
-        opening.delete(entry.path)
-        self._refresh(context)
+        delete_files(entry.path)
+        _refresh(context)
         self.report({"INFO"}, f"Deleted the session “{entry.name}”")
         return {"FINISHED"}
 
@@ -202,10 +190,6 @@ class TRACKING_SESSIONS_OT_reveal_session(_OnSession):
 
     bl_idname = "tracking_sessions.reveal_session"
     bl_label = "Reveal Folder"
-
-    @classmethod
-    def _poll_entry(cls, entry: Entry) -> bool:
-        return True
 
     def _do(self, context: Context, entry: Entry) -> set[str]:
         folder = entry.path.with_suffix("")

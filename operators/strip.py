@@ -5,27 +5,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bpy.types import Operator
-
 from ..bridge.clip.editor import redraw
 from ..bridge.preferences import stored_preferences
+from .editor import Polled
 
 if TYPE_CHECKING:
     from bpy.types import Context
 
 
-class TRACKING_SESSIONS_OT_toggle_strip(Operator):
+class TRACKING_SESSIONS_OT_toggle_strip(Polled):
     """Show or hide the tracked frames and the frames of lost tracks over the timeline"""
 
     bl_idname = "tracking_sessions.toggle_strip"
     bl_label = "Session Strip"
 
     @classmethod
-    def poll(cls, context: Context) -> bool:
-        if stored_preferences() is None:
-            cls.poll_message_set("Enable the extension in the Preferences first")
-            return False
-        return True
+    def _obstacle(cls, context: Context) -> str:
+        return "Enable the extension in the Preferences first" if stored_preferences() is None else ""
 
     def execute(self, context: Context) -> set[str]:
         stored = stored_preferences()

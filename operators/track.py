@@ -8,11 +8,9 @@ from typing import TYPE_CHECKING
 
 import bpy
 from bpy.props import EnumProperty
-from bpy.types import Operator
 
 from ..bridge.clip.colour import note_spaces, unknown_words_once
 from ..bridge.clip.editor import ClipEditor, redraw
-from ..bridge.open_file import open_file
 from ..bridge.preferences import preferences
 from ..bridge.sessions import overview
 from ..bridge.sessions.file_copy import save_copy
@@ -20,7 +18,7 @@ from ..bridge.sessions.recovery import open_shot
 from ..bridge.tracking import live
 from ..core.errors import StorageFailed, TrackingSessionError
 from . import status
-from .editor import InEditor, editor_of, report_error
+from .editor import InEditor, Modal, Polled, editor_of, report_error
 from .settings import extent_property, frames_property, settings_of
 
 if TYPE_CHECKING:
@@ -36,11 +34,11 @@ WAYS = {"BACKWARDS": "backwards", "BOTH": "forwards and then backwards", "FORWAR
 _log = logging.getLogger(__name__)
 
 
-class _TracksLive(InEditor):
+class _TracksLive(InEditor, Modal):
     """The base of the operators that drive a run: in a loop when executed, by a timer when invoked in a window."""
 
+    _job = "track"
     _live: live.LivePass | None = None
-    _timer: bpy.types.Timer | None = None
     _display: status.Display | None = None
 
     def _ranges(self, editor: ClipEditor) -> list[tuple[int, int]]:
@@ -73,8 +71,7 @@ class _TracksLive(InEditor):
             while self._live.tick():
                 pass
         except TrackingSessionError as error:
-            report_error(self, error)
-            return {"CANCELLED"}
+            return report_error(self, error)
         self._save_copy()
         redraw(context)
         return {"FINISHED"}
@@ -83,13 +80,9 @@ class _TracksLive(InEditor):
         self._choose(context)
         if not self._begin(context, separate_clip=False):
             return {"CANCELLED"}
-        manager = context.window_manager
         self._display = status.Display()
         # shorter than a tick, because Blender waits for the timer after a short tick
-        self._timer = manager.event_timer_add(live.TICK / 4, window=context.window)
-        manager.modal_handler_add(self)
-        open_file.modal["track"] = self
-        return {"RUNNING_MODAL"}
+        return self._listen(context, live.TICK / 4)
 
     def modal(self, context: Context, event: Event) -> set[str]:
         assert self._live is not None and self._display is not None
@@ -125,11 +118,7 @@ class _TracksLive(InEditor):
             self._end(context)
 
     def _end(self, context: Context) -> set[str]:
-        if self._timer is not None:
-            context.window_manager.event_timer_remove(self._timer)
-            self._timer = None
-        if open_file.modal.get("track") is self:
-            del open_file.modal["track"]
+        self._stop_listening(context)
         status.clear(context)
         return {"FINISHED"}
 
@@ -172,10 +161,8 @@ class TRACKING_SESSIONS_OT_track(_TracksLive):
         return live.requested_ranges(editor, self.direction, self.extent, self.frames)
 
     @classmethod
-    def _poll_session(cls, seen: overview.Overview) -> bool:
-        if seen.is_missing:
-            cls.poll_message_set("This file lacks recorded frames: restore them first, or start fresh")
-        return not seen.is_missing
+    def _session_obstacle(cls, seen: overview.Overview) -> str:
+        return "This file lacks recorded frames: restore them first, or start fresh" if seen.missing else ""
 
     @classmethod
     def description(cls, context: Context, properties: OperatorProperties) -> str:
@@ -191,24 +178,19 @@ class TRACKING_SESSIONS_OT_resume(_TracksLive):
     bl_options = {"UNDO"}
 
     @classmethod
-    def _poll_session(cls, seen: overview.Overview) -> bool:
-        if seen.resume_frame is None:
-            cls.poll_message_set("Nothing was interrupted in this clip")
-        return seen.resume_frame is not None
+    def _session_obstacle(cls, seen: overview.Overview) -> str:
+        return "Nothing was interrupted in this clip" if seen.resume_frame is None else ""
 
 
-class TRACKING_SESSIONS_OT_pause(Operator):
+class TRACKING_SESSIONS_OT_pause(Polled):
     """Finish and record the current frame, then stop"""
 
     bl_idname = "tracking_sessions.pause"
     bl_label = "Pause Tracking"
 
     @classmethod
-    def poll(cls, context: Context) -> bool:
-        if live.running() is None:
-            cls.poll_message_set("Nothing is being tracked")
-            return False
-        return True
+    def _obstacle(cls, context: Context) -> str:
+        return "Nothing is being tracked" if live.running() is None else ""
 
     def execute(self, context: Context) -> set[str]:
         running = live.running()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A session of the list: open its clip, discard it, bring it back, delete it."""
+"""A session of the list: its clip and its .blend, and a warning before it is deleted."""
 
 from __future__ import annotations
 
@@ -13,10 +13,8 @@ from ...core.batch.needs import batch_of
 from ...core.errors import ShotUnusable, TrackingSessionError
 from ...core.footage.files import Footage, find_footage
 from ...core.journal.chain import Position
-from ...core.library.deletion import delete_files
 from ...core.model.counting import timeline_start
-from ...core.model.types import SessionState
-from ...core.recording.manager import TrackingSessionManager, load_session
+from ...core.recording.manager import TrackingSessionManager
 from ...core.storage.folder import resolve
 from ..clip.movie_clip import footage_of, library_of, mark_of, mark_position, open_footage
 from ..errors import error_words
@@ -28,13 +26,6 @@ if TYPE_CHECKING:
     from bpy.types import MovieClip
 
 
-def set_state(path: Path, state: SessionState) -> None:
-    """Discard the session, or bring it back. Raises LeaseHeld, and the errors of reading and writing a session."""
-    with load_session(path) as manager:
-        manager.set_state(state)
-    open_file.forget()
-
-
 def deletion_words(entry: Entry) -> str:
     """The warning before the session is deleted."""
     words = "The session cannot be read, but may contain frames. " if entry.error else ""
@@ -44,12 +35,6 @@ def deletion_words(entry: Entry) -> str:
     except TrackingSessionError as error:
         return f"{words} A batch may need the session: {error_words(error)}."
     return words if need is None else f"{words} The unfinished batch {need.batch} needs the session."
-
-
-def delete(path: Path) -> None:
-    """Delete the session, readable or not, permanently. Raises LeaseHeld, StorageFailed."""
-    delete_files(path)
-    open_file.forget()
 
 
 def clip_of(manager: TrackingSessionManager) -> MovieClip | None:

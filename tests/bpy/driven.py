@@ -19,6 +19,7 @@ class Driven:
     """The operator, and its reports."""
 
     modal, cancel, _end, _save_copy = _TracksLive.modal, _TracksLive.cancel, _TracksLive._end, _TracksLive._save_copy
+    _job, _stop_listening = _TracksLive._job, _TracksLive._stop_listening
 
     def __init__(self, editor: ClipEditor, steps: int = 1, **asked: Any) -> None:
         self.editor = editor

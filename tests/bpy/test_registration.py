@@ -144,6 +144,11 @@ def test_a_part_that_fails_takes_the_others_back(monkeypatch: pytest.MonkeyPatch
 # During a pass
 
 
+def _like(operator: type[Any], *names: str) -> type[Any]:
+    """A class with these members of a modal operator, which only Blender can make."""
+    return type("Like", (), {name: getattr(operator, name) for name in ("_job", "_stop_listening", *names)})
+
+
 def test_unregistering_removes_the_state_of_a_running_pass(
     footage: Footage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -151,7 +156,7 @@ def test_unregistering_removes_the_state_of_a_running_pass(
     before = all_of_blender()
     registration.register()
     editor = new_file(footage, tmp_path / "shot.blend")
-    operator: Any = type("Running", (), {"cancel": track._TracksLive.cancel, "_end": track._TracksLive._end})()
+    operator: Any = _like(track._TracksLive, "cancel", "_end")()
     with inside(editor) as context:
         operator._live = begin(editor, steps=2)
         operator._timer = context.window_manager.event_timer_add(1.0, window=editor.window)
@@ -170,7 +175,7 @@ def test_unregistering_cancels_a_waiting_report(monkeypatch: pytest.MonkeyPatch)
     before = all_of_blender()
     registration.register()
     bpy.app.timers.register(events._report_lost, first_interval=0.1)  # the extension does this only in a window
-    operator: Any = type("Telling", (), {"cancel": recovery.TRACKING_SESSIONS_OT_tell_lost.cancel})()
+    operator: Any = _like(recovery.TRACKING_SESSIONS_OT_tell_lost, "cancel")()
     manager = bpy.context.window_manager
     operator._timer = manager.event_timer_add(0.1, window=manager.windows[0])
     monkeypatch.setitem(open_file.modal, "tell", operator)

@@ -14,9 +14,10 @@ import pytest
 
 from tracking_sessions import registration
 from tracking_sessions.bridge.open_file import open_file
-from tracking_sessions.bridge.sessions import list_data, listing, opening
+from tracking_sessions.bridge.sessions import list_data, listing
 from tracking_sessions.bridge.sessions.listing import Listing
 from tracking_sessions.core.errors import TrackingSessionError
+from tracking_sessions.core.library.deletion import delete_files
 from tracking_sessions.core.model.types import SessionState, SessionStatus
 from tracking_sessions.core.recording.manager import load_session
 from tracking_sessions.panels import sessions as panels
@@ -110,7 +111,7 @@ def test_the_session_that_is_tracked_here_is_left_alone(footage: Footage, file: 
             with pytest.raises(RuntimeError, match="pause it first"):
                 getattr(operators, name)()
     with pytest.raises(TrackingSessionError, match="in use by"):
-        opening.delete(path)
+        delete_files(path)
     assert run.tick(0)
     run.finish()
     fill()

@@ -211,7 +211,9 @@ class Waiting:
         known.modal["wait"] = self
 
     modal, cancel = recovery.TRACKING_SESSIONS_OT_wait.modal, recovery.TRACKING_SESSIONS_OT_wait.cancel
-    _is_free, _show_owner = (
+    _job, _stop_listening, _is_free, _show_owner = (
+        recovery.TRACKING_SESSIONS_OT_wait._job,
+        recovery.TRACKING_SESSIONS_OT_wait._stop_listening,
         recovery.TRACKING_SESSIONS_OT_wait._is_free,
         recovery.TRACKING_SESSIONS_OT_wait._show_owner,
     )

@@ -72,7 +72,7 @@ def _after_loading(*_: object) -> None:
     _after_undo()
     note_spaces(file_is_new=True)  # before a picture is drawn
     for clip in bpy.data.movieclips:
-        if overview.overview(clip).is_missing:
+        if overview.overview(clip).missing:
             reconcile.note_opened(clip)
     if not bpy.app.background and not bpy.app.timers.is_registered(_report_lost):
         bpy.app.timers.register(_report_lost, first_interval=0.1)

@@ -90,7 +90,7 @@ class TRACKING_SESSIONS_PT_session(Panel):
             draw_words(layout, context, f"In use by {owner_words(seen.owner)}", "LOCKED")
             _tall(layout).operator(TRACKING_SESSIONS_OT_wait.bl_idname, icon="TIME")
             _draw_track(layout, context)
-        elif seen.is_missing:
+        elif seen.missing:
             _draw_missing(layout, context, seen)
         else:
             _draw_next(layout, context, seen)
@@ -114,7 +114,7 @@ def _draw_missing(layout: UILayout, context: Context, seen: overview.Overview) -
 def _draw_next(layout: UILayout, context: Context, seen: overview.Overview) -> None:
     """The file has all recorded frames, or the artist undid them: offer to resume, or to track."""
     clip = context.space_data.clip
-    if seen.is_undone:
+    if seen.undone:
         words = f"Undo removed {count_words(seen.undone, 'recorded frame')}: restore or track on"
         draw_words(layout, context, words, "LOOP_BACK")
         layout.operator(TRACKING_SESSIONS_OT_restore.bl_idname)

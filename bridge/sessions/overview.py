@@ -32,7 +32,7 @@ def lost_words() -> str:
     if damaged:
         names = " and ".join(damaged)
         return f"The recording of {names} is damaged: see the Session panel in the Movie Clip Editor"
-    lost = [(name, seen) for name, seen in overviews if seen.is_missing and not seen.owner]
+    lost = [(name, seen) for name, seen in overviews if seen.missing and not seen.owner]
     if not lost:
         return ""
     parts = [f"{count_words(seen.missing, 'recorded frame')} of {name}" for name, seen in lost]
@@ -62,18 +62,10 @@ class Overview(NamedTuple):
     lost_frame: int | None = None  # the first frame where a pass lost all tracks and no other pass followed
 
     @property
-    def is_missing(self) -> bool:
-        return self.missing > 0
-
-    @property
     def is_done(self) -> bool:
         """Whether all requested frames are tracked, and in the file."""
-        is_open = self.resume_frame is not None or self.is_missing or self.is_undone or self.lost_frame is not None
+        is_open = self.resume_frame is not None or self.missing or self.undone or self.lost_frame is not None
         return not is_open and not any(len(self.tracked.missing(*pair)) for pair in self.requested.ranges())
-
-    @property
-    def is_undone(self) -> bool:
-        return self.undone > 0
 
 
 class _Seen(NamedTuple):
@@ -134,16 +126,16 @@ def _overview_of(clip: MovieClip, mark: ClipMark | None, manager: TrackingSessio
     session = manager.session
     progress = manager.progress
     frames = manager.missing_frames(position_in(mark, session.id), open_file.written(clip.session_uid, session.id))
-    is_missing, is_undone = len(frames.lost) > 0, len(frames.undone) > 0
+    missing, undone = len(frames.lost), len(frames.undone)
     is_open = session.state is SessionState.ACTIVE and session.status is SessionStatus.TRACKING
     return Overview(
         name=session.name,
         frames=progress["tracked_frames"],
         total=progress["total_frames"],
-        resume_frame=manager.resume_frame if is_open and (is_missing or not is_undone) else None,
+        resume_frame=manager.resume_frame if is_open and (missing or not undone) else None,
         last_frame=session.checkpoint_frame,
-        missing=len(frames.lost),
-        undone=len(frames.undone),
+        missing=missing,
+        undone=undone,
         until=session.modified,
         owner=manager.owner,
         seen=time.monotonic(),

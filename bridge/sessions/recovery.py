@@ -122,7 +122,7 @@ def note_saved(clip: MovieClip, owned: TrackingSessionManager | None) -> None:
 def _note_undone(clip: MovieClip, mark: ClipMark | None) -> None:
     """If undo removed frames from the clip, record that the saved file lacks them."""
     seen = overview(clip)
-    found = find_session(clip, mark) if seen.is_undone and not seen.is_missing else None
+    found = find_session(clip, mark) if seen.undone and not seen.missing else None
     if found is None:
         return
     position = position_in(mark, found.id)

@@ -142,7 +142,7 @@ def test_open_opens_the_file_of_the_session(footage: Footage, file: Path, tmp_pa
         operators.open_session()
     assert Path(bpy.data.filepath) == file
     editor = open_editor(bpy.data.movieclips[0])
-    assert overview.overview(editor.clip).is_missing
+    assert overview.overview(editor.clip).missing
 
 
 def test_open_brings_the_footage_where_no_file_has_the_clip(footage: Footage, file: Path, tmp_path: Path) -> None:
@@ -164,7 +164,7 @@ def test_open_brings_the_footage_where_no_file_has_the_clip(footage: Footage, fi
     clip = editor.space.clip
     assert clip != other and clip.frame_start == 11 and mark_of(clip) == ClipMark(path.stem, Position(0, 0))
     editor = open_editor(clip)
-    assert overview.overview(clip).is_missing
+    assert overview.overview(clip).missing
     with inside(editor):
         operators.restore()
     assert markers_of(clip) == expected

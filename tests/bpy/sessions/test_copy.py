@@ -63,7 +63,7 @@ def test_a_pass_that_ends_saves_a_copy_beside_its_session(footage: Footage, file
     assert Path(bpy.path.abspath(editor.clip.filepath)).samefile(footage.files[0])
     assert markers_of(editor.clip) == expected
     assert overview.overview(editor.clip).name == session_of(file).session.name  # the copy has the session as well
-    assert not overview.overview(editor.clip).is_missing
+    assert not overview.overview(editor.clip).missing
 
 
 def test_the_copy_of_a_file_that_is_not_saved(

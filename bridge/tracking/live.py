@@ -40,14 +40,11 @@ class LivePass:
         ranges: Sequence[tuple[int, int]] = (),
         *,
         separate_clip: bool = False,
-        interval: float | None = None,
-        update_time: float = UPDATE_TIME,
     ) -> None:
         """Begin passes over `ranges` (first and last clip frame of each); without ranges, resume the paused pass.
 
-        With `separate_clip` the editor shows another clip meanwhile, for runs without a viewer. Every `interval`
-        seconds, by default those of the preferences, the artist's tracks get their newest markers; each tick spends
-        `update_time` on that. Raises UsageError if there is no pass to resume, and the errors of tracking.
+        With `separate_clip` the editor shows another clip meanwhile, for runs without a viewer. Raises UsageError if
+        there is no pass to resume, and the errors of tracking.
         """
         self.editor = editor
         self.shot = shot
@@ -55,8 +52,7 @@ class LivePass:
         self.counting = counting_of(editor.clip)  # the clip may be deleted later
         self.wants_pause = False
         self._separate_clip = separate_clip
-        self._update_time = update_time
-        self._interval = preferences().interval if interval is None else interval
+        self._interval = preferences().interval
         self._updated = time.monotonic()  # when the last update began
         self._is_updated = True  # whether the last update has reached every track
         self._pace: deque[tuple[float, int]] = deque()
@@ -155,7 +151,7 @@ class LivePass:
         now = time.monotonic()
         if self._is_updated and now - self._updated >= self._interval:
             self._updated, self._is_updated = now, False
-        if self.run.flush_some(self._update_time, newest=not self._is_updated):
+        if self.run.flush_some(UPDATE_TIME, newest=not self._is_updated):
             self._is_updated = True
 
     def _catch_up(self, until: float) -> bool:

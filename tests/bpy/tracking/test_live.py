@@ -58,8 +58,24 @@ def seldom_files(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(recorder, "FILE_INTERVAL", 1e9)
 
 
-BIT_BY_BIT: dict[str, Any] = {"update_time": 0.0, "interval": 0.0}
-"""In each tick one track gets its newest marker."""
+Pace = Callable[[float, float], None]
+
+
+@pytest.fixture
+def pace(monkeypatch: pytest.MonkeyPatch) -> Pace:
+    """Sets the seconds of a tick for the artist's tracks, and those between two updates."""
+
+    def set_pace(update_time: float, interval: float) -> None:
+        monkeypatch.setattr(live, "UPDATE_TIME", update_time)
+        monkeypatch.setattr(live, "preferences", lambda: Preferences(interval=interval))
+
+    return set_pace
+
+
+@pytest.fixture
+def bit_by_bit(pace: Pace) -> None:
+    """In each tick one track gets its newest marker."""
+    pace(0.0, 0.0)
 
 
 # Progress
@@ -109,12 +125,12 @@ def last_frames(clip: Any) -> list[int]:
     return [max(live_frames(rows)) for name, rows in markers_of(clip).items() if name[0] != "."]
 
 
-@pytest.mark.usefixtures("seldom_files")
+@pytest.mark.usefixtures("seldom_files", "bit_by_bit")
 def test_each_tick_gives_one_track_its_newest_marker(footage: Footage, file: Path, whole: Markers) -> None:
     editor = new_file(footage, file)
     clip, count = editor.clip, len(footage.tracks)
     mark = mark_of(clip)
-    run = begin(editor, **BIT_BY_BIT)
+    run = begin(editor)
     given = [1] * count
     for frame in range(2, count + 2):
         assert (run.run.displayed_frame, bpy.context.scene.frame_current) == (1, 1)
@@ -130,8 +146,11 @@ def test_each_tick_gives_one_track_its_newest_marker(footage: Footage, file: Pat
 
 
 @pytest.mark.usefixtures("seldom_files")
-def test_markers_are_updated_despite_a_slow_disk(footage: Footage, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    run = begin(new_file(footage, file), interval=0.0, update_time=0.05)
+def test_markers_are_updated_despite_a_slow_disk(
+    footage: Footage, file: Path, monkeypatch: pytest.MonkeyPatch, pace: Pace
+) -> None:
+    pace(0.05, 0.0)
+    run = begin(new_file(footage, file))
     monkeypatch.setattr(os, "fsync", lambda _: time.sleep(0.1))
     for frame in (2, 3, 4):
         assert run.tick(0) and run.run.displayed_frame == frame
@@ -139,10 +158,11 @@ def test_markers_are_updated_despite_a_slow_disk(footage: Footage, file: Path, m
 
 @pytest.mark.parametrize("stop", ["pause", "end"])
 def test_pending_markers_are_written_in_ticks_when_tracking_stops(
-    footage: Footage, file: Path, whole: Markers, stop: str
+    footage: Footage, file: Path, whole: Markers, pace: Pace, stop: str
 ) -> None:
     editor = new_file(footage, file)
-    run = begin(editor, steps=8, interval=1e9)
+    pace(live.UPDATE_TIME, 1e9)
+    run = begin(editor, steps=8)
     assert set(last_frames(editor.clip)) == {1}
     while stop == "end" and not run.run.is_at_end:
         assert run.tick(0)
@@ -161,10 +181,10 @@ def test_pending_markers_are_written_in_ticks_when_tracking_stops(
     assert markers_of(editor.clip) == whole
 
 
-@pytest.mark.usefixtures("seldom_files")
+@pytest.mark.usefixtures("seldom_files", "bit_by_bit")
 def test_a_pause_and_a_saved_file_bring_every_track_up_to_date(footage: Footage, file: Path) -> None:
     editor = new_file(footage, file)
-    run = begin(editor, steps=6, **BIT_BY_BIT)
+    run = begin(editor, steps=6)
     bpy.ops.wm.save_mainfile()
     assert max(last_frames(editor.clip)) == run.run.displayed_frame == 7
     mark = mark_of(editor.clip)
@@ -175,10 +195,10 @@ def test_a_pause_and_a_saved_file_bring_every_track_up_to_date(footage: Footage,
     assert max(last_frames(editor.clip)) == bpy.context.scene.frame_current == 11
 
 
-@pytest.mark.usefixtures("seldom_files")
+@pytest.mark.usefixtures("seldom_files", "bit_by_bit")
 def test_ticks_that_write_the_session_file_do_nothing_else(footage: Footage, file: Path) -> None:
     editor = new_file(footage, file)
-    run = begin(editor, steps=4, **BIT_BY_BIT)
+    run = begin(editor, steps=4)
     before = last_frames(editor.clip)
     assert session_of(file).session.checkpoint_frame == 5  # which is read from the journal
     assert read_document(run.shot.session.path)["checkpoint"]["frame"] == 1
@@ -191,14 +211,14 @@ def test_ticks_that_write_the_session_file_do_nothing_else(footage: Footage, fil
 
 
 def test_tracks_are_brought_up_to_date_as_often_as_the_preference_says(
-    footage: Footage, file: Path, monkeypatch: pytest.MonkeyPatch
+    footage: Footage, file: Path, monkeypatch: pytest.MonkeyPatch, pace: Pace
 ) -> None:
     now = 100.0
     monkeypatch.setattr(recorder, "FILE_INTERVAL", 1e9)
-    monkeypatch.setattr(live, "preferences", lambda: Preferences(interval=2.0))
+    pace(1.0, 2.0)
     monkeypatch.setattr(live.time, "monotonic", lambda: now)
     editor = new_file(footage, file)
-    run = begin(editor, update_time=1.0)
+    run = begin(editor)
     seen = []
     for _ in range(10):
         now += 0.5
@@ -211,11 +231,11 @@ def test_tracks_are_brought_up_to_date_as_often_as_the_preference_says(
 
 
 @pytest.mark.parametrize("steps", [0, 5])
-@pytest.mark.usefixtures("seldom_files")
+@pytest.mark.usefixtures("seldom_files", "bit_by_bit")
 def test_a_track_that_is_renamed_gets_its_markers(footage: Footage, file: Path, whole: Markers, steps: int) -> None:
     editor = new_file(footage, file)
     tracks = editor.clip.tracking.tracks
-    run = begin(editor, steps=steps, **BIT_BY_BIT)
+    run = begin(editor, steps=steps)
     tracks["Survives.02"].name = "Door"
     tracks["Survives.03"].name = "Survives.02"  # the earlier name of another track
     while run.tick(0):
@@ -224,12 +244,14 @@ def test_a_track_that_is_renamed_gets_its_markers(footage: Footage, file: Path, 
     assert markers_of(editor.clip) == {names.get(name, name): rows for name, rows in whole.items()}
 
 
-@pytest.mark.parametrize("bit_by_bit", [True, False])
+@pytest.mark.parametrize("is_bit_by_bit", [True, False])
 def test_a_deleted_track_ends_the_pass_and_the_others_go_on(
-    footage: Footage, file: Path, whole: Markers, bit_by_bit: bool
+    footage: Footage, file: Path, whole: Markers, pace: Pace, is_bit_by_bit: bool
 ) -> None:
     editor = new_file(footage, file)
-    run = begin(editor, steps=5, **BIT_BY_BIT if bit_by_bit else {})
+    if is_bit_by_bit:
+        pace(0.0, 0.0)
+    run = begin(editor, steps=5)
     for name in ("Survives.01", "Survives.05"):
         delete_track(editor.clip, name)
     editor = open_editor(editor.clip)
@@ -247,11 +269,11 @@ def test_a_deleted_track_ends_the_pass_and_the_others_go_on(
     assert markers_of(editor.clip) == {name: rows for name, rows in whole.items() if name not in gone}
 
 
-@pytest.mark.usefixtures("seldom_files")
+@pytest.mark.usefixtures("seldom_files", "bit_by_bit")
 def test_a_track_made_after_one_was_deleted_gets_nothing(footage: Footage, file: Path) -> None:
     """Blender may give it the address and the name of the deleted track."""
     editor = new_file(footage, file)
-    run = begin(editor, steps=5, **BIT_BY_BIT)
+    run = begin(editor, steps=5)
     delete_track(editor.clip, "Survives.01")
     for number in range(20):
         editor.clip.tracking.tracks.new(name=f"New.{number:02d}", frame=9)
@@ -263,14 +285,14 @@ def test_a_track_made_after_one_was_deleted_gets_nothing(footage: Footage, file:
         assert len(track.markers) == 1 or not track.name.startswith("New")
 
 
-@pytest.mark.usefixtures("seldom_files")
+@pytest.mark.usefixtures("seldom_files", "bit_by_bit")
 def test_a_deleted_tracking_object_ends_the_pass(footage: Footage, file: Path) -> None:
     editor = new_file(footage, file)
     objects = editor.clip.tracking.objects
     cup = objects.new("Cup")
     add_tracks(editor.clip, cup.tracks, footage, 1)
     objects.active = cup
-    run = begin(editor, steps=5, **BIT_BY_BIT)
+    run = begin(editor, steps=5)
     objects.remove(objects["Cup"])
     with pytest.raises(ClipChanged, match="The tracking object “Cup” was deleted"):
         while run.tick(0):
@@ -280,10 +302,10 @@ def test_a_deleted_tracking_object_ends_the_pass(footage: Footage, file: Path) -
     assert set(last_frames(editor.clip)) == {1}
 
 
-@pytest.mark.usefixtures("seldom_files")
+@pytest.mark.usefixtures("seldom_files", "bit_by_bit")
 def test_a_deleted_clip_ends_the_pass(footage: Footage, file: Path) -> None:
     editor = new_file(footage, file)
-    run = begin(editor, steps=5, **BIT_BY_BIT)
+    run = begin(editor, steps=5)
     bpy.data.movieclips.remove(editor.clip)
     with pytest.raises(ClipChanged, match="deleted"):
         while run.tick(0):

@@ -28,7 +28,7 @@ def _before_saving(path: str, *_: object) -> None:
             running.run.suspend()
         except TrackingSessionError as error:
             _log.warning("The pass ends before the file is saved: %s", error)
-            _before_change()  # takes the tracker's objects out of the file
+            live.end_running()  # takes the tracker's objects out of the file
     if path:
         for clip in bpy.data.movieclips:
             finding.note_root(clip, path)
@@ -50,12 +50,7 @@ def _after_saving(path: str, *_: object) -> None:
 @persistent
 def _before_change(*_: object) -> None:
     """Pause the running pass: undo, redo and loading replace its clip, and quitting ends it."""
-    running = live.running()
-    if running is not None:
-        try:
-            running.finish()
-        except TrackingSessionError as error:  # the panel shows the recorded frames
-            _log.warning("The pass cannot be ended in its session: %s", error)
+    live.end_running()
 
 
 @persistent
@@ -109,7 +104,7 @@ def register() -> None:
 
 
 def unregister() -> None:
-    _before_change()
+    live.end_running()
     for name, handler in HANDLERS:
         handlers: list[object] = getattr(bpy.app.handlers, name, [])
         if handler in handlers:

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import logging
 from typing import TYPE_CHECKING
 
 import bpy
@@ -30,8 +29,6 @@ DIRECTIONS = (
     ("FORWARDS", "Forwards", "Track towards the end of the clip"),
 )
 WAYS = {"BACKWARDS": "backwards", "BOTH": "forwards and then backwards", "FORWARDS": "forwards"}
-
-_log = logging.getLogger(__name__)
 
 
 class _TracksLive(InEditor, Modal):
@@ -110,10 +107,8 @@ class _TracksLive(InEditor, Modal):
     def cancel(self, context: Context) -> None:
         """Blender calls this when the window closes, a file is loaded, or Blender quits."""
         try:
-            if self._live is not None and live.running() is self._live:
-                self._live.finish()
-        except TrackingSessionError as error:  # the panel shows the recorded frames
-            _log.warning("The pass cannot be ended in its session: %s", error)
+            if live.running() is self._live:
+                live.end_running()
         finally:
             self._end(context)
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections import deque
 from collections.abc import Sequence
@@ -10,7 +11,7 @@ from typing import Any
 
 import bpy
 
-from ...core.errors import ShotUnusable, UsageError
+from ...core.errors import ShotUnusable, TrackingSessionError, UsageError
 from ...core.library.deletion import delete_session
 from ...core.tracking import passes
 from ...core.tracking.run import Run
@@ -24,10 +25,21 @@ TICK = 1 / 30  # seconds of tracking per timer tick; one step at least
 UPDATE_TIME = 0.00025  # seconds per tick for markers of the artist's tracks: more would cost the 2 ms of own work
 RATE_SPAN = 3.0  # seconds that the frames per second are counted over
 
+_log = logging.getLogger(__name__)
+
 
 def running() -> LivePass | None:
     """The running pass of this Blender, if any."""
     return open_file.running
+
+
+def end_running() -> None:
+    """End the running pass, because its clip goes. An error is only logged: the panel shows the recorded frames."""
+    try:
+        if open_file.running is not None:
+            open_file.running.finish()
+    except TrackingSessionError as error:
+        _log.warning("The pass cannot be ended in its session: %s", error)
 
 
 class LivePass:

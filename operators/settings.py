@@ -19,32 +19,27 @@ EXTENTS = (
 )
 
 
-def extent_property(*, is_kept: bool) -> object:
-    """The extent of a pass; the scene keeps its value, an operator does not."""
-    return EnumProperty(
-        name="Extent",
-        description="How far to track from the current frame",
-        items=EXTENTS,
-        default="SCENE",
-        options=set() if is_kept else {"SKIP_SAVE"},
-    )
-
-
-def frames_property(*, is_kept: bool) -> object:
-    """The number of frames of a pass with the extent FRAMES."""
-    return IntProperty(
-        name="Frames",
-        description="How many frames to track in each direction",
-        default=50,
-        min=1,
-        soft_max=1000,
-        options=set() if is_kept else {"SKIP_SAVE"},
-    )
+# Of the scene and of an operator, whose next call SKIP_SAVE starts with the defaults; a file stores the scene's values.
+EXTENT = EnumProperty(
+    name="Extent",
+    description="How far to track from the current frame",
+    items=EXTENTS,
+    default="SCENE",
+    options={"SKIP_SAVE"},
+)
+FRAMES = IntProperty(
+    name="Frames",
+    description="How many frames to track in each direction",
+    default=50,
+    min=1,
+    soft_max=1000,
+    options={"SKIP_SAVE"},
+)
 
 
 class TRACKING_SESSIONS_PG_scene(PropertyGroup):
-    extent: extent_property(is_kept=True)  # type: ignore[valid-type]  # Blender's way to declare a property
-    frames: frames_property(is_kept=True)  # type: ignore[valid-type]
+    extent: EXTENT  # type: ignore[valid-type]  # Blender's way to declare a property
+    frames: FRAMES  # type: ignore[valid-type]
 
 
 def settings_of(scene: Scene) -> TRACKING_SESSIONS_PG_scene:

@@ -18,7 +18,7 @@ from ..bridge.tracking import live
 from ..core.errors import StorageFailed, TrackingSessionError
 from . import status
 from .editor import InEditor, Modal, Polled, editor_of, report_error
-from .settings import extent_property, frames_property, settings_of
+from .settings import EXTENT, FRAMES, settings_of
 
 if TYPE_CHECKING:
     from bpy.types import Context, Event, OperatorProperties
@@ -143,8 +143,8 @@ class TRACKING_SESSIONS_OT_track(_TracksLive):
         default="FORWARDS",
         options={"SKIP_SAVE"},
     )
-    extent: extent_property(is_kept=False)  # type: ignore[valid-type]
-    frames: frames_property(is_kept=False)  # type: ignore[valid-type]
+    extent: EXTENT  # type: ignore[valid-type]
+    frames: FRAMES  # type: ignore[valid-type]
 
     def _choose(self, context: Context) -> None:
         chosen = settings_of(context.scene)

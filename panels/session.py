@@ -20,6 +20,7 @@ from ..operators.recovery import (
     TRACKING_SESSIONS_OT_wait,
 )
 from ..operators.settings import settings_of
+from ..operators.strip import TRACKING_SESSIONS_OT_toggle_strip
 from ..operators.track import (
     DIRECTIONS,
     TRACKING_SESSIONS_OT_pause,
@@ -30,7 +31,6 @@ from ..operators.track import (
 if TYPE_CHECKING:
     from bpy.types import Context, UILayout
 
-STRIP_OPERATOR = "TRACKING_SESSIONS_OT_toggle_strip"
 _ICONS: Any = {"BACKWARDS": "TRACKING_BACKWARDS", "BOTH": "ARROW_LEFTRIGHT", "FORWARDS": "TRACKING_FORWARDS"}
 
 
@@ -55,18 +55,12 @@ class TRACKING_SESSIONS_PT_top(Panel):
 class TRACKING_SESSIONS_PT_session(Panel):
     bl_space_type = "CLIP_EDITOR"
     bl_region_type = "UI"
-    bl_parent_id = "TRACKING_SESSIONS_PT_top"
+    bl_parent_id = TRACKING_SESSIONS_PT_top.__name__
     bl_label = "Session"
-
-    @classmethod
-    def poll(cls, context: Context) -> bool:
-        space = context.space_data
-        return space.clip is not None and space.mode == "TRACKING"
 
     def draw_header_preset(self, context: Context) -> None:
         assert self.layout is not None
-        if hasattr(bpy.types, STRIP_OPERATOR):
-            self.layout.operator("tracking_sessions.toggle_strip", text="", icon="SEQ_STRIP_META", emboss=False)
+        self.layout.operator(TRACKING_SESSIONS_OT_toggle_strip.bl_idname, text="", icon="SEQ_STRIP_META", emboss=False)
 
     def draw(self, context: Context) -> None:
         layout = self.layout

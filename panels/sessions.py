@@ -37,7 +37,6 @@ class _InSession(Panel):
 
     bl_space_type = "CLIP_EDITOR"
     bl_region_type = "UI"
-    bl_category = "Track"
     bl_parent_id = TRACKING_SESSIONS_PT_session.__name__
     bl_options = {"DEFAULT_CLOSED"}
 

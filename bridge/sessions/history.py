@@ -26,9 +26,6 @@ class SessionHistory(NamedTuple):
     is_running: bool = False
 
 
-_NONE = SessionHistory([], Losses())
-
-
 class _Histories(dict[int, tuple[Overview, SessionHistory]]):
     """The histories of the open file, by clip (`session_uid`)."""
 
@@ -44,15 +41,13 @@ def history(clip: MovieClip) -> SessionHistory:
     known = histories.get(clip.session_uid)
     if known is not None and known[0] is seen:
         return known[1]
-    found = _NONE
-    if seen.name:
-        try:
-            manager = find_session(clip, mark_of(clip))
-            if manager is not None:
-                manager.name_lost()
-        except TrackingSessionError:
-            manager = None  # the Session panel shows the error
+    found = SessionHistory([], Losses())
+    try:
+        manager = find_session(clip, mark_of(clip)) if seen.name else None
         if manager is not None:
+            manager.name_lost()
             found = SessionHistory(manager.passes, manager.lost)
+    except TrackingSessionError:
+        pass  # the Session panel shows the error
     histories[clip.session_uid] = seen, found
     return found

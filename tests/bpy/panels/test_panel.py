@@ -122,7 +122,6 @@ def drawn(editor: ClipEditor) -> RecordingLayout:
     layout = RecordingLayout()
     with inside(editor) as context:
         assert TRACKING_SESSIONS_PT_top.poll(context)
-        assert TRACKING_SESSIONS_PT_session.poll(context)
         panel: Any = SimpleNamespace(layout=layout)
         TRACKING_SESSIONS_PT_session.draw(panel, context)
     return layout
@@ -336,10 +335,10 @@ def test_the_panel_is_for_the_tracking_mode_of_a_clip_only(footage: Footage, fil
     editor = new_file(footage, file)
     with inside(editor) as context:
         editor.space.mode = "MASK"
-        assert not TRACKING_SESSIONS_PT_session.poll(context)
+        assert not TRACKING_SESSIONS_PT_top.poll(context)
         editor.space.mode = "TRACKING"
         editor.space.clip = None
-        assert not TRACKING_SESSIONS_PT_session.poll(context)
+        assert not TRACKING_SESSIONS_PT_top.poll(context)
 
 
 def test_the_header_shows_and_hides_the_strip(footage: Footage, file: Path) -> None:

@@ -86,17 +86,13 @@ def _check_count(clip: MovieClip, footage: Footage) -> None:
     count = clip.frame_duration
     if footage.source == "MOVIE" or count == footage.count:
         return
+    file = footage.file(min(count, footage.count) + 1)
     if count > footage.count:
-        raise FootageUnusable(
-            f"Blender sees {count} files from {footage.file(1).name} on, but {footage.count} exist: "
-            f"{footage.file(footage.count + 1).name} is missing. Put it back, or reload the clip",
-            footage.file(footage.count + 1),
-        )
-    raise FootageUnusable(
-        f"Blender sees {count} files from {footage.file(1).name} on, but {footage.count} exist: "
-        f"it does not see {footage.file(count + 1).name}. Reload the clip (Clip > Reload Clip)",
-        footage.file(count + 1),
-    )
+        problem = f"{file.name} is missing. Put it back, or reload the clip"
+    else:
+        problem = f"it does not see {file.name}. Reload the clip (Clip > Reload Clip)"
+    words = f"Blender sees {count} files from {footage.file(1).name} on, but {footage.count} exist: {problem}"
+    raise FootageUnusable(words, file)
 
 
 def footage_of(clip: MovieClip) -> Footage:
@@ -185,14 +181,13 @@ def written_mark(clip: MovieClip) -> str:
 
 def unmark(clip: MovieClip) -> None:
     """Delete the mark of the clip."""
-    for name in (_MARK, _FOLDER):
-        if name in clip:
-            del clip[name]
+    clip.pop(_MARK, None)
+    mark_root(clip, None)
 
 
 def mark_root(clip: MovieClip, root: Path | None) -> None:
     """Note the session folder in the clip; None deletes the note."""
     if root is not None:
         clip[_FOLDER] = str(root)
-    elif _FOLDER in clip:
-        del clip[_FOLDER]
+    else:
+        clip.pop(_FOLDER, None)

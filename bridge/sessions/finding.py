@@ -112,11 +112,6 @@ def session_file(mark: ClipMark | None) -> Path | None:
     return next((path for path in paths if os.path.exists(path)), None)
 
 
-def is_homeless(path: Path) -> bool:
-    """Whether the session file lies in a folder for sessions of unsaved files."""
-    return SessionFolder.of(path).root in homeless_roots()
-
-
 def modified(path: Path | None) -> float:
     """When the file or folder was last changed, in seconds since the epoch; 0.0 if it does not exist."""
     try:

@@ -13,13 +13,13 @@ from ...core.errors import JournalDamaged, SessionUnreadable, UsageError
 from ...core.journal.chain import Position
 from ...core.model.types import SessionState
 from ...core.recording.manager import TrackingSessionManager, load_session
+from ...core.storage.folder import SessionFolder
 from ...core.storage.lease import Watch
 from ..clip.editor import ClipEditor
 from ..clip.movie_clip import ClipMark, mark_of, position_in, unmark
 from ..open_file import open_file
 from ..tracking.shot import Shot
-from . import finding
-from .finding import default_root, find_session
+from .finding import default_root, find_session, homeless_roots, read_session, session_file
 from .overview import overview
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def restore(editor: ClipEditor) -> Restored:
         raise UsageError("This clip has no session: there is nothing to restore")
     position = position_in(mark, session.id)
     shot = _restored(editor, session, session.contained(position))
-    shot.close()
+    session.close()
     open_file.forget()
     return Restored(session.session.checkpoint_frame or 0, shot.kept)
 
@@ -133,9 +133,11 @@ def _note_undone(clip: MovieClip, mark: ClipMark | None) -> None:
 
 def _note_blend(clip: MovieClip, mark: ClipMark | None, owned: TrackingSessionManager | None) -> None:
     """Record the .blend in the clip's session after the first save of the file."""
-    path = finding.session_file(mark)
-    session = finding.read_session(path) if path is not None else None
-    if path is None or session is None or session.blend or not bpy.data.filepath or not finding.is_homeless(path):
+    path = session_file(mark)
+    session = read_session(path) if path is not None else None
+    if path is None or session is None or session.blend or not bpy.data.filepath:
+        return
+    if SessionFolder.of(path).root not in homeless_roots():
         return
     is_owned = owned is not None and owned.id == session.id
     with nullcontext(owned) if is_owned else load_session(path) as manager:

@@ -81,7 +81,7 @@ class LivePass:
         except BaseException as error:
             if isinstance(error, UsageError | ShotUnusable) and not shot.session.passes:
                 delete_session(shot.session)  # it is empty
-            shot.close()
+            shot.session.close()
             raise
         open_file.running = self
 
@@ -203,7 +203,7 @@ class LivePass:
             self.run.close(error)
         finally:
             self._note_written()
-            self.shot.close()
+            self.shot.session.close()
             open_file.forget()
 
     def _note_written(self) -> None:

@@ -230,9 +230,6 @@ class Shot:
         changes = f"The changes in the file stay: {kept}" if kept else ""
         return [words for words in (changes, self.colour_words) if words]
 
-    def close(self) -> None:
-        self.session.close()
-
 
 def kept_words(tracks: int) -> str:
     """The remark about tracks that kept their changed markers; empty for none."""

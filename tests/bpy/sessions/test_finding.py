@@ -133,7 +133,7 @@ def test_a_session_that_another_blender_works_on_is_not_offered(footage: Footage
 
 def test_a_session_without_frames_is_not_offered(footage: Footage, tmp_path: Path) -> None:
     editor = new_file(footage, None)
-    recovery.open_shot(editor).close()
+    recovery.open_shot(editor).session.close()
     assert len(session_files(tmp_path / "user" / "tracking_sessions")) == 1
     start_blender_anew()
     assert look(footage_opened(footage).clip) == overview.Overview()

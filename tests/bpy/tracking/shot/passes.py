@@ -63,5 +63,5 @@ def go_on(clip: Any, root: Path, *ranges: tuple[int, int], restore: bool = True)
 def restored(footage: Footage, root: Path) -> Markers:
     clip = in_a_fresh_blender(footage)
     with background_editor(clip) as editor:
-        join(editor, session_in(root)).close()
+        join(editor, session_in(root)).session.close()
     return markers_of(clip)

@@ -49,7 +49,7 @@ def test_a_saved_file_gets_later_records_and_keeps_earlier_changes(footage: Foot
     assert mark_of(clip) == saved
     assert markers_of(clip) != expected
     with background_editor(clip) as editor:
-        join(editor, session_in(tmp_path)).close()
+        join(editor, session_in(tmp_path)).session.close()
     assert markers_of(clip) == expected
     assert "Camera/Survives.03" not in expected
     assert tuple(clip.tracking.tracks["Survives.01"].markers.find_frame(6).co) == (0.25, 0.75)
@@ -79,7 +79,7 @@ def test_a_file_with_abandoned_records_gets_the_journal(footage: Footage, tmp_pa
     copy.rename(root)
     resumed = in_a_fresh_blender(footage)
     with background_editor(resumed) as editor:
-        join(editor, session_in(root)).close()
+        join(editor, session_in(root)).session.close()
     for track in resumed.tracking.tracks:
         track.select = track.name.startswith("Survives")
     go_on(resumed, root, (6, 9))
@@ -88,7 +88,7 @@ def test_a_file_with_abandoned_records_gets_the_journal(footage: Footage, tmp_pa
     clip = in_a_fresh_blender(footage)
     clip["tracking_sessions"] = mark
     with background_editor(clip) as editor:
-        join(editor, session_in(root)).close()
+        join(editor, session_in(root)).session.close()
     assert markers_of(clip) == expected
 
 
@@ -155,5 +155,5 @@ def test_a_file_from_before_tracks_were_renamed_gets_their_new_names(footage: Fo
     bpy.ops.wm.open_mainfile(filepath=file)
     clip = bpy.data.movieclips[0]
     with background_editor(clip) as editor:
-        join(editor, session_in(tmp_path)).close()
+        join(editor, session_in(tmp_path)).session.close()
     assert markers_of(clip) == expected

@@ -160,7 +160,7 @@ def test_a_pass_in_which_all_tracks_get_lost_is_over(footage: Footage, tmp_path:
     with background_editor(clip) as editor:
         shot = join(editor, session)
         assert shot.resume() is None
-        shot.close()
+        shot.session.close()
 
 
 def test_a_pass_whose_markers_were_deleted_is_not_resumed(footage: Footage, tmp_path: Path) -> None:

@@ -24,7 +24,6 @@ class ClipEditor:
         self.area = area
         self.clip = clip
         self._area_address = area.as_pointer()
-        self._at = 0, 0  # the last known indices of the window and of the area in its screen
 
     @property
     def space(self) -> SpaceClipEditor:
@@ -36,24 +35,11 @@ class ClipEditor:
 
     def is_showing(self) -> bool:
         """Whether the editor is open and shows the clip. Python must not read the area of a closed editor."""
-        if not self._is_open():
+        areas = (area for window in bpy.context.window_manager.windows for area in window.screen.areas)
+        if all(area.as_pointer() != self._area_address for area in areas):
             return False
         space = self.space
         return space.type == "CLIP_EDITOR" and space.mode == "TRACKING" and space.clip == self.clip
-
-    def _is_open(self) -> bool:
-        windows = bpy.context.window_manager.windows
-        window_index, area_index = self._at
-        if window_index < len(windows):
-            areas = windows[window_index].screen.areas
-            if area_index < len(areas) and areas[area_index].as_pointer() == self._area_address:
-                return True
-        for window_index, window in enumerate(windows):
-            for area_index, area in enumerate(window.screen.areas):
-                if area.as_pointer() == self._area_address:
-                    self._at = window_index, area_index
-                    return True
-        return False
 
     def track(self, frame: int, *, backwards: bool) -> None:
         """Let Blender track the selected tracks of the active object by one frame, from clip frame `frame`.

@@ -75,25 +75,18 @@ COLUMNS = {"co": CO, "pattern_corners": CORNERS, "search_min": SEARCH_MIN, "sear
 COLUMNS_FROM = 64  # markers from which whole columns are faster, in short and in long tracks
 
 
-def read_frames(track: MovieTrackingTrack) -> tuple[array[int], bytes]:
-    """The frames of all markers of the track, ascending, and their flags."""
-    markers = track.markers
-    frames, mute, keyed = (array("i", bytes(4 * len(markers))) for _ in range(3))
-    markers.foreach_get("frame", frames)
-    markers.foreach_get("mute", mute)
-    markers.foreach_get("is_keyed", keyed)
-    return frames, bytes([m * MUTED | k * KEYED for m, k in zip(mute, keyed, strict=True)])
-
-
 def read_rows(track: MovieTrackingTrack, number: int) -> bytes:
     """All markers of the track, packed, by frame, with `number` as their track id."""
     markers = track.markers
-    frames, flags = read_frames(track)
-    count = len(frames)
+    count = len(markers)
+    frames, mute, keyed = (array("i", bytes(4 * count)) for _ in range(3))
+    markers.foreach_get("frame", frames)
+    markers.foreach_get("mute", mute)
+    markers.foreach_get("is_keyed", keyed)
     words = array("i", bytes(count * MARKER_SIZE))
     words[TRACK] = array("i", [number]) * count
     words[FRAME] = frames
-    words[FLAGS] = array("i", list(flags))
+    words[FLAGS] = array("i", [m * MUTED | k * KEYED for m, k in zip(mute, keyed, strict=True)])
     for name, place in COLUMNS.items():
         width = width_of(place)
         column = array("f", bytes(4 * width * count))

@@ -51,7 +51,7 @@ class _TracksLive(InEditor, Modal):
         try:
             ranges = self._ranges(editor)
             shot = open_shot(editor)
-            self._live = live.LivePass(editor, shot, ranges, separate_clip=separate_clip)
+            self._live = live.LivePass(shot, ranges, separate_clip=separate_clip)
         except TrackingSessionError as error:
             report_error(self, error)
             return False

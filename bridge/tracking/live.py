@@ -45,23 +45,16 @@ def end_running() -> None:
 class LivePass:
     """A run on one clip, driven by a timer or a loop."""
 
-    def __init__(
-        self,
-        editor: ClipEditor,
-        shot: Shot,
-        ranges: Sequence[tuple[int, int]] = (),
-        *,
-        separate_clip: bool = False,
-    ) -> None:
+    def __init__(self, shot: Shot, ranges: Sequence[tuple[int, int]] = (), *, separate_clip: bool = False) -> None:
         """Begin passes over `ranges` (first and last clip frame of each); without ranges, resume the paused pass.
 
         With `separate_clip` the editor shows another clip meanwhile, for runs without a viewer. Raises UsageError if
         there is no pass to resume, and the errors of tracking.
         """
-        self.editor = editor
+        self.editor = shot.editor
         self.shot = shot
-        self.clip_name = editor.clip.name
-        self.counting = counting_of(editor.clip)  # the clip may be deleted later
+        self.clip_name = shot.clip.name
+        self.counting = shot.counting  # the clip may be deleted later
         self.wants_pause = False
         self._separate_clip = separate_clip
         self._interval = preferences().interval

@@ -61,7 +61,7 @@ def begin(editor: ClipEditor, *, backwards: bool | None = False, steps: int = 0,
     """Begin a pass and drive it so many steps as the timer does. `how` as in `LivePass`."""
     direction = "BACKWARDS" if backwards else "FORWARDS"
     ranges = [] if backwards is None else live.requested_ranges(editor, direction, "SCENE", 0)
-    run = live.LivePass(editor, recovery.open_shot(editor), ranges, **how)
+    run = live.LivePass(recovery.open_shot(editor), ranges, **how)
     while run.run.steps < steps:  # about once a second a tick writes the session file instead
         assert run.tick(0)
     return run

@@ -83,7 +83,7 @@ def bit_by_bit(pace: Pace) -> None:
 
 def test_progress_is_counted_over_both_ways(footage: Footage, file: Path) -> None:
     editor = new_file(footage, file, frame=10)
-    run = live.LivePass(editor, recovery.open_shot(editor), [(10, 14), (10, 4)])
+    run = live.LivePass(recovery.open_shot(editor), [(10, 14), (10, 4)])
     assert (run.done, run.total) == (0, 10)
     seen = []
     while run.tick(0):

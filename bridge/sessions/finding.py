@@ -137,18 +137,16 @@ def _of_name(clip: MovieClip, salvage: bool) -> TrackingSessionManager | None:
     if not bpy.data.filepath:
         return None
     query = ClipQuery(blend=Path(bpy.data.filepath), name=clip.name)
-    return next(
-        _candidates(clip, roots(), lambda *source: query.matches(SessionSource.of_session(*source)), salvage), None
-    )
+    return next(_candidates(clip, roots(), query.matches, salvage), None)
 
 
 def _of_footage(clip: MovieClip, salvage: bool) -> TrackingSessionManager | None:
     """A session without an owner of a file that Blender lost in a crash before the first save."""
     query = cache(lambda: ClipQuery(footage_of(clip), by_content=False))
 
-    def is_ours(path: Path, session: TrackingSession) -> bool:
+    def is_ours(source: SessionSource) -> bool:
         try:
-            return not session.blend and query().matches(SessionSource.of_session(path, session))
+            return source.blend is None and query().matches(source)
         except FootageUnusable:
             return False
 
@@ -157,7 +155,7 @@ def _of_footage(clip: MovieClip, salvage: bool) -> TrackingSessionManager | None
 
 
 def _candidates(
-    clip: MovieClip, folders: list[Path], is_ours: Callable[[Path, TrackingSession], bool], salvage: bool
+    clip: MovieClip, folders: list[Path], is_ours: Callable[[SessionSource], bool], salvage: bool
 ) -> Iterator[TrackingSessionManager]:
     """The active sessions for which `is_ours` holds, without those of other clips in the open file; newest first.
 
@@ -175,7 +173,7 @@ def _candidates(
             continue  # no session is written there
         for path in reversed(paths):
             session = read_session(path)
-            if session is None or session.id in taken or not is_ours(path, session):
+            if session is None or session.id in taken or not is_ours(SessionSource.of_session(path, session)):
                 continue
             try:
                 manager = TrackingSessionManager(path, salvage=salvage)

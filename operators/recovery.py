@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import bpy
 
 from ..bridge.clip.editor import redraw
-from ..bridge.clip.movie_clip import counting_of
 from ..bridge.open_file import open_file
 from ..bridge.sessions import overview, recovery
 from ..bridge.tracking.shot import kept_words
@@ -33,15 +32,14 @@ class TRACKING_SESSIONS_OT_restore(InEditor):
         return "" if seen.missing or seen.undone or seen.is_damaged else "This file has all recorded frames"
 
     def execute(self, context: Context) -> set[str]:
-        editor = editor_of(context)
         try:
-            restored = recovery.restore(editor)
+            shot = recovery.restore(editor_of(context))
         except TrackingSessionError as error:
             return report_error(self, error)
-        frame = counting_of(editor.clip).shown(restored.frame)
+        frame = shot.counting.shown(shot.session.session.checkpoint_frame or 0)
         words = f"Restored the recorded markers up to frame {frame}"
-        if restored.kept:
-            self.report({"WARNING"}, f"{words}; {kept_words(restored.kept)}")
+        if shot.kept:
+            self.report({"WARNING"}, f"{words}; {kept_words(shot.kept)}")
         else:
             self.report({"INFO"}, words)
         redraw(context)

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from contextlib import nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import bpy
 
@@ -46,17 +46,11 @@ def open_shot(editor: ClipEditor) -> Shot:
     return _restored(editor, session, since)
 
 
-class Restored(NamedTuple):
-    """The result of restoring a clip."""
-
-    frame: int  # the last recorded clip frame
-    kept: int  # tracks that were changed in the clip since the file was saved, and kept their markers
-
-
-def restore(editor: ClipEditor) -> Restored:
+def restore(editor: ClipEditor) -> Shot:
     """Write the recorded frames that the clip lacks to the clip; of a damaged journal those before the damage.
 
-    Raises UsageError if the clip has no session, and the errors of reading and owning one.
+    Releases the session of the returned shot. Raises UsageError if the clip has no session, and the errors of reading
+    and owning one.
     """
     mark = mark_of(editor.clip)
     session = find_session(editor.clip, mark, salvage=True)
@@ -66,7 +60,7 @@ def restore(editor: ClipEditor) -> Restored:
     shot = _restored(editor, session, session.contained(position))
     session.close()
     open_file.forget()
-    return Restored(session.session.checkpoint_frame or 0, shot.kept)
+    return shot
 
 
 def _restored(editor: ClipEditor, session: TrackingSessionManager, since: Position | None) -> Shot:

@@ -94,11 +94,11 @@ def track(request: Request, drive: Drive, warn: Warn) -> Result:
     """
     check_save(request.save, request.blend)
     spec = request.spec
-    found = find_footage(spec.footage) if request.blend is None else None
-    if found is not None:
+    source = request.blend or find_footage(spec.footage)
+    if isinstance(source, Footage):
         start, end = spec.range
         request = replace(request, spec=replace(spec, start=start, end=end))
-    with _opened(request.blend, spec.clip, found, warn) as editor:
+    with _opened(source, spec.clip, warn) as editor:
         result = _track(editor, request, drive, warn)
     return _saved(result, editor.clip, request.save)
 
@@ -176,8 +176,8 @@ def resume(
         raise UsageError(f"“{recorded.name}” has no recorded frames", Action.BEGIN_AGAIN)
     blend = resolve(session.path, recorded.blend) if recorded.blend else None
     check_save(save, blend)
-    found = find_footage(resolve(session.path, recorded.footage.path)) if blend is None else None
-    with _opened(blend, recorded.clip, found, warn) as editor:
+    source = blend or find_footage(resolve(session.path, recorded.footage.path))
+    with _opened(source, recorded.clip, warn) as editor:
         shot = _join(editor, session, warn, salvage=salvage)
         with shot.session:
             result = _finish(shot, shot.resume(), drive, warn)
@@ -201,25 +201,24 @@ def _saved(result: Result, clip: MovieClip, path: Path | None) -> Result:
 
 
 @contextmanager
-def _opened(blend: Path | None, clip_name: str, found: Footage | None, warn: Warn) -> Iterator[ClipEditor]:
-    """An editor with the clip of the .blend, or with a new clip of the footage in a new file."""
-    if found is not None:
-        if words := _outlier_words(found):
+def _opened(source: Path | Footage, clip_name: str, warn: Warn) -> Iterator[ClipEditor]:
+    """An editor with the clip of a .blend, or with a new clip of the footage in a new file."""
+    if isinstance(source, Footage):
+        if words := _outlier_words(source):
             warn(words)
         bpy.ops.wm.read_factory_settings(use_empty=False)
-        clip = open_footage(found)
-        clip.frame_start = found.counting.start
+        clip = open_footage(source)
+        clip.frame_start = source.counting.start
         _fit_scene(clip)
     else:
-        assert blend is not None  # without footage
-        if not blend.is_file():
-            raise ShotUnusable(f"There is no file {blend}: check the path, or put it back")
+        if not source.is_file():
+            raise ShotUnusable(f"There is no file {source}: check the path, or put it back")
         try:
-            bpy.ops.wm.open_mainfile(filepath=str(blend.absolute()), load_ui=True, use_scripts=False)
+            bpy.ops.wm.open_mainfile(filepath=str(source.absolute()), load_ui=True, use_scripts=False)
         except RuntimeError as error:
             reason = str(error).strip().rpartition(": ")[2]  # Blender names the file twice before it
             raise ShotUnusable(
-                f"Blender cannot open {blend}: it is damaged, truncated or not a .blend ({reason})"
+                f"Blender cannot open {source}: it is damaged, truncated or not a .blend ({reason})"
             ) from error
         clip = _clip_of_file(clip_name)
         _prepare(clip, warn)

@@ -33,7 +33,7 @@ class _Place(NamedTuple):
 
 
 class ArtistTracks:
-    """The artist's tracks of a run, for all its passes.
+    """The artist's tracks of a run, for all its passes; the `Destination` of a `core.tracking.run.Run`.
 
     For each new marker Blender copies the whole track. So while the artist waits, only a few markers are written at a
     time, the newest first; the others stay pending.
@@ -76,12 +76,11 @@ class ArtistTracks:
 
     def find(self, number: int) -> MovieTrackingTrack | None:
         """The track of that number, whatever its name; None if it was deleted."""
-        where = self.where
-        return self._find_in(where, number) if where is not None else None
+        return self._find_in(self.where, number)
 
-    def _find_in(self, where: MovieTrackingObject, number: int) -> MovieTrackingTrack | None:
+    def _find_in(self, where: MovieTrackingObject | None, number: int) -> MovieTrackingTrack | None:
         place = self._places.get(number)
-        if place is None:
+        if place is None or where is None:
             return None
         tracks = where.tracks
         track = tracks[place.index] if place.index < len(tracks) else None
@@ -100,7 +99,6 @@ class ArtistTracks:
         return [track for number in plan.tracks if (track := self.find(number)) is not None]
 
     def renamed(self) -> list[TrackData]:
-        """The tracks renamed since the last call."""
         try:
             found = [(data, self.find(number)) for number, data in self._tracks.items()]
         except ReferenceError:  # the clip was deleted
@@ -124,14 +122,12 @@ class ArtistTracks:
 
     @property
     def has_pending(self) -> bool:
-        """Whether any markers are still to be written."""
         return any(self._pending.values())
 
     def flush_some(self, plan: Pass, steps: Sequence[Step], seconds: float) -> bool:
-        """Write pending markers, and the markers of these steps of the pass, for about `seconds`.
+        """As in `Destination`. The older markers are written in the time left, as many at once as fit.
 
-        Each track gets its newest marker first, then older ones in the time left, as many at once as fit. Returns True
-        once all tracks have their newest. Raises ClipChanged as `flush` does.
+        Raises ClipChanged as `flush` does.
         """
         until = time.perf_counter() + seconds
         if steps:
@@ -167,10 +163,8 @@ class ArtistTracks:
         self._merge(where, number, {frame_of(row): row for row in rows})
 
     def flush(self, plan: Pass, steps: Sequence[Step], position: Position) -> None:
-        """Write all pending markers, and the markers of these steps of the pass.
-
-        Then the clip contains the journal up to `position`. Raises ClipChanged if the clip was deleted, or, after all
-        other tracks have their markers, for deleted tracks.
+        """As in `Destination`. Raises ClipChanged if the clip was deleted, or, after all other tracks have their
+        markers, for deleted tracks.
         """
         self._add(steps)
         self._turn.clear()
@@ -197,7 +191,7 @@ class ArtistTracks:
     def _merge(self, where: MovieTrackingObject | None, number: int, rows: Mapping[int, bytes]) -> None:
         if number in self._gone:
             return
-        track = self._find_in(where, number) if where is not None else None
+        track = self._find_in(where, number)
         if track is None:
             self._is_complete = False
         else:

@@ -12,18 +12,15 @@ from bpy.types import PropertyGroup
 if TYPE_CHECKING:
     from bpy.types import Scene
 
-EXTENTS = (
-    ("SCENE", "End of Scene", "Track to the first or the last frame of the scene"),
-    ("CLIP", "End of Clip", "Track to the first or the last frame of the clip, regardless of the scene's range"),
-    ("FRAMES", "Number of Frames", "Track the given number of frames"),
-)
-
-
 # Of the scene and of an operator, whose next call SKIP_SAVE starts with the defaults; a file stores the scene's values.
 EXTENT = EnumProperty(
     name="Extent",
     description="How far to track from the current frame",
-    items=EXTENTS,
+    items=(
+        ("SCENE", "End of Scene", "Track to the first or the last frame of the scene"),
+        ("CLIP", "End of Clip", "Track to the first or the last frame of the clip, regardless of the scene's range"),
+        ("FRAMES", "Number of Frames", "Track the given number of frames"),
+    ),
     default="SCENE",
     options={"SKIP_SAVE"},
 )

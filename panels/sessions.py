@@ -124,16 +124,7 @@ class TRACKING_SESSIONS_UL_sessions(UIList):
     """The sessions of the folder, the newest first"""
 
     def draw_item(
-        self,
-        context: Context,
-        layout: UILayout,
-        data: Any,
-        item: Any,
-        icon: int | None,
-        active_data: Any,
-        active_property: str | None,
-        index: int | None = 0,
-        flt_flag: int | None = 0,
+        self, context: Context, layout: UILayout, data: Any, item: Any, icon: Any, active_data: Any, active_name: Any
     ) -> None:
         entry = open_file.view(Listing).entries.get(item.name)
         if entry is None:  # the timer has not filled the list yet

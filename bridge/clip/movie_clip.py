@@ -131,7 +131,6 @@ def counting_of(clip: MovieClip) -> Counting:
 
 
 def metadata_of(clip: MovieClip) -> FootageMetadata:
-    """The metadata that Blender has of the footage."""
     return FootageMetadata(
         path="",
         source=clip.source,
@@ -180,7 +179,6 @@ def written_mark(clip: MovieClip) -> str:
 
 
 def unmark(clip: MovieClip) -> None:
-    """Delete the mark of the clip."""
     clip.pop(_MARK, None)
     mark_root(clip, None)
 

@@ -58,7 +58,6 @@ def blend_of(manager: TrackingSessionManager) -> Path | None:
 
 
 def is_open(blend: Path) -> bool:
-    """Whether `blend` is the open file."""
     try:
         return bool(bpy.data.filepath) and os.path.samefile(blend, bpy.data.filepath)
     except OSError:

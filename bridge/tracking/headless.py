@@ -79,8 +79,6 @@ class Request:
 
 @dataclass(frozen=True)
 class Result:
-    """The result of a shot."""
-
     session: TrackingSessionManager
     frames: int  # tracked by this call
     saved: Path | None = None
@@ -127,11 +125,7 @@ def _track(editor: ClipEditor, request: Request, drive: Drive, warn: Warn) -> Re
 
 
 def _begin(
-    editor: ClipEditor,
-    request: Request,
-    drive: Drive,
-    warn: Warn,
-    replaced: TrackingSessionManager | None = None,
+    editor: ClipEditor, request: Request, drive: Drive, warn: Warn, replaced: TrackingSessionManager | None = None
 ) -> Result:
     """Track in a new session, and discard the session `replaced` once the run can start."""
     plate = plate_of(editor.clip)
@@ -163,12 +157,7 @@ def _join(editor: ClipEditor, session: TrackingSessionManager, warn: Warn, *, sa
 
 
 def resume(
-    session: TrackingSessionManager,
-    drive: Drive,
-    warn: Warn,
-    *,
-    save: Path | None = None,
-    salvage: bool = False,
+    session: TrackingSessionManager, drive: Drive, warn: Warn, *, save: Path | None = None, salvage: bool = False
 ) -> Result:
     """Resume a session where it stopped. Raises UsageError if no pass ever began, and the errors of tracking."""
     recorded = session.session

@@ -23,15 +23,7 @@ from ...core.tracking.run import InBulk, Run, note_damaged
 from ..clip.colour import changed_words
 from ..clip.editor import ClipEditor
 from ..clip.markers import check_settings
-from ..clip.movie_clip import (
-    Plate,
-    check_first,
-    check_readable,
-    counting_of,
-    footage_of,
-    metadata_of,
-    plate_of,
-)
+from ..clip.movie_clip import Plate, check_first, check_readable, counting_of, footage_of, metadata_of, plate_of
 from ..clip.reading import can_read
 from ..preferences import preferences
 from . import reconcile

@@ -33,15 +33,11 @@ if TYPE_CHECKING:
 
 def default_root() -> Path:
     """The folder for new sessions: the one of the preferences, or beside the .blend, or the user's."""
-    return roots()[0]
+    return roots(bpy.data.filepath)[0]
 
 
-def roots(blend: str | None = None) -> list[Path]:
-    """The folders that may contain sessions of the file, also those made before its first save.
-
-    `blend` is the path of the file; None takes the open file.
-    """
-    blend = bpy.data.filepath if blend is None else blend
+def roots(blend: str) -> list[Path]:
+    """The folders that may contain sessions of the file `blend` (empty: unsaved), also from before its first save."""
     *chosen, user = homeless_roots(blend)
     beside = [_beside(Path(blend))] if blend else []
     return list(dict.fromkeys([*chosen, *beside, user]))
@@ -53,12 +49,11 @@ def _beside(blend: Path) -> Path:
     return folder.root if is_copy else blend.parent / FOLDER_NAME
 
 
-def homeless_roots(blend: str | None = None) -> list[Path]:
+def homeless_roots(blend: str) -> list[Path]:
     """The folders for sessions of unsaved files: the one of the preferences, if set, and the user's.
 
-    Blender keeps the user's folder when it uninstalls the extension. `blend` as for `roots`.
+    Blender keeps the user's folder when it uninstalls the extension.
     """
-    blend = bpy.data.filepath if blend is None else blend
     user = Path(bpy.utils.user_resource("DATAFILES", path=FOLDER_NAME))
     chosen = preferences().folder
     if not chosen or (chosen.startswith("//") and not blend):
@@ -69,7 +64,7 @@ def homeless_roots(blend: str | None = None) -> list[Path]:
 def roots_of(mark: ClipMark | None) -> list[Path]:
     """The folders that may contain the session of the mark: those of the open file and of its earlier paths."""
     earlier = (mark.root, open_file.left.get(mark.session)) if mark is not None else ()
-    return [*roots(), *(root for root in earlier if root is not None)]
+    return [*roots(bpy.data.filepath), *(root for root in earlier if root is not None)]
 
 
 def note_root(clip: MovieClip, blend: str) -> None:
@@ -137,7 +132,7 @@ def _of_name(clip: MovieClip, salvage: bool) -> TrackingSessionManager | None:
     if not bpy.data.filepath:
         return None
     query = ClipQuery(blend=Path(bpy.data.filepath), name=clip.name)
-    return next(_candidates(clip, roots(), query.matches, salvage), None)
+    return next(_candidates(clip, roots(bpy.data.filepath), query.matches, salvage), None)
 
 
 def _of_footage(clip: MovieClip, salvage: bool) -> TrackingSessionManager | None:
@@ -150,7 +145,7 @@ def _of_footage(clip: MovieClip, salvage: bool) -> TrackingSessionManager | None
         except FootageUnusable:
             return False
 
-    found = _candidates(clip, homeless_roots(), is_ours, salvage)
+    found = _candidates(clip, homeless_roots(bpy.data.filepath), is_ours, salvage)
     return next((manager for manager in found if len(manager.session.tracked_frames) and not manager.owner), None)
 
 

@@ -93,10 +93,7 @@ def set_aside(clip: MovieClip) -> None:
 
 
 def watch(clip: MovieClip) -> Watch:
-    """A watch on the owner of the clip's session.
-
-    Raises UsageError if the clip has no session, and the errors of reading one.
-    """
+    """A watch on the owner of the clip's session. Raises UsageError without a session, and the errors of reading it."""
     found = find_session(clip, mark_of(clip))
     if found is None:
         raise UsageError("This clip has no session: there is nothing to wait for")
@@ -131,7 +128,7 @@ def _note_blend(clip: MovieClip, mark: ClipMark | None, owned: TrackingSessionMa
     session = read_session(path) if path is not None else None
     if path is None or session is None or session.blend or not bpy.data.filepath:
         return
-    if SessionFolder.of(path).root not in homeless_roots():
+    if SessionFolder.of(path).root not in homeless_roots(bpy.data.filepath):
         return
     is_owned = owned is not None and owned.id == session.id
     with nullcontext(owned) if is_owned else load_session(path) as manager:

@@ -309,6 +309,7 @@ def test_a_track_that_is_renamed_before_a_resume_is_tracked_on(footage: Footage,
 
 
 def test_the_folders_of_a_file_are_known(footage: Footage, file: Path, tmp_path: Path) -> None:
-    assert finding.roots() == [tmp_path / "user" / "tracking_sessions"]
+    user = tmp_path / "user" / "tracking_sessions"
+    assert finding.roots(bpy.data.filepath) == [user]
     new_file(footage, file)
-    assert finding.roots() == [file.parent / "tracking_sessions", tmp_path / "user" / "tracking_sessions"]
+    assert finding.roots(bpy.data.filepath) == [file.parent / "tracking_sessions", user]

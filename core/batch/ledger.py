@@ -26,19 +26,9 @@ from ..model.types import SESSION_ID
 from ..model.wording import timestamp
 from ..storage.files import make_folder
 from ..storage.folder import SessionFolder
-from ..tracking.plan import ShotSpec
+from ..tracking.plan import ShotSpec, check_text, json_text
 from .ledger_database import SCHEMA, open_ledger, translated
-from .ledger_rows import (
-    BATCHES,
-    NEEDED,
-    OLD_SHOTS,
-    SHOTS,
-    Rows,
-    stored_error,
-    stored_mapping,
-    stored_spec,
-    stored_text,
-)
+from .ledger_rows import BATCHES, NEEDED, OLD_SHOTS, SHOTS, Rows, stored_error, stored_spec
 from .shots import SHOT_LIMIT, BatchRow, BatchStatus, ShotClip, ShotRow, ShotStatus
 
 
@@ -92,15 +82,19 @@ class Ledger:
             raise UsageError(f"A batch has 1 to {SHOT_LIMIT} shots, not {len(shots)}: name some footage, or part it")
         batch = new_id()
         created = timestamp()
-        rows = [(batch, number, stored_spec(spec, number, self._real_root)) for number, spec in enumerate(shots, 1)]
-        name = stored_text(name, "The name of the batch")
-        options = stored_mapping(config, "The configuration of the batch")
-        root = stored_text(self._real_root, "The session folder")
+        here = SessionFolder(self._real_root).ledger
+        rows = [(batch, number, stored_spec(spec, number, here)) for number, spec in enumerate(shots, 1)]
+        try:
+            check_text(name, "The name of the batch")
+            check_text(self._real_root, "The session folder")
+            options = json_text(config)
+        except ValueError as error:
+            raise UsageError(str(error)) from None
         make_folder(self.root)  # the ledger may lie elsewhere
         with self._writing():
             self._db.execute(
                 "INSERT INTO batches (id, name, status, config, root, created, modified) VALUES (?, ?, ?, ?, ?, ?, ?)",
-                (batch, name, BatchStatus.IN_PROGRESS, options, root, created, created),
+                (batch, name, BatchStatus.IN_PROGRESS, options, self._real_root, created, created),
             )
             self._db.executemany("INSERT INTO shots (batch, number, spec) VALUES (?, ?, ?)", rows)
         return self.batch(batch)

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -13,8 +12,8 @@ from typing import Any, TypeVar, cast
 from ..errors import LedgerUnreadable, UsageError
 from ..footage.files import parse_path
 from ..model.types import SESSION_ID
-from ..storage.folder import SessionFolder, is_foreign, relative
-from ..tracking.plan import ShotSpec, check_text, json_text
+from ..storage.folder import is_foreign, relative
+from ..tracking.plan import ShotSpec, json_text
 from .shots import SHOT_LIMIT, BatchRow, BatchStatus, ShotRow, ShotStatus
 
 _ERROR_LIMIT = 4_000
@@ -151,17 +150,14 @@ def _exists(path: str) -> bool:
     return os.path.lexists(parsed.path) or (parsed.pattern is not None and os.path.isdir(os.path.dirname(path)))
 
 
-def stored_spec(spec: ShotSpec, number: int, root: str) -> str:
-    """The shot with this number as JSON, with paths from the session folder `root`, a real path. Raises UsageError."""
+def stored_spec(spec: ShotSpec, number: int, ledger: Path) -> str:
+    """The shot with this number as JSON, with paths from the real folder of the ledger. Raises UsageError."""
+    content = spec.with_paths(lambda path: path if is_foreign(path) else relative(ledger, path)).to_json()
     try:
-        spec.check()
-        return json.dumps(spec.with_paths(lambda path: _relative(root, path)).to_json(), ensure_ascii=False)
+        ShotSpec.from_json(content)  # the ledger holds only shots that it can read
+        return json_text(content)
     except ValueError as error:
         raise UsageError(f"Shot {number}: {error}") from None
-
-
-def _relative(root: str, path: str) -> str:
-    return path if is_foreign(path) else relative(SessionFolder(root).ledger, os.path.abspath(path))
 
 
 def spec_of_columns(*columns: object) -> str:
@@ -174,23 +170,6 @@ def spec_of_columns(*columns: object) -> str:
     except (ValueError, RecursionError):
         pass  # it stays a text, which is no mapping
     return json.dumps(content, default=lambda _: None)  # bytes are no text
-
-
-def stored_text(text: str, subject: str) -> str:
-    """`text`, if the ledger can store it. Raises UsageError."""
-    try:
-        check_text(text)
-    except ValueError as error:
-        raise UsageError(f"{subject}: {error}") from None
-    return text
-
-
-def stored_mapping(content: Mapping[str, Any], subject: str) -> str:
-    """`content` as JSON. Raises UsageError."""
-    try:
-        return json_text(content)
-    except ValueError as error:
-        raise UsageError(f"{subject}: {error}") from None
 
 
 def stored_error(text: str) -> str:

@@ -30,7 +30,7 @@ from ..errors import ManifestInvalid
 from ..footage.files import parse_path
 from ..model.ranges import FRAME_LIMIT, FrameRanges
 from ..storage.folder import is_foreign
-from ..tracking.plan import OPTIONS, SHARED, Kind, Option, ShotSpec, check_text, json_text
+from ..tracking.plan import OPTIONS, SHARED, Kind, Option, ShotSpec, json_text
 
 _FRAMES = (*(option.name for option in OPTIONS if option.kind is Kind.FRAME), "range")
 
@@ -58,7 +58,7 @@ def check_keys(fields: Iterable[object], known: Sequence[str], where: str) -> No
 def merge_defaults(own: Mapping[str, Any], defaults: Mapping[str, Any], folder: Path, where: str) -> dict[str, Any]:
     """The defaults of a list in `folder`, `own` before those of the command line."""
     check_keys(own, DEFAULTS, where)
-    merged = _merged(own, defaults, where)
+    merged = _merged(own, defaults)
     shot_spec({"footage": "."}, merged, folder, where)
     return merged
 
@@ -69,21 +69,19 @@ def shot_spec(entry: object, defaults: Mapping[str, Any], folder: Path, where: s
         raise ManifestInvalid(f"{where} is no mapping with its footage, such as “footage: shots/010/plate_0001.png”")
     own = cast("Mapping[str, Any]", entry)
     check_keys(own, KEYS, where)
-    footage = _Entry(own, folder, where).path("footage")
-    has_range = parse_path(footage).requested is not None
-    shot = _Entry(_merged(own, defaults, where, has_range=has_range), folder, where)
+    footage = _Entry(own, folder, where).values(OPTIONS[:1]).get("footage")
     if not footage:
-        raise shot.invalid("it needs its footage: a movie, an image sequence, or a .blend")
-    spec = ShotSpec(**{option.name: shot.value(option) for option in OPTIONS})
+        raise ManifestInvalid(f"{where}: it needs its footage: a movie, an image sequence, or a .blend")
+    has_range = parse_path(footage).requested is not None
+    shot = _Entry(_merged(own, defaults, has_range=has_range), folder, where)
+    spec = ShotSpec(**shot.values(OPTIONS))
     if spec.clip and Path(footage).suffix.lower() != ".blend":
         raise shot.invalid("“clip” names a clip of a .blend, and its footage is none")
-    start, end = shot.frames(spec.direction)
+    start, end = shot.frames(spec)
     return replace(spec, start=start, end=end)
 
 
-def _merged(
-    entry: Mapping[str, Any], defaults: Mapping[str, Any], where: str, *, has_range: bool = False
-) -> dict[str, Any]:
+def _merged(entry: Mapping[str, Any], defaults: Mapping[str, Any], *, has_range: bool = False) -> dict[str, Any]:
     """`entry` over the defaults: any frame in it replaces all default frames, each setting replaces its own default.
 
     `has_range`: its footage names a range.
@@ -91,14 +89,14 @@ def _merged(
     has_frames = has_range or any(entry.get(key) is not None for key in _FRAMES)
     merged = {key: value for key, value in defaults.items() if not (has_frames and key in _FRAMES)}
     merged |= {key: value for key, value in entry.items() if value is not None}
-    if isinstance(defaults.get("settings"), Mapping) and entry.get("settings") is not None:
-        merged["settings"] = {**defaults["settings"], **_Entry(entry, Path(), where).mapping("settings")}
+    if isinstance(defaults.get("settings"), dict) and isinstance(entry.get("settings"), dict):
+        merged["settings"] = {**defaults["settings"], **entry["settings"]}
     return merged
 
 
 @dataclass(frozen=True)
 class _Entry:
-    """The values of one shot; each method checks one of them."""
+    """The values of one shot, which its methods check."""
 
     fields: Mapping[str, Any]
     folder: Path
@@ -107,84 +105,41 @@ class _Entry:
     def invalid(self, words: str) -> ManifestInvalid:
         return ManifestInvalid(f"{self.where}: {words}")
 
-    def value(self, option: Option) -> Any:
-        match option.kind:
-            case Kind.PATH:
-                return self.path(option.name)
-            case Kind.FRAME:
-                return self.frame(option.name)
-            case Kind.SWITCH:
-                return self.switch(option.name)
-            case Kind.SETTINGS:
-                return self.mapping(option.name)
-            case Kind.CHOICE:
-                chosen = self.text(option.name) or option.choices[0]
-                if chosen not in option.choices:
-                    raise self.invalid(f"{option.name} {chosen[:40]!r} is none of {', '.join(option.choices)}")
-                return chosen
-            case Kind.TEXT:
-                return self.text(option.name)
+    def values(self, options: Iterable[Option]) -> dict[str, Any]:
+        """The values of those options that it has."""
+        return {option.name: self._value(option) for option in options if self.fields.get(option.name) is not None}
 
-    def text(self, key: str) -> str:
-        value = self.fields.get(key)
-        if value is None:
-            return ""
-        if not isinstance(value, str):
-            raise self.invalid(
-                f"{key} {str(value)[:40]} is no text: put it in quotes (YAML takes 010 for the number 8)"
-            )
+    def _value(self, option: Option) -> Any:
+        value = self.fields[option.name]
+        if option.kind is Kind.CHOICE and isinstance(value, str):
+            value = value.strip() or option.choices[0]
         try:
-            check_text(value)
+            option.check(value)
+            if option.kind is Kind.SETTINGS:
+                json_text(value)
         except ValueError as error:
-            raise self.invalid(f"{key}: {error}") from None
+            raise self.invalid(str(error)) from None
+        if option.kind not in (Kind.TEXT, Kind.PATH):
+            return value
         if not value.isprintable():
-            raise self.invalid(f"{key} {value[:40]!r} holds characters that cannot be shown")
-        return value.strip()
+            raise self.invalid(f"{option.name} {value[:40]!r} holds characters that cannot be shown")
+        text = value.strip()
+        if option.kind is Kind.TEXT or not text or is_foreign(text):
+            return text  # of a path of another system the shot reports that this system has none such
+        return os.path.normpath(self.folder / text)
 
-    def path(self, key: str) -> str:
-        value = self.text(key)
-        if is_foreign(value):
-            return value  # the shot reports that this system has no such path
-        return os.path.normpath(self.folder / value) if value else ""
-
-    def switch(self, key: str) -> bool:
-        value = self.fields.get(key)
-        if value is None or isinstance(value, bool):
-            return bool(value)
-        raise self.invalid(f"{key} is true or false, not {str(value)[:40]!r}")
-
-    def mapping(self, key: str) -> dict[str, Any]:
-        value = self.fields.get(key)
-        if value is None:
-            return {}
-        if not isinstance(value, dict) or not all(isinstance(name, str) for name in cast("dict[object, Any]", value)):
-            raise self.invalid(f"{key} is no mapping, such as {{motion_model: Affine}} (in CSV as JSON)")
-        content = cast("dict[str, Any]", value)
-        try:
-            json_text(content)
-        except ValueError as error:
-            raise self.invalid(f"{key}: {error}") from None
-        return dict(content)
-
-    def frames(self, direction: str) -> tuple[int | None, int | None]:
+    def frames(self, spec: ShotSpec) -> tuple[int | None, int | None]:
         """The frames to track from and to, in the numbers of the footage."""
+        start, end, is_backward = spec.start, spec.end, spec.direction == "backward"
         if self.fields.get("range") is not None:
-            if any(self.fields.get(key) is not None for key in ("start", "end")):
+            if (start, end) != (None, None):
                 raise self.invalid("it has both “range” and “start” or “end”: one of them is enough")
             first, last = self._range()
-            return (last, first) if direction == "backward" else (first, last)
-        start, end = self.frame("start"), self.frame("end")
-        if start is not None and end is not None and ((end > start) if direction == "backward" else (end < start)):
-            raise self.invalid(f"tracking {direction} from frame {start} cannot end on frame {end}: swap start and end")
+            return (last, first) if is_backward else (first, last)
+        if start is not None and end is not None and ((end > start) if is_backward else (end < start)):
+            words = f"tracking {spec.direction} from frame {start} cannot end on frame {end}: swap start and end"
+            raise self.invalid(words)
         return start, end
-
-    def frame(self, key: str) -> int | None:
-        value = self.fields.get(key)
-        if value is None:
-            return None
-        if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= FRAME_LIMIT:
-            raise self.invalid(f"{key} {str(value)[:40]!r} is no frame number: those are whole and not negative")
-        return value
 
     def _range(self) -> tuple[int, int]:
         value = self.fields["range"]

@@ -64,20 +64,23 @@ class Option:
         """Raises ValueError, with a message for users, if the value is invalid or too long."""
         match self.kind:
             case Kind.TEXT | Kind.PATH:
-                check_text(value)
+                check_text(value, self.name)
             case Kind.FRAME:
                 is_number = isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= FRAME_LIMIT
                 if value is not None and not is_number:
-                    raise ValueError(f"{value} is no frame number: those are whole and not negative")
+                    words = "is no frame number: those are whole and not negative"
+                    raise ValueError(f"{self.name} {str(value)[:40]!r} {words}")
             case Kind.CHOICE:
                 if value not in self.choices:
-                    raise ValueError(f"{self.name} {value!r} is none of {', '.join(self.choices)}")
+                    raise ValueError(f"{self.name} {str(value)[:40]!r} is none of {', '.join(self.choices)}")
             case Kind.SWITCH:
                 if not isinstance(value, bool):
-                    raise ValueError(f"{self.name} is true or false, not {value!r}")
+                    raise ValueError(f"{self.name} is true or false, not {str(value)[:40]!r}")
             case Kind.SETTINGS:
-                if not isinstance(value, Mapping):
-                    raise ValueError(f"{self.name} {str(value)[:40]!r} is no mapping")
+                if not isinstance(value, dict) or not all(
+                    isinstance(name, str) for name in cast("dict[Any, Any]", value)
+                ):
+                    raise ValueError(f"{self.name} is no mapping, such as {{motion_model: Affine}} (in CSV as JSON)")
 
 
 def _option(kind: Kind, *words: str, metavar: str | None = None, choices: tuple[str, ...] = (), **default: Any) -> Any:
@@ -137,14 +140,6 @@ class ShotSpec:
         metavar="NAME=VALUE",
         default_factory=dict[str, Any],
     )
-
-    def check(self) -> None:
-        """Raises ValueError as `Option.check` does, for the first invalid value."""
-        for option in OPTIONS:
-            value = getattr(self, option.name)
-            option.check(value)
-            if option.kind is Kind.SETTINGS:
-                json_text(value)
 
     def to_json(self) -> dict[str, Any]:
         """The values by option, without defaults."""
@@ -206,19 +201,19 @@ SHARED = tuple(option for option in OPTIONS if option.shared_help)
 """Options that `batch run` takes as defaults for all shots."""
 
 
-def check_text(value: object) -> None:
-    """Raises ValueError, with a message for users, for a text that the ledger cannot store."""
+def check_text(value: object, subject: str) -> None:
+    """Raises ValueError, with a message for users about `subject`, for a text that the ledger cannot store."""
+    if not isinstance(value, str):
+        raise ValueError(f"{subject} {str(value)[:40]} is no text: put it in quotes (YAML takes 010 for the number 8)")
     try:
-        if not isinstance(value, str):
-            raise ValueError(f"{str(value)[:40]!r} is no text")
         value.encode("utf-8")
     except UnicodeError:
-        raise ValueError(f"{value!r} is not valid text: rename it") from None
+        raise ValueError(f"{subject}: {value!r} is not valid text: rename it") from None
     if "\0" in value or len(value) > _TEXT_LIMIT:
-        raise ValueError(f"{value[:40]!r}… is too long, or no text at all")
+        raise ValueError(f"{subject}: {value[:40]!r}… is too long, or no text at all")
 
 
-def json_text(content: Mapping[str, Any]) -> str:
+def json_text(content: object) -> str:
     """A mapping as JSON. Raises ValueError, with a message for users, if the ledger cannot store it."""
     try:
         text = json.dumps(content, allow_nan=False)

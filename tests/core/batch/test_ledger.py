@@ -108,7 +108,7 @@ def test_the_latest_unfinished_batch_has_no_live_supervisor(ledger: Ledger) -> N
     [
         ([], "1 to 100000 shots, not 0"),
         ([ShotSpec("/a")] * (SHOT_LIMIT + 1), "not 100001"),
-        ([ShotSpec("/a"), ShotSpec("/b", start=-1)], "Shot 2: -1 is no frame number"),
+        ([ShotSpec("/a"), ShotSpec("/b", start=-1)], "Shot 2: start '-1' is no frame number"),
         ([ShotSpec("/a", end=1 << 70)], "Shot 1: .* is no frame number"),
         ([ShotSpec("/a", end=FRAME_LIMIT + 1)], "Shot 1: .* is no frame number"),
         ([ShotSpec("/a", direction="up")], "Shot 1: direction 'up'"),
@@ -169,6 +169,11 @@ def test_the_life_of_a_shot(ledger: Ledger) -> None:
     assert (shot.status, shot.crashes, shot.ended, shot.attempts) == (PENDING, 0, "", 4)
     with pytest.raises(UsageError):
         ledger.note_session(ledger.claim(batch, everything_dead), "../../x")
+
+
+def test_any_text_can_be_a_setting(ledger: Ledger) -> None:
+    batch = ledger.create("night", [ShotSpec("/a", settings={"x": "Ä\ud800"})], {}).id
+    assert ledger.shots(batch)[0].spec.settings == {"x": "Ä\ud800"}
 
 
 def test_any_bytes_of_a_child_can_be_stored_as_its_error(ledger: Ledger) -> None:

@@ -62,6 +62,6 @@ def test_json_of_no_shot_is_refused(content: object) -> None:
 
 def test_a_batch_takes_the_frames_that_a_session_takes() -> None:
     assert frame_number(FRAME_LIMIT) == FRAME_LIMIT
-    ShotSpec("a", end=FRAME_LIMIT).check()
+    ShotSpec.from_json({"footage": "a", "end": FRAME_LIMIT})
     with pytest.raises(ValueError, match="no frame number"):
-        ShotSpec("a", end=FRAME_LIMIT + 1).check()
+        ShotSpec.from_json({"footage": "a", "end": FRAME_LIMIT + 1})

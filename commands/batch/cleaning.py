@@ -13,7 +13,6 @@ from ...core.batch.ledger import Ledger
 from ...core.batch.shots import BatchRow
 from ...core.errors import BatchRuns, TrackingSessionError
 from ...core.model.wording import short, size_words
-from ...core.storage.lease import live_owner
 from ..arguments import add_db, add_force, add_json, add_root, command, patiently
 from ..cleaning import add_cleaning, clean
 from ..finding import root_of
@@ -42,7 +41,7 @@ def _clean(options: argparse.Namespace) -> list[str]:
 def _delete(options: argparse.Namespace) -> list[str]:
     with open_ledger(options) as ledger:
         batch = ledger.batch(options.batch)
-        owner = live_owner(ledger.folder(batch.id))
+        owner = ledger.owner(batch.id)
         if owner is not None and owner.host == platform.node():
             raise BatchRuns(batch.id, str(owner))
         words, old = _words(ledger, batch), described(ledger, batch)
@@ -50,7 +49,7 @@ def _delete(options: argparse.Namespace) -> list[str]:
         say("Nothing was deleted.")
         return ["null"] if options.json else []
     with open_ledger(options, readonly=False) as ledger:
-        if not patiently(lambda wait: delete_batch(ledger, old, wait=wait)):
+        if not patiently(lambda wait: delete_batch(ledger, old, unfinished=True, wait=wait)):
             raise TrackingSessionError(f"Batch {batch.id} was left alone: somebody has worked on it just now")
     if options.json:
         return [json.dumps({"id": batch.id, "freed": old.size})]

@@ -22,7 +22,7 @@ from ..words import INTERRUPTED, shots_words
 from . import cleaning, run
 from .ledgers import open_ledger, words_of
 from .screen import BatchScreen
-from .words import described_batch, described_head, owner_of, summary
+from .words import described_batch, described_head, summary
 
 _FOLLOW_INTERVAL = 0.5  # seconds between two polls of the ledger
 _KINDS = [INTERRUPTED, *(status.value for status in BatchStatus)]
@@ -164,7 +164,7 @@ def _follow(ledger: Ledger, batch: BatchRow) -> None:
     """Show the progress of the batch until no process runs it, or until a signal."""
     progress = BatchProgress(Path(batch.root), ledger.shots(batch.id))
     with Signals() as signals, BatchScreen(progress) as screen:
-        while not signals.name and owner_of(ledger, batch.id):
+        while not signals.name and ledger.owner(batch.id):
             began = time.monotonic()
             for shot in ledger.shots(batch.id):
                 screen.update(shot)

@@ -31,7 +31,7 @@ from ..unfinished import settle
 from ..words import root_words, shots_words
 from .ledgers import checked_db, home_of, open_ledger, words_of
 from .screen import BatchScreen
-from .words import described_batch, owner_of, summary
+from .words import described_batch, summary
 
 _LIMIT = 1000  # jobs, and crashes of a shot
 _SHOTS_SHOWN = 3  # for more, a message does not name the whole command
@@ -74,7 +74,7 @@ def resume(options: argparse.Namespace) -> list[str]:
         if options.batch:
             batch = ledger.batch(options.batch)
         else:
-            batch = ledger.latest_unfinished(lambda batch: bool(owner_of(ledger, batch)))
+            batch = ledger.latest_unfinished(lambda batch: ledger.owner(batch) is not None)
         if batch is None:
             return _nothing_to_resume(ledger, options)
         shots = ledger.shots(batch.id)
@@ -82,7 +82,7 @@ def resume(options: argparse.Namespace) -> list[str]:
         if batch.status is BatchStatus.COMPLETED:
             raise UsageError(_completed_words(ledger, batch, shots))
     with Ledger(home, db=options.db) as ledger:
-        if batch.status is BatchStatus.FAILED and not owner_of(ledger, batch.id):
+        if batch.status is BatchStatus.FAILED and ledger.owner(batch.id) is None:
             count = ledger.requeue(batch.id, ShotStatus.FAILED)
             ledger.set_status(batch.id, BatchStatus.IN_PROGRESS)
             say(f"Batch {batch.id} had failed: trying {shots_words(count)} again, {_at_a_time(batch)}.")

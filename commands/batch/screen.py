@@ -24,14 +24,6 @@ _QUIET = (
     ShotEvent.DONE_BEFORE,
     ShotEvent.COMPLETED,
 )  # on a terminal the lines and the totals show these
-_BECAME = {
-    ShotStatus.PENDING: ShotEvent.RELEASED,
-    ShotStatus.PROCESSING: ShotEvent.STARTED,
-    ShotStatus.COMPLETED: ShotEvent.COMPLETED,
-    ShotStatus.FAILED: ShotEvent.FAILED,
-    ShotStatus.SKIPPED: ShotEvent.SKIPPED,
-    ShotStatus.LOST: ShotEvent.LOST,
-}
 
 
 class BatchScreen:
@@ -81,8 +73,11 @@ class BatchScreen:
             self._progress.update(shot)
         elif shot.status is before.status:
             self.on_update(ShotUpdate(ShotEvent.RESTARTED, shot))
+        elif shot.status.is_final:
+            self.on_update(ShotUpdate(ShotEvent(shot.status), shot))
         else:
-            self.on_update(ShotUpdate(_BECAME[shot.status], shot))
+            is_begun = shot.status is ShotStatus.PROCESSING
+            self.on_update(ShotUpdate(ShotEvent.STARTED if is_begun else ShotEvent.RELEASED, shot))
 
     def refresh(self) -> None:
         """Show the progress, if it is time to."""

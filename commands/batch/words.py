@@ -9,9 +9,7 @@ from ...core.batch.ledger import Ledger
 from ...core.batch.progress import BatchProgress, described_shot
 from ...core.batch.shots import BatchRow, BatchStatus, ShotRow, ShotStatus
 from ...core.batch.supervisor import ShotEvent, ShotUpdate
-from ...core.errors import StorageFailed
 from ...core.model.wording import duration, short
-from ...core.storage.lease import live_owner
 from ..terminal import columns_of, fit
 from ..words import INTERRUPTED
 
@@ -91,17 +89,8 @@ def _lost_words(lost: dict[int, list[str]]) -> str:
     return ", ".join(parts)
 
 
-def owner_of(ledger: Ledger, batch: str) -> str:
-    """The owner of the lease of the batch, in words; empty if there is none. Raises StorageFailed."""
-    folder = ledger.folder(batch)
-    try:
-        return str(live_owner(folder) or "")
-    except OSError as error:
-        raise StorageFailed(folder, error) from error
-
-
 def described_head(ledger: Ledger, batch: BatchRow) -> dict[str, Any]:
-    owner = owner_of(ledger, batch.id)
+    owner = str(ledger.owner(batch.id) or "")
     return {
         "id": batch.id,
         "name": batch.name,

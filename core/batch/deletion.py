@@ -20,9 +20,8 @@ from ..library.deletion import Deletion, owned
 from ..model.types import SESSION_ID
 from ..model.wording import moment
 from ..storage.folder import SessionFolder, is_folder
-from ..storage.lease import live_owner
 from .ledger import Ledger
-from .ledger_places import NOTE, noted_ledger
+from .ledger_places import NOTE, names_in, noted_ledger
 from .shots import BatchRow
 
 _PRINTED = re.compile(r"[1-9][0-9]*\.(log|events)\Z")
@@ -59,13 +58,9 @@ def find_old_batches(
     old: list[OldBatch] = []
     left: list[tuple[Path, str]] = []
     for batch in found:
-        folder = ledger.folder(batch.id)
-        try:
-            owner = live_owner(folder)
-        except OSError as error:
-            raise StorageFailed(folder, error) from error
+        owner = ledger.owner(batch.id)
         if owner is not None:
-            left.append((folder, f"it is in use by {owner}"))
+            left.append((ledger.folder(batch.id), f"it is in use by {owner}"))
         else:
             old.append(batch)
     return old, left
@@ -81,7 +76,7 @@ def described(ledger: Ledger, batch: BatchRow) -> OldBatch:
 def _leftover(folder: Path, limit: datetime) -> OldBatch | None:
     """A folder whose batch the ledger does not have; None if it is not old, or has files, but none of a batch."""
     files = _batch_files(folder)
-    if not files and _names(folder):
+    if not files and names_in(folder):
         return None
     # leases do not count: the process that was killed had made one
     last = max((status.st_mtime for path, status in files.items() if _PRINTED.match(path.name)), default=None)
@@ -105,7 +100,7 @@ def delete_batches(root: Path, old: Sequence[OldBatch], *, db: Path | None = Non
             while rest:
                 batch, folder = rest[0], ledger.folder(rest[0].id)
                 try:
-                    left = "" if _delete(ledger, folder, batch) else "somebody has worked on it just now"
+                    left = "" if delete_batch(ledger, batch) else "somebody has worked on it just now"
                 except LeaseHeld as held:
                     left = f"it is in use by {held.owner}"
                 del rest[0]
@@ -115,15 +110,12 @@ def delete_batches(root: Path, old: Sequence[OldBatch], *, db: Path | None = Non
             yield Deletion(batch, SessionFolder(root).batch(batch.id), left=error)
 
 
-def delete_batch(ledger: Ledger, batch: OldBatch, *, wait: bool = False) -> bool:
-    """Delete a batch, finished or not; False if it has changed since it was read.
+def delete_batch(ledger: Ledger, batch: OldBatch, *, unfinished: bool = False, wait: bool = False) -> bool:
+    """Delete a batch that has ended, with `unfinished` any batch; False if it has changed since it was read.
 
     `wait` as in `Lease.take`. Raises LeaseHeld, StorageFailed and the errors of the ledger.
     """
-    return _delete(ledger, ledger.folder(batch.id), batch, unfinished=True, wait=wait)
-
-
-def _delete(ledger: Ledger, folder: Path, batch: OldBatch, *, unfinished: bool = False, wait: bool = False) -> bool:
+    folder = ledger.folder(batch.id)
     has_folder = _exists(folder)
     with owned(folder, wait=wait) if has_folder else nullcontext():
         if batch.status and not ledger.delete(batch.id, batch.modified, unfinished=unfinished):
@@ -132,7 +124,7 @@ def _delete(ledger: Ledger, folder: Path, batch: OldBatch, *, unfinished: bool =
         try:
             for path in _batch_files(folder):
                 os.unlink(path)
-            if not _names(folder):  # files of others stay
+            if not names_in(folder):  # files of others stay
                 os.rmdir(folder)
         except FileNotFoundError:
             pass  # another process deletes the batch as well
@@ -144,7 +136,7 @@ def _delete(ledger: Ledger, folder: Path, batch: OldBatch, *, unfinished: bool =
 def _folders(ledger: Ledger) -> dict[str, Path]:
     """The folders in the session folder whose batches belong to this ledger, by batch id. Links are not followed."""
     parent = SessionFolder(ledger.root).batches
-    names = _names(parent) if is_folder(parent) else []
+    names = names_in(parent) if is_folder(parent) else []
     folders = {name: parent / name for name in names if SESSION_ID.match(name) and is_folder(parent / name)}
     here = os.path.realpath(ledger.path)
     noted = {name: noted_ledger(ledger.root, name) or SessionFolder(ledger.root).ledger for name in folders}
@@ -158,7 +150,7 @@ def _exists(folder: Path) -> bool:
 def _batch_files(folder: Path) -> dict[Path, os.stat_result]:
     """The files in the folder that a batch makes."""
     found: dict[Path, os.stat_result] = {}
-    for name in _names(folder):
+    for name in names_in(folder):
         if _PRINTED.match(name) or _LEASE.match(name) or name == NOTE:
             try:
                 found[folder / name] = os.lstat(folder / name)
@@ -169,13 +161,3 @@ def _batch_files(folder: Path) -> dict[Path, os.stat_result]:
 
 def _size(files: dict[Path, os.stat_result]) -> int:
     return sum(status.st_size for status in files.values())
-
-
-def _names(folder: Path) -> list[str]:
-    """The names in the folder; none if another process has just deleted it."""
-    try:
-        return os.listdir(folder)
-    except FileNotFoundError:
-        return []
-    except OSError as error:
-        raise StorageFailed(folder, error) from error

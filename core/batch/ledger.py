@@ -20,12 +20,13 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from ..errors import Action, LedgerUnreadable, ShotTakenOver, UsageError
+from ..errors import Action, LedgerUnreadable, ShotTakenOver, StorageFailed, UsageError
 from ..model.ids import find_id, new_id
 from ..model.types import SESSION_ID
 from ..model.wording import timestamp
 from ..storage.files import make_folder
 from ..storage.folder import SessionFolder
+from ..storage.lease import Owner, live_owner
 from ..tracking.plan import ShotSpec, check_text, json_text
 from .ledger_database import SCHEMA, open_ledger, translated
 from .ledger_rows import BATCHES, NEEDED, OLD_SHOTS, SHOTS, Rows, stored_error, stored_spec
@@ -62,6 +63,14 @@ class Ledger:
                 found = self._db.execute("SELECT root FROM batches WHERE id = ?", (batch,)).fetchone()
             root = self._rows.root(found[0]) if found else root
         return SessionFolder(root).batch(batch)
+
+    def owner(self, batch: str) -> Owner | None:
+        """The live owner of the lease of the batch."""
+        folder = self.folder(batch)
+        try:
+            return live_owner(folder)
+        except OSError as error:
+            raise StorageFailed(folder, error) from error
 
     def __enter__(self) -> Ledger:
         return self

@@ -38,12 +38,15 @@ def noted_ledger(root: Path, batch: str) -> Path | None:
 
 def ledgers_of(root: Path) -> list[Path]:
     """The ledgers of all batches with folders in the session folder `root`, its own first. Raises StorageFailed."""
-    folder = SessionFolder(root).batches
+    noted = (noted_ledger(root, name) for name in sorted(names_in(SessionFolder(root).batches)))
+    return list(dict.fromkeys((SessionFolder(root).ledger, *filter(None, noted))))
+
+
+def names_in(folder: Path) -> list[str]:
+    """The names in the folder; none if it is missing, or another process has just deleted it. Raises StorageFailed."""
     try:
-        names = sorted(os.listdir(folder))
+        return os.listdir(folder)
     except (FileNotFoundError, NotADirectoryError):
-        names = []
+        return []
     except OSError as error:
         raise StorageFailed(folder, error) from error
-    noted = (noted_ledger(root, name) for name in names)
-    return list(dict.fromkeys((SessionFolder(root).ledger, *filter(None, noted))))

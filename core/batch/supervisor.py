@@ -12,14 +12,14 @@ from enum import StrEnum
 from pathlib import Path
 from typing import NamedTuple
 
-from ..errors import BatchRuns, ExitCode, JournalDamaged, LeaseHeld, SessionUnreadable
+from ..errors import BatchRuns, ExitCode, JournalDamaged, LeaseHeld, SessionUnreadable, StorageFailed
 from ..journal.lost_passes import lost_of, lost_passes, lost_words
 from ..model.types import SessionStatus
 from ..model.wording import timestamp
 from ..recording.manager import TrackingSessionManager, load_session
 from ..storage.files import make_folder
 from ..storage.folder import SessionFolder, resolve
-from ..storage.lease import LEASE_TIME, Lease, live_owner
+from ..storage.lease import LEASE_TIME, Lease
 from .child import Child, wait
 from .events import StopReason
 from .ledger import Ledger
@@ -35,7 +35,7 @@ PATIENCE = LEASE_TIME + 4 * RETRY  # seconds of such tries, once nothing else is
 
 
 class ShotEvent(StrEnum):
-    """An event in the life of a shot."""
+    """An event in the life of a shot; that of a final status has the same value."""
 
     STARTED = "started"
     RESTARTED = "restarted"  # after a crash
@@ -58,21 +58,14 @@ class ShotUpdate(NamedTuple):
     frames: int = 0  # that the session had when it was found
 
 
-class Progress(NamedTuple):
-    """A session's progress. If two values differ, a frame was recorded in between."""
-
-    frames: int = 0  # tracked
-    frame: int | None = None  # of the last checkpoint
-
-
 class Running:
     """A shot with its process."""
 
-    def __init__(self, shot: ShotRow, child: Child, session: Path | None, before: Progress) -> None:
+    def __init__(self, shot: ShotRow, child: Child, session: Path | None, before: tuple[int, int | None]) -> None:
         self.shot = shot
         self.child = child
         self.session = session  # its file, once tracking begins
-        self.before = before  # at the start of the process
+        self.before = before  # `_progress` at the start of the process
         self.check: PictureCheck | None = None
 
 
@@ -165,12 +158,7 @@ class Supervisor:
         if self._ledger.is_apart:  # for commands that delete sessions there
             note_ledger(self._folder, self._ledger.path)
         try:
-            try:
-                lease = Lease.take(self._folder, timestamp())
-            except LeaseHeld as held:
-                if not held.elsewhere:
-                    raise
-                lease = Lease.take(self._folder, timestamp(), wait=True)
+            lease = Lease.take(self._folder, timestamp(), wait=True)
         except LeaseHeld as held:
             raise BatchRuns(self._batch.id, held.owner) from held
         try:
@@ -208,8 +196,8 @@ class Supervisor:
 
     def _is_live(self, batch: str) -> bool:
         try:
-            return live_owner(self._ledger.folder(batch)) is not None
-        except OSError:
+            return self._ledger.owner(batch) is not None
+        except StorageFailed:
             return False
 
     def _retry(self) -> None:
@@ -268,16 +256,16 @@ class Supervisor:
             shot = self._ledger.note_session(running.shot, done.id) if done is not None and done.id else running.shot
             self._done(shot, ShotEvent.COMPLETED)
         elif code == ExitCode.UNUSABLE:
-            self._skip(running, words)
+            self._finish(running.shot, ShotStatus.SKIPPED, words)
         elif code == ExitCode.STOPPED and reason is StopReason.SESSION_IN_USE and not self.stopping:
             self._waited.add(running.shot.id)
             self._waiting.append((time.monotonic() + RETRY, running.shot))
             self._update(ShotEvent.WAITING, running.shot, words)
         elif code == ExitCode.STOPPED and (self.stopping or reason is StopReason.STORAGE):
-            self._update(ShotEvent.RELEASED, self._ledger.release(running.shot, "" if self.stopping else words), words)
+            self._release(running.shot, "" if self.stopping else words, words)
             self._stop(words)  # the others have the same disk
         elif words and code != ExitCode.STOPPED:
-            self._update(ShotEvent.FAILED, self._ledger.finish(running.shot, ShotStatus.FAILED, words), words)
+            self._finish(running.shot, ShotStatus.FAILED, words)
         elif not self._blames_picture(running, code):
             self._crashed(running, running.child, code)
 
@@ -287,14 +275,20 @@ class Supervisor:
         if manager is None:
             words = f"Its session {shot.session} cannot be read: it is missing or damaged"
             words = words if shot.session else "It ended without saying in which session it was tracked"
-            self._update(ShotEvent.FAILED, self._ledger.finish(shot, ShotStatus.FAILED, words), words)
+            self._finish(shot, ShotStatus.FAILED, words)
             return
         lost = lost_of(lost_passes(manager.passes, manager.session.tracked_frames), *_requested(shot, manager))
         words = lost_words(lost, manager.counting)
         if words:
-            self._update(ShotEvent.LOST, self._ledger.finish(shot, ShotStatus.LOST, words), words)
+            self._finish(shot, ShotStatus.LOST, words)
         else:
             self._update(event, self._ledger.finish(shot, ShotStatus.COMPLETED))
+
+    def _finish(self, shot: ShotRow, status: ShotStatus, words: str) -> None:
+        self._update(ShotEvent(status), self._ledger.finish(shot, status, words), words)
+
+    def _release(self, shot: ShotRow, error: str, words: str) -> None:
+        self._update(ShotEvent.RELEASED, self._ledger.release(shot, error), words)
 
     # Pictures that may have killed a child
 
@@ -305,7 +299,7 @@ class Supervisor:
         suspects = Suspects(self._session_of(running.shot), running.shot.spec)
         damaged = suspects.damaged()
         if damaged is not None:
-            self._skip(running, str(damaged))
+            self._finish(running.shot, ShotStatus.SKIPPED, str(damaged))
             return True
         return self._read(running, running.child, code, suspects, suspects.frames)
 
@@ -328,26 +322,23 @@ class Supervisor:
         self.running.remove(running)
         dead, died, suspects, frame, others = check
         if is_unreadable(code):
-            self._skip(running, str(suspects.unreadable(frame)))
+            self._finish(running.shot, ShotStatus.SKIPPED, str(suspects.unreadable(frame)))
         elif self.stopping or not self._read(running, dead, died, suspects, others):
             self._crashed(running, dead, died)
 
-    def _skip(self, running: Running, words: str) -> None:
-        self._update(ShotEvent.SKIPPED, self._ledger.finish(running.shot, ShotStatus.SKIPPED, words), words)
-
     def _crashed(self, running: Running, child: Child, code: int) -> None:
         manager = self._session_of(running.shot)
-        now = _progress(manager)
+        _, reached = now = _progress(manager)
         where = ""
-        if manager is not None and now.frame is not None:
-            where = f" on the way from frame {manager.counting.shown(now.frame)}"
+        if manager is not None and reached is not None:
+            where = f" on the way from frame {manager.counting.shown(reached)}"
         words = f"It crashed{where} ({_cause(code)}); its output is in {child.log}"
         shot = self._ledger.note_crash(running.shot, words, progressed=now != running.before)
         if self.stopping:
-            self._update(ShotEvent.RELEASED, self._ledger.release(shot, words), words)
+            self._release(shot, words, words)
         elif shot.crashes >= self._crashes:
             words = f"It crashed {shot.crashes} times{where} ({_cause(code)}); its output is in {child.log}"
-            self._update(ShotEvent.FAILED, self._ledger.finish(shot, ShotStatus.FAILED, words), words)
+            self._finish(shot, ShotStatus.FAILED, words)
         else:
             self._begin(self._ledger.note_attempt(shot), ShotEvent.RESTARTED)
 
@@ -362,7 +353,7 @@ class Supervisor:
 
     def _give_up_waiting(self) -> None:
         for _, shot in self._waiting:
-            self._update(ShotEvent.RELEASED, self._ledger.release(shot, shot.error), shot.error)
+            self._release(shot, shot.error, shot.error)
 
 
 def _requested(shot: ShotRow, manager: TrackingSessionManager) -> tuple[int | None, int | None, str]:
@@ -382,11 +373,9 @@ def _has_footage(manager: TrackingSessionManager) -> bool:
     return os.path.exists(resolve(manager.path, session.blend or session.footage.path))
 
 
-def _progress(manager: TrackingSessionManager | None) -> Progress:
-    if manager is None:
-        return Progress()
-    session = manager.session
-    return Progress(len(session.tracked_frames), session.checkpoint_frame)
+def _progress(manager: TrackingSessionManager | None) -> tuple[int, int | None]:
+    """The number of tracked frames and the last one. If two values differ, a frame was recorded in between."""
+    return (0, None) if manager is None else (len(manager.session.tracked_frames), manager.session.checkpoint_frame)
 
 
 def _cause(code: int) -> str:

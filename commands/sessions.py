@@ -6,6 +6,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -145,10 +146,7 @@ def _info(options: argparse.Namespace) -> list[str]:
         for number, track in replay.tracks.items()
     ]
     if options.frames:
-        counts: dict[int, int] = {}
-        for frames in live.values():
-            for frame in frames:
-                counts[frame] = counts.get(frame, 0) + 1
+        counts = Counter(frame for frames in live.values() for frame in frames)
         row["frames"] = dict(sorted(counts.items()))
     row["next"] = _advice(row, footage, manager.counting.shown)
     row = manager.counting.described(row)

@@ -15,12 +15,9 @@ from ..finding import root_of
 from ..words import root_words
 
 
-def open_ledger(options: argparse.Namespace, *, readonly: bool = True, make: bool = False) -> Ledger:
-    """The ledger that `--db` names, else that of the session folder. With `make` the named file may be missing.
-
-    Raises UsageError and the errors of the ledger.
-    """
-    return Ledger(root_of(options.root).absolute(), db=checked_db(options, make=make), readonly=readonly)
+def open_ledger(options: argparse.Namespace, *, readonly: bool = True) -> Ledger:
+    """The ledger that `--db` names, else that of the session folder. Raises UsageError and the errors of the ledger."""
+    return Ledger(root_of(options.root).absolute(), db=checked_db(options), readonly=readonly)
 
 
 def checked_db(options: argparse.Namespace, *, make: bool = False) -> Path | None:

@@ -9,6 +9,7 @@ import json
 import os
 import shlex
 import sys
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
@@ -40,15 +41,16 @@ _SHOTS_SHOWN = 3  # for more, a message does not name the whole command
 def run(options: argparse.Namespace) -> list[str]:
     _check_tracker()
     shots = read_shots(options.shots, given(options, SHARED))
-    checked_db(options, make=True)
-    settle(root_of(options.root).absolute(), shots, resume=options.resume, fresh=options.fresh)
+    root = root_of(options.root).absolute()
+    db = checked_db(options, make=True)
+    settle(root, shots, resume=options.resume, fresh=options.fresh)
     name = options.name or (_name_of(options.shots[0], shots) if len(options.shots) == 1 else "")
     config = {
         "jobs": min(options.jobs, _LIMIT),
         "crashes": min(options.crashes, _LIMIT),
         "command": _again(options) if len(options.shots) <= _SHOTS_SHOWN else [],
     }
-    with open_ledger(options, readonly=False, make=True) as ledger:
+    with Ledger(root, db=db) as ledger:
         batch = ledger.create(name, shots, config)
         say(f"Batch {batch.id}{f' “{short(name)}”' if name else ''}: {shots_words(len(shots))}, {_at_a_time(batch)}.")
         return _supervise(ledger, batch, options)
@@ -64,8 +66,7 @@ def _again(options: argparse.Namespace) -> list[str]:
     """The arguments that name the same shots in any folder, for messages about the batch."""
     words = [shot if is_foreign(shot) else os.path.abspath(shot) for shot in options.shots]
     spec = ShotSpec("", **given(options, SHARED)).with_paths(os.path.abspath)
-    words += [word for option in SHARED for word in option.arguments(spec.to_json().get(option.name))]
-    return words + ([f"--jobs={options.jobs}"] if options.jobs > 1 else [])
+    return words + spec.to_arguments()[1:] + ([f"--jobs={options.jobs}"] if options.jobs > 1 else [])
 
 
 def resume(options: argparse.Namespace) -> list[str]:
@@ -87,11 +88,11 @@ def resume(options: argparse.Namespace) -> list[str]:
             ledger.set_status(batch.id, BatchStatus.IN_PROGRESS)
             say(f"Batch {batch.id} had failed: trying {shots_words(count)} again, {_at_a_time(batch)}.")
         else:
-            done = {status: sum(shot.status is status for shot in shots) for status in ShotStatus}
-            left = sum(not shot.status.is_final for shot in shots)
-            words = f"{done[ShotStatus.COMPLETED]} of {shots_words(len(shots))} are done"
+            counts = Counter(shot.status for shot in shots)
+            left = counts[ShotStatus.PENDING] + counts[ShotStatus.PROCESSING]
+            words = f"{counts[ShotStatus.COMPLETED]} of {shots_words(len(shots))} are done"
             for status in (ShotStatus.SKIPPED, ShotStatus.FAILED, ShotStatus.LOST):
-                words += f", {done[status]} {status}" if done[status] else ""
+                words += f", {counts[status]} {status}" if counts[status] else ""
             say(f"Batch {batch.id}: {words}; going on with {left}, {_at_a_time(batch)}.")
         return _supervise(ledger, batch, options)
 

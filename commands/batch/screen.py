@@ -18,12 +18,8 @@ from .words import TITLE, event_words, tracks_words
 _DRAW_INTERVAL = 0.25  # seconds between two drawings on a terminal
 _REPORT_INTERVAL = 10.0  # seconds between two lines of progress in a log
 _SHARE = 50  # drawing takes at most 1/50 of the time, however many shots there are
-_QUIET = (
-    ShotEvent.STARTED,
-    ShotEvent.FOUND,
-    ShotEvent.DONE_BEFORE,
-    ShotEvent.COMPLETED,
-)  # on a terminal the lines and the totals show these
+# on a terminal the lines and the totals show these
+_QUIET = (ShotEvent.STARTED, ShotEvent.FOUND, ShotEvent.DONE_BEFORE, ShotEvent.COMPLETED)
 
 
 class BatchScreen:
@@ -50,8 +46,9 @@ class BatchScreen:
 
     def on_update(self, update: ShotUpdate) -> None:
         """Show an event in the life of a shot."""
-        if update.event is ShotEvent.FOUND:
-            self._progress.set_baseline(update.shot, update.frames)
+        session = self._progress.session(update.shot)
+        if session is not None and update.event is ShotEvent.FOUND:
+            session.set_baseline(update.frames)
         self._progress.update(update.shot)
         if update.event is ShotEvent.WAITING:
             self._waiting.add(update.shot.number)

@@ -80,11 +80,9 @@ def _leftover(folder: Path, limit: datetime) -> OldBatch | None:
         return None
     # leases do not count: the process that was killed had made one
     last = max((status.st_mtime for path, status in files.items() if _PRINTED.match(path.name)), default=None)
-    if last is None:
-        return OldBatch(folder.name, "", "", "", _size(files))
-    if last >= limit.timestamp():
+    if last is not None and last >= limit.timestamp():
         return None
-    modified = datetime.fromtimestamp(max(0.0, last), UTC).isoformat(timespec="seconds")
+    modified = "" if last is None else datetime.fromtimestamp(max(0.0, last), UTC).isoformat(timespec="seconds")
     return OldBatch(folder.name, "", "", modified, _size(files))
 
 

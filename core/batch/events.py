@@ -26,10 +26,6 @@ class StopReason(StrEnum):
     USAGE = "usage"  # the arguments make no sense
     FAILED = "failed"
 
-    @classmethod
-    def of(cls, error: TrackingSessionError) -> StopReason:
-        return next((reason for kind, reason in _REASONS if isinstance(error, kind)), cls.FAILED)
-
 
 _REASONS: tuple[tuple[type[TrackingSessionError], StopReason], ...] = (
     (Interrupted, StopReason.INTERRUPTED),
@@ -73,7 +69,8 @@ class Stopped:
 
     @classmethod
     def by(cls, error: TrackingSessionError, message: str) -> Stopped:
-        return cls(StopReason.of(error), message, type(error).__name__)
+        reason = next((reason for kind, reason in _REASONS if isinstance(error, kind)), StopReason.FAILED)
+        return cls(reason, message, type(error).__name__)
 
     def line(self) -> str:
         return json.dumps({"event": "stopped", "kind": self.kind, "reason": self.reason.value, "error": self.error})

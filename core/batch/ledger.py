@@ -236,18 +236,16 @@ class Ledger:
         """Make a stopped shot, or one whose session is in use, pending again; it keeps its session and crashes."""
         return self._change(shot, "status = 'pending', error = ?", stored_error(error))
 
-    def requeue(self, batch: str, *statuses: ShotStatus) -> int:
-        """Make the shots in these statuses (default: PROCESSING) pending again; returns their number.
+    def requeue(self, batch: str, status: ShotStatus = ShotStatus.PROCESSING) -> int:
+        """Make the shots in this status pending again; returns their number.
 
         The caller has just taken the batch's lease: a shot that is PROCESSING then belongs to a supervisor that died.
         A shot in a final status also loses its count of crashes.
         """
         with self._writing():
-            changed = 0
-            for status in statuses or (ShotStatus.PROCESSING,):
-                reset = ", crashes = 0, ended = ''" if status.is_final else ""
-                query = f"UPDATE shots SET status = 'pending'{reset} WHERE batch = ? AND status = ?"
-                changed += self._db.execute(query, (batch, status)).rowcount
+            reset = ", crashes = 0, ended = ''" if status.is_final else ""
+            query = f"UPDATE shots SET status = 'pending'{reset} WHERE batch = ? AND status = ?"
+            changed = self._db.execute(query, (batch, status)).rowcount
             self._touch(batch)
             return changed
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import os
+from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -165,10 +166,8 @@ def spec_of_columns(*columns: object) -> str:
     keys = ("footage", "name", "clip", "start", "end", "direction", "detect", "tracks", "settings")
     content = {key: value for key, value in zip(keys, columns, strict=True) if value is not None}
     content["detect"] = {0: False, 1: True}.get(cast("int", content.get("detect")), content.get("detect"))
-    try:
+    with suppress(ValueError, RecursionError):  # else it stays a text, which is no mapping
         content["settings"] = json.loads(str(content.get("settings")))
-    except (ValueError, RecursionError):
-        pass  # it stays a text, which is no mapping
     return json.dumps(content, default=lambda _: None)  # bytes are no text
 
 

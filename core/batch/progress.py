@@ -132,12 +132,6 @@ class BatchProgress:
         if shot.status is ShotStatus.PROCESSING and not is_known:
             self.refresh(shot)
 
-    def set_baseline(self, shot: ShotRow, frames: int) -> None:
-        """Set the number of frames of the session when the child found it."""
-        session = self.session(shot)
-        if session is not None:
-            session.set_baseline(frames)
-
     def refresh(self, shot: ShotRow) -> Frames:
         """Read the progress of the session of the shot."""
         session = self.session(shot)

@@ -38,9 +38,6 @@ class ShotStatus(StrEnum):
         return self not in (ShotStatus.PENDING, ShotStatus.PROCESSING)
 
 
-UNFINISHED = frozenset({BatchStatus.IN_PROGRESS, BatchStatus.PAUSED})
-
-
 def final_status(shots: Iterable[ShotStatus]) -> BatchStatus | None:
     """The final status of a batch with these shots: FAILED if all shots failed, else COMPLETED; None before its end.
 
@@ -83,7 +80,7 @@ class BatchRow:
 
     @property
     def is_unfinished(self) -> bool:
-        return self.status in UNFINISHED
+        return self.status in (BatchStatus.IN_PROGRESS, BatchStatus.PAUSED)
 
 
 @dataclass(frozen=True)

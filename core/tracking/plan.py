@@ -163,8 +163,9 @@ class ShotSpec:
 
     def to_arguments(self) -> list[str]:
         """The arguments of `track` for this shot."""
+        values = self.to_json()
         options = OPTIONS[1:]
-        return [self.footage, *(word for option in options for word in option.arguments(getattr(self, option.name)))]
+        return [self.footage, *(word for option in options for word in option.arguments(values.get(option.name)))]
 
     def with_paths(self, change: Callable[[str], str]) -> ShotSpec:
         """The shot with `change` applied to each path."""

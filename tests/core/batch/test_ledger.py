@@ -164,7 +164,7 @@ def test_the_life_of_a_shot(ledger: Ledger) -> None:
     assert (again.attempts, again.error, again.started) == (4, "", shot.started)
     done = ledger.finish(again, FAILED, "x" * 10_000 + "\0")
     assert done.status is FAILED and done.ended and len(done.error) == 4_000
-    assert ledger.requeue(batch) == 0 and ledger.requeue(batch, FAILED, SKIPPED) == 1
+    assert ledger.requeue(batch) == 0 and ledger.requeue(batch, SKIPPED) == 0 and ledger.requeue(batch, FAILED) == 1
     (shot,) = ledger.shots(batch)
     assert (shot.status, shot.crashes, shot.ended, shot.attempts) == (PENDING, 0, "", 4)
     with pytest.raises(UsageError):

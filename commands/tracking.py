@@ -137,8 +137,7 @@ def _outcome(result: Result, options: argparse.Namespace) -> list[str]:
     lost = lost_passes(manager.passes, manager.session.tracked_frames)
     if not result.frames and hasattr(options, "direction"):  # `track` has found a session with all requested frames
         spec = _spec(options)
-        start, end = (None if number is None else manager.counting.clip_frame(number) for number in spec.range)
-        lost = lost_of(lost, start, end, spec.direction)
+        lost = lost_of(lost, *spec.clip_range(manager.counting), spec.direction)
     lines = _outcome_lines(result, lost, options)
     if lost:
         words = f"{lost_words(lost, manager.counting)}; all tracked frames are recorded"

@@ -61,10 +61,9 @@ class ShotUpdate(NamedTuple):
 class Running:
     """A shot with its process."""
 
-    def __init__(self, shot: ShotRow, child: Child, session: Path | None, before: tuple[int, int | None]) -> None:
+    def __init__(self, shot: ShotRow, child: Child, before: tuple[int, int | None]) -> None:
         self.shot = shot
         self.child = child
-        self.session = session  # its file, once tracking begins
         self.before = before  # `_progress` at the start of the process
         self.check: PictureCheck | None = None
 
@@ -217,7 +216,7 @@ class Supervisor:
             return
         begun = manager.path if manager is not None and manager.passes and _has_footage(manager) else None
         child = Child(self._command(shot, begun), self._folder / str(shot.number))
-        self.running.append(Running(shot, child, begun, _progress(manager)))
+        self.running.append(Running(shot, child, _progress(manager)))
         self._update(event, shot)
 
     def _session_of(self, shot: ShotRow) -> TrackingSessionManager | None:
@@ -239,11 +238,9 @@ class Supervisor:
             return
         code = running.child.poll()
         begun = running.child.begun
-        if running.session is None and begun is not None:
-            running.session = Path(begun.session)
-        if running.session is not None and running.shot.session != running.session.stem:
-            running.shot = self._ledger.note_session(running.shot, running.session.stem)
-            if begun is not None and begun.tracked_frames > 0:
+        if begun is not None and running.shot.session != Path(begun.session).stem:
+            running.shot = self._ledger.note_session(running.shot, Path(begun.session).stem)
+            if begun.tracked_frames > 0:
                 self._update(ShotEvent.FOUND, running.shot, frames=begun.tracked_frames)
         if code is not None:
             self.running.remove(running)
@@ -277,7 +274,8 @@ class Supervisor:
             words = words if shot.session else "It ended without saying in which session it was tracked"
             self._finish(shot, ShotStatus.FAILED, words)
             return
-        lost = lost_of(lost_passes(manager.passes, manager.session.tracked_frames), *_requested(shot, manager))
+        lost = lost_passes(manager.passes, manager.session.tracked_frames)
+        lost = lost_of(lost, *shot.spec.clip_range(manager.counting), shot.spec.direction)
         words = lost_words(lost, manager.counting)
         if words:
             self._finish(shot, ShotStatus.LOST, words)
@@ -354,17 +352,6 @@ class Supervisor:
     def _give_up_waiting(self) -> None:
         for _, shot in self._waiting:
             self._release(shot, shot.error, shot.error)
-
-
-def _requested(shot: ShotRow, manager: TrackingSessionManager) -> tuple[int | None, int | None, str]:
-    """The clip frames to track from and to, where the shot names them, and the direction."""
-    start, end = shot.spec.range
-    counting = manager.counting
-    return (
-        None if start is None else counting.clip_frame(start),
-        None if end is None else counting.clip_frame(end),
-        shot.spec.direction,
-    )
 
 
 def _has_footage(manager: TrackingSessionManager) -> bool:

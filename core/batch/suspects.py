@@ -112,9 +112,8 @@ def _keyframes(manager: TrackingSessionManager, frame: int) -> list[int]:
 
 def _first_frames(footage: Footage, spec: ShotSpec) -> list[int]:
     """The frames that tracking reads first, before anything is recorded."""
-    number, _ = spec.range
+    start, _ = spec.clip_range(footage.counting)
     is_backward = spec.direction == "backward"
-    start = footage.count if is_backward else 1
-    if number is not None:
-        start = footage.counting.clip_frame(number)
+    if start is None:
+        start = footage.count if is_backward else 1
     return [start, start + (-1 if is_backward else 1), 1]

@@ -16,6 +16,7 @@ from typing import Any, cast
 
 from ..footage.files import IMAGE_SUFFIXES, parse_path
 from ..footage.names import numbered
+from ..model.counting import Counting
 from ..model.ranges import FRAME_LIMIT
 from ..storage.folder import is_foreign
 
@@ -182,6 +183,11 @@ class ShotSpec:
         if requested is None or self.start is not None or self.end is not None:
             return self.start, self.end
         return (requested[1], requested[0]) if self.direction == "backward" else requested
+
+    def clip_range(self, counting: Counting) -> tuple[int | None, int | None]:
+        """`range` in clip frames."""
+        start, end = (None if number is None else counting.clip_frame(number) for number in self.range)
+        return start, end
 
     @property
     def title(self) -> str:

@@ -6,13 +6,14 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from ..errors import JournalDamaged, SessionUnreadable
-from ..journal.lost_passes import LostPass, lost_fields, lost_passes
+from ..journal.lost_passes import lost_fields, lost_passes
 from ..model.counting import Counting
 from ..model.wording import moment
 from ..recording.manager import TrackingSessionManager
@@ -40,12 +41,13 @@ class SessionProgress:
         self.frames = Frames()
         self.new = 0
         """Frames that were tracked since this object was made."""
+        self.manager: TrackingSessionManager | None = None
+        """The session as last read; None while it cannot be read."""
         self.rate = 0.0
         """Frames per second while they were tracked; 0 if unknown."""
         self._path = path
         self._since = since
         self._clock = clock
-        self._manager: TrackingSessionManager | None = None
         self._before: int | None = None  # frames that were tracked before this run
         self._moved: tuple[float, int] | None = None  # the time of the first new frame, and the number of frames then
 
@@ -57,16 +59,16 @@ class SessionProgress:
     def refresh(self) -> None:
         """Read the records appended since the last read."""
         try:
-            if self._manager is None:
-                self._manager = TrackingSessionManager(self._path)
-                is_new = (moment(self._manager.session.created) or self._since) >= self._since
+            if self.manager is None:
+                self.manager = TrackingSessionManager(self._path)
+                is_new = (moment(self.manager.session.created) or self._since) >= self._since
                 if self._before is None:
-                    self._before = 0 if is_new else len(self._manager.session.tracked_frames)
+                    self._before = 0 if is_new else len(self.manager.session.tracked_frames)
             else:
-                self._manager.refresh()
-            self._take(self._manager)
+                self.manager.refresh()
+            self._take(self.manager)
         except (SessionUnreadable, JournalDamaged):
-            self._manager = None
+            self.manager = None
 
     def _take(self, manager: TrackingSessionManager) -> None:
         progress = manager.progress
@@ -88,25 +90,13 @@ class SessionProgress:
         elif self._moved is not None and now > self._moved[0]:
             self.rate = (self.frames.tracked - self._moved[1]) / (now - self._moved[0])
 
-    @property
-    def counting(self) -> Counting:
-        """The numbers of its frames as displayed."""
-        return Counting() if self._manager is None else self._manager.counting
-
-    def lost_passes(self) -> list[LostPass]:
-        """The passes that lost all their tracks on the way."""
-        manager = self._manager
-        return [] if manager is None else lost_passes(manager.passes, manager.session.tracked_frames)
-
     def lost(self) -> dict[int, list[str]]:
         """The names of the lost tracks, by clip frame; an unknown name is empty."""
-        if self._manager is None:
+        if self.manager is None:
             return {}
-        lost = self._manager.lost
-        try:
-            self._manager.name_lost()
-        except SessionUnreadable:
-            pass  # then they have no names
+        with suppress(SessionUnreadable):  # else they have no names
+            self.manager.name_lost()
+        lost = self.manager.lost
         return {frame: [name for _, name in lost.tracks(frame)] for frame in lost.frames}
 
 
@@ -133,7 +123,6 @@ class BatchProgress:
             self.refresh(shot)
 
     def refresh(self, shot: ShotRow) -> Frames:
-        """Read the progress of the session of the shot."""
         session = self.session(shot)
         if session is None:
             return Frames()
@@ -181,12 +170,9 @@ class BatchProgress:
         rate = self.rate
         if not known or not rate:
             return None
-        frames = 0.0
-        for shot in self.shots.values():
-            session = self.session(shot)
-            if not shot.status.is_final:
-                begun = session is not None and session.frames.total
-                frames += session.frames.remaining if session and begun else sum(known) / len(known)
+        average = sum(known) / len(known)
+        left = [self._sessions.get(shot.session) for shot in self.shots.values() if not shot.status.is_final]
+        frames = sum(session.frames.remaining if session and session.frames.total else average for session in left)
         return frames / rate
 
 
@@ -194,7 +180,9 @@ def described_shot(progress: BatchProgress, shot: ShotRow) -> dict[str, Any]:
     """A shot as JSON for scripts, after reading its session."""
     frames = progress.refresh(shot)
     session = progress.session(shot)
-    counting = session.counting if session else Counting()
+    manager = session.manager if session else None
+    counting = Counting() if manager is None else manager.counting
+    lost = [] if manager is None else lost_passes(manager.passes, manager.session.tracked_frames)
     fields = {
         "number": shot.number,
         "name": shot.spec.title,
@@ -205,7 +193,7 @@ def described_shot(progress: BatchProgress, shot: ShotRow) -> dict[str, Any]:
         "total_frames": frames.total,
         "tracks": frames.tracks,
         "tracks_alive": frames.alive,
-        **lost_fields(session.lost_passes() if session else [], counting),
+        **lost_fields(lost, counting),
         "lost": session.lost() if session else {},
         "error": shot.error,
         "attempts": shot.attempts,

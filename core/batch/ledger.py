@@ -47,7 +47,7 @@ class Ledger:
         self.is_apart = db is not None and os.path.realpath(db) != os.path.realpath(own)
         """Whether the ledger lies outside of the session folder."""
         self.path = Path(os.path.abspath(db)) if db is not None and self.is_apart else own
-        self._rows = Rows(self.path, self._real_root, is_apart=self.is_apart)
+        self._rows = Rows(self.path, None if self.is_apart else self._real_root)
         try:
             self._db = open_ledger(self.path, readonly=readonly)
         except LedgerUnreadable as error:
@@ -156,7 +156,7 @@ class Ledger:
             return bool(self._db.execute(query, (batch, modified, unfinished)).rowcount)
 
     def set_status(self, batch: str, status: BatchStatus) -> None:
-        """Set the status of the batch. The caller owns the batch's lease."""
+        """The caller owns the batch's lease."""
         with self._writing():
             self._touch(batch, status)
 

@@ -36,14 +36,8 @@ def noted_ledger(root: Path, batch: str) -> Path | None:
     return Path(ledger) if os.path.isabs(ledger) and "\0" not in ledger else None
 
 
-def ledgers_of(root: Path) -> list[Path]:
-    """The ledgers of all batches with folders in the session folder `root`, its own first. Raises StorageFailed."""
-    noted = (noted_ledger(root, name) for name in sorted(names_in(SessionFolder(root).batches)))
-    return list(dict.fromkeys((SessionFolder(root).ledger, *filter(None, noted))))
-
-
 def names_in(folder: Path) -> list[str]:
-    """The names in the folder; none if it is missing, or another process has just deleted it. Raises StorageFailed."""
+    """The names in the folder; none if another process has just deleted it. Raises StorageFailed."""
     try:
         return os.listdir(folder)
     except (FileNotFoundError, NotADirectoryError):

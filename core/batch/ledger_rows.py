@@ -41,14 +41,13 @@ NEEDED = (
 class Rows:
     """Decodes rows of the ledger at `path`. Methods raise LedgerUnreadable for nonsense.
 
-    `root`: the real path of the session folder now, from which relative paths start. With `is_apart` the ledger lies
-    outside of it, and each batch names its own session folder.
+    `root`: the real path of the session folder now, from which relative paths start; None if the ledger lies outside of
+    it, and each batch names its own session folder.
     """
 
-    def __init__(self, path: Path, root: str, *, is_apart: bool = False) -> None:
+    def __init__(self, path: Path, root: str | None) -> None:
         self._path = path
         self._root = root
-        self._is_apart = is_apart
 
     def batch(self, row: tuple[object, ...]) -> BatchRow:
         """A row of `BATCHES`."""
@@ -97,7 +96,7 @@ class Rows:
 
     def root(self, stored: object) -> str:
         """The real path of the session folder of a batch; `stored` is that path when the batch was made."""
-        if not self._is_apart:
+        if self._root is not None:
             return self._root
         if not os.path.isabs(self._text(stored)):
             raise self._nonsense(stored)

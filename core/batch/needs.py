@@ -10,7 +10,7 @@ from typing import NamedTuple
 from ..errors import LedgerUnreadable
 from ..storage.folder import SessionFolder
 from .ledger import Ledger
-from .ledger_places import ledgers_of
+from .ledger_places import names_in, noted_ledger
 
 
 class Need(NamedTuple):
@@ -27,10 +27,12 @@ def needed_sessions(root: Path, db: Path | None = None) -> dict[str, Need]:
     for a missing ledger that a folder names, LedgerBusy or StorageFailed.
     """
     found: dict[str, Need] = {}
-    for path in dict.fromkeys((*ledgers_of(root), *filter(None, (db,)))):
+    folder = SessionFolder(root)
+    noted = (noted_ledger(root, batch) for batch in sorted(names_in(folder.batches)))
+    for path in dict.fromkeys((folder.ledger, *filter(None, (*noted, db)))):
         with Ledger(root, db=path, readonly=True) as ledger:
             if ledger.is_apart and not os.path.lexists(path):
-                advice = f"put it back, or delete its folders in {SessionFolder(root).batches} if it is gone for good"
+                advice = f"put it back, or delete its folders in {folder.batches} if it is gone for good"
                 raise LedgerUnreadable(path, "it is missing", advice)
             found.update({session: Need(batch, ledger.path) for session, batch in ledger.needed().items()})
     return found

@@ -143,7 +143,8 @@ class Supervisor:
                     wait([running.child for running in self.running], POLL)
                     for running in list(self.running):
                         self._poll(running)
-                self._give_up_waiting()
+                for _, shot in self._waiting:
+                    self._release(shot, shot.error, shot.error)
             finally:
                 for running in self.running:
                     running.child.kill()
@@ -348,10 +349,6 @@ class Supervisor:
         self.stopping = why
         for running in self.running:
             running.child.stop()
-
-    def _give_up_waiting(self) -> None:
-        for _, shot in self._waiting:
-            self._release(shot, shot.error, shot.error)
 
 
 def _has_footage(manager: TrackingSessionManager) -> bool:

@@ -85,8 +85,6 @@ def _list(options: argparse.Namespace) -> list[str]:
         try:
             if isinstance(entry, Unreadable):
                 raise entry.error
-            if options.status in (SessionState.COMMITTED, SessionState.DISCARDED) and entry.state != options.status:
-                continue
             row = described_entry(entry)
         except (SessionUnreadable, JournalDamaged) as error:
             say(error)
@@ -105,7 +103,6 @@ def _list(options: argparse.Namespace) -> list[str]:
 
 
 def table(rows: list[dict[str, Any]]) -> list[str]:
-    """A line for each session."""
     width = max((len(status_words(row)) for row in rows), default=0)
     return [
         f"{row['id']}  {age(row['modified']):>14}  {row['percent_complete']:5.1f} %  "
@@ -118,17 +115,16 @@ def table(rows: list[dict[str, Any]]) -> list[str]:
 def _info(options: argparse.Namespace) -> list[str]:
     manager = find(options.session, root_of(options.root))
     session = manager.session
-    row = described(manager)
     footage = resolve(manager.path, session.footage.path)
-    row |= {
+    manager.name_lost()
+    row = described(manager) | {
         "footage": str(footage),
         "ranges": str(session.tracked_frames),
         "passes": [pass_entry(known) for known in manager.passes],
+        "missing": str(manager.remaining),
+        "lost": {frame: [name for _, name in manager.lost.tracks(frame)] for frame in manager.lost.frames},
+        "problems": _problems(manager, footage),
     }
-    row["missing"] = str(manager.remaining)
-    manager.name_lost()
-    row["lost"] = {frame: [name for _, name in manager.lost.tracks(frame)] for frame in manager.lost.frames}
-    row["problems"] = _problems(manager, footage)
     try:
         replay = manager.replay()
     except JournalDamaged as damage:  # in records that the session file sums up

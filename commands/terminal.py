@@ -148,7 +148,6 @@ class Screen:
         say(text)
 
     def clear(self) -> None:
-        """Remove the lines."""
         if self._widths:
             say(self._home() + "\033[J", end="")
             self._widths = []

@@ -111,7 +111,7 @@ def _of_shots(sessions: Sequence[tuple[Entry, bool]], shots: Sequence[ShotSpec])
 def _clip_of(shot: ShotSpec) -> ClipQuery | None:
     """The clip of the shot, found without Blender; None if the shot cannot be tracked, which its child reports."""
     path = Path(shot.footage)
-    if path.suffix.lower() == ".blend":
+    if shot.is_blend:
         return ClipQuery(blend=path, name=shot.clip) if path.is_file() else None
     try:
         return ClipQuery(find_footage(path))

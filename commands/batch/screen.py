@@ -45,7 +45,6 @@ class BatchScreen:
             self._screen.clear()
 
     def on_update(self, update: ShotUpdate) -> None:
-        """Show an event in the life of a shot."""
         session = self._progress.session(update.shot)
         if session is not None and update.event is ShotEvent.FOUND:
             session.set_baseline(update.frames)

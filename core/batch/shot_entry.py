@@ -75,7 +75,7 @@ def shot_spec(entry: object, defaults: Mapping[str, Any], folder: Path, where: s
     has_range = parse_path(footage).requested is not None
     shot = _Entry(_merged(own, defaults, has_range=has_range), folder, where)
     spec = ShotSpec(**shot.values(OPTIONS))
-    if spec.clip and Path(footage).suffix.lower() != ".blend":
+    if spec.clip and not spec.is_blend:
         raise shot.invalid("“clip” names a clip of a .blend, and its footage is none")
     start, end = shot.frames(spec)
     return replace(spec, start=start, end=end)

@@ -24,8 +24,6 @@ class BatchStatus(StrEnum):
 
 
 class ShotStatus(StrEnum):
-    """The status of a shot of a batch."""
-
     PENDING = "pending"
     PROCESSING = "processing"
     COMPLETED = "completed"

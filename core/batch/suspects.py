@@ -47,7 +47,7 @@ class Suspects:
             if manager is not None and manager.passes:
                 self._footage = _footage_of(manager)
                 frames = _frames_of(manager, manager.passes[-1])
-            elif not spec.footage.lower().endswith(".blend"):
+            elif not spec.is_blend:
                 self._footage = find_footage(spec.footage)
                 frames = _first_frames(self._footage, spec)
         if self._footage is None or self._footage.source == "MOVIE":
@@ -69,7 +69,6 @@ class Suspects:
         return None
 
     def path(self, frame: int) -> Path:
-        """The file of the picture."""
         assert self._footage is not None
         return self._footage.file(frame)
 

@@ -56,18 +56,14 @@ def command(
     return parser
 
 
-def add_root(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--root", metavar="DIR", type=Path, help="the session folder (default: tracking_sessions here)")
+def add_root(parser: argparse.ArgumentParser, default: str = "tracking_sessions here") -> None:
+    parser.add_argument("--root", metavar="DIR", type=Path, help=f"the session folder (default: {default})")
 
 
 def add_session(parser: argparse.ArgumentParser, *, optional: bool = False) -> None:
-    parser.add_argument(
-        "session",
-        metavar="SESSION",
-        nargs="?" if optional else None,
-        help="its id, the beginning of it, or its file"
-        + (" (default: the latest interrupted one)" if optional else ""),
-    )
+    words = "its id, the beginning of it, or its file"
+    words += " (default: the latest interrupted one)" if optional else ""
+    parser.add_argument("session", metavar="SESSION", nargs="?" if optional else None, help=words)
     add_root(parser)
 
 

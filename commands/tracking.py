@@ -19,7 +19,7 @@ from ..core.model.types import Outcome
 from ..core.model.wording import short
 from ..core.storage.folder import FOLDER_NAME, SessionFolder
 from ..core.tracking.plan import OPTIONS, ShotSpec
-from .arguments import FRAMES_COUNT, NotAllDone, add_json, add_options, add_session, command, given
+from .arguments import FRAMES_COUNT, NotAllDone, add_json, add_options, add_root, add_session, command, given
 from .finding import find, latest, root_of
 from .terminal import Signals, drive, quiet_blender, say
 from .unfinished import decide
@@ -37,12 +37,7 @@ def add_commands(commands: Any) -> None:
     )
     parser.description = f"{parser.description} {FRAMES_COUNT}"
     parser.add_argument("footage", metavar="FOOTAGE", type=Path, help=OPTIONS[0].help)
-    parser.add_argument(
-        "--root",
-        metavar="DIR",
-        type=Path,
-        help="the session folder (default: tracking_sessions here, or beside the .blend)",
-    )
+    add_root(parser, "tracking_sessions here, or beside the .blend")
     add_options(parser, OPTIONS[1:])
     which = parser.add_mutually_exclusive_group()
     which.add_argument(

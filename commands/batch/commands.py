@@ -30,12 +30,7 @@ _KINDS = [INTERRUPTED, *(status.value for status in BatchStatus)]
 
 def add_commands(commands: Any) -> None:
     words = "track many shots, each in a process of its own"
-    batch = commands.add_parser(
-        "batch",
-        help=words,
-        description=f"{words[0].upper()}{words[1:]}.",
-        epilog="Example: tracking_sessions batch run shots --jobs 4 --detect",
-    )
+    batch = command(commands, "batch", run.run, words, "batch run shots --jobs 4 --detect")
     parts = batch.add_subparsers(title="commands", metavar="COMMAND", required=True)
 
     parser = command(

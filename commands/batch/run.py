@@ -10,7 +10,7 @@ import os
 import shlex
 import sys
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -132,7 +132,7 @@ def _supervise(ledger: Ledger, batch: BatchRow, options: argparse.Namespace) -> 
         supervisor = Supervisor(
             ledger,
             batch,
-            _command(ledger.root),
+            partial(_command, ledger.root),
             screen.on_update,
             jobs=_count(batch, "jobs", 1),
             crashes=_count(batch, "crashes", CRASHES),
@@ -211,19 +211,15 @@ def _check_tracker() -> None:
         )
 
 
-def _command(root: Path) -> Callable[[ShotRow, Path | None], list[str]]:
-    """A function that makes the command line of a child."""
+def _command(root: Path, shot: ShotRow, session: Path | None) -> list[str]:
+    """The command line of a child."""
     blender = _blender()
     if blender:
         id = (__package__ or "").split(".")[-3]
         begin = [blender, "--background", "--command", id]
     else:
         begin = [sys.executable, str(Path(__file__).resolve().parents[2])]
-
-    def of(shot: ShotRow, session: Path | None) -> list[str]:
-        if session is not None:
-            return [*begin, "resume", str(session), "--events"]
-        arguments = replace(shot.spec, name=shot.spec.title).to_arguments()
-        return [*begin, "track", *arguments, f"--root={root}", "--resume", "--events"]
-
-    return of
+    if session is not None:
+        return [*begin, "resume", str(session), "--events"]
+    arguments = replace(shot.spec, name=shot.spec.title).to_arguments()
+    return [*begin, "track", *arguments, f"--root={root}", "--resume", "--events"]

@@ -64,6 +64,7 @@ class Running:
     def __init__(self, shot: ShotRow, child: Child, before: tuple[int, int | None]) -> None:
         self.shot = shot
         self.child = child
+        self.log = child.log
         self.before = before  # `_progress` at the start of the process
         self.check: PictureCheck | None = None
 
@@ -71,8 +72,7 @@ class Running:
 class PictureCheck(NamedTuple):
     """The search for a picture that killed a process: another process, the new `child`, reads the suspects."""
 
-    dead: Child
-    code: int  # its exit code
+    code: int  # the exit code of the killed process
     suspects: Suspects
     frame: int  # the process reads it
     others: list[int]  # to read after it
@@ -265,7 +265,7 @@ class Supervisor:
         elif words and code != ExitCode.STOPPED:
             self._finish(running.shot, ShotStatus.FAILED, words)
         elif not self._blames_picture(running, code):
-            self._crashed(running, running.child, code)
+            self._crashed(running, code)
 
     def _done(self, shot: ShotRow, event: ShotEvent) -> None:
         """Finish a shot that was tracked as far as possible: its session tells COMPLETED from LOST."""
@@ -300,13 +300,13 @@ class Supervisor:
         if damaged is not None:
             self._finish(running.shot, ShotStatus.SKIPPED, str(damaged))
             return True
-        return self._read(running, running.child, code, suspects, suspects.frames)
+        return self._read(running, code, suspects, suspects.frames)
 
-    def _read(self, running: Running, dead: Child, code: int, suspects: Suspects, frames: Sequence[int]) -> bool:
+    def _read(self, running: Running, code: int, suspects: Suspects, frames: Sequence[int]) -> bool:
         """Start a process that reads the first of these pictures; False if there is none."""
         if self._reading is None or not frames:
             return False
-        running.check = PictureCheck(dead, code, suspects, frames[0], list(frames[1:]))
+        running.check = PictureCheck(code, suspects, frames[0], list(frames[1:]))
         running.child = Child(self._reading(suspects.path(frames[0])), self._folder / f"{running.shot.number}.picture")
         self.running.append(running)
         return True
@@ -319,24 +319,24 @@ class Supervisor:
         if code is None:
             return
         self.running.remove(running)
-        dead, died, suspects, frame, others = check
+        died, suspects, frame, others = check
         if is_unreadable(code):
             self._finish(running.shot, ShotStatus.SKIPPED, str(suspects.unreadable(frame)))
-        elif self.stopping or not self._read(running, dead, died, suspects, others):
-            self._crashed(running, dead, died)
+        elif self.stopping or not self._read(running, died, suspects, others):
+            self._crashed(running, died)
 
-    def _crashed(self, running: Running, child: Child, code: int) -> None:
+    def _crashed(self, running: Running, code: int) -> None:
         manager = self._session_of(running.shot)
         _, reached = now = _progress(manager)
         where = ""
         if manager is not None and reached is not None:
             where = f" on the way from frame {manager.counting.shown(reached)}"
-        words = f"It crashed{where} ({_cause(code)}); its output is in {child.log}"
+        words = f"It crashed{where} ({_cause(code)}); its output is in {running.log}"
         shot = self._ledger.note_crash(running.shot, words, progressed=now != running.before)
         if self.stopping:
             self._release(shot, words, words)
         elif shot.crashes >= self._crashes:
-            words = f"It crashed {shot.crashes} times{where} ({_cause(code)}); its output is in {child.log}"
+            words = f"It crashed {shot.crashes} times{where} ({_cause(code)}); its output is in {running.log}"
             self._finish(shot, ShotStatus.FAILED, words)
         else:
             self._begin(self._ledger.note_attempt(shot), ShotEvent.RESTARTED)

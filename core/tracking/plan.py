@@ -89,6 +89,12 @@ def _option(kind: Kind, *words: str, metavar: str | None = None, choices: tuple[
     return field(metadata={"option": Option(kind, *words, metavar=metavar, choices=choices)}, **default)
 
 
+_SETTINGS_HELP = (
+    "a setting of the tracks under Blender's name for it, such as pattern_match=PREV_FRAME or search_size=91; can be "
+    "repeated"
+)
+
+
 @dataclass(frozen=True)
 class ShotSpec:
     """One shot as requested. Frames are displayed numbers.
@@ -133,11 +139,8 @@ class ShotSpec:
     )
     settings: Mapping[str, Any] = _option(
         Kind.SETTINGS,
-        *[
-            "a setting of the tracks under Blender's name for it, such as pattern_match=PREV_FRAME or "
-            "search_size=91; can be repeated"
-        ]
-        * 2,
+        _SETTINGS_HELP,
+        _SETTINGS_HELP,
         metavar="NAME=VALUE",
         default_factory=dict[str, Any],
     )

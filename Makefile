@@ -74,6 +74,7 @@ footage:
 .venv/ready-check: .venv/ready $(locks)/check.txt
 	$(python) -m pip --disable-pip-version-check --no-input install --quiet --only-binary=:all: \
 	  --require-hashes --requirement=$(locks)/check.txt
+	@mkdir -p .venv/types && ln -sfn ../.. .venv/types/tracking_sessions  # pyright finds the package by its name
 	@touch $@
 
 .venvs/%/ready: tools/setup.py $(locks)/%.txt

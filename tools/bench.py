@@ -62,7 +62,9 @@ def main() -> int:
             wanted.remove("batch")
             measure_batch(Path(name), 100 if options.quick else 1000, report)
         root = Path(name, "sessions")
-        clips = Clips(Path(name), max(plan) + 100) if wanted else None
+        if not wanted:
+            return 1 if report.missed else 0
+        clips = Clips(Path(name), max(plan) + 100)
         for part in wanted:
             if part == "memory":
                 measure_memory(clips, root, 200 if options.quick else 1000, report)

@@ -30,10 +30,10 @@ def measure_batch(folder: Path, count: int, report: Report) -> None:
     inside = 0.0
     poll = Child.poll
 
-    def timed(child: Child) -> int | None:
+    def timed(self: Child) -> int | None:
         nonlocal inside
-        code = poll(child)
-        inside += time.monotonic() - child.began if code is not None else 0
+        code = poll(self)
+        inside += time.monotonic() - self.began if code is not None else 0
         return code
 
     Child.poll = timed

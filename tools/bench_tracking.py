@@ -15,7 +15,7 @@ import os
 import shutil
 import time
 import tracemalloc
-from collections import Counter
+from collections import defaultdict
 from pathlib import Path
 from statistics import median
 from types import ModuleType
@@ -40,7 +40,7 @@ from tracking_sessions.tools.bench_figures import Cost, Report, middle, ratio
 TRACKS = 100
 LOOP = 64  # rendered frames of the clip, which repeats them
 
-spent: Counter[str] = Counter()  # seconds by the name of the part
+spent: defaultdict[str, float] = defaultdict(float)  # seconds by the name of the part
 
 
 def timed(owner: type | ModuleType, method: str) -> None:
@@ -150,7 +150,7 @@ def our_pass(clip: Any, first: int, frames: int, root: Path) -> Pass:
             parts["Run.flush"] = spent["Run.flush"] / (frames + 2) * 1e3
             assert len(run.alive) == TRACKS
         around = time.perf_counter() - begun - stepped
-        tracked.close()
+        tracked.session.close()
     return Pass(Cost(stepped / frames * 1e3, used / frames * 1e3), around * 1e3, parts)
 
 
@@ -259,7 +259,7 @@ def record(clip: Any, clips: Clips, frames: int, root: Path) -> None:
                 for number in names
             ]
             recorded.recorder.append(FrameRecord(run.plan.number, frame, len(rows), b"".join(rows)))
-        recorded.close()
+        recorded.session.close()
 
 
 def measure_restore(clips: Clips, root: Path, frames: int, repeats: int, report: Report) -> None:
@@ -276,7 +276,7 @@ def measure_restore(clips: Clips, root: Path, frames: int, repeats: int, report:
             joined = shot.Shot.join(opened, session.load_session(session.list_sessions(root)[0]), None)
             taken = time.perf_counter() - begun
             times.append((taken, spent["SessionRecorder.__init__"], spent["reconcile.restore"]))
-            joined.close()
+            joined.session.close()
         count = sum(len(track.markers) for track in clip.tracking.tracks)
         assert count == TRACKS * (frames + 1)  # and the guard
         remove(clip)
@@ -316,7 +316,7 @@ def measure_memory(clips: Clips, root: Path, frames: int, report: Report) -> Non
                 if tracking.steps % every == 0:
                     gc.collect()
                     samples.append((resident(), tracemalloc.get_traced_memory()[0]))
-        tracked.close()
+        tracked.session.close()
     tracemalloc.stop()
     remove(clip)
     preferences.memory_cache_limit = limit

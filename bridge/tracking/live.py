@@ -23,6 +23,7 @@ from .shot import Shot
 
 TICK = 1 / 30  # seconds of tracking per timer tick; one step at least
 UPDATE_TIME = 0.00025  # seconds per tick for markers of the artist's tracks: more would cost the 2 ms of own work
+UPDATE_SHARE = 0.05  # of a step slower than the update interval, which then shows each frame
 RATE_SPAN = 3.0  # seconds that the frames per second are counted over
 
 _log = logging.getLogger(__name__)
@@ -118,8 +119,9 @@ class LivePass:
             if self.shot.recorder.is_file_due:
                 self.shot.recorder.write_file()
             elif not self._stops:
+                begun = time.monotonic()
                 goes_on = self._track(until)
-                self._update_tracks()
+                self._update_tracks(time.monotonic() - begun)
             elif self._catch_up(until):
                 goes_on = not self.wants_pause and self.run.step()
             self._follow(is_showing=is_showing)
@@ -151,12 +153,17 @@ class LivePass:
         while now - self._pace[0][0] > RATE_SPAN and len(self._pace) > 2:
             self._pace.popleft()
 
-    def _update_tracks(self) -> None:
-        """Write markers to the artist's tracks: once per interval the newest to all tracks, otherwise older ones."""
+    def _update_tracks(self, tracking: float) -> None:
+        """Write markers to the artist's tracks: once per interval the newest to all tracks, otherwise older ones.
+
+        `tracking`: the seconds of the tick's steps. After a step slower than the interval there is time for all tracks.
+        """
         now = time.monotonic()
-        if self._is_updated and now - self._updated >= self._interval:
+        is_slow = tracking >= self._interval
+        if is_slow or (self._is_updated and now - self._updated >= self._interval):
             self._updated, self._is_updated = now, False
-        if self.run.flush_some(UPDATE_TIME, newest=not self._is_updated):
+        seconds = max(UPDATE_TIME, UPDATE_SHARE * tracking) if is_slow else UPDATE_TIME
+        if self.run.flush_some(seconds, newest=not self._is_updated):
             self._is_updated = True
 
     def _catch_up(self, until: float) -> bool:

@@ -19,6 +19,7 @@ from tracking_sessions.bridge.tracking import live
 from tracking_sessions.core.errors import ClipChanged
 from tracking_sessions.core.recording import recorder
 from tracking_sessions.core.storage.files import read_document
+from tracking_sessions.core.tracking.run import Run
 from tracking_sessions.tests.bpy.tracker import (
     Markers,
     add_tracks,
@@ -67,6 +68,7 @@ def pace(monkeypatch: pytest.MonkeyPatch) -> Pace:
 
     def set_pace(update_time: float, interval: float) -> None:
         monkeypatch.setattr(live, "UPDATE_TIME", update_time)
+        monkeypatch.setattr(live, "UPDATE_SHARE", 0.0)
         monkeypatch.setattr(live, "preferences", lambda: Preferences(interval=interval))
 
     return set_pace
@@ -154,6 +156,25 @@ def test_markers_are_updated_despite_a_slow_disk(
     monkeypatch.setattr(os, "fsync", lambda _: time.sleep(0.1))
     for frame in (2, 3, 4):
         assert run.tick(0) and run.run.displayed_frame == frame
+
+
+@pytest.mark.usefixtures("seldom_files")
+@pytest.mark.parametrize(("share", "shown"), [(10.0, [2, 3, 4]), (0.0, [1, 1, 1])])
+def test_each_frame_is_shown_whose_step_is_slower_than_the_interval(
+    footage: Footage, file: Path, monkeypatch: pytest.MonkeyPatch, pace: Pace, share: float, shown: list[int]
+) -> None:
+    step = Run.step
+
+    def slow_step(self: Run) -> bool:
+        time.sleep(0.05)
+        return step(self)
+
+    monkeypatch.setattr(Run, "step", slow_step)
+    pace(0.0, 0.04)
+    monkeypatch.setattr(live, "UPDATE_SHARE", share)
+    run = begin(new_file(footage, file))
+    found = [run.run.displayed_frame for _ in shown if run.tick(0)]
+    assert found == shown
 
 
 @pytest.mark.parametrize("stop", ["pause", "end"])

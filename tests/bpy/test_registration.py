@@ -91,7 +91,7 @@ def test_registering_twice_leaves_blender_as_it_was() -> None:
         assert all(is_registered(cls) for cls in registration._CLASSES)
         assert bpy.ops.tracking_sessions.track.get_rna_type().name == "Track in Session"
         assert bpy.context.scene.tracking_sessions.extent == "SCENE"
-        assert menu.draw_entries in drawn_by(bpy.types.CLIP_MT_track)
+        assert drawn_by(bpy.types.CLIP_MT_track_motion)[0] == menu.draw_entries
         during = all_of_blender()
         assert {name for name in before if before[name] != during[name]} >= {
             "types",

@@ -97,7 +97,7 @@ class TRACKING_SESSIONS_PT_lost(_InSession):
             layout.label(text="No Track Was Lost")
             return
         column = layout.column(align=True)
-        for frame in islice(reversed(lost.frames), MAX_FRAMES):
+        for frame in islice(sorted(lost.frames), MAX_FRAMES):
             row = column.row()
             row.alignment = "LEFT"
             text = f"{counting_of(clip).shown(frame)}:  "

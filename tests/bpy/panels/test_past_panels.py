@@ -71,7 +71,7 @@ def test_a_click_on_a_loss_shows_its_tracks(footage: Footage, file: Path) -> Non
     by_frame: dict[int, list[str]] = {}
     for (_, name), frame in expected.items():
         by_frame.setdefault(frame, []).append(name)
-    assert [given.frame for _, given in layout.given] == sorted(by_frame, reverse=True)
+    assert [given.frame for _, given in layout.given] == sorted(by_frame)
     for (idname, given), (line,) in zip(layout.given, layout.lines, strict=True):
         assert line == f"{given.frame + 100}:  {', '.join(by_frame[given.frame])}"
         with inside(editor):
@@ -135,7 +135,7 @@ def test_long_lists_of_losses_are_cut_and_deleted_tracks_reported(
             )
     monkeypatch.setattr(panels, "letters_that_fit", lambda context: 41)
     layout = drawn(panels.TRACKING_SESSIONS_PT_lost, editor)
-    assert layout.lines[0] == ["25:  Gone.50, Gone.51, Gone.52 and 2 More"]
+    assert layout.lines[0] == ["3:  Gone.50, Gone.51, Gone.52 and 2 More"]
     assert len(layout.lines) == 21 and layout.lines[-1] == ["And 3 More"]
     selected = [track.select for track in editor.clip.tracking.tracks]
     with inside(editor):

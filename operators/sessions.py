@@ -27,7 +27,7 @@ from ..core.recording.manager import load_session
 from .editor import PASS_RUNS, InEditor, Polled, in_use_words, report_error
 
 if TYPE_CHECKING:
-    from bpy.types import Context, Event
+    from bpy.types import Context, Event, MovieClip
 
 
 class _OnSession(Polled):
@@ -100,10 +100,18 @@ class TRACKING_SESSIONS_OT_open_session(_OnSession):
             hint = ": restore its markers in the Session panel" if manager.passes else ""
             self.report({"INFO"}, f"Opened the footage of “{entry.name}”{hint}")
         context.space_data.clip = clip
+        _go_into(context, clip, manager.resume_frame)
         if not bpy.app.background:  # which has no undo
             bpy.ops.ed.undo_push(message="Open Session")
         redraw(context)
         return {"FINISHED"}
+
+
+def _go_into(context: Context, clip: MovieClip, frame: int | None) -> None:
+    """Go to the clip frame; without one, to the first frame of the clip if the playhead is outside."""
+    counting, scene = counting_of(clip), context.scene
+    if frame is not None or not 1 <= counting.clip_frame(scene.frame_current) <= clip.frame_duration:
+        scene.frame_current = counting.shown(frame or 1)
 
 
 def _open_file(operator: Operator, blend: Path) -> set[str]:

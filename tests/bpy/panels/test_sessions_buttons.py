@@ -124,11 +124,25 @@ def test_open_shows_the_clip_of_the_session(footage: Footage, file: Path, root: 
         if not is_marked:
             unmark(mine)  # as after a crash: the .blend and the name of the clip match
         editor.space.clip = other
+        bpy.context.scene.frame_current = 400
         choose(path)
         with inside(editor):
             operators.open_session()
-        assert editor.space.clip == mine
+        assert editor.space.clip == mine and bpy.context.scene.frame_current == 3
     assert len(bpy.data.movieclips) == 2
+
+
+@pytest.mark.parametrize(("before", "after"), [(7, 7), (1000, 1), (0, 1)])
+def test_open_of_a_complete_session_brings_the_playhead_into_the_clip(
+    footage: Footage, file: Path, before: int, after: int
+) -> None:
+    editor = new_file(footage, file)
+    with inside(editor):
+        operators.track()
+        bpy.context.scene.frame_current = before
+        choose(session_of(file).path)
+        operators.open_session()
+    assert bpy.context.scene.frame_current == after
 
 
 def test_open_opens_the_file_of_the_session(footage: Footage, file: Path, tmp_path: Path) -> None:

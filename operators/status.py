@@ -16,9 +16,18 @@ if TYPE_CHECKING:
     from bpy.types import Context, Header
 
 INTERVAL = 0.2  # seconds between two redraws of the progress
+BAR_WIDTH = 8  # of the status bar's bar, in Blender's units of a button's height; a bar does not grow with its text
+
+
+def pass_text(running: live.LivePass) -> str:
+    """The direction of the pass, and its place if the run has several."""
+    place, count = running.run.place
+    text = f"Tracking {'Backwards' if running.run.plan.backwards else 'Forwards'}"
+    return f"{text}, {place} of {count}" if count > 1 else text
 
 
 def frames_text(running: live.LivePass) -> str:
+    """The steps done of all passes: the fraction that the bar shows."""
     return f"{running.done} of {running.total} Frames"
 
 
@@ -37,7 +46,7 @@ def position_text(running: live.LivePass) -> str:
     """The current frame and the last one of the pass, as the timeline counts them."""
     run = running.run
     frame, end = map(running.counting.shown, (run.frame, run.plan.end))
-    return f"Frame {frame}, Down to {end}" if run.plan.backwards else f"Frame {frame} of {end}"
+    return f"Frame {frame}, {'Down' if run.plan.backwards else 'Up'} to {end}"
 
 
 def factor(running: live.LivePass) -> float:
@@ -54,8 +63,10 @@ def draw_status(header: Header, context: Context) -> None:
     else:
         row = layout.row()
         row.label(text="Pause Tracking", icon="EVENT_ESC")
-        row.progress(factor=factor(running), text=position_text(running))
-        row.label(text=f"{frames_text(running)}, {pace_text(running)}")
+        bar = row.row()
+        bar.ui_units_x = BAR_WIDTH
+        bar.progress(factor=factor(running), text=frames_text(running))
+        row.label(text=f"{position_text(running)}, {pace_text(running)}")
     layout.separator_spacer()
     layout.template_reports_banner()
     layout.template_running_jobs()

@@ -178,7 +178,7 @@ class TRACKING_SESSIONS_OT_resume(_TracksLive):
 
 
 class TRACKING_SESSIONS_OT_pause(Polled):
-    """Finish and record the current frame, then stop"""
+    """Finish and record the current frame, then stop. Auto Save waits meanwhile: the pass records each frame at once"""
 
     bl_idname = "tracking_sessions.pause"
     bl_label = "Pause Tracking"

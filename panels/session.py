@@ -126,20 +126,17 @@ def _draw_next(layout: UILayout, context: Context, seen: overview.Overview) -> N
 
 
 def _draw_running(layout: UILayout, context: Context, running: live.LivePass) -> None:
-    direction = "Backwards" if running.run.plan.backwards else "Forwards"
     is_here = running.editor.clip == context.space_data.clip
     if running.is_catching_up:
         layout.label(text="Bringing the Tracks up to Date", icon="TIME")
     else:
-        layout.label(text=f"Tracking {direction}" if is_here else f"Tracking “{running.clip_name}”", icon="REC")
+        layout.label(text=status.pass_text(running) if is_here else f"Tracking “{running.clip_name}”", icon="REC")
     _tall(layout).operator(TRACKING_SESSIONS_OT_pause.bl_idname, icon="PAUSE")  # in the place of Resume Tracking
-    layout.progress(factor=status.factor(running), text=status.position_text(running))
+    layout.progress(factor=status.factor(running), text=status.frames_text(running))
     column = layout.column(align=True)
     column.scale_y = 0.8
-    for text in (status.frames_text(running), status.pace_text(running), status.tracks_text(running)):
+    for text in (status.position_text(running), status.pace_text(running), status.tracks_text(running)):
         column.label(text=text)
-    words = "Auto Save waits during the pass. Each frame is recorded at once, so nothing gets lost"
-    draw_words(layout, context, words, "FAKE_USER_ON")
 
 
 def _draw_track(layout: UILayout, context: Context) -> None:

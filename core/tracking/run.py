@@ -115,6 +115,7 @@ class Run:
         self.displayed_frame = plan.frame
         """The last clip frame of which all of the artist's tracks have the recorded markers."""
         self.outcome: Outcome | None = None
+        self._passes = tuple(plan.passes)
         self._then = plan.passes[1:]
         self._tracker = tracker
         self._tracks = tracks
@@ -134,6 +135,11 @@ class Run:
     def remaining(self) -> int:
         """Steps still to do if no track is lost."""
         return abs(self.plan.end - self.frame) + sum(abs(p.end - p.start) for p in self._then)
+
+    @property
+    def place(self) -> tuple[int, int]:
+        """The place of the current pass among the passes of this run, from 1, and the number of passes."""
+        return self._passes.index(self.plan) + 1, len(self._passes)
 
     @property
     def is_at_end(self) -> bool:

@@ -156,7 +156,7 @@ def test_in_a_file_that_is_not_saved_it_says_where_the_session_is_kept(
     assert layout.text == "The file is not saved yet: the session is kept in the user folder"
 
 
-@pytest.mark.parametrize(("backwards", "words"), [(False, "Frame 105 of 112"), (True, "Frame 107, Down to 101")])
+@pytest.mark.parametrize(("backwards", "words"), [(False, "Frame 105, Up to 112"), (True, "Frame 107, Down to 101")])
 def test_a_running_pass_shows_its_progress(footage: Footage, file: Path, backwards: bool, words: str) -> None:
     editor = new_file(footage, file, frame=11 if backwards else 1)
     editor.clip.frame_start = 101
@@ -171,16 +171,24 @@ def test_a_running_pass_shows_its_progress(footage: Footage, file: Path, backwar
     assert layout.drawn[:6] == [
         f"Tracking {'Backwards' if backwards else 'Forwards'}",
         "Pause Tracking",
-        words,
         f"4 of {steps} Frames",
+        words,
         pace,
         f"{followed} Followed, {len(editor.clip.tracking.tracks) - followed} Lost",
     ]
-    assert layout.bars == [(pytest.approx(4 / steps), words)]
+    assert layout.bars == [(pytest.approx(4 / steps), f"4 of {steps} Frames")]
     assert layout.buttons == layout.tall == ["Pause Tracking"]
-    protection = " ".join(layout.drawn[6:])
-    assert "Auto Save waits" in protection
-    assert "recorded at once" in protection
+    assert "Auto Save waits" in bpy.ops.tracking_sessions.pause.get_rna_type().description
+
+
+def test_passes_in_both_directions_are_counted(footage: Footage, file: Path) -> None:
+    editor = new_file(footage, file, frame=5)
+    run = live.LivePass(recovery.open_shot(editor), [(5, 7), (5, 3)])
+    said = []
+    while run.tick(0):
+        said.append(drawn(editor).words[0])
+    said = [words for words in dict.fromkeys(said) if words != "Bringing the Tracks up to Date"]
+    assert said == ["Tracking Forwards, 1 of 2", "Tracking Backwards, 2 of 2"]
 
 
 def test_a_pass_that_was_stopped_says_why_it_is_not_over(footage: Footage, file: Path) -> None:
@@ -371,9 +379,9 @@ def test_the_status_bar_shows_the_progress_while_there_is_any(footage: Footage, 
     run = begin(editor, steps=4)
     header.layout = RecordingLayout()
     draw_status(header, bpy.context)  # type: ignore[arg-type]
-    assert header.layout.bars == [(pytest.approx(4 / 11), "Frame 5 of 12")]
+    assert header.layout.bars == [(pytest.approx(4 / 11), "4 of 11 Frames")]
     pace = f"{run.rate:.1f} per Second, {clock(run.seconds_left or 0.0)} Left"  # of this machine
-    assert header.layout.words == ["Pause Tracking", f"4 of 11 Frames, {pace}"]
+    assert header.layout.words == ["Pause Tracking", f"Frame 5, Up to 12, {pace}"]
 
 
 @pytest.mark.parametrize(("seconds", "shown"), [(0.4, "0:00"), (59.6, "1:00"), (61, "1:01"), (3600, "1:00:00")])

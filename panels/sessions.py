@@ -29,6 +29,7 @@ _OUTCOMES: dict[Outcome | None, str] = {
     Outcome.LOST: "Lost at {}",
     Outcome.PAUSED: "Paused at {}",
     Outcome.FAILED: "Failed at {}",
+    None: "Interrupted at {}",
 }
 
 
@@ -64,7 +65,7 @@ class TRACKING_SESSIONS_PT_passes(_InSession):
 
 def _draw_pass(layout: UILayout, clip: MovieClip, summary: PassSummary, *, is_running: bool) -> None:
     counting = counting_of(clip)
-    words = "At {}" if is_running else _OUTCOMES.get(summary.outcome, "Ended at {}")
+    words = "At {}" if is_running else _OUTCOMES[summary.outcome]
     left, middle, right = _columns(layout)
     span = f"{counting.shown(summary.start)}-{counting.shown(summary.end)}"
     left.label(text=span, icon="TRACKING_BACKWARDS" if summary.direction < 0 else "TRACKING_FORWARDS")
@@ -72,7 +73,7 @@ def _draw_pass(layout: UILayout, clip: MovieClip, summary: PassSummary, *, is_ru
     right.label(text=f"{summary.alive}/{summary.tracks}")
 
 
-def _columns(layout: UILayout, first: float = 0.38, second: float = 0.4) -> tuple[UILayout, UILayout, UILayout]:
+def _columns(layout: UILayout, first: float = 0.33, second: float = 0.48) -> tuple[UILayout, UILayout, UILayout]:
     """Three columns; `first` and `second` are their shares of the width."""
     outer = layout.split(factor=first)
     left = outer.row()

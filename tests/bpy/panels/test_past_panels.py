@@ -55,7 +55,7 @@ def test_ten_passes_are_listed_and_a_short_one_has_its_outcome(footage: Footage,
                 session.acquire().append(FrameRecord(number, 3, 0, b""))
                 session.acquire().close_pass(number, Outcome.LOST if number % 2 else Outcome.FAILED)
     layout = drawn(panels.TRACKING_SESSIONS_PT_passes, editor)
-    assert [line[1] for line in layout.lines[1:4]] == ["Ended at 2", "Failed at 3", "Lost at 3"]
+    assert [line[1] for line in layout.lines[1:4]] == ["Interrupted at 2", "Failed at 3", "Lost at 3"]
     assert len(layout.lines) == 12 and layout.lines[-1] == ["And 3 More"]
 
 

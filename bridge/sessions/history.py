@@ -46,7 +46,7 @@ def history(clip: MovieClip) -> SessionHistory:
         manager = find_session(clip, mark_of(clip)) if seen.name else None
         if manager is not None:
             manager.name_lost()
-            found = SessionHistory(manager.passes, manager.lost)
+            found = SessionHistory(manager.passes, manager.lost, is_running=bool(seen.owner))
     except TrackingSessionError:
         pass  # the Session panel shows the error
     histories[clip.session_uid] = seen, found

@@ -59,6 +59,18 @@ def test_ten_passes_are_listed_and_a_short_one_has_its_outcome(footage: Footage,
     assert len(layout.lines) == 12 and layout.lines[-1] == ["And 3 More"]
 
 
+def test_a_pass_of_another_owner_is_not_called_interrupted(
+    footage: Footage, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(overview, "OWNER_INTERVAL", 0.0)
+    editor = new_file(footage, file)
+    begin(editor, steps=1).finish()
+    with session_of(file) as session:
+        session.acquire().open_pass(Pass(2, 2, 9, tuple(session.replay().tracks)), (), ())
+        assert drawn(panels.TRACKING_SESSIONS_PT_passes, editor).lines[1][1] == "At 2"
+    assert drawn(panels.TRACKING_SESSIONS_PT_passes, editor).lines[1][1] == "Interrupted at 2"
+
+
 def test_a_click_on_a_loss_shows_its_tracks(footage: Footage, file: Path) -> None:
     editor = new_file(footage, file)
     assert drawn(panels.TRACKING_SESSIONS_PT_lost, editor).lines == [["No Track Was Lost"]]

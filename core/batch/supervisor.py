@@ -253,7 +253,7 @@ class Supervisor:
         if code == 0 or (code == ExitCode.UNUSABLE and done is not None):
             shot = self._ledger.note_session(running.shot, done.id) if done is not None and done.id else running.shot
             self._done(shot, ShotEvent.COMPLETED)
-        elif code == ExitCode.UNUSABLE:
+        elif code == ExitCode.UNUSABLE or reason is StopReason.UNUSABLE:  # or a signal killed it on its way out
             self._finish(running.shot, ShotStatus.SKIPPED, words)
         elif code == ExitCode.STOPPED and reason is StopReason.SESSION_IN_USE and not self.stopping:
             self._waited.add(running.shot.id)

@@ -96,8 +96,11 @@ def test_a_crashed_child_goes_on_and_only_crashes_without_progress_count(root: P
     assert (once.attempts, never.attempts) == (2, 1)
 
 
-def test_an_unusable_shot_is_skipped_and_a_failed_shot_is_not_tried_again(root: Path, tmp_path: Path) -> None:
-    cut = {"stopped": {"reason": "unusable", "error": "Frame 3 is cut off"}, "code": 3}
+@pytest.mark.parametrize("code", [3, -signal.SIGTERM])
+def test_an_unusable_shot_is_skipped_and_a_failed_shot_is_not_tried_again(
+    root: Path, tmp_path: Path, code: int
+) -> None:
+    cut = {"stopped": {"reason": "unusable", "error": "Frame 3 is cut off"}, "code": code}
     wrong = {"stopped": {"reason": "usage", "error": "Frame 9 is outside"}, "code": 2}
     watcher = Watcher()
     with Ledger(root) as ledger:

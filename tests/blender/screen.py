@@ -71,7 +71,8 @@ class Screen:
         """The outcome of the last pass; empty while it runs."""
         if not session_files(self.root) or newest_session(self.root).owner:
             return ""
-        return newest_session(self.root).passes[-1].outcome
+        passes = newest_session(self.root).passes  # none before the first pass is recorded
+        return passes[-1].outcome or "" if passes else ""
 
     @contextmanager
     def halted(self) -> Iterator[None]:

@@ -108,10 +108,10 @@ class TRACKING_SESSIONS_OT_open_session(_OnSession):
 
 
 def _go_into(context: Context, clip: MovieClip, frame: int | None) -> None:
-    """Go to the clip frame; without one, to the first frame of the clip if the playhead is outside."""
+    """Go to the clip frame, inside the clip; without a frame, to its first if the playhead is outside."""
     counting, scene = counting_of(clip), context.scene
     if frame is not None or not 1 <= counting.clip_frame(scene.frame_current) <= clip.frame_duration:
-        scene.frame_current = counting.shown(frame or 1)
+        scene.frame_current = counting.shown(min(frame or 1, clip.frame_duration))
 
 
 def _open_file(operator: Operator, blend: Path) -> set[str]:

@@ -15,7 +15,7 @@ from tracking_sessions.bridge.clip.movie_clip import ClipMark, mark_of, unmark
 from tracking_sessions.bridge.sessions import overview
 from tracking_sessions.core.errors import TrackingSessionError
 from tracking_sessions.core.journal.chain import Position
-from tracking_sessions.core.model.types import SessionState
+from tracking_sessions.core.model.types import Pass, SessionState
 from tracking_sessions.core.recording.create import create_session
 from tracking_sessions.core.recording.manager import load_session
 from tracking_sessions.panels import sessions as panels
@@ -143,6 +143,17 @@ def test_open_of_a_complete_session_brings_the_playhead_into_the_clip(
         choose(session_of(file).path)
         operators.open_session()
     assert bpy.context.scene.frame_current == after
+
+
+def test_open_stays_inside_a_clip_that_is_shorter_than_its_session(footage: Footage, file: Path) -> None:
+    editor = new_file(footage, file)
+    begin(editor, steps=1).finish()
+    with session_of(file) as session:
+        session.acquire().open_pass(Pass(2, 5000, 5010, tuple(session.replay().tracks)), (), ())
+    choose(session.path)
+    with inside(editor):
+        operators.open_session()
+    assert bpy.context.scene.frame_current == editor.clip.frame_duration
 
 
 def test_open_opens_the_file_of_the_session(footage: Footage, file: Path, tmp_path: Path) -> None:

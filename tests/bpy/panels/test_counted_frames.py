@@ -16,7 +16,7 @@ from tracking_sessions.bridge.sessions import overview
 from tracking_sessions.bridge.sessions.finding import find_session
 from tracking_sessions.bridge.tracking import live
 from tracking_sessions.tests.bpy.panels.conftest import FRAMES
-from tracking_sessions.tests.bpy.panels.test_panel import drawn
+from tracking_sessions.tests.bpy.panels.layout import drawn
 from tracking_sessions.tests.bpy.window import (
     begin,
     inside,

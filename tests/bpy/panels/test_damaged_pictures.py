@@ -14,7 +14,7 @@ from tracking_sessions.bridge.tracking import live
 from tracking_sessions.core.errors import FootageUnusable
 from tracking_sessions.core.library.catalogue import session_files
 from tracking_sessions.tests import plates
-from tracking_sessions.tests.bpy.panels.test_panel import drawn
+from tracking_sessions.tests.bpy.panels.layout import drawn
 from tracking_sessions.tests.bpy.tracker import place
 from tracking_sessions.tests.bpy.window import begin, inside, open_editor, operators, session_of
 from tracking_sessions.tests.damage import damaged

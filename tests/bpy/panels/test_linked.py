@@ -17,7 +17,7 @@ from tracking_sessions.bridge.tracking import headless, live
 from tracking_sessions.bridge.tracking.working_set import OBJECT_NAME
 from tracking_sessions.core.errors import ShotUnusable
 from tracking_sessions.core.recording.manager import load_session
-from tracking_sessions.tests.bpy.panels.test_panel import drawn
+from tracking_sessions.tests.bpy.panels.layout import drawn
 from tracking_sessions.tests.bpy.tracker import markers_of, new_clip
 from tracking_sessions.tests.bpy.window import (
     begin,

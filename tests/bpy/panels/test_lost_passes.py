@@ -13,7 +13,7 @@ import pytest
 from tracking_sessions.bridge.clip.editor import ClipEditor
 from tracking_sessions.bridge.tracking import live
 from tracking_sessions.operators.status import tracks_text
-from tracking_sessions.tests.bpy.panels.test_panel import RecordingLayout, drawn
+from tracking_sessions.tests.bpy.panels.layout import RecordingLayout, drawn
 from tracking_sessions.tests.bpy.past import fill, listed
 from tracking_sessions.tests.bpy.tracker import track_sequence
 from tracking_sessions.tests.bpy.window import begin, inside, new_file, open_file, operators

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from tracking_sessions.core.journal.chain import JournalReader
-from tracking_sessions.core.journal.records import FrameRecord, decoded
+from tracking_sessions.core.journal.codec import decoded
+from tracking_sessions.core.journal.records import FrameRecord
 from tracking_sessions.core.journal.replay import Replay
 from tracking_sessions.core.journal.rows import count_rows
 from tracking_sessions.core.library.catalogue import session_files

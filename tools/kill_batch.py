@@ -181,7 +181,8 @@ def check_end(night: Night) -> tuple[int, int]:
     from tracking_sessions.core.batch.ledger import Ledger
     from tracking_sessions.core.batch.shots import ShotStatus
     from tracking_sessions.core.journal.chain import JournalReader
-    from tracking_sessions.core.journal.records import FrameRecord, decoded
+    from tracking_sessions.core.journal.codec import decoded
+    from tracking_sessions.core.journal.records import FrameRecord
 
     with Ledger(night.root, readonly=True) as ledger:
         (batch,) = ledger.batches()

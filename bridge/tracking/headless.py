@@ -174,14 +174,18 @@ def resume(
 
 
 def _finish(shot: Shot, run: Run | None, drive: Drive, warn: Warn) -> Result:
-    for words in shot.remarks:
-        warn(f"{words}.")
-    if run is not None:
+    """Drive the run, then the other unfinished passes of the session, to their ends."""
+    frames = 0
+    while run is not None:
+        for words in shot.remarks:
+            warn(f"{words}.")
         with run:
             drive(shot, run)
+        frames += run.steps
+        run = shot.resume()
     if shot.session.session.status is not SessionStatus.TRACKING_COMPLETE:
         shot.session.mark_tracking_complete()
-    return Result(shot.session, run.steps if run else 0)
+    return Result(shot.session, frames)
 
 
 def _saved(result: Result, clip: MovieClip, path: Path | None) -> Result:

@@ -46,8 +46,15 @@ def end_running() -> None:
 class LivePass:
     """A run on one clip, driven by a timer or a loop."""
 
-    def __init__(self, shot: Shot, ranges: Sequence[tuple[int, int]] = (), *, separate_clip: bool = False) -> None:
-        """Begin passes over `ranges` (first and last clip frame of each); without ranges, resume the paused pass.
+    def __init__(
+        self,
+        shot: Shot,
+        ranges: Sequence[tuple[int, int]] = (),
+        *,
+        number: int | None = None,
+        separate_clip: bool = False,
+    ) -> None:
+        """Begin passes over `ranges` (first and last clip frame of each); without ranges, resume as `Shot.resume`.
 
         With `separate_clip` the editor shows another clip meanwhile, for runs without a viewer. Raises UsageError if
         there is no pass to resume, and the errors of tracking.
@@ -65,7 +72,7 @@ class LivePass:
         """Times, and the steps done by then, of the last `RATE_SPAN` seconds."""
         try:
             options: Any = {"after_step": self._note_pace, "separate_clip": separate_clip}
-            run = shot.start(ranges, **options) if ranges else shot.resume(**options)
+            run = shot.start(ranges, **options) if ranges else shot.resume(number, **options)
             if run is None:
                 raise UsageError("Nothing was interrupted: there is nothing to resume")
             run.open()
@@ -187,9 +194,8 @@ class LivePass:
         """End the run, or pause it if frames are left. The run is over even if this raises."""
         run = self.run
         try:
-            has_more = run.remaining > abs(run.plan.end - run.frame)  # whether other passes follow
             run.pause()
-            if run.outcome is not None and run.outcome.is_final and not has_more:
+            if not self.shot.session.unfinished:
                 self.shot.session.mark_tracking_complete()
             self._follow(is_showing=self.editor.is_showing())
         except BaseException as error:

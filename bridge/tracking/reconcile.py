@@ -17,15 +17,8 @@ import bpy
 
 from ...core.errors import ClipChanged
 from ...core.journal.chain import JournalReader
-from ...core.journal.records import (
-    Event,
-    FoundRecord,
-    JournalRecord,
-    MarkersRecord,
-    TracksRecord,
-    event_record,
-    tracks_removed,
-)
+from ...core.journal.codec import event_record
+from ...core.journal.records import Event, FoundRecord, JournalRecord, MarkersRecord, TracksRecord, tracks_removed
 from ...core.journal.replay import Replay
 from ...core.journal.rows import join_rows, renumbered, split_rows
 from ...core.model.types import TrackData

@@ -154,17 +154,20 @@ class Shot:
         plan = passes.begin(ranges, numbers, known, object=where.name, blender=bpy.app.version_string)
         return self._run(plan, found, after_step, separate_clip)
 
-    def resume(self, *, after_step: Callable[[Run], None] = IN_BULK, separate_clip: bool = True) -> Run | None:
-        """Resume the paused or interrupted pass and the passes planned after it; None if there are none.
+    def resume(
+        self, number: int | None = None, *, after_step: Callable[[Run], None] = IN_BULK, separate_clip: bool = True
+    ) -> Run | None:
+        """Resume the unfinished pass of that number, or the one that matters most, and those planned after it.
 
-        See `core.tracking.passes.resume`. Raises as `start` does, and ClipChanged.
+        None if there is none. See `core.tracking.passes.resume`. Raises as `start` does, and ClipChanged.
         """
         known = self._known or self.session.replay()
-        progress = known.last_pass
-        if progress is None or not (progress.is_open or progress.then):
+        unfinished = [progress for progress in known.unfinished if number is None or progress.plan.number == number]
+        if not unfinished:
             return None
         self._check_timeline()
-        tracks = progress.plan.tracks
+        progress = unfinished[0]
+        number, tracks = progress.plan.number, progress.plan.tracks
         name = next((known.tracks[number].object for number in tracks if number in known.tracks), progress.plan.object)
         where = self.clip.tracking.objects.get(objects_called(self.clip, known).get(name, name))
         if where is None:
@@ -173,7 +176,8 @@ class Shot:
             )
         self.clip.tracking.objects.active = where
         found = edits(self.clip, where, known)
-        plan = passes.resume(known, found, self.counting, object=where.name, blender=bpy.app.version_string)
+        version = bpy.app.version_string
+        plan = passes.resume(known, found, self.counting, object=where.name, blender=version, number=number)
         assert plan is not None  # there is a pass to resume
         for number in {number for each in plan.passes for number in found.existing(each.tracks)}:
             check_settings(where.tracks[found.tracks[number].name])
@@ -235,4 +239,6 @@ def left_out_words(tracks: int) -> str:
     if not tracks:
         return ""
     has, is_ = ("has", "is") if tracks == 1 else ("have", "are")
-    return f"{count_words(tracks, 'track')} {has} newer markers on the frames to come and {is_} not tracked there"
+    return (
+        f"{count_words(tracks, 'track')} {has} newer markers on the frames to come and {is_} tracked only behind them"
+    )

@@ -13,7 +13,8 @@ from ..errors import ExitCode, FootageUnusable, JournalDamaged, LeaseHeld, Sessi
 from ..footage.files import Footage, find_footage
 from ..footage.frames import check_whole, unreadable
 from ..journal.chain import JournalReader
-from ..journal.records import Event, MarkersRecord, RecordInvalid, decoded
+from ..journal.codec import decoded
+from ..journal.records import EditRecord, Event, MarkersRecord, RecordInvalid
 from ..journal.rows import KEYED, heads_of
 from ..model.types import PassSummary
 from ..recording.manager import TrackingSessionManager
@@ -104,7 +105,7 @@ def _keyframes(manager: TrackingSessionManager, frame: int) -> list[int]:
     """The frames with a keyframed marker, the nearest first: libmv takes patterns from there."""
     keyed: set[int] = set()
     for record, _ in decoded(JournalReader(manager.folder, manager.id).records()):
-        if isinstance(record, MarkersRecord):
+        if isinstance(record, MarkersRecord | EditRecord):
             keyed.update(at for _, at, flags in heads_of(record.rows) if flags & KEYED)
     return sorted(keyed, key=lambda at: abs(at - frame))[:_KEYFRAMES]
 

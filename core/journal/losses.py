@@ -8,7 +8,8 @@ from collections.abc import Iterable
 from typing import Any, cast
 
 from ..model.types import TrackData
-from .records import FrameRecord, MarkersRecord, frame_number
+from .codec import frame_number
+from .records import EditRecord, FrameRecord, MarkersRecord
 from .rows import MUTED, count_rows, heads_of
 
 LOSSES_KEPT = 1000
@@ -66,6 +67,12 @@ class Losses:
         if lost_on:
             live = {at for _, at, flags in heads_of(record.rows) if not flags & MUTED}
             self._forget({record.track}, [frame for frame in lost_on if frame in live])
+
+    def edit(self, record: EditRecord) -> None:
+        """Forget the losses on frames where the edit sets a live marker, or removes the marker."""
+        live = {at for _, at, flags in heads_of(record.rows) if not flags & MUTED}
+        at = live.union(record.removed)
+        self._forget({record.track}, [frame for frame in self.frames if frame in at])
 
     def remove_tracks(self, numbers: Iterable[int]) -> None:
         """Forget removed tracks, whose numbers may be reused."""

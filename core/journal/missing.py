@@ -9,7 +9,8 @@ from typing import NamedTuple
 from ..errors import JournalDamaged
 from ..model.ranges import FrameRanges
 from .chain import NOTHING, JournalReader, Position, Record
-from .records import FrameRecord, MarkersRecord, UndoneEvent, decoded
+from .codec import decoded
+from .records import EditRecord, FrameRecord, MarkersRecord, UndoneEvent
 
 
 class MissingFrames(NamedTuple):
@@ -45,7 +46,7 @@ def _missing(
         match record:
             case FrameRecord(frame=frame):
                 (undone if is_undone else lost).add(frame)
-            case MarkersRecord() if not is_undone:
+            case MarkersRecord() | EditRecord() if not is_undone:
                 edited = True
             case UndoneEvent(mark=undone_to) if undone_to == (mark or NOTHING):
                 undone.update(lost)

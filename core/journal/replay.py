@@ -4,13 +4,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ..model.ranges import FrameRanges
 from ..model.types import Outcome, Pass, TrackData
 from .chain import Position, Record
+from .codec import decoded
 from .records import (
     CheckpointEvent,
+    EditRecord,
     EndRecord,
     EventRecord,
     FoundRecord,
@@ -23,14 +25,17 @@ from .records import (
     TrackedEvent,
     TracksRecord,
     TracksRemovedEvent,
-    decoded,
 )
 from .rows import MUTED, heads_of, join_rows, split_rows, spread_rows, tracks_of
 
 
 @dataclass
 class PassProgress:
-    """A pass and its progress. `alive`: the tracks followed by the last step, or all before the first."""
+    """A pass and its progress.
+
+    `alive`: the tracks followed by the last step, or all before the first. `followed`: as in `PassSummary`. `edited`:
+    tracks whose markers were changed after the last step, with their markers at that step.
+    """
 
     plan: Pass
     then: tuple[Pass, ...] = ()  # the passes planned to follow
@@ -38,10 +43,19 @@ class PassProgress:
     steps: int = 0
     alive: frozenset[int] = frozenset()
     outcome: Outcome | None = None
+    followed: frozenset[int] = frozenset()
+    edited: dict[int, dict[int, bytes]] = field(default_factory=dict[int, dict[int, bytes]])
 
     @property
     def is_open(self) -> bool:
-        return self.outcome is None or not self.outcome.is_final
+        """Whether the pass has a step to do, or is still to be closed after the last track was lost."""
+        is_over = self.outcome is not None and self.outcome.is_final
+        return not is_over and bool(self.followed or not self.alive)
+
+    @property
+    def is_unfinished(self) -> bool:
+        """As `PassSummary.is_open`."""
+        return self.is_open or bool(self.then)
 
 
 class Replay:
@@ -61,17 +75,18 @@ class Replay:
         self.tracks: dict[int, TrackData] = {}
         self.last_track = 0  # the highest track number ever used
         self.markers: dict[int, dict[int, bytes]] = {}
-        self.passes: dict[int, PassProgress] = {}
+        self.passes: dict[int, PassProgress] = {}  # the one with the last record last
+        self._others: list[PassProgress] = []  # the passes with tracks to follow, without the last one
         self.tracked = FrameRanges()
         self.damaged: set[int] = set()  # clip frames that had a damaged picture when they were tracked
-        self.edited: dict[int, dict[int, bytes]] = {}
-        """Tracks whose markers were replaced after the last step, with their markers at that step."""
         self.begun: str | None = None
         """When the first pass behind `since` was opened; empty if a step was recorded before that."""
 
     @property
-    def last_pass(self) -> PassProgress | None:
-        return next(reversed(self.passes.values()), None)
+    def unfinished(self) -> list[PassProgress]:
+        """The passes that can be resumed, the one with the most tracks first; of equals, the last one."""
+        found = [known for known in reversed(self.passes.values()) if known.is_unfinished]
+        return sorted(found, key=lambda known: -len(known.followed))
 
     def rows(self, track: int) -> bytes:
         """The packed markers of a track, by frame."""
@@ -90,6 +105,8 @@ class Replay:
                 self._frame(record)
             case MarkersRecord():
                 self._markers(record)
+            case EditRecord():
+                self._edit(record)
             case FoundRecord(track, _):
                 self._check_tracks([track])
             case TracksRecord(tracks):
@@ -97,8 +114,8 @@ class Replay:
                     self._track(track)
             case PassRecord():
                 self._pass(record)
-            case EndRecord(number, outcome):
-                self._last_pass(number).outcome = outcome
+            case EndRecord():
+                self._end(record)
             case EventRecord():
                 self._event(record)
 
@@ -117,11 +134,31 @@ class Replay:
     def _markers(self, record: MarkersRecord) -> None:
         track = record.track
         self._check_tracks([track])
-        self.edited.setdefault(track, self.markers.get(track, {}))
+        self._note_edit((track,))
         self.markers[track] = split_rows(record.rows)
         if self._collecting:
             self.changed[track] = dict(self.markers[track])
             self.replaced.add(track)
+
+    def _edit(self, record: EditRecord) -> None:
+        track = record.track
+        self._check_tracks([track])
+        self._note_edit((track,))
+        mine = self.markers.setdefault(track, {})
+        for frame in record.removed:
+            mine.pop(frame, None)
+        mine.update(split_rows(record.rows))
+        if self._collecting:
+            self.changed[track] = dict(mine)
+            self.replaced.add(track)
+
+    def _note_edit(self, tracks: Iterable[int], *, without: PassProgress | None = None) -> None:
+        """Keep the markers of the tracks at the last step of each unfinished pass."""
+        for known in self.passes.values():
+            if known is not without and known.is_open:
+                for track in tracks:
+                    if track not in known.edited:
+                        known.edited[track] = dict(self.markers.get(track, {}))
 
     def _pass(self, record: PassRecord) -> None:
         plan = record.plan
@@ -131,12 +168,19 @@ class Replay:
             raise RecordInvalid(f"pass {plan.number} is opened after pass {max(self.passes)}")
         if self.begun is None and (self.since is None or self._collecting):
             self.begun = record.time
-        self.passes[plan.number] = PassProgress(plan, record.then, frame=plan.start, alive=frozenset(plan.tracks))
+        for known in self.passes.values():
+            first = known.then[0] if known.then else None
+            if first is not None and (first.start, first.end) == (plan.start, plan.end) and not known.followed:
+                known.then = ()  # this is the planned pass, which has those behind it
+        self._others = [known for known in self.passes.values() if known.followed]
+        self._leave_others(plan, plan.end, plan.tracks)
+        self._note_edit(plan.tracks)
+        alive = frozenset(plan.tracks)
+        self.passes[plan.number] = PassProgress(plan, record.then, frame=plan.start, alive=alive, followed=alive)
         self.tracked.add(plan.start)
-        self.edited.clear()
 
     def _frame(self, record: FrameRecord) -> None:
-        progress = self._last_pass(record.number)
+        progress = self._turn_to(record.number)
         if self.begun is None and self._collecting:
             self.begun = ""
         rows, frame = record.rows, record.frame
@@ -147,20 +191,47 @@ class Replay:
         progress.frame = frame
         progress.steps += 1
         progress.outcome = None
-        progress.alive = frozenset(track for track, at, flags in heads_of(rows) if at == frame and not flags & MUTED)
+        alive = frozenset(track for track, at, flags in heads_of(rows) if at == frame and not flags & MUTED)
+        if self._others:
+            self._leave_others(progress.plan, frame, alive)
+        progress.alive = progress.followed = alive
+        progress.edited.clear()
         self.tracked.add(frame)
-        self.edited.clear()
 
     def _check_tracks(self, tracks: Iterable[int]) -> None:
         if not self.tracks.keys() >= set(tracks):
             unknown = min(set(tracks) - self.tracks.keys())
             raise RecordInvalid(f"a record names track {unknown}, which the journal does not have")
 
-    def _last_pass(self, number: int) -> PassProgress:
-        progress = self.last_pass
-        if progress is None or progress.plan.number != number:
-            raise RecordInvalid(f"a record of pass {number}, which is not the last one opened")
+    def _turn_to(self, number: int) -> PassProgress:
+        """The pass of that number, the last one or an unfinished one, which becomes the last."""
+        progress = self.passes.get(number)
+        is_last = progress is not None and progress is next(reversed(self.passes.values()))
+        if progress is None or not (is_last or progress.is_unfinished):
+            raise RecordInvalid(f"a record of pass {number}, which is not unfinished")
+        if not is_last:
+            self.passes[number] = self.passes.pop(number)
+            self._note_others()
         return progress
+
+    def _note_others(self) -> None:
+        self._others = [known for known in list(self.passes.values())[:-1] if known.followed]
+
+    def _leave_others(self, plan: Pass, reached: int, tracks: Iterable[int]) -> None:
+        """As `Summary._leave_others`."""
+        low, high = sorted((plan.start, reached))
+        for known in self._others:
+            if known.plan.number != plan.number and low <= known.frame + known.plan.direction <= high:
+                known.followed = known.followed.difference(tracks)
+        self._others = [known for known in self._others if known.followed]
+
+    def _end(self, record: EndRecord) -> None:
+        progress = self._turn_to(record.number)
+        progress.outcome = record.outcome
+        if record.outcome.is_final:
+            progress.followed = frozenset()
+        if record.outcome is Outcome.DROPPED:
+            progress.then = ()
 
     def _event(self, record: EventRecord) -> None:
         match record:
@@ -172,6 +243,8 @@ class Replay:
                 for known in (self.tracks, self.markers, self.changed, self.renamed):
                     for number in tracks:
                         known.pop(number, None)
+                for progress in self.passes.values():
+                    progress.followed = progress.followed.difference(tracks)
             case PictureDamagedEvent(frame=frame):
                 self.damaged.add(frame)
             case _:

@@ -6,15 +6,20 @@ Frames are clip frames: 1 is the first frame of the clip.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
 from ..model.ranges import FRAME_LIMIT, FrameRanges
-from ..model.types import PassSummary, SessionState, SessionStatus
-from .chain import Record
+from ..model.types import Outcome, Pass, PassSummary, SessionState, SessionStatus
+from .asides import Asides
+from .chain import NOTHING, Position, Record
+from .codec import decoded
+from .coverage import Coverage
 from .losses import Losses
 from .records import (
     CheckpointEvent,
+    EditedEvent,
+    EditRecord,
     EndRecord,
     EventRecord,
     FoundRecord,
@@ -23,13 +28,14 @@ from .records import (
     MarkersRecord,
     PassRecord,
     RecordInvalid,
+    RestoredEvent,
+    SetAsideEvent,
     SolveEvent,
     StateEvent,
     StatusEvent,
     TrackedEvent,
     TracksRecord,
     TracksRemovedEvent,
-    decoded,
 )
 from .solves import best_solve
 
@@ -42,23 +48,36 @@ class Summary:
     """Status, tracked frames, last checkpoint, passes and losses, updated by each record, read or written."""
 
     def __init__(self) -> None:
+        self.end = NOTHING
         self.status = SessionStatus.NOT_STARTED
         self.state: SessionState | None = None  # None: no record decides it, the session file does
         self.tracked = FrameRanges()
         self.requested = FrameRanges()  # the frames of all passes
         self.checkpoint: tuple[int, str] | None = None  # frame, operation
-        self.passes: list[PassSummary] = []
+        self.passes: list[PassSummary] = []  # the one with the last record last
+        self._has_others = False  # whether a pass before the last one has tracks to follow
         self.solves: list[dict[str, Any]] = []
         self.history: list[dict[str, Any]] = []
         self.losses = Losses()
+        self.coverage = Coverage()
+        self.asides = Asides()
+
+    @property
+    def unfinished(self) -> list[PassSummary]:
+        """The passes that can be resumed, the one with the most tracks first; of equals, the last one."""
+        if self.status in _TRACKED:
+            return []
+        return sorted(
+            (known for known in reversed(self.passes) if known.is_open), key=lambda known: -len(known.followed)
+        )
 
     @property
     def resume_frame(self) -> int | None:
         """The last recorded frame of unfinished tracking, which resumes from it; None if it is finished."""
         if self.status is not SessionStatus.TRACKING:
             return None
-        if self.passes and self.passes[-1].is_open:
-            return self.passes[-1].last_frame
+        if self.unfinished:
+            return self.unfinished[0].last_frame
         return self.checkpoint[0] if self.checkpoint is not None else None
 
     @property
@@ -69,19 +88,18 @@ class Summary:
 
     @property
     def left(self) -> list[tuple[int, int]]:
-        """The first and last frame that the open pass and each planned pass still have to track."""
-        if not self.passes or self.status in _TRACKED:
-            return []
-        last = self.passes[-1]
-        spans = [(start, start, end) for start, end in last.then]
-        if last.is_open and last.alive:
-            spans.insert(0, (last.last_frame, last.start, last.end))
+        """The first and last frame that the unfinished passes and their planned passes still have to track.
+
+        In the order in which they are resumed.
+        """
         left: list[tuple[int, int]] = []
-        for at, start, end in spans:
-            direction = -1 if end < start else 1
-            if (end - at) * direction > 0:
-                left.append((at + direction, end))
-        if self.checkpoint is None or self._is_of_pass(self.checkpoint):
+        for known in self.unfinished:
+            spans = [(known.last_frame, known.start, known.end)] if known.followed else []
+            for at, start, end in (*spans, *((start, start, end) for start, end in known.then)):
+                direction = -1 if end < start else 1
+                if (end - at) * direction > 0:
+                    left.append((at + direction, end))
+        if not self.passes or self.checkpoint is None or self._is_of_pass(self.checkpoint):
             return left
         return _behind(self.checkpoint[0], left)  # a script has gone on from there
 
@@ -148,35 +166,76 @@ class Summary:
 
     def read(self, records: Iterable[Record]) -> None:
         """Apply all records. Raises RecordInvalid and the errors of the iterable."""
-        for record, _ in decoded(records):
-            self.apply(record)
+        for record, end in decoded(records):
+            self.apply(record, end)
 
-    def apply(self, record: JournalRecord) -> None:
-        """Apply one record. Raises RecordInvalid if it contradicts those before it."""
+    def apply(self, record: JournalRecord, end: Position) -> None:
+        """Apply a record that ends at `end`. Raises RecordInvalid if it contradicts those before it."""
         match record:
             case FrameRecord(number, frame, alive):
-                last = self._last_pass(number)
-                self.passes[-1] = last._replace(last_frame=frame, alive=alive, outcome=None)
+                last = self._turn_to(number)
+                changes: dict[str, Any] = {}
+                if self.coverage.step(record, last.direction):
+                    changes["followed"] = self.coverage.followed
+                    self.asides.touch(self.coverage.followed)
+                if self._has_others:
+                    self._leave_others(last, frame, self.coverage.followed)
+                self.passes[-1] = last._replace(last_frame=frame, alive=alive, outcome=None, **changes)
                 self._checkpoint(frame, last.operation)
                 self.losses.step(record)
-            case MarkersRecord():
+            case MarkersRecord(track):
                 self.losses.replace_markers(record)
+                self.coverage.replace(record)
+                self.asides.touch((track,))
+            case EditRecord(track):
+                self.losses.edit(record)
+                self.coverage.edit(record)
+                self.asides.touch((track,))
             case TracksRecord(tracks):
                 self.losses.name_tracks(tracks)
             case PassRecord():
                 self._pass(record)
-            case EndRecord(number, outcome, detail):
-                last = self._last_pass(number)
-                self.passes[-1] = last._replace(outcome=outcome, detail=detail or last.detail)
+            case EndRecord():
+                self._end(record)
             case EventRecord():
                 self._event(record)
             case FoundRecord():
                 pass
+        self.end = end
 
-    def _last_pass(self, number: int) -> PassSummary:
-        if not self.passes or self.passes[-1].number != number:
-            raise RecordInvalid(f"a record of pass {number}, which is not the last one opened")
-        return self.passes[-1]
+    def _turn_to(self, number: int) -> PassSummary:
+        """The unfinished pass of that number, which becomes the last of the list. Raises RecordInvalid."""
+        if self.passes and self.passes[-1].number == number:
+            return self.passes[-1]
+        for place, known in enumerate(self.passes):
+            if known.number == number and known.is_open:
+                self.passes = [*self.passes[:place], *self.passes[place + 1 :], known]
+                self.note_others()
+                return known
+        raise RecordInvalid(f"a record of pass {number}, which is not unfinished")
+
+    def _leave_others(self, plan: PassSummary | Pass, reached: int, tracks: Collection[int]) -> None:
+        """Take `tracks` out of the other unfinished passes whose next frame lies between the start and `reached`."""
+        low, high = sorted((plan.start, reached))
+        for place, known in enumerate(self.passes):
+            covers = low <= known.last_frame + known.direction <= high
+            if known.followed and known.number != plan.number and covers and not known.followed.isdisjoint(tracks):
+                self.passes[place] = known._replace(followed=known.followed.difference(tracks))
+        self.note_others()
+
+    def note_others(self) -> None:
+        """Note whether a pass before the last one has tracks to follow, after a change of the passes."""
+        self._has_others = any(known.followed for known in self.passes[:-1])
+
+    def _end(self, record: EndRecord) -> None:
+        last = self._turn_to(record.number)
+        self.coverage.end_step()
+        changes: dict[str, Any] = {"outcome": record.outcome, "detail": record.detail or last.detail}
+        if record.outcome.is_final:
+            changes["followed"] = frozenset()
+        if record.outcome is Outcome.DROPPED:
+            changes["then"] = ()
+        self.passes[-1] = last._replace(**changes)
 
     def _checkpoint(self, frame: int, operation: str) -> None:
         self.checkpoint = (frame, operation)
@@ -184,8 +243,15 @@ class Summary:
 
     def _pass(self, record: PassRecord) -> None:
         plan = record.plan
-        if self.passes and plan.number <= self.passes[-1].number:
-            raise RecordInvalid(f"pass {plan.number} is opened after pass {self.passes[-1].number}")
+        highest = max((known.number for known in self.passes), default=0)
+        if plan.number <= highest:
+            raise RecordInvalid(f"pass {plan.number} is opened after pass {highest}")
+        for place, known in enumerate(self.passes):
+            if known.then[:1] == ((plan.start, plan.end),) and not known.followed:
+                self.passes[place] = known._replace(then=())  # this is the planned pass, which has those behind it
+        self._leave_others(plan, plan.end, plan.tracks)
+        self.coverage.end_step()
+        self.asides.open_pass(plan.tracks)
         entry = PassSummary(
             number=plan.number,
             operation=record.operation,
@@ -195,8 +261,12 @@ class Summary:
             last_frame=plan.start,
             alive=len(plan.tracks),
             then=tuple((planned.start, planned.end) for planned in record.then),
+            followed=frozenset(plan.tracks),
+            origin=record.origin,
         )
-        self.passes = [*self.passes[-PASSES_KEPT + 1 :], entry]
+        kept = [known for known in self.passes if known.is_open or known.number > plan.number - PASSES_KEPT]
+        self.passes = [*kept[-PASSES_KEPT + 1 :], entry]
+        self.note_others()
         self.status = SessionStatus.TRACKING
         for planned in (plan, *record.then):
             self.requested.add(*sorted((planned.start, planned.end)))
@@ -218,6 +288,16 @@ class Summary:
                 self.state = state
             case TracksRemovedEvent(tracks=tracks):
                 self.losses.remove_tracks(tracks)
+                self.coverage.remove(tracks)
+                self.asides.touch(tracks)
+                for place, known in enumerate(self.passes):
+                    self.passes[place] = known._replace(followed=known.followed.difference(tracks))
+            case SetAsideEvent(reason=reason):
+                self.asides.set_aside(self.end, reason, self.coverage)
+            case EditedEvent():
+                self.asides.edit()
+            case RestoredEvent(position=position):
+                self.asides.restore(position)
             case SolveEvent(solve=solve):
                 self.solves.append(solve)
                 self.status = SessionStatus.COMPLETE

@@ -53,6 +53,17 @@ class FrameRanges:
         self._starts[first:last] = [start]
         self._ends[first:last] = [end]
 
+    def discard(self, start: int, end: int | None = None) -> None:
+        """Remove the frames `start` to `end`, both included."""
+        end = start if end is None else end
+        first, last = bisect_left(self._ends, start), bisect_right(self._starts, end)
+        if first >= last:
+            return
+        kept = ((self._starts[first], start - 1), (end + 1, self._ends[last - 1]))
+        left = [(low, high) for low, high in kept if low <= high]
+        self._starts[first:last] = [low for low, _ in left]
+        self._ends[first:last] = [high for _, high in left]
+
     def update(self, other: FrameRanges) -> None:
         for start, end in other.ranges():
             self.add(start, end)
@@ -72,6 +83,13 @@ class FrameRanges:
         if at <= end:
             gaps.add(at, end)
         return gaps
+
+    def without(self, other: FrameRanges) -> FrameRanges:
+        """The frames of this set that are not in `other`."""
+        left = FrameRanges()
+        for start, end in self.ranges():
+            left.update(other.missing(start, end))
+        return left
 
     def following(self, frame: int) -> tuple[int, int] | None:
         """The first range that holds `frame` or lies behind it, as its first and last frame."""

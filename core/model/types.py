@@ -41,10 +41,11 @@ class Outcome(StrEnum):
     LOST = "lost"  # the tracker lost every track
     PAUSED = "paused"  # a person or a signal stopped it
     FAILED = "failed"  # an error stopped it
+    DROPPED = "dropped"  # the artist gave it up
 
     @property
     def is_final(self) -> bool:
-        return self in (Outcome.COMPLETE, Outcome.LOST)
+        return self in (Outcome.COMPLETE, Outcome.LOST, Outcome.DROPPED)
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,9 @@ class Pass:
 class PassSummary(NamedTuple):
     """The progress of a pass: recorded from clip frame `start` to `last_frame`, with `alive` of its `tracks` there.
 
-    `then`: first and last clip frames of the passes planned to follow. A tuple, as each step makes a new one.
+    `then`: first and last clip frames of the passes planned to follow. `followed`: while the pass is open, the numbers
+    of the tracks that it can still follow, without those that a later pass has tracked on. A tuple, as each step makes
+    a new one.
     """
 
     number: int
@@ -101,6 +104,8 @@ class PassSummary(NamedTuple):
     outcome: Outcome | None = None  # None: it is running, or was interrupted
     then: tuple[tuple[int, int], ...] = ()
     detail: str = ""
+    followed: frozenset[int] = frozenset()
+    origin: str = ""  # the tracker, if it is not the session's: blender
 
     @property
     def direction(self) -> int:
@@ -109,8 +114,9 @@ class PassSummary(NamedTuple):
 
     @property
     def is_open(self) -> bool:
-        """Whether the pass can be resumed."""
-        return self.outcome is None or not self.outcome.is_final
+        """Whether the pass can be resumed: it follows tracks, or has just lost the last one, or others are planned."""
+        is_over = self.outcome is not None and self.outcome.is_final
+        return bool(self.then) or (not is_over and bool(self.followed or not self.alive))
 
     @property
     def is_lost(self) -> bool:

@@ -11,7 +11,8 @@ from typing import Any
 
 from ..errors import JournalDamaged, SessionUnreadable
 from ..journal.chain import NOTHING, JournalReader
-from ..journal.records import RecordInvalid, decoded
+from ..journal.codec import decoded
+from ..journal.records import RecordInvalid
 from ..journal.replay import Replay
 from ..journal.summary import Summary
 from ..model.types import SessionState, TrackingSession
@@ -47,7 +48,7 @@ class SessionContent:
                 # the journal was cut or is missing, or a process that had lost the lease wrote the session file
                 self.summary, self.position, self.checksum = Summary(), NOTHING, 0
             for record, end in decoded(reader.records(self.position, self.checksum)):
-                self.summary.apply(record)
+                self.summary.apply(record, end)
                 if replay is not None:
                     replay.apply(record, end)
         self.position, self.checksum = reader.end, reader.checksum

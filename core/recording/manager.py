@@ -11,7 +11,9 @@ from typing import Any
 
 from ..errors import UsageError
 from ..footage.details import FootageDetails, load_details
+from ..journal.asides import Aside
 from ..journal.chain import JournalReader, Position
+from ..journal.coverage import Coverage
 from ..journal.losses import Losses
 from ..journal.missing import MissingFrames, missing_frames
 from ..journal.records import Event, RecordType
@@ -76,6 +78,21 @@ class TrackingSessionManager:
     def passes(self) -> list[PassSummary]:
         """The last passes, oldest first."""
         return list(self._content.summary.passes)
+
+    @property
+    def unfinished(self) -> list[PassSummary]:
+        """As `Summary.unfinished`."""
+        return self._content.summary.unfinished
+
+    @property
+    def coverage(self) -> Coverage:
+        """The live frames of each track; a running pass changes them."""
+        return self._content.summary.coverage
+
+    @property
+    def asides(self) -> list[Aside]:
+        """The states that were set aside and not restored, oldest first."""
+        return self._content.summary.asides.entries
 
     @property
     def lost(self) -> Losses:

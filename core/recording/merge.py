@@ -12,7 +12,8 @@ from typing import Any
 from ..errors import UsageError
 from ..footage.details import save_details
 from ..footage.files import Footage
-from ..journal.records import Event, JournalRecord, MarkersRecord, TracksRecord, event_record
+from ..journal.codec import event_record
+from ..journal.records import Event, JournalRecord, MarkersRecord, TracksRecord
 from ..journal.rows import is_muted, join_rows, renumbered
 from ..model.ranges import FrameRanges
 from ..model.types import SESSION_ID, SessionStatus, TrackData

@@ -9,8 +9,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ..errors import SessionUnreadable, StorageFailed
-from ..journal.chain import NOTHING, Header, JournalWriter, Position, journal_path
-from ..journal.records import EndRecord, Event, JournalRecord, PassRecord, encode, event_record
+from ..journal.chain import NOTHING, RECORD_OVERHEAD, Header, JournalWriter, Position, journal_path
+from ..journal.codec import encode, event_record
+from ..journal.records import EndRecord, Event, JournalRecord, PassRecord
 from ..journal.replay import Replay
 from ..model.types import Outcome, Pass
 from ..model.wording import timestamp
@@ -75,10 +76,13 @@ class SessionRecorder:
         """Record all of `records` or none of them. They are recorded when this returns."""
         self._own_lease().check()
         content = self._content
-        content.position = self._journal.append(*map(encode, records))
+        encoded = [encode(record) for record in records]
+        generation, offset = self._journal.position
+        content.position = self._journal.append(*encoded)
         content.checksum = self._journal.checksum
-        for record in records:
-            content.summary.apply(record)
+        for record, (_, payload) in zip(records, encoded, strict=True):
+            offset += RECORD_OVERHEAD + len(payload)
+            content.summary.apply(record, Position(generation, offset))
         return content.position
 
     def _own_lease(self) -> Lease:

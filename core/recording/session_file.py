@@ -10,11 +10,14 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 
 from ..errors import SessionUnreadable
-from ..journal.chain import Position
+from ..journal.asides import Aside
+from ..journal.chain import NOTHING, Position
+from ..journal.codec import frame_number, frame_set
+from ..journal.coverage import Coverage, track_numbers
 from ..journal.losses import Losses
-from ..journal.records import frame_number, frame_set
+from ..journal.records import Reason
 from ..journal.summary import Summary
-from ..model.ranges import FRAME_LIMIT, parse_span
+from ..model.ranges import FRAME_LIMIT, FrameRanges, parse_span
 from ..model.types import (
     SESSION_ID,
     FootageMetadata,
@@ -76,6 +79,8 @@ def summary_to_state(summary: Summary, session: TrackingSession, position: Posit
             "passes": [pass_entry(known) for known in summary.passes],
             "lost": str(summary.losses),
             "lost_tracks": summary.losses.named(),
+            "live": str(summary.coverage),
+            "set_aside": summary.asides.to_list(),
         },
         "checkpoint": {
             "frame": frame,
@@ -119,9 +124,14 @@ def summary_from_state(path: Path, state: dict[str, Any]) -> tuple[Summary, Posi
     position = Position(journal.number("generation"), journal.number("offset"))
     if checkpoint.content.get("frame") is not None:
         summary.checkpoint = (checkpoint.frame("frame"), checkpoint.text("operation"))
-    last = tracking.entries("passes")[-1:]
-    if last and "then" not in last[0] and summary.status is SessionStatus.TRACKING:
-        return Summary(), Position(0, 0), 0  # an older version, without `then`: read the journal
+    if summary.passes and "live" not in tracking.content:
+        return Summary(), NOTHING, 0  # an older version: read the journal
+    summary.coverage = tracking.convert("live", Coverage.parse)
+    summary.asides.entries = [
+        _aside(_Fields(path, entry, "tracking.set_aside.")) for entry in tracking.entries("set_aside")
+    ]
+    summary.end = position
+    summary.note_others()
     return summary, position, journal.number("checksum")
 
 
@@ -136,7 +146,9 @@ def pass_entry(known: PassSummary) -> dict[str, Any]:
         "alive": known.alive,
         "outcome": known.outcome_word,
         "then": ",".join(f"{start}-{end}" for start, end in known.then),
+        **({"followed": str(FrameRanges.of(known.followed))} if known.followed else {}),
         **({"detail": known.detail} if known.detail else {}),
+        **({"origin": known.origin} if known.origin else {}),
     }
 
 
@@ -153,6 +165,18 @@ def _pass(entry: _Fields) -> PassSummary:
         outcome=entry.convert("outcome", lambda text: None if text == "running" else Outcome(text)),
         then=entry.convert("then", _spans),
         detail=entry.text("detail"),
+        followed=frozenset(entry.convert("followed", track_numbers)),
+        origin=entry.text("origin"),
+    )
+
+
+def _aside(entry: _Fields) -> Aside:
+    return Aside(
+        Position(entry.number("generation"), entry.number("offset")),
+        entry.convert("reason", Reason),
+        entry.convert("live", Coverage.parse).frames,
+        set(entry.convert("gone_back", track_numbers)),
+        set(entry.convert("changed", track_numbers)),
     )
 
 

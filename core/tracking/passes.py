@@ -3,14 +3,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
 from ..errors import NothingToTrack
 from ..journal.records import JournalRecord
 from ..journal.replay import PassProgress, Replay
-from ..journal.rows import is_muted, split_rows
+from ..journal.rows import KEYED, flags_of, is_muted, split_rows
 from ..model.counting import Counting
 from ..model.ranges import FrameRanges
 from ..model.types import Pass, TrackData
@@ -39,9 +39,11 @@ class Plan(NamedTuple):
     is_open: bool = False
     """Whether the run resumes the first pass."""
     left_out: int = 0
-    """The number of tracks that take no part, because the artist has tracked them on."""
+    """The number of tracks that take no part at first, or at all, because the artist has tracked them on."""
     is_tracked_on: bool = False
     """Whether the artist has tracked on all tracks: the first step then closes the pass."""
+    joins: Mapping[int, frozenset[int]] = {}
+    """The tracks that join the first pass later, by the clip frame on which their newer markers end."""
 
     @property
     def frames(self) -> FrameRanges:
@@ -72,24 +74,28 @@ def begin(
     return Plan(passes, passes[0].start, frozenset(tracks))
 
 
-def resume(known: Replay, found: Edits, counting: Counting, *, object: str, blender: str) -> Plan | None:
-    """The paused or interrupted pass and the passes planned to follow; None if there are none.
+def resume(
+    known: Replay, found: Edits, counting: Counting, *, object: str, blender: str, number: int | None = None
+) -> Plan | None:
+    """The unfinished pass of that number, or else the first of `known.unfinished`, and the passes planned to follow it.
 
-    Tracks with a new marker of the artist on the frame of the pause take part again. Tracks with newer markers ahead
-    take no part, as the run would overwrite these. Without any other tracks the pass resumes where the farthest of
-    them stop, or, at its end, the first step closes it. Raises NothingToTrack.
+    None if there is none. Tracks with a new marker of the artist on the frame of the pass take part again. Tracks with
+    newer markers ahead join where these end, unless they got lost there: the run would overwrite them. Without other
+    tracks the pass resumes where the first of them joins, or, if none does, the first step closes it. Raises
+    NothingToTrack.
     """
-    progress = known.last_pass
-    if progress is None or not (progress.is_open or progress.then):
+    chosen = [progress for progress in known.unfinished if number is None or progress.plan.number == number]
+    if not chosen:
         return None
+    progress = chosen[0]
     planned = [
-        replace(following, tracks=found.existing(following.tracks), object=object, blender=blender)
-        for following in progress.then
+        replace(following, number=place, tracks=found.existing(following.tracks), object=object, blender=blender)
+        for place, following in enumerate(progress.then, 1 + max(known.passes))
     ]
     following: list[Pass] = []
     done: set[int] = set()
     for plan in planned:
-        ahead = tracked_ahead(plan.tracks, found, known, plan.start, plan.end)
+        ahead = tracked_ahead(plan.tracks, found, progress, known, plan.start, plan.end)
         done.update(ahead)
         if len(ahead) < len(plan.tracks) or not ahead:
             following.append(replace(plan, tracks=tuple(number for number in plan.tracks if number not in ahead)))
@@ -112,25 +118,29 @@ def _reopened(
 ) -> Plan:
     """The open pass and the passes `following` it, which already lack the tracks in `done`."""
     plan = replace(progress.plan, object=object)
-    alive = frozenset(found.existing(plan.tracks))
-    if progress.steps:
-        follow = progress.alive | found.edited | known.edited.keys()
-        alive = frozenset(number for number in alive & follow if _is_live(found.rows[number], progress.frame))
-    if progress.alive and not alive:
-        raise NothingToTrack(
-            f"The markers on frame {counting.shown(progress.frame)}, where the pass stopped, are gone: "
-            "track from another frame"
-        )
     frame = progress.frame
-    ahead = tracked_ahead(alive, found, known, frame, plan.end)
+    changed = found.edited | progress.edited.keys()
+    existing = frozenset(found.existing(plan.tracks))
+    alive = frozenset(
+        number
+        for number in existing & (progress.followed | changed)
+        if not (progress.steps or number in changed) or _is_live(found.rows[number], frame)
+    )
+    ahead = tracked_ahead(existing & changed, found, progress, known, frame, plan.end)
     alive -= ahead.keys()
-    is_tracked_on = False
-    if ahead and not alive:  # resume where the farthest of them stop
-        frame = (min if plan.backwards else max)(ahead.values())
-        alive = frozenset(number for number, at in ahead.items() if at == frame and frame != plan.end)
-        is_tracked_on = not alive
+    if progress.alive and not alive and not ahead:
+        raise NothingToTrack(
+            f"The markers on frame {counting.shown(frame)}, where the pass stopped, are gone: track from another frame"
+        )
+    joins: dict[int, frozenset[int]] = {}
+    for number, at in ahead.items():
+        if at != plan.end and not _is_lost(found.rows[number], at + plan.direction):
+            joins[at] = joins.get(at, frozenset()) | {number}
+    if ahead and not alive:
+        frame = min(joins, key=lambda at: abs(at - frame)) if joins else plan.end
+        alive = joins.pop(frame, frozenset())
     left_out = len(done | ahead.keys() - alive)
-    return Plan([plan, *following], frame, alive, True, left_out, is_tracked_on)
+    return Plan([plan, *following], frame, alive, True, left_out, bool(ahead) and not alive, joins)
 
 
 def _is_live(rows: bytes, frame: int) -> bool:
@@ -138,15 +148,24 @@ def _is_live(rows: bytes, frame: int) -> bool:
     return row is not None and not is_muted(row)
 
 
-def tracked_ahead(numbers: Iterable[int], found: Edits, known: Replay, frame: int, end: int) -> dict[int, int]:
-    """The tracks that the artist has tracked on between `frame` and `end`, each with its farthest frame.
+def _is_lost(rows: bytes, frame: int) -> bool:
+    """Whether a tracker lost the track on the frame: the marker is muted, and no border, which would be keyed."""
+    row = split_rows(rows).get(frame)
+    return row is not None and is_muted(row) and not flags_of(row) & KEYED
 
-    Compares the markers at the last step with those in the clip, recorded or among the edits `found`.
+
+def tracked_ahead(
+    numbers: Iterable[int], found: Edits, progress: PassProgress, known: Replay, frame: int, end: int
+) -> dict[int, int]:
+    """The tracks that were tracked on between `frame` and `end` since the last step of the pass.
+
+    Each with its farthest frame. Compares the markers at that step with those in the clip, recorded or among the edits
+    `found`.
     """
     far: dict[int, int] = {}
     for number in numbers:
-        if number in found.edited or number in known.edited:
-            before = known.edited.get(number, known.markers.get(number, {}))
+        if number in found.edited or number in progress.edited:
+            before = progress.edited.get(number, known.markers.get(number, {}))
             at = tracked_on(split_rows(found.rows[number]), before, frame, end)
             if at is not None:
                 far[number] = at

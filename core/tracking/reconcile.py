@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from ..journal.chain import Record
-from ..journal.records import FrameRecord, MarkersRecord, decoded
+from ..journal.codec import decoded
+from ..journal.records import EditRecord, FrameRecord, MarkersRecord
 from ..journal.rows import (
     GUARDED,
     KEYED,
@@ -55,7 +56,7 @@ def never_recorded(records: Iterable[Record], rows: Mapping[int, Rows]) -> dict[
     for record, _ in decoded(records):
         if not left:
             break
-        if isinstance(record, MarkersRecord | FrameRecord):
+        if isinstance(record, MarkersRecord | EditRecord | FrameRecord):
             _strike(record.rows, left)
     return left
 

@@ -117,6 +117,7 @@ class Run:
         self.outcome: Outcome | None = None
         self._passes = tuple(plan.passes)
         self._then = plan.passes[1:]
+        self._joins = dict(plan.joins)
         self._tracker = tracker
         self._tracks = tracks
         self._footage = footage
@@ -144,7 +145,7 @@ class Run:
     @property
     def is_at_end(self) -> bool:
         """Whether the current pass has reached its end or has no tracks: the next step closes it."""
-        return self.outcome is None and (self.frame == self.plan.end or not self.alive)
+        return self.outcome is None and (self.frame == self.plan.end or not (self.alive or self._joins))
 
     @property
     def pending(self) -> int:
@@ -189,6 +190,8 @@ class Run:
         if self.is_at_end:
             self._close(self._reached())
             return bool(self._then)
+        if self._joins:
+            self._join()
         if not self._begun:
             self._begin()
         # all pictures that the step reads; the previous step checked the one where it starts
@@ -205,6 +208,16 @@ class Run:
         self._after_step(self)
         return True
 
+    def _join(self) -> None:
+        """Follow the tracks that join on the current frame, or on the next such frame if no other track is left."""
+        at = self.frame if self.alive else min(self._joins, key=lambda frame: abs(frame - self.frame))
+        joining = self._joins.pop(at, None)
+        if joining is not None:
+            self.suspend()
+            self.frame = at
+            self.alive |= joining
+            self.followed += len(joining)
+
     def _check_picture(self, step: Step) -> None:
         """Check that the picture of a step that has lost tracks is readable, before the losses are recorded."""
         self._footage.whole(step.frame)
@@ -212,7 +225,7 @@ class Run:
             self._footage.read(step.frame)
 
     def pause(self) -> None:
-        """Close the current pass, as paused if frames are left, and drop the planned passes."""
+        """Close the current pass, as paused if frames are left, and track none of the planned passes."""
         if self.outcome is None:
             self._close(self._reached() if self.is_at_end else Outcome.PAUSED)
         self._then = []
@@ -228,6 +241,7 @@ class Run:
         self.recorder.open_pass(self.plan, self._then, ())
         self._position = self.recorder.position
         self.outcome = None
+        self._joins = {}
         self.frame = self.plan.start
         self.alive = frozenset(self.plan.tracks)
         self.followed = len(self.alive)

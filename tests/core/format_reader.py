@@ -25,6 +25,7 @@ class State:
     tracks: dict[int, dict[str, Any]] = field(default_factory=dict)
     markers: dict[int, dict[int, tuple[int, bytes]]] = field(default_factory=dict)  # by track and frame: flags, values
     passes: dict[int, dict[str, Any]] = field(default_factory=dict)
+    last: int = 0  # the pass with the last record
     tracked: set[int] = field(default_factory=set)
     status: str = "not_started"
     state: str = ""
@@ -130,6 +131,8 @@ def apply(state: State, kind: int, payload: bytes) -> None:
         place[track] = {frame: (flags, values) for _, frame, flags, values in rows}
     elif kind == 4:
         step(state, payload)
+    elif kind == 8:
+        edit(state, payload)
     elif kind in (1, 3, 5, 6):
         content = json.loads(payload.decode("ascii"))
         if not isinstance(content, dict):
@@ -167,6 +170,11 @@ def open_pass(state: State, content: dict[str, Any]) -> None:
     if content["number"] <= max(state.passes, default=0):
         raise Invalid("number of the pass")
     start, end = checked(content["start"]), checked(content["end"])
+    for older in state.passes.values():
+        if older["then"] and not older["followed"]:
+            first = older["then"][0]
+            older["then"] = [] if (first["start"], first["end"]) == (start, end) else older["then"]
+    take_over(state, content["number"], start, end, set(content["tracks"]))
     state.passes[content["number"]] = {
         "start": start,
         "end": end,
@@ -174,16 +182,16 @@ def open_pass(state: State, content: dict[str, Any]) -> None:
         "alive": set(content["tracks"]),
         "then": content.get("then", []),
         "outcome": None,
+        "followed": set(content["tracks"]),
     }
+    state.last = content["number"]
     state.tracked.add(start)
     state.status = "tracking"
 
 
 def step(state: State, payload: bytes) -> None:
     number, frame, _, count = struct.unpack_from("<IiII", payload)
-    if number != max(state.passes, default=0):
-        raise Invalid("not the last pass")
-    one = state.passes[number]
+    one = turn_to(state, number)
     onwards = -1 if one["end"] < one["start"] else 1
     one.update(frame=checked(frame), alive=set(), outcome=None)
     for track, at, flags, values in markers(payload, 16, count, state):
@@ -192,13 +200,48 @@ def step(state: State, payload: bytes) -> None:
         state.markers[track][at] = (flags & ~4, values)
         if at == frame and not flags & 1:
             one["alive"].add(track)
+    one["followed"] = set(one["alive"])
+    take_over(state, number, one["start"], frame, one["alive"])
     state.tracked.add(frame)
 
 
+def turn_to(state: State, number: int) -> dict[str, Any]:
+    one = state.passes.get(number)
+    if one is None or (number != state.last and not unfinished(one)):
+        raise Invalid("a pass that is neither unfinished nor the last")
+    state.last = number
+    return one
+
+
+def unfinished(one: dict[str, Any]) -> bool:
+    is_closed = one["outcome"] in ("complete", "lost", "dropped")
+    return bool(one["then"]) or (not is_closed and bool(one["followed"] or not one["alive"]))
+
+
+def take_over(state: State, number: int, start: int, reached: int, taken: set[int]) -> None:
+    for other, one in state.passes.items():
+        following = one["frame"] + (-1 if one["end"] < one["start"] else 1)
+        if other != number and min(start, reached) <= following <= max(start, reached):
+            one["followed"] -= taken
+
+
+def edit(state: State, payload: bytes) -> None:
+    track, gone, count = struct.unpack_from("<III", payload)
+    rows = markers(payload, 12 + 4 * gone, count, state)
+    if track not in state.tracks or any(number != track for number, *_ in rows):
+        raise Invalid("track")
+    for frame in struct.unpack_from(f"<{gone}i", payload, 12):
+        state.markers[track].pop(checked(frame), None)
+    state.markers[track].update({frame: (flags, values) for _, frame, flags, values in rows})
+
+
 def end_pass(state: State, content: dict[str, Any]) -> None:
-    if content["pass"] != max(state.passes, default=0):
-        raise Invalid("not the last pass")
-    state.passes[content["pass"]]["outcome"] = content["outcome"]
+    one = turn_to(state, content["pass"])
+    one["outcome"] = content["outcome"]
+    if one["outcome"] in ("complete", "lost", "dropped"):
+        one["followed"] = set()
+    if one["outcome"] == "dropped":
+        one["then"] = []
 
 
 def event(state: State, content: dict[str, Any]) -> None:
@@ -207,6 +250,8 @@ def event(state: State, content: dict[str, Any]) -> None:
         for number in content["tracks"]:
             state.tracks.pop(number, None)
             state.markers.pop(number, None)
+            for one in state.passes.values():
+                one["followed"].discard(number)
     elif what == "checkpoint":
         state.tracked.add(checked(content["frame"]))
         state.status = "tracking"

@@ -198,7 +198,7 @@ def go_on(path: Path, ranges: Sequence[tuple[int, int]]) -> Markers:
     """Resume the session to its end in a clip with all recorded markers, or begin `ranges` in a new session."""
     session = TrackingSessionManager(path)
     known = session.acquire_replay()
-    if known.last_pass is None:
+    if not known.passes:
         finish(start_run(session, ranges))
         return final_markers(path)
     rows = {number: known.rows(number) for number in known.tracks}

@@ -11,7 +11,8 @@ import pytest
 
 from tracking_sessions.bridge.clip.editor import ClipEditor
 from tracking_sessions.core.journal.chain import JournalReader
-from tracking_sessions.core.journal.records import FoundRecord, decoded
+from tracking_sessions.core.journal.codec import decoded
+from tracking_sessions.core.journal.records import FoundRecord
 from tracking_sessions.core.journal.rows import is_muted, split_rows
 from tracking_sessions.tests.bpy.tracker import (
     Markers,
@@ -139,7 +140,7 @@ def test_later_tracking_and_edits_stay(
     output = capfd.readouterr().out
     assert "4 tracks changed in this file kept their markers" in output
     if is_resumed:
-        assert "2 tracks have newer markers on the frames to come and are not tracked there" in output
+        assert "2 tracks have newer markers on the frames to come and are tracked only behind them" in output
         assert max(live_frames(after["Camera/Survives.03"])) == FRAMES
         assert max(live_frames(after["Camera/Survives.05"])) == FRAMES
     else:
@@ -166,7 +167,7 @@ def test_a_restore_that_kept_work_is_followed_by_a_resume_that_keeps_it(
     after = markers_of(clip)
     assert_all_there(before, after)
     assert_has_frames_of(recorded, after)
-    assert max(live_frames(after["Camera/Survives.01"])) == 20
+    assert max(live_frames(after["Camera/Survives.01"])) == FRAMES  # it joined on frame 20
     assert max(live_frames(after["Camera/Survives.02"])) == FRAMES
 
 
@@ -199,7 +200,7 @@ def test_a_pass_that_was_tracked_to_its_end_by_other_means_is_closed(
     after = markers_of(clip)
     assert_all_there(before, after)
     output = capfd.readouterr().out
-    assert "are not tracked there" in output
+    assert "are tracked only behind them" in output
     assert "no track is left to follow, so the pass is closed" in output
     assert session_of(file).passes[-1].outcome == "complete"
     assert (look(clip).resume_frame, look(clip).missing) == (None, 0)
@@ -219,7 +220,7 @@ def test_a_pass_that_was_tracked_on_by_other_means_goes_on_from_there(footage: F
     after = markers_of(clip)
     assert_all_there(before, after)
     assert max(live_frames(after["Camera/Survives.02"])) == FRAMES
-    assert max(live_frames(after["Camera/Survives.01"])) == 14  # also tracked further, but not so far
+    assert max(live_frames(after["Camera/Survives.01"])) == FRAMES  # from frame 14, before the others
     assert session_of(file).passes[-1].last_frame == FRAMES
 
 
@@ -235,7 +236,7 @@ def test_a_backward_pass_keeps_later_backward_tracking(footage: Footage, file: P
     after = markers_of(clip)
     assert_all_there(before, after)
     assert_has_frames_of(recorded, after)
-    assert min(live_frames(after["Camera/Survives.02"])) == 3
+    assert min(live_frames(after["Camera/Survives.02"])) == 1  # it joined on frame 3
     assert min(live_frames(after["Camera/Survives.03"])) == 1
 
 
@@ -329,5 +330,5 @@ def test_tracking_after_a_pause_is_not_overwritten(footage: Footage, file: Path)
     click(clip, operators.resume)
     after = markers_of(clip)
     assert_all_there(before, after)
-    assert max(live_frames(after["Camera/Survives.01"])) == 15
+    assert max(live_frames(after["Camera/Survives.01"])) == FRAMES  # it joined on frame 15
     assert max(live_frames(after["Camera/Survives.02"])) == FRAMES

@@ -14,7 +14,8 @@ from tracking_sessions.core.batch.ledger import Ledger
 from tracking_sessions.core.batch.shots import BatchRow, ShotRow, ShotStatus
 from tracking_sessions.core.batch.supervisor import ShotEvent, ShotUpdate, Supervisor
 from tracking_sessions.core.journal.chain import JournalReader
-from tracking_sessions.core.journal.records import FrameRecord, decoded
+from tracking_sessions.core.journal.codec import decoded
+from tracking_sessions.core.journal.records import FrameRecord
 from tracking_sessions.core.model.types import SessionStatus
 from tracking_sessions.core.recording.manager import load_session
 from tracking_sessions.core.storage.folder import SessionFolder

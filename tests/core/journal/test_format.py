@@ -2,6 +2,7 @@
 """The reader written from docs/format.md and the reader of the extension agree."""
 
 import json
+import random
 import re
 import struct
 from pathlib import Path
@@ -11,12 +12,13 @@ import pytest
 from tracking_sessions.core.errors import JournalDamaged, SessionUnreadable
 from tracking_sessions.core.journal.chain import JournalReader, journal_path
 from tracking_sessions.core.journal.records import FoundRecord, MarkersRecord, TracksRecord, tracks_removed
-from tracking_sessions.core.model.types import SessionState, TrackData
+from tracking_sessions.core.model.types import SessionState, SessionStatus, TrackData
 from tracking_sessions.core.recording.manager import load_session
 from tracking_sessions.core.recording.merge import merge_sessions
 from tracking_sessions.core.session import TrackingSessionManager
 from tracking_sessions.core.storage.files import read_document
 from tracking_sessions.tests.core import format_reader
+from tracking_sessions.tests.core.journal.random_records import random_records
 from tracking_sessions.tests.core.shots import TESTS, finish, go_on, make_session, marker, start_run, write_raw
 
 PAGE = (TESTS.parent / "docs" / "format.md").read_text(encoding="utf-8")
@@ -67,9 +69,33 @@ def compare(path: Path) -> None:
     assert {frame for a, b in replay.tracked.ranges() for frame in range(a, b + 1)} == theirs.tracked
     assert replay.tracked == ours.session.tracked_frames and ours.session.status.value == theirs.status
     assert {
-        n: (p.plan.start, p.plan.end, p.frame, set(p.alive), p.outcome and p.outcome.value)
+        n: (
+            p.plan.start,
+            p.plan.end,
+            p.frame,
+            set(p.alive),
+            p.outcome and p.outcome.value,
+            set(p.followed),
+            len(p.then),
+        )
         for n, p in replay.passes.items()
-    } == {n: (p["start"], p["end"], p["frame"], p["alive"], p["outcome"]) for n, p in theirs.passes.items()}
+    } == {
+        n: (p["start"], p["end"], p["frame"], p["alive"], p["outcome"], p["followed"], len(p["then"]))
+        for n, p in theirs.passes.items()
+    }
+    for summary in (ours, TrackingSessionManager(path)):
+        assert {p.number: set(p.followed) for p in summary.passes} == {
+            n: p["followed"] for n, p in theirs.passes.items()
+        }
+        assert [p.number for p in summary.unfinished] == [p.plan.number for p in replay.unfinished] or (
+            summary.session.status is SessionStatus.TRACKING_COMPLETE
+        )
+        live = {
+            n: [frame for frame, (flags, _) in found.items() if not flags & 1] for n, found in theirs.markers.items()
+        }
+        assert {n: list(frames) for n, frames in summary.coverage.frames.items() if len(frames)} == {
+            n: sorted(frames) for n, frames in live.items() if frames
+        }
     assert ours.session.state.value == (theirs.state or read_document(path)["session"]["state"])
     assert ours.lost.frames == losses(ours.folder, path.stem)
     assert ours.session.best_solve == (theirs.solves[-1]["id"] if theirs.solves else "")
@@ -80,12 +106,17 @@ def losses(folder: Path, session: str) -> dict[int, list[int]]:
     lost: dict[int, list[int]] = {}
     for kind, payload in format_reader.records(folder, session):
         size = {2: 8, 4: 16}.get(kind, len(payload))
+        if kind == 8:
+            size = 12 + 4 * struct.unpack_from("<I", payload, 4)[0]
+            track, gone = struct.unpack_from("<II", payload)
+            for frame in struct.unpack_from(f"<{gone}i", payload, 12):
+                lost[frame] = [other for other in lost.get(frame, []) if other != track]
         reached = struct.unpack_from("<i", payload, 4)[0] if kind == 4 else None
         for track, frame, flags in struct.iter_unpack("<IiI56x", payload[size:]):
             if flags & 1 and frame == reached:
                 there = [other for other in lost.pop(frame, []) if other != track]
                 lost[frame] = [*there, track]
-            elif not flags & 1 and kind in (2, 4) and (kind == 2 or frame == reached) and track in lost.get(frame, []):
+            elif not flags & 1 and (kind in (2, 8) or frame == reached) and track in lost.get(frame, []):
                 lost[frame].remove(track)
         if kind == 6 and (event := json.loads(payload))["event"] == "tracks_removed":
             lost = {frame: [track for track in there if track not in event["tracks"]] for frame, there in lost.items()}
@@ -111,6 +142,19 @@ def test_both_readers_agree_on_sessions_at_every_stage(tmp_path: Path) -> None:
     session.close()
     merged = merge_sessions([session.path], tmp_path / "merged.yaml")
     compare(merged.path)
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_both_readers_agree_on_any_order_of_passes_and_edits(tmp_path: Path, seed: int) -> None:
+    session = make_session(tmp_path, 20)
+    with session:
+        recorder = session.acquire()
+        for records in random_records(random.Random(seed), 60):
+            recorder.append(*records)
+            if recorder.position.offset % 3 == 0:
+                recorder.write_file()
+        recorder.write_file()
+    compare(session.path)
 
 
 @pytest.mark.slow
@@ -193,15 +237,19 @@ INVALID = {
         3,
         b'{"number": 2, "operation": "x", "start": 1, "end": 2, "tracks": [1], "object": ""}',
     ),
-    "a frame of an earlier pass": (4, struct.pack("<IiII", 1, 4, 0, 0)),
+    "a frame of a closed pass": (4, struct.pack("<IiII", 1, 4, 0, 0)),
     "a frame of no pass": (4, struct.pack("<IiII", 9, 4, 0, 0)),
     "a frame far away": (4, struct.pack("<IiII", 2, 1 << 25, 0, 0)),
     "a marker too many": (4, struct.pack("<IiII", 2, 1, 0, 2) + marker(1, 1)),
     "a marker of no track": (4, struct.pack("<IiII", 2, 1, 0, 1) + marker(77, 1)),
-    "the end of an earlier pass": (5, b'{"pass": 1, "outcome": "lost"}'),
+    "the end of a closed pass": (5, b'{"pass": 1, "outcome": "lost"}'),
     "an end without a pass": (5, b'{"outcome": "lost"}'),
     "markers of no track": (2, struct.pack("<II", 77, 0)),
     "markers of two tracks": (2, struct.pack("<II", 1, 2) + marker(1, 1) + marker(3, 2)),
+    "an edit of no track": (8, struct.pack("<III", 77, 0, 0)),
+    "an edit of two tracks": (8, struct.pack("<III", 1, 0, 2) + marker(1, 1) + marker(3, 2)),
+    "an edit that is cut": (8, struct.pack("<III", 1, 2, 0) + bytes(4)),
+    "an edit of a frame far away": (8, struct.pack("<IIIi", 1, 1, 0, 1 << 25)),
     "found markers of no track": (7, struct.pack("<II", 77, 0)),
     "found markers too few": (7, struct.pack("<II", 1, 2) + marker(1, 1)),
     "a list": (6, b"[]"),

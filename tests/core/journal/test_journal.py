@@ -17,6 +17,7 @@ from tracking_sessions.core.journal.chain import (
     Position,
     journal_path,
 )
+from tracking_sessions.core.journal.codec import encode
 from tracking_sessions.core.journal.records import (
     EndRecord,
     FrameRecord,
@@ -24,7 +25,6 @@ from tracking_sessions.core.journal.records import (
     PassRecord,
     RecordType,
     TracksRecord,
-    encode,
 )
 from tracking_sessions.core.journal.rows import GUARDED
 from tracking_sessions.core.model.types import Outcome, Pass, TrackData

@@ -9,14 +9,9 @@ from typing import Any
 import pytest
 
 from tracking_sessions.core.errors import SessionUnreadable
+from tracking_sessions.core.journal.chain import NOTHING
 from tracking_sessions.core.journal.losses import LOSSES_KEPT, Losses
-from tracking_sessions.core.journal.records import (
-    FrameRecord,
-    MarkersRecord,
-    PassRecord,
-    TracksRecord,
-    tracks_removed,
-)
+from tracking_sessions.core.journal.records import FrameRecord, MarkersRecord, PassRecord, TracksRecord, tracks_removed
 from tracking_sessions.core.journal.rows import GUARDED, MARKER_SIZE, MUTED
 from tracking_sessions.core.journal.summary import Summary
 from tracking_sessions.core.model.types import Pass, TrackData
@@ -37,15 +32,15 @@ def summary(tracks: int = 4) -> Summary:
     """A summary with an open pass over the frames 1 to 99."""
     known = Summary()
     numbers = tuple(range(1, tracks + 1))
-    known.apply(TracksRecord(tuple(TrackData(n, "Camera", f"Track.{n}") for n in numbers)))
-    known.apply(PassRecord(Pass(1, 1, 99, numbers), (), "track_forwards", ""))
+    known.apply(TracksRecord(tuple(TrackData(n, "Camera", f"Track.{n}") for n in numbers)), NOTHING)
+    known.apply(PassRecord(Pass(1, 1, 99, numbers), (), "track_forwards", ""), NOTHING)
     return known
 
 
 def fed(*steps: FrameRecord, tracks: int = 4) -> Losses:
     known = summary(tracks)
     for record in steps:
-        known.apply(record)
+        known.apply(record, NOTHING)
     return known.losses
 
 
@@ -78,19 +73,19 @@ def test_tracking_the_frame_again_repairs_the_losses_of_its_tracks() -> None:
 
 def test_a_marker_set_by_hand_repairs_a_loss_and_another_edit_does_not() -> None:
     known = summary()
-    known.apply(step(2, [1, 2], [3, 4]))
+    known.apply(step(2, [1, 2], [3, 4]), NOTHING)
     for rows in (marker(3, 1), marker(3, 1) + marker(3, 2, flags=MUTED) + marker(3, 3), b""):
-        known.apply(MarkersRecord(3, rows))
+        known.apply(MarkersRecord(3, rows), NOTHING)
         assert known.losses.frames == {2: [3, 4]}
-    known.apply(MarkersRecord(3, marker(3, 1) + marker(3, 2)))
+    known.apply(MarkersRecord(3, marker(3, 1) + marker(3, 2)), NOTHING)
     assert known.losses.frames == {2: [4]}
 
 
 def test_a_reused_track_number_has_no_old_losses() -> None:
     known = summary()
-    known.apply(step(2, [1], [2, 3, 4]))
-    known.apply(tracks_removed([3, 2, 99]))
-    known.apply(TracksRecord((TrackData(3, "Ball", "New"),)))
+    known.apply(step(2, [1], [2, 3, 4]), NOTHING)
+    known.apply(tracks_removed([3, 2, 99]), NOTHING)
+    known.apply(TracksRecord((TrackData(3, "Ball", "New"),)), NOTHING)
     assert known.losses.frames == {2: [4]} and known.losses.names[3] == ("Ball", "New")
 
 

@@ -14,7 +14,7 @@ from tracking_sessions.core.recording.create import create_session
 from tracking_sessions.core.recording.manager import load_session, resume_tracking
 from tracking_sessions.core.session import TrackingSessionManager
 from tracking_sessions.core.storage.files import encode_document, read_document
-from tracking_sessions.tests.core.shots import FakeTracker, make_footage, make_session, start_markers, start_run
+from tracking_sessions.tests.core.shots import FakeTracker, make_footage, make_session, marker, start_markers, start_run
 
 Range = tuple[int, int]
 
@@ -86,7 +86,7 @@ def test_a_pass_over_recorded_frames_tracks_them_again(tmp_path: Path) -> None:
     session.acquire().open_pass(Pass(2, 6, 2, (1, 3)), (), ())
     for known in (session, load_session(session.path)):
         assert known.get_resume_point() == 5 and left(known) == [2, 3, 4, 5]
-    session.acquire().append(FrameRecord(2, 5, 2, b""))
+    session.acquire().append(FrameRecord(2, 5, 2, marker(1, 5) + marker(3, 5)))
     assert load_session(session.path).get_resume_point() == 4 and left(session) == [2, 3, 4]
     assert session.progress["tracked_frames"] == 6 and session.progress["percent_complete"] == 50.0
     session.close()
@@ -102,7 +102,7 @@ def test_planned_passes_missing_in_the_file_are_read_from_the_journal(tmp_path: 
         run.pause()
     session.close()
     state = read_document(session.path)
-    assert state["tracking"]["passes"][0].pop("then") == "3-1"
+    assert state["tracking"]["passes"][0].pop("then") == "3-1" and state["tracking"].pop("live")
     session.path.write_bytes(encode_document(state, ".yaml"))
     known = load_session(session.path)
     assert known.get_resume_point() == 2 and left(known) == [1, 2]

@@ -107,28 +107,29 @@ def test_a_track_without_a_live_marker_on_the_frame_of_the_pause_is_not_followed
 
 def test_a_lost_track_that_was_placed_again_takes_part(tmp_path: Path) -> None:
     known = recorded(tmp_path, [(1, 8)], 2)
-    progress = known.last_pass
-    assert progress is not None
-    progress.alive = frozenset({1, 3})
+    known.unfinished[0].followed = frozenset({1, 3})
     found = as_recorded(known)
     assert resume(known, found).alive == {1, 3}
     found.edited.add(2)
     assert resume(known, found).alive == {1, 2, 3}
 
 
-def test_a_track_with_newer_markers_ahead_is_left_out(tmp_path: Path) -> None:
+def test_a_track_with_newer_markers_ahead_joins_where_they_end(tmp_path: Path) -> None:
     found = as_recorded(known := recorded(tmp_path, [(1, 8)], 2))
     tracked_on(found, 2, [4, 5])
     plan = resume(known, found)
-    assert (plan.frame, plan.alive, plan.left_out, plan.is_tracked_on) == (3, {1, 3}, 1, False)
+    assert (plan.frame, plan.alive, plan.joins, plan.left_out) == (3, {1, 3}, {5: {2}}, 1)
+    tracked_on(found, 2, [6, 7, 8])
+    plan = resume(known, found)
+    assert (plan.frame, plan.alive, plan.joins, plan.left_out) == (3, {1, 3}, {}, 1)
 
 
-def test_a_pass_goes_on_from_where_the_farthest_stop_if_all_were_tracked_on(tmp_path: Path) -> None:
+def test_a_pass_goes_on_from_where_the_first_stop_if_all_were_tracked_on(tmp_path: Path) -> None:
     found = as_recorded(known := recorded(tmp_path, [(1, 8)], 2))
     for number, frames in ((1, [4]), (2, [4, 5]), (3, [4, 5])):
         tracked_on(found, number, frames)
     plan = resume(known, found)
-    assert (plan.frame, plan.alive, plan.left_out, plan.is_tracked_on) == (5, {2, 3}, 1, False)
+    assert (plan.frame, plan.alive, plan.joins, plan.left_out) == (4, {1}, {5: {2, 3}}, 2)
 
 
 def test_a_pass_that_was_tracked_on_to_its_end_is_only_closed(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from dataclasses import fields, replace
 import pytest
 
 from tracking_sessions.commands.arguments import add_options, given
-from tracking_sessions.core.journal.records import frame_number
+from tracking_sessions.core.journal.codec import frame_number
 from tracking_sessions.core.model.ranges import FRAME_LIMIT
 from tracking_sessions.core.tracking.plan import OPTIONS, ShotSpec
 

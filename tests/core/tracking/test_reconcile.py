@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from tracking_sessions.core.journal.chain import JournalReader, Position, Record
-from tracking_sessions.core.journal.records import FoundRecord, FrameRecord, MarkersRecord, encode
+from tracking_sessions.core.journal.codec import encode
+from tracking_sessions.core.journal.records import FoundRecord, FrameRecord, MarkersRecord
 from tracking_sessions.core.journal.rows import GUARDED, KEYED, MUTED, head_of, with_head
 from tracking_sessions.core.tracking.reconcile import is_border, joined, never_recorded, new_in_clip, tracked_on
 from tracking_sessions.tests.core.shots import Markers, make_session, marker, start_run

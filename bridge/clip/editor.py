@@ -16,6 +16,21 @@ if TYPE_CHECKING:
     from bpy.types import Area, Context, MovieClip, MovieTrackingTrack, Region, SpaceClipEditor, Window
 
 
+TRACKER = "CLIP_OT_track_markers"  # Blender's own
+
+
+def blender_is_tracking() -> bool:
+    """Whether Blender's own tracker runs as a job, on any clip, as after Track Forwards in a window.
+
+    Blender lists the operator among the modal ones of its window until the first event after the job.
+    """
+    return any(
+        operator is not None and operator.bl_idname == TRACKER  # None if its add-on was disabled meanwhile
+        for window in bpy.context.window_manager.windows
+        for operator in window.modal_operators
+    )
+
+
 class ClipEditor:
     """A Clip Editor that shows `clip` in mode Tracking."""
 

@@ -11,6 +11,7 @@ from typing import Any
 import bpy
 
 from tracking_sessions import registration
+from tracking_sessions.bridge.clip import editor as clip_editor
 from tracking_sessions.bridge.clip.editor import ClipEditor
 from tracking_sessions.bridge.sessions import overview, recovery
 from tracking_sessions.bridge.tracking import live
@@ -79,6 +80,33 @@ def track(editor: ClipEditor, first: int, last: int) -> None:
     with inside(editor):
         assert operators.track() == {"FINISHED"}
     bpy.ops.ed.undo_push(message="Track in Session")
+
+
+class TEST_OT_stays_modal(bpy.types.Operator):
+    bl_idname = "test.stays_modal"
+    bl_label = "Stay Modal"
+
+    def execute(self, context: Any) -> set[str]:
+        context.window_manager.modal_handler_add(self)
+        return {"RUNNING_MODAL"}
+
+    def modal(self, context: Any, event: Any) -> set[str]:
+        return {"PASS_THROUGH"}
+
+
+@contextmanager
+def blender_tracks() -> Iterator[None]:
+    """Another modal operator in the place of Blender's tracker, which is modal only in a real window."""
+    tracker = clip_editor.TRACKER
+    bpy.utils.register_class(TEST_OT_stays_modal)
+    clip_editor.TRACKER = TEST_OT_stays_modal.__name__
+    try:
+        operators_of_tests: Any = bpy.ops.test  # type: ignore[attr-defined]
+        operators_of_tests.stays_modal()
+        yield
+    finally:
+        clip_editor.TRACKER = tracker
+        bpy.utils.unregister_class(TEST_OT_stays_modal)
 
 
 def start_blender_anew() -> None:

@@ -10,10 +10,12 @@ import bpy
 from bpy.app.handlers import persistent
 
 from ..core.errors import TrackingSessionError
+from . import watch
 from .clip.colour import note_spaces
 from .clip.movie_clip import library_of
 from .open_file import open_file
 from .sessions import finding, overview, recovery
+from .sessions.recording import REDO, UNDO, close_recordings, known_recording, recording_of
 from .tracking import live, reconcile
 from .tracking.working_set import remove_leftovers
 
@@ -29,8 +31,12 @@ def _before_saving(path: str, *_: object) -> None:
         except TrackingSessionError as error:
             _log.warning("The pass ends before the file is saved: %s", error)
             live.end_running()  # takes the tracker's objects out of the file
-    if path:
-        for clip in bpy.data.movieclips:
+    watch.record_everything()
+    for clip in bpy.data.movieclips:
+        recording = known_recording(clip)
+        if recording is not None:
+            recording.mark(clip)
+        if path:
             finding.note_root(clip, path)
 
 
@@ -48,13 +54,21 @@ def _after_saving(path: str, *_: object) -> None:
 
 
 @persistent
-def _before_change(*_: object) -> None:
-    """Pause the running pass: undo, redo and loading replace its clip, and quitting ends it."""
+def _before_undo(*_: object) -> None:
+    """Pause the running pass and record what is new: undo and redo replace the clip."""
     live.end_running()
+    watch.tick()
 
 
 @persistent
-def _after_undo(*_: object) -> None:
+def _before_leaving(*_: object) -> None:
+    """Pause the running pass, record everything and give the sessions up: the file goes, or Blender quits."""
+    live.end_running()
+    watch.record_everything()
+    close_recordings()
+
+
+def _after_change() -> None:
     for clip in bpy.data.movieclips:
         if not library_of(clip):
             remove_leftovers(clip)
@@ -62,13 +76,26 @@ def _after_undo(*_: object) -> None:
 
 
 @persistent
+def _after_undo(*_: object) -> None:
+    _after_change()
+    watch.after_undo(UNDO)
+
+
+@persistent
+def _after_redo(*_: object) -> None:
+    _after_change()
+    watch.after_undo(REDO)
+
+
+@persistent
 def _after_loading(*_: object) -> None:
     open_file.reset()
-    _after_undo()
+    _after_change()
     note_spaces(file_is_new=True)  # before a picture is drawn
     for clip in bpy.data.movieclips:
         if overview.overview(clip).missing:
             reconcile.note_opened(clip)
+            recording_of(clip)
     if not bpy.app.background and not bpy.app.timers.is_registered(_report_lost):
         bpy.app.timers.register(_report_lost, first_interval=0.1)
 
@@ -87,13 +114,13 @@ def _report_lost() -> None:
 HANDLERS = (
     ("save_pre", _before_saving),
     ("save_post", _after_saving),
-    ("undo_pre", _before_change),
-    ("redo_pre", _before_change),
-    ("load_pre", _before_change),
+    ("undo_pre", _before_undo),
+    ("redo_pre", _before_undo),
+    ("load_pre", _before_leaving),
     ("undo_post", _after_undo),
-    ("redo_post", _after_undo),
+    ("redo_post", _after_redo),
     ("load_post", _after_loading),
-    ("exit_pre", _before_change),  # from Blender 5.1; before, the operator is cancelled when its window goes
+    ("exit_pre", _before_leaving),  # from Blender 5.1; before, the operator is cancelled when its window goes
 )
 
 
@@ -101,10 +128,12 @@ def register() -> None:
     for name, handler in HANDLERS:
         if hasattr(bpy.app.handlers, name):
             getattr(bpy.app.handlers, name).append(handler)
+    watch.register()
 
 
 def unregister() -> None:
-    live.end_running()
+    _before_leaving()
+    watch.unregister()
     for name, handler in HANDLERS:
         handlers: list[object] = getattr(bpy.app.handlers, name, [])
         if handler in handlers:

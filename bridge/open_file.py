@@ -30,6 +30,8 @@ class OpenFile:
         """The session folders, by session id, that the file was saved away from; undo may remove a clip's note."""
         self.digests: dict[int, dict[tuple[str, str], bytes]] = {}
         """A digest of each track in the file, by clip (`session_uid`), tracking object and name."""
+        self.recordings: dict[int, Any] = {}
+        """The recordings of the clips (`session_uid`); see `sessions.recording`."""
         self.documents: dict[Path, tuple[float, TrackingSession | None]] = {}
         """The session files read, each with its modification time; None for an unreadable file."""
         self._written: dict[str, tuple[int, Position]] = {}

@@ -13,6 +13,7 @@ class Preferences(NamedTuple):
     is_durable: bool = True  # whether each checkpoint is flushed to the disk
     interval: float = 0.25  # seconds between two updates of the tracks and the view while a pass runs
     has_strip: bool = True  # whether the strip of tracked frames is drawn in the Clip Editor
+    records: bool = True  # whether everything that happens to the tracks is recorded
     saves_copy: bool = False  # whether the end of a pass saves a copy of the file beside the session
 
 

@@ -6,13 +6,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import bpy
+from bpy.props import EnumProperty
 
 from ..bridge.clip.editor import redraw
+from ..bridge.clip.movie_clip import counting_of
 from ..bridge.open_file import open_file
 from ..bridge.sessions import overview, recovery
 from ..bridge.tracking.shot import kept_words
 from ..core.errors import TrackingSessionError
-from ..core.model.wording import owner_words
+from ..core.model.wording import count_words, owner_words
 from ..core.storage.lease import Watch
 from .editor import InEditor, Modal, editor_of, report_error
 
@@ -27,23 +29,59 @@ class TRACKING_SESSIONS_OT_restore(InEditor):
     bl_label = "Restore Markers"
     bl_options = {"UNDO"}
 
+    choice: EnumProperty(  # type: ignore[valid-type]  # Blender's way to declare a property
+        name="Tracks Changed on Both Sides",
+        items=(
+            ("KEEP", "Keep Mine and Add What Is Missing", "Set recorded markers only on frames without a marker"),
+            ("TAKE", "Take What Is Recorded", "Set all recorded markers; yours stay in the history"),
+        ),
+        default="KEEP",
+        options={"SKIP_SAVE"},
+    )
+
+    def invoke(self, context: Context, event: Event) -> set[str]:
+        """Ask if tracks have changed on both sides."""
+        clip = context.space_data.clip
+        recovery.look_at(clip)
+        if not overview.overview(clip).in_question or bpy.app.background:
+            return self.execute(context)
+        manager = context.window_manager
+        return manager.invoke_props_dialog(self, width=380, title="Restore Markers", confirm_text="Restore")
+
+    def draw(self, context: Context) -> None:
+        layout = self.layout
+        assert layout is not None
+        seen = overview.overview(context.space_data.clip)
+        for line in question_lines(seen):
+            layout.label(text=line)
+        layout.column().prop(self, "choice", expand=True)
+
     @classmethod
     def _session_obstacle(cls, seen: overview.Overview) -> str:
         return "" if seen.missing or seen.undone or seen.is_damaged else "This file has all recorded frames"
 
     def execute(self, context: Context) -> set[str]:
+        editor = editor_of(context)
         try:
-            shot = recovery.restore(editor_of(context))
+            restored = recovery.restore(editor, keeps=self.choice == "KEEP")
         except TrackingSessionError as error:
             return report_error(self, error)
-        frame = shot.counting.shown(shot.session.session.checkpoint_frame or 0)
-        words = f"Restored the recorded markers up to frame {frame}"
-        if shot.kept:
-            self.report({"WARNING"}, f"{words}; {kept_words(shot.kept)}")
+        words = f"Restored the recorded markers up to frame {counting_of(editor.clip).shown(restored.frame or 0)}"
+        if restored.kept:
+            self.report({"WARNING"}, f"{words}; {kept_words(restored.kept)}")
         else:
             self.report({"INFO"}, words)
         redraw(context)
         return {"FINISHED"}
+
+
+def question_lines(seen: overview.Overview) -> list[str]:
+    """The question about tracks that changed on both sides."""
+    verb = "was" if seen.in_question == 1 else "were"
+    return [
+        f"{count_words(seen.missing, 'frame')} {'is' if seen.missing == 1 else 'are'} recorded that this file lacks.",
+        f"{count_words(seen.in_question, 'track')} of these {verb} changed in this file as well.",
+    ]
 
 
 class TRACKING_SESSIONS_OT_start_fresh(InEditor):

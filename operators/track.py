@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import bpy
-from bpy.props import EnumProperty
+from bpy.props import EnumProperty, IntProperty
 
 from ..bridge.clip.colour import note_spaces, unknown_words_once
 from ..bridge.clip.editor import ClipEditor, redraw
@@ -42,6 +42,10 @@ class _TracksLive(InEditor, Modal):
         """The ranges of clip frames to track; empty to resume. Raises UsageError."""
         return []
 
+    def _number(self) -> int:
+        """The number of the pass to resume; 0 for the one that matters most."""
+        return 0
+
     def _choose(self, context: Context) -> None:
         """Set the unset properties as in the panel, after a click or a key."""
 
@@ -50,8 +54,9 @@ class _TracksLive(InEditor, Modal):
         note_spaces()  # of appended clips
         try:
             ranges = self._ranges(editor)
-            shot = open_shot(editor)
-            self._live = live.LivePass(shot, ranges, separate_clip=separate_clip)
+            shot = open_shot(editor, resumes=not ranges)
+            number = self._number() or None
+            self._live = live.LivePass(shot, ranges, number=number, separate_clip=separate_clip)
         except TrackingSessionError as error:
             report_error(self, error)
             return False
@@ -157,7 +162,8 @@ class TRACKING_SESSIONS_OT_track(_TracksLive):
 
     @classmethod
     def _session_obstacle(cls, seen: overview.Overview) -> str:
-        return "This file lacks recorded frames: restore them first, or start fresh" if seen.missing else ""
+        lacks = seen.missing and not seen.is_recording
+        return "This file lacks recorded frames: restore them first, or start fresh" if lacks else ""
 
     @classmethod
     def description(cls, context: Context, properties: OperatorProperties) -> str:
@@ -172,8 +178,20 @@ class TRACKING_SESSIONS_OT_resume(_TracksLive):
     bl_label = "Resume Tracking"
     bl_options = {"UNDO"}
 
+    number: IntProperty(  # type: ignore[valid-type]
+        name="Pass",
+        description="The number of the unfinished pass; 0 for the one with the most tracks",
+        min=0,
+        options={"SKIP_SAVE"},
+    )
+
+    def _number(self) -> int:
+        return self.number
+
     @classmethod
     def _session_obstacle(cls, seen: overview.Overview) -> str:
+        if seen.in_question:
+            return "The artist has changed tracks that the recorded frames change as well: restore these first"
         return "Nothing was interrupted in this clip" if seen.resume_frame is None else ""
 
 

@@ -41,6 +41,13 @@ class TRACKING_SESSIONS_AP_preferences(AddonPreferences):
         "a crash of Blender loses no more with this off",
         default=_DEFAULTS.is_durable,
     )
+    records: BoolProperty(  # type: ignore[valid-type]
+        name="Record Everything",
+        description="Record whatever happens to the tracks of a clip, also by Blender's own buttons and by scripts, "
+        "from the first tracked frame on",
+        default=_DEFAULTS.records,
+        update=_redraw,
+    )
     interval: FloatProperty(  # type: ignore[valid-type]
         name="Update Interval",
         description="Time between two updates of the tracks and the view while tracking",
@@ -71,6 +78,7 @@ class TRACKING_SESSIONS_AP_preferences(AddonPreferences):
         layout.use_property_decorate = False
         layout.prop(self, "folder")
         column = layout.column(heading="Recording")
+        column.prop(self, "records")
         column.prop(self, "is_durable")
         column.prop(self, "saves_copy")
         column = layout.column(heading="Movie Clip Editor")

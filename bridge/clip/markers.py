@@ -34,10 +34,11 @@ from ...core.journal.rows import (
     join_rows,
     split_rows,
     width_of,
+    with_head,
 )
 
 if TYPE_CHECKING:
-    from bpy.types import MovieTrackingTrack
+    from bpy.types import MovieTrackingMarker, MovieTrackingTrack
 
 SETTINGS = (
     "pattern_match",
@@ -95,6 +96,17 @@ def read_rows(track: MovieTrackingTrack, number: int) -> bytes:
         for i in range(width):
             words[column_of(place, i)] = bits[i::width]
     return words.tobytes()
+
+
+def read_row(marker: MovieTrackingMarker, number: int) -> bytes:
+    """One marker, packed, with `number` as its track id."""
+    words = array("f", bytes(MARKER_SIZE))
+    resolve: Any = marker.path_resolve
+    for name, place in COLUMNS.items():
+        values = array("f", bytes(4 * width_of(place)))
+        resolve(name, False).foreach_get(values)
+        words[place] = values
+    return with_head(words.tobytes(), number, marker.frame, MUTED * marker.mute | KEYED * marker.is_keyed)
 
 
 def write_rows(track: MovieTrackingTrack, rows: bytes) -> None:

@@ -79,6 +79,11 @@ def note_root(clip: MovieClip, blend: str) -> None:
         open_file.left[path.stem] = root
 
 
+def name_of_new(clip: MovieClip) -> str:
+    """The name of a new session of the clip."""
+    return f"{Path(bpy.data.filepath).stem} {clip.name}" if bpy.data.filepath else clip.name
+
+
 # The session
 
 

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, NamedTuple
 import bpy
 
 from ...core.errors import JournalDamaged, TrackingSessionError
+from ...core.journal.coverage import Coverage
 from ...core.journal.lost_passes import lost_passes
+from ...core.journal.records import Reason
 from ...core.model.ranges import FrameRanges
-from ...core.model.types import SessionState, SessionStatus
+from ...core.model.types import PassSummary, SessionState, SessionStatus
 from ...core.model.wording import clock_time, count_words
 from ...core.recording.manager import TrackingSessionManager
 from ...core.storage.folder import SessionFolder
@@ -20,6 +22,7 @@ from ..clip.movie_clip import ClipMark, mark_of, position_in
 from ..errors import error_words
 from ..open_file import open_file
 from .finding import find_session, modified, roots_of
+from .recording import known_recording
 
 if TYPE_CHECKING:
     from bpy.types import MovieClip
@@ -60,6 +63,10 @@ class Overview(NamedTuple):
     requested: FrameRanges = FrameRanges()  # the frames that passes were to cover
     problems: FrameRanges = FrameRanges()  # the frames on which tracks got lost
     lost_frame: int | None = None  # the first frame where a pass lost all tracks and no other pass followed
+    resumable: tuple[PassSummary, ...] = ()  # the passes that can be resumed, the one with the most tracks first
+    in_question: int = 0  # tracks that the artist has changed since they were recorded in the frames that are missing
+    is_recording: bool = False  # this Blender records whatever happens to the clip
+    not_recorded: str = ""  # why it does not
 
     @property
     def is_done(self) -> bool:
@@ -98,8 +105,10 @@ def overview(clip: MovieClip) -> Overview:
             return seen
     file = None
     try:
-        found = find_session(clip, mark)
-        seen = Overview()
+        recording = known_recording(clip)
+        found = recording.session if recording is not None else None
+        found = found or find_session(clip, mark)
+        seen = Overview(not_recorded=recording.error if recording is not None else "")
         if found is not None:
             file = found.path
             seen = _overview_of(clip, mark, found)
@@ -125,8 +134,18 @@ def _known(clip: MovieClip) -> _Seen | None:
 def _overview_of(clip: MovieClip, mark: ClipMark | None, manager: TrackingSessionManager) -> Overview:
     session = manager.session
     progress = manager.progress
-    frames = manager.missing_frames(position_in(mark, session.id), open_file.written(clip.session_uid, session.id))
-    missing, undone = len(frames.lost), len(frames.undone)
+    recording = known_recording(clip)
+    is_recording = recording is not None and recording.session is manager
+    lost, undone_frames = FrameRanges(), FrameRanges()
+    if not is_recording:
+        position = position_in(mark, session.id)
+        lost, undone_frames = manager.missing_frames(position, open_file.written(clip.session_uid, session.id))
+    in_question = 0
+    for aside in manager.asides:
+        tracks, frames = Coverage.of(aside.frames).beyond(manager.coverage.frames)
+        (undone_frames if aside.reason is Reason.UNDO else lost).update(frames)
+        in_question += len(aside.in_question) if tracks and aside.reason is Reason.OLDER_FILE else 0
+    missing, undone = len(lost), len(undone_frames)
     is_open = session.state is SessionState.ACTIVE and session.status is SessionStatus.TRACKING
     return Overview(
         name=session.name,
@@ -137,10 +156,14 @@ def _overview_of(clip: MovieClip, mark: ClipMark | None, manager: TrackingSessio
         missing=missing,
         undone=undone,
         until=session.modified,
-        owner=manager.owner,
+        owner="" if is_recording else manager.owner,
         seen=time.monotonic(),
         tracked=session.tracked_frames,
         requested=manager.requested,
         problems=FrameRanges.of(manager.lost.frames),
         lost_frame=next((lost.frame for lost in lost_passes(manager.passes, session.tracked_frames)), None),
+        resumable=tuple(manager.unfinished) if is_open else (),
+        in_question=in_question,
+        is_recording=is_recording,
+        not_recorded=recording.error if recording is not None else "",
     )

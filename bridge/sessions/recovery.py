@@ -4,13 +4,15 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
-from pathlib import Path
+from functools import partial
 from typing import TYPE_CHECKING
 
 import bpy
 
-from ...core.errors import JournalDamaged, SessionUnreadable, UsageError
+from ...core.errors import JournalDamaged, SessionUnreadable, TrackingSessionError, UsageError
 from ...core.journal.chain import Position
+from ...core.journal.head import Head
+from ...core.journal.records import Reason
 from ...core.model.types import SessionState
 from ...core.recording.manager import TrackingSessionManager, load_session
 from ...core.storage.folder import SessionFolder
@@ -19,24 +21,53 @@ from ..clip.editor import ClipEditor
 from ..clip.movie_clip import ClipMark, mark_of, position_in, unmark
 from ..open_file import open_file
 from ..tracking.shot import Shot
-from .finding import default_root, find_session, homeless_roots, read_session, session_file
+from .finding import default_root, find_session, homeless_roots, name_of_new, read_session, session_file
 from .overview import overview
+from .recording import Recording, known_recording, recording_of
+from .restoring import Restored, restore_asides
 
 if TYPE_CHECKING:
     from bpy.types import MovieClip
 
 
-def open_shot(editor: ClipEditor) -> Shot:
+def open_shot(editor: ClipEditor, *, resumes: bool = False) -> Shot:
     """The clip's session, with all its frames written to the clip, or a new session.
 
-    Undone frames alone are not restored. Raises the errors of reading and owning sessions.
+    Undone frames alone are not restored, and a state that was set aside only if a pass is resumed (`resumes`). Raises
+    the errors of reading and owning sessions.
     """
+    recording = recording_of(editor.clip)
+    kept = 0
+    if resumes and recording is not None:
+        recording.look(editor.clip, "", whole=True)
+        if recording.session is not None and any(aside.reason is not Reason.UNDO for aside in recording.session.asides):
+            kept = restore_asides(editor.clip, recording, keeps=True).kept
+    lent = recording.lend(editor.clip) if recording is not None else None
+    shot = Shot.join(editor, lent, lent.position, restore=False) if lent is not None else _opened(editor)
+    shot.kept = shot.kept or kept
+    if recording is not None:
+        shot.recorder.head = shot.recorder.head or Head.of(shot.known())
+        shot.release = partial(_give_back, editor.clip, recording, shot.session)
+    return shot
+
+
+def _give_back(clip: MovieClip, recording: Recording, session: TrackingSessionManager) -> None:
+    """Let the recording of the clip go on with the session, unless the clip or the session is gone."""
+    try:
+        if session.path.exists() and known_recording(clip) is recording:
+            recording.take_back(clip, session)
+            return
+    except (ReferenceError, TrackingSessionError):
+        pass  # the next look owns the session again
+    session.close()
+
+
+def _opened(editor: ClipEditor) -> Shot:
     clip = editor.clip
     mark = mark_of(clip)
     session = find_session(clip, mark)
     if session is None:
-        name = f"{Path(bpy.data.filepath).stem} {clip.name}" if bpy.data.filepath else clip.name
-        return Shot.create(editor, default_root(), name, blend=bpy.data.filepath)
+        return Shot.create(editor, default_root(), name_of_new(clip), blend=bpy.data.filepath)
     session_id = session.id
     position = position_in(mark, session_id)
     since = session.contained(position)
@@ -46,12 +77,34 @@ def open_shot(editor: ClipEditor) -> Shot:
     return _restored(editor, session, since)
 
 
-def restore(editor: ClipEditor) -> Shot:
+def restore(editor: ClipEditor, *, keeps: bool = True) -> Restored:
     """Write the recorded frames that the clip lacks to the clip; of a damaged journal those before the damage.
 
-    Releases the session of the returned shot. Raises UsageError if the clip has no session, and the errors of reading
-    and owning one.
+    If the artist has gone on in the clip meanwhile, the states set aside come back: a track that has changed on both
+    sides keeps its markers and gets those on other frames, or with `keeps` off gets all recorded ones. Raises
+    UsageError if the clip has no session, and the errors of reading and owning one.
     """
+    clip = editor.clip
+    recording = known_recording(clip)
+    if recording is not None:
+        recording.look(clip, "", whole=True)
+        if recording.session is not None and recording.session.asides:
+            return restore_asides(clip, recording, keeps=keeps)
+        recording.close()
+    open_file.recordings.pop(clip.session_uid, None)
+    shot = _restored_older(editor)
+    return Restored(shot.session.session.checkpoint_frame, shot.kept)
+
+
+def look_at(clip: MovieClip) -> None:
+    """Record what has happened in the clip, before a question about it."""
+    recording = known_recording(clip)
+    if recording is not None:
+        recording.look(clip, "", whole=True)
+
+
+def _restored_older(editor: ClipEditor) -> Shot:
+    """Write what the clip lacks to it, as nothing has happened in it since it was opened."""
     mark = mark_of(editor.clip)
     session = find_session(editor.clip, mark, salvage=True)
     if session is None:
@@ -74,6 +127,9 @@ def set_aside(clip: MovieClip) -> None:
 
     Raises the errors of owning and writing a session.
     """
+    recording = open_file.recordings.pop(clip.session_uid, None)
+    if recording is not None:
+        recording.close()
     while True:
         mark = mark_of(clip)
         try:
@@ -106,7 +162,11 @@ def note_saved(clip: MovieClip, owned: TrackingSessionManager | None) -> None:
     `owned` is the session that this Blender owns. Raises the errors of reading, owning and writing a session.
     """
     mark = mark_of(clip)
-    _note_undone(clip, mark)
+    recording = known_recording(clip)
+    if recording is not None and recording.session is not None:
+        owned = recording.session  # whose records have all that was undone
+    else:
+        _note_undone(clip, mark)
     _note_blend(clip, mark, owned)
 
 

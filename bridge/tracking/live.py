@@ -82,7 +82,7 @@ class LivePass:
         except BaseException as error:
             if isinstance(error, UsageError | ShotUnusable) and not shot.session.passes:
                 delete_session(shot.session)  # it is empty
-            shot.session.close()
+            shot.release()
             raise
         open_file.running = self
 
@@ -209,7 +209,7 @@ class LivePass:
             self.run.close(error)
         finally:
             self._note_written()
-            self.shot.session.close()
+            self.shot.release()
             open_file.forget()
 
     def _note_written(self) -> None:

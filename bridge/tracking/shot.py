@@ -59,6 +59,8 @@ class Shot:
         """The message that the colours of the pictures have changed; empty if they have not."""
         self.is_tracked_on = False
         """Whether no track takes part, so that the first step closes the pass."""
+        self.release: Callable[[], None] = session.close
+        """Gives the session up after a run; whoever lent it takes it back."""
 
     @classmethod
     def create(cls, editor: ClipEditor, root: Path, name: str, *, blend: str = "", plate: Plate | None = None) -> Shot:
@@ -120,6 +122,10 @@ class Shot:
         """How people count the frames of the clip."""
         return counting_of(self.clip)
 
+    def known(self) -> Replay:
+        """The replay of the journal."""
+        return self._known or self.session.replay()
+
     # Between passes
 
     def start(
@@ -147,7 +153,7 @@ class Shot:
         limit = min((track.frames_limit for track in chosen if track.frames_limit), default=0)
         ranges = [passes.limited(*pair, limit) for pair in ranges]
         self._check_frames(FrameRanges((min(pair), max(pair)) for pair in ranges))
-        known = self._known or self.session.replay()
+        known = self.known()
         found = edits(self.clip, where, known)
         names = {data.name: number for number, data in found.tracks.items()}
         numbers = [names[track.name] for track in chosen]
@@ -161,7 +167,7 @@ class Shot:
 
         None if there is none. See `core.tracking.passes.resume`. Raises as `start` does, and ClipChanged.
         """
-        known = self._known or self.session.replay()
+        known = self.known()
         unfinished = [progress for progress in known.unfinished if number is None or progress.plan.number == number]
         if not unfinished:
             return None

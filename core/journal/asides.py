@@ -38,33 +38,33 @@ class Asides:
 
     def __init__(self) -> None:
         self.entries: list[Aside] = []
-        self._is_written = True  # whether the records of the last one's earlier state are complete
+        self.is_leading_away = False
+        """Whether the records that come lead from the last of them back to an earlier state."""
 
     def set_aside(self, position: Position, reason: Reason, coverage: Coverage) -> None:
         """The state at `position`, which has this coverage, is set aside; the records that follow lead away from it."""
         frames = {number: FrameRanges(ranges.ranges()) for number, ranges in coverage.frames.items()}
         self.entries = [*self.entries[-ASIDES_KEPT + 1 :], Aside(position, reason, frames)]
-        self._is_written = False
+        self.is_leading_away = True
 
     def touch(self, tracks: Iterable[int]) -> None:
         """Markers of the tracks were recorded."""
         for aside in self.entries:
-            is_leading_away = aside is self.entries[-1] and not self._is_written
-            (aside.gone_back if is_leading_away else aside.changed).update(tracks)
+            is_this = aside is self.entries[-1] and self.is_leading_away
+            (aside.gone_back if is_this else aside.changed).update(tracks)
 
-    def edit(self) -> None:
-        """The artist has edited the clip."""
-        self._is_written = True
+    def end_of_way(self) -> None:
+        """Another event comes: the session is in the earlier state."""
+        self.is_leading_away = False
 
     def open_pass(self, tracks: Iterable[int]) -> None:
         """A pass begins: the artist goes on without the states that undo took."""
-        self._is_written = True
+        self.end_of_way()
         self.entries = [aside for aside in self.entries if aside.reason is not Reason.UNDO]
         self.touch(tracks)
 
     def restore(self, position: Position) -> None:
         """The state at `position` was restored."""
-        self._is_written = True
         self.entries = [aside for aside in self.entries if aside.position != position]
 
     # In a session file, where `live` has the form of a coverage

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ..model.ranges import FrameRanges
 from ..model.types import Outcome, Pass, TrackData
@@ -22,6 +22,7 @@ from .records import (
     PassRecord,
     PictureDamagedEvent,
     RecordInvalid,
+    SetAsideEvent,
     TrackedEvent,
     TracksRecord,
     TracksRemovedEvent,
@@ -76,6 +77,7 @@ class Replay:
         self.last_track = 0  # the highest track number ever used
         self.markers: dict[int, dict[int, bytes]] = {}
         self.passes: dict[int, PassProgress] = {}  # the one with the last record last
+        self._is_leading_away = False  # whether the records lead back to an earlier state
         self._others: list[PassProgress] = []  # the passes with tracks to follow, without the last one
         self.tracked = FrameRanges()
         self.damaged: set[int] = set()  # clip frames that had a damaged picture when they were tracked
@@ -162,6 +164,7 @@ class Replay:
 
     def _pass(self, record: PassRecord) -> None:
         plan = record.plan
+        self._is_leading_away = False
         for planned in (plan, *record.then):
             self._check_tracks(planned.tracks)
         if self.passes and plan.number <= max(self.passes):
@@ -185,6 +188,8 @@ class Replay:
             self.begun = ""
         rows, frame = record.rows, record.frame
         self._check_tracks(tracks_of(rows))
+        if (frame - progress.plan.end) * progress.plan.direction > 0:
+            progress.plan = replace(progress.plan, end=frame)
         spread_rows(rows, progress.plan.direction, self.markers)
         if self._collecting:
             spread_rows(rows, progress.plan.direction, self.changed)
@@ -234,6 +239,8 @@ class Replay:
             progress.then = ()
 
     def _event(self, record: EventRecord) -> None:
+        if not isinstance(record, TracksRemovedEvent):
+            self._is_leading_away = isinstance(record, SetAsideEvent)
         match record:
             case CheckpointEvent(frame=frame):
                 self.tracked.add(frame)
@@ -243,7 +250,7 @@ class Replay:
                 for known in (self.tracks, self.markers, self.changed, self.renamed):
                     for number in tracks:
                         known.pop(number, None)
-                for progress in self.passes.values():
+                for progress in self.passes.values() if not self._is_leading_away else ():
                     progress.followed = progress.followed.difference(tracks)
             case PictureDamagedEvent(frame=frame):
                 self.damaged.add(frame)

@@ -18,7 +18,6 @@ from .coverage import Coverage
 from .losses import Losses
 from .records import (
     CheckpointEvent,
-    EditedEvent,
     EditRecord,
     EndRecord,
     EventRecord,
@@ -178,6 +177,9 @@ class Summary:
                 if self.coverage.step(record, last.direction):
                     changes["followed"] = self.coverage.followed
                     self.asides.touch(self.coverage.followed)
+                if (frame - last.end) * last.direction > 0:
+                    changes["end"] = frame
+                    self.requested.add(frame)
                 if self._has_others:
                     self._leave_others(last, frame, self.coverage.followed)
                 self.passes[-1] = last._replace(last_frame=frame, alive=alive, outcome=None, **changes)
@@ -193,6 +195,7 @@ class Summary:
                 self.asides.touch((track,))
             case TracksRecord(tracks):
                 self.losses.name_tracks(tracks)
+                self.asides.touch(track.id for track in tracks)
             case PassRecord():
                 self._pass(record)
             case EndRecord():
@@ -273,6 +276,8 @@ class Summary:
         self._checkpoint(plan.start, record.operation)
 
     def _event(self, record: EventRecord) -> None:
+        if not isinstance(record, TracksRemovedEvent):
+            self.asides.end_of_way()
         match record:
             case CheckpointEvent(frame=frame, operation=operation):
                 self._checkpoint(frame, operation)
@@ -290,12 +295,11 @@ class Summary:
                 self.losses.remove_tracks(tracks)
                 self.coverage.remove(tracks)
                 self.asides.touch(tracks)
-                for place, known in enumerate(self.passes):
-                    self.passes[place] = known._replace(followed=known.followed.difference(tracks))
+                if not self.asides.is_leading_away:
+                    for place, known in enumerate(self.passes):
+                        self.passes[place] = known._replace(followed=known.followed.difference(tracks))
             case SetAsideEvent(reason=reason):
                 self.asides.set_aside(self.end, reason, self.coverage)
-            case EditedEvent():
-                self.asides.edit()
             case RestoredEvent(position=position):
                 self.asides.restore(position)
             case SolveEvent(solve=solve):

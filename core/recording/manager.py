@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -203,11 +204,12 @@ class TrackingSessionManager:
         """The details of the footage at the creation of the session. Raises SessionUnreadable or UsageError."""
         return load_details(SessionFolder.of(self.path), self._content.file_session.footage.fingerprint)
 
-    def replay(self, *, since: Position | None = None) -> Replay:
-        """The replay of the whole journal. Raises JournalDamaged or SessionUnreadable."""
+    def replay(self, *, since: Position | None = None, until: Position | None = None) -> Replay:
+        """The replay of the journal, all of it or up to a record's end. Raises JournalDamaged or SessionUnreadable."""
         replay = Replay(since=since)
         with self._content.reading():
-            replay.read(self._content.reader().records())
+            records = self._content.reader().records()
+            replay.read(records if until is None else takewhile(lambda record: record.end <= until, records))
         return replay
 
     # Recording

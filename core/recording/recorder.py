@@ -11,6 +11,7 @@ from typing import Any
 from ..errors import SessionUnreadable, StorageFailed
 from ..journal.chain import NOTHING, RECORD_OVERHEAD, Header, JournalWriter, Position, journal_path
 from ..journal.codec import encode, event_record
+from ..journal.head import Head
 from ..journal.records import EndRecord, Event, JournalRecord, PassRecord
 from ..journal.replay import Replay
 from ..model.types import Outcome, Pass
@@ -30,6 +31,8 @@ class SessionRecorder:
     """
 
     _lease: Lease | None = None
+    head: Head | None = None
+    """The newest state, if somebody has given it to be kept up to date."""
 
     def __init__(
         self,
@@ -83,6 +86,8 @@ class SessionRecorder:
         for record, (_, payload) in zip(records, encoded, strict=True):
             offset += RECORD_OVERHEAD + len(payload)
             content.summary.apply(record, Position(generation, offset))
+            if self.head is not None:
+                self.head.apply(record)
         return content.position
 
     def _own_lease(self) -> Lease:
@@ -120,6 +125,10 @@ class SessionRecorder:
         self._own_lease().renew()
         content.set_file(state)
         self._next_file = self._clock() + FILE_INTERVAL
+
+    def renew_lease(self) -> None:
+        """Show life to processes on other machines, which wait `LEASE_TIME` for it."""
+        self._own_lease().renew()
 
     def set_blend(self, blend: str, clip: str) -> None:
         """Note the .blend of the clip and the clip's name there."""

@@ -25,6 +25,7 @@ class State:
     tracks: dict[int, dict[str, Any]] = field(default_factory=dict)
     markers: dict[int, dict[int, tuple[int, bytes]]] = field(default_factory=dict)  # by track and frame: flags, values
     passes: dict[int, dict[str, Any]] = field(default_factory=dict)
+    leads_back: bool = False
     last: int = 0  # the pass with the last record
     tracked: set[int] = field(default_factory=set)
     status: str = "not_started"
@@ -184,7 +185,7 @@ def open_pass(state: State, content: dict[str, Any]) -> None:
         "outcome": None,
         "followed": set(content["tracks"]),
     }
-    state.last = content["number"]
+    state.last, state.leads_back = content["number"], False
     state.tracked.add(start)
     state.status = "tracking"
 
@@ -193,6 +194,8 @@ def step(state: State, payload: bytes) -> None:
     number, frame, _, count = struct.unpack_from("<IiII", payload)
     one = turn_to(state, number)
     onwards = -1 if one["end"] < one["start"] else 1
+    if (frame - one["end"]) * onwards > 0:
+        one["end"] = frame
     one.update(frame=checked(frame), alive=set(), outcome=None)
     for track, at, flags, values in markers(payload, 16, count, state):
         if flags & 4:
@@ -246,11 +249,13 @@ def end_pass(state: State, content: dict[str, Any]) -> None:
 
 def event(state: State, content: dict[str, Any]) -> None:
     what = content["event"]
+    if what != "tracks_removed":
+        state.leads_back = what == "set_aside"
     if what == "tracks_removed":
         for number in content["tracks"]:
             state.tracks.pop(number, None)
             state.markers.pop(number, None)
-            for one in state.passes.values():
+            for one in state.passes.values() if not state.leads_back else ():
                 one["followed"].discard(number)
     elif what == "checkpoint":
         state.tracked.add(checked(content["frame"]))

@@ -10,10 +10,10 @@ import bpy
 import pytest
 
 from tracking_sessions.bridge.clip.editor import ClipEditor
-from tracking_sessions.core.journal.chain import JournalReader
+from tracking_sessions.core.journal.chain import NOTHING, JournalReader
 from tracking_sessions.core.journal.codec import decoded
-from tracking_sessions.core.journal.records import FoundRecord
-from tracking_sessions.core.journal.rows import is_muted, split_rows
+from tracking_sessions.core.journal.records import RestoredEvent
+from tracking_sessions.core.journal.rows import is_muted
 from tracking_sessions.tests.bpy.tracker import (
     Markers,
     delete_track,
@@ -92,15 +92,15 @@ def assert_has_frames_of(recorded: Markers, after: Markers) -> None:
         assert set(live_frames(rows)) <= set(live_frames(after[name])), name
 
 
-def found_in(file: Path) -> dict[str, dict[int, bytes]]:
-    """The newest FoundRecord of each track: markers of a clip before it was written to."""
+def before_restoring(file: Path) -> dict[str, dict[int, bytes]]:
+    """The markers in the state before the last restore."""
     session = session_of(file)
-    names = {number: f"{data.object}/{data.name}" for number, data in session.replay().tracks.items()}
-    found: dict[str, dict[int, bytes]] = {}
-    for record, _ in decoded(JournalReader(session.folder, session.session.id).records()):
-        if isinstance(record, FoundRecord):
-            found[names[record.track]] = split_rows(record.rows)
-    return found
+    end = until = NOTHING
+    for record, position in decoded(JournalReader(session.folder, session.session.id).records()):
+        until = end if isinstance(record, RestoredEvent) else until
+        end = position
+    state = session.replay(until=until)
+    return {f"{data.object}/{data.name}": state.markers[number] for number, data in state.tracks.items()}
 
 
 def values(rows: dict[int, bytes]) -> dict[int, bytes]:
@@ -147,7 +147,7 @@ def test_later_tracking_and_edits_stay(
         assert "Restored the recorded markers up to frame 9;" in output or "up to frame 12;" in output
         assert max(live_frames(after["Camera/Survives.03"])) == max(live_frames(recorded["Camera/Survives.03"]))
     for name in far + near:
-        assert values(found_in(file)[f"Camera/{name}"]) == values(before[f"Camera/{name}"])
+        assert values(before_restoring(file)[f"Camera/{name}"]) == values(before[f"Camera/{name}"])
 
 
 @pytest.mark.parametrize("is_marked", [False, True])

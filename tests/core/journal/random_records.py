@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from random import Random
 
 from tracking_sessions.core.journal.chain import NOTHING
+from tracking_sessions.core.journal.codec import event_record
 from tracking_sessions.core.journal.records import (
     EditRecord,
     EndRecord,
@@ -80,7 +81,8 @@ def _records(random: Random, count: int, known: Summary) -> Iterator[list[Journa
             number = random.choice(sorted(tracks))
             tracks.discard(number)
             passes = []  # their next steps could name it
-            yield [tracks_removed([number])]
+            removed = tracks_removed([number])
+            yield [event_record("set_aside", reason="undo"), removed] if random.random() < 0.5 else [removed]
 
 
 def _steps(random: Random, one: _Open) -> Iterator[list[JournalRecord]]:

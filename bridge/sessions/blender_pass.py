@@ -1,0 +1,184 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Records what Blender's own tracker does as a pass: while its job runs, or after it if it was too short to be seen."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import bpy
+
+from ...core.journal.changes import numbers_of
+from ...core.journal.head import row_on
+from ...core.journal.records import EditRecord, EndRecord, FrameRecord, JournalRecord, PassRecord
+from ...core.journal.rows import KEYED, MUTED, flags_of, frame_of, is_muted, join_rows, renumbered, split_rows
+from ...core.model.types import Outcome, Pass
+from ...core.model.wording import timestamp
+from ...core.tracking.reconcile import is_border
+from ..clip.markers import read_row
+from ..clip.movie_clip import counting_of
+from .recording import Recording, found_in, tracks_in
+
+if TYPE_CHECKING:
+    from bpy.types import MovieClip, MovieTrackingTrack
+
+ORIGIN = "blender"
+_BORDER = MUTED | KEYED
+Rows = dict[int, dict[int, bytes]]
+"""New markers by clip frame and track number."""
+
+
+class Way(NamedTuple):
+    """How Blender's operator tracks: its properties, and the clip frames of the scene."""
+
+    backwards: bool
+    is_sequence: bool
+    first: int
+    last: int
+
+    @classmethod
+    def of(cls, operator: Any, clip: MovieClip) -> Way:
+        """The way of the operator CLIP_OT_track_markers."""
+        scene, counting = bpy.context.scene, counting_of(clip)
+        first, last = counting.clip_frame(scene.frame_start), counting.clip_frame(scene.frame_end)
+        properties = operator.properties
+        return cls(properties.backwards, properties.sequence, max(first, 1), min(last, clip.frame_duration))
+
+    @property
+    def direction(self) -> int:
+        return -1 if self.backwards else 1
+
+    def end(self, start: int) -> int:
+        """The last frame of a pass from `start`."""
+        if not self.is_sequence:
+            return start + self.direction
+        return min(start, self.first) if self.backwards else max(start, self.last)
+
+
+class BlenderPass:
+    """A pass of Blender's tracker over the selected tracks of the active tracking object."""
+
+    def __init__(self, recording: Recording, clip: MovieClip, way: Way) -> None:
+        self.recording = recording
+        self.way = way
+        where = clip.tracking.objects.active
+        self._object = where.name if where is not None else ""
+        self._keys = [
+            key
+            for key, track in tracks_in(clip).items()
+            if key[0] == self._object
+            and (track.select or track.select_anchor or track.select_pattern or track.select_search)
+            and not (track.hide or track.lock)
+        ]
+        self._reached: dict[int, int] = {}  # the frame of the last new marker of each track
+        self._lost: set[int] = set()
+        self._plan: Pass | None = None  # None before the first new marker
+        self._frame = 0
+        self._alive = 0
+
+    def follow(self, clip: MovieClip) -> None:
+        """Record the markers that Blender has added since the last call."""
+        if not self.recording.own(clip, begins=True):
+            return
+        found: Rows = {}
+        for number, track in self._tracks(clip).items():
+            rows = self._next_rows(number, track) if self._plan is not None else self._changed_rows(number, track)[0]
+            for row in rows:
+                found.setdefault(frame_of(row), {})[number] = row
+        self._record(found)
+
+    def finish(self, clip: MovieClip) -> None:
+        """Record the rest of the pass from all markers of its tracks, and its end."""
+        if not self.recording.own(clip, begins=True):
+            return
+        found: Rows = {}
+        edits: list[JournalRecord] = []
+        for number, track in self._tracks(clip).items():
+            rows, edit = self._changed_rows(number, track)
+            for row in rows:
+                found.setdefault(frame_of(row), {})[number] = row
+            if edit is not None:
+                edits.append(edit)
+        self._record(found)
+        if self._plan is not None:
+            self.recording.record([*edits, EndRecord(self._plan.number, self._outcome(self._plan), "", timestamp())])
+            self.recording.stepped = (self._plan, self._frame) if not self.way.is_sequence else None
+
+    def _outcome(self, plan: Pass) -> Outcome:
+        if not self._alive:
+            return Outcome.LOST
+        return Outcome.COMPLETE if (plan.end - self._frame) * plan.direction <= 0 else Outcome.PAUSED
+
+    def _tracks(self, clip: MovieClip) -> dict[int, MovieTrackingTrack]:
+        """The tracks of the pass that the clip still has, by number."""
+        present, numbers = tracks_in(clip), numbers_of(self.recording.head)
+        return {numbers[key]: present[key] for key in self._keys if key in present and key in numbers}
+
+    def _changed_rows(self, number: int, track: MovieTrackingTrack) -> tuple[list[bytes], EditRecord | None]:
+        """The new markers of the track, and an edit with the borders of its segments and the markers that are gone.
+
+        Reads all its markers.
+        """
+        now = split_rows(renumbered(found_in(track).rows, number))
+        before = split_rows(self.recording.head.rows(number))
+        changed = {frame: row for frame, row in now.items() if before.get(frame) != row}
+        borders = {frame: row for frame, row in changed.items() if is_border(now, frame) and flags_of(row) & KEYED}
+        new = {frame: row for frame, row in changed.items() if frame not in borders}
+        if new:
+            self._reached[number] = max(new) if self.way.direction > 0 else min(new)
+        removed = tuple(sorted(before.keys() - now.keys()))
+        edit = EditRecord(number, removed, join_rows(borders)) if borders or removed else None
+        return list(new.values()), edit
+
+    def _next_rows(self, number: int, track: MovieTrackingTrack) -> list[bytes]:
+        """The markers of the track behind the last new one, without a border."""
+        at = self._reached.get(number)
+        if at is None or number in self._lost:
+            return []
+        markers, known, direction = track.markers, self.recording.head.rows(number), self.way.direction
+        rows: list[bytes] = []
+        while (marker := markers.find_frame(at + direction)) is not None:
+            row = read_row(marker, number)
+            if flags_of(row) & _BORDER == _BORDER or row == row_on(known, at + direction):
+                break
+            rows.append(row)
+            at += direction
+            if is_muted(row):
+                self._lost.add(number)
+                break
+        self._reached[number] = at
+        return rows
+
+    def _record(self, found: Rows) -> None:
+        """Record the new markers as steps of the pass, which begins with the first of them."""
+        frames = sorted(found, reverse=self.way.direction < 0)
+        records: list[JournalRecord] = []
+        if frames and self._plan is None:
+            records = self._begin(frames[0] - self.way.direction)
+        for frame in frames:
+            assert self._plan is not None  # begun above
+            rows = found[frame]
+            self._frame, self._alive = frame, sum(not is_muted(row) for row in rows.values())
+            joined = b"".join(row for _, row in sorted(rows.items()))
+            records.append(FrameRecord(self._plan.number, frame, self._alive, joined))
+        if records:
+            self.recording.record(records)
+
+    def _begin(self, start: int) -> list[JournalRecord]:
+        """The record of a new pass; none if this single step goes on from the last one."""
+        session = self.recording.session
+        assert session is not None  # owned
+        numbers = numbers_of(self.recording.head)
+        tracks = tuple(numbers[key] for key in self._keys if key in numbers)
+        self._frame, self._alive = start, len(tracks)
+        number = 1 + max((known.number for known in session.passes), default=0)
+        plan = Pass(number, start, self.way.end(start), tracks, self._object, bpy.app.version_string)
+        stepped = self.recording.stepped
+        if stepped is not None and not self.way.is_sequence:
+            before, reached = stepped
+            is_last = session.passes and session.passes[-1].number == before.number
+            if is_last and (reached, plan.direction, tracks) == (start, before.direction, before.tracks):
+                self._plan = replace(before, end=plan.end)
+                return []
+        self._plan = plan
+        return [PassRecord(plan, (), plan.operation, timestamp(), ORIGIN)]

@@ -1,0 +1,443 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Records in the session of a clip whatever happens to its tracks, whoever did it.
+
+A `Recording` knows the newest state of its clip and compares the clip with it, but only the tracks that may have
+changed: those whose cheap signs differ (number of markers, first and last frame), and the selected ones, as Blender's
+operators change no others. `bridge.watch` says when to look.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+import bpy
+
+from ...core.errors import LeaseHeld, TrackingSessionError
+from ...core.footage.details import describe
+from ...core.journal.changes import Found, Key, changes, numbers_of, renamed
+from ...core.journal.codec import event_record
+from ...core.journal.head import Head, row_on
+from ...core.journal.records import EditRecord, Event, JournalRecord, Reason
+from ...core.model.types import Pass
+from ...core.recording.create import create_session
+from ...core.recording.manager import TrackingSessionManager
+from ...core.recording.recorder import SessionRecorder
+from ..clip.markers import read_row, read_rows, read_settings
+from ..clip.movie_clip import (
+    Plate,
+    counting_of,
+    footage_of,
+    library_of,
+    mark_of,
+    mark_position,
+    metadata_of,
+    position_in,
+)
+from ..errors import error_words
+from ..open_file import open_file
+from ..preferences import preferences
+from ..tracking.working_set import OBJECT_NAME
+from .finding import default_root, find_session, name_of_new
+
+if TYPE_CHECKING:
+    from bpy.types import MovieClip, MovieTrackingTrack
+
+SLICE = 0.004  # seconds of reading per look; what is left is read in the next ones
+GLANCE = 60  # tracks whose cheap signs are looked at without any sign of a change, once a second
+RETRY = 5.0  # seconds between two attempts to own a session after an error
+RENEWAL = 15.0  # seconds between two signs of life of an idle owner
+UNDO, REDO, SCRIPT = "Undo", "Redo", "Script"
+"""The names of edits without an operator."""
+NOT_RECORDED = "tracking_sessions_off"
+"""The property of a clip that is not recorded."""
+_RECORDED_BEFORE = "Changes Before the Recording"
+_log = logging.getLogger(__name__)
+
+
+class _Sign(NamedTuple):
+    """Cheap signs of a track."""
+
+    address: int
+    count: int
+    first: int
+    last: int
+
+
+def _sign_of(track: MovieTrackingTrack) -> _Sign:
+    markers = track.markers
+    count = len(markers)
+    if not count:
+        return _Sign(track.as_pointer(), 0, 0, 0)
+    return _Sign(track.as_pointer(), count, markers[0].frame, markers[count - 1].frame)
+
+
+def tracks_in(clip: MovieClip) -> dict[Key, MovieTrackingTrack]:
+    """The artist's tracks of all tracking objects."""
+    return {
+        (where.name, track.name): track
+        for where in clip.tracking.objects
+        if not where.name.startswith(OBJECT_NAME)
+        for track in where.tracks
+    }
+
+
+def found_in(track: MovieTrackingTrack) -> Found:
+    return Found(read_settings(track), read_rows(track, 0))
+
+
+class Recording:
+    """Records the changes of one clip. `session` is its session, owned while the recording goes on."""
+
+    def __init__(self, clip: MovieClip) -> None:
+        """Look at the clip, without a session: reads all its markers once."""
+        self.session: TrackingSessionManager | None = None
+        self.error = ""
+        """Why nothing is recorded; empty if all is well."""
+        self.head = Head()
+        """The clip as last seen, and as the journal has it once there is a session."""
+        self.stepped: tuple[Pass, int] | None = None
+        """The last single step of Blender's tracker, from which the next may go on: its pass, and the frame reached."""
+        self._signs: dict[Key, _Sign] = {}
+        self._glanced = 0
+        self._left: deque[Key] = deque()  # tracks still to be compared
+        self._operator = ""  # the operator after which they are compared
+        self._retry = 0.0
+        self._renewed = 0.0
+        self._has_news = False  # whether the session file lacks records
+        self._is_behind = False  # whether a change may not be recorded, after an error
+        self._take(clip)
+
+    def _take(self, clip: MovieClip) -> None:
+        present = tracks_in(clip)
+        for record in changes(self.head, {key: found_in(track) for key, track in present.items()}):
+            self.head.apply(record)
+        self._note_signs(present)
+
+    def _note_signs(self, present: dict[Key, MovieTrackingTrack]) -> None:
+        self._signs = {key: _sign_of(track) for key, track in present.items()}
+
+    # Looking
+
+    def look(self, clip: MovieClip, operator: str, *, whole: bool = False) -> None:
+        """Compare the clip with the newest state, and record the differences as an edit by `operator`.
+
+        `whole`: compare every track now, as before a save; else reading stops after about `SLICE` seconds, and `go_on`
+        continues. An error only ends the recording for a while: see `error`.
+        """
+        self._operator = operator or self._operator or SCRIPT
+        whole = whole or self._is_behind
+        self._is_behind = False
+        self._record(clip, self._differences(clip, whole=whole))
+
+    @property
+    def is_due(self) -> bool:
+        """Whether the clip is to be looked at without any sign of a change, because an error kept one from the disk."""
+        return self._is_behind and time.monotonic() >= self._retry
+
+    @property
+    def has_more(self) -> bool:
+        """Whether tracks are still to be compared."""
+        return bool(self._left)
+
+    def go_on(self, clip: MovieClip) -> None:
+        """Compare more tracks, for about `SLICE` seconds."""
+        if self._left:
+            self._record(clip, self._compare(clip, tracks_in(clip), until=time.perf_counter() + SLICE))
+
+    def glance(self, clip: MovieClip) -> None:
+        """Look at the cheap signs of the next `GLANCE` tracks, and at the clip if one has changed."""
+        present = list(tracks_in(clip).items())
+        if len(present) != len(self._signs):
+            return self.look(clip, SCRIPT)
+        self._glanced = self._glanced + GLANCE if self._glanced + GLANCE < len(present) else 0
+        for key, track in present[self._glanced : self._glanced + GLANCE]:
+            if self._signs.get(key) != _sign_of(track):
+                return self.look(clip, SCRIPT)
+        return None
+
+    def forget_addresses(self) -> None:
+        """Undo, redo or loading has replaced all tracks: any of them may have changed."""
+        self._signs = {key: sign._replace(address=0) for key, sign in self._signs.items()}
+        self._left = deque(dict.fromkeys((*self._left, *numbers_of(self.head))))
+
+    def differences(self, clip: MovieClip, names: Mapping[Key, int]) -> list[JournalRecord]:
+        """The differences of all tracks; `names` has the numbers of tracks that were made again."""
+        return self._differences(clip, whole=True, made=names)
+
+    def _differences(
+        self, clip: MovieClip, *, whole: bool, made: Mapping[Key, int] | None = None
+    ) -> list[JournalRecord]:
+        present = tracks_in(clip)
+        numbers = numbers_of(self.head) | dict(made or {})
+        signs = {key: _sign_of(track) for key, track in present.items()}
+        new = [key for key in present if key not in numbers]
+        gone = {numbers[key]: key for key in numbers if key not in present}
+        names = dict(made or {})
+        if new and gone:
+            names |= self._renamed(new, {key: number for number, key in gone.items()}, present, signs)
+        changed = [key for key, sign in signs.items() if sign[1:] != self._sign(key, names)[1:]]
+        self._signs = signs
+        first = dict.fromkeys((*new, *changed))
+        others = present if whole else self._selected(present)
+        self._left = deque(dict.fromkeys((*first, *(key for key in (*others, *self._left) if key in present))))
+        until = float("inf") if whole else time.perf_counter() + SLICE
+        ended = [number for number in gone if number not in names.values()]
+        return self._compare(clip, present, until=until, at_least=len(first), gone=ended, names=names)
+
+    def _sign(self, key: Key, names: dict[Key, int]) -> _Sign:
+        if key in names and names[key] in self.head.tracks:
+            data = self.head.tracks[names[key]]
+            key = data.object, data.name
+        return self._signs.get(key, _Sign(0, -1, 0, 0))
+
+    def _renamed(
+        self,
+        new: Iterable[Key],
+        gone: dict[Key, int],
+        present: dict[Key, MovieTrackingTrack],
+        signs: dict[Key, _Sign],
+    ) -> dict[Key, int]:
+        """The numbers of renamed tracks by their new names: known by their addresses, else by equal markers."""
+        before = {sign.address: key for key, sign in self._signs.items() if sign.address and key in gone}
+        names = {key: gone[before[signs[key].address]] for key in new if signs[key].address in before}
+        rest = {key: read_rows(present[key], 0) for key in new if key not in names}
+        names |= {
+            key: number for key, number in renamed(self.head, present, rest).items() if number not in names.values()
+        }
+        return names
+
+    def _selected(self, present: dict[Key, MovieTrackingTrack]) -> list[Key]:
+        return [
+            key
+            for key, track in present.items()
+            if track.select or track.select_anchor or track.select_pattern or track.select_search
+        ]
+
+    def _compare(
+        self,
+        clip: MovieClip,
+        present: dict[Key, MovieTrackingTrack],
+        *,
+        until: float,
+        at_least: int = 0,
+        gone: Iterable[int] = (),
+        names: dict[Key, int] | None = None,
+    ) -> list[JournalRecord]:
+        """The differences of the tracks in `_left`: of `at_least` so many, then until the time is over.
+
+        The selected ones among the others are compared on the current frame at least.
+        """
+        found: dict[Key, Found] = {}
+        while self._left and (len(found) < at_least or time.perf_counter() < until):
+            key = self._left.popleft()
+            if key in present:
+                found[key] = found_in(present[key])
+        records = changes(self.head, found, list(gone), names)
+        return records + (self._on_frame(clip, present) if self._left else [])
+
+    def _on_frame(self, clip: MovieClip, present: dict[Key, MovieTrackingTrack]) -> list[JournalRecord]:
+        """The differences of the selected tracks in `_left` on the current frame, where most operators work."""
+        frame = counting_of(clip).clip_frame(bpy.context.scene.frame_current)
+        numbers = numbers_of(self.head)
+        records: list[JournalRecord] = []
+        for key in self._left:
+            track, number = present.get(key), numbers.get(key)
+            marker = track.markers.find_frame(frame) if track is not None and track.select else None
+            if marker is not None and number is not None:
+                row = read_row(marker, number)
+                if row != row_on(self.head.rows(number), frame):
+                    records.append(EditRecord(number, (), row))
+        return records
+
+    # Recording
+
+    @property
+    def recorder(self) -> SessionRecorder | None:
+        return self.session.acquire() if self.session is not None else None
+
+    def own(self, clip: MovieClip, *, begins: bool = False) -> bool:
+        """Own the session of the clip, which then has the clip as it was last seen; returns whether it is owned.
+
+        `begins`: make a session if the clip has none. An error ends the recording for a while: see `error`.
+        """
+        if self.session is None and time.monotonic() >= self._retry:
+            try:
+                self._own(clip, begins=begins)
+                self.error = ""
+            except TrackingSessionError as error:
+                self._fail(error)
+        return self.session is not None
+
+    def record(self, records: Sequence[JournalRecord]) -> bool:
+        """Record changes of the clip in the owned session; returns whether they are on the disk."""
+        recorder = self.recorder
+        if recorder is None:
+            return False
+        try:
+            recorder.append(*records)
+        except TrackingSessionError as error:
+            self._fail(error)
+            return False
+        self._has_news = True
+        open_file.forget()
+        return True
+
+    def _record(self, clip: MovieClip, records: list[JournalRecord]) -> None:
+        if not records:
+            return
+        if self.session is None:
+            if self.own(clip):
+                records = self._differences(clip, whole=True)  # the numbers of the tracks are others
+            elif not self.error:  # the clip has no session
+                for record in records:
+                    self.head.apply(record)
+        if self.session is not None and records:
+            self.record([self._event(), *records])
+
+    def _event(self) -> JournalRecord:
+        """The event before an edit."""
+        asides = self.session.asides if self.session is not None else []
+        if self._operator == UNDO and all(aside.reason is not Reason.UNDO for aside in asides):
+            return event_record(Event.SET_ASIDE, reason=Reason.UNDO.value)
+        return event_record(Event.EDITED, operator=self._operator)
+
+    def _own(self, clip: MovieClip, *, begins: bool) -> None:
+        mark = mark_of(clip)
+        session = find_session(clip, mark) or (self._create(clip) if begins else None)
+        if session is None:
+            return
+        position = position_in(mark, session.id)
+        session.durable = preferences().is_durable
+        known = session.acquire_replay()
+        known_end = session.position
+        try:
+            head = Head.of(known)
+            records = self._back_to_seen(head)
+            recorder = session.acquire()
+            recorder.head = head
+            if records:
+                is_older = bool(known.passes) and position != known_end
+                event = (
+                    event_record(Event.SET_ASIDE, reason=Reason.OLDER_FILE.value)
+                    if is_older
+                    else event_record(Event.EDITED, operator=_RECORDED_BEFORE)
+                )
+                recorder.append(event, *records)
+        except BaseException:
+            session.close()
+            raise
+        self.session, self.head = session, head
+
+    def _back_to_seen(self, head: Head) -> list[JournalRecord]:
+        """The records that turn the head of the journal into the clip as last seen."""
+        seen = numbers_of(self.head)
+        there = {key: Found(self.head.tracks[n].settings, self.head.rows(n)) for key, n in seen.items()}
+        recorded = numbers_of(head)
+        gone = {number for key, number in recorded.items() if key not in there}
+        new = {key: found.rows for key, found in there.items() if key not in recorded}
+        names = renamed(head, there, new) if gone and new else {}
+        return changes(head, there, sorted(gone.difference(names.values())), names)
+
+    def _create(self, clip: MovieClip) -> TrackingSessionManager:
+        """A new session of the clip. Raises FootageUnusable, StorageFailed."""
+        footage = footage_of(clip)
+        plate = Plate(footage, describe(footage))
+        return create_session(
+            footage.first,
+            name_of_new(clip),
+            default_root(),
+            metadata=metadata_of(clip),
+            plate=plate,
+            blend=bpy.data.filepath,
+            clip=clip.name,
+        )
+
+    def _fail(self, error: TrackingSessionError) -> None:
+        """Record nothing for a while, then compare everything."""
+        self._is_behind = True
+        self.error = error_words(error)
+        self._retry = time.monotonic() + RETRY
+        if not isinstance(error, LeaseHeld):
+            _log.warning("The changes of the clip are not recorded: %s", error)
+        self._release()
+        open_file.forget()
+
+    def rest(self) -> None:
+        """Write the session file after news, and show other machines that the owner lives. Cheap otherwise."""
+        recorder = self.recorder
+        if recorder is None:
+            return
+        now = time.monotonic()
+        try:
+            if self._has_news and recorder.is_file_due:
+                recorder.write_file()
+                self._has_news, self._renewed = False, now
+            elif now - self._renewed > RENEWAL:
+                recorder.renew_lease()
+                self._renewed = now
+        except TrackingSessionError as error:
+            self._fail(error)
+
+    # The session of a run
+
+    def lend(self, clip: MovieClip) -> TrackingSessionManager | None:
+        """The owned session, with every change of the clip recorded, for a run; None if nothing was recorded yet."""
+        if self.session is not None:
+            self.look(clip, "", whole=True)
+        session, self.session = self.session, None
+        return session
+
+    def take_back(self, clip: MovieClip, session: TrackingSessionManager) -> None:
+        """Go on with the session after a run or a restore, which has recorded all that it did; compare the rest."""
+        self.session, self.error = session, ""
+        recorder = session.acquire()
+        if recorder.head is None:
+            recorder.head = Head.of(session.replay())
+        self.head = recorder.head
+        self.look(clip, SCRIPT, whole=True)
+
+    def mark(self, clip: MovieClip) -> None:
+        """Note in the clip, for the saved file, that it contains all that is recorded."""
+        if self.session is not None and not self._left:
+            mark_position(clip, self.session.id, self.session.position)
+
+    def close(self) -> None:
+        """Write the session file and release the session. Never fails."""
+        try:
+            if self.recorder is not None and self._has_news:
+                self.recorder.write_file()
+        except TrackingSessionError as error:
+            _log.warning("The session file cannot be written: %s", error)
+        self._release()
+
+    def _release(self) -> None:
+        self._has_news = False
+        if self.session is not None:
+            self.session.close()
+            self.session = None
+
+
+def recording_of(clip: MovieClip) -> Recording | None:
+    """The recording of the clip; None for a linked clip, or if the artist does not want one."""
+    if library_of(clip) or clip.get(NOT_RECORDED) or not preferences().records:
+        return None
+    recordings = open_file.recordings
+    if clip.session_uid not in recordings:
+        recordings[clip.session_uid] = Recording(clip)
+    return recordings[clip.session_uid]
+
+
+def known_recording(clip: MovieClip) -> Recording | None:
+    """The recording of the clip, if there is one already."""
+    return open_file.recordings.get(clip.session_uid)
+
+
+def close_recordings() -> None:
+    """End all recordings, because the file goes."""
+    for recording in open_file.recordings.values():
+        recording.close()
+    open_file.recordings.clear()

@@ -1,0 +1,175 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The newest state of a journal, packed: its tracks, and their markers in little more memory than their bytes."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterable, Sequence
+
+from ..model.types import TrackData
+from .records import (
+    EditRecord,
+    FrameRecord,
+    JournalRecord,
+    MarkersRecord,
+    PassRecord,
+    TracksRecord,
+    TracksRemovedEvent,
+)
+from .replay import Replay
+from .rows import (
+    MARKER_SIZE,
+    count_rows,
+    each_row,
+    frame_of,
+    frames_of,
+    join_rows,
+    row_at,
+    split_rows,
+    spread_rows,
+)
+
+FEW = 16  # markers up to which splicing is faster than taking a long track apart
+_CHUNK = 64 * MARKER_SIZE
+
+
+class Head:
+    """Tracks and markers after the last record, updated by each. A step costs the same in a shot of any length."""
+
+    def __init__(self) -> None:
+        self.tracks: dict[int, TrackData] = {}
+        self.last_track = 0
+        """The highest track number ever used."""
+        self._rows: dict[int, bytes] = {}
+        self._directions: dict[int, int] = {}  # of the passes
+        self._steps: list[tuple[int, bytes]] = []  # direction and markers of the steps that are not in `_rows` yet
+
+    @classmethod
+    def of(cls, replay: Replay) -> Head:
+        """The head of a journal that was replayed to its end."""
+        head = cls()
+        head.tracks, head.last_track = dict(replay.tracks), replay.last_track
+        head._rows = {number: replay.rows(number) for number in replay.tracks}
+        head._directions = {number: known.plan.direction for number, known in replay.passes.items()}
+        return head
+
+    def rows(self, track: int) -> bytes:
+        """The packed markers of the track, by frame."""
+        self._settle()
+        return self._rows.get(track, b"")
+
+    def apply(self, record: JournalRecord) -> None:
+        """Apply a valid record."""
+        match record:
+            case FrameRecord(number, _, _, rows):
+                self._steps.append((self._directions.get(number, 1), rows))
+            case EditRecord(track, removed, rows):
+                self._settle()
+                self._rows[track] = edited(self._rows.get(track, b""), removed, rows)
+            case MarkersRecord(track, rows):
+                self._settle()
+                self._rows[track] = rows
+            case TracksRecord(tracks):
+                for data in tracks:
+                    self.tracks[data.id] = data
+                    self._rows.setdefault(data.id, b"")
+                    self.last_track = max(self.last_track, data.id)
+            case TracksRemovedEvent(tracks=numbers):
+                self._settle()
+                for number in numbers:
+                    self.tracks.pop(number, None)
+                    self._rows.pop(number, None)
+            case PassRecord(plan):
+                self._directions[plan.number] = plan.direction
+            case _:
+                pass
+
+    def _settle(self) -> None:
+        """Merge the markers of the steps into the rows of their tracks."""
+        if not self._steps:
+            return
+        steps, self._steps = self._steps, []
+        fresh: dict[int, dict[int, bytes]] = {}
+        for direction, rows in steps:
+            spread_rows(rows, direction, fresh)
+        for number, mine in fresh.items():
+            self._rows[number] = join_rows(split_rows(self._rows.get(number, b"")) | mine)
+
+
+def edited(rows: bytes, removed: Sequence[int], changed: bytes) -> bytes:
+    """The packed markers of a track, by frame, after those on the frames `removed` are gone and others are set."""
+    if len(removed) + count_rows(changed) > FEW:
+        mine = split_rows(rows)
+        for frame in removed:
+            mine.pop(frame, None)
+        return join_rows(mine | split_rows(changed))
+    for frame in removed:
+        at, is_there = _place(rows, frame)
+        rows = rows[: at * MARKER_SIZE] + rows[(at + is_there) * MARKER_SIZE :]
+    for row in each_row(changed):
+        at, is_there = _place(rows, frame_of(row))
+        rows = rows[: at * MARKER_SIZE] + row + rows[(at + is_there) * MARKER_SIZE :]
+    return rows
+
+
+def row_on(rows: bytes, frame: int) -> bytes:
+    """The packed marker on the frame, of the markers of one track by frame; empty if there is none."""
+    at, is_there = _place(rows, frame)
+    return row_at(rows, at) if is_there else b""
+
+
+def _place(rows: bytes, frame: int) -> tuple[int, bool]:
+    """The index of the marker on the frame, or of the first one behind it, and whether it is on the frame."""
+    count = count_rows(rows)
+    at = bisect_left(range(count), frame, key=lambda index: frame_of(row_at(rows, index)))
+    return at, at < count and frame_of(row_at(rows, at)) == frame
+
+
+def difference(track: int, before: bytes, after: bytes) -> EditRecord | MarkersRecord | None:
+    """The record that turns the packed markers `before` of the track into `after`, by frame; None if they are equal.
+
+    Compares only the part between the first and the last difference, in chunks.
+    """
+    if before == after:
+        return None
+    start = _common(before, after)
+    end = _common_end(before, after, start)
+    was, now = split_rows(before[start : len(before) - end]), split_rows(after[start : len(after) - end])
+    changed = {frame: row for frame, row in now.items() if was.get(frame) != row}
+    removed = tuple(sorted(was.keys() - now.keys()))
+    if 2 * len(changed) > count_rows(after):
+        return MarkersRecord(track, after)
+    return EditRecord(track, removed, join_rows(changed))
+
+
+def _common(one: bytes, other: bytes) -> int:
+    """The number of equal bytes at the beginning, in whole chunks."""
+    limit = min(len(one), len(other)) // _CHUNK * _CHUNK
+    for at in range(0, limit, _CHUNK):
+        if one[at : at + _CHUNK] != other[at : at + _CHUNK]:
+            return at
+    return limit
+
+
+def _common_end(one: bytes, other: bytes, start: int) -> int:
+    """The number of equal bytes at the end, behind `start`, in whole chunks."""
+    limit = (min(len(one), len(other)) - start) // _CHUNK * _CHUNK
+    for size in range(_CHUNK, limit + 1, _CHUNK):
+        a, b = len(one) - size, len(other) - size
+        if one[a : a + _CHUNK] != other[b : b + _CHUNK]:
+            return size - _CHUNK
+    return limit
+
+
+def frames_changed(records: Iterable[JournalRecord]) -> list[int]:
+    """The clip frames of the markers that these records set or remove, ascending."""
+    frames: set[int] = set()
+    for record in records:
+        match record:
+            case EditRecord(_, removed, rows):
+                frames.update(removed, frames_of(rows))
+            case MarkersRecord(_, rows) | FrameRecord(_, _, _, rows):
+                frames.update(frames_of(rows))
+            case _:
+                pass
+    return sorted(frames)

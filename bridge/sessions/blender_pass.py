@@ -115,7 +115,7 @@ class BlenderPass:
         return {numbers[key]: present[key] for key in self._keys if key in present and key in numbers}
 
     def _changed_rows(self, number: int, track: MovieTrackingTrack) -> tuple[list[bytes], EditRecord | None]:
-        """The new markers of the track, and an edit with the borders of its segments and the markers that are gone.
+        """The new markers of the track behind the last step, and an edit with its other changes, such as borders.
 
         Reads all its markers.
         """
@@ -123,12 +123,17 @@ class BlenderPass:
         before = split_rows(self.recording.head.rows(number))
         changed = {frame: row for frame, row in now.items() if before.get(frame) != row}
         borders = {frame: row for frame, row in changed.items() if is_border(now, frame) and flags_of(row) & KEYED}
-        new = {frame: row for frame, row in changed.items() if frame not in borders}
+        direction = self.way.direction
+        new = {
+            frame: row
+            for frame, row in changed.items()
+            if frame not in borders and (self._plan is None or (frame - self._frame) * direction > 0)
+        }
         if new:
-            self._reached[number] = max(new) if self.way.direction > 0 else min(new)
+            self._reached[number] = max(new) if direction > 0 else min(new)
+        rest = {frame: row for frame, row in changed.items() if frame not in new}
         removed = tuple(sorted(before.keys() - now.keys()))
-        edit = EditRecord(number, removed, join_rows(borders)) if borders or removed else None
-        return list(new.values()), edit
+        return list(new.values()), EditRecord(number, removed, join_rows(rest)) if rest or removed else None
 
     def _next_rows(self, number: int, track: MovieTrackingTrack) -> list[bytes]:
         """The markers of the track behind the last new one, without a border."""

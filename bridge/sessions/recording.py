@@ -150,14 +150,16 @@ class Recording:
 
     def glance(self, clip: MovieClip) -> None:
         """Look at the cheap signs of the next `GLANCE` tracks, and at the clip if one has changed."""
-        present = list(tracks_in(clip).items())
-        if len(present) != len(self._signs):
-            return self.look(clip, SCRIPT)
-        self._glanced = self._glanced + GLANCE if self._glanced + GLANCE < len(present) else 0
-        for key, track in present[self._glanced : self._glanced + GLANCE]:
-            if self._signs.get(key) != _sign_of(track):
-                return self.look(clip, SCRIPT)
-        return None
+        objects = [where for where in clip.tracking.objects if not where.name.startswith(OBJECT_NAME)]
+        count = sum(len(where.tracks) for where in objects)
+        is_changed = count != len(self._signs)
+        start = self._glanced = self._glanced + GLANCE if self._glanced + GLANCE < count else 0
+        for where in objects:
+            for track in where.tracks[max(0, start) : max(0, start + GLANCE)]:
+                is_changed = is_changed or self._signs.get((where.name, track.name)) != _sign_of(track)
+            start -= len(where.tracks)
+        if is_changed:
+            self.look(clip, SCRIPT)
 
     def forget_addresses(self) -> None:
         """Undo, redo or loading has replaced all tracks: any of them may have changed."""
@@ -278,7 +280,7 @@ class Recording:
         if recorder is None:
             return False
         try:
-            recorder.append(*records)
+            recorder.append(*records, waits=False)  # `rest` waits for the disk, once a second
         except TrackingSessionError as error:
             self._fail(error)
             return False

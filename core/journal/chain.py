@@ -281,6 +281,7 @@ class JournalWriter:
         self.position = Position(header.generation, HEADER_SIZE)
         self.checksum = header.chain()
         self._failed = False
+        self._is_synced = True
         try:
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | getattr(os, "O_BINARY", 0)
             self._descriptor = os.open(self.path, flags, 0o666)
@@ -294,10 +295,11 @@ class JournalWriter:
             os.close(self._descriptor)
             raise StorageFailed(self.path, error) from error
 
-    def append(self, *records: tuple[int, bytes]) -> Position:
+    def append(self, *records: tuple[int, bytes], waits: bool = True) -> Position:
         """Write the records, each a type and a payload, together and return the position of their end.
 
-        Raises StorageFailed; readers may then find some of the records, each complete.
+        With `waits` off it leaves the wait for the disk to the next append or `sync`. Raises StorageFailed; readers may
+        then find some of the records, each complete.
         """
         if self._failed:
             raise StorageFailed(self.path, OSError(0, "an earlier write to it failed"))
@@ -312,9 +314,11 @@ class JournalWriter:
         data = b"".join(parts)
         try:
             write_all(self._descriptor, data)
-            if self.durable:
+            self._is_synced = False
+            if self.durable and waits:
                 # not on a thread: Blender's operators release Python's lock, and crash while other Python code runs
                 os.fsync(self._descriptor)
+                self._is_synced = True
         except OSError as error:
             # The file is not truncated: readers drop an unfinished tail, and another owner may already build on a
             # complete record.
@@ -323,6 +327,17 @@ class JournalWriter:
         self.checksum = chain
         self.position = Position(self.position.generation, self.position.offset + len(data))
         return self.position
+
+    def sync(self) -> None:
+        """Wait until all records survive a power cut, if `durable`. Raises StorageFailed."""
+        if self._is_synced or not self.durable:
+            return
+        try:
+            os.fsync(self._descriptor)
+            self._is_synced = True
+        except OSError as error:
+            self._failed = True
+            raise StorageFailed(self.path, error) from error
 
     def close(self) -> None:
         """Write no more. Never fails."""

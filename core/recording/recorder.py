@@ -75,13 +75,16 @@ class SessionRecorder:
         """The end of the journal."""
         return self._content.position
 
-    def append(self, *records: JournalRecord) -> Position:
-        """Record all of `records` or none of them. They are recorded when this returns."""
+    def append(self, *records: JournalRecord, waits: bool = True) -> Position:
+        """Record all of `records` or none of them. They are recorded when this returns.
+
+        With `waits` off they survive the process at once, and a power cut after the next append or `write_file`.
+        """
         self._own_lease().check()
         content = self._content
         encoded = [encode(record) for record in records]
         generation, offset = self._journal.position
-        content.position = self._journal.append(*encoded)
+        content.position = self._journal.append(*encoded, waits=waits)
         content.checksum = self._journal.checksum
         for record, (_, payload) in zip(records, encoded, strict=True):
             offset += RECORD_OVERHEAD + len(payload)
@@ -118,6 +121,7 @@ class SessionRecorder:
     def write_file(self) -> None:
         """Write the session file and renew the lease."""
         self._own_lease().check()
+        self._journal.sync()
         content = self._content
         state = content.to_state()
         state["session"] = {**state["session"], "modified": timestamp()}

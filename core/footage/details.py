@@ -15,6 +15,7 @@ from typing import Any
 
 from ..errors import SessionUnreadable, UsageError
 from ..storage.files import (
+    copy_file,
     encode_document,
     existing_document,
     make_folder,
@@ -26,6 +27,7 @@ from .files import Footage
 from .frames import check_same_size, check_whole, read_sample
 
 _ENTRY = struct.Struct("<QI")  # size in bytes, checksum of the samples
+_FINGERPRINT = re.compile(r"[0-9a-f]{32}")
 
 
 @dataclass(frozen=True)
@@ -88,12 +90,21 @@ def save_details(folder: SessionFolder, footage: Footage, details: FootageDetail
     replace_file(path, encode_document(content, path.suffix))
 
 
+def copy_details(old: SessionFolder, new: SessionFolder, fingerprint: str) -> None:
+    """Copy the saved details with this fingerprint, if there are any, unless they exist. Raises OSError."""
+    path = existing_document(old.footage(fingerprint))
+    target = existing_document(new.footage(fingerprint))
+    if _FINGERPRINT.fullmatch(fingerprint) and os.path.exists(path) and not os.path.exists(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        copy_file(path, target.with_name(path.name))
+
+
 def load_details(folder: SessionFolder, fingerprint: str) -> FootageDetails:
     """The saved details with this fingerprint.
 
     Raises SessionUnreadable, and UsageError if the text is no fingerprint.
     """
-    if not re.fullmatch(r"[0-9a-f]{32}", fingerprint):
+    if not _FINGERPRINT.fullmatch(fingerprint):
         raise UsageError(f"{fingerprint[:40]!r} is not the fingerprint of footage")
     path = existing_document(folder.footage(fingerprint))
     content = read_document(path)

@@ -33,7 +33,7 @@ def delete_session(manager: TrackingSessionManager) -> None:
     try:
         os.unlink(manager.path)
         manager.close()  # Windows deletes no open file
-        _delete_folder(manager.folder)
+        delete_folder(manager.folder)
         _delete_belongings(manager.path)
     except OSError as error:
         raise StorageFailed(manager.folder, error) from error
@@ -140,7 +140,7 @@ def _delete_files(
                 return None
             os.unlink(path)
         if is_ours:
-            _delete_folder(folder)
+            delete_folder(folder)
         _delete_belongings(path)
     except OSError as error:
         raise StorageFailed(path, error) from error
@@ -204,7 +204,17 @@ def _has_written(folder: Path) -> bool:
     return is_folder(folder) and any(map(_WRITTEN.match, os.listdir(folder)))
 
 
-def _delete_folder(folder: Path) -> None:
+def delete_rest(path: Path, fingerprints: Collection[str]) -> None:
+    """Delete what is left of a session whose file is gone, and the details of these footages if no other session uses
+    them. Raises OSError and SessionUnreadable.
+    """
+    delete_folder(path.with_suffix(""))
+    _delete_belongings(path)
+    _delete_footage_of(path, fingerprints)
+
+
+def delete_folder(folder: Path) -> None:
+    """Delete a folder of files; of a link only the link. Raises OSError."""
     if folder.is_symlink():
         os.unlink(folder)  # the target is not ours
         return
@@ -234,7 +244,7 @@ def _bytes_in(paths: Iterable[Path]) -> int:
 def _delete_belongings(path: Path) -> None:
     for belonging in _belongings(path):
         if is_folder(belonging):
-            _delete_folder(belonging)
+            delete_folder(belonging)
         else:
             os.unlink(belonging)
 

@@ -22,6 +22,7 @@ except ImportError:  # builds of Blender without PyYAML: the same content as JSO
     yaml = None
 
 DOCUMENT_LIMIT = 16 << 20  # bytes; a session file of any shot has a few kilobytes
+_COPIED_AT_ONCE = 1 << 20  # bytes
 _DEPTH_LIMIT = 32
 _NODE_LIMIT = 200_000
 _BASE_60 = re.compile(r"[-+]?\d[\d_]*(:[0-5]?\d)+(\.[\d_]*)?\Z")  # YAML reads 1:59:59 as a number
@@ -64,6 +65,32 @@ def replace_file(path: Path, data: bytes) -> None:
         except OSError:
             pass  # it was not made, or the disk is gone; a leftover does no harm
         raise StorageFailed(path, error) from error
+
+
+def copy_file(source: Path, target: Path) -> None:
+    """Copy a file: after a crash `target` has the old content, if any, or the whole new one. Raises OSError."""
+    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    binary = getattr(os, "O_BINARY", 0)
+    try:
+        reading = os.open(source, os.O_RDONLY | binary)
+        try:
+            writing = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | binary, 0o666)
+            try:
+                while data := os.read(reading, _COPIED_AT_ONCE):
+                    write_all(writing, data)
+                os.fsync(writing)
+            finally:
+                os.close(writing)
+        finally:
+            os.close(reading)
+        os.replace(temporary, target)
+        sync_folder(target.parent)
+    except OSError:
+        try:
+            os.unlink(temporary)
+        except OSError:
+            pass  # it was not made, or the disk is gone; a leftover does no harm
+        raise
 
 
 def write_all(descriptor: int, data: bytes) -> None:

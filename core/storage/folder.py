@@ -136,6 +136,12 @@ def resolve(path: Path, target: str) -> Path:
     return Path(os.path.normpath(path.parent.absolute() / target))
 
 
+def rebased(path: Path, target: str, new: Path) -> str:
+    """The text for the session file `new` that leads to the same place as `target` does in the session file `path`."""
+    is_fixed = not target or os.path.isabs(target) or is_foreign(target)
+    return target if is_fixed else relative(new, str(resolve(path, target)))
+
+
 _OF_WINDOWS = re.compile(r"[A-Za-z]:[\\/]|\\\\[^\\]")  # a drive, or a share
 
 

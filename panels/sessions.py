@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Panels for the passes of a clip's session, its lost tracks, and the sessions of the folder."""
+"""Panels for the passes of a clip's session, its lost tracks, and the sessions of the open file."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from bpy.types import Panel, UIList
 
 from ..bridge.clip.movie_clip import counting_of
 from ..bridge.open_file import open_file
-from ..bridge.sessions import list_data
+from ..bridge.sessions import list_data, overview
 from ..bridge.sessions.history import history
-from ..bridge.sessions.listing import Entry, Listing, is_running
+from ..bridge.sessions.listing import Entry, Listing, folder_words, is_running
 from ..core.model.types import Outcome, PassSummary
 from ..core.model.wording import owner_words
 from ..operators import sessions as actions
@@ -122,7 +122,7 @@ def _named(names: list[str], letters: int) -> str:
 
 
 class TRACKING_SESSIONS_UL_sessions(UIList):
-    """The sessions of the folder, the newest first"""
+    """The sessions of the open file's folders: that of the clip first, then the newest"""
 
     def draw_item(
         self, context: Context, layout: UILayout, data: Any, item: Any, icon: Any, active_data: Any, active_name: Any
@@ -132,18 +132,28 @@ class TRACKING_SESSIONS_UL_sessions(UIList):
             layout.label(text="")
             return
         left, middle, right = _columns(layout, 0.42, 0.32)
-        left.label(text=entry.name, icon="ERROR" if entry.error else "NONE")
+        own_icon: Any = "PINNED" if item.name == _own(context) else "NONE"
+        left.label(text=entry.name, icon="ERROR" if entry.error else own_icon)
         middle.label(text="Tracking" if is_running(entry.path) else entry.words)
         right.label(text=entry.progress)
         for part in (left, middle, right):
             part.active = not entry.is_discarded
 
     def filter_items(self, context: Context, data: Any, property: str) -> tuple[list[int], list[int]]:
-        """Filter by the displayed names; the names of the items are ids."""
+        """Filter by the displayed names, and put the session of the clip first; the names of the items are ids."""
         text = self.filter_name.casefold()
         entries = open_file.view(Listing).entries
-        names = [entries[item.name].name if item.name in entries else "" for item in getattr(data, property)]
-        return [self.bitflag_filter_item if text in name.casefold() else 0 for name in names], []
+        ids = [item.name for item in getattr(data, property)]
+        names = [entries[id].name if id in entries else "" for id in ids]
+        flags = [self.bitflag_filter_item if text in name.casefold() else 0 for name in names]
+        own = _own(context)
+        first = ids.index(own) if own in ids else 0
+        return flags, [0 if at == first else at + (at < first) for at in range(len(ids))]
+
+
+def _own(context: Context) -> str:
+    """The id of the session of the editor's clip; empty without one."""
+    return overview.last_overview(context.space_data.clip).session
 
 
 class TRACKING_SESSIONS_PT_sessions(_InSession):
@@ -156,6 +166,9 @@ class TRACKING_SESSIONS_PT_sessions(_InSession):
         listing = open_file.view(Listing)
         if listing.error:
             draw_words(layout, context, listing.error, "ERROR")
+        elif listing.is_read and not listing.entries:
+            draw_words(layout, context, f"No Session in {folder_words()} Yet", "NONE")
+            return
         sessions = list_data.list_of(context)
         kind = TRACKING_SESSIONS_UL_sessions.__name__
         layout.template_list(kind, "", sessions, "entries", sessions, "active", rows=4, maxrows=10)
@@ -171,6 +184,8 @@ def _draw_entry(layout: UILayout, context: Context, entry: Entry) -> None:
     """Draw the details of the session that do not fit into the list."""
     column = layout.column(align=True)
     draw_words(column, context, entry.name, "NONE")
+    if open_file.view(Listing).entries.get(_own(context)) is entry:
+        column.label(text="Session of This Clip", icon="PINNED")
     if entry.modified:
         draw_words(column, context, f"Last Change {entry.modified}", "NONE")
     if entry.error:

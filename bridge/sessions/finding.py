@@ -18,7 +18,7 @@ from ...core.model.types import SessionState, TrackingSession
 from ...core.recording.manager import TrackingSessionManager
 from ...core.recording.session_file import checked_session
 from ...core.storage.files import existing_document, read_document
-from ...core.storage.folder import FOLDER_NAME, SessionFolder
+from ...core.storage.folder import FOLDER_NAME, SessionFolder, resolve
 from ..clip.movie_clip import ClipMark, footage_of, library_of, mark_of, mark_root
 from ..open_file import open_file
 from ..preferences import preferences
@@ -26,6 +26,9 @@ from .file_copy import COPY_NAME, FRESH_NAME
 
 if TYPE_CHECKING:
     from bpy.types import MovieClip
+
+
+_NAME_LENGTH = 80
 
 
 # Session folders
@@ -50,21 +53,33 @@ def _beside(blend: Path) -> Path:
 
 
 def homeless_roots(blend: str) -> list[Path]:
-    """The folders for sessions of unsaved files: the one of the preferences, if set, and the user's.
-
-    Blender keeps the user's folder when it uninstalls the extension.
-    """
-    user = Path(bpy.utils.user_resource("DATAFILES", path=FOLDER_NAME))
+    """The folders for sessions of unsaved files: the one of the preferences, if set, and the user's."""
+    user = user_root()
     chosen = preferences().folder
     if not chosen or (chosen.startswith("//") and not blend):
         return [user]
     return [Path(bpy.path.abspath(chosen, start=os.path.dirname(blend))), user]
 
 
+def user_root() -> Path:
+    """The session folder of the user, which Blender keeps when it uninstalls the extension."""
+    return Path(bpy.utils.user_resource("DATAFILES", path=FOLDER_NAME))
+
+
+def open_roots() -> list[Path]:
+    """The folders that may contain sessions of the clips of the open file, `default_root` first."""
+    marks = (mark_of(clip) for clip in bpy.data.movieclips)
+    return list(dict.fromkeys([*roots(bpy.data.filepath), *(root for mark in marks for root in _earlier_roots(mark))]))
+
+
 def roots_of(mark: ClipMark | None) -> list[Path]:
     """The folders that may contain the session of the mark: those of the open file and of its earlier paths."""
+    return [*roots(bpy.data.filepath), *_earlier_roots(mark)]
+
+
+def _earlier_roots(mark: ClipMark | None) -> list[Path]:
     earlier = (mark.root, open_file.left.get(mark.session)) if mark is not None else ()
-    return [*roots(bpy.data.filepath), *(root for root in earlier if root is not None)]
+    return [root for root in earlier if root is not None]
 
 
 def note_root(clip: MovieClip, blend: str) -> None:
@@ -132,6 +147,28 @@ def read_session(path: Path) -> TrackingSession | None:
     return known[1]
 
 
+def is_open(blend: Path) -> bool:
+    """Whether this .blend is the open file."""
+    try:
+        return bool(bpy.data.filepath) and os.path.samefile(blend, bpy.data.filepath)
+    except OSError:
+        return False
+
+
+def shown_name(path: Path, session: TrackingSession, *, is_own: bool) -> str:
+    """The name of the session for people: that of its clip, or else the given one; with its .blend if that is another.
+
+    `is_own`: the session belongs to a clip of the open file, which may have been saved under another name since.
+    """
+    blend = resolve(path, session.blend) if session.blend else None
+    name = session.name
+    if blend is not None and session.clip and name == f"{blend.stem} {session.clip}":
+        name = session.clip
+    name = "".join(c if c.isprintable() else " " for c in name[:_NAME_LENGTH]).strip() or path.stem
+    is_other = blend is not None and not is_own and not is_open(blend)
+    return f"{name} ({blend.stem})" if blend is not None and is_other else name
+
+
 def _of_name(clip: MovieClip, salvage: bool) -> TrackingSessionManager | None:
     """A session of the file whose frames Blender lost in a crash after the last save."""
     if not bpy.data.filepath:
@@ -164,6 +201,7 @@ def _candidates(
     others = [other for other in bpy.data.movieclips if other != clip]
     taken = {mark.session for other in others if (mark := mark_of(other)) is not None}
     taken |= open_file.written_in({other.session_uid for other in others})
+    met: set[str] = set()  # of one id in two folders the first counts, as for a mark
     for root in folders:
         try:
             paths = session_files(root)
@@ -173,7 +211,10 @@ def _candidates(
             continue  # no session is written there
         for path in reversed(paths):
             session = read_session(path)
-            if session is None or session.id in taken or not is_ours(SessionSource.of_session(path, session)):
+            if path.stem in met or session is None or session.id in taken:
+                continue
+            met.add(path.stem)
+            if not is_ours(SessionSource.of_session(path, session)):
                 continue
             try:
                 manager = TrackingSessionManager(path, salvage=salvage)

@@ -70,6 +70,22 @@ def update(context: Context) -> None:
     redraw(context)
 
 
+def refresh(context: Context) -> None:
+    """Read the list again at once."""
+    open_file.forget()
+    while open_file.view(Listing).read(1.0):
+        pass
+    update(context)
+
+
+def choose(context: Context, session_id: str) -> None:
+    """Make this session the active one of the list, if the list has it."""
+    sessions = list_of(context)
+    ids = [entry.name for entry in sessions.entries]
+    if session_id in ids:
+        sessions.active = ids.index(session_id)
+
+
 def register() -> None:
     kind = PointerProperty(type=TRACKING_SESSIONS_PG_list)
     bpy.types.WindowManager.tracking_sessions = kind  # type: ignore[attr-defined]

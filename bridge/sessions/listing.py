@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The sessions in the folder of the open file."""
+"""The sessions in all folders where those of the open file may lie."""
 
 from __future__ import annotations
 
@@ -8,21 +8,25 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+import bpy
+
 from ...core.errors import SessionUnreadable, TrackingSessionError
 from ...core.journal.lost_passes import lost_passes
-from ...core.library.catalogue import newest_session_files
+from ...core.library.catalogue import session_files
+from ...core.library.moving import has_all_of
 from ...core.model.types import Outcome, SessionState, SessionStatus
 from ...core.model.wording import local_time
 from ...core.recording.manager import load_session
 from ...core.storage.folder import SessionFolder
+from ..clip.movie_clip import mark_of
 from ..errors import error_words
 from ..open_file import open_file
 from ..tracking import live
-from .finding import default_root, modified
+from .finding import default_root, modified, open_roots, shown_name, user_root
+from .overview import last_overview
 
 LISTED = 100  # newest sessions
-POLL_INTERVAL = 2.0  # seconds between two checks of the folder
-_NAME_LENGTH = 80
+POLL_INTERVAL = 2.0  # seconds between two checks of the folders
 
 _STATUS = {
     SessionStatus.NOT_STARTED: "Not Started",
@@ -47,30 +51,36 @@ class Entry(NamedTuple):
     error: str = ""  # why the session cannot be read
 
 
+_Stamp = tuple[object, ...]
+
+
 class Listing:
-    """The newest sessions of the folder, read in slices of time; only changed files are read again."""
+    """The newest sessions of all folders, read in slices of time; only changed files are read again."""
 
     def __init__(self) -> None:
-        self.entries: dict[str, Entry] = {}  # by session id, the newest first
+        self.entries: dict[str, Entry] = {}
+        """By session id, the newest first; by path where an earlier folder has other frames under the same id."""
         self.hidden = 0  # older sessions
         self.error = ""
-        self._root: Path | None = None
+        self.is_read = False  # at least once
+        self._file = ""  # the open one at the last reading
+        self._roots: list[Path] = []
         self._revision = 0  # of the open file at the last reading
-        self._stamp = 0.0
+        self._stamps: list[float] = []  # of the folders
         self._polled = 0.0
-        self._known: dict[Path, tuple[tuple[int, int], Entry]] = {}
+        self._known: dict[Path, tuple[_Stamp, Entry]] = {}
         self._work: Iterator[None] | None = None
         self._begun = 0  # the revision at the start of `_work`
 
     def is_due(self) -> bool:
-        """Whether the folder must be read. Cheap: checks the folder every few seconds at most."""
-        root = default_root()
+        """Whether the folders must be read. Cheap: checks them every few seconds at most."""
+        roots = open_roots()
         now = time.monotonic()
-        is_other = root != self._root or self._revision != open_file.revision
+        is_other = (bpy.data.filepath, roots, open_file.revision) != (self._file, self._roots, self._revision)
         if not is_other and now - self._polled < POLL_INTERVAL:
             return self._work is not None
         self._polled = now
-        has_changed = is_other or modified(SessionFolder(root).sessions) != self._stamp
+        has_changed = is_other or _stamps(roots) != self._stamps
         return has_changed or any(entry.owner for entry in self.entries.values())  # a killed owner changes no file
 
     def read(self, seconds: float) -> bool:
@@ -85,39 +95,68 @@ class Listing:
         return False
 
     def _reading(self) -> Iterator[None]:
-        root = default_root()
-        stamp = modified(SessionFolder(root).sessions)
-        if time.time() - stamp < POLL_INTERVAL:
-            stamp = 0.0  # the next change may get the same time
-        self.error = ""
-        try:
-            files, hidden = newest_session_files(root, LISTED)
-        except SessionUnreadable as error:
-            files, hidden = [], 0
-            self.error = error_words(error)
-        known: dict[Path, tuple[tuple[int, int], Entry]] = {}
-        for path in files:
-            known[path] = self._read_entry(path)
+        file, roots, revision = bpy.data.filepath, open_roots(), self._begun
+        # the next change of a young folder may get the same time
+        stamps = [0.0 if time.time() - stamp < POLL_INTERVAL else stamp for stamp in _stamps(roots)]
+        files = self._files(roots)
+        own: set[str] = set()
+        for clip in [clip.name for clip in bpy.data.movieclips]:
+            own |= _own_sessions(clip)
             yield
-        self._known = known
-        self.entries = {path.stem: entry for path, (_, entry) in known.items()}
-        self.hidden = hidden
-        self._root, self._revision, self._stamp, self._polled = root, self._begun, stamp, time.monotonic()
+        chosen = files[:LISTED] + [path for path in files[LISTED:] if path.stem in own]
+        known: dict[Path, tuple[_Stamp, Entry]] = {}
+        entries: dict[str, Entry] = {}
+        for path in chosen:
+            first = entries.get(path.stem)
+            if first is None or not has_all_of(first.path, path):
+                known[path] = self._read_entry(path, is_own=path.stem in own)
+                entries[path.stem if first is None else str(path)] = known[path][1]
+            yield
+        self._known, self.entries, self.is_read = known, entries, True
+        self.hidden = len(files) - len(chosen)
+        self._file, self._roots, self._revision = file, roots, revision
+        self._stamps, self._polled = stamps, time.monotonic()
 
-    def _read_entry(self, path: Path) -> tuple[tuple[int, int], Entry]:
+    def _files(self, roots: list[Path]) -> list[Path]:
+        """The session files of all folders, the newest first; of one id, that of the earlier folder first."""
+        self.error = ""
+        found: list[Path] = []
+        for root in roots:
+            try:
+                found += session_files(root)
+            except SessionUnreadable as error:
+                if root == default_root():
+                    self.error = error_words(error)
+        return sorted(found, key=lambda path: path.stem, reverse=True)
+
+    def _read_entry(self, path: Path, *, is_own: bool) -> tuple[_Stamp, Entry]:
+        stamp: _Stamp
         try:
             status = path.stat()
-            stamp = (status.st_mtime_ns, status.st_size)
+            stamp = (status.st_mtime_ns, status.st_size, is_own, bpy.data.filepath)  # the name depends on these two
         except OSError:
-            stamp = (0, 0)
+            stamp = ()
         known = self._known.get(path)
         # the file of the running session changes all the time, and its own panel shows it
         if known is not None and (is_running(path) or (known[0] == stamp and not known[1].owner)):
             return known
-        return stamp, _entry_of(path)
+        return stamp, _entry_of(path, is_own=is_own)
 
 
-def _entry_of(path: Path) -> Entry:
+def _stamps(roots: list[Path]) -> list[float]:
+    return [modified(SessionFolder(root).sessions) for root in roots]
+
+
+def _own_sessions(name: str) -> set[str]:
+    """The ids of the session of the clip of this name, if it still exists, and of the one that was set aside."""
+    clip = bpy.data.movieclips.get((name, None))  # None: not a linked clip
+    if clip is None:
+        return set()
+    mark = mark_of(clip)
+    return {last_overview(clip).session, mark.session if mark is not None else ""}
+
+
+def _entry_of(path: Path, *, is_own: bool) -> Entry:
     try:
         manager = load_session(path)
         owner = manager.owner
@@ -137,10 +176,9 @@ def _entry_of(path: Path) -> Entry:
         lost = lost_passes(manager.passes, session.tracked_frames)
         words = f"Lost at {manager.counting.shown(lost[0].frame)}" if lost else words
     progress = manager.progress
-    name = "".join(c if c.isprintable() else " " for c in session.name[:_NAME_LENGTH]).strip()
     return Entry(
         path,
-        name or path.stem,
+        shown_name(path, session, is_own=is_own),
         words,
         f"{progress['tracked_frames']}/{progress['total_frames']}",
         local_time(session.modified),
@@ -153,3 +191,11 @@ def is_running(path: Path) -> bool:
     """Whether this Blender is tracking the session of the file."""
     running = live.running()
     return running is not None and running.shot.session.path.stem == path.stem
+
+
+def folder_words() -> str:
+    """The folder for new sessions, as the panel names it."""
+    root = default_root()
+    if bpy.data.filepath and root.parent == Path(bpy.data.filepath).parent:
+        return f"//{root.name}"  # as Blender writes what lies beside the file
+    return "the User Folder" if root == user_root() else str(root)

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,7 +18,7 @@ from ...core.storage.folder import resolve
 from ..clip.movie_clip import footage_of, library_of, mark_of, mark_position, open_footage
 from ..errors import error_words
 from ..open_file import open_file
-from .finding import find_session
+from .finding import find_session, is_open
 from .listing import Entry
 
 if TYPE_CHECKING:
@@ -55,13 +54,6 @@ def blend_of(manager: TrackingSessionManager) -> Path | None:
     blend = manager.session.blend
     path = resolve(manager.path, blend) if blend else None
     return path if path is not None and path.suffix.lower() == ".blend" and path.is_file() else None
-
-
-def is_open(blend: Path) -> bool:
-    try:
-        return bool(bpy.data.filepath) and os.path.samefile(blend, bpy.data.filepath)
-    except OSError:
-        return False
 
 
 def clip_for(manager: TrackingSessionManager) -> MovieClip:

@@ -47,6 +47,7 @@ def lost_words() -> str:
 class Overview(NamedTuple):
     """The session of a clip, as of the last look at its files."""
 
+    session: str = ""  # its id
     name: str = ""
     frames: int = 0
     total: int = 0
@@ -115,7 +116,8 @@ def overview(clip: MovieClip) -> Overview:
     except TrackingSessionError as error:
         file = getattr(error, "path", file)
         is_damaged = isinstance(error, JournalDamaged)
-        seen = Overview(error=_DAMAGED if is_damaged else error_words(error), is_damaged=is_damaged)
+        words = _DAMAGED if is_damaged else error_words(error)
+        seen = Overview(mark.session if mark is not None else "", error=words, is_damaged=is_damaged)
     open_file.view(_Overviews)[clip.session_uid] = _Seen(open_file.revision, stamp, file, modified(file), seen)
     return seen
 
@@ -148,6 +150,7 @@ def _overview_of(clip: MovieClip, mark: ClipMark | None, manager: TrackingSessio
     missing, undone = len(lost), len(undone_frames)
     is_open = session.state is SessionState.ACTIVE and session.status is SessionStatus.TRACKING
     return Overview(
+        session=session.id,
         name=session.name,
         frames=progress["tracked_frames"],
         total=progress["total_frames"],

@@ -242,12 +242,6 @@ def session_files(base_path: str | os.PathLike[str] | None = None) -> list[Path]
     return SessionFolder(base_path).session_files()
 
 
-def newest_session_files(base_path: str | os.PathLike[str], count: int) -> tuple[list[Path], int]:
-    """The `count` newest session files under `base_path`, the newest first, and how many older ones there are."""
-    files = SessionFolder(base_path).session_files()
-    return files[-count:][::-1], max(0, len(files) - count)
-
-
 def list_sessions(base_path: str | os.PathLike[str] | None = None) -> list[Path]:
     """The files of the readable sessions under `base_path`, the newest first.
 

@@ -34,6 +34,7 @@ class RecordingLayout:
         self.scale_y = 1.0
         self.alignment = "EXPAND"
         self.in_line = False
+        self.icons: list[str] = []  # all of them
 
     def _inside(self, *, in_line: bool) -> RecordingLayout:
         if in_line and not self.in_line:
@@ -55,6 +56,7 @@ class RecordingLayout:
 
     def _say(self, text: str, icon: str) -> None:
         assert icon in ICONS
+        self.top.icons.append(icon)
         if self.in_line:
             self.top.lines[-1].append(text)
         else:
@@ -95,16 +97,22 @@ def fill() -> None:
 
 
 def listed(editor: ClipEditor) -> list[list[str]]:
-    """The drawn lines of the list; a greyed line ends with a mark."""
+    """The drawn lines of the list; that of the clip's session and greyed lines end with a mark."""
     layout = drawn(panels.TRACKING_SESSIONS_PT_sessions, editor)
+    if not layout.lists:
+        assert "No Session in" in layout.text
+        return []
     ((kind, _, data, rows, *_),) = layout.lists
     assert kind == "TRACKING_SESSIONS_UL_sessions"
-    found = []
-    for item in getattr(data, rows):
-        line = RecordingLayout()
-        panels.TRACKING_SESSIONS_UL_sessions.draw_item(None, bpy.context, line, data, item, 0, data, "active")  # type: ignore[arg-type]
-        found.append(line.lines[0] + ([] if line.parts[0].parts[0].active else ["grey"]))
-    return found
+    ui, found = SimpleNamespace(filter_name="", bitflag_filter_item=1), {}
+    with inside(editor) as context:
+        _, order = panels.TRACKING_SESSIONS_UL_sessions.filter_items(ui, context, data, rows)  # type: ignore[arg-type]
+        for item, place in zip(getattr(data, rows), order, strict=True):
+            line = RecordingLayout()
+            panels.TRACKING_SESSIONS_UL_sessions.draw_item(None, context, line, data, item, 0, data, "active")  # type: ignore[arg-type]
+            marks = ["own"] if "PINNED" in line.icons else []
+            found[place] = line.lines[0] + marks + ([] if line.parts[0].parts[0].active else ["grey"])
+    return [found[place] for place in sorted(found)]
 
 
 def choose(path: Path) -> None:

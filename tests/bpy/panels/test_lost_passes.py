@@ -60,7 +60,7 @@ def test_the_panel_shows_the_frame_of_the_loss_until_it_is_tracked_again(torn: F
     assert (layout.icons[lost], counted(layout, NOISE)) == ("ERROR", "NONE")
     assert layout.buttons == ["Backwards", "Both", "Forwards"]
     fill()
-    assert listed(editor)[0][1:] == [f"Lost at {1001 + NOISE - 1}", f"{NOISE}/{FRAMES}"]
+    assert listed(editor)[0][1:] == [f"Lost at {1001 + NOISE - 1}", f"{NOISE}/{FRAMES}", "own"]
     bpy.ops.wm.save_mainfile()
     assert lost in drawn(open_file(file)).words
 
@@ -87,7 +87,7 @@ def test_tracking_from_the_loss_clears_it(footage: Footage, file: Path) -> None:
     assert layout.words == [text.format(footage.frames)]
     assert layout.icons[text.format(footage.frames)] == "CHECKMARK"
     fill()
-    assert listed(editor)[0][1:] == ["Tracked", f"{footage.frames}/{footage.frames}"]
+    assert listed(editor)[0][1:] == ["Tracked", f"{footage.frames}/{footage.frames}", "own"]
 
 
 def test_frames_that_a_pass_never_reached_get_no_check_mark(footage: Footage, file: Path) -> None:

@@ -52,8 +52,8 @@ def test_the_list_shows_the_state_and_progress_of_each_session(footage: Footage,
     with owned(taken) as process:
         choose(taken)
         assert listed(editor) == [
+            ["shot_0001.png", "Paused", "5/40", "own"],
             ["taken", "In Use", "3/40"],
-            ["shot shot_0001.png", "Paused", "5/40"],
             [unreadable.stem, "Unreadable", ""],
             ["odd name", "Failed", "6/40"],
             ["solved", "Solved", "5/40"],
@@ -74,7 +74,7 @@ def test_the_list_shows_the_state_and_progress_of_each_session(footage: Footage,
                     getattr(operators, name)()
         assert (taken.read_bytes(), sorted(taken.with_suffix("").iterdir())) == before
     fill()
-    assert listed(editor)[0] == ["taken", "Interrupted", "3/40"], "a released lease changes no session file"
+    assert listed(editor)[1] == ["taken", "Interrupted", "3/40"], "a released lease changes no session file"
     choose(unreadable)
     layout = drawn(panels.TRACKING_SESSIONS_PT_sessions, editor)
     assert "cannot be read" in layout.text
@@ -115,7 +115,7 @@ def test_the_session_that_is_tracked_here_is_left_alone(footage: Footage, file: 
     assert run.tick(0)
     run.finish()
     fill()
-    assert listed(editor)[0][1:] == ["Paused", "4/40"]
+    assert listed(editor)[0][1:] == ["Paused", "4/40", "own"]
 
 
 def test_of_many_sessions_the_newest_are_read_in_slices_and_drawing_reads_none(
@@ -131,14 +131,14 @@ def test_of_many_sessions_the_newest_are_read_in_slices_and_drawing_reads_none(
     while open_file.view(Listing).read(0.0):
         slices += 1
     list_data.update(bpy.context)
-    assert slices == 100, "one session each, where there is no time for more"
+    assert slices == 101, "one clip or session each, where there is no time for more"
     rows = listed(editor)
     names = [row.name for row in list_data.list_of(bpy.context).entries]
     assert names == [f"2099-{number:04d}" for number in range(299, 199, -1)] and len(rows) == 100
     assert "And 201 Older Ones" in drawn(panels.TRACKING_SESSIONS_PT_sessions, editor).text
     with monkeypatch.context() as patch:
         patch.setattr(listing, "load_session", None)
-        patch.setattr(listing, "newest_session_files", None)
+        patch.setattr(listing, "session_files", None)
         drawn(panels.TRACKING_SESSIONS_PT_sessions, editor)  # reads nothing
     read: list[Path] = []
 
@@ -183,14 +183,15 @@ def test_the_list_is_due_after_a_change_and_seldom_polls(
 
 
 def test_a_filter_takes_the_names_that_are_shown(footage: Footage, file: Path, root: Path) -> None:
-    new_file(footage, file)
+    editor = new_file(footage, file)
     for name in ("Alpha", "beta", "alphabet"):
         make(root, footage, name)
     fill()
     shown = list_data.list_of(bpy.context)
     ui = SimpleNamespace(filter_name="ALPHA", bitflag_filter_item=4)
-    flags, _ = panels.TRACKING_SESSIONS_UL_sessions.filter_items(ui, bpy.context, shown, "entries")  # type: ignore[arg-type]
-    assert flags == [4, 0, 4]
+    with inside(editor) as context:
+        flags, order = panels.TRACKING_SESSIONS_UL_sessions.filter_items(ui, context, shown, "entries")  # type: ignore[arg-type]
+    assert flags == [4, 0, 4] and order == [0, 1, 2]
 
 
 def test_a_list_that_a_loaded_file_lacks_is_filled_again(footage: Footage, file: Path, root: Path) -> None:

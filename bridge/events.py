@@ -14,7 +14,7 @@ from . import watch
 from .clip.colour import note_spaces
 from .clip.movie_clip import library_of
 from .open_file import open_file
-from .sessions import finding, overview, recovery
+from .sessions import finding, moving, overview, recovery
 from .sessions.recording import REDO, UNDO, close_recordings, known_recording, recording_of
 from .tracking import live, reconcile
 from .tracking.working_set import remove_leftovers
@@ -51,6 +51,7 @@ def _after_saving(path: str, *_: object) -> None:
             recovery.note_saved(clip, owned)
         except TrackingSessionError as error:  # at worst the panel lists undone frames as missing from the file
             _log.warning("The session of the clip %r does not know of the saved file: %s", clip.name, error)
+        moving.move_beside(clip)
 
 
 @persistent

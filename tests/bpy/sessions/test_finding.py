@@ -141,7 +141,7 @@ def test_a_session_without_frames_is_not_offered(footage: Footage, tmp_path: Pat
 
 @pytest.mark.parametrize("is_running", [False, True])
 def test_a_session_begun_before_the_file_was_saved_stays_with_it(
-    footage: Footage, file: Path, tmp_path: Path, is_running: bool
+    footage: Footage, file: Path, root: Path, tmp_path: Path, is_running: bool
 ) -> None:
     editor = new_file(footage, None)
     run = begin(editor, steps=4)
@@ -150,12 +150,13 @@ def test_a_session_begun_before_the_file_was_saved_stays_with_it(
     bpy.ops.wm.save_as_mainfile(filepath=str(file))
     if live.running() is not None:
         run.finish()
-    (path,) = session_files(tmp_path / "user" / "tracking_sessions")
+    where, other = (tmp_path / "user" / "tracking_sessions", root)[:: 1 if is_running else -1]
+    (path,) = session_files(where)
     session = load_session(path)
     assert resolve(path, session.session.blend) == file
     assert session.resume_frame == 5
     track(editor, 1, 8)
-    assert session_files(file.parent / "tracking_sessions") == []
+    assert session_files(other) == [] and session_files(where) == [path]
     start_blender_anew()
 
     editor = open_file(file)

@@ -12,6 +12,7 @@ from ..bridge.clip.editor import redraw
 from ..bridge.clip.movie_clip import counting_of
 from ..bridge.open_file import open_file
 from ..bridge.sessions import overview, recovery
+from ..bridge.sessions.list_data import choose, refresh
 from ..bridge.tracking.shot import kept_words
 from ..core.errors import TrackingSessionError
 from ..core.model.wording import count_words, owner_words
@@ -85,7 +86,7 @@ def question_lines(seen: overview.Overview) -> list[str]:
 
 
 class TRACKING_SESSIONS_OT_start_fresh(InEditor):
-    """Discard the session of this clip, which stays on disk, so that the next pass begins a new one"""
+    """Set the session of this clip aside, so that the next pass begins a new one; Sessions > Bring Back undoes it"""
 
     bl_idname = "tracking_sessions.start_fresh"
     bl_label = "Start Fresh"
@@ -96,10 +97,17 @@ class TRACKING_SESSIONS_OT_start_fresh(InEditor):
 
     def execute(self, context: Context) -> set[str]:
         try:
-            recovery.set_aside(context.space_data.clip)
+            discarded = recovery.set_aside(context.space_data.clip)
         except TrackingSessionError as error:
             return report_error(self, error)
-        redraw(context)
+        refresh(context)
+        if discarded:
+            choose(context, next(iter(discarded)))
+            names = " and ".join(f"“{name}”" for name in discarded.values())
+            was = "was" if len(discarded) == 1 else "were"
+            self.report({"INFO"}, f"{names} {was} set aside: Sessions > Bring Back")
+        else:
+            self.report({"INFO"}, "The clip no longer uses the session that cannot be read; its files stay")
         return {"FINISHED"}
 
 

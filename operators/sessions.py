@@ -14,11 +14,11 @@ from bpy.types import Operator
 
 from ..bridge.clip.editor import redraw
 from ..bridge.clip.movie_clip import counting_of
-from ..bridge.open_file import open_file
 from ..bridge.sessions import opening
+from ..bridge.sessions.finding import is_open
 from ..bridge.sessions.history import history
-from ..bridge.sessions.list_data import chosen, update
-from ..bridge.sessions.listing import Entry, Listing, is_running
+from ..bridge.sessions.list_data import chosen, refresh
+from ..bridge.sessions.listing import Entry, is_running
 from ..bridge.tracking import live
 from ..core.errors import TrackingSessionError
 from ..core.library.deletion import delete_files
@@ -59,14 +59,6 @@ class _OnSession(Polled):
         raise NotImplementedError
 
 
-def _refresh(context: Context) -> None:
-    """Read the list again at once."""
-    open_file.forget()
-    while open_file.view(Listing).read(1.0):
-        pass
-    update(context)
-
-
 def _unreadable_words(entry: Entry) -> str:
     return "The session cannot be read: check its files with Reveal Folder, or delete it" if entry.error else ""
 
@@ -94,7 +86,7 @@ class TRACKING_SESSIONS_OT_open_session(_OnSession):
         clip = opening.clip_of(manager)
         if clip is None:
             blend = opening.blend_of(manager)
-            if blend is not None and not opening.is_open(blend):
+            if blend is not None and not is_open(blend):
                 return _open_file(self, blend)
             clip = opening.clip_for(manager)
             hint = ": restore its markers in the Session panel" if manager.passes else ""
@@ -140,7 +132,7 @@ class _SetsState(_OnSession):
     def _do(self, context: Context, entry: Entry) -> set[str]:
         with load_session(entry.path) as manager:
             manager.set_state(self._state)
-        _refresh(context)
+        refresh(context)
         return {"FINISHED"}
 
 
@@ -188,7 +180,7 @@ class TRACKING_SESSIONS_OT_delete_session(_OnSession):
 
     def _do(self, context: Context, entry: Entry) -> set[str]:
         delete_files(entry.path)
-        _refresh(context)
+        refresh(context)
         self.report({"INFO"}, f"Deleted the session “{entry.name}”")
         return {"FINISHED"}
 

@@ -21,7 +21,7 @@ from ..clip.editor import ClipEditor
 from ..clip.movie_clip import ClipMark, mark_of, position_in, unmark
 from ..open_file import open_file
 from ..tracking.shot import Shot
-from .finding import default_root, find_session, homeless_roots, name_of_new, read_session, session_file
+from .finding import default_root, find_session, homeless_roots, name_of_new, read_session, session_file, shown_name
 from .overview import overview
 from .recording import Recording, known_recording, recording_of
 from .restoring import Restored, restore_asides
@@ -122,14 +122,16 @@ def _restored(editor: ClipEditor, session: TrackingSessionManager, since: Positi
     return shot
 
 
-def set_aside(clip: MovieClip) -> None:
+def set_aside(clip: MovieClip) -> dict[str, str]:
     """Discard the clip's session, so that the next pass begins a new one; the files of the session stay.
 
-    Raises the errors of owning and writing a session.
+    Returns the ids and names of the discarded sessions, without one that cannot be read. Raises the errors of owning
+    and writing a session.
     """
     recording = open_file.recordings.pop(clip.session_uid, None)
     if recording is not None:
         recording.close()
+    discarded: dict[str, str] = {}
     while True:
         mark = mark_of(clip)
         try:
@@ -144,8 +146,10 @@ def set_aside(clip: MovieClip) -> None:
         with found:
             found.acquire(salvage=True)
             found.set_state(SessionState.DISCARDED)
+        discarded[found.id] = shown_name(found.path, found.session, is_own=True)
         open_file.forget_written(found.id)
     open_file.forget()
+    return discarded
 
 
 def watch(clip: MovieClip) -> Watch:

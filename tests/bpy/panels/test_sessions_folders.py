@@ -9,9 +9,10 @@ from pathlib import Path
 import bpy
 import pytest
 
+from tracking_sessions.bridge.clip.movie_clip import mark_of
 from tracking_sessions.bridge.open_file import open_file
 from tracking_sessions.bridge.preferences import Preferences
-from tracking_sessions.bridge.sessions import finding, listing
+from tracking_sessions.bridge.sessions import finding, listing, overview
 from tracking_sessions.bridge.sessions.finding import user_root
 from tracking_sessions.bridge.sessions.listing import Listing
 from tracking_sessions.core.model.types import SessionState
@@ -20,7 +21,7 @@ from tracking_sessions.core.recording.manager import load_session
 from tracking_sessions.panels import sessions as panels
 from tracking_sessions.tests.bpy.past import choose, drawn, fill, listed, make
 from tracking_sessions.tests.bpy.tracker import new_clip
-from tracking_sessions.tests.bpy.window import begin, new_file, open_editor, session_of
+from tracking_sessions.tests.bpy.window import begin, inside, new_file, open_editor, operators, session_of
 from tracking_sessions.tests.footage import Shot as Footage
 from tracking_sessions.tests.footage import make_shot
 
@@ -172,3 +173,38 @@ def test_an_empty_list_says_so(
     assert layout.text == f"No Session in {folder} Yet" and layout.lists == []
     begin(editor, steps=1).finish()
     assert len(names(editor)) == 1
+
+
+def test_start_fresh_says_how_to_bring_the_session_back(
+    footage: Footage, file: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """The session lies in the user's folder, because it could not move when the file was saved."""
+    editor = new_file(footage, None)
+    begin(editor, steps=4).finish()
+    with load_session(finding.session_file(mark_of(editor.clip)) or Path()) as session:
+        session.acquire()
+        bpy.ops.wm.save_as_mainfile(filepath=str(file))
+    choose(make(user_root(), footage, "newer"))
+    with inside(editor):
+        operators.start_fresh()
+        assert "“shot_0001.png” was set aside: Sessions > Bring Back" in capfd.readouterr().out
+        assert listed(editor) == [["newer", "Not Started", "0/40"], ["shot_0001.png", "Discarded", "5/40", "grey"]]
+        assert drawn(panels.TRACKING_SESSIONS_PT_sessions, editor).lines[-2] == ["Open", "Bring Back"], "it is chosen"
+        operators.bring_back_session()
+        bpy.context.scene.frame_current = 500
+        operators.open_session()
+    assert listed(editor)[0] == ["shot_0001.png", "Paused", "5/40", "own"]
+    assert overview.overview(editor.clip).resume_frame == 5 and bpy.context.scene.frame_current == 5
+    assert len(bpy.data.movieclips) == 1
+
+
+def test_start_fresh_of_a_session_that_cannot_be_read_promises_nothing(
+    footage: Footage, file: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    editor = new_file(footage, file)
+    begin(editor, steps=4).finish()
+    session_of(file).path.write_text("nothing")
+    with inside(editor):
+        operators.start_fresh()
+    told = capfd.readouterr().out
+    assert "no longer uses the session that cannot be read; its files stay" in told and "Bring Back" not in told

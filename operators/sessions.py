@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import shutil
 import sys
+import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,6 +29,10 @@ from .editor import PASS_RUNS, InEditor, Polled, in_use_words, report_error
 
 if TYPE_CHECKING:
     from bpy.types import Context, Event, MovieClip
+
+
+_DIALOG = 400  # the width of a dialog in pixels at a scale of 1
+_LETTERS = 54  # that fit on a line of it beside an icon
 
 
 class _OnSession(Polled):
@@ -162,21 +167,27 @@ class TRACKING_SESSIONS_OT_delete_session(_OnSession):
     bl_idname = "tracking_sessions.delete_session"
     bl_label = "Delete"
 
+    _words = ""  # the warning
+
     @classmethod
     def _entry_obstacle(cls, entry: Entry) -> str:
         return _owned_words(entry)
 
     def invoke(self, context: Context, event: Event) -> set[str]:
+        """Ask first. `invoke_confirm` cannot make Cancel the default button."""
         entry = chosen(context)
         assert entry is not None  # as polled
-        return context.window_manager.invoke_confirm(
-            self,
-            event,
-            title="Delete Session",
-            message=opening.deletion_words(entry),
-            confirm_text="Delete",
-            icon="WARNING",
+        self._words = opening.deletion_words(entry)
+        manager = context.window_manager
+        return manager.invoke_props_dialog(
+            self, width=_DIALOG, title="Delete Session", confirm_text="Delete", cancel_default=True
         )
+
+    def draw(self, context: Context) -> None:
+        assert self.layout is not None
+        column = self.layout.column(align=True)
+        for number, line in enumerate(textwrap.wrap(self._words, _LETTERS)):
+            column.label(text=line, icon="BLANK1" if number else "ERROR")
 
     def _do(self, context: Context, entry: Entry) -> set[str]:
         delete_files(entry.path)

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 def deletion_words(entry: Entry) -> str:
     """The warning before the session is deleted."""
     words = "The session cannot be read, but may contain frames. " if entry.error else ""
-    words += f"This deletes all recorded frames of “{entry.name}” and cannot be undone."
+    words += f"This deletes all recorded frames of “{entry.name}” and cannot be undone. The markers in the file stay."
     try:
         need = batch_of(entry.path)
     except TrackingSessionError as error:

@@ -4,7 +4,9 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
+import bpy
 import pytest
 
 from tracking_sessions.bridge.open_file import open_file
@@ -14,7 +16,8 @@ from tracking_sessions.core.batch.shots import BatchStatus
 from tracking_sessions.core.recording.manager import load_session
 from tracking_sessions.core.report.html import export_session_report
 from tracking_sessions.core.storage.folder import SessionFolder
-from tracking_sessions.tests.bpy.past import choose, make
+from tracking_sessions.operators.sessions import TRACKING_SESSIONS_OT_delete_session
+from tracking_sessions.tests.bpy.past import RecordingLayout, choose, make
 from tracking_sessions.tests.bpy.window import inside, new_file, operators
 from tracking_sessions.tests.core.claims import make_batch
 from tracking_sessions.tests.footage import Shot as Footage
@@ -51,8 +54,13 @@ def test_the_warning_names_a_batch_that_needs_the_session(footage: Footage, file
     batch = make_batch(root, BatchStatus.PAUSED, [path.stem])
     choose(path)
     entries = open_file.view(Listing).entries
-    words = "This deletes all recorded frames of “one” and cannot be undone."
+    words = "This deletes all recorded frames of “one” and cannot be undone. The markers in the file stay."
     assert opening.deletion_words(entries[path.stem]) == f"{words} The unfinished batch {batch} needs the session."
     assert opening.deletion_words(entries[other.stem]) == words.replace("“one”", "“other”")
+    dialog = SimpleNamespace(layout=RecordingLayout(), _words=opening.deletion_words(entries[path.stem]))
+    TRACKING_SESSIONS_OT_delete_session.draw(dialog, bpy.context)  # type: ignore[arg-type]
+    lines = [line for (line,) in dialog.layout.lines]
+    assert " ".join(lines) == dialog._words and max(map(len, lines)) <= 54
+    assert dialog.layout.icons == ["ERROR", *["BLANK1"] * (len(lines) - 1)]
     SessionFolder(root).ledger.write_bytes(b"no ledger " * 1000)
     assert f"{words} A batch may need the session: " in opening.deletion_words(entries[path.stem])

@@ -76,7 +76,7 @@ class TRACKING_SESSIONS_AP_preferences(AddonPreferences):
         assert layout is not None
         layout.use_property_split = True
         layout.use_property_decorate = False
-        layout.prop(self, "folder")
+        layout.prop(self, "folder", placeholder="Beside the File")
         column = layout.column(heading="Recording")
         column.prop(self, "records")
         column.prop(self, "is_durable")

@@ -60,9 +60,9 @@ class RecordingLayout:
             self.tall.append(shown)
         return Properties(kind)
 
-    def prop(self, data: Any, name: str) -> None:
+    def prop(self, data: Any, name: str, *, placeholder: str = "") -> None:
         self.props.append(data.bl_rna.properties[name].name)
-        self.drawn.append(self.props[-1])
+        self.drawn.append(f"{self.props[-1]} {placeholder}".strip())
 
     def template(self) -> None:
         """A part that Blender draws by itself."""

@@ -300,6 +300,7 @@ def test_the_preferences_are_all_drawn() -> None:
     TRACKING_SESSIONS_AP_preferences.draw(stored, bpy.context)  # type: ignore[arg-type]
     known = TRACKING_SESSIONS_AP_preferences.bl_rna.properties
     assert sorted(layout.props) == sorted(known[name].name for name in Preferences._fields)
+    assert layout.drawn[0] == "Session Folder Beside the File", "an empty field says which folder that is"
 
 
 def test_drawing_reads_nothing_again_while_nothing_changes(

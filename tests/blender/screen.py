@@ -38,8 +38,9 @@ class Screen:
     def __init__(self, machine: Machine, window: Window, *, is_saved: bool = True) -> None:
         self.machine = machine
         self.window = window
-        self._is_saved = is_saved
+        self.is_saved = is_saved
         self._is_halted = False
+        self.reach = 300  # pixels from the top of the sidebar that have buttons of the extension
         window.wait_for("ready")
         sidebar = json.loads((machine.folder / "window.json").read_text(encoding="utf-8"))
         assert sidebar["scale"] == 1, "the tests count pixels at a scale of 1"
@@ -48,7 +49,7 @@ class Screen:
     @property
     def root(self) -> Path:
         """The session folder: beside the file, or that of the user."""
-        if self._is_saved:
+        if self.is_saved:
             return self.machine.folder / "tracking_sessions"
         found = list((self.machine.folder / "home").glob(".config/blender/*/datafiles/tracking_sessions"))
         return found[0] if found else self.machine.folder / "home" / "nothing yet"
@@ -104,7 +105,7 @@ class Screen:
         """The y of each row of active buttons from the tall button on; none without a tall button."""
         picture = self.window.screenshot(self.machine.folder / "screen.ppm")
         end = self.left + self.width - 32  # the right end of the buttons, without words and icons
-        edge = pixels(picture)[self.top : self.top + 300, end - 5 : end]
+        edge = pixels(picture)[self.top : self.top + self.reach, end - 5 : end]
         is_button = ((edge.max(2) - edge.min(2) < 3) & (edge[..., 0] > 78) & (edge[..., 0] < 92)).all(1)
         changes = np.flatnonzero(np.diff(np.concatenate(([0], is_button, [0]))))
         found = [(int(a), int(b)) for a, b in changes.reshape(-1, 2) if b - a > 15]
@@ -124,8 +125,8 @@ class Screen:
         self.window.point(self.left / 2, self.top + 300)
         self.settle()
 
-    def picture(self, state: str) -> None:
-        """Save a picture of the sidebar and part of the editor."""
+    def picture(self, state: str, height: int = HEIGHT) -> None:
+        """Save a picture of the sidebar and part of the editor, so many pixels high."""
         screens = [b""]
 
         def is_still() -> bool:  # panels slide into position
@@ -134,7 +135,7 @@ class Screen:
             return screens[-1] == screens[-2]
 
         self.wait_until(is_still)
-        crop = f"{EDITOR + self.width}x{HEIGHT}+{self.left - EDITOR}+{self.top}"
+        crop = f"{EDITOR + self.width}x{height}+{self.left - EDITOR}+{self.top}"
         names = (f"{state}-screen.ppm", "-crop", crop, "+repage", "+dither", "-colors", "256", f"{state}.png")
         done = self.machine.call("convert", *names)
         assert done.returncode == 0, done.stderr

@@ -3,9 +3,9 @@
 
 `window.json` holds the box of the sidebar, in pixels from the upper left of the window. A test makes a file in this
 folder as a request; the script removes it after Blender has handled the request and all earlier events and has drawn:
-`ask-nothing`, `ask-markers` (writes markers.json), `ask-save`, `ask-delete` (the clip), `ask-workspace`, `ask-area` and
-`ask-mode` (show another workspace, area, mode), `ask-first-workspace` and `ask-clip` (lead back), `ask-load`
-(other.blend) and `ask-quit`.
+`ask-nothing`, `ask-markers` (writes markers.json), `ask-save`, `ask-save-new` (as saved.blend), `ask-delete` (the
+clip), `ask-workspace`, `ask-area` and `ask-mode` (show another workspace, area, mode), `ask-first-workspace` and
+`ask-clip` (lead back), `ask-load` (other.blend) and `ask-quit`. With a file `open-sessions` the panel Sessions is open.
 """
 
 import json
@@ -100,6 +100,17 @@ def save():
     bpy.ops.wm.save_mainfile()
 
 
+def save_new():
+    bpy.ops.wm.save_as_mainfile(filepath=str(Path("saved.blend").absolute()))
+
+
+def open_sessions():
+    kind = bpy.types.TRACKING_SESSIONS_PT_sessions
+    bpy.utils.unregister_class(kind)
+    kind.bl_options = set()
+    bpy.utils.register_class(kind)
+
+
 def delete():
     bpy.data.movieclips.remove(bpy.data.movieclips[0])
 
@@ -135,6 +146,7 @@ ACTIONS = {
     "nothing": nothing,
     "markers": markers,
     "save": save,
+    "save-new": save_new,
     "delete": delete,
     "workspace": other_workspace,
     "area": other_area,
@@ -144,4 +156,6 @@ ACTIONS = {
     "load": load,
     "quit": leave,
 }
+if Path("open-sessions").exists():
+    open_sessions()
 bpy.app.timers.register(show, first_interval=0.2)

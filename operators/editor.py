@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import bpy
 from bpy.types import Operator
 
-from ..bridge.clip.editor import ClipEditor
+from ..bridge.clip.editor import ClipEditor, blender_is_tracking
 from ..bridge.clip.movie_clip import linked_words
 from ..bridge.errors import error_words
 from ..bridge.open_file import open_file
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 
 PASS_RUNS = "A pass is being tracked: pause it first"
+BLENDER_TRACKS = "Blender is tracking: wait until it is done, or stop it with Esc"
 
 
 class Polled(Operator):
@@ -41,7 +42,7 @@ class Polled(Operator):
 
 
 class InEditor(Polled):
-    """An operator for the clip of an editor in mode Tracking, while no pass runs."""
+    """An operator for the clip of an editor in mode Tracking, while neither a pass runs nor Blender's tracker."""
 
     _works_while_owned = False  # whether the operator also works while another Blender owns the session
 
@@ -54,6 +55,8 @@ class InEditor(Polled):
             return "Set the Movie Clip Editor to Tracking"
         if live.running() is not None:
             return PASS_RUNS
+        if blender_is_tracking():
+            return BLENDER_TRACKS
         if words := linked_words(space.clip):
             return words
         seen = overview.overview(space.clip)

@@ -102,7 +102,8 @@ def blender_tracks() -> Iterator[None]:
     clip_editor.TRACKER = TEST_OT_stays_modal.__name__
     try:
         operators_of_tests: Any = bpy.ops.test  # type: ignore[attr-defined]
-        operators_of_tests.stays_modal()
+        with bpy.context.temp_override(area=None, region=None):  # Blender crashes in an area that has no events
+            operators_of_tests.stays_modal()
         yield
     finally:
         clip_editor.TRACKER = tracker

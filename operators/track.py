@@ -9,13 +9,15 @@ import bpy
 from bpy.props import EnumProperty, IntProperty
 
 from ..bridge.clip.colour import note_spaces, unknown_words_once
-from ..bridge.clip.editor import ClipEditor, redraw
+from ..bridge.clip.editor import ClipEditor, blender_is_tracking, newest_tracking, redraw
+from ..bridge.open_file import open_file
 from ..bridge.preferences import preferences
 from ..bridge.sessions import overview
 from ..bridge.sessions.file_copy import save_copy
 from ..bridge.sessions.recovery import open_shot
 from ..bridge.tracking import live
 from ..core.errors import StorageFailed, TrackingSessionError
+from ..core.model.types import Outcome
 from . import status
 from .editor import InEditor, Modal, Polled, editor_of, report_error
 from .settings import EXTENT, FRAMES, settings_of
@@ -37,6 +39,8 @@ class _TracksLive(InEditor, Modal):
     _job = "track"
     _live: live.LivePass | None = None
     _display: status.Display | None = None
+    _tracked_before = 0  # as `newest_tracking` when the pass began
+    _gave_way = False  # whether Blender's tracker has ended the pass
 
     def _ranges(self, editor: ClipEditor) -> list[tuple[int, int]]:
         """The ranges of clip frames to track; empty to resume. Raises UsageError."""
@@ -83,20 +87,22 @@ class _TracksLive(InEditor, Modal):
         if not self._begin(context, separate_clip=False):
             return {"CANCELLED"}
         self._display = status.Display()
+        self._tracked_before = newest_tracking()
+        bpy.app.timers.register(notice_tracker, first_interval=live.TICK)
         # shorter than a tick, because Blender waits for the timer after a short tick
         return self._listen(context, live.TICK / 4)
 
     def modal(self, context: Context, event: Event) -> set[str]:
         assert self._live is not None and self._display is not None
+        if live.running() is self._live and newest_tracking() not in (0, self._tracked_before):
+            self.give_way(context)  # after a single step
+        if self._gave_way:
+            return self._tell_pause()
         if live.running() is not self._live:  # undo, loading a file or an error ended the pass
             return self._end(context)
-        if event.type == "ESC" and event.value == "PRESS":
-            self._live.wants_pause = True
-        elif event.type != "TIMER":
-            return {"PASS_THROUGH"}
         goes_on = False
         try:
-            goes_on = self._live.tick()
+            goes_on = self._go_on(self._live, event)
             if not goes_on:
                 self._save_copy()
         except TrackingSessionError as error:
@@ -109,6 +115,35 @@ class _TracksLive(InEditor, Modal):
         self._display.update(context)
         return {"PASS_THROUGH"}  # other add-ons' timer events look the same
 
+    @staticmethod
+    def _go_on(running: live.LivePass, event: Event) -> bool:
+        """Do what the event asks of the pass; returns False when the pass is over. Raises the errors of tracking."""
+        if event.type == "ESC" and event.value == "PRESS":
+            running.wants_pause = True
+        elif event.type != "TIMER":
+            if event.value != "NOTHING":  # a key or a button, which may let Blender track or push an undo step
+                running.bring_up_to_date()
+            return True
+        return running.tick()
+
+    def give_way(self, context: Context) -> None:
+        """Pause for Blender's tracker. The playhead stays where that has put it."""
+        frame = context.scene.frame_current
+        live.end_running()
+        context.scene.frame_current = frame
+        self._gave_way = True
+        self._end(context)
+
+    def _tell_pause(self) -> set[str]:
+        """The end of the operator after `give_way`: Blender's step of undo holds the pass, or follows ours."""
+        assert self._live is not None
+        run = self._live.run
+        if run.outcome is Outcome.PAUSED:
+            where = self._live.counting.shown(run.frame)
+            self.report({"WARNING"}, f"Paused at frame {where}, because Blender's own tracker was started")
+        self._save_copy()
+        return {"CANCELLED"}
+
     def cancel(self, context: Context) -> None:
         """Blender calls this when the window closes, a file is loaded, or Blender quits."""
         try:
@@ -119,6 +154,8 @@ class _TracksLive(InEditor, Modal):
 
     def _end(self, context: Context) -> set[str]:
         self._stop_listening(context)
+        if bpy.app.timers.is_registered(notice_tracker):
+            bpy.app.timers.unregister(notice_tracker)
         status.clear(context)
         return {"FINISHED"}
 
@@ -132,6 +169,19 @@ class _TracksLive(InEditor, Modal):
             self.report({"WARNING"}, f"No copy was saved beside the session: {why}. All tracked frames are recorded")
         else:
             self.report({"INFO"}, f"Saved a copy of the file: {path}")
+
+
+def notice_tracker() -> float | None:
+    """A timer beside a pass: pauses it when Blender's tracker begins, whose job keeps all events from our operator."""
+    operator = open_file.modal.get(_TracksLive._job)
+    if operator is None:
+        return None
+    if blender_is_tracking():
+        with bpy.context.temp_override(window=operator._live.editor.window):  # a timer has no window, and any scene
+            operator.give_way(bpy.context)
+            bpy.ops.ed.undo_push(message=operator.bl_label)  # before Blender's first markers
+        return None
+    return live.TICK
 
 
 class TRACKING_SESSIONS_OT_track(_TracksLive):

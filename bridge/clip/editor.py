@@ -31,6 +31,15 @@ def blender_is_tracking() -> bool:
     )
 
 
+def newest_tracking() -> int:
+    """The address of the newest operator that the artist ran, if that is Blender's tracker; otherwise 0.
+
+    A single step of Blender's tracker shows only here.
+    """
+    operators = bpy.context.window_manager.operators
+    return operators[-1].as_pointer() if operators and operators[-1].bl_idname == TRACKER else 0
+
+
 class ClipEditor:
     """A Clip Editor that shows `clip` in mode Tracking."""
 

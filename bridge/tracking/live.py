@@ -139,6 +139,17 @@ class LivePass:
             self.finish()
         return goes_on
 
+    def bring_up_to_date(self) -> None:
+        """Write and display all that is recorded. Raises the errors of tracking, which end the run."""
+        if not self.run.has_pending:
+            return
+        try:
+            self.run.flush()
+            self._follow(is_showing=self.editor.is_showing())
+        except BaseException as error:
+            self._leave(error)
+            raise
+
     @property
     def is_catching_up(self) -> bool:
         """Whether the pass ends or pauses with markers still pending."""

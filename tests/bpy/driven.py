@@ -8,7 +8,7 @@ from typing import Any
 
 import bpy
 
-from tracking_sessions.bridge.clip.editor import ClipEditor
+from tracking_sessions.bridge.clip.editor import ClipEditor, newest_tracking
 from tracking_sessions.bridge.tracking import live
 from tracking_sessions.operators import status
 from tracking_sessions.operators.track import _TracksLive
@@ -20,12 +20,15 @@ class Driven:
 
     modal, cancel, _end, _save_copy = _TracksLive.modal, _TracksLive.cancel, _TracksLive._end, _TracksLive._save_copy
     _job, _stop_listening = _TracksLive._job, _TracksLive._stop_listening
+    _go_on, give_way, _tell_pause = staticmethod(_TracksLive._go_on), _TracksLive.give_way, _TracksLive._tell_pause
+    _gave_way, bl_label = False, "Track in Session"
 
     def __init__(self, editor: ClipEditor, steps: int = 1, **asked: Any) -> None:
         self.editor = editor
         self.reports: list[tuple[set[str], str]] = []
         self._live = begin(editor, steps=steps, **asked)
         self._display = status.Display()
+        self._tracked_before = newest_tracking()
         self._timer: Any = bpy.context.window_manager.event_timer_add(1.0, window=editor.window)
 
     def report(self, kind: set[str], text: str) -> None:

@@ -34,7 +34,7 @@ def footage(tmp_path_factory: pytest.TempPathFactory) -> Footage:
     return make_shot(tmp_path_factory.mktemp("shot"), 12, 320, 180, tracks=6)
 
 
-TIMERS = (events._report_lost, list_data._fill)  # Blender has no list of them
+TIMERS = (events._report_lost, list_data._fill, track.notice_tracker)  # Blender has no list of them
 
 
 @pytest.fixture(autouse=True)

@@ -4,11 +4,18 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
+import bpy
 import pytest
 
+from tracking_sessions.bridge.clip.editor import ClipEditor
+from tracking_sessions.bridge.open_file import open_file as known
+from tracking_sessions.bridge.tracking import live
+from tracking_sessions.operators import track
 from tracking_sessions.operators.editor import BLENDER_TRACKS
-from tracking_sessions.tests.bpy.tracker import markers_of
+from tracking_sessions.tests.bpy.driven import Driven
+from tracking_sessions.tests.bpy.tracker import live_frames, markers_of
 from tracking_sessions.tests.bpy.window import (
     FRAMES,
     begin,
@@ -17,10 +24,24 @@ from tracking_sessions.tests.bpy.window import (
     last_frame,
     new_file,
     operators,
+    session_of,
 )
 from tracking_sessions.tests.footage import Shot as Footage
 
 pytestmark = pytest.mark.usefixtures("registered")
+PRESS = "PRESS"
+
+
+def holes(clip: Any) -> int:
+    """The frames between the first and the last marker of a track on which the track has none, of all tracks."""
+    frames = [live_frames(rows) for rows in markers_of(clip).values()]
+    return sum(max(there) - min(there) + 1 - len(there) for there in frames)
+
+
+def step_of_blender(editor: ClipEditor, *, backwards: bool = False) -> None:
+    """Track one frame with Blender's tracker, as a click on its icon does."""
+    with inside(editor):
+        bpy.ops.clip.track_markers("EXEC_DEFAULT", True, backwards=backwards, sequence=False)
 
 
 # Blender's tracker runs
@@ -37,3 +58,97 @@ def test_no_button_works_while_blender_tracks(footage: Footage, file: Path, name
         assert markers_of(editor.clip) == before
         assert operators.resume() == {"FINISHED"}
     assert last_frame(editor.clip) == FRAMES
+
+
+# Blender's tracker begins during a pass
+
+
+def test_a_pass_pauses_when_blenders_tracker_begins(
+    footage: Footage, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    editor = new_file(footage, file)
+    driven = Driven(editor, steps=5)
+    monkeypatch.setitem(known.modal, "track", driven)
+    assert track.notice_tracker() == live.TICK
+    assert live.running() is driven._live
+    with blender_tracks():
+        assert track.notice_tracker() is None
+        assert driven.is_over
+        assert session_of(file).resume_frame == last_frame(editor.clip) == 6
+        assert holes(editor.clip) == 0
+    assert driven.send() == {"CANCELLED"}  # the step of undo exists already
+    assert driven.reports == [({"WARNING"}, "Paused at frame 6, because Blender's own tracker was started")]
+
+
+def test_blenders_tracker_is_one_step_of_undo_after_the_pass(
+    footage: Footage, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    editor = new_file(footage, file)
+    bpy.ops.ed.undo_push(message="before")
+    monkeypatch.setitem(known.modal, "track", Driven(editor, steps=5))
+    with blender_tracks():
+        track.notice_tracker()
+    tracked = markers_of(editor.clip)
+    step_of_blender(editor)
+    assert last_frame(editor.clip) == 7
+    bpy.ops.ed.undo()
+    assert markers_of(bpy.data.movieclips[0]) == tracked
+
+
+@pytest.mark.parametrize("backwards", [False, True])
+def test_a_pass_pauses_after_a_single_step_of_blenders_tracker(footage: Footage, file: Path, backwards: bool) -> None:
+    editor = new_file(footage, file, frame=10)
+    editor.space.clip_user.frame_current = 10
+    step_of_blender(editor)  # an earlier one is no reason
+    bpy.context.scene.frame_current = 10
+    driven = Driven(editor, steps=5)
+    assert driven.send() == {"PASS_THROUGH"}
+    assert driven.send("LEFTMOUSE", "RELEASE") == {"PASS_THROUGH"}
+    reached = driven._live.run.frame
+    step_of_blender(editor, backwards=backwards)
+    stepped = bpy.context.scene.frame_current
+    assert stepped == (reached - 1 if backwards else reached + 1)
+    assert driven.send() == {"CANCELLED"}
+    assert driven.is_over
+    assert session_of(file).resume_frame == reached
+    assert bpy.context.scene.frame_current == stepped
+    assert holes(editor.clip) == 0
+    assert len(driven.reports) == 1
+
+
+def test_an_undone_step_of_blenders_tracker_leaves_no_holes(footage: Footage, file: Path) -> None:
+    editor = new_file(footage, file)
+    bpy.ops.ed.undo_push(message="before")
+    before = markers_of(editor.clip)
+    driven = Driven(editor, steps=5)
+    driven.send("LEFTMOUSE", "RELEASE")
+    step_of_blender(editor)
+    driven.send()
+    bpy.ops.ed.undo()
+    assert markers_of(bpy.data.movieclips[0]) == before
+    bpy.ops.ed.redo()
+    assert holes(bpy.data.movieclips[0]) == 0
+
+
+def test_a_click_or_key_finds_whole_tracks(footage: Footage, file: Path) -> None:
+    """Blender may push a step of undo or track after it."""
+    editor = new_file(footage, file)
+    driven = Driven(editor, steps=5)
+    run = driven._live.run
+    assert run.has_pending
+    driven.send("MOUSEMOVE", "NOTHING")
+    assert run.has_pending
+    driven.send("LEFTMOUSE", PRESS)
+    assert not run.has_pending
+    assert holes(editor.clip) == 0
+    assert last_frame(editor.clip) == run.displayed_frame == bpy.context.scene.frame_current == run.frame == 6
+    driven.send("ESC")
+
+
+def test_a_click_after_the_clip_is_gone_ends_the_pass(footage: Footage, file: Path) -> None:
+    editor = new_file(footage, file)
+    driven = Driven(editor, steps=5)
+    bpy.data.movieclips.remove(editor.clip)
+    assert driven.send("LEFTMOUSE", PRESS) == {"FINISHED"}
+    assert driven.is_over
+    assert len(driven.reports) == 1

@@ -8,7 +8,7 @@ import bpy
 from . import cli
 from .bridge import events
 from .bridge.sessions import list_data
-from .operators import recovery, sessions, settings, track
+from .operators import keys, recovery, sessions, settings, track
 from .operators import strip as strip_operators
 from .operators.editor import end_modal
 from .panels import menu, preferences, session, strip
@@ -18,6 +18,7 @@ _CLASSES = (
     *settings.classes,
     *preferences.classes,
     *track.classes,
+    *keys.classes,
     *recovery.classes,
     *session.classes,
     *list_data.classes,
@@ -26,7 +27,7 @@ _CLASSES = (
     *strip_operators.classes,
 )
 # modules with more to register, in this order; their `unregister` can be repeated
-_PARTS = (settings, list_data, events, strip, menu)
+_PARTS = (settings, list_data, events, strip, menu, keys)
 _registered: list[type] = []
 _command: object = None
 

@@ -15,6 +15,7 @@ class Preferences(NamedTuple):
     has_strip: bool = True  # whether the strip of tracked frames is drawn in the Clip Editor
     records: bool = True  # whether everything that happens to the tracks is recorded
     saves_copy: bool = False  # whether the end of a pass saves a copy of the file beside the session
+    takes_keys: bool = False  # whether the keys of Blender's tracker track in the session
 
 
 def stored_preferences() -> Any:

@@ -184,12 +184,8 @@ def notice_tracker() -> float | None:
     return live.TICK
 
 
-class TRACKING_SESSIONS_OT_track(_TracksLive):
-    """Track the selected tracks from the current frame, and record each frame at once"""
-
-    bl_idname = "tracking_sessions.track"
-    bl_label = "Track in Session"
-    bl_options = {"UNDO"}
+class Range:
+    """The properties of an operator that tracks from the current frame."""
 
     direction: EnumProperty(  # type: ignore[valid-type]  # Blender's way to declare a property
         name="Direction",
@@ -200,6 +196,13 @@ class TRACKING_SESSIONS_OT_track(_TracksLive):
     )
     extent: EXTENT  # type: ignore[valid-type]
     frames: FRAMES  # type: ignore[valid-type]
+
+
+class Tracks(Range, _TracksLive):
+    """The base of the operators that track from the current frame.
+
+    They name `Range` as a base too: Blender finds no properties in the base of an operator that is one itself.
+    """
 
     def _choose(self, context: Context) -> None:
         chosen = settings_of(context.scene)
@@ -219,6 +222,14 @@ class TRACKING_SESSIONS_OT_track(_TracksLive):
     def description(cls, context: Context, properties: OperatorProperties) -> str:
         way = WAYS[properties.direction]
         return f"Track the selected tracks {way} from the current frame, and record each frame at once"
+
+
+class TRACKING_SESSIONS_OT_track(Tracks, Range):
+    """Track the selected tracks from the current frame, and record each frame at once"""
+
+    bl_idname = "tracking_sessions.track"
+    bl_label = "Track in Session"
+    bl_options = {"UNDO"}
 
 
 class TRACKING_SESSIONS_OT_resume(_TracksLive):

@@ -70,6 +70,12 @@ class TRACKING_SESSIONS_AP_preferences(AddonPreferences):
         default=_DEFAULTS.has_strip,
         update=_redraw,
     )
+    takes_keys: BoolProperty(  # type: ignore[valid-type]
+        name="Blender's Track Keys Track in the Session",
+        description="Let Ctrl+T, Shift+Ctrl+T, Alt+Left Arrow and Alt+Right Arrow track in the session, "
+        "which records each frame, in place of Blender's own tracker",
+        default=_DEFAULTS.takes_keys,
+    )
 
     def draw(self, context: Context) -> None:
         layout = self.layout
@@ -84,6 +90,7 @@ class TRACKING_SESSIONS_AP_preferences(AddonPreferences):
         column = layout.column(heading="Movie Clip Editor")
         column.prop(self, "has_strip")
         column.prop(self, "interval")
+        column.prop(self, "takes_keys")
 
 
 classes = (TRACKING_SESSIONS_AP_preferences,)

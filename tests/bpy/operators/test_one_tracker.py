@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A pass and Blender's own tracker never track at the same time."""
+"""A pass and Blender's own tracker never track at the same time, and the keys of that tracker."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ import pytest
 
 from tracking_sessions.bridge.clip.editor import ClipEditor
 from tracking_sessions.bridge.open_file import open_file as known
+from tracking_sessions.bridge.preferences import Preferences
 from tracking_sessions.bridge.tracking import live
-from tracking_sessions.operators import track
-from tracking_sessions.operators.editor import BLENDER_TRACKS
+from tracking_sessions.operators import keys, track
+from tracking_sessions.operators.editor import BLENDER_TRACKS, PASS_RUNS
 from tracking_sessions.tests.bpy.driven import Driven
 from tracking_sessions.tests.bpy.tracker import live_frames, markers_of
 from tracking_sessions.tests.bpy.window import (
@@ -152,3 +153,83 @@ def test_a_click_after_the_clip_is_gone_ends_the_pass(footage: Footage, file: Pa
     assert driven.send("LEFTMOUSE", PRESS) == {"FINISHED"}
     assert driven.is_over
     assert len(driven.reports) == 1
+
+
+# The keys of Blender's tracker
+
+
+@pytest.fixture
+def takes_keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keys, "preferences", lambda: Preferences(takes_keys=True))
+
+
+def by_key(number: int) -> Any:
+    """Do what the key does that Blender has under this number, without a window."""
+    item = our_items()[number]
+    assert item.idname == "tracking_sessions.track_by_key"
+    names = ("direction", "extent", "frames")
+    given = {name: getattr(item.properties, name) for name in names if item.properties.is_property_set(name)}
+    return operators.track_by_key(**given)
+
+
+def our_items() -> list[Any]:
+    manager: Any = bpy.context.window_manager
+    items = manager.keyconfigs.addon.keymaps["Clip"].keymap_items
+    return [item for item in items if item.idname.startswith("tracking_sessions.")]
+
+
+def test_our_keys_are_those_of_blenders_tracker() -> None:
+    pressed = [
+        (item.type, item.value, item.ctrl, item.shift, item.alt, item.oskey, item.repeat) for item in our_items()
+    ]
+    assert pressed == [
+        ("T", PRESS, 1, 0, 0, 0, False),
+        ("T", PRESS, 1, 1, 0, 0, False),
+        ("RIGHT_ARROW", PRESS, 0, 0, 1, 0, True),
+        ("LEFT_ARROW", PRESS, 0, 0, 1, 0, True),
+    ]
+
+
+def test_the_keys_stay_blenders_by_default(footage: Footage, file: Path) -> None:
+    editor = new_file(footage, file)
+    with inside(editor):
+        assert not operators.track_by_key.poll()  # Blender then asks its own item
+        run = begin(editor, steps=2)
+        assert operators.track_by_key.poll()
+        run.finish()
+        assert not operators.track_by_key.poll()
+
+
+def test_a_key_during_a_pass_says_so(footage: Footage, file: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    editor = new_file(footage, file)
+    run = begin(editor, steps=2)
+    with inside(editor):
+        assert by_key(0) == {"CANCELLED"}
+    assert PASS_RUNS in capfd.readouterr().out
+    assert live.running() is run
+    assert run.done == 2
+
+
+@pytest.mark.parametrize(("number", "tracked"), [(0, f"10-{FRAMES}"), (1, "1-10"), (2, "10-11"), (3, "9-10")])
+def test_the_keys_track_in_the_session(
+    footage: Footage, file: Path, takes_keys: None, number: int, tracked: str
+) -> None:
+    editor = new_file(footage, file, frame=10)
+    with inside(editor):
+        assert by_key(number) == {"FINISHED"}
+    assert str(session_of(file).session.tracked_frames) == tracked
+
+
+def test_a_key_says_why_it_cannot_track_in_the_session(
+    footage: Footage, file: Path, takes_keys: None, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Blender's tracker would not record what the artist relies on."""
+    editor = new_file(footage, file)
+    before = markers_of(editor.clip)
+    with inside(editor):
+        with blender_tracks():
+            assert by_key(0) == {"CANCELLED"}
+        assert BLENDER_TRACKS in capfd.readouterr().out
+        editor.space.mode = "MASK"
+        assert not operators.track_by_key.poll()
+    assert markers_of(editor.clip) == before

@@ -7,6 +7,7 @@ from pathlib import Path
 import bpy
 import pytest
 
+from tracking_sessions import registration
 from tracking_sessions.bridge.errors import ACTIONS, error_words
 from tracking_sessions.core.errors import Action, TrackingSessionError
 from tracking_sessions.core.model.wording import timestamp
@@ -32,10 +33,7 @@ COMMAND_LINE = re.compile(r"--[a-z]|\b(resume|track|info|batch \w+) [-<…]|“b
 
 def labels() -> set[str]:
     """The labels of the extension's buttons."""
-    classes = [cls for cls in bpy.types.Operator.__subclasses__() if cls.__name__.startswith("TRACKING_SESSIONS_OT_")]
-    classes += [cls for base in bpy.types.Operator.__subclasses__() for cls in base.__subclasses__()]
-    classes += [cls for base in classes for cls in base.__subclasses__()]
-    return {cls.bl_label for cls in classes if hasattr(cls, "bl_label")}
+    return {cls.bl_label for cls in registration._CLASSES if issubclass(cls, bpy.types.Operator)}
 
 
 @pytest.mark.parametrize("error", [error for error, _ in EACH_ERROR], ids=lambda error: type(error).__name__)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import bpy
 from bpy.types import Panel
 
+from ..bridge.clip.editor import redraw
 from ..bridge.clip.movie_clip import counting_of, linked_words
 from ..bridge.preferences import preferences
 from ..bridge.sessions import overview
@@ -34,29 +35,18 @@ if TYPE_CHECKING:
 _ICONS: Any = {"BACKWARDS": "TRACKING_BACKWARDS", "BOTH": "ARROW_LEFTRIGHT", "FORWARDS": "TRACKING_FORWARDS"}
 
 
-class TRACKING_SESSIONS_PT_top(Panel):
-    """The parent of the Session panel; without a header it stands above Blender's own panels"""
-
+class TRACKING_SESSIONS_PT_session(Panel):
     bl_space_type = "CLIP_EDITOR"
     bl_region_type = "UI"
     bl_category = "Track"
-    bl_label = ""
+    bl_label = "Session"
+    # Blender places only panels without a header above its own; the first drawing removes the option
     bl_options = {"HIDE_HEADER"}
 
     @classmethod
     def poll(cls, context: Context) -> bool:
         space = context.space_data
         return space.clip is not None and space.mode == "TRACKING"
-
-    def draw(self, context: Context) -> None:
-        pass
-
-
-class TRACKING_SESSIONS_PT_session(Panel):
-    bl_space_type = "CLIP_EDITOR"
-    bl_region_type = "UI"
-    bl_parent_id = TRACKING_SESSIONS_PT_top.__name__
-    bl_label = "Session"
 
     def draw_header_preset(self, context: Context) -> None:
         assert self.layout is not None
@@ -65,6 +55,9 @@ class TRACKING_SESSIONS_PT_session(Panel):
     def draw(self, context: Context) -> None:
         layout = self.layout
         assert layout is not None
+        if "HIDE_HEADER" in self.bl_options:  # of the class in Blender, which gets its header, background and grip
+            self.bl_options = set()
+            bpy.app.timers.register(_redraw_once, first_interval=0.0)  # a panel cannot do that while it is drawn
         clip = context.space_data.clip
         running = live.running()
         if running is not None:
@@ -88,6 +81,10 @@ class TRACKING_SESSIONS_PT_session(Panel):
             _draw_missing(layout, context, seen)
         else:
             _draw_next(layout, context, seen)
+
+
+def _redraw_once() -> None:
+    redraw(bpy.context)
 
 
 def _draw_missing(layout: UILayout, context: Context, seen: overview.Overview) -> None:
@@ -183,4 +180,4 @@ def letters_that_fit(context: Context) -> int:
     return max(12, int(((region.width if region else 260) / scale - 50) / 6.2))
 
 
-classes = (TRACKING_SESSIONS_PT_top, TRACKING_SESSIONS_PT_session)
+classes = (TRACKING_SESSIONS_PT_session,)

@@ -9,7 +9,7 @@ from typing import Any
 import bpy
 
 from tracking_sessions.bridge.clip.editor import ClipEditor
-from tracking_sessions.panels.session import TRACKING_SESSIONS_PT_session, TRACKING_SESSIONS_PT_top
+from tracking_sessions.panels.session import TRACKING_SESSIONS_PT_session
 from tracking_sessions.tests.bpy.window import inside
 
 ICONS = set(bpy.types.UILayout.bl_rna.functions["label"].parameters["icon"].enum_items.keys())
@@ -103,7 +103,7 @@ class Properties(SimpleNamespace):
 def drawn(editor: ClipEditor) -> RecordingLayout:
     layout = RecordingLayout()
     with inside(editor) as context:
-        assert TRACKING_SESSIONS_PT_top.poll(context)
-        panel: Any = SimpleNamespace(layout=layout)
+        assert TRACKING_SESSIONS_PT_session.poll(context)
+        panel: Any = SimpleNamespace(layout=layout, bl_options=set())
         TRACKING_SESSIONS_PT_session.draw(panel, context)
     return layout

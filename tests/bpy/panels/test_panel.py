@@ -17,9 +17,10 @@ from tracking_sessions.bridge.preferences import Preferences
 from tracking_sessions.bridge.sessions import overview, recovery
 from tracking_sessions.bridge.tracking import live
 from tracking_sessions.operators.status import clock, draw_status
+from tracking_sessions.panels import session as session_panel
 from tracking_sessions.panels.menu import draw_entries
 from tracking_sessions.panels.preferences import TRACKING_SESSIONS_AP_preferences
-from tracking_sessions.panels.session import TRACKING_SESSIONS_PT_session, TRACKING_SESSIONS_PT_top, draw_words
+from tracking_sessions.panels.session import TRACKING_SESSIONS_PT_session, draw_words
 from tracking_sessions.tests.bpy.panels.layout import RecordingLayout, drawn
 from tracking_sessions.tests.bpy.window import begin, inside, new_file, open_editor, open_file, session_of
 from tracking_sessions.tests.commands.processes import owned
@@ -248,10 +249,19 @@ def test_the_panel_is_for_the_tracking_mode_of_a_clip_only(footage: Footage, fil
     editor = new_file(footage, file)
     with inside(editor) as context:
         editor.space.mode = "MASK"
-        assert not TRACKING_SESSIONS_PT_top.poll(context)
+        assert not TRACKING_SESSIONS_PT_session.poll(context)
         editor.space.mode = "TRACKING"
         editor.space.clip = None
-        assert not TRACKING_SESSIONS_PT_top.poll(context)
+        assert not TRACKING_SESSIONS_PT_session.poll(context)
+
+
+def test_the_panel_stands_first_and_gets_its_header_when_it_is_drawn(footage: Footage, file: Path) -> None:
+    assert bpy.types.TRACKING_SESSIONS_PT_session.bl_options == {"HIDE_HEADER"}  # type: ignore[attr-defined]
+    with inside(new_file(footage, file)) as context:
+        panel: Any = SimpleNamespace(layout=RecordingLayout(), bl_options={"HIDE_HEADER"})
+        TRACKING_SESSIONS_PT_session.draw(panel, context)
+    assert panel.bl_options == set()
+    assert bpy.app.timers.is_registered(session_panel._redraw_once), "the header shows at the next drawing"
 
 
 def test_the_header_shows_and_hides_the_strip(footage: Footage, file: Path) -> None:

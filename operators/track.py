@@ -221,7 +221,10 @@ class Tracks(Range, _TracksLive):
     @classmethod
     def description(cls, context: Context, properties: OperatorProperties) -> str:
         way = WAYS[properties.direction]
-        return f"Track the selected tracks {way} from the current frame, and record each frame at once"
+        return (
+            f"Track the selected tracks {way} from the current frame, as Blender's own buttons do, "
+            "but record each frame at once, so that a crash loses none"
+        )
 
 
 class TRACKING_SESSIONS_OT_track(Tracks, Range):

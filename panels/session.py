@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 import bpy
@@ -32,6 +33,8 @@ from ..operators.track import (
 if TYPE_CHECKING:
     from bpy.types import Context, UILayout
 
+TALL = 1.5  # the height of the main buttons, in that of others
+NARROW = 30  # letters on a line of the sidebar; in a narrower one the Track buttons show only their icons
 _ICONS: Any = {"BACKWARDS": "TRACKING_BACKWARDS", "BOTH": "ARROW_LEFTRIGHT", "FORWARDS": "TRACKING_FORWARDS"}
 
 
@@ -95,9 +98,10 @@ def _draw_missing(layout: UILayout, context: Context, seen: overview.Overview) -
     draw_words(layout, context, f"{words} ({when})" if when else words, "RECOVER_LAST")
     if seen.resume_frame is not None:
         _tall(layout).operator(TRACKING_SESSIONS_OT_resume.bl_idname, icon="PLAY")
-        row = layout.row(align=True)
+        row = pair(layout, context)
     else:
-        row = _tall(layout)
+        row = pair(layout, context)
+        row.scale_y = TALL
     row.operator(TRACKING_SESSIONS_OT_restore.bl_idname)
     row.operator(TRACKING_SESSIONS_OT_start_fresh.bl_idname)
 
@@ -110,14 +114,14 @@ def _draw_next(layout: UILayout, context: Context, seen: overview.Overview) -> N
         draw_words(layout, context, words, "LOOP_BACK")
         layout.operator(TRACKING_SESSIONS_OT_restore.bl_idname)
     elif seen.resume_frame is not None:
-        layout.label(text=f"Paused at Frame {counting_of(clip).shown(seen.resume_frame)}", icon="PAUSE")
+        draw_words(layout, context, f"Paused at Frame {counting_of(clip).shown(seen.resume_frame)}", "PAUSE")
         _tall(layout).operator(TRACKING_SESSIONS_OT_resume.bl_idname, icon="PLAY")
     elif seen.lost_frame is not None:
-        layout.label(text=f"Lost at Frame {counting_of(clip).shown(seen.lost_frame)}", icon="ERROR")
+        draw_words(layout, context, f"Lost at Frame {counting_of(clip).shown(seen.lost_frame)}", "ERROR")
     _draw_track(layout, context)
     if seen.frames:
         text = f"{seen.frames} of {seen.total} Frames Recorded"
-        layout.label(text=text, icon="CHECKMARK" if seen.is_done else "NONE")
+        draw_words(layout, context, text, "CHECKMARK" if seen.is_done else "NONE")
     if not bpy.data.filepath and not preferences().folder:
         draw_words(layout, context, "The file is not saved yet: the session is kept in the user folder", "INFO")
 
@@ -125,28 +129,36 @@ def _draw_next(layout: UILayout, context: Context, seen: overview.Overview) -> N
 def _draw_running(layout: UILayout, context: Context, running: live.LivePass) -> None:
     is_here = running.editor.clip == context.space_data.clip
     if running.is_catching_up:
-        layout.label(text="Bringing the Tracks up to Date", icon="TIME")
+        draw_words(layout, context, "Bringing the Tracks up to Date", "TIME")
     else:
-        layout.label(text=status.pass_text(running) if is_here else f"Tracking “{running.clip_name}”", icon="REC")
+        words = status.pass_text(running) if is_here else f"Tracking “{running.clip_name}”"
+        draw_words(layout, context, words, "REC")
     _tall(layout).operator(TRACKING_SESSIONS_OT_pause.bl_idname, icon="PAUSE")  # in the place of Resume Tracking
     layout.progress(factor=status.factor(running), text=status.frames_text(running))
     column = layout.column(align=True)
-    column.scale_y = 0.8
     for text in (status.position_text(running), status.pace_text(running), status.tracks_text(running)):
-        column.label(text=text)
+        draw_words(column, context, text, "NONE")
 
 
 def _draw_track(layout: UILayout, context: Context) -> None:
-    part = _tall(layout)
-    for (direction, name, _), width in zip(DIRECTIONS, (0.38, 0.39, 1.0), strict=True):  # by the length of the names
+    column = layout.column(align=True)
+    column.label(text=TRACKING_SESSIONS_OT_track.bl_label)
+    part = _tall(column)
+    has_icons_only = is_narrow(context)
+    widths = (1 / 3, 1 / 2, 1.0) if has_icons_only else (0.38, 0.39, 1.0)  # by the length of the names
+    for (direction, name, _), width in zip(DIRECTIONS, widths, strict=True):
         part = part.split(factor=width, align=True)
-        button = part.operator(TRACKING_SESSIONS_OT_track.bl_idname, text=name, icon=_ICONS[direction])
+        text = "" if has_icons_only else name
+        button = part.operator(TRACKING_SESSIONS_OT_track.bl_idname, text=text, icon=_ICONS[direction])
         button.direction = direction
     chosen = settings_of(context.scene)
     column = layout.column()
-    column.use_property_split = True
+    column.use_property_split = not is_narrow(context)
     column.use_property_decorate = False
-    column.prop(chosen, "extent")
+    if is_narrow(context):
+        column.prop(chosen, "extent", text="")
+    else:
+        column.prop(chosen, "extent")
     if chosen.extent == "FRAMES":
         column.prop(chosen, "frames")
 
@@ -154,22 +166,20 @@ def _draw_track(layout: UILayout, context: Context) -> None:
 def _tall(layout: UILayout) -> UILayout:
     """A row for the main button."""
     row = layout.row(align=True)
-    row.scale_y = 1.5
+    row.scale_y = TALL
     return row
+
+
+def pair(layout: UILayout, context: Context) -> UILayout:
+    """A row for two buttons, or in a narrow sidebar a column."""
+    return layout.column(align=True) if is_narrow(context) else layout.row(align=True)
 
 
 def draw_words(layout: UILayout, context: Context, text: str, icon: Any) -> None:
     """Draw a sentence in lines that fit the sidebar."""
-    width = letters_that_fit(context)
-    lines: list[str] = []
-    for word in text.split():
-        if lines and len(lines[-1]) + len(word) < width:
-            lines[-1] += f" {word}"
-        else:
-            lines.append(word)
     column = layout.column(align=True)
     column.scale_y = 0.8
-    for i, line in enumerate(lines):
+    for i, line in enumerate(wrap(text, letters_that_fit(context), break_on_hyphens=False)):
         column.label(text=line, icon=icon if i == 0 or icon == "NONE" else "BLANK1")
 
 
@@ -177,7 +187,12 @@ def letters_that_fit(context: Context) -> int:
     """The number of letters that fit on a line of the sidebar beside an icon; Blender's labels do not wrap."""
     region = context.region
     scale = context.preferences.system.ui_scale or 1.0  # 0 without a window
-    return max(12, int(((region.width if region else 260) / scale - 50) / 6.2))
+    return max(12, int(((region.width if region else 280) / scale - 82) / 6))
+
+
+def is_narrow(context: Context) -> bool:
+    """Whether two buttons with words do not fit beside each other."""
+    return letters_that_fit(context) < NARROW
 
 
 classes = (TRACKING_SESSIONS_PT_session,)

@@ -3,8 +3,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bpy.types import Panel, UIList
 
@@ -14,15 +15,22 @@ from ..bridge.sessions import list_data, overview
 from ..bridge.sessions.history import history
 from ..bridge.sessions.listing import Entry, Listing, folder_words, is_running
 from ..core.model.types import Outcome, PassSummary
-from ..core.model.wording import owner_words
+from ..core.model.wording import abridged, owner_words
 from ..operators import sessions as actions
-from .session import TRACKING_SESSIONS_PT_session, draw_words, letters_that_fit
+from .session import TRACKING_SESSIONS_PT_session, draw_words, is_narrow, letters_that_fit, pair
 
 if TYPE_CHECKING:
     from bpy.types import Context, MovieClip, UILayout
 
 MAX_PASSES = 10
 MAX_FRAMES = 20  # of lost tracks
+# in letters
+GAP = 2  # between two columns
+ICON = 3  # the width of an icon
+SHORTEST = 6  # the least that is left of a name
+MARGIN = 3  # of a button around its text
+LIST_MARGIN = 2  # of the list around its lines
+NAME, STATE, PROGRESS = 20, 13, 10  # the columns of the list, which shows no progress in a sidebar of the usual width
 
 _OUTCOMES: dict[Outcome | None, str] = {
     Outcome.COMPLETE: "Complete",
@@ -53,32 +61,76 @@ class TRACKING_SESSIONS_PT_passes(_InSession):
         if not found.passes:
             layout.label(text="Nothing Was Tracked Yet")
             return
-        column = layout.column(align=True)
-        head = _columns(column)
-        for part, text in zip(head, ("Frames", "Outcome", "Tracks"), strict=True):
-            part.active = False
-            part.label(text=text)
-        for summary in islice(reversed(found.passes), MAX_PASSES):
-            _draw_pass(column, clip, summary, is_running=found.is_running and summary is found.passes[-1])
+        rows = [
+            _pass_words(clip, summary, is_running=found.is_running and summary is found.passes[-1])
+            for summary in islice(reversed(found.passes), MAX_PASSES)
+        ]
+        _draw_passes(layout, context, rows)
         _draw_more(layout, len(found.passes) - MAX_PASSES)
 
 
-def _draw_pass(layout: UILayout, clip: MovieClip, summary: PassSummary, *, is_running: bool) -> None:
-    counting = counting_of(clip)
+class _PassWords(NamedTuple):
+    frames: str
+    outcome: str
+    tracks: str
+    icon: Any = "NONE"
+
+
+_HEAD = _PassWords("Frames", "Outcome", "Tracks")
+
+
+def _pass_words(clip: MovieClip, summary: PassSummary, *, is_running: bool) -> _PassWords:
+    shown = counting_of(clip).shown
     words = "At {}" if is_running else _OUTCOMES[summary.outcome]
-    left, middle, right = _columns(layout)
-    span = f"{counting.shown(summary.start)}-{counting.shown(summary.end)}"
-    left.label(text=span, icon="TRACKING_BACKWARDS" if summary.direction < 0 else "TRACKING_FORWARDS")
-    middle.label(text=words.format(counting.shown(summary.last_frame)))
-    right.label(text=f"{summary.alive}/{summary.tracks}")
+    return _PassWords(
+        f"{shown(summary.start)}-{shown(summary.end)}",
+        words.format(shown(summary.last_frame)),
+        f"{summary.alive}/{summary.tracks}",
+        "TRACKING_BACKWARDS" if summary.direction < 0 else "TRACKING_FORWARDS",
+    )
 
 
-def _columns(layout: UILayout, first: float = 0.33, second: float = 0.48) -> tuple[UILayout, UILayout, UILayout]:
-    """Three columns; `first` and `second` are their shares of the width."""
-    outer = layout.split(factor=first)
-    left = outer.row()
-    inner = outer.split(factor=second / (1 - first))
-    return left, inner.row(), inner.row()
+def _draw_passes(layout: UILayout, context: Context, rows: Sequence[_PassWords]) -> None:
+    """Draw the passes as a table, or if that does not fit in several lines each."""
+    widths = [GAP + max(len(row[i]) for row in (_HEAD, *rows)) for i in range(3)]
+    if sum(widths) - GAP > letters_that_fit(context):
+        for row in rows:
+            _draw_pass(layout, context, row)
+        return
+    layout = layout.column(align=True)
+    widths[0] += ICON
+    for part, text in zip(_columns(layout, *widths), _HEAD, strict=False):
+        part.active = False
+        part.label(text=text)
+    for row in rows:
+        left, middle, right = _columns(layout, *widths)
+        left.label(text=row.frames, icon=row.icon)
+        middle.label(text=row.outcome)
+        right.label(text=row.tracks)
+
+
+def _draw_pass(layout: UILayout, context: Context, row: _PassWords) -> None:
+    lines = layout.column(align=True)
+    lines.scale_y = 0.8
+    if len(row.frames) + GAP + len(row.tracks) <= letters_that_fit(context):
+        left, right = _columns(lines, len(row.frames) + ICON, len(row.tracks))
+        left.label(text=row.frames, icon=row.icon)
+        right.alignment = "RIGHT"
+        right.label(text=row.tracks)
+        lines.label(text=row.outcome, icon="BLANK1")
+    else:
+        lines.label(text=row.frames, icon=row.icon)
+        for text in (row.outcome, row.tracks):
+            lines.label(text=text, icon="BLANK1")
+
+
+def _columns(layout: UILayout, *widths: float) -> list[UILayout]:
+    """Columns whose widths have these ratios."""
+    columns: list[UILayout] = []
+    for i, width in enumerate(widths[:-1]):
+        layout = layout.split(factor=width / sum(widths[i:]))
+        columns.append(layout.row())
+    return [*columns, layout.row()]
 
 
 def _draw_more(layout: UILayout, count: int) -> None:
@@ -101,24 +153,33 @@ class TRACKING_SESSIONS_PT_lost(_InSession):
         for frame in islice(sorted(lost.frames), MAX_FRAMES):
             row = column.row()
             row.alignment = "LEFT"
+            names = [name for _, name in lost.tracks(frame)]
             text = f"{counting_of(clip).shown(frame)}:  "
-            text += _named([name for _, name in lost.tracks(frame)], letters_that_fit(context) - len(text))
+            letters = letters_that_fit(context)
+            beside = text + _named(names, letters - MARGIN - len(text))
+            has_room = len(beside) <= letters - MARGIN
             idname = actions.TRACKING_SESSIONS_OT_show_lost.bl_idname
-            row.operator(idname, text=text, icon="TRACKER", emboss=False).frame = frame
+            row.operator(idname, text=beside if has_room else text, icon="TRACKER", emboss=False).frame = frame
+            if not has_room:
+                column.label(text=_named(names, letters, cut=True), icon="BLANK1")
         _draw_more(layout, len(lost.frames) - MAX_FRAMES)
 
 
-def _named(names: list[str], letters: int) -> str:
-    """The first names that fit into so many letters, at least one, and the number of the others."""
+def _named(names: list[str], letters: int, *, cut: bool = False) -> str:
+    """The first names that fit into so many letters, at least one, and the number of the others.
+
+    With `cut` a single name that is too long loses its middle.
+    """
     named = [name for name in names if name]
     if not named:
         return f"{len(names)} Tracks" if len(names) > 1 else "1 Track"
     for count in range(len(named), 0, -1):
         more = len(names) - count
-        text = ", ".join(named[:count]) + (f" and {more} More" if more else "")
+        rest = f" and {more} More" if more else ""
+        text = ", ".join(named[:count]) + rest
         if len(text) <= letters:
-            break
-    return text
+            return text
+    return abridged(named[0], max(SHORTEST, letters - len(rest))) + rest if cut else text
 
 
 class TRACKING_SESSIONS_UL_sessions(UIList):
@@ -131,13 +192,20 @@ class TRACKING_SESSIONS_UL_sessions(UIList):
         if entry is None:  # the timer has not filled the list yet
             layout.label(text="")
             return
-        left, middle, right = _columns(layout, 0.42, 0.32)
+        layout.active = not entry.is_discarded
         own_icon: Any = "PINNED" if item.name == _own(context) else "NONE"
-        left.label(text=entry.name, icon="ERROR" if entry.error else own_icon)
-        middle.label(text="Tracking" if is_running(entry.path) else entry.words)
-        right.label(text=entry.progress)
-        for part in (left, middle, right):
-            part.active = not entry.is_discarded
+        mark: Any = "ERROR" if entry.error else own_icon
+        letters = letters_that_fit(context) - LIST_MARGIN
+        if is_narrow(context):
+            layout.label(text=abridged(entry.name, letters), icon=mark)
+            return
+        has_progress = letters >= NAME + STATE + PROGRESS
+        widths = [letters - STATE - PROGRESS, STATE, PROGRESS] if has_progress else [letters - STATE, STATE]
+        left, middle, *right = _columns(layout, *widths)
+        left.label(text=abridged(entry.name, widths[0] - GAP), icon=mark)
+        middle.label(text=_state(entry))
+        for part in right:
+            part.label(text=entry.progress)
 
     def filter_items(self, context: Context, data: Any, property: str) -> tuple[list[int], list[int]]:
         """Filter by the displayed names, and put the session of the clip first; the names of the items are ids."""
@@ -177,7 +245,11 @@ class TRACKING_SESSIONS_PT_sessions(_InSession):
         entry = list_data.chosen(context)
         if entry is not None:
             _draw_entry(layout, context, entry)
-        _draw_actions(layout, is_discarded=entry is not None and entry.is_discarded)
+        _draw_actions(layout, context, is_discarded=entry is not None and entry.is_discarded)
+
+
+def _state(entry: Entry) -> str:
+    return "Tracking" if is_running(entry.path) else entry.words
 
 
 def _draw_entry(layout: UILayout, context: Context, entry: Entry) -> None:
@@ -186,6 +258,7 @@ def _draw_entry(layout: UILayout, context: Context, entry: Entry) -> None:
     draw_words(column, context, entry.name, "NONE")
     if open_file.view(Listing).entries.get(_own(context)) is entry:
         column.label(text="Session of This Clip", icon="PINNED")
+    draw_words(column, context, ", ".join(filter(None, (_state(entry), entry.progress))), "NONE")
     if entry.modified:
         draw_words(column, context, f"Last Change {entry.modified}", "NONE")
     if entry.error:
@@ -194,13 +267,13 @@ def _draw_entry(layout: UILayout, context: Context, entry: Entry) -> None:
         draw_words(layout, context, f"In use by {owner_words(entry.owner)}", "LOCKED")
 
 
-def _draw_actions(layout: UILayout, *, is_discarded: bool) -> None:
+def _draw_actions(layout: UILayout, context: Context, *, is_discarded: bool) -> None:
     column = layout.column(align=True)
-    row = column.row(align=True)
+    row = pair(column, context)
     row.operator(actions.TRACKING_SESSIONS_OT_open_session.bl_idname)
     discard, bring_back = actions.TRACKING_SESSIONS_OT_discard_session, actions.TRACKING_SESSIONS_OT_bring_back_session
     row.operator((bring_back if is_discarded else discard).bl_idname)
-    row = column.row(align=True)
+    row = pair(column, context)
     row.operator(actions.TRACKING_SESSIONS_OT_delete_session.bl_idname)
     row.operator(actions.TRACKING_SESSIONS_OT_reveal_session.bl_idname)
 

@@ -109,3 +109,9 @@ def short(text: str, limit: int = 60) -> str:
     """`text` on one line of at most `limit` characters, without control characters."""
     line = text if text.isprintable() else "".join(c if c.isprintable() else " " for c in text)
     return line if len(line) <= limit else line[: limit - 1] + "…"
+
+
+def abridged(text: str, limit: int) -> str:
+    """`text` in at most `limit` characters, without its middle: names of one shot often differ at their ends."""
+    end = (limit - 1) // 2
+    return text if len(text) <= limit else f"{text[: limit - 1 - end]}…{text[len(text) - end :]}"

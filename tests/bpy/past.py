@@ -8,6 +8,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import bpy
+import pytest
 
 from tracking_sessions.bridge.clip.editor import ClipEditor
 from tracking_sessions.bridge.open_file import open_file
@@ -18,6 +19,7 @@ from tracking_sessions.panels import sessions as panels
 from tracking_sessions.tests.bpy.window import inside
 from tracking_sessions.tests.footage import Shot as Footage
 
+WIDE = 80  # letters
 ICONS = set(bpy.types.UILayout.bl_rna.functions["label"].parameters["icon"].enum_items.keys())
 
 
@@ -96,8 +98,10 @@ def fill() -> None:
     list_data.update(bpy.context)
 
 
-def listed(editor: ClipEditor) -> list[list[str]]:
-    """The drawn lines of the list; that of the clip's session and greyed lines end with a mark."""
+def listed(editor: ClipEditor, letters: int = WIDE) -> list[list[str]]:
+    """The drawn lines of the list, in a sidebar for so many letters; that of the clip's session and greyed lines end with
+    a mark.
+    """
     layout = drawn(panels.TRACKING_SESSIONS_PT_sessions, editor)
     if not layout.lists:
         assert "No Session in" in layout.text
@@ -109,9 +113,11 @@ def listed(editor: ClipEditor) -> list[list[str]]:
         _, order = panels.TRACKING_SESSIONS_UL_sessions.filter_items(ui, context, data, rows)  # type: ignore[arg-type]
         for item, place in zip(getattr(data, rows), order, strict=True):
             line = RecordingLayout()
-            panels.TRACKING_SESSIONS_UL_sessions.draw_item(None, context, line, data, item, 0, data, "active")  # type: ignore[arg-type]
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(panels, "letters_that_fit", lambda _: letters)
+                panels.TRACKING_SESSIONS_UL_sessions.draw_item(None, context, line, data, item, 0, data, "active")  # type: ignore[arg-type]
             marks = ["own"] if "PINNED" in line.icons else []
-            found[place] = line.lines[0] + marks + ([] if line.parts[0].parts[0].active else ["grey"])
+            found[place] = line.lines[0] + marks + ([] if line.active else ["grey"])
     return [found[place] for place in sorted(found)]
 
 

@@ -12,6 +12,7 @@ from tracking_sessions.bridge.clip.editor import ClipEditor
 from tracking_sessions.panels.session import TRACKING_SESSIONS_PT_session
 from tracking_sessions.tests.bpy.window import inside
 
+HEADINGS = {"Track in Session"}  # stand in every state, and only in `drawn`
 ICONS = set(bpy.types.UILayout.bl_rna.functions["label"].parameters["icon"].enum_items.keys())
 
 
@@ -24,6 +25,7 @@ class RecordingLayout:
         self.operators: list[str] = []
         self.tall: list[str] = []
         self.props: list[str] = []
+        self.labels: dict[str, str] = {}  # of the properties that have not their own
         self.drawn: list[str] = []  # all of it, in order
         self.icons: dict[str, str] = {}  # of the labels
         self.bars: list[tuple[float, str]] = []
@@ -42,9 +44,10 @@ class RecordingLayout:
 
     def label(self, *, text: str, icon: str = "NONE") -> None:
         assert icon in ICONS
-        self.words.append(text)
-        self.icons[text] = icon
         self.drawn.append(text)
+        if text not in HEADINGS:
+            self.words.append(text)
+            self.icons[text] = icon
 
     def operator(
         self, idname: str, *, text: str | None = None, icon: str = "NONE", emboss: bool = True
@@ -60,9 +63,11 @@ class RecordingLayout:
             self.tall.append(shown)
         return Properties(kind)
 
-    def prop(self, data: Any, name: str, *, placeholder: str = "") -> None:
+    def prop(self, data: Any, name: str, *, text: str | None = None, placeholder: str = "") -> None:
         self.props.append(data.bl_rna.properties[name].name)
         self.drawn.append(f"{self.props[-1]} {placeholder}".strip())
+        if text is not None:
+            self.labels[self.props[-1]] = text
 
     def template(self) -> None:
         """A part that Blender draws by itself."""

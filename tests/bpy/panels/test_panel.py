@@ -222,7 +222,7 @@ def test_a_damaged_journal_is_explained(footage: Footage, file: Path) -> None:
     assert layout.buttons == ["Restore Markers", "Start Fresh"]
 
 
-@pytest.mark.parametrize(("width", "scale", "most"), [(260, 1.0, 33), (520, 2.0, 33), (700, 1.0, 105)])
+@pytest.mark.parametrize(("width", "scale", "most"), [(280, 1.0, 33), (560, 2.0, 33), (700, 1.0, 103)])
 def test_a_sentence_is_broken_into_lines_that_fit(width: int, scale: float, most: int) -> None:
     text = "The session file cannot be read: it is cut in the middle of a word. It was left as it is"
     layout: Any = RecordingLayout()
@@ -253,6 +253,35 @@ def test_the_panel_is_for_the_tracking_mode_of_a_clip_only(footage: Footage, fil
         editor.space.mode = "TRACKING"
         editor.space.clip = None
         assert not TRACKING_SESSIONS_PT_session.poll(context)
+
+
+def test_a_word_longer_than_the_sidebar_is_broken(footage: Footage, file: Path) -> None:
+    layout: Any = RecordingLayout()
+    with inside(new_file(footage, file)) as context:
+        draw_words(layout, context, f"Tracking “{'plate_v003' * 9}”", "REC")
+        assert max(map(len, layout.words)) <= session_panel.letters_that_fit(context)
+    assert "".join(layout.words).count("plate_v003") == 9
+
+
+def test_a_narrow_sidebar_has_icons_and_a_heading_for_tracking(
+    footage: Footage, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    editor = new_file(footage, file)
+    begin(editor, steps=4).finish()
+    assert drawn(editor).drawn[2:7] == ["Track in Session", *TRACK, "Extent"]
+    monkeypatch.setattr(session_panel, "letters_that_fit", lambda _: 18)
+    layout = drawn(editor)
+    assert layout.drawn == [
+        *("Paused at Frame 5", "Resume Tracking", "Track in Session", "", "", "", "Extent"),
+        *("5 of 12 Frames", "Recorded"),
+    ]
+    assert layout.labels == {"Extent": ""}, "the menu has the whole width"
+
+
+def test_the_tooltip_tells_our_buttons_from_blenders() -> None:
+    track: Any = bpy.types.TRACKING_SESSIONS_OT_track  # type: ignore[attr-defined]
+    words = track.description(bpy.context, SimpleNamespace(direction="BACKWARDS"))
+    assert "backwards" in words and "as Blender's own buttons do, but record" in words
 
 
 def test_the_panel_stands_first_and_gets_its_header_when_it_is_drawn(footage: Footage, file: Path) -> None:

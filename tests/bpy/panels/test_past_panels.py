@@ -9,10 +9,12 @@ import bpy
 import pytest
 
 from tracking_sessions.bridge.sessions import overview
+from tracking_sessions.bridge.sessions.history import SessionHistory
 from tracking_sessions.bridge.tracking import live
+from tracking_sessions.core.journal.losses import Losses
 from tracking_sessions.core.journal.records import FrameRecord, TracksRecord
 from tracking_sessions.core.journal.rows import MUTED
-from tracking_sessions.core.model.types import Outcome, Pass, TrackData
+from tracking_sessions.core.model.types import Outcome, Pass, PassSummary, TrackData
 from tracking_sessions.panels import sessions as panels
 from tracking_sessions.tests.bpy.past import drawn
 from tracking_sessions.tests.bpy.sessions.test_losses import given_up
@@ -21,6 +23,8 @@ from tracking_sessions.tests.core.shots import marker
 from tracking_sessions.tests.footage import Shot as Footage
 
 pytestmark = pytest.mark.usefixtures("registered")
+
+HEAD = ["Frames", "Outcome", "Tracks"]
 
 
 def test_the_passes_are_listed_newest_first_as_the_timeline_counts(footage: Footage, file: Path) -> None:
@@ -33,7 +37,7 @@ def test_the_passes_are_listed_newest_first_as_the_timeline_counts(footage: Foot
     scene.frame_current = 105
     begin(editor, backwards=True, steps=2)
     tracks = len(editor.clip.tracking.tracks)
-    head = ["Frames", "Outcome", "Tracks"]
+    head = HEAD
     first = ["101-140", "Paused at 105", f"{tracks}/{tracks}"]
     layout = drawn(panels.TRACKING_SESSIONS_PT_passes, editor)
     assert layout.lines == [head, ["105-101", "At 103", f"{tracks}/{tracks}"], first]
@@ -126,6 +130,13 @@ def test_as_many_names_are_listed_as_fit(letters: int, text: str) -> None:
     assert panels._named(["Door", "Window", "Roof"], letters) == text
 
 
+def test_a_name_that_does_not_fit_loses_its_middle() -> None:
+    names = ["poster_corner_left_top.001", "Door"]
+    assert panels._named(names, 18, cut=True) == "pos…001 and 1 More"
+    assert panels._named(names[:1], 18, cut=True) == "poster_co…_top.001"
+    assert panels._named(names, 6, cut=True) == "pos…01 and 1 More"
+
+
 def test_names_that_are_not_known_are_counted() -> None:
     assert panels._named(["", "Door"], 80) == "Door and 1 More"
     assert panels._named(["", ""], 80) == "2 Tracks"
@@ -147,7 +158,7 @@ def test_long_lists_of_losses_are_cut_and_deleted_tracks_reported(
             )
     monkeypatch.setattr(panels, "letters_that_fit", lambda context: 41)
     layout = drawn(panels.TRACKING_SESSIONS_PT_lost, editor)
-    assert layout.lines[0] == ["3:  Gone.50, Gone.51, Gone.52 and 2 More"]
+    assert layout.lines[0] == ["3:  Gone.50, Gone.51 and 3 More"]
     assert len(layout.lines) == 21 and layout.lines[-1] == ["And 3 More"]
     selected = [track.select for track in editor.clip.tracking.tracks]
     with inside(editor):
@@ -169,3 +180,49 @@ def test_the_history_is_read_again_only_after_a_change(
     with session_of(file) as session:
         session.acquire().open_pass(Pass(2, 3, 9, tuple(session.replay().tracks)), (), ())
     assert len(drawn(panels.TRACKING_SESSIONS_PT_passes, editor).lines) == len(first) + 1
+
+
+PASSES = [
+    PassSummary(1, "track_forwards", 1, 200, 63, 43, 30),
+    PassSummary(2, "track_backwards", 60, 1, 1200, 20, 1190, Outcome.PAUSED),
+]
+
+
+@pytest.mark.parametrize(
+    ("letters", "lines"),
+    [
+        (60, [HEAD, ["1060-1001", "Paused at 1020", "1190/1200"], ["1001-1200", "Interrupted at 1043", "30/63"]]),
+        (33, [["1060-1001", "1190/1200"], ["Paused at 1020"], ["1001-1200", "30/63"], ["Interrupted at 1043"]]),
+        (18, [["1060-1001"], ["Paused at 1020"], ["1190/1200"], ["1001-1200", "30/63"], ["Interrupted at 1043"]]),
+    ],
+)
+def test_what_does_not_fit_on_a_line_of_the_passes_stands_below(
+    footage: Footage, file: Path, monkeypatch: pytest.MonkeyPatch, letters: int, lines: list[list[str]]
+) -> None:
+    editor = new_file(footage, file)
+    editor.clip.frame_start = 1001
+    monkeypatch.setattr(panels, "history", lambda _: SessionHistory(PASSES, Losses()))
+    monkeypatch.setattr(panels, "letters_that_fit", lambda _: letters)
+    assert drawn(panels.TRACKING_SESSIONS_PT_passes, editor).lines == lines
+
+
+@pytest.mark.parametrize(
+    ("letters", "lines"),
+    [
+        (50, [["1020:  Door, poster_corner_left_top.001"], ["1021:  poster_corner_left_top.002"]]),
+        (33, [["1020:  Door and 1 More"], ["1021:  "], ["poster_corner_left_top.002"]]),
+        (18, [["1020:  "], ["Door and 1 More"], ["1021:  "], ["poster_co…_top.002"]]),
+    ],
+)
+def test_names_of_lost_tracks_that_do_not_fit_stand_below(
+    footage: Footage, file: Path, monkeypatch: pytest.MonkeyPatch, letters: int, lines: list[list[str]]
+) -> None:
+    editor = new_file(footage, file)
+    editor.clip.frame_start = 1001
+    lost = Losses()
+    lost.frames = {20: [1, 2], 21: [3]}
+    names = ("Door", "poster_corner_left_top.001", "poster_corner_left_top.002")
+    lost.names = {number: ("Camera", name) for number, name in enumerate(names, 1)}
+    monkeypatch.setattr(panels, "history", lambda _: SessionHistory([], lost))
+    monkeypatch.setattr(panels, "letters_that_fit", lambda _: letters)
+    assert drawn(panels.TRACKING_SESSIONS_PT_lost, editor).lines == lines

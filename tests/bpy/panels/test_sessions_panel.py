@@ -20,6 +20,7 @@ from tracking_sessions.core.errors import TrackingSessionError
 from tracking_sessions.core.library.deletion import delete_files
 from tracking_sessions.core.model.types import SessionState, SessionStatus
 from tracking_sessions.core.recording.manager import load_session
+from tracking_sessions.panels import session
 from tracking_sessions.panels import sessions as panels
 from tracking_sessions.tests.bpy.past import choose, drawn, fill, listed, make
 from tracking_sessions.tests.bpy.window import begin, inside, new_file, operators, session_of
@@ -65,7 +66,7 @@ def test_the_list_shows_the_state_and_progress_of_each_session(footage: Footage,
         ]
         layout = drawn(panels.TRACKING_SESSIONS_PT_sessions, editor)
         assert f"In use by process {process}" in layout.text
-        assert re.search(r"taken Last Change 20\d\d-\d\d-\d\d \d\d:\d\d In use", layout.text)
+        assert re.search(r"taken In Use, 3/40 Last Change 20\d\d-\d\d-\d\d \d\d:\d\d In use", layout.text)
         assert layout.lines[-2:] == [["Open", "Discard"], ["Delete", "Reveal Folder"]]
         before = taken.read_bytes(), sorted(taken.with_suffix("").iterdir())
         with inside(editor):
@@ -84,6 +85,28 @@ def test_the_list_shows_the_state_and_progress_of_each_session(footage: Footage,
                 getattr(operators, name)()
     choose(paused)
     assert "In use" not in drawn(panels.TRACKING_SESSIONS_PT_sessions, editor).text
+
+
+@pytest.mark.parametrize(
+    ("letters", "line"),
+    [
+        (60, ["plate_v003.1001.exr, sh010_camera", "Interrupted", "3/40"]),
+        (33, ["plate_v0…_camera", "Interrupted"]),
+        (18, ["plate_v0…_camera"]),
+    ],
+)
+def test_a_line_of_the_list_keeps_both_ends_of_a_name_and_the_details_show_the_rest(
+    footage: Footage, file: Path, root: Path, monkeypatch: pytest.MonkeyPatch, letters: int, line: list[str]
+) -> None:
+    editor = new_file(footage, file)
+    choose(make(root, footage, "plate_v003.1001.exr, sh010_camera", 3))
+    monkeypatch.setattr(session, "letters_that_fit", lambda _: letters)
+    assert listed(editor, letters) == [line]
+    assert "Interrupted, 3/40" in drawn(panels.TRACKING_SESSIONS_PT_sessions, editor).text
+    buttons = [["Open", "Discard"], ["Delete", "Reveal Folder"]]
+    if letters == 18:
+        buttons = [["Open"], ["Discard"], ["Delete"], ["Reveal Folder"]]
+    assert drawn(panels.TRACKING_SESSIONS_PT_sessions, editor).lines[-len(buttons) :] == buttons
 
 
 def test_an_owner_that_the_list_has_not_seen_yet_is_safe_too(footage: Footage, file: Path, root: Path) -> None:

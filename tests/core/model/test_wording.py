@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from tracking_sessions.core.model.wording import (
+    abridged,
     age,
     clock,
     clock_time,
@@ -80,3 +81,10 @@ def test_sizes_counts_and_long_names() -> None:
     assert [size_words(size) for size in (999, 1000, 999_960, 5e12)] == ["999 bytes", "1.0 KB", "1.0 MB", "5.0 TB"]  # type: ignore[arg-type]
     assert (count_words(1), count_words(1200, "frame")) == ("1 session", "1,200 frames")
     assert short("a\nb\x1b" + "c" * 60, 8) == "a b cccc"[:7] + "…"
+
+
+@pytest.mark.parametrize(
+    ("limit", "text"), [(16, "sh010_v003.track"), (15, "sh010_v…3.track"), (8, "sh01…ack"), (1, "…")]
+)
+def test_a_name_that_is_too_long_loses_its_middle(limit: int, text: str) -> None:
+    assert abridged("sh010_v003.track", limit) == text

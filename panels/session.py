@@ -14,6 +14,7 @@ from ..bridge.clip.movie_clip import counting_of, linked_words
 from ..bridge.preferences import preferences
 from ..bridge.sessions import overview
 from ..bridge.tracking import live
+from ..core.model.types import SOLVE_NEEDS
 from ..core.model.wording import clock_time, count_words, owner_words
 from ..operators import status
 from ..operators.recovery import (
@@ -120,8 +121,12 @@ def _draw_next(layout: UILayout, context: Context, seen: overview.Overview) -> N
         draw_words(layout, context, f"Lost at Frame {counting_of(clip).shown(seen.lost_frame)}", "ERROR")
     _draw_track(layout, context)
     if seen.frames:
+        is_whole = seen.is_done and not len(seen.thin)
         text = f"{seen.frames} of {seen.total} Frames Recorded"
-        draw_words(layout, context, text, "CHECKMARK" if seen.is_done else "NONE")
+        draw_words(layout, context, text, "CHECKMARK" if is_whole else "NONE")
+    if len(seen.thin):
+        where = counting_of(clip).spans(seen.thin)
+        draw_words(layout, context, f"Fewer than {SOLVE_NEEDS} Tracks on {where}", "ERROR")
     if not bpy.data.filepath and not preferences().folder:
         draw_words(layout, context, "The file is not saved yet: the session is kept in the user folder", "INFO")
 

@@ -68,6 +68,9 @@ class Overview(NamedTuple):
     in_question: int = 0  # tracks that the artist has changed since they were recorded in the frames that are missing
     is_recording: bool = False  # this Blender records whatever happens to the clip
     not_recorded: str = ""  # why it does not
+    thin: FrameRanges = FrameRanges()  # tracked frames with fewer tracks than a camera solve needs
+    missing_frames: FrameRanges = FrameRanges()  # as `missing`
+    undone_frames: FrameRanges = FrameRanges()  # as `undone`
 
     @property
     def is_done(self) -> bool:
@@ -169,4 +172,7 @@ def _overview_of(clip: MovieClip, mark: ClipMark | None, manager: TrackingSessio
         in_question=in_question,
         is_recording=is_recording,
         not_recorded=recording.error if recording is not None else "",
+        thin=manager.coverage.thin(session.tracked_frames),
+        missing_frames=lost,
+        undone_frames=undone_frames,
     )

@@ -48,6 +48,10 @@ class Outcome(StrEnum):
         return self in (Outcome.COMPLETE, Outcome.LOST, Outcome.DROPPED)
 
 
+SOLVE_NEEDS = 8
+"""Tracks that Blender's camera solve needs: fewer in common on its two keyframes it refuses (`tracking_solver.cc`)."""
+
+
 @dataclass(frozen=True)
 class TrackData:
     """One track: its number in the journal, its tracking object and name in Blender, and its settings.

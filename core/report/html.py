@@ -15,7 +15,7 @@ from ..journal.replay import Replay
 from ..journal.rows import is_muted
 from ..model.counting import Counting
 from ..model.ranges import FrameRanges
-from ..model.types import PassSummary, SessionStatus, TrackingSession
+from ..model.types import SOLVE_NEEDS, PassSummary, SessionStatus, TrackingSession
 from ..model.wording import timestamp, utc_time
 from ..recording.manager import load_session
 from ..storage.files import make_folder, replace_file
@@ -38,7 +38,6 @@ svg.tall { height: 22px } svg.graph { height: 90px } svg line { stroke: #ffb48c;
 @media (prefers-color-scheme: dark) { body { background: #1d1e22; color: #ddd } td, th { border-color: #333640 }
 svg { background: #2b2d34 } th, p.sub, h2 small, div.axis { color: #99a } p.bad { color: #f2a093 } }
 """
-_SOLVE_NEEDS = 8  # tracks that Blender's camera solve needs on its keyframes
 
 
 def render(
@@ -146,12 +145,10 @@ def _graph(live: Iterable[Sequence[int]], last: int, counting: Counting) -> str:
     path.append(f"H{before}V0Z")
     scale = top * 1.1
     low, needed = min(count.values()), ""
-    if scale > _SOLVE_NEEDS:
-        needed = (
-            f'<line x1="0" x2="{last}" y1="{_SOLVE_NEEDS}" y2="{_SOLVE_NEEDS}" vector-effect="non-scaling-stroke"/>'
-        )
+    if scale > SOLVE_NEEDS:
+        needed = f'<line x1="0" x2="{last}" y1="{SOLVE_NEEDS}" y2="{SOLVE_NEEDS}" vector-effect="non-scaling-stroke"/>'
     return (
-        f"<h2>Tracks on each frame <small>{low} to {top}; a camera solve needs {_SOLVE_NEEDS} or more</small></h2>"
+        f"<h2>Tracks on each frame <small>{low} to {top}; a camera solve needs {SOLVE_NEEDS} or more</small></h2>"
         f'<svg class="graph" viewBox="0 0 {last} {scale:g}" preserveAspectRatio="none">'
         f'<g transform="matrix(1 0 0 -1 0 {scale:g})"><path d="{"".join(path)}"/>{needed}</g></svg>'
         f"{_axis(last, counting)}"

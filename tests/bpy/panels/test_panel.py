@@ -16,6 +16,7 @@ from tracking_sessions.bridge.open_file import open_file as known
 from tracking_sessions.bridge.preferences import Preferences
 from tracking_sessions.bridge.sessions import overview, recovery
 from tracking_sessions.bridge.tracking import live
+from tracking_sessions.core.model.ranges import FrameRanges
 from tracking_sessions.operators.status import clock, draw_status
 from tracking_sessions.panels import session as session_panel
 from tracking_sessions.panels.menu import draw_entries
@@ -150,6 +151,23 @@ def test_a_finished_pass_shows_the_recorded_frames(footage: Footage, file: Path)
     layout = drawn(editor)
     assert layout.words == ["12 of 12 Frames Recorded"]
     assert layout.buttons == TRACK
+
+
+def test_spans_with_too_few_tracks_for_a_solve_are_named_and_take_the_check_mark(
+    footage: Footage, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    editor = new_file(footage, file)
+    editor.clip.frame_start = 1001
+    scene = bpy.context.scene
+    scene.frame_start, scene.frame_end, scene.frame_current = 1001, 1012, 1001
+    with inside(editor):
+        bpy.ops.tracking_sessions.track()
+    assert drawn(editor).icons["12 of 12 Frames Recorded"] == "CHECKMARK"
+    seen = overview.overview(editor.clip)._replace(thin=FrameRanges.parse("4-6,9"))
+    monkeypatch.setattr(overview, "overview", lambda _: seen)
+    layout = drawn(editor)
+    assert layout.text == "12 of 12 Frames Recorded Fewer than 8 Tracks on 1004 to 1006, 1009"
+    assert [layout.icons[words] for words in layout.words[:2]] == ["NONE", "ERROR"]
 
 
 def test_frames_that_the_file_lacks_are_offered(footage: Footage, file: Path) -> None:

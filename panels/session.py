@@ -54,7 +54,8 @@ class TRACKING_SESSIONS_PT_session(Panel):
 
     def draw_header_preset(self, context: Context) -> None:
         assert self.layout is not None
-        self.layout.operator(TRACKING_SESSIONS_OT_toggle_strip.bl_idname, text="", icon="SEQ_STRIP_META", emboss=False)
+        toggle = TRACKING_SESSIONS_OT_toggle_strip.bl_idname
+        self.layout.operator(toggle, text="", icon="SEQ_STRIP_META", depress=preferences().has_strip)
 
     def draw(self, context: Context) -> None:
         layout = self.layout

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Draws a strip on the cache line of the Clip Editor: tracked frames, untracked frames, and frames of lost tracks."""
+"""Draws a strip on the cache line of the Clip Editor: the state of each frame."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import blf
 import bpy
@@ -13,21 +13,26 @@ from ..bridge.preferences import preferences
 from ..bridge.sessions import overview
 from ..bridge.tracking import live
 from ..core.model.ranges import FrameRanges
-from ..core.review.timeline import Kind, Segment, segments, spans
+from ..core.review.timeline import Kind, Segment, dashes, segments, spans
 
 if TYPE_CHECKING:
     from bpy.types import Context, MovieClip
 
 # in pixels at a scale of 1
 BOTTOM = 8  # the height of Blender's cache line
-HEIGHT = 4
+HEIGHT = 8
+BORDER = 1  # at the top, so that the strip stands out from a light plate
+DASH = 4
 NARROWEST = 2  # the least width of a segment: a single frame stays visible
 LABEL_SIZE = 11  # the font of the current frame's number on the cache line
 
+BACKGROUND = (0.10, 0.10, 0.10, 0.90)
 COLOURS = {  # Blender uses others there: blue and violet for the cache, yellow, green and red for markers and solves
-    Kind.UNTRACKED: (0.25, 0.25, 0.25, 0.65),
-    Kind.DUE: (0.60, 0.60, 0.60, 0.65),
-    Kind.TRACKED: (0.16, 0.62, 0.56, 0.85),
+    Kind.UNTRACKED: (0.22, 0.22, 0.22, 1.00),
+    Kind.DUE: (0.55, 0.55, 0.55, 1.00),
+    Kind.TRACKED: (0.16, 0.62, 0.56, 1.00),
+    Kind.THIN: (0.95, 0.75, 0.30, 1.00),  # half as high
+    Kind.ABSENT: (0.45, 0.80, 0.76, 1.00),  # dashed
     Kind.PROBLEM: (1.00, 0.42, 0.10, 1.00),
 }
 
@@ -66,14 +71,25 @@ def _version(clip: MovieClip) -> object:
     return seen if len(seen.tracked) else None
 
 
-def _frames(clip: MovieClip) -> tuple[FrameRanges, FrameRanges, FrameRanges]:
-    """The tracked clip frames, the requested frames, and the frames of lost tracks; during a pass from memory."""
+class _Frames(NamedTuple):
+    """Sets of clip frames."""
+
+    tracked: FrameRanges
+    requested: FrameRanges
+    problems: FrameRanges  # the frames of lost tracks
+    thin: FrameRanges = FrameRanges()
+    absent: FrameRanges = FrameRanges()
+
+
+def _frames(clip: MovieClip) -> _Frames:
+    """The frames of the clip's session; during a pass from memory."""
     running = _running(clip)
     if running is not None:
         session = running.shot.session
-        return session.session.tracked_frames, session.requested, FrameRanges.of(session.lost.frames)
+        return _Frames(session.session.tracked_frames, session.requested, FrameRanges.of(session.lost.frames))
     seen = overview.last_overview(clip)
-    return seen.tracked, seen.requested, seen.problems
+    absent = FrameRanges([*seen.missing_frames.ranges(), *seen.undone_frames.ranges()])
+    return _Frames(seen.tracked, seen.requested, seen.problems, seen.thin, absent)
 
 
 def strip_in(context: Context) -> Strip | None:
@@ -92,7 +108,8 @@ def strip_in(context: Context) -> Strip | None:
     strip = strips.get(region.as_pointer())
     if strip is None or strip.based_on != based_on:
         columns = int(region.width / (NARROWEST * scale))
-        parts = segments(*_frames(space.clip), scene=scene, clip_start=clip_start, columns=columns)
+        frames = _frames(space.clip)._asdict()
+        parts = segments(**frames, scene=scene, clip_start=clip_start, columns=columns)
         if len(strips) > _MAX_STRIPS:
             strips.clear()
         strip = strips[region.as_pointer()] = Strip(based_on, parts, scene)
@@ -113,11 +130,17 @@ def _draw() -> None:
     if strip.gap != gap:
         strip.gap = gap
         strip.batches = []
+        placed = spans(strip.parts, scene=strip.scene, width=width, gap=gap)
         low, high = BOTTOM * scale, (BOTTOM + HEIGHT) * scale
-        for kind, ends in spans(strip.parts, scene=strip.scene, width=width, gap=gap).items():
-            corners = [corner for a, b in ends for corner in ((a, low), (b, low), (b, high), (a, high))]
+        tops = {Kind.THIN: low + HEIGHT * scale / 2}
+        boxes = [([place for ends in placed.values() for place in ends], high, BACKGROUND)]
+        for kind, ends in placed.items():
+            shown = dashes(ends, DASH * scale) if kind is Kind.ABSENT else ends
+            boxes.append((shown, tops.get(kind, high - BORDER * scale), COLOURS[kind]))
+        for ends, top, colour in boxes:
+            corners = [corner for a, b in ends for corner in ((a, low), (b, low), (b, top), (a, top))]
             triangles = [(i + a, i + a + 1, i + 3) for i in range(0, len(corners), 4) for a in (0, 1)]
-            strip.batches.append((batch_for_shader(shader, "TRIS", {"pos": corners}, indices=triangles), COLOURS[kind]))
+            strip.batches.append((batch_for_shader(shader, "TRIS", {"pos": corners}, indices=triangles), colour))
     shader.bind()
     gpu.state.blend_set("ALPHA")
     for batch, colour in strip.batches:

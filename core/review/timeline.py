@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from enum import IntEnum
 from itertools import groupby
 from typing import NamedTuple
@@ -17,7 +17,9 @@ class Kind(IntEnum):
     UNTRACKED = 0  # no pass covers it
     DUE = 1  # a pass covers it and has not reached it
     TRACKED = 2
-    PROBLEM = 3  # the tracker lost tracks on it
+    THIN = 3  # tracked, with fewer tracks than a camera solve needs
+    ABSENT = 4  # recorded, but not in the file: recorded after the file was saved, or undone
+    PROBLEM = 5  # the tracker lost tracks on it
 
 
 _KINDS = tuple(Kind)
@@ -36,6 +38,8 @@ def segments(
     requested: FrameRanges,
     problems: FrameRanges,
     *,
+    thin: FrameRanges | None = None,
+    absent: FrameRanges | None = None,
     scene: tuple[int, int],
     clip_start: int,
     columns: int,
@@ -43,8 +47,8 @@ def segments(
     """The frames of the scene, from its first to its last, in at most `columns` segments. The sets hold clip frames.
 
     `clip_start` is the scene frame of clip frame 1. If several frames share a column, it shows the worst of them: a
-    column is TRACKED or DUE if all of its frames are, and a PROBLEM if any frame is. The work grows with the columns,
-    hardly with the frames or their ranges.
+    column is TRACKED or DUE if all of its frames are, and THIN, ABSENT or a PROBLEM if any frame is. The work grows
+    with the columns, hardly with the frames or their ranges.
     """
     start, end = scene[0] - clip_start + 1, scene[1] - clip_start + 1
     columns = min(columns, end - start + 1)
@@ -54,7 +58,9 @@ def segments(
     kinds = bytearray(columns)  # UNTRACKED
     grid.paint_whole(kinds, requested, Kind.DUE)
     grid.paint_whole(kinds, tracked, Kind.TRACKED)
-    grid.paint_touched(kinds, problems, Kind.PROBLEM)
+    for frames, kind in ((thin, Kind.THIN), (absent, Kind.ABSENT), (problems, Kind.PROBLEM)):
+        if frames is not None:
+            grid.paint_touched(kinds, frames, kind)
     found: list[Segment] = []
     column, first = 0, scene[0]
     for kind, group in groupby(kinds):
@@ -120,3 +126,21 @@ def spans(
             if a < b:
                 placed.setdefault(kind, []).append((a, b))
     return placed
+
+
+def dashes(ends: Iterable[tuple[float, float]], length: float) -> list[tuple[float, float]]:
+    """The left and right ends of dashes of `length` pixels, as far apart, in the places `ends`; each has one at least.
+
+    A dash stands in the same pixels however the places move.
+    """
+    found: list[tuple[float, float]] = []
+    for left, right in ends:
+        at = left // (2 * length) * 2 * length
+        before = len(found)
+        while at < right:
+            if at + length > left:
+                found.append((max(at, left), min(at + length, right)))
+            at += 2 * length
+        if len(found) == before:
+            found.append((left, right))
+    return found

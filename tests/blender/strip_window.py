@@ -2,8 +2,8 @@
 """Runs in Blender beside start_window.py and obeys `ask-track`, `ask-toggle` (the strip) and `ask-redraw`.
 
 `strip.json` holds the box of the main region of the Clip Editor, in pixels from the lower left of the window, its
-frame, the colours of the strip, and the seconds that the strip took in each redraw: during tracking, without a change,
-and with another frame each time.
+frame, the colours of the strip and of its background, and the seconds that the strip took in each redraw: during
+tracking, without a change, and with another frame each time.
 """
 
 import json
@@ -62,6 +62,7 @@ def redraw():
     user.frame_current = shown
     area.tag_redraw()
     figures = {"x": region.x, "y": region.y, "width": region.width, "frame": shown, "took": took}
+    figures["background"] = strip.BACKGROUND
     figures["colours"] = [strip.COLOURS[kind] for kind in sorted(strip.COLOURS)]
     Path("strip.json").write_text(json.dumps(figures), encoding="utf-8")
 

@@ -18,7 +18,7 @@ from tracking_sessions.tests.blender.real import ROOT
 from tracking_sessions.tests.blender.screen import Screen, pixels
 from tracking_sessions.tests.footage import Shot
 
-BOTTOM, HEIGHT = 8, 4  # pixels: Blender's cache line is below it
+BOTTOM, HEIGHT = 8, 8  # pixels: Blender's cache line is below it
 LABEL = 30  # pixels to both sides of the current frame that hold its number
 
 
@@ -66,8 +66,9 @@ def test_the_strip_shows_what_is_recorded(machine: Machine, shot: Shot) -> None:
     for part in found:
         a, b = ((frame - 1) / shot.frames * width for frame in (part.first, part.last + 1))
         inside = [x for x in range(int(a) + 1, int(b)) if abs(x - current) > LABEL]
-        *colour, alpha = figures["colours"][part.kind]
         for y in range(strip.start, strip.stop):
+            is_border = y == strip.stop - 1
+            *colour, alpha = figures["background"] if is_border else figures["colours"][part.kind]
             actual = on[y, inside].astype(float)
             expected = 255 * alpha * np.array(colour) + (1 - alpha) * off[y, inside]
             assert np.abs(actual - expected).max(initial=0) < 3, (part, y)

@@ -24,6 +24,7 @@ class RecordingLayout:
         self.buttons: list[str] = []
         self.operators: list[str] = []
         self.tall: list[str] = []
+        self.pressed: list[str] = []
         self.props: list[str] = []
         self.labels: dict[str, str] = {}  # of the properties that have not their own
         self.drawn: list[str] = []  # all of it, in order
@@ -50,7 +51,7 @@ class RecordingLayout:
             self.icons[text] = icon
 
     def operator(
-        self, idname: str, *, text: str | None = None, icon: str = "NONE", emboss: bool = True
+        self, idname: str, *, text: str | None = None, icon: str = "NONE", emboss: bool = True, depress: bool = False
     ) -> SimpleNamespace:
         assert icon in ICONS
         module, name = idname.split(".")
@@ -58,6 +59,8 @@ class RecordingLayout:
         shown = kind.name if text is None else text
         self.buttons.append(shown)
         self.operators.append(idname)
+        if depress:
+            self.pressed.append(shown)
         self.drawn.append(shown)
         if self.scale_y > 1:
             self.tall.append(shown)

@@ -311,13 +311,16 @@ def test_the_panel_stands_first_and_gets_its_header_when_it_is_drawn(footage: Fo
     assert bpy.app.timers.is_registered(session_panel._redraw_once), "the header shows at the next drawing"
 
 
-def test_the_header_shows_and_hides_the_strip(footage: Footage, file: Path) -> None:
-    layout = RecordingLayout()
-    with inside(new_file(footage, file)) as context:
-        panel: Any = SimpleNamespace(layout=layout)
-        TRACKING_SESSIONS_PT_session.draw_header_preset(panel, context)
-    assert layout.operators == ["tracking_sessions.toggle_strip"]
-    assert layout.buttons == [""]  # it has an icon instead
+def test_the_header_shows_and_hides_the_strip(footage: Footage, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for is_on in (True, False):
+        layout = RecordingLayout()
+        monkeypatch.setattr(session_panel, "preferences", lambda on=is_on: Preferences(has_strip=on))
+        with inside(new_file(footage, file)) as context:
+            panel: Any = SimpleNamespace(layout=layout)
+            TRACKING_SESSIONS_PT_session.draw_header_preset(panel, context)
+        assert layout.operators == ["tracking_sessions.toggle_strip"]
+        assert layout.buttons == [""]  # it has an icon instead
+        assert layout.pressed == [""] * is_on
 
 
 def test_the_menu_track_has_what_the_panel_has() -> None:

@@ -20,7 +20,7 @@ from tracking_sessions.core.model.ranges import FrameRanges
 from tracking_sessions.core.review.timeline import Kind
 from tracking_sessions.panels import strip
 from tracking_sessions.tests.bpy.tracker import new_clip
-from tracking_sessions.tests.bpy.window import begin, inside, new_file, open_file, operators, session_of
+from tracking_sessions.tests.bpy.window import begin, inside, new_file, open_editor, open_file, operators, session_of
 from tracking_sessions.tests.footage import Shot as Footage
 from tracking_sessions.tests.footage import make_shot
 
@@ -97,6 +97,33 @@ def test_frames_on_which_tracks_got_lost_are_problems(tmp_path: Path, file: Path
         assert parts is not None
         problems = FrameRanges((first, last) for first, last, kind in parts if kind is Kind.PROBLEM)
         assert problems == FrameRanges.of(lost)
+
+
+def test_frames_that_the_file_lacks_look_unlike_those_that_it_has(footage: Footage, file: Path) -> None:
+    editor = new_file(footage, file)
+    begin(editor, steps=3).finish()
+    bpy.ops.wm.save_mainfile()
+    bpy.ops.ed.undo_push(message="before")
+    begin(editor, steps=4).finish()
+    bpy.ops.ed.undo_push(message="Track in Session")
+    there = [(1, 8, Kind.TRACKED), (9, 40, Kind.DUE)]
+    absent = [(1, 4, Kind.TRACKED), (5, 8, Kind.ABSENT), (9, 40, Kind.DUE)]
+    assert shown(editor) == there
+    bpy.ops.ed.undo()
+    editor = open_editor(bpy.data.movieclips[0])
+    overview.overview(editor.clip)
+    assert shown(editor) == absent
+    seen = overview.last_overview(open_file(file).clip)
+    assert (seen.missing_frames, seen.undone_frames) == (FrameRanges.parse("5-8"), FrameRanges())
+    assert shown(open_editor(bpy.data.movieclips[0])) == absent
+
+
+def test_frames_with_few_tracks_are_shown(footage: Footage, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    editor = new_file(footage, file)
+    begin(editor, steps=9).finish()
+    seen = overview.overview(editor.clip)._replace(thin=FrameRanges.parse("4-6"))
+    monkeypatch.setattr(overview, "last_overview", lambda _: seen)
+    assert (shown(editor) or [])[1] == (4, 6, Kind.THIN)
 
 
 def test_the_strip_is_made_again_when_the_tracks_change(footage: Footage, file: Path) -> None:

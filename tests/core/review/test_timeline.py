@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tracking_sessions.core.model.ranges import FrameRanges
-from tracking_sessions.core.review.timeline import Kind, Segment, segments, spans
+from tracking_sessions.core.review.timeline import Kind, Segment, dashes, segments, spans
 
 NONE = FrameRanges()
 
@@ -33,6 +33,40 @@ def test_each_frame_is_tracked_due_untracked_or_a_problem() -> None:
         (61, 80, Kind.DUE),
         (81, 100, Kind.UNTRACKED),
     ]
+
+
+def test_frames_with_few_tracks_and_frames_that_the_file_lacks_are_kinds_of_their_own() -> None:
+    assert strip("10-60", "10-80", "50", thin=frames("20-30,50"), absent=frames("28-60")) == [
+        (1, 9, Kind.UNTRACKED),
+        (10, 19, Kind.TRACKED),
+        (20, 27, Kind.THIN),
+        (28, 49, Kind.ABSENT),
+        (50, 50, Kind.PROBLEM),
+        (51, 60, Kind.ABSENT),
+        (61, 80, Kind.DUE),
+        (81, 100, Kind.UNTRACKED),
+    ]
+
+
+def test_a_single_frame_that_is_thin_or_absent_shows_among_a_hundred_thousand() -> None:
+    where = {"scene": (1, 100_000), "columns": 800}
+    found = strip("1-100000", "1-100000", thin=frames("33333"), absent=frames("77777"), **where)
+    assert [kind for _, _, kind in found] == [Kind.TRACKED, Kind.THIN, Kind.TRACKED, Kind.ABSENT, Kind.TRACKED]
+
+
+@pytest.mark.parametrize(
+    ("ends", "found"),
+    [
+        ((0, 20), [(0, 4), (8, 12), (16, 20)]),
+        ((2, 9), [(2, 4), (8, 9)]),
+        ((5, 8), [(5, 8)]),
+        ((13.5, 18), [(16, 18)]),
+    ],
+)
+def test_a_place_is_dashed_on_the_same_pixels_wherever_it_begins(
+    ends: tuple[float, float], found: list[tuple[float, float]]
+) -> None:
+    assert dashes([ends], 4) == found
 
 
 def test_clip_frames_are_shown_where_the_scene_has_them() -> None:

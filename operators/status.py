@@ -39,7 +39,9 @@ def pace_text(running: live.LivePass) -> str:
 
 
 def tracks_text(running: live.LivePass) -> str:
-    return f"{len(running.run.alive)} Followed, {running.lost} Lost"
+    run = running.run
+    left = f", {run.left} Left the Picture" if run.left else ""
+    return f"{len(run.alive)} Followed, {running.lost} Lost{left}"
 
 
 def position_text(running: live.LivePass) -> str:

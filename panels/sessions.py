@@ -147,7 +147,7 @@ class TRACKING_SESSIONS_PT_lost(_InSession):
         clip = context.space_data.clip
         lost = history(clip).lost
         if not lost.frames:
-            layout.label(text="No Track Was Lost")
+            draw_words(layout, context, "No Track Was Lost in the Picture", "NONE")
             return
         column = layout.column(align=True)
         for frame in islice(sorted(lost.frames), MAX_FRAMES):

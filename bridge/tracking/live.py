@@ -93,8 +93,8 @@ class LivePass:
 
     @property
     def lost(self) -> int:
-        """The number of tracks lost since the pass began or resumed."""
-        return self.run.followed - len(self.run.alive)
+        """The number of tracks lost in the picture since the pass began or resumed."""
+        return self.run.lost
 
     @property
     def rate(self) -> float:

@@ -10,6 +10,7 @@ from ..errors import ExitCode, PictureUnusable, TrackingSessionError
 from ..footage.check import FootageCheck
 from ..journal.chain import Position
 from ..journal.records import Event, FrameRecord, TracksRecord
+from ..journal.rows import MUTED, heads_of
 from ..model.types import Outcome, Pass, TrackData
 from ..recording.recorder import SessionRecorder
 from .passes import Plan
@@ -115,6 +116,8 @@ class Run:
         self.displayed_frame = plan.frame
         """The last clip frame of which all of the artist's tracks have the recorded markers."""
         self.outcome: Outcome | None = None
+        self.left = 0
+        """The number of tracks that have left the picture since then: they are not lost."""
         self._passes = tuple(plan.passes)
         self._then = plan.passes[1:]
         self._joins = dict(plan.joins)
@@ -141,6 +144,11 @@ class Run:
     def place(self) -> tuple[int, int]:
         """The place of the current pass among the passes of this run, from 1, and the number of passes."""
         return self._passes.index(self.plan) + 1, len(self._passes)
+
+    @property
+    def lost(self) -> int:
+        """The number of tracks lost since this run began or resumed the current pass."""
+        return self.followed - len(self.alive) - self.left
 
     @property
     def is_at_end(self) -> bool:
@@ -201,6 +209,8 @@ class Run:
         if len(step.alive) < len(self.alive):
             self._check_picture(step)
         position = self.recorder.append(FrameRecord(self.plan.number, step.frame, len(step.alive), step.rows))
+        if len(step.alive) < len(self.alive):
+            self._count_left(step)
         self.frame, self.alive = step.frame, step.alive
         self.steps += 1
         self._pending.append(step)
@@ -224,6 +234,15 @@ class Run:
         if not step.alive:
             self._footage.read(step.frame)
 
+    def _count_left(self, step: Step) -> None:
+        """Tell the tracks that left the picture, which have no marker on the frame, from those that the step lost."""
+        lost = {track for track, frame, flags in heads_of(step.rows) if frame == step.frame and flags & MUTED}
+        left = len(self.alive - step.alive - lost)
+        if self.frame == self.plan.start:  # they had no marker to follow
+            self.followed -= left
+        else:
+            self.left += left
+
     def pause(self) -> None:
         """Close the current pass, as paused if frames are left, and track none of the planned passes."""
         if self.outcome is None:
@@ -245,6 +264,7 @@ class Run:
         self.frame = self.plan.start
         self.alive = frozenset(self.plan.tracks)
         self.followed = len(self.alive)
+        self.left = 0
         return True
 
     def suspend(self) -> None:

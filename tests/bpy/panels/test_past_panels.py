@@ -77,7 +77,7 @@ def test_a_pass_of_another_owner_is_not_called_interrupted(
 
 def test_a_click_on_a_loss_shows_its_tracks(footage: Footage, file: Path) -> None:
     editor = new_file(footage, file)
-    assert drawn(panels.TRACKING_SESSIONS_PT_lost, editor).lines == [["No Track Was Lost"]]
+    assert drawn(panels.TRACKING_SESSIONS_PT_lost, editor).lines == [["No Track Was Lost in the Picture"]]
     with inside(editor):
         operators.track()
     editor.clip.frame_start = 101

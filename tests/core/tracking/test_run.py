@@ -10,6 +10,7 @@ import pytest
 from tracking_sessions.core.errors import ClipChanged, FootageUnusable, Interrupted, StorageFailed
 from tracking_sessions.core.journal.chain import Position
 from tracking_sessions.core.journal.records import JournalRecord
+from tracking_sessions.core.journal.rows import each_row, track_of
 from tracking_sessions.core.model.types import Outcome, Pass
 from tracking_sessions.core.recording.manager import load_session
 from tracking_sessions.core.tracking.run import Step
@@ -278,3 +279,32 @@ def test_an_error_while_flushing_keeps_the_rest_and_closes_the_pass(tmp_path: Pa
         run.step()
         run.flush_some(0, newest=True)
     assert tracker.tracks.written == [3, 2] and tracker.calls[-1] == "end" and outcomes(run) == ["failed"]
+
+
+class Leaving(FakeTracker):
+    """Track 1 leaves the picture in the step that reaches frame 3: the step has no marker of it."""
+
+    def step(self) -> Step:
+        step = super().step()
+        if step.frame < 3:
+            return step
+        self.rows.pop(1, None)
+        rows = b"".join(row for row in each_row(step.rows) if track_of(row) != 1)
+        return Step(step.frame, step.alive - {1}, rows)
+
+
+def test_a_track_that_leaves_the_picture_is_not_lost(tmp_path: Path) -> None:
+    run = start_run(make_session(tmp_path), [(1, 6)], Leaving(start_markers((1, 2, 3), 1), lost={2: 3, 3: 5}))
+    seen: list[tuple[int, int]] = []
+    with run:
+        while run.step():
+            seen.append((run.lost, run.left))
+    assert seen == [(0, 0), (1, 1), (1, 1), (2, 1)]
+    assert sorted(run.session.lost.frames.items()) == [(3, [2]), (5, [3])]
+
+
+def test_a_track_without_a_marker_to_follow_counts_as_neither(tmp_path: Path) -> None:
+    run = start_run(make_session(tmp_path), [(2, 6)], Leaving(start_markers((1, 2, 3), 2)))
+    with run:
+        run.step()
+    assert (run.followed, run.lost, run.left) == (2, 0, 0)

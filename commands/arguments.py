@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from ..core.errors import ExitCode, LeaseHeld, TrackingSessionError
 from ..core.model.wording import short
 from ..core.storage.lease import LEASE_TIME
-from ..core.tracking.plan import Kind, Option
+from ..core.tracking.plan import COUNT_LIMIT, Kind, Option
 from .terminal import say
 
 _T = TypeVar("_T")
@@ -101,6 +101,8 @@ def add_options(parser: argparse._ActionsContainer, options: Sequence[Option], *
                 # a timeline may begin below 0; only `track` reads it
                 number = frame_number if shared else int
                 parser.add_argument(option.flag, type=number, metavar=option.metavar, help=help)
+            case Kind.COUNT:
+                parser.add_argument(option.flag, type=_count, default=0, metavar=option.metavar, help=help)
             case Kind.PATH:
                 parser.add_argument(option.flag, type=_path, metavar=option.metavar, help=help)
             case Kind.TEXT:
@@ -135,6 +137,12 @@ def add_json(parser: argparse._ActionsContainer) -> None:
 def positive(text: str) -> int:
     if not (text.isascii() and text.isdigit() and 0 < len(text) < 10 and int(text)):
         raise argparse.ArgumentTypeError(f"{short(text)!r} is no whole number from 1 on")
+    return int(text)
+
+
+def _count(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and int(text[:10]) <= COUNT_LIMIT):
+        raise argparse.ArgumentTypeError(f"{short(text)!r} is no whole number from 0 to {COUNT_LIMIT}")
     return int(text)
 
 

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from ..core.batch.events import Begun, Done
 from ..core.errors import ExitCode, TrackingSessionError, UnfinishedSession
-from ..core.journal.lost_passes import LostPass, lost_of, lost_passes, lost_words
+from ..core.journal.lost_passes import LostPass, lost_of, lost_passes, lost_words, shortage_words
 from ..core.model.types import Outcome
 from ..core.model.wording import short
 from ..core.storage.folder import FOLDER_NAME, SessionFolder
-from ..core.tracking.plan import OPTIONS, ShotSpec
+from ..core.tracking.plan import OPTIONS, PAUSE_BELOW, ShotSpec
 from .arguments import FRAMES_COUNT, NotAllDone, add_json, add_options, add_root, add_session, command, given
 from .finding import find, latest, root_of
 from .terminal import Signals, drive, quiet_blender, say
@@ -57,6 +57,7 @@ def add_commands(commands: Any) -> None:
     parser.add_argument(
         "--salvage", action="store_true", help="if the journal is damaged, keep the records before the damage"
     )
+    add_options(parser, [PAUSE_BELOW])
     _add_outcome(parser)
 
 
@@ -101,7 +102,8 @@ def _resume(options: argparse.Namespace) -> list[str]:
         return ["null"] if options.json or options.events else []
     with Signals() as signals, quiet_blender() as output:
         run = partial(_drive, signals, output if options.events else None)
-        result = _headless().resume(session, run, say, save=options.save, salvage=options.salvage)
+        how = {"pause_below": options.pause_below, "save": options.save, "salvage": options.salvage}
+        result = _headless().resume(session, run, say, **how)
     return _outcome(result, options)
 
 
@@ -127,13 +129,18 @@ def _headless() -> ModuleType:
 
 
 def _outcome(result: Result, options: argparse.Namespace) -> list[str]:
-    """The output for the result. Raises NotAllDone if all tracks were lost before the end of the requested frames."""
+    """The output for the result. Raises NotAllDone if all tracks or too many were lost before the end of the frames."""
     manager = result.session
     lost = lost_passes(manager.passes, manager.session.tracked_frames)
     if not result.frames and hasattr(options, "direction"):  # `track` has found a session with all requested frames
         spec = _spec(options)
         lost = lost_of(lost, *spec.clip_range(manager.counting), spec.direction)
     lines = _outcome_lines(result, lost, options)
+    if shortage := shortage_words(manager.passes, manager.counting):
+        words = (
+            f"{shortage}. All tracked frames are recorded: add tracks in Blender, or go on with: resume {manager.id}"
+        )
+        raise NotAllDone(words, ExitCode.UNUSABLE, lines)
     if lost:
         words = f"{lost_words(lost, manager.counting)}; all tracked frames are recorded"
         raise NotAllDone(
@@ -149,7 +156,7 @@ def _outcome_lines(result: Result, lost: Sequence[LostPass], options: argparse.N
     if options.json or options.events:
         row = described(manager) | {
             "frames": result.frames,
-            "outcome": (Outcome.LOST if lost else Outcome.COMPLETE).value,
+            "outcome": (Outcome.LOST if lost else last.outcome if last.is_open else Outcome.COMPLETE),
             "last_frame": last.last_frame,
             "tracks": last.tracks,
             "tracks_alive": last.alive,

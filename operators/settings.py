@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The extent of the next pass, which the artist chooses and the scene stores."""
+"""The options of the next pass, which the artist chooses and the scene stores."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import bpy
 from bpy.props import EnumProperty, IntProperty, PointerProperty
 from bpy.types import PropertyGroup
+
+from ..core.model.types import SOLVE_NEEDS
 
 if TYPE_CHECKING:
     from bpy.types import Scene
@@ -32,11 +34,20 @@ FRAMES = IntProperty(
     soft_max=1000,
     options={"SKIP_SAVE"},
 )
+PAUSE_BELOW = IntProperty(
+    name="Pause Below",
+    description=f"Pause as soon as fewer tracks than this are followed; a camera solve needs {SOLVE_NEEDS}, 0 is off",
+    default=0,
+    min=0,
+    soft_max=100,
+    options={"SKIP_SAVE"},
+)
 
 
 class TRACKING_SESSIONS_PG_scene(PropertyGroup):
     extent: EXTENT  # type: ignore[valid-type]  # Blender's way to declare a property
     frames: FRAMES  # type: ignore[valid-type]
+    pause_below: PAUSE_BELOW  # type: ignore[valid-type]
 
 
 def settings_of(scene: Scene) -> TRACKING_SESSIONS_PG_scene:

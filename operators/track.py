@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import bpy
 from bpy.props import EnumProperty, IntProperty
@@ -20,7 +20,7 @@ from ..core.errors import StorageFailed, TrackingSessionError
 from ..core.model.types import Outcome
 from . import status
 from .editor import InEditor, Modal, Polled, editor_of, report_error
-from .settings import EXTENT, FRAMES, settings_of
+from .settings import EXTENT, FRAMES, PAUSE_BELOW, settings_of
 
 if TYPE_CHECKING:
     from bpy.types import Context, Event, OperatorProperties
@@ -36,7 +36,10 @@ WAYS = {"BACKWARDS": "backwards", "BOTH": "forwards and then backwards", "FORWAR
 class _TracksLive(InEditor, Modal):
     """The base of the operators that drive a run: in a loop when executed, by a timer when invoked in a window."""
 
+    pause_below: PAUSE_BELOW  # type: ignore[valid-type]  # Blender's way to declare a property
+
     _job = "track"
+    _chosen: tuple[str, ...] = ("pause_below",)  # properties of the panel
     _live: live.LivePass | None = None
     _display: status.Display | None = None
     _tracked_before = 0  # as `newest_tracking` when the pass began
@@ -52,6 +55,10 @@ class _TracksLive(InEditor, Modal):
 
     def _choose(self, context: Context) -> None:
         """Set the unset properties as in the panel, after a click or a key."""
+        chosen = settings_of(context.scene)
+        for name in self._chosen:
+            if not self.properties.is_property_set(name):
+                setattr(self, name, getattr(chosen, name))
 
     def _begin(self, context: Context, *, separate_clip: bool) -> bool:
         editor = editor_of(context)
@@ -59,8 +66,8 @@ class _TracksLive(InEditor, Modal):
         try:
             ranges = self._ranges(editor)
             shot = open_shot(editor, resumes=not ranges)
-            number = self._number() or None
-            self._live = live.LivePass(shot, ranges, number=number, separate_clip=separate_clip)
+            options: Any = {"number": self._number() or None, "pause_below": self.pause_below}
+            self._live = live.LivePass(shot, ranges, **options, separate_clip=separate_clip)
         except TrackingSessionError as error:
             report_error(self, error)
             return False
@@ -204,11 +211,7 @@ class Tracks(Range, _TracksLive):
     They name `Range` as a base too: Blender finds no properties in the base of an operator that is one itself.
     """
 
-    def _choose(self, context: Context) -> None:
-        chosen = settings_of(context.scene)
-        for name in ("extent", "frames"):
-            if not self.properties.is_property_set(name):
-                setattr(self, name, getattr(chosen, name))
+    _chosen = ("pause_below", "extent", "frames")
 
     def _ranges(self, editor: ClipEditor) -> list[tuple[int, int]]:
         return live.requested_ranges(editor, self.direction, self.extent, self.frames)

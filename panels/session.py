@@ -116,7 +116,8 @@ def _draw_next(layout: UILayout, context: Context, seen: overview.Overview) -> N
         draw_words(layout, context, words, "LOOP_BACK")
         layout.operator(TRACKING_SESSIONS_OT_restore.bl_idname)
     elif seen.resume_frame is not None:
-        draw_words(layout, context, f"Paused at Frame {counting_of(clip).shown(seen.resume_frame)}", "PAUSE")
+        words = f"Paused at Frame {counting_of(clip).shown(seen.resume_frame)}"
+        draw_words(layout, context, f"{words}: {seen.pause_reason}" if seen.pause_reason else words, "PAUSE")
         _tall(layout).operator(TRACKING_SESSIONS_OT_resume.bl_idname, icon="PLAY")
     elif seen.lost_frame is not None:
         draw_words(layout, context, f"Lost at Frame {counting_of(clip).shown(seen.lost_frame)}", "ERROR")
@@ -167,6 +168,7 @@ def _draw_track(layout: UILayout, context: Context) -> None:
         column.prop(chosen, "extent")
     if chosen.extent == "FRAMES":
         column.prop(chosen, "frames")
+    column.prop(chosen, "pause_below")
 
 
 def _tall(layout: UILayout) -> UILayout:

@@ -14,7 +14,7 @@ from ...core.journal.coverage import Coverage
 from ...core.journal.lost_passes import lost_passes
 from ...core.journal.records import Reason
 from ...core.model.ranges import FrameRanges
-from ...core.model.types import PassSummary, SessionState, SessionStatus
+from ...core.model.types import Outcome, PassSummary, SessionState, SessionStatus
 from ...core.model.wording import clock_time, count_words
 from ...core.recording.manager import TrackingSessionManager
 from ...core.storage.folder import SessionFolder
@@ -71,6 +71,7 @@ class Overview(NamedTuple):
     thin: FrameRanges = FrameRanges()  # tracked frames with fewer tracks than a camera solve needs
     missing_frames: FrameRanges = FrameRanges()  # as `missing`
     undone_frames: FrameRanges = FrameRanges()  # as `undone`
+    pause_reason: str = ""  # why the last pass paused by itself
 
     @property
     def is_done(self) -> bool:
@@ -175,4 +176,5 @@ def _overview_of(clip: MovieClip, mark: ClipMark | None, manager: TrackingSessio
         thin=manager.coverage.thin(session.tracked_frames),
         missing_frames=lost,
         undone_frames=undone_frames,
+        pause_reason=next((known.detail for known in manager.unfinished[:1] if known.outcome is Outcome.PAUSED), ""),
     )

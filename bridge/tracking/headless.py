@@ -112,7 +112,7 @@ def _track(editor: ClipEditor, request: Request, drive: Drive, warn: Warn) -> Re
         shot = _join(editor, existing, warn)
         with shot.session:
             run = shot.resume() if shot.session.passes else shot.start(place_tracks(editor, request.spec, warn))
-            return _finish(shot, run, drive, warn)
+            return _finish(shot, run, drive, warn, request.spec.pause_below)
     if unfinished is None or not unfinished.passes:  # it has recorded no frame
         return _begin(editor, request, drive, warn)
     if unfinished.owner:
@@ -141,7 +141,7 @@ def _begin(
         if replaced is not None:
             replaced.set_state(SessionState.DISCARDED)
             replaced.close()
-        return _finish(shot, run, drive, warn)
+        return _finish(shot, run, drive, warn, request.spec.pause_below)
 
 
 def _join(editor: ClipEditor, session: TrackingSessionManager, warn: Warn, *, salvage: bool = False) -> Shot:
@@ -157,7 +157,13 @@ def _join(editor: ClipEditor, session: TrackingSessionManager, warn: Warn, *, sa
 
 
 def resume(
-    session: TrackingSessionManager, drive: Drive, warn: Warn, *, save: Path | None = None, salvage: bool = False
+    session: TrackingSessionManager,
+    drive: Drive,
+    warn: Warn,
+    *,
+    pause_below: int = 0,
+    save: Path | None = None,
+    salvage: bool = False,
 ) -> Result:
     """Resume a session where it stopped. Raises UsageError if no pass ever began, and the errors of tracking."""
     recorded = session.session
@@ -169,19 +175,25 @@ def resume(
     with _opened(source, recorded.clip, warn) as editor:
         shot = _join(editor, session, warn, salvage=salvage)
         with shot.session:
-            result = _finish(shot, shot.resume(), drive, warn)
+            result = _finish(shot, shot.resume(), drive, warn, pause_below)
     return _saved(result, editor.clip, save)
 
 
-def _finish(shot: Shot, run: Run | None, drive: Drive, warn: Warn) -> Result:
-    """Drive the run, then the other unfinished passes of the session, to their ends."""
+def _finish(shot: Shot, run: Run | None, drive: Drive, warn: Warn, pause_below: int) -> Result:
+    """Track the run, then the other unfinished passes of the session, to their ends.
+
+    Or until one pauses for too few tracks: the session then stays unfinished.
+    """
     frames = 0
     while run is not None:
         for words in shot.remarks:
             warn(f"{words}.")
+        run.pause_below = pause_below
         with run:
             drive(shot, run)
         frames += run.steps
+        if run.shortage:
+            return Result(shot.session, frames)
         run = shot.resume()
     if shot.session.session.status is not SessionStatus.TRACKING_COMPLETE:
         shot.session.mark_tracking_complete()

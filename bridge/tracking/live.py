@@ -52,12 +52,13 @@ class LivePass:
         ranges: Sequence[tuple[int, int]] = (),
         *,
         number: int | None = None,
+        pause_below: int = 0,
         separate_clip: bool = False,
     ) -> None:
         """Begin passes over `ranges` (first and last clip frame of each); without ranges, resume as `Shot.resume`.
 
-        With `separate_clip` the editor shows another clip meanwhile, for runs without a viewer. Raises UsageError if
-        there is no pass to resume, and the errors of tracking.
+        `pause_below` as in `Run`. With `separate_clip` the editor shows another clip meanwhile, for runs without a
+        viewer. Raises UsageError if there is no pass to resume, and the errors of tracking.
         """
         self.editor = shot.editor
         self.shot = shot
@@ -75,6 +76,7 @@ class LivePass:
             run = shot.start(ranges, **options) if ranges else shot.resume(number, **options)
             if run is None:
                 raise UsageError("Nothing was interrupted: there is nothing to resume")
+            run.pause_below = pause_below
             run.open()
             self.run: Run = run
             self.total = run.total
@@ -157,7 +159,7 @@ class LivePass:
 
     @property
     def _stops(self) -> bool:
-        return self.wants_pause or self.run.is_at_end
+        return self.wants_pause or self.run.is_at_end or bool(self.run.shortage)
 
     def _track(self, until: float) -> bool:
         goes_on = self.run.step()

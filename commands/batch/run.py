@@ -24,7 +24,7 @@ from ...core.batch.supervisor import CRASHES, Supervisor
 from ...core.errors import ExitCode, TrackingSessionError, UsageError
 from ...core.model.wording import short
 from ...core.storage.folder import is_foreign
-from ...core.tracking.plan import SHARED, ShotSpec
+from ...core.tracking.plan import PAUSE_BELOW, SHARED, ShotSpec
 from ..arguments import NotAllDone, given
 from ..finding import root_of
 from ..terminal import Signals, say
@@ -220,6 +220,6 @@ def _command(root: Path, shot: ShotRow, session: Path | None) -> list[str]:
     else:
         begin = [sys.executable, str(Path(__file__).resolve().parents[2])]
     if session is not None:
-        return [*begin, "resume", str(session), "--events"]
+        return [*begin, "resume", str(session), *PAUSE_BELOW.arguments(shot.spec.pause_below), "--events"]
     arguments = replace(shot.spec, name=shot.spec.title).to_arguments()
     return [*begin, "track", *arguments, f"--root={root}", "--resume", "--events"]

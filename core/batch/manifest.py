@@ -226,7 +226,7 @@ def _table_entry(names: list[str], values: list[str], where: str) -> dict[str, A
 
 def _table_value(kind: Kind, text: str) -> Any:
     """A value of a table; the text itself, which `shot_entry` refuses, if it is not of this kind."""
-    if kind is Kind.FRAME:
+    if kind in (Kind.FRAME, Kind.COUNT):
         return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else text
     if kind is Kind.SWITCH:
         return _SWITCHES.get(text.lower(), text)

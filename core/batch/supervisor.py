@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ..errors import BatchRuns, ExitCode, JournalDamaged, LeaseHeld, SessionUnreadable, StorageFailed
-from ..journal.lost_passes import lost_of, lost_passes, lost_words
+from ..journal.lost_passes import lost_of, lost_passes, lost_words, shortage_words
 from ..model.types import SessionStatus
 from ..model.wording import timestamp
 from ..recording.manager import TrackingSessionManager, load_session
@@ -268,12 +268,15 @@ class Supervisor:
             self._crashed(running, code)
 
     def _done(self, shot: ShotRow, event: ShotEvent) -> None:
-        """Finish a shot that was tracked as far as possible: its session tells COMPLETED from LOST."""
+        """Finish a shot that was tracked as far as possible: its session tells COMPLETED from LOST and SKIPPED."""
         manager = self._session_of(shot)
         if manager is None:
             words = f"Its session {shot.session} cannot be read: it is missing or damaged"
             words = words if shot.session else "It ended without saying in which session it was tracked"
             self._finish(shot, ShotStatus.FAILED, words)
+            return
+        if words := shortage_words(manager.passes, manager.counting):
+            self._finish(shot, ShotStatus.SKIPPED, words)
             return
         lost = lost_passes(manager.passes, manager.session.tracked_frames)
         lost = lost_of(lost, *shot.spec.clip_range(manager.counting), shot.spec.direction)

@@ -10,12 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from ..model.ranges import FrameRanges
+from ..model.types import SOLVE_NEEDS
 from .records import EditRecord, FrameRecord, MarkersRecord
 from .rows import GUARDED, MUTED, count_rows, heads_of
-
-SOLVABLE = 8
-"""Tracks that libmv needs in common on two frames to begin a reconstruction: `libmv/simple_pipeline`, 8 points."""
-
 
 TRACK_LIMIT = 1 << 20
 """The highest number of a track: beyond it a session file is refused."""
@@ -109,7 +106,7 @@ class Coverage:
 
     # Questions
 
-    def thin(self, tracked: FrameRanges, least: int = SOLVABLE) -> FrameRanges:
+    def thin(self, tracked: FrameRanges, least: int = SOLVE_NEEDS) -> FrameRanges:
         """The frames of `tracked` on which fewer than `least` tracks have a live marker."""
         changes: dict[int, int] = {}
         for frames in self.frames.values():

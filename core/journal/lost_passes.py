@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Passes that lost all their tracks: on which frame, and which frames have no tracks as a result."""
+"""Passes that lost all their tracks or too many: on which frame, and which frames have no tracks as a result."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from ..model.counting import Counting
 from ..model.ranges import FrameRanges
-from ..model.types import PassSummary
+from ..model.types import Outcome, PassSummary
 
 
 class LostPass(NamedTuple):
@@ -83,6 +83,14 @@ def lost_words(lost: Sequence[LostPass], counting: Counting) -> str:
     for entry in lost:
         missing.update(entry.missing)
     return f"All tracks were lost {where}: no track was followed on {counting.spans(missing)}"
+
+
+def shortage_words(passes: Sequence[PassSummary], counting: Counting) -> str:
+    """Where and why the last pass paused by itself, a sentence without full stop; empty if it did not."""
+    last = passes[-1] if passes else None
+    if last is None or last.outcome is not Outcome.PAUSED or not last.detail:
+        return ""
+    return f"Paused at frame {counting.shown(last.last_frame)}: {last.detail}"
 
 
 def lost_fields(lost: Sequence[LostPass], counting: Counting) -> dict[str, int | None]:

@@ -18,10 +18,12 @@ from ..footage.files import IMAGE_SUFFIXES, parse_path
 from ..footage.names import numbered
 from ..model.counting import Counting
 from ..model.ranges import FRAME_LIMIT
+from ..model.types import SOLVE_NEEDS
 from ..storage.folder import is_foreign
 
 DIRECTIONS = ("forward", "backward", "both")
 _TEXT_LIMIT = 8_192  # characters of a path or a name
+COUNT_LIMIT = 999_999
 _JSON_LIMIT = 262_144  # characters of settings
 
 
@@ -31,6 +33,7 @@ class Kind(StrEnum):
     TEXT = "text"
     PATH = "path"
     FRAME = "frame"  # a displayed number
+    COUNT = "count"  # 0 or more
     CHOICE = "choice"
     SWITCH = "switch"
     SETTINGS = "settings"  # names and values
@@ -49,11 +52,11 @@ class Option:
 
     @property
     def flag(self) -> str:
-        return "--set" if self.kind is Kind.SETTINGS else f"--{self.name}"
+        return "--set" if self.kind is Kind.SETTINGS else f"--{self.name.replace('_', '-')}"
 
     def arguments(self, value: Any) -> list[str]:
         """The arguments of a command line for the value; none for None, False and empty values."""
-        if value is None or value is False or value in ("", {}):
+        if value is None or value is False or value in ("", {}) or (self.kind is Kind.COUNT and not value):
             return []
         if self.kind is Kind.SWITCH:
             return [self.flag]
@@ -71,6 +74,9 @@ class Option:
                 if value is not None and not is_number:
                     words = "is no frame number: those are whole and not negative"
                     raise ValueError(f"{self.name} {str(value)[:40]!r} {words}")
+            case Kind.COUNT:
+                if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= COUNT_LIMIT:
+                    raise ValueError(f"{self.name} {str(value)[:40]!r} is no whole number from 0 to {COUNT_LIMIT}")
             case Kind.CHOICE:
                 if value not in self.choices:
                     raise ValueError(f"{self.name} {str(value)[:40]!r} is none of {', '.join(self.choices)}")
@@ -136,6 +142,13 @@ class ShotSpec:
     )
     tracks: str = _option(
         Kind.PATH, "start positions of tracks", "start positions of tracks", metavar="FILE.json", default=""
+    )
+    pause_below: int = _option(
+        Kind.COUNT,
+        f"pause a pass as soon as it follows fewer than N tracks (a camera solve needs {SOLVE_NEEDS}); resume goes on",
+        "pause a shot as soon as it follows fewer than N tracks",
+        metavar="N",
+        default=0,
     )
     settings: Mapping[str, Any] = _option(
         Kind.SETTINGS,
@@ -207,6 +220,8 @@ OPTIONS: tuple[Option, ...] = tuple(replace(entry.metadata["option"], name=entry
 """The first is the footage, which a command line takes without a flag."""
 _PATHS = tuple(option.name for option in OPTIONS if option.kind is Kind.PATH)
 _BY_NAME = {option.name: option for option in OPTIONS}
+PAUSE_BELOW = _BY_NAME["pause_below"]
+"""The one option that a resumed session takes as well."""
 SHARED = tuple(option for option in OPTIONS if option.shared_help)
 """Options that `batch run` takes as defaults for all shots."""
 

@@ -12,6 +12,7 @@ from ..journal.chain import Position
 from ..journal.records import Event, FrameRecord, TracksRecord
 from ..journal.rows import MUTED, heads_of
 from ..model.types import Outcome, Pass, TrackData
+from ..model.wording import count_words
 from ..recording.recorder import SessionRecorder
 from .passes import Plan
 
@@ -118,6 +119,10 @@ class Run:
         self.outcome: Outcome | None = None
         self.left = 0
         """The number of tracks that have left the picture since then: they are not lost."""
+        self.pause_below = 0
+        """The run pauses when a step leaves fewer tracks than this, of so many or more before it; 0 is never."""
+        self.shortage = ""
+        """Why the run pauses by itself: it follows too few tracks. Empty while it goes on."""
         self._passes = tuple(plan.passes)
         self._then = plan.passes[1:]
         self._joins = dict(plan.joins)
@@ -198,6 +203,9 @@ class Run:
         if self.is_at_end:
             self._close(self._reached())
             return bool(self._then)
+        if self.shortage:
+            self.pause()
+            return False
         if self._joins:
             self._join()
         if not self._begun:
@@ -209,9 +217,12 @@ class Run:
         if len(step.alive) < len(self.alive):
             self._check_picture(step)
         position = self.recorder.append(FrameRecord(self.plan.number, step.frame, len(step.alive), step.rows))
-        if len(step.alive) < len(self.alive):
+        before = len(self.alive)
+        if len(step.alive) < before:
             self._count_left(step)
         self.frame, self.alive = step.frame, step.alive
+        if len(step.alive) < self.pause_below <= before and not self.is_at_end:
+            self.shortage = f"fewer than {count_words(self.pause_below, 'track')}"
         self.steps += 1
         self._pending.append(step)
         self._position = position
@@ -246,7 +257,7 @@ class Run:
     def pause(self) -> None:
         """Close the current pass, as paused if frames are left, and track none of the planned passes."""
         if self.outcome is None:
-            self._close(self._reached() if self.is_at_end else Outcome.PAUSED)
+            self._close(self._reached() if self.is_at_end else Outcome.PAUSED, self.shortage)
         self._then = []
 
     def _reached(self) -> Outcome:

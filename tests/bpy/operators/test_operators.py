@@ -17,7 +17,7 @@ from tracking_sessions.bridge.sessions import overview, recovery
 from tracking_sessions.bridge.sessions.finding import find_session
 from tracking_sessions.bridge.tracking import live
 from tracking_sessions.core.errors import UsageError
-from tracking_sessions.core.model.types import SessionState, SessionStatus
+from tracking_sessions.core.model.types import Outcome, SessionState, SessionStatus
 from tracking_sessions.operators.track import TRACKING_SESSIONS_OT_track
 from tracking_sessions.tests.bpy.tracker import markers_of, new_clip, track_session
 from tracking_sessions.tests.bpy.window import (
@@ -122,15 +122,33 @@ def test_a_click_or_a_shortcut_goes_as_far_as_the_panel_says(footage: Footage, f
     """Without a window Blender only executes operators, so the test calls the method that a click calls."""
     new_file(footage, file)
     chosen: Any = bpy.context.scene.tracking_sessions  # type: ignore[attr-defined]
-    chosen.extent, chosen.frames = "FRAMES", 3
+    chosen.extent, chosen.frames, chosen.pause_below = "FRAMES", 3, 8
     properties: Any = bpy.context.window_manager.operator_properties_last("tracking_sessions.track")
-    clicked: Any = SimpleNamespace(properties=properties)
+    names = TRACKING_SESSIONS_OT_track._chosen
+    clicked: Any = SimpleNamespace(properties=properties, _chosen=names)
     TRACKING_SESSIONS_OT_track._choose(clicked, bpy.context)  # type: ignore[arg-type]
-    assert (clicked.extent, clicked.frames) == ("FRAMES", 3)
+    assert (clicked.extent, clicked.frames, clicked.pause_below) == ("FRAMES", 3, 8)
     properties.extent = "CLIP"
-    clicked = SimpleNamespace(properties=properties)
+    clicked = SimpleNamespace(properties=properties, _chosen=names)
     TRACKING_SESSIONS_OT_track._choose(clicked, bpy.context)  # type: ignore[arg-type]
     assert (clicked.frames, hasattr(clicked, "extent")) == (3, False)
+
+
+def test_a_pass_pauses_when_too_few_tracks_are_left_and_resume_goes_on(footage: Footage, file: Path) -> None:
+    editor = new_file(footage, file)
+    count = len(editor.clip.tracking.tracks)
+    with inside(editor):
+        assert operators.track(pause_below=count) == {"FINISHED"}
+    session = session_of(file)
+    (last,) = session.passes
+    assert (last.outcome, last.alive < count) == (Outcome.PAUSED, True)
+    assert last.detail == f"fewer than {count} tracks" and 1 < last.last_frame < FRAMES
+    assert editor.clip.tracking.tracks[0].markers.find_frame(last.last_frame) is not None, "all markers are there"
+    assert overview.overview(editor.clip).pause_reason == last.detail
+    with inside(editor):
+        assert operators.resume(pause_below=count) == {"FINISHED"}
+    assert session_of(file).session.status is SessionStatus.TRACKING_COMPLETE
+    assert overview.overview(editor.clip).pause_reason == ""
 
 
 def test_the_scene_keeps_the_settings_of_the_panel(footage: Footage, file: Path) -> None:

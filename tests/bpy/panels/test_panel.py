@@ -42,16 +42,16 @@ def footage(tmp_path_factory: pytest.TempPathFactory) -> Footage:
 def test_without_a_session_it_offers_to_track(footage: Footage, file: Path) -> None:
     layout = drawn(new_file(footage, file))
     assert layout.buttons == layout.tall == TRACK
-    assert layout.props == ["Extent"]
+    assert layout.props == ["Extent", "Pause Below"]
     assert layout.words == []
 
 
 def test_the_number_of_frames_shows_only_for_its_extent(footage: Footage, file: Path) -> None:
     editor = new_file(footage, file)
     bpy.context.scene.tracking_sessions.extent = "FRAMES"
-    assert drawn(editor).props == ["Extent", "Frames"]
+    assert drawn(editor).props == ["Extent", "Frames", "Pause Below"]
     bpy.context.scene.tracking_sessions.extent = "CLIP"
-    assert drawn(editor).props == ["Extent"]
+    assert drawn(editor).props == ["Extent", "Pause Below"]
 
 
 def test_in_a_file_that_is_not_saved_it_says_where_the_session_is_kept(
@@ -142,6 +142,17 @@ def test_a_paused_pass_can_be_resumed(footage: Footage, file: Path) -> None:
     layout = drawn(editor)
     assert layout.words == ["Paused at Frame 5", "5 of 12 Frames Recorded"]
     assert layout.buttons == ["Resume Tracking", *TRACK]
+
+
+def test_a_pass_that_paused_by_itself_says_why(footage: Footage, file: Path) -> None:
+    editor = new_file(footage, file)
+    run = begin(editor, pause_below=len(editor.clip.tracking.tracks))
+    while run.tick(0):
+        pass
+    words = f"Paused at Frame {run.run.frame}: fewer than {len(editor.clip.tracking.tracks)} tracks"
+    layout = drawn(editor)
+    assert layout.text.startswith(f"{words} ") and layout.icons[layout.words[0]] == "PAUSE"
+    assert layout.tall == ["Resume Tracking", *TRACK]
 
 
 def test_a_finished_pass_shows_the_recorded_frames(footage: Footage, file: Path) -> None:
@@ -290,7 +301,7 @@ def test_a_narrow_sidebar_has_icons_and_a_heading_for_tracking(
     monkeypatch.setattr(session_panel, "letters_that_fit", lambda _: 18)
     layout = drawn(editor)
     assert layout.drawn == [
-        *("Paused at Frame 5", "Resume Tracking", "Track in Session", "", "", "", "Extent"),
+        *("Paused at Frame 5", "Resume Tracking", "Track in Session", "", "", "", "Extent", "Pause Below"),
         *("5 of 12 Frames", "Recorded"),
     ]
     assert layout.labels == {"Extent": ""}, "the menu has the whole width"

@@ -22,6 +22,7 @@ WHOLE = ShotSpec(
     direction="backward",
     detect=True,
     tracks="/t=1.json",
+    pause_below=8,
     settings={"motion_model": "Affine", "size": [1, 2.5], "name=x": "a b", "use_mask": False},
 )
 SPECS = [WHOLE, ShotSpec("a.mov"), *(replace(ShotSpec("a"), **{one.name: getattr(WHOLE, one.name)}) for one in OPTIONS)]

@@ -11,7 +11,7 @@ from tracking_sessions.core.errors import ClipChanged, FootageUnusable, Interrup
 from tracking_sessions.core.journal.chain import Position
 from tracking_sessions.core.journal.records import JournalRecord
 from tracking_sessions.core.journal.rows import each_row, track_of
-from tracking_sessions.core.model.types import Outcome, Pass
+from tracking_sessions.core.model.types import Outcome, Pass, SessionStatus
 from tracking_sessions.core.recording.manager import load_session
 from tracking_sessions.core.tracking.run import Step
 from tracking_sessions.tests.core.shots import (
@@ -308,3 +308,51 @@ def test_a_track_without_a_marker_to_follow_counts_as_neither(tmp_path: Path) ->
     with run:
         run.step()
     assert (run.followed, run.lost, run.left) == (2, 0, 0)
+
+
+def test_a_run_pauses_when_too_few_tracks_are_left_and_says_why(tmp_path: Path) -> None:
+    session = make_session(tmp_path)
+    run = start_run(session, [(1, 6)], FakeTracker(start_markers((1, 2, 3), 1), lost={2: 3, 3: 5}))
+    run.pause_below = 3
+    with run:
+        while run.step():
+            pass
+    assert (run.outcome, run.frame, run.alive) == (Outcome.PAUSED, 3, {1, 3})
+    last = load_session(session.path).passes[-1]
+    assert (last.outcome_word, last.last_frame, last.detail) == ("paused", 3, "fewer than 3 tracks")
+    session.close()
+    assert go_on(session.path, []) == final_markers(session.path), "a resumed pass goes on to its end"
+    assert load_session(session.path).passes[-1].last_frame == 6
+
+
+@pytest.mark.parametrize(
+    ("least", "lost", "frame", "outcome"),
+    [
+        (0, {1: 2, 2: 3}, 6, Outcome.COMPLETE),
+        (4, {1: 2, 2: 3}, 6, Outcome.COMPLETE),  # it never had so many
+        (3, {1: 6}, 6, Outcome.COMPLETE),  # at its end
+        (3, {1: 4, 2: 4, 3: 4}, 4, Outcome.LOST),  # nothing is left to resume
+        (2, {1: 2, 2: 4}, 4, Outcome.PAUSED),
+    ],
+)
+def test_a_run_pauses_only_where_the_tracks_become_too_few_and_some_are_left(
+    tmp_path: Path, least: int, lost: dict[int, int], frame: int, outcome: Outcome
+) -> None:
+    run = start_run(make_session(tmp_path), [(1, 6)], FakeTracker(start_markers((1, 2, 3), 1), lost=lost))
+    run.pause_below = least
+    with run:
+        while run.step():
+            pass
+    assert (run.frame, run.outcome) == (frame, outcome)
+
+
+def test_a_pass_that_pauses_by_itself_keeps_the_planned_one(tmp_path: Path) -> None:
+    session = make_session(tmp_path)
+    run = start_run(session, [(3, 6), (3, 1)], FakeTracker(start_markers((1, 2, 3), 3), lost={2: 4}))
+    run.pause_below = 3
+    with run:
+        while run.step():
+            pass
+    session.close()
+    assert load_session(session.path).session.status is SessionStatus.TRACKING
+    assert str(load_session(session.path).remaining) == "1-2,5-6"

@@ -16,7 +16,7 @@ from bpy.app.handlers import persistent
 from .clip.editor import TRACKER, blender_is_tracking, redraw
 from .open_file import open_file
 from .sessions.blender_pass import BlenderPass, Way
-from .sessions.recording import Recording, known_recording, recording_of
+from .sessions.recording import Recording, close_gone, known_recording, recording_of
 from .tracking import live
 
 if TYPE_CHECKING:
@@ -81,6 +81,7 @@ def tick() -> float:
     signs.ticks += 1
     has_more = False
     is_tracking = blender_is_tracking()
+    close_gone()
     for clip in clips():
         recording = recording_of(clip)
         if recording is None:

@@ -20,6 +20,7 @@ from ..bridge.sessions.finding import is_open
 from ..bridge.sessions.history import history
 from ..bridge.sessions.list_data import chosen, refresh
 from ..bridge.sessions.listing import Entry, is_running
+from ..bridge.sessions.recording import give_up
 from ..bridge.tracking import live
 from ..core.errors import TrackingSessionError
 from ..core.library.deletion import delete_files
@@ -135,6 +136,7 @@ class _SetsState(_OnSession):
         return _unreadable_words(entry) or _owned_words(entry)
 
     def _do(self, context: Context, entry: Entry) -> set[str]:
+        give_up(entry.path)
         with load_session(entry.path) as manager:
             manager.set_state(self._state)
         refresh(context)
@@ -190,6 +192,7 @@ class TRACKING_SESSIONS_OT_delete_session(_OnSession):
             column.label(text=line, icon="BLANK1" if number else "ERROR")
 
     def _do(self, context: Context, entry: Entry) -> set[str]:
+        give_up(entry.path)
         delete_files(entry.path)
         refresh(context)
         self.report({"INFO"}, f"Deleted the session “{entry.name}”")

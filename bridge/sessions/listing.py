@@ -24,6 +24,7 @@ from ..open_file import open_file
 from ..tracking import live
 from .finding import default_root, modified, open_roots, shown_name, user_root
 from .overview import last_overview
+from .recording import holds
 
 LISTED = 100  # newest sessions
 POLL_INTERVAL = 2.0  # seconds between two checks of the folders
@@ -159,7 +160,7 @@ def _own_sessions(name: str) -> set[str]:
 def _entry_of(path: Path, *, is_own: bool) -> Entry:
     try:
         manager = load_session(path)
-        owner = manager.owner
+        owner = "" if holds(path) else manager.owner
     except TrackingSessionError as error:
         return Entry(path, path.stem, "Unreadable", error=error_words(error))
     session = manager.session
@@ -168,6 +169,8 @@ def _entry_of(path: Path, *, is_own: bool) -> Entry:
         words = session.state.value.title()
     elif is_running(path):
         words = "Tracking"
+    elif holds(path) and session.status is not SessionStatus.TRACKING:
+        words = "Recording"
     elif owner:
         words = "In Use"
     elif session.status is SessionStatus.TRACKING and manager.passes and manager.passes[-1].outcome is Outcome.PAUSED:

@@ -22,6 +22,7 @@ from ..preferences import preferences
 from ..tracking import live
 from .file_copy import COPY_NAME, save_copy
 from .finding import default_root, is_open, read_session, user_root
+from .recording import give_up
 
 if TYPE_CHECKING:
     from bpy.types import MovieClip
@@ -45,6 +46,7 @@ def move_beside(clip: MovieClip) -> None:
         ids.discard(running.shot.session.id)
     for path in (existing_document(SessionFolder(user_root()).session_file(id)) for id in sorted(ids)):
         if os.path.exists(path):
+            give_up(path)
             try:
                 _move(path, root, clip)
             except TrackingSessionError as error:

@@ -22,7 +22,7 @@ from ..clip.movie_clip import ClipMark, mark_of, position_in
 from ..errors import error_words
 from ..open_file import open_file
 from .finding import find_session, modified, roots_of
-from .recording import known_recording
+from .recording import close_gone, known_recording
 
 if TYPE_CHECKING:
     from bpy.types import MovieClip
@@ -109,6 +109,7 @@ def overview(clip: MovieClip) -> Overview:
         if not seen.owner or time.monotonic() - seen.seen < OWNER_INTERVAL:
             return seen
     file = None
+    close_gone()
     try:
         recording = known_recording(clip)
         found = recording.session if recording is not None else None
@@ -151,6 +152,7 @@ def _overview_of(clip: MovieClip, mark: ClipMark | None, manager: TrackingSessio
         tracks, frames = Coverage.of(aside.frames).beyond(manager.coverage.frames)
         (undone_frames if aside.reason is Reason.UNDO else lost).update(frames)
         in_question += len(aside.in_question) if tracks and aside.reason is Reason.OLDER_FILE else 0
+    undone_frames = undone_frames.without(lost)
     missing, undone = len(lost), len(undone_frames)
     is_open = session.state is SessionState.ACTIVE and session.status is SessionStatus.TRACKING
     return Overview(

@@ -12,6 +12,7 @@ import logging
 import time
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import bpy
@@ -436,6 +437,25 @@ def recording_of(clip: MovieClip) -> Recording | None:
 def known_recording(clip: MovieClip) -> Recording | None:
     """The recording of the clip, if there is one already."""
     return open_file.recordings.get(clip.session_uid)
+
+
+def holds(path: Path) -> bool:
+    """Whether a recording of this Blender owns the session of the file."""
+    return any(known.session is not None and known.session.path == path for known in open_file.recordings.values())
+
+
+def give_up(path: Path) -> None:
+    """Release the session of the file, if a recording owns it; the next change of its clip owns it again."""
+    for known in open_file.recordings.values():
+        if known.session is not None and known.session.path == path:
+            known.close()
+
+
+def close_gone() -> None:
+    """End the recordings of clips that were deleted."""
+    uids = {clip.session_uid for clip in bpy.data.movieclips}
+    for uid in open_file.recordings.keys() - uids:
+        open_file.recordings.pop(uid).close()
 
 
 def close_recordings() -> None:

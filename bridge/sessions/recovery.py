@@ -85,15 +85,21 @@ def restore(editor: ClipEditor, *, keeps: bool = True) -> Restored:
     UsageError if the clip has no session, and the errors of reading and owning one.
     """
     clip = editor.clip
-    recording = known_recording(clip)
-    if recording is not None:
-        recording.look(clip, "", whole=True)
+    recording = known_recording(clip) or Recording(clip)
+    recording.look(clip, "", whole=True)
+    frame, kept = None, 0
+    try:
+        if recording.session is None:  # nothing has happened in the clip since it was opened
+            shot = _restored_older(editor)
+            frame, kept = shot.session.session.checkpoint_frame, shot.kept
+            recording.take_back(clip, shot.session)
         if recording.session is not None and recording.session.asides:
-            return restore_asides(clip, recording, keeps=keeps)
-        recording.close()
-    open_file.recordings.pop(clip.session_uid, None)
-    shot = _restored_older(editor)
-    return Restored(shot.session.session.checkpoint_frame, shot.kept)
+            restored = restore_asides(clip, recording, keeps=keeps)
+            frame, kept = restored.frame, kept + restored.kept
+    finally:
+        if known_recording(clip) is not recording:  # the artist does not want one
+            recording.close()
+    return Restored(frame, kept)
 
 
 def look_at(clip: MovieClip) -> None:
@@ -111,7 +117,7 @@ def _restored_older(editor: ClipEditor) -> Shot:
         raise UsageError("This clip has no session: there is nothing to restore")
     position = position_in(mark, session.id)
     shot = _restored(editor, session, session.contained(position))
-    session.close()
+    shot.recorder.head = Head.of(shot.known())
     open_file.forget()
     return shot
 

@@ -137,7 +137,7 @@ def difference(track: int, before: bytes, after: bytes) -> EditRecord | MarkersR
     was, now = split_rows(before[start : len(before) - end]), split_rows(after[start : len(after) - end])
     changed = {frame: row for frame, row in now.items() if was.get(frame) != row}
     removed = tuple(sorted(was.keys() - now.keys()))
-    if 2 * len(changed) > count_rows(after):
+    if not before:
         return MarkersRecord(track, after)
     return EditRecord(track, removed, join_rows(changed))
 

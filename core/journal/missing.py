@@ -10,7 +10,17 @@ from ..errors import JournalDamaged
 from ..model.ranges import FrameRanges
 from .chain import NOTHING, JournalReader, Position, Record
 from .codec import decoded
-from .records import EditRecord, FrameRecord, MarkersRecord, UndoneEvent
+from .records import (
+    EditRecord,
+    EventRecord,
+    FrameRecord,
+    MarkersRecord,
+    PassRecord,
+    SetAsideEvent,
+    TracksRemovedEvent,
+    UndoneEvent,
+)
+from .rows import MUTED, heads_of
 
 
 class MissingFrames(NamedTuple):
@@ -40,19 +50,26 @@ def _missing(
     records: Iterable[Record], mark: Position | None, contained: Position | None, reached: int
 ) -> MissingFrames:
     lost, undone = FrameRanges(), FrameRanges()
-    edited = False
+    edited = leads_back = False
     for record, end in decoded(records):
         is_undone = contained is not None and end <= contained
         match record:
             case FrameRecord(frame=frame):
                 (undone if is_undone else lost).add(frame)
-            case MarkersRecord() | EditRecord() if not is_undone:
+            case EditRecord(_, _, rows) if not is_undone and not leads_back:
+                lost.update(FrameRanges.of(at for _, at, flags in heads_of(rows) if not flags & MUTED))
                 edited = True
+            case MarkersRecord() if not is_undone and not leads_back:
+                edited = True
+            case SetAsideEvent():
+                leads_back = True
             case UndoneEvent(mark=undone_to) if undone_to == (mark or NOTHING):
                 undone.update(lost)
                 lost, edited = FrameRanges(), False
             case _:
                 pass
+        if isinstance(record, PassRecord | EventRecord) and not isinstance(record, SetAsideEvent | TracksRemovedEvent):
+            leads_back = False
     if edited and not len(lost):
         lost.add(reached)
     return MissingFrames(lost, undone)

@@ -99,7 +99,7 @@ def fill() -> None:
 
 
 def listed(editor: ClipEditor, letters: int = WIDE) -> list[list[str]]:
-    """The drawn lines of the list, in a sidebar for so many letters; the clip's own and greyed lines end with a mark."""
+    """The drawn lines of the list, in a sidebar for so many letters; own and greyed lines end with a mark."""
     layout = drawn(panels.TRACKING_SESSIONS_PT_sessions, editor)
     if not layout.lists:
         assert "No Session in" in layout.text

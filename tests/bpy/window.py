@@ -14,6 +14,7 @@ from tracking_sessions import registration
 from tracking_sessions.bridge.clip import editor as clip_editor
 from tracking_sessions.bridge.clip.editor import ClipEditor
 from tracking_sessions.bridge.sessions import overview, recovery
+from tracking_sessions.bridge.sessions.recording import close_recordings
 from tracking_sessions.bridge.tracking import live
 from tracking_sessions.core.library.catalogue import session_files
 from tracking_sessions.core.recording.manager import load_session
@@ -69,7 +70,13 @@ def begin(editor: ClipEditor, *, backwards: bool | None = False, steps: int = 0,
 
 
 def session_of(path: Path) -> Any:
-    """The newest session beside the file."""
+    """The newest session beside the file, which is given up, as if the artist closed the file."""
+    let_go()
+    return held_session_of(path)
+
+
+def held_session_of(path: Path) -> Any:
+    """The newest session beside the file, which a recording may own."""
     return load_session(session_files(path.parent / "tracking_sessions")[-1])
 
 
@@ -115,6 +122,11 @@ def start_blender_anew() -> None:
     registration.unregister()
     bpy.ops.wm.read_factory_settings(use_empty=False)
     registration.register()
+
+
+def let_go() -> None:
+    """End the recordings, which own the sessions of the clips."""
+    close_recordings()
 
 
 def look(clip: Any) -> overview.Overview:

@@ -14,7 +14,7 @@ from tracking_sessions.core.library.deletion import delete_session
 from tracking_sessions.operators import track
 from tracking_sessions.tests.bpy.driven import Driven
 from tracking_sessions.tests.bpy.tracker import delete_track, markers_of
-from tracking_sessions.tests.bpy.window import inside, new_file, open_editor, open_file, operators, session_of
+from tracking_sessions.tests.bpy.window import inside, let_go, new_file, open_editor, open_file, operators, session_of
 from tracking_sessions.tests.footage import Shot as Footage
 
 pytestmark = pytest.mark.usefixtures("registered")
@@ -119,6 +119,7 @@ def test_a_session_with_a_copy_is_deleted_whole(footage: Footage, file: Path, sa
         operators.track()
     session = session_of(file)
     assert (session.folder / "copy.blend").exists()
+    let_go()
     session.acquire()
     delete_session(session)
     assert not session.folder.exists()

@@ -22,13 +22,13 @@ from tracking_sessions.tests.bpy.tracker import live_frames, markers_of, track_s
 from tracking_sessions.tests.bpy.window import (
     FRAMES,
     begin,
+    held_session_of,
     inside,
     look,
     new_file,
     open_editor,
     open_file,
     operators,
-    session_of,
     start_blender_anew,
 )
 from tracking_sessions.tests.footage import Shot as Footage
@@ -55,7 +55,7 @@ def seen(recording: Recording, clip: Any, operator: str = "Test") -> None:
 
 def recorded(file: Path) -> dict[str, dict[int, bytes]]:
     """The newest state of the journal on the disk, in the form of `markers_of`."""
-    state = session_of(file).replay()
+    state = held_session_of(file).replay()
     return {f"{data.object}/{data.name}": unnumbered(state.markers[number]) for number, data in state.tracks.items()}
 
 
@@ -64,7 +64,7 @@ def unnumbered(rows: dict[int, bytes]) -> dict[int, bytes]:
 
 
 def edits_of(file: Path) -> list[str]:
-    session = session_of(file)
+    session = held_session_of(file)
     records = decoded(JournalReader(session.folder, session.id).records())
     return [record.operator for record, _ in records if isinstance(record, EditedEvent)]
 
@@ -99,10 +99,10 @@ def test_a_session_begins_when_something_is_first_tracked(footage: Footage, file
     assert not list(file.parent.rglob("journal.*"))
     blender_tracks(editor, 1, 6)
     assert recorded(file) == markers_of(editor.clip)
-    (known,) = session_of(file).passes
+    (known,) = held_session_of(file).passes
     assert (known.origin, known.start, known.last_frame, known.end) == ("blender", 1, 6, FRAMES)
-    assert known.outcome is Outcome.PAUSED and session_of(file).resume_frame == 6
-    assert str(session_of(file).session.tracked_frames) == "1-6"
+    assert known.outcome is Outcome.PAUSED and held_session_of(file).resume_frame == 6
+    assert str(held_session_of(file).session.tracked_frames) == "1-6"
 
 
 @pytest.mark.parametrize(("start", "end"), [(1, FRAMES), (FRAMES, 1)])
@@ -127,20 +127,20 @@ def test_a_pass_of_blender_is_recorded_while_it_runs(footage: Footage, file: Pat
         }
     one.finish(editor.clip)
     assert recorded(file) == markers_of(editor.clip)
-    (known,) = session_of(file).passes
+    (known,) = held_session_of(file).passes
     assert (known.start, known.last_frame, known.outcome) == (start, end, Outcome.COMPLETE)
-    assert session_of(file).lost.frames  # as the footage loses tracks
+    assert held_session_of(file).lost.frames  # as the footage loses tracks
 
 
 def test_tracking_again_over_markers_is_a_pass_that_takes_the_tracks_on(footage: Footage, file: Path) -> None:
     editor = new_file(footage, file)
     started(editor)
-    assert [known.last_frame for known in session_of(file).unfinished] == [4]
+    assert [known.last_frame for known in held_session_of(file).unfinished] == [4]
     editor.clip.tracking.tracks["Survives.01"].markers.find_frame(2).co = HAND
     blender_tracks(editor, 2, FRAMES)
     assert recorded(file) == markers_of(editor.clip)
-    assert [known.origin for known in session_of(file).passes] == ["", "blender"]
-    assert session_of(file).unfinished == []
+    assert [known.origin for known in held_session_of(file).passes] == ["", "blender"]
+    assert held_session_of(file).unfinished == []
 
 
 def test_single_steps_are_one_pass(footage: Footage, file: Path) -> None:
@@ -153,7 +153,7 @@ def test_single_steps_are_one_pass(footage: Footage, file: Path) -> None:
     editor.clip.tracking.tracks["Survives.01"].select = False
     track_sequence(editor.clip, 6, 7)
     BlenderPass(recording, editor.clip, Way(False, False, 1, FRAMES)).finish(editor.clip)
-    spans = [(known.start, known.end, known.last_frame, known.outcome) for known in session_of(file).passes]
+    spans = [(known.start, known.end, known.last_frame, known.outcome) for known in held_session_of(file).passes]
     assert spans[0] == (1, 6, 6, Outcome.COMPLETE) and len(spans) == 2
     assert recorded(file) == markers_of(editor.clip)
 
@@ -186,12 +186,12 @@ EDITS: dict[str, Callable[[Any], object]] = {
 def test_an_edit_is_recorded_and_nothing_else(footage: Footage, file: Path, name: str) -> None:
     editor = new_file(footage, file)
     recording = started(editor)
-    size = sum(os.stat(path).st_size for path in session_of(file).folder.glob("journal.*"))
+    size = sum(os.stat(path).st_size for path in held_session_of(file).folder.glob("journal.*"))
     EDITS[name](editor.clip)
     seen(recording, editor.clip, f"Edit {name}")
     assert recorded(file) == markers_of(editor.clip)
     assert edits_of(file) == [f"Edit {name}"]
-    grown = sum(os.stat(path).st_size for path in session_of(file).folder.glob("journal.*")) - size
+    grown = sum(os.stat(path).st_size for path in held_session_of(file).folder.glob("journal.*")) - size
     assert 0 < grown < 2500
     seen(recording, editor.clip, "Nothing")
     assert edits_of(file) == [f"Edit {name}"]
@@ -204,7 +204,7 @@ def test_settings_are_recorded_but_not_the_selection(footage: Footage, file: Pat
     track = editor.clip.tracking.tracks["Survives.02"]
     setattr(track, setting, value)
     seen(recording, editor.clip)
-    known = {data.name: data.settings for data in session_of(file).replay().tracks.values()}
+    known = {data.name: data.settings for data in held_session_of(file).replay().tracks.values()}
     assert known["Survives.02"][setting] == value
     before = edits_of(file)
     editor.clip.tracking.tracks["Survives.01"].select = False
@@ -260,7 +260,7 @@ def test_the_artist_can_turn_it_off_for_a_clip(footage: Footage, file: Path) -> 
     assert recording_of(editor.clip) is None
     watch.tick()
     begin(editor, steps=3).finish()
-    assert session_of(file).owner == ""
+    assert held_session_of(file).owner == ""
 
 
 # After a crash
@@ -315,12 +315,12 @@ def test_the_recorded_state_can_be_taken_and_mine_is_kept_in_the_journal(footage
     editor = open_file(file)
     blender_tracks(editor, 1, 4)
     mine = markers_of(editor.clip)
-    session = session_of(file)
+    session = held_session_of(file)
     before = session.position
     with inside(editor):
         assert operators.restore(choice="TAKE") == {"FINISHED"}
     assert markers_of(editor.clip) == recorded_state == recorded(file)
-    state = session_of(file).replay(until=before)
+    state = held_session_of(file).replay(until=before)
     assert {d.name: unnumbered(state.markers[n]) for n, d in state.tracks.items()} == {
         name.partition("/")[2]: rows for name, rows in mine.items()
     }
@@ -353,7 +353,7 @@ def test_an_owner_elsewhere_is_named_and_it_catches_up_when_the_session_is_free(
     editor = open_file(file)
     recording = recording_of(editor.clip)
     assert recording is not None and recording.session is None
-    other = session_of(file)
+    other = held_session_of(file)
     other.acquire()
     editor.clip.tracking.tracks["Survives.01"].markers.find_frame(2).co = HAND
     seen(recording, editor.clip, "Move")
@@ -388,6 +388,6 @@ def test_only_changed_markers_are_written(footage: Footage, file: Path) -> None:
     recording = started(editor)
     editor.clip.tracking.tracks["Survives.01"].markers.find_frame(2).co = HAND
     seen(recording, editor.clip, "Move")
-    session = session_of(file)
+    session = held_session_of(file)
     last = [record for record, _ in decoded(JournalReader(session.folder, session.id).records())][-1]
     assert isinstance(last, EditRecord) and not isinstance(last, MarkersRecord)

@@ -17,6 +17,7 @@ from tracking_sessions.tests.bpy.window import (
     FRAMES,
     begin,
     inside,
+    let_go,
     look,
     new_file,
     open_file,
@@ -133,6 +134,7 @@ def test_saving_goes_on_though_the_session_cannot_be_written(footage: Footage, f
     editor = new_file(footage, None)
     begin(editor, steps=4).finish()
     (path,) = session_files(tmp_path / "user" / "tracking_sessions")
+    let_go()
     with load_session(path) as session:
         session.acquire()  # as another Blender
         assert bpy.ops.wm.save_as_mainfile(filepath=str(file)) == {"FINISHED"}

@@ -22,13 +22,18 @@ TRACKER = "CLIP_OT_track_markers"  # Blender's own
 def blender_is_tracking() -> bool:
     """Whether Blender's own tracker runs as a job, on any clip, as after Track Forwards in a window.
 
-    Blender lists the operator among the modal ones of its window until the first event after the job.
+    The operator stays among the modal ones of its window until the first event after the job; the lock does not.
     """
-    return any(
+    return is_locked() and any(
         operator is not None and operator.bl_idname == TRACKER  # None if its add-on was disabled meanwhile
         for window in bpy.context.window_manager.windows
         for operator in window.modal_operators
     )
+
+
+def is_locked() -> bool:
+    """Whether a job, such as Blender's tracker or a render, keeps events from the operators of extensions."""
+    return bpy.context.window_manager.is_interface_locked
 
 
 def newest_tracking() -> int:

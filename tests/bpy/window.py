@@ -103,17 +103,18 @@ class TEST_OT_stays_modal(bpy.types.Operator):
 
 @contextmanager
 def blender_tracks() -> Iterator[None]:
-    """Another modal operator in the place of Blender's tracker, which is modal only in a real window."""
-    tracker = clip_editor.TRACKER
+    """Another modal operator in the place of Blender's tracker, which is modal and locks only in a real window."""
+    tracker, is_locked = clip_editor.TRACKER, clip_editor.is_locked
     bpy.utils.register_class(TEST_OT_stays_modal)
     clip_editor.TRACKER = TEST_OT_stays_modal.__name__
+    clip_editor.is_locked = lambda: True
     try:
         operators_of_tests: Any = bpy.ops.test  # type: ignore[attr-defined]
         with bpy.context.temp_override(area=None, region=None):  # Blender crashes in an area that has no events
             operators_of_tests.stays_modal()
         yield
     finally:
-        clip_editor.TRACKER = tracker
+        clip_editor.TRACKER, clip_editor.is_locked = tracker, is_locked
         bpy.utils.unregister_class(TEST_OT_stays_modal)
 
 

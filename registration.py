@@ -8,7 +8,7 @@ import bpy
 from . import cli
 from .bridge import events
 from .bridge.sessions import list_data
-from .operators import keys, recovery, sessions, settings, track
+from .operators import keys, recording, recovery, sessions, settings, track
 from .operators import strip as strip_operators
 from .operators.editor import end_modal
 from .panels import menu, preferences, session, strip
@@ -19,6 +19,7 @@ _CLASSES = (
     *preferences.classes,
     *track.classes,
     *keys.classes,
+    *recording.classes,
     *recovery.classes,
     *session.classes,
     *list_data.classes,

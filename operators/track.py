@@ -14,7 +14,7 @@ from ..bridge.open_file import open_file
 from ..bridge.preferences import preferences
 from ..bridge.sessions import overview
 from ..bridge.sessions.file_copy import save_copy
-from ..bridge.sessions.recovery import open_shot
+from ..bridge.sessions.recovery import drop_pass, open_shot
 from ..bridge.tracking import live
 from ..core.errors import StorageFailed, TrackingSessionError
 from ..core.model.types import Outcome
@@ -262,6 +262,23 @@ class TRACKING_SESSIONS_OT_resume(_TracksLive):
         return "Nothing was interrupted in this clip" if seen.resume_frame is None else ""
 
 
+class TRACKING_SESSIONS_OT_drop_pass(InEditor):
+    """Give this unfinished pass up: it is no longer offered. Its frames stay"""
+
+    bl_idname = "tracking_sessions.drop_pass"
+    bl_label = "Drop Pass"
+
+    number: IntProperty(name="Pass", description="The number of the unfinished pass", min=1)  # type: ignore[valid-type]
+
+    def execute(self, context: Context) -> set[str]:
+        try:
+            drop_pass(context.space_data.clip, self.number)
+        except TrackingSessionError as error:
+            return report_error(self, error)
+        redraw(context)
+        return {"FINISHED"}
+
+
 class TRACKING_SESSIONS_OT_pause(Polled):
     """Finish and record the current frame, then stop. Auto Save waits meanwhile: the pass records each frame at once"""
 
@@ -282,5 +299,6 @@ class TRACKING_SESSIONS_OT_pause(Polled):
 classes = (
     TRACKING_SESSIONS_OT_track,
     TRACKING_SESSIONS_OT_resume,
+    TRACKING_SESSIONS_OT_drop_pass,
     TRACKING_SESSIONS_OT_pause,
 )

@@ -13,10 +13,13 @@ from ..bridge.clip.editor import redraw
 from ..bridge.clip.movie_clip import counting_of, linked_words
 from ..bridge.preferences import preferences
 from ..bridge.sessions import overview
+from ..bridge.sessions.listing import folder_words
+from ..bridge.sessions.recording import is_recorded
 from ..bridge.tracking import live
 from ..core.model.types import SOLVE_NEEDS
 from ..core.model.wording import clock_time, count_words, owner_words
 from ..operators import status
+from ..operators.recording import TRACKING_SESSIONS_OT_toggle_recording
 from ..operators.recovery import (
     TRACKING_SESSIONS_OT_restore,
     TRACKING_SESSIONS_OT_start_fresh,
@@ -54,8 +57,13 @@ class TRACKING_SESSIONS_PT_session(Panel):
 
     def draw_header_preset(self, context: Context) -> None:
         assert self.layout is not None
+        clip, row = context.space_data.clip, self.layout.row(align=True)
+        if preferences().records and not linked_words(clip):
+            row.operator(
+                TRACKING_SESSIONS_OT_toggle_recording.bl_idname, text="", icon="REC", depress=is_recorded(clip)
+            )
         toggle = TRACKING_SESSIONS_OT_toggle_strip.bl_idname
-        self.layout.operator(toggle, text="", icon="SEQ_STRIP_META", depress=preferences().has_strip)
+        row.operator(toggle, text="", icon="SEQ_STRIP_META", depress=preferences().has_strip)
 
     def draw(self, context: Context) -> None:
         layout = self.layout
@@ -82,7 +90,7 @@ class TRACKING_SESSIONS_PT_session(Panel):
             draw_words(layout, context, f"In use by {owner_words(seen.owner)}", "LOCKED")
             _tall(layout).operator(TRACKING_SESSIONS_OT_wait.bl_idname, icon="TIME")
             _draw_track(layout, context)
-        elif seen.missing:
+        elif seen.missing and not seen.is_recording:
             _draw_missing(layout, context, seen)
         else:
             _draw_next(layout, context, seen)
@@ -111,14 +119,22 @@ def _draw_missing(layout: UILayout, context: Context, seen: overview.Overview) -
 def _draw_next(layout: UILayout, context: Context, seen: overview.Overview) -> None:
     """The file has all recorded frames, or the artist undid them: offer to resume, or to track."""
     clip = context.space_data.clip
-    if seen.undone:
+    if seen.missing:
+        words = f"{count_words(seen.missing, 'frame')} recorded before you went on in this file can come back"
+        draw_words(layout, context, words, "RECOVER_LAST")
+        layout.operator(TRACKING_SESSIONS_OT_restore.bl_idname)
+    elif seen.undone:
         words = f"Undo removed {count_words(seen.undone, 'recorded frame')}: restore or track on"
         draw_words(layout, context, words, "LOOP_BACK")
         layout.operator(TRACKING_SESSIONS_OT_restore.bl_idname)
-    elif seen.resume_frame is not None:
+    if seen.resume_frame is not None and not seen.undone:
         words = f"Paused at Frame {counting_of(clip).shown(seen.resume_frame)}"
+        if seen.resumable and seen.resumable[0].followed:
+            words += f", {count_words(len(seen.resumable[0].followed), 'Track')}"
         draw_words(layout, context, f"{words}: {seen.pause_reason}" if seen.pause_reason else words, "PAUSE")
         _tall(layout).operator(TRACKING_SESSIONS_OT_resume.bl_idname, icon="PLAY")
+        if len(seen.resumable) > 1:
+            draw_words(layout, context, f"{len(seen.resumable)} passes are unfinished: see Passes", "NONE")
     elif seen.lost_frame is not None:
         draw_words(layout, context, f"Lost at Frame {counting_of(clip).shown(seen.lost_frame)}", "ERROR")
     _draw_track(layout, context)
@@ -129,6 +145,10 @@ def _draw_next(layout: UILayout, context: Context, seen: overview.Overview) -> N
     if len(seen.thin):
         where = counting_of(clip).spans(seen.thin)
         draw_words(layout, context, f"Fewer than {SOLVE_NEEDS} Tracks on {where}", "ERROR")
+    if seen.not_recorded:
+        draw_words(layout, context, f"Your changes are not recorded now: {seen.not_recorded}", "ERROR")
+    elif seen.session and is_recorded(clip):
+        draw_words(layout, context, f"Recording in {folder_words()}", "REC")
     if not bpy.data.filepath and not preferences().folder:
         draw_words(layout, context, "The file is not saved yet: the session is kept in the user folder", "INFO")
 

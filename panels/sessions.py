@@ -15,8 +15,9 @@ from ..bridge.sessions import list_data, overview
 from ..bridge.sessions.history import history
 from ..bridge.sessions.listing import Entry, Listing, folder_words, is_running
 from ..core.model.types import Outcome, PassSummary
-from ..core.model.wording import abridged, owner_words
+from ..core.model.wording import abridged, count_words, owner_words
 from ..operators import sessions as actions
+from ..operators import track
 from .session import TRACKING_SESSIONS_PT_session, draw_words, is_narrow, letters_that_fit, pair
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ _OUTCOMES: dict[Outcome | None, str] = {
     Outcome.LOST: "Lost at {}",
     Outcome.PAUSED: "Paused at {}",
     Outcome.FAILED: "Failed at {}",
+    Outcome.DROPPED: "Dropped at {}",
     None: "Interrupted at {}",
 }
 
@@ -61,12 +63,29 @@ class TRACKING_SESSIONS_PT_passes(_InSession):
         if not found.passes:
             layout.label(text="Nothing Was Tracked Yet")
             return
+        for summary in () if found.is_running else overview.overview(clip).resumable:
+            _draw_unfinished(layout, context, clip, summary)
         rows = [
             _pass_words(clip, summary, is_running=found.is_running and summary is found.passes[-1])
             for summary in islice(reversed(found.passes), MAX_PASSES)
         ]
         _draw_passes(layout, context, rows)
         _draw_more(layout, len(found.passes) - MAX_PASSES)
+
+
+def _draw_unfinished(layout: UILayout, context: Context, clip: MovieClip, summary: PassSummary) -> None:
+    """A pass that can be resumed, with its buttons."""
+    shown = counting_of(clip).shown
+    tracks = count_words(len(summary.followed), "Track")
+    words = f"At {shown(summary.last_frame)} of {shown(summary.start)}-{shown(summary.end)}, {tracks}"
+    if not summary.followed and summary.then:
+        words = f"Planned: {shown(summary.then[0][0])}-{shown(summary.then[0][1])}"
+    row = layout.row()
+    draw_words(row.column(), context, words, "PAUSE")
+    buttons = row.row(align=True)
+    buttons.alignment = "RIGHT"
+    buttons.operator(track.TRACKING_SESSIONS_OT_resume.bl_idname, text="", icon="PLAY").number = summary.number
+    buttons.operator(track.TRACKING_SESSIONS_OT_drop_pass.bl_idname, text="", icon="X").number = summary.number
 
 
 class _PassWords(NamedTuple):
@@ -82,11 +101,15 @@ _HEAD = _PassWords("Frames", "Outcome", "Tracks")
 def _pass_words(clip: MovieClip, summary: PassSummary, *, is_running: bool) -> _PassWords:
     shown = counting_of(clip).shown
     words = "At {}" if is_running else _OUTCOMES[summary.outcome]
+    is_taken_on = not is_running and not summary.is_open and (summary.outcome is None or not summary.outcome.is_final)
+    if is_taken_on:
+        words = "Tracked On"
+    way: Any = "TRACKING_BACKWARDS" if summary.direction < 0 else "TRACKING_FORWARDS"
     return _PassWords(
         f"{shown(summary.start)}-{shown(summary.end)}",
         words.format(shown(summary.last_frame)),
         f"{summary.alive}/{summary.tracks}",
-        "TRACKING_BACKWARDS" if summary.direction < 0 else "TRACKING_FORWARDS",
+        "BLENDER" if summary.origin else way,
     )
 
 

@@ -169,8 +169,6 @@ def _entry_of(path: Path, *, is_own: bool) -> Entry:
         words = session.state.value.title()
     elif is_running(path):
         words = "Tracking"
-    elif holds(path) and session.status is not SessionStatus.TRACKING:
-        words = "Recording"
     elif owner:
         words = "In Use"
     elif session.status is SessionStatus.TRACKING and manager.passes and manager.passes[-1].outcome is Outcome.PAUSED:

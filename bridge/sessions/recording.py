@@ -424,9 +424,27 @@ class Recording:
             self.session = None
 
 
+def is_recorded(clip: MovieClip) -> bool:
+    """Whether the artist wants the clip to be recorded."""
+    return not library_of(clip) and not clip.get(NOT_RECORDED) and preferences().records
+
+
+def set_recorded(clip: MovieClip, *, wanted: bool) -> None:
+    """Record the clip from now on, or no longer; the file stores the choice."""
+    if wanted:
+        clip.pop(NOT_RECORDED, None)
+        return
+    clip[NOT_RECORDED] = True
+    known = open_file.recordings.pop(clip.session_uid, None)
+    if known is not None:
+        known.look(clip, "", whole=True)
+        known.mark(clip)
+        known.close()
+
+
 def recording_of(clip: MovieClip) -> Recording | None:
     """The recording of the clip; None for a linked clip, or if the artist does not want one."""
-    if library_of(clip) or clip.get(NOT_RECORDED) or not preferences().records:
+    if not is_recorded(clip):
         return None
     recordings = open_file.recordings
     if clip.session_uid not in recordings:

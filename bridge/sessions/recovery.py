@@ -13,7 +13,7 @@ from ...core.errors import JournalDamaged, SessionUnreadable, TrackingSessionErr
 from ...core.journal.chain import Position
 from ...core.journal.head import Head
 from ...core.journal.records import Reason
-from ...core.model.types import SessionState
+from ...core.model.types import Outcome, SessionState
 from ...core.recording.manager import TrackingSessionManager, load_session
 from ...core.storage.folder import SessionFolder
 from ...core.storage.lease import Watch
@@ -156,6 +156,26 @@ def set_aside(clip: MovieClip) -> dict[str, str]:
         open_file.forget_written(found.id)
     open_file.forget()
     return discarded
+
+
+def drop_pass(clip: MovieClip, number: int) -> None:
+    """Give up an unfinished pass of the clip's session. Raises UsageError, and the errors of owning and writing it."""
+    recording = known_recording(clip)
+    session = recording.session if recording is not None else None
+    with nullcontext(session) if session is not None else _found(clip) as manager:
+        if all(known.number != number for known in manager.unfinished):
+            raise UsageError(f"Pass {number} is not unfinished: there is nothing to drop")
+        manager.acquire().close_pass(number, Outcome.DROPPED)
+        if not manager.unfinished:
+            manager.mark_tracking_complete()
+    open_file.forget()
+
+
+def _found(clip: MovieClip) -> TrackingSessionManager:
+    found = find_session(clip, mark_of(clip))
+    if found is None:
+        raise UsageError("This clip has no session")
+    return found
 
 
 def watch(clip: MovieClip) -> Watch:

@@ -222,7 +222,7 @@ def test_preferences_have_the_defaults_of_a_script(enabled: Any) -> None:
 def test_preferences_are_those_that_the_artist_set(enabled: Any, tmp_path: Path) -> None:
     enabled.folder, enabled.is_durable, enabled.interval = str(tmp_path), False, 9.0
     enabled.has_strip, enabled.saves_copy, enabled.takes_keys = False, True, True
-    assert preferences.preferences() == preferences.Preferences(str(tmp_path), False, 5.0, False, True, True)
+    assert preferences.preferences() == preferences.Preferences(str(tmp_path), False, 5.0, False, True, True, True)
     enabled.interval = 0.0
     assert preferences.preferences().interval == pytest.approx(0.1)
 

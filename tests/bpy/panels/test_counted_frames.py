@@ -47,7 +47,7 @@ def test_the_session_panel_says_no_clip_frame(footage: Footage, file: Path, capf
     assert f"Frame 1005, Up to {1000 + FRAMES}" in drawn(editor).words
     assert live.running() is not None
     live.running().finish()
-    assert drawn(editor).words[0] == "Paused at Frame 1005"
+    assert drawn(editor).words[0] == "Paused at Frame 1005, 12 Tracks"
     start_blender_anew()
     editor = open_file(file)
     layout = drawn(editor)

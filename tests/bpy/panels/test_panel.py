@@ -106,7 +106,7 @@ def test_a_pass_that_was_stopped_says_why_it_is_not_over(footage: Footage, file:
     assert live.running() is not None
     while live.running() is not None:
         live.running().tick()
-    assert drawn(editor).words[0] == "Paused at Frame 5"
+    assert drawn(editor).words[0] == "Paused at Frame 5, 5 Tracks"
 
 
 def test_a_pass_that_has_just_begun_claims_no_speed(footage: Footage, file: Path) -> None:
@@ -140,7 +140,13 @@ def test_a_paused_pass_can_be_resumed(footage: Footage, file: Path) -> None:
     editor = new_file(footage, file)
     begin(editor, steps=4).finish()
     layout = drawn(editor)
-    assert layout.words == ["Paused at Frame 5", "5 of 12 Frames Recorded"]
+    thin = "Fewer than 8 Tracks on 1 to 5"
+    assert layout.words == [
+        "Paused at Frame 5, 5 Tracks",
+        "5 of 12 Frames Recorded",
+        thin,
+        "Recording in //tracking_sessions",
+    ]
     assert layout.buttons == ["Resume Tracking", *TRACK]
 
 
@@ -149,7 +155,7 @@ def test_a_pass_that_paused_by_itself_says_why(footage: Footage, file: Path) -> 
     run = begin(editor, pause_below=len(editor.clip.tracking.tracks))
     while run.tick(0):
         pass
-    words = f"Paused at Frame {run.run.frame}: fewer than {len(editor.clip.tracking.tracks)} tracks"
+    words = f"Paused at Frame {run.run.frame}, 5 Tracks: fewer than {len(editor.clip.tracking.tracks)} tracks"
     layout = drawn(editor)
     assert layout.text.startswith(f"{words} ") and layout.icons[layout.words[0]] == "PAUSE"
     assert layout.tall == ["Resume Tracking", *TRACK]
@@ -160,7 +166,11 @@ def test_a_finished_pass_shows_the_recorded_frames(footage: Footage, file: Path)
     with inside(editor):
         bpy.ops.tracking_sessions.track()
     layout = drawn(editor)
-    assert layout.words == ["12 of 12 Frames Recorded"]
+    assert layout.words == [
+        "12 of 12 Frames Recorded",
+        "Fewer than 8 Tracks on 1 to 12",
+        "Recording in //tracking_sessions",
+    ]
     assert layout.buttons == TRACK
 
 
@@ -173,11 +183,15 @@ def test_spans_with_too_few_tracks_for_a_solve_are_named_and_take_the_check_mark
     scene.frame_start, scene.frame_end, scene.frame_current = 1001, 1012, 1001
     with inside(editor):
         bpy.ops.tracking_sessions.track()
-    assert drawn(editor).icons["12 of 12 Frames Recorded"] == "CHECKMARK"
+    assert drawn(editor).icons["12 of 12 Frames Recorded"] == "NONE", "the footage has few tracks"
+    whole = overview.overview(editor.clip)._replace(thin=FrameRanges())
+    with monkeypatch.context() as patch:
+        patch.setattr(overview, "overview", lambda _: whole)
+        assert drawn(editor).icons["12 of 12 Frames Recorded"] == "CHECKMARK"
     seen = overview.overview(editor.clip)._replace(thin=FrameRanges.parse("4-6,9"))
     monkeypatch.setattr(overview, "overview", lambda _: seen)
     layout = drawn(editor)
-    assert layout.text == "12 of 12 Frames Recorded Fewer than 8 Tracks on 1004 to 1006, 1009"
+    assert layout.text.startswith("12 of 12 Frames Recorded Fewer than 8 Tracks on 1004 to 1006, 1009 ")
     assert [layout.icons[words] for words in layout.words[:2]] == ["NONE", "ERROR"]
 
 
@@ -301,8 +315,9 @@ def test_a_narrow_sidebar_has_icons_and_a_heading_for_tracking(
     monkeypatch.setattr(session_panel, "letters_that_fit", lambda _: 18)
     layout = drawn(editor)
     assert layout.drawn == [
-        *("Paused at Frame 5", "Resume Tracking", "Track in Session", "", "", "", "Extent", "Pause Below"),
-        *("5 of 12 Frames", "Recorded"),
+        *("Paused at Frame 5,", "5 Tracks", "Resume Tracking"),
+        *("Track in Session", "", "", "", "Extent", "Pause Below"),
+        *("5 of 12 Frames", "Recorded", "Fewer than 8", "Tracks on 1 to 5", "Recording in //tra", "cking_sessions"),
     ]
     assert layout.labels == {"Extent": ""}, "the menu has the whole width"
 
@@ -329,9 +344,9 @@ def test_the_header_shows_and_hides_the_strip(footage: Footage, file: Path, monk
         with inside(new_file(footage, file)) as context:
             panel: Any = SimpleNamespace(layout=layout)
             TRACKING_SESSIONS_PT_session.draw_header_preset(panel, context)
-        assert layout.operators == ["tracking_sessions.toggle_strip"]
-        assert layout.buttons == [""]  # it has an icon instead
-        assert layout.pressed == [""] * is_on
+        assert layout.operators == ["tracking_sessions.toggle_recording", "tracking_sessions.toggle_strip"]
+        assert layout.buttons == ["", ""]  # they have icons instead
+        assert layout.pressed == [""] * (1 + is_on)
 
 
 def test_the_menu_track_has_what_the_panel_has() -> None:

@@ -40,12 +40,13 @@ def test_the_passes_are_listed_newest_first_as_the_timeline_counts(footage: Foot
     head = HEAD
     first = ["101-140", "Paused at 105", f"{tracks}/{tracks}"]
     layout = drawn(panels.TRACKING_SESSIONS_PT_passes, editor)
-    assert layout.lines == [head, ["105-101", "At 103", f"{tracks}/{tracks}"], first]
+    assert layout.lines == [head, ["105-101", "At 103", f"{tracks}/{tracks}"], first], "no button while it runs"
     assert live.running() is not None
     while live.running().tick(0):
         pass
     layout = drawn(panels.TRACKING_SESSIONS_PT_passes, editor)
-    assert layout.lines == [head, ["105-101", "Complete", f"{tracks}/{tracks}"], first]
+    unfinished = [f"At 105 of 101-140, {tracks} Tracks", "Resume Tracking", "Drop Pass"]
+    assert layout.lines == [unfinished, head, ["105-101", "Complete", f"{tracks}/{tracks}"], first]
 
 
 def test_ten_passes_are_listed_and_a_short_one_has_its_outcome(footage: Footage, file: Path) -> None:
@@ -59,8 +60,9 @@ def test_ten_passes_are_listed_and_a_short_one_has_its_outcome(footage: Footage,
                 session.acquire().append(FrameRecord(number, 3, 0, b""))
                 session.acquire().close_pass(number, Outcome.LOST if number % 2 else Outcome.FAILED)
     layout = drawn(panels.TRACKING_SESSIONS_PT_passes, editor)
-    assert [line[1] for line in layout.lines[1:4]] == ["Interrupted at 2", "Failed at 3", "Lost at 3"]
-    assert len(layout.lines) == 12 and layout.lines[-1] == ["And 3 More"]
+    lines = [line for line in layout.lines if "Drop Pass" not in line]
+    assert [line[1] for line in lines[1:4]] == ["Interrupted at 2", "Failed at 3", "Lost at 3"]
+    assert len(lines) == 12 and lines[-1] == ["And 3 More"]
 
 
 def test_a_pass_of_another_owner_is_not_called_interrupted(
@@ -72,7 +74,7 @@ def test_a_pass_of_another_owner_is_not_called_interrupted(
     with session_of(file) as session:
         session.acquire().open_pass(Pass(2, 2, 9, tuple(session.replay().tracks)), (), ())
         assert drawn(panels.TRACKING_SESSIONS_PT_passes, editor).lines[1][1] == "At 2"
-    assert drawn(panels.TRACKING_SESSIONS_PT_passes, editor).lines[1][1] == "Interrupted at 2"
+    assert drawn(panels.TRACKING_SESSIONS_PT_passes, editor).lines[2][1] == "Interrupted at 2"
 
 
 def test_a_click_on_a_loss_shows_its_tracks(footage: Footage, file: Path) -> None:
@@ -183,8 +185,8 @@ def test_the_history_is_read_again_only_after_a_change(
 
 
 PASSES = [
-    PassSummary(1, "track_forwards", 1, 200, 63, 43, 30),
-    PassSummary(2, "track_backwards", 60, 1, 1200, 20, 1190, Outcome.PAUSED),
+    PassSummary(1, "track_forwards", 1, 200, 63, 43, 30, followed=frozenset({1})),
+    PassSummary(2, "track_backwards", 60, 1, 1200, 20, 1190, Outcome.PAUSED, followed=frozenset({1})),
 ]
 
 

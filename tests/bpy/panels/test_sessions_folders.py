@@ -21,7 +21,7 @@ from tracking_sessions.core.recording.manager import load_session
 from tracking_sessions.panels import sessions as panels
 from tracking_sessions.tests.bpy.past import choose, drawn, fill, listed, make
 from tracking_sessions.tests.bpy.tracker import new_clip
-from tracking_sessions.tests.bpy.window import begin, inside, new_file, open_editor, operators, session_of
+from tracking_sessions.tests.bpy.window import begin, inside, let_go, new_file, open_editor, operators, session_of
 from tracking_sessions.tests.footage import Shot as Footage
 from tracking_sessions.tests.footage import make_shot
 
@@ -30,7 +30,7 @@ pytestmark = pytest.mark.usefixtures("registered")
 
 def names(editor: object) -> list[str]:
     fill()
-    return [line[0] for line in listed(editor)]  # type: ignore[arg-type]
+    return [line[0] for line in listed(editor, 200)]  # type: ignore[arg-type]
 
 
 def test_all_folders_are_listed_and_the_clips_session_comes_first(
@@ -181,6 +181,7 @@ def test_start_fresh_says_how_to_bring_the_session_back(
     """The session lies in the user's folder, because it could not move when the file was saved."""
     editor = new_file(footage, None)
     begin(editor, steps=4).finish()
+    let_go()
     with load_session(finding.session_file(mark_of(editor.clip)) or Path()) as session:
         session.acquire()
         bpy.ops.wm.save_as_mainfile(filepath=str(file))

@@ -29,6 +29,7 @@ from tracking_sessions.tests.bpy.tracker import markers_of, new_clip
 from tracking_sessions.tests.bpy.window import (
     begin,
     inside,
+    let_go,
     look,
     new_file,
     open_editor,
@@ -63,7 +64,7 @@ def test_a_session_moves_beside_the_file_at_the_first_save(footage: Footage, fil
     session = load_session(path).session
     assert session.blend == "../../shot.blend" and resolve(path, session.footage.path) == footage.files[0]
     now = look(editor.clip)
-    assert (now, mark_of(editor.clip)) == (seen._replace(until=now.until, seen=now.seen), mark)
+    assert (now, mark_of(editor.clip)) == (seen._replace(until=now.until, seen=now.seen, is_recording=False), mark)
     with inside(editor):
         assert operators.resume() == {"FINISHED"}
     expected = markers_of(editor.clip)
@@ -100,6 +101,7 @@ def test_a_session_of_another_blender_stays_in_sight(
     editor = new_file(footage, None)
     begin(editor, steps=4).finish()
     (path,) = session_files(user_root())
+    let_go()
     with owned(path):
         save(file)
         assert session_files(root) == [] and look(editor.clip).owner
@@ -214,6 +216,7 @@ def test_the_copy_of_the_file_beside_a_moved_session_finds_the_footage(
     file.parent.mkdir()
     editor = new_file(footage, None)
     begin(editor, steps=2).finish()
+    let_go()
     with owned(session_files(user_root())[0]):
         save(file)
     state.forget()

@@ -5,7 +5,9 @@
 folder as a request; the script removes it after Blender has handled the request and all earlier events and has drawn:
 `ask-nothing`, `ask-markers` (writes markers.json), `ask-save`, `ask-save-new` (as saved.blend), `ask-delete` (the
 clip), `ask-workspace`, `ask-area` and `ask-mode` (show another workspace, area, mode), `ask-first-workspace` and
-`ask-clip` (lead back), `ask-load` (other.blend) and `ask-quit`. With a file `open-sessions` the panel Sessions is open.
+`ask-clip` (lead back), `ask-graph` (the Graph view), `ask-keys` (set the preference for Blender's Track keys),
+`ask-track` (call our operator, and print why it refuses), `ask-blender` (start Blender's tracker without a click or
+key), `ask-load` (other.blend) and `ask-quit`. With a file `open-sessions` the panel Sessions is open.
 """
 
 import json
@@ -33,7 +35,7 @@ def show_clip():
     _, area = clip_area()
     area.type = "CLIP_EDITOR"
     space = area.spaces.active
-    space.mode = "TRACKING"
+    space.mode, space.view = "TRACKING", "CLIP"
     space.clip = bpy.data.movieclips[0] if bpy.data.movieclips else None
     space.show_region_ui = True
 
@@ -131,6 +133,31 @@ def first_workspace():
     bpy.context.window_manager.windows[0].workspace = bpy.data.workspaces["Layout"]
 
 
+def graph():
+    clip_area()[1].spaces.active.view = "GRAPH"
+
+
+def keys():
+    addons = bpy.context.preferences.addons
+    ours = next(addon for addon in addons if addon.module.endswith(".tracking_sessions"))
+    ours.preferences.takes_keys = True
+
+
+def track():
+    window, area = clip_area()
+    with bpy.context.temp_override(window=window, area=area, region=window_region(area)):
+        try:
+            bpy.ops.tracking_sessions.track()
+        except RuntimeError as error:
+            print(error, flush=True)
+
+
+def blender_tracks():
+    window, area = clip_area()
+    with bpy.context.temp_override(window=window, area=area, region=window_region(area)):
+        bpy.ops.clip.track_markers("INVOKE_DEFAULT", sequence=True)
+
+
 def load():
     Path("ask-load").unlink()
     bpy.ops.wm.open_mainfile(filepath=str(Path("other.blend").absolute()))
@@ -153,6 +180,10 @@ ACTIONS = {
     "mode": other_mode,
     "first-workspace": first_workspace,
     "clip": show_clip,
+    "graph": graph,
+    "keys": keys,
+    "track": track,
+    "blender": blender_tracks,
     "load": load,
     "quit": leave,
 }

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from bpy.types import Context, UILayout
 
 TALL = 1.5  # the height of the main buttons, in that of others
+ICON = 3  # letters: the width of an icon
 NARROW = 30  # letters on a line of the sidebar; in a narrower one the Track buttons show only their icons
 _ICONS: Any = {"BACKWARDS": "TRACKING_BACKWARDS", "BOTH": "ARROW_LEFTRIGHT", "FORWARDS": "TRACKING_FORWARDS"}
 
@@ -207,7 +208,8 @@ def draw_words(layout: UILayout, context: Context, text: str, icon: Any) -> None
     """Draw a sentence in lines that fit the sidebar."""
     column = layout.column(align=True)
     column.scale_y = 0.8
-    for i, line in enumerate(wrap(text, letters_that_fit(context), break_on_hyphens=False)):
+    letters = letters_that_fit(context) + (ICON if icon == "NONE" else 0)
+    for i, line in enumerate(wrap(text, letters, break_on_hyphens=False)):
         column.label(text=line, icon=icon if i == 0 or icon == "NONE" else "BLANK1")
 
 

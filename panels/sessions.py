@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 MAX_PASSES = 10
 MAX_FRAMES = 20  # of lost tracks
 # in letters
-GAP = 2  # between two columns
-ICON = 3  # the width of an icon
+GAP = 3  # between two columns
+ICON = 4  # the width of an icon with its margin
 SHORTEST = 6  # the least that is left of a name
 MARGIN = 3  # of a button around its text
 LIST_MARGIN = 2  # of the list around its lines
@@ -225,7 +225,7 @@ class TRACKING_SESSIONS_UL_sessions(UIList):
         has_progress = letters >= NAME + STATE + PROGRESS
         widths = [letters - STATE - PROGRESS, STATE, PROGRESS] if has_progress else [letters - STATE, STATE]
         left, middle, *right = _columns(layout, *widths)
-        left.label(text=abridged(entry.name, widths[0] - GAP), icon=mark)
+        left.label(text=abridged(entry.name, widths[0] - LIST_MARGIN), icon=mark)
         middle.label(text=_state(entry))
         for part in right:
             part.label(text=entry.progress)

@@ -104,7 +104,7 @@ class Screen:
     def _rows(self) -> list[float]:
         """The y of each row of active buttons from the tall button on; none without a tall button."""
         picture = self.window.screenshot(self.machine.folder / "screen.ppm")
-        end = self.left + self.width - 32  # the right end of the buttons, without words and icons
+        end = self.left + self.width - 39  # the right end of the buttons, without words and icons
         edge = pixels(picture)[self.top : self.top + self.reach, end - 5 : end]
         is_button = ((edge.max(2) - edge.min(2) < 3) & (edge[..., 0] > 78) & (edge[..., 0] < 92)).all(1)
         changes = np.flatnonzero(np.diff(np.concatenate(([0], is_button, [0]))))

@@ -65,7 +65,7 @@ def test_a_session_moves_beside_the_file_at_the_first_save(footage: Footage, fil
     assert session.blend == "../../shot.blend" and resolve(path, session.footage.path) == footage.files[0]
     now = look(editor.clip)
     assert now == seen._replace(until=now.until, seen=now.seen, is_recording=False)
-    assert mark is not None and mark_of(editor.clip) == mark._replace(position=load_session(moved).position)
+    assert mark is not None and mark_of(editor.clip) == mark._replace(position=load_session(path).position)
     with inside(editor):
         assert operators.resume() == {"FINISHED"}
     expected = markers_of(editor.clip)

@@ -12,6 +12,7 @@ import os
 import struct
 import zlib
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
@@ -28,6 +29,7 @@ RECORD = struct.Struct("<II")  # length of the payload, type; then the checksum 
 _CHECKSUM = struct.Struct("<I")
 RECORD_OVERHEAD = RECORD.size + 2 * _CHECKSUM.size
 PAYLOAD_LIMIT = 1 << 30
+OPEN_FILES = 64  # of one chain at once
 
 
 class Position(NamedTuple):
@@ -124,14 +126,16 @@ class JournalReader:
         self.end, self.checksum, self.damage = NOTHING, 0, None
         number = 0  # of the record, for the message
         try:
-            for segment in self._segments(after):
-                start = None
-                if after is not None and checksum is not None and segment.header.generation == after.generation:
-                    start = (after.offset, checksum)
-                for record in self._segment_records(segment, start):
-                    number += 1
-                    if after is None or record.end > after:
-                        yield record
+            with ExitStack() as opened:
+                for segment, opening in self._opened(after, opened):
+                    file = opening or opened.enter_context(open(segment.path, "rb"))
+                    start = None
+                    if after is not None and checksum is not None and segment.header.generation == after.generation:
+                        start = (after.offset, checksum)
+                    for record in self._segment_records(segment, file, start):
+                        number += 1
+                        if after is None or record.end > after:
+                            yield record
         except JournalDamaged as damage:
             error = JournalDamaged(damage.path, number, damage.offset, damage.reason)
             self.damage = error
@@ -155,8 +159,38 @@ class JournalReader:
             data = file.read(_CHECKSUM.size)
         return int.from_bytes(data, "little")
 
+    @property
+    def generations(self) -> list[int]:
+        """The generations of the journal, ascending. Raises as `records` does."""
+        return [segment.header.generation for segment in self._segments(None)]
+
+    def _opened(self, after: Position | None, opened: ExitStack) -> list[tuple[_Segment, BinaryIO | None]]:
+        """The files of the chain, oldest first, open until `opened` is closed: an owner that lets old states go deletes
+        files while others read them. Of a long chain only the newest are open."""
+        while True:
+            newest = numbered(self.folder, "journal")[-1:]
+            segments = self._segments(after)
+            with ExitStack() as files:
+                try:
+                    newer = [files.enter_context(open(segment.path, "rb")) for segment in segments[-OPEN_FILES:]]
+                except FileNotFoundError:
+                    if numbered(self.folder, "journal")[-1:] == newest:
+                        raise
+                    continue
+                opened.push(files.pop_all())
+            return list(zip(segments, [None] * (len(segments) - len(newer)) + newer, strict=True))
+
     def _segments(self, after: Position | None) -> list[_Segment]:
         """The files of the chain, oldest first."""
+        while True:
+            newest = numbered(self.folder, "journal")[-1:]
+            try:
+                return self._chain(after)
+            except (FileNotFoundError, JournalDamaged):
+                if numbered(self.folder, "journal")[-1:] == newest:
+                    raise  # else an owner has let old states go meanwhile
+
+    def _chain(self, after: Position | None) -> list[_Segment]:
         chain: list[_Segment] = []
         newest_first = reversed(numbered(self.folder, "journal"))
         generation = next((number for number in newest_first if not self._is_unbegun(number)), 0)
@@ -203,26 +237,25 @@ class JournalReader:
         with open(journal_path(self.folder, generation), "rb") as file:
             return file.read(HEADER_SIZE)
 
-    def _segment_records(self, segment: _Segment, start: tuple[int, int] | None) -> Iterator[Record]:
+    def _segment_records(self, segment: _Segment, file: BinaryIO, start: tuple[int, int] | None) -> Iterator[Record]:
         header = segment.header
         offset, self.checksum = start or (HEADER_SIZE, header.chain())
         self.end = Position(header.generation, offset)
-        with open(segment.path, "rb") as file:
-            limit = os.fstat(file.fileno()).st_size if segment.limit is None else segment.limit
-            file.seek(offset)
-            try:
-                while offset < limit:
-                    found = _read_record(file, limit - offset, self.checksum)
-                    if found is None:
-                        break
-                    kind, payload, self.checksum = found
-                    offset += RECORD_OVERHEAD + len(payload)
-                    self.end = Position(header.generation, offset)
-                    yield Record(kind, payload, self.end)
-                if segment.limit is not None and (offset, self.checksum) != (segment.limit, segment.checksum):
-                    raise _Damage("it is shorter than the base of a later file, or differs from it")
-            except _Damage as damage:
-                raise JournalDamaged(segment.path, 0, offset, str(damage)) from None
+        limit = os.fstat(file.fileno()).st_size if segment.limit is None else segment.limit
+        file.seek(offset)
+        try:
+            while offset < limit:
+                found = _read_record(file, limit - offset, self.checksum)
+                if found is None:
+                    break
+                kind, payload, self.checksum = found
+                offset += RECORD_OVERHEAD + len(payload)
+                self.end = Position(header.generation, offset)
+                yield Record(kind, payload, self.end)
+            if segment.limit is not None and (offset, self.checksum) != (segment.limit, segment.checksum):
+                raise _Damage("it is shorter than the base of a later file, or differs from it")
+        except _Damage as damage:
+            raise JournalDamaged(segment.path, 0, offset, str(damage)) from None
 
 
 def _read_record(file: BinaryIO, remaining: int, chain: int) -> tuple[int, bytes, int] | None:
@@ -271,12 +304,15 @@ class JournalWriter:
     `position` is the end of the records, `checksum` their checksum.
     """
 
-    def __init__(self, folder: Path, header: Header, *, durable: bool = True) -> None:
+    def __init__(self, folder: Path, header: Header, *, durable: bool = True, is_hidden: bool = False) -> None:
         """Make `journal.<generation>`. `durable`: each append waits until its bytes survive a power cut.
 
-        Raises StorageFailed.
+        `is_hidden`: no reader sees it before `publish`. Raises StorageFailed.
         """
         self.path = journal_path(folder, header.generation)
+        self._published = self.path
+        if is_hidden:
+            self.path = folder / f".{self.path.name}.{os.getpid()}.tmp"
         self.durable = durable
         self.position = Position(header.generation, HEADER_SIZE)
         self.checksum = header.chain()
@@ -339,10 +375,30 @@ class JournalWriter:
             self._failed = True
             raise StorageFailed(self.path, error) from error
 
+    def publish(self) -> None:
+        """Let readers see a hidden journal, whole and on the disk, and write no more. Raises StorageFailed."""
+        try:
+            os.fsync(self._descriptor)
+            self.close()  # Windows renames no open file
+            os.replace(self.path, self._published)
+            sync_folder(self.path.parent)
+        except OSError as error:
+            raise StorageFailed(self._published, error) from error
+
+    def discard(self) -> None:
+        """Write no more, and delete a hidden journal that was not published. Never fails."""
+        self.close()
+        if self.path != self._published:
+            try:
+                os.unlink(self.path)
+            except OSError:
+                pass  # it was published, or the disk is gone
+
     def close(self) -> None:
         """Write no more. Never fails."""
         self._failed = True
+        descriptor, self._descriptor = self._descriptor, -1
         try:
-            os.close(self._descriptor)
+            os.close(descriptor)
         except OSError:
-            pass  # the system closes it even so, and `append` has flushed each record
+            pass  # it is closed, or the system closes it even so, and `append` has flushed each record

@@ -24,7 +24,11 @@ from .records import (
     FoundRecord,
     FrameRecord,
     JournalRecord,
+    KeptEvent,
+    LetGoEvent,
     MarkersRecord,
+    MovedEvent,
+    MovedRange,
     NamedEvent,
     PassRecord,
     PictureDamagedEvent,
@@ -41,7 +45,7 @@ from .records import (
     TracksRemovedEvent,
     UndoneEvent,
 )
-from .rows import MARKER_SIZE, count_rows, has_impossible_frame, tracks_of
+from .rows import MARKER_SIZE, MUTED, count_rows, frames_of, has_impossible_frame, heads_of, tracks_of
 
 _FRAME_HEAD = struct.Struct("<IiII")  # pass, frame reached, tracks alive, markers that follow
 _MARKERS_HEAD = struct.Struct("<II")  # track, markers that follow
@@ -111,6 +115,35 @@ def decode(kind: int, payload: bytes) -> JournalRecord | None:
         raise
     except (KeyError, TypeError, ValueError, RecursionError, OverflowError, IndexError, struct.error) as error:
         raise RecordInvalid(f"a record of type {kind} cannot be understood: {error!r}") from error
+
+
+def step_of(payload: bytes) -> tuple[int, int]:
+    """The pass and the frame of a FRAME, without its markers. Raises RecordInvalid."""
+    try:
+        number, frame, _, _ = _FRAME_HEAD.unpack_from(payload)
+    except struct.error as error:
+        raise RecordInvalid(f"a step cannot be understood: {error!r}") from error
+    return number, frame
+
+
+def touched_by(kind: int, payload: bytes) -> tuple[int, tuple[int, int] | None]:
+    """The track of a MARKERS or EDIT, and the first and last frame that it sets or clears; None for no frame.
+
+    Of a MARKERS those with a live marker, if there are any. Raises RecordInvalid.
+    """
+    try:
+        if kind == RecordType.MARKERS:
+            track, _ = _MARKERS_HEAD.unpack_from(payload)
+            rows = payload[_MARKERS_HEAD.size :]
+            live = array("i", [at for _, at, flags in heads_of(rows) if not flags & MUTED])
+            frames = live or frames_of(rows)  # without the borders of tracked segments
+        else:
+            track, gone, _ = _EDIT_HEAD.unpack_from(payload)
+            rows_at = _EDIT_HEAD.size + 4 * gone
+            frames = array("i", payload[_EDIT_HEAD.size : rows_at]) + frames_of(payload[rows_at:])
+    except (struct.error, ValueError) as error:
+        raise RecordInvalid(f"a record of markers cannot be understood: {error!r}") from error
+    return track, (min(frames), max(frames)) if frames else None
 
 
 def _tracks(payload: bytes) -> TracksRecord:
@@ -201,6 +234,11 @@ _EVENTS: dict[str, Callable[[dict[str, Any]], EventRecord]] = {
     Event.SET_ASIDE: lambda fields: SetAsideEvent(fields, Reason(fields["reason"])),
     Event.RESTORED: lambda fields: RestoredEvent(fields, _position(fields)),
     Event.NAMED: lambda fields: NamedEvent(fields, _position(fields), str(fields["name"])),
+    Event.LET_GO: LetGoEvent,
+    Event.KEPT: KeptEvent,
+    Event.MOVED: lambda fields: MovedEvent(
+        fields, tuple(MovedRange(*_numbers(numbers)) for numbers in fields["ranges"])
+    ),
 }
 
 

@@ -45,6 +45,18 @@ class Event(StrEnum):
     SET_ASIDE = "set_aside"
     RESTORED = "restored"
     NAMED = "named"
+    LET_GO = "let_go"
+    KEPT = "kept"
+    MOVED = "moved"
+
+
+class MovedRange(NamedTuple):
+    """The offsets `first` to `last` of `generation` are at offset `at` and behind it now."""
+
+    generation: int
+    first: int
+    last: int
+    at: int
 
 
 class Reason(StrEnum):
@@ -214,6 +226,23 @@ class NamedEvent(EventRecord):
 
     position: Position
     name: str
+
+
+@dataclass(frozen=True, slots=True)
+class LetGoEvent(EventRecord):
+    """The records up to the next `KeptEvent` are what is left of states that were let go."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeptEvent(EventRecord):
+    """The state here is one that the session has had; `fields` describe it, as `history.State` does."""
+
+
+@dataclass(frozen=True, slots=True)
+class MovedEvent(EventRecord):
+    """The positions of this journal in the one before old states were let go."""
+
+    ranges: tuple[MovedRange, ...]
 
 
 JournalRecord = (

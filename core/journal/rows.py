@@ -43,6 +43,7 @@ def bytes_of(place: slice) -> slice:
 
 
 _HEAD = Struct("<IiI")
+_CO = Struct("<2f")
 _HEADS = Struct(f"{_HEAD.format}{MARKER_SIZE - _HEAD.size}x")
 _ROW = Struct(f"{MARKER_SIZE}s")
 _FRAME_HIGH_BYTE, _FLAGS_BYTE = 7, 8
@@ -75,6 +76,11 @@ def is_muted(row: bytes) -> bool:
 def values_of(row: bytes) -> bytes:
     """The row without track, frame and flags: equal for markers of equal shape and position."""
     return row[_HEAD.size :]
+
+
+def position_of(row: bytes) -> tuple[float, float]:
+    """The `co` of a row: x and y in 0..1 of the frame."""
+    return _CO.unpack_from(row, _HEAD.size)
 
 
 def with_head(row: bytes, track: int, frame: int, flags: int) -> bytes:

@@ -13,12 +13,15 @@ from typing import Any
 from ..errors import UsageError
 from ..footage.details import FootageDetails, load_details
 from ..journal.asides import Aside
-from ..journal.chain import JournalReader, Position
+from ..journal.chain import NOTHING, JournalReader, Position
 from ..journal.coverage import Coverage
+from ..journal.history import History
+from ..journal.letting_go import moved_in
 from ..journal.losses import Losses
 from ..journal.missing import MissingFrames, missing_frames
 from ..journal.records import Event, RecordType
 from ..journal.replay import Replay
+from ..journal.states import state_at
 from ..journal.summary import Summary
 from ..model.counting import Counting
 from ..model.ranges import FRAME_LIMIT, FrameRanges
@@ -27,6 +30,7 @@ from ..model.wording import timestamp
 from ..storage.folder import SessionFolder
 from ..storage.lease import live_owner
 from .content import SessionContent
+from .letting_go import LetGo, delete_outside, journal_size, let_go
 from .recorder import SessionRecorder
 
 
@@ -185,9 +189,18 @@ class TrackingSessionManager:
         return {**self.progress, "remaining_frames": list(self.remaining)}
 
     def contained(self, mark: Position | None) -> Position | None:
-        """The mark of a .blend if it lies in the valid part of the journal, None otherwise. Raises JournalDamaged."""
+        """The place of a .blend's mark in the journal, None if it has none. Raises JournalDamaged.
+
+        That is the mark itself, or where its state is now, after others were let go.
+        """
+        if mark is None or mark == NOTHING:
+            return None
         with self._content.reading():
-            return mark if mark is not None and self._content.reader().contains(mark) else None
+            reader = self._content.reader()
+            if reader.contains(mark):
+                return mark
+            was_before = mark.generation < next(iter(reader.generations), 0)
+            return moved_in(reader.records(), mark) if was_before else None
 
     def missing_frames(self, mark: Position | None, contained: Position | None = None) -> MissingFrames:
         """The frames that a .blend with `mark` lacks: all if the mark is None or invalid.
@@ -211,6 +224,41 @@ class TrackingSessionManager:
             records = self._content.reader().records()
             replay.read(records if until is None else takewhile(lambda record: record.end <= until, records))
         return replay
+
+    # States
+
+    def history(self) -> History:
+        """The states of the session; of a damaged journal those before the damage. Raises SessionUnreadable."""
+        history = History()
+        reader = self._content.reader(salvage=True)
+        with self._content.reading():
+            history.read(reader.records())
+        history.damage = reader.damage
+        return history
+
+    def state_at(self, position: Position) -> Replay:
+        """As `journal.states.state_at`; of a damaged journal any state before the damage.
+
+        Raises UsageError and SessionUnreadable.
+        """
+        with self._content.reading():
+            return state_at(self._content.reader(salvage=True), position)
+
+    def let_go(self, before: str = "", *, wait: bool = False) -> LetGo:
+        """Let old states go, all but those with a name, those that can be restored and the newest one.
+
+        With `before`, a timestamp, only states reached earlier. Gives up the session, if this manager owns it. Raises
+        LeaseHeld, LeaseLost, StorageFailed, JournalDamaged, SessionUnreadable, UsageError.
+        """
+        self.close()
+        with self._content.reading():
+            size = journal_size(self.folder)
+        states = let_go(self._content, before, wait=wait)
+        with self:
+            self.acquire(wait=wait).write_file()
+            delete_outside(self._content)
+        with self._content.reading():
+            return LetGo(states, size, journal_size(self.folder))
 
     # Recording
 

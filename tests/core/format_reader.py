@@ -89,6 +89,20 @@ def records(folder: Path, session: str) -> Iterator[tuple[int, bytes]]:
             raise Damage(f"{path} differs from what a later file goes on from")
 
 
+def place(folder: Path, session: str, generation: int, offset: int) -> tuple[int, int] | None:
+    """Where a place that may have moved is now; None if its state was let go. For places at the ends of records."""
+    files = {int(path.name.partition(".")[2]): limit for path, limit, _, _ in chain_of(folder, session)}
+    if generation in files:
+        limit = files[generation]
+        return (generation, offset) if limit is None or offset <= limit else None
+    for kind, payload in records(folder, session):
+        if kind == 6 and (content := json.loads(payload))["event"] == "moved":
+            for number, first, last, at in content["ranges"]:
+                if number == generation and first <= offset <= last:
+                    return min(files), at + offset - first
+    return None
+
+
 def record(data: bytes, at: int, rest: int, chain: int) -> tuple[int, bytes, int] | None:
     if rest < 12:
         return None

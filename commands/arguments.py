@@ -6,7 +6,9 @@ from __future__ import annotations
 import argparse
 import difflib
 import json
+import re
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -17,6 +19,8 @@ from ..core.tracking.plan import COUNT_LIMIT, Kind, Option
 from .terminal import say
 
 _T = TypeVar("_T")
+_AGE = re.compile(r"(\d{1,6})([dwm])\Z", re.ASCII)
+_DAYS = {"d": 1, "w": 7, "m": 30}
 
 FRAMES_COUNT = (
     "Frames are the numbers that you see: those of the files of an image sequence, those of the timeline for a .blend, "
@@ -144,6 +148,13 @@ def _count(text: str) -> int:
     if not (text.isascii() and text.isdigit() and int(text[:10]) <= COUNT_LIMIT):
         raise argparse.ArgumentTypeError(f"{short(text)!r} is no whole number from 0 to {COUNT_LIMIT}")
     return int(text)
+
+
+def age_given(text: str) -> timedelta:
+    match = _AGE.match(text)
+    if match is None:
+        raise argparse.ArgumentTypeError(f"{short(text)!r} is no age: write a number and d, w or m, as 7d, 2w or 1m")
+    return timedelta(days=int(match[1]) * _DAYS[match[2]])
 
 
 def frame_number(text: str) -> int:

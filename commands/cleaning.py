@@ -6,9 +6,8 @@ from __future__ import annotations
 import argparse
 import json
 import platform
-import re
 from collections.abc import Callable, Iterable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -30,7 +29,7 @@ from ..core.model.wording import age, count_words, short, size_words
 from ..core.recording.manager import TrackingSessionManager
 from ..core.storage.folder import SessionFolder
 from ..core.storage.lease import live_owner
-from .arguments import add_db, add_force, add_json, add_root, add_session, command, patiently
+from .arguments import add_db, add_force, add_json, add_root, add_session, age_given, command, patiently
 from .batch.ledgers import checked_db, open_ledger, place_words
 from .errors import error_words
 from .finding import find, find_file, root_of
@@ -39,8 +38,6 @@ from .words import INTERRUPTED, described, described_entry, status_words
 
 SHOWN = 20  # sessions and batches in a question
 SHOWN_LEFT = 3  # sessions that are left alone for one reason
-_AGE = re.compile(r"(\d{1,6})([dwm])\Z", re.ASCII)
-_DAYS = {"d": 1, "w": 7, "m": 30}
 _UNSURE = "possibly needed by a batch; to delete one anyway: delete SESSION --force"
 
 
@@ -71,7 +68,7 @@ def add_cleaning(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--older-than",
         metavar="AGE",
-        type=_age,
+        type=age_given,
         required=True,
         help="time since the last change: days, weeks or months of 30 days, as 7d, 2w or 1m",
     )
@@ -80,13 +77,6 @@ def add_cleaning(parser: argparse.ArgumentParser) -> None:
     add_root(parser)
     add_db(parser)
     add_json(parser)
-
-
-def _age(text: str) -> timedelta:
-    match = _AGE.match(text)
-    if match is None:
-        raise argparse.ArgumentTypeError(f"{short(text)!r} is no age: write a number and d, w or m, as 7d, 2w or 1m")
-    return timedelta(days=int(match[1]) * _DAYS[match[2]])
 
 
 # clean and delete

@@ -7,10 +7,11 @@ import bpy
 
 from . import cli
 from .bridge import events
-from .bridge.sessions import list_data
-from .operators import keys, recording, recovery, sessions, settings, track
+from .bridge.sessions import list_data, state_data
+from .operators import history, keys, recording, recovery, sessions, settings, track
 from .operators import strip as strip_operators
 from .operators.editor import end_modal
+from .panels import history as history_panel
 from .panels import menu, preferences, session, strip
 from .panels import sessions as sessions_panels
 
@@ -25,10 +26,13 @@ _CLASSES = (
     *list_data.classes,
     *sessions.classes,
     *sessions_panels.classes,
+    *state_data.classes,
+    *history.classes,
+    *history_panel.classes,
     *strip_operators.classes,
 )
 # modules with more to register, in this order; their `unregister` can be repeated
-_PARTS = (settings, list_data, events, strip, menu, keys)
+_PARTS = (settings, list_data, state_data, events, strip, menu, keys)
 _registered: list[type] = []
 _command: object = None
 

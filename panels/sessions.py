@@ -43,7 +43,7 @@ _OUTCOMES: dict[Outcome | None, str] = {
 }
 
 
-class _InSession(Panel):
+class InSession(Panel):
     """A panel inside the Session panel, closed by default."""
 
     bl_space_type = "CLIP_EDITOR"
@@ -52,7 +52,7 @@ class _InSession(Panel):
     bl_options = {"DEFAULT_CLOSED"}
 
 
-class TRACKING_SESSIONS_PT_passes(_InSession):
+class TRACKING_SESSIONS_PT_passes(InSession):
     bl_label = "Passes"
 
     def draw(self, context: Context) -> None:
@@ -122,11 +122,11 @@ def _draw_passes(layout: UILayout, context: Context, rows: Sequence[_PassWords])
         return
     layout = layout.column(align=True)
     widths[0] += ICON
-    for part, text in zip(_columns(layout, *widths), _HEAD, strict=False):
+    for part, text in zip(columns(layout, *widths), _HEAD, strict=False):
         part.active = False
         part.label(text=text)
     for row in rows:
-        left, middle, right = _columns(layout, *widths)
+        left, middle, right = columns(layout, *widths)
         left.label(text=row.frames, icon=row.icon)
         middle.label(text=row.outcome)
         right.label(text=row.tracks)
@@ -136,7 +136,7 @@ def _draw_pass(layout: UILayout, context: Context, row: _PassWords) -> None:
     lines = layout.column(align=True)
     lines.scale_y = 0.8
     if len(row.frames) + GAP + len(row.tracks) <= letters_that_fit(context):
-        left, right = _columns(lines, len(row.frames) + ICON, len(row.tracks))
+        left, right = columns(lines, len(row.frames) + ICON, len(row.tracks))
         left.label(text=row.frames, icon=row.icon)
         right.alignment = "RIGHT"
         right.label(text=row.tracks)
@@ -147,7 +147,7 @@ def _draw_pass(layout: UILayout, context: Context, row: _PassWords) -> None:
             lines.label(text=text, icon="BLANK1")
 
 
-def _columns(layout: UILayout, *widths: float) -> list[UILayout]:
+def columns(layout: UILayout, *widths: float) -> list[UILayout]:
     """Columns whose widths have these ratios."""
     columns: list[UILayout] = []
     for i, width in enumerate(widths[:-1]):
@@ -161,7 +161,7 @@ def _draw_more(layout: UILayout, count: int) -> None:
         layout.label(text=f"And {count} More")
 
 
-class TRACKING_SESSIONS_PT_lost(_InSession):
+class TRACKING_SESSIONS_PT_lost(InSession):
     bl_label = "Lost Tracks"
 
     def draw(self, context: Context) -> None:
@@ -224,7 +224,7 @@ class TRACKING_SESSIONS_UL_sessions(UIList):
             return
         has_progress = letters >= NAME + STATE + PROGRESS
         widths = [letters - STATE - PROGRESS, STATE, PROGRESS] if has_progress else [letters - STATE, STATE]
-        left, middle, *right = _columns(layout, *widths)
+        left, middle, *right = columns(layout, *widths)
         left.label(text=abridged(entry.name, widths[0] - LIST_MARGIN), icon=mark)
         middle.label(text=_state(entry))
         for part in right:
@@ -247,7 +247,7 @@ def _own(context: Context) -> str:
     return overview.last_overview(context.space_data.clip).session
 
 
-class TRACKING_SESSIONS_PT_sessions(_InSession):
+class TRACKING_SESSIONS_PT_sessions(InSession):
     bl_label = "Sessions"
 
     def draw(self, context: Context) -> None:

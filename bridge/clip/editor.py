@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +13,18 @@ from ...core.errors import ClipChanged, NothingToTrack
 from .movie_clip import counting_of
 
 if TYPE_CHECKING:
-    from bpy.types import Area, Context, MovieClip, MovieTrackingTrack, Region, SpaceClipEditor, Window
+    from bpy.types import (
+        Area,
+        Context,
+        MovieClip,
+        MovieTrackingObject,
+        MovieTrackingTrack,
+        Region,
+        SpaceClipEditor,
+        Window,
+    )
+
+_SELECTION = ("select_anchor", "select_pattern", "select_search")
 
 
 TRACKER = "CLIP_OT_track_markers"  # Blender's own
@@ -94,6 +105,34 @@ class ClipEditor:
         with bpy.context.temp_override(window=self.window, area=self.area, region=self.region):
             bpy.ops.clip.reload()
 
+    def delete_tracks(self, where: MovieTrackingObject, names: Collection[str]) -> None:
+        """Delete the tracks of these names from the tracking object; the selection of the others stays.
+
+        Raises ClipChanged if Blender's operator does not start.
+        """
+        objects = self.clip.tracking.objects
+        active, objects.active = objects.active, where
+        selected = {track.name: [getattr(track, part) for part in _SELECTION] for track in where.tracks}
+        planes = [plane.name for plane in where.plane_tracks if plane.select]
+        for track in where.tracks:
+            track.select = track.name in names
+            if track.select:
+                track.hide = False  # Blender deletes no hidden track
+        for plane in where.plane_tracks:
+            plane.select = False
+        try:
+            with bpy.context.temp_override(window=self.window, area=self.area, region=self.region):
+                bpy.ops.clip.delete_track()
+        except RuntimeError as error:
+            raise ClipChanged(f"Blender cannot delete tracks in this editor: {error}") from error
+        finally:
+            for track in where.tracks:
+                for part, state in zip(_SELECTION, selected[track.name], strict=True):
+                    setattr(track, part, state)
+            for plane in where.plane_tracks:
+                plane.select = plane.name in planes
+            objects.active = active
+
     def move_planes(self, tracks: Sequence[MovieTrackingTrack], frame: int) -> None:
         """Move the plane tracks of `tracks`, which lie in the active object, from clip frame `frame` on.
 
@@ -103,8 +142,7 @@ class ClipEditor:
         frames = scene.frame_start, scene.frame_end, scene.frame_current
         displayed = self.space.clip_user.frame_current
         others = self.clip.tracking.objects.active.tracks
-        parts = ("select_anchor", "select_pattern", "select_search")
-        selected = [[getattr(track, part) for part in parts] for track in others]
+        selected = [[getattr(track, part) for part in _SELECTION] for track in others]
         matches: list[Any] = [track.pattern_match for track in tracks]
         for track in others:
             track.select = False
@@ -119,7 +157,7 @@ class ClipEditor:
             for track, match in zip(tracks, matches, strict=True):
                 track.pattern_match = match
             for track, states in zip(others, selected, strict=True):
-                for part, state in zip(parts, states, strict=True):
+                for part, state in zip(_SELECTION, states, strict=True):
                     setattr(track, part, state)
             scene.frame_start, scene.frame_end, scene.frame_current = frames
             self.space.clip_user.frame_current = displayed

@@ -23,6 +23,7 @@ import bpy
 from tracking_sessions.tools.bench_batch import measure_batch
 from tracking_sessions.tools.bench_figures import Report
 from tracking_sessions.tools.bench_footage import measure_footage
+from tracking_sessions.tools.bench_history import measure_history
 from tracking_sessions.tools.bench_sessions import measure_sessions
 from tracking_sessions.tools.bench_tracking import (
     Clips,
@@ -39,7 +40,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Measure tracking against Blender's own tracker.")
     parser.add_argument("--quick", action="store_true", help="a short version: fewer frames, fewer repeats")
     tracking = ["memory", "steps", "parts", "restore"]  # memory: in a young process
-    parser.add_argument("--only", choices=(*tracking, "footage", "sessions", "batch"), help="measure only this")
+    parts = (*tracking, "footage", "sessions", "history", "batch")
+    parser.add_argument("--only", choices=parts, help="measure only this")
     options = parser.parse_args()
     frames = 25
     plan = {10: Plan(frames, 15, 15), 1000: Plan(frames, 3, 3), 4000: Plan(15, 7, 7), 10_000: Plan(5, 1, 15)}
@@ -50,7 +52,7 @@ def main() -> int:
     machine = f"{platform.machine()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}"
     print(f"Blender {bpy.app.version_string}, {machine}", flush=True)
     report = Report()
-    wanted = [options.only] if options.only else [*tracking, "footage", "sessions", "batch"]
+    wanted = [options.only] if options.only else list(parts)
     with tempfile.TemporaryDirectory(prefix="bench-") as name:
         if "footage" in wanted:
             wanted.remove("footage")
@@ -58,6 +60,9 @@ def main() -> int:
         if "sessions" in wanted:
             wanted.remove("sessions")
             measure_sessions(Path(name), 1000 if options.quick else 10_000, report)
+        if "history" in wanted:
+            wanted.remove("history")
+            measure_history(Path(name), *((20, 200) if options.quick else (200, 2000)), report)
         if "batch" in wanted:
             wanted.remove("batch")
             measure_batch(Path(name), 100 if options.quick else 1000, report)

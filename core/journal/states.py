@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from ..errors import UsageError
 from ..model.ranges import FrameRanges
-from ..model.types import Outcome, Pass, TrackData
+from ..model.types import Outcome, Pass, SessionStatus, TrackData
 from ..model.wording import timestamp
 from .chain import NOTHING, JournalReader, Position
 from .codec import decoded, event_record
@@ -153,7 +153,12 @@ def records_to(now: Replay, then: Replay, position: Position) -> list[JournalRec
     """
     dropped, opened = _passes_to(now, then)
     records = [*dropped, *difference(now, then), *opened]
-    return [event_record(Event.RESTORED, **position._asdict()), *records] if records else []
+    if not records:
+        return []
+    if dropped and not opened and len(dropped) == len(now.unfinished):  # else a pass would seem to be left
+        status = SessionStatus.TRACKING_COMPLETE if then.passes else SessionStatus.NOT_STARTED
+        records.append(event_record(Event.STATUS, status=status.value))
+    return [event_record(Event.RESTORED, **position._asdict()), *records]
 
 
 def difference(now: Replay, then: Replay, whole: Container[int] = ()) -> list[JournalRecord]:

@@ -24,7 +24,7 @@ from tracking_sessions.core.journal.records import (
 from tracking_sessions.core.journal.replay import Replay
 from tracking_sessions.core.journal.rows import GUARDED
 from tracking_sessions.core.journal.states import compare
-from tracking_sessions.core.model.types import Outcome, Pass, TrackData
+from tracking_sessions.core.model.types import Outcome, Pass, SessionStatus, TrackData
 from tracking_sessions.core.recording.going_back import go_back, name_state
 from tracking_sessions.core.session import TrackingSessionManager
 from tracking_sessions.tests.core.journal.random_records import random_records
@@ -160,7 +160,8 @@ def test_a_pass_is_as_unfinished_as_it_was_in_the_state(tmp_path: Path) -> None:
         assert session.history().states[-1].kind is Kind.RESTORED
         restored = session.history().states[-1].position
         go_back(session, before)
-        assert session.unfinished == []
+        assert session.unfinished == [] and session.session.status is SessionStatus.NOT_STARTED
+        assert not TrackingSessionManager(session.path).is_interrupted
         go_back(session, done)
         assert session.unfinished == []
         go_back(session, restored)

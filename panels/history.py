@@ -113,7 +113,9 @@ def _draw_state(layout: UILayout, context: Context, clip: MovieClip, state: Stat
     column = layout.column(align=True)
     if state.name:
         draw_words(column, context, f"“{state.name}”", "NONE")
-    parts = [action_words(state), _frames(clip, state), count_words(state.tracks, "Track") if state.tracks else ""]
+    frames = _frames(clip, state)
+    frames = f"Frame{'s' * ('-' in frames[1:])} {frames}" if frames else ""
+    parts = [action_words(state), frames, count_words(state.tracks, "Track") if state.tracks else ""]
     draw_words(column, context, ", ".join(part for part in parts if part), "NONE")
     ends = {Outcome.PAUSED: "Paused", Outcome.LOST: "All Tracks Lost", Outcome.FAILED: "Failed"}
     remarks = [clock_time(state.time), ends.get(state.outcome, "") if state.outcome else ""]

@@ -69,7 +69,7 @@ def test_the_panel_lists_the_states_and_offers_the_way_back(
     assert [name for name, _ in layout.given] == [
         f"tracking_sessions.{name}" for name in ("go_back", "name_state", "compare_state", "let_go")
     ]
-    assert "Track Forwards, 5-6, 12 Tracks" in layout.text and "Paused" in layout.text
+    assert "Track Forwards, Frames 5-6, 12 Tracks" in layout.text and "Paused" in layout.text
 
 
 def test_the_chosen_state_is_gone_back_to_and_named(footage: Footage, file: Path) -> None:

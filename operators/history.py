@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bpy.props import StringProperty
 
@@ -106,12 +106,12 @@ class TRACKING_SESSIONS_OT_compare_state(_OnState):
 def _show(context: Context, clip: MovieClip, largest: Largest) -> None:
     """Go to the frame of the marker, and select its track alone."""
     where = clip.tracking.objects.get(largest.track.object)
-    track = where.tracks.get(largest.track.name) if where is not None else None
-    if where is not None and track is not None:
+    tracks: Any = where.tracks if where is not None else {}
+    if largest.track.name in tracks:
         clip.tracking.objects.active = where
-        for other in where.tracks.values():
-            other.select = other == track
-        where.tracks.active = track
+        for other in tracks:
+            other.select = other.name == largest.track.name
+        tracks.active = tracks[largest.track.name]
     context.scene.frame_current = counting_of(clip).shown(largest.frame)
 
 

@@ -11,13 +11,14 @@ from __future__ import annotations
 import logging
 import time
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import bpy
 
-from ...core.errors import LeaseHeld, TrackingSessionError
+from ...core.errors import LeaseHeld, TrackingSessionError, UsageError
 from ...core.footage.details import describe
 from ...core.journal.changes import Found, Key, changes, numbers_of, renamed
 from ...core.journal.codec import event_record
@@ -51,7 +52,7 @@ SLICE = 0.004  # seconds of reading per look; what is left is read in the next o
 GLANCE = 60  # tracks whose cheap signs are looked at without any sign of a change, once a second
 RETRY = 5.0  # seconds between two attempts to own a session after an error
 RENEWAL = 15.0  # seconds between two signs of life of an idle owner
-UNDO, REDO, SCRIPT = "Undo", "Redo", "Script"
+UNDO, REDO, UNNAMED = "Undo", "Redo", "Changes in the Clip"
 """The names of edits without an operator."""
 NOT_RECORDED = "tracking_sessions_off"
 """The property of a clip that is not recorded."""
@@ -129,7 +130,7 @@ class Recording:
         `whole`: compare every track now, as before a save; else reading stops after about `SLICE` seconds, and `go_on`
         continues. An error only ends the recording for a while: see `error`.
         """
-        self._operator = operator or self._operator or SCRIPT
+        self._operator = operator or self._operator or UNNAMED
         whole = whole or self._is_behind
         self._is_behind = False
         self._record(clip, self._differences(clip, whole=whole))
@@ -160,7 +161,7 @@ class Recording:
                 is_changed = is_changed or self._signs.get((where.name, track.name)) != _sign_of(track)
             start -= len(where.tracks)
         if is_changed:
-            self.look(clip, SCRIPT)
+            self.look(clip, UNNAMED)
 
     def forget_addresses(self) -> None:
         """Undo, redo or loading has replaced all tracks: any of them may have changed."""
@@ -391,6 +392,7 @@ class Recording:
         """The owned session, with every change of the clip recorded, for a run; None if nothing was recorded yet."""
         if self.session is not None:
             self.look(clip, "", whole=True)
+            self.mark(clip)
         session, self.session = self.session, None
         return session
 
@@ -401,7 +403,7 @@ class Recording:
         if recorder.head is None:
             recorder.head = Head.of(session.replay())
         self.head = recorder.head
-        self.look(clip, SCRIPT, whole=True)
+        self.look(clip, UNNAMED, whole=True)
 
     def mark(self, clip: MovieClip) -> None:
         """Note in the clip, for the saved file, that it contains all that is recorded."""
@@ -455,6 +457,27 @@ def recording_of(clip: MovieClip) -> Recording | None:
 def known_recording(clip: MovieClip) -> Recording | None:
     """The recording of the clip, if there is one already."""
     return open_file.recordings.get(clip.session_uid)
+
+
+@contextmanager
+def borrowed(clip: MovieClip) -> Generator[TrackingSessionManager]:
+    """The session of the clip for a change by the artist: that of its recording, up to date, or else as found.
+
+    Raises UsageError if the clip has none, and the errors of reading it.
+    """
+    recording = known_recording(clip)
+    lent = recording.lend(clip) if recording is not None else None
+    if recording is None or lent is None:
+        found = find_session(clip, mark_of(clip))
+        if found is None:
+            raise UsageError("This clip has no session yet")
+        with found:
+            yield found
+        return
+    try:
+        yield lent
+    finally:
+        recording.take_back(clip, lent)
 
 
 def holds(path: Path) -> bool:

@@ -23,7 +23,7 @@ from ..open_file import open_file
 from ..tracking.shot import Shot
 from .finding import default_root, find_session, homeless_roots, name_of_new, read_session, session_file, shown_name
 from .overview import overview
-from .recording import Recording, known_recording, recording_of
+from .recording import Recording, borrowed, known_recording, recording_of
 from .restoring import Restored, restore_asides
 
 if TYPE_CHECKING:
@@ -160,22 +160,13 @@ def set_aside(clip: MovieClip) -> dict[str, str]:
 
 def drop_pass(clip: MovieClip, number: int) -> None:
     """Give up an unfinished pass of the clip's session. Raises UsageError, and the errors of owning and writing it."""
-    recording = known_recording(clip)
-    session = recording.session if recording is not None else None
-    with nullcontext(session) if session is not None else _found(clip) as manager:
+    with borrowed(clip) as manager:
         if all(known.number != number for known in manager.unfinished):
             raise UsageError(f"Pass {number} is not unfinished: there is nothing to drop")
         manager.acquire().close_pass(number, Outcome.DROPPED)
         if not manager.unfinished:
             manager.mark_tracking_complete()
     open_file.forget()
-
-
-def _found(clip: MovieClip) -> TrackingSessionManager:
-    found = find_session(clip, mark_of(clip))
-    if found is None:
-        raise UsageError("This clip has no session")
-    return found
 
 
 def watch(clip: MovieClip) -> Watch:

@@ -22,6 +22,7 @@ from ..open_file import open_file
 from ..tracking import going_back
 from .finding import find_session
 from .overview import Overview, overview
+from .recording import borrowed, known_recording
 
 if TYPE_CHECKING:
     from bpy.types import MovieClip
@@ -89,7 +90,7 @@ def _is_whole(clip: MovieClip, session: TrackingSessionManager) -> bool:
 
 def go_back(editor: ClipEditor, position: Position) -> Comparison:
     """As `tracking.going_back.go_back`, in the clip's session, which is released afterwards."""
-    with _session_of(editor.clip) as session:
+    with borrowed(editor.clip) as session:
         found = going_back.go_back(editor, session, position)
     open_file.forget()
     return found
@@ -97,7 +98,7 @@ def go_back(editor: ClipEditor, position: Position) -> Comparison:
 
 def name_state(clip: MovieClip, position: Position, name: str) -> None:
     """As `recording.going_back.name_state`, in the clip's session."""
-    with _session_of(clip) as session:
+    with borrowed(clip) as session:
         is_whole = _is_whole(clip, session)
         in_journal.name_state(session, position, name)
         if is_whole:
@@ -113,6 +114,11 @@ def compare_with_newest(clip: MovieClip, position: Position) -> Comparison:
 
 def let_go(clip: MovieClip, before: str = "") -> LetGo:
     """As `TrackingSessionManager.let_go`, in the clip's session; a clip with all of its records stays so."""
+    recording = known_recording(clip)
+    if recording is not None:
+        recording.look(clip, "", whole=True)
+        recording.mark(clip)
+        recording.close()
     session = _session_of(clip)
     is_whole = _is_whole(clip, session)
     done = session.let_go(before)

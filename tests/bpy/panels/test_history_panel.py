@@ -59,7 +59,7 @@ def test_the_panel_lists_the_states_and_offers_the_way_back(
     monkeypatch.setattr(panels, "letters_that_fit", lambda context: 80)
     assert listed(editor) == [
         [["Track Forwards", "5-6", when]],
-        [["Changes in the Clip", "1-5", when]],
+        [["Changes in the Clip", "3", when]],
         [["Track Forwards", "1-5", when]],
         [["Changes in the Clip", "1", when]],
     ]

@@ -235,7 +235,7 @@ def test_a_marker_that_a_script_inserts_is_found_without_any_sign(footage: Foota
     track.markers.insert_frame(20, co=HAND)
     for _ in range(watch.IDLE_EVERY):
         watch.tick()
-    assert recorded(file) == markers_of(editor.clip) and edits_of(file) == ["Script"]
+    assert recorded(file) == markers_of(editor.clip) and edits_of(file) == ["Changes in the Clip"]
 
 
 def test_undo_and_redo_are_recorded_and_undone_frames_are_offered(footage: Footage, file: Path) -> None:

@@ -17,6 +17,7 @@ from ..core.model.counting import Counting
 from ..core.model.wording import age, count_words, short, size_words
 from ..core.recording.going_back import go_back, name_state
 from ..core.recording.manager import TrackingSessionManager
+from ..core.recording.salvage import Salvaged, salvage
 from .arguments import add_force, add_json, add_limit, add_session, age_given, command, patiently
 from .finding import find, find_file, root_of
 from .terminal import agreed, say
@@ -48,7 +49,13 @@ def add_commands(commands: Any) -> None:
     words = "bring an earlier state of a session back; all later states stay in its history"
     parser = command(commands, "restore", _restore, words, "restore 20260131-1015 --to “before cleaning”")
     add_session(parser)
-    parser.add_argument("--to", metavar="STATE", required=True, help=_STATE)
+    wanted = parser.add_mutually_exclusive_group(required=True)
+    wanted.add_argument("--to", metavar="STATE", help=_STATE)
+    wanted.add_argument(
+        "--salvage",
+        action="store_true",
+        help="the newest state of a damaged session: also what can be read behind the damage is kept",
+    )
     add_json(parser)
 
 
@@ -221,7 +228,24 @@ def _moment_before(age: timedelta) -> str:
         return "0001"
 
 
+def _salvage(options: argparse.Namespace) -> list[str]:
+    path = find_file(options.session, root_of(options.root))
+
+    def bring_back(wait: bool) -> Salvaged:
+        with TrackingSessionManager(path, salvage=True) as manager:
+            return salvage(manager, wait=wait)
+
+    done = patiently(bring_back)
+    if options.json:
+        return [json.dumps({"id": path.stem, "kept": done.kept, "lost": done.lost})]
+    if done == (0, 0):
+        return ["The session is not damaged."]
+    return [f"Brought back {count_words(done.kept, 'record')} behind the damage; lost {done.lost:,}."]
+
+
 def _restore(options: argparse.Namespace) -> list[str]:
+    if options.salvage:
+        return _salvage(options)
     manager = find(options.session, root_of(options.root))
     state = _find(manager, options.to)
 

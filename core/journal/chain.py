@@ -20,15 +20,12 @@ from typing import BinaryIO, NamedTuple
 from ..errors import JournalDamaged, SessionUnreadable, StorageFailed
 from ..storage.files import sync_folder, write_all
 from ..storage.folder import numbered
+from .framing import CHECKSUM, RECORD, RECORD_OVERHEAD, Damage, behind_damage, only_zeros, read_record
 
 MAGIC = b"TSJOURNL"
 VERSION = 1
 HEADER = struct.Struct("<8sHHI32sQIIQI")  # without its checksum
 HEADER_SIZE = HEADER.size + 4
-RECORD = struct.Struct("<II")  # length of the payload, type; then the checksum of these 8 bytes
-_CHECKSUM = struct.Struct("<I")
-RECORD_OVERHEAD = RECORD.size + 2 * _CHECKSUM.size
-PAYLOAD_LIMIT = 1 << 30
 OPEN_FILES = 64  # of one chain at once
 
 
@@ -49,10 +46,6 @@ class Record(NamedTuple):
     end: Position
 
 
-class _Damage(Exception):
-    """The reason of a JournalDamaged, which also has the place."""
-
-
 @dataclass(frozen=True)
 class Header:
     session: str
@@ -66,7 +59,7 @@ class Header:
         name = self.session.encode("ascii")
         base = self.base_generation, 0, self.base_offset, self.base_checksum
         body = HEADER.pack(MAGIC, VERSION, HEADER_SIZE, self.generation, name, self.salt, *base)
-        return body + _CHECKSUM.pack(zlib.crc32(body))
+        return body + CHECKSUM.pack(zlib.crc32(body))
 
     def chain(self) -> int:
         """The start value for the checksum of the first record."""
@@ -76,17 +69,17 @@ class Header:
 def _decode_header(data: bytes, path: Path, session: str, generation: int) -> Header:
     body = data[: HEADER.size]
     magic, version, size, number, name, salt, base_generation, _, base_offset, base_checksum = HEADER.unpack(body)
-    intact = _CHECKSUM.unpack(data[HEADER.size : HEADER_SIZE])[0] == zlib.crc32(body)
+    intact = CHECKSUM.unpack(data[HEADER.size : HEADER_SIZE])[0] == zlib.crc32(body)
     if magic == MAGIC and version > VERSION and (intact or size != HEADER_SIZE):
         raise SessionUnreadable(path, "it was written by a newer version; update the extension")
     if not intact:
-        raise _Damage("the header's checksum is wrong")
+        raise Damage("the header's checksum is wrong")
     if magic != MAGIC or version != VERSION or size != HEADER_SIZE:
-        raise _Damage("it is not a journal")
+        raise Damage("it is not a journal")
     if name.rstrip(b"\0") != session.encode("ascii") or number != generation:
-        raise _Damage("it belongs to another session or generation")
+        raise Damage("it belongs to another session or generation")
     if base_generation >= generation:
-        raise _Damage("its base is a later file")
+        raise Damage("its base is a later file")
     return Header(session, generation, salt, base_generation, base_offset, base_checksum)
 
 
@@ -106,15 +99,18 @@ class JournalReader:
     """Reads the valid records, oldest first. `end` is the end of the complete records, `checksum` their checksum.
 
     The reader drops an unfinished tail. Damage before it raises JournalDamaged after the records before the damage;
-    with `salvage` the iteration ends there, and `damage` is the error.
+    with `salvage` the iteration ends there, and `damage` is the error. With `skip` it goes on behind damaged records,
+    of which `skipped` is the number, as far as the checksums tell where the next one begins.
     """
 
-    def __init__(self, folder: Path, session: str, *, salvage: bool = False) -> None:
+    def __init__(self, folder: Path, session: str, *, salvage: bool = False, skip: bool = False) -> None:
         self.folder = folder
         self.session = session
-        self.salvage = salvage
+        self.salvage = salvage or skip
+        self.skip = skip
+        self.skipped = 0
         self.end = NOTHING
-        self.checksum = 0
+        self.checksum: int = 0
         self.damage: JournalDamaged | None = None
 
     def records(self, after: Position | None = None, checksum: int | None = None) -> Iterator[Record]:
@@ -123,7 +119,7 @@ class JournalReader:
         With the chained `checksum` at `after` reading starts there, without it at the beginning of that file. Raises
         JournalDamaged, and OSError if a file cannot be read.
         """
-        self.end, self.checksum, self.damage = NOTHING, 0, None
+        self.end, self.checksum, self.damage, self.skipped = NOTHING, 0, None, 0
         number = 0  # of the record, for the message
         try:
             with ExitStack() as opened:
@@ -155,8 +151,8 @@ class JournalReader:
         if position.offset == HEADER_SIZE:
             return self._header(position.generation).chain()
         with open(journal_path(self.folder, position.generation), "rb") as file:
-            file.seek(position.offset - _CHECKSUM.size)
-            data = file.read(_CHECKSUM.size)
+            file.seek(position.offset - CHECKSUM.size)
+            data = file.read(CHECKSUM.size)
         return int.from_bytes(data, "little")
 
     @property
@@ -218,7 +214,7 @@ class JournalReader:
         data = self._head(generation)
         if len(data) == HEADER_SIZE and not any(data):
             with open(journal_path(self.folder, generation), "rb") as file:
-                return _only_zeros(file)
+                return only_zeros(file)
         return len(data) < HEADER_SIZE
 
     def _header(self, generation: int) -> Header:
@@ -226,11 +222,11 @@ class JournalReader:
         try:
             data = self._head(generation)
             if len(data) < HEADER_SIZE:
-                raise _Damage("the file is cut, but a later file builds on it")
+                raise Damage("the file is cut, but a later file builds on it")
             return _decode_header(data, path, self.session, generation)
         except FileNotFoundError:
             raise JournalDamaged(path, 0, 0, "the file is missing, but a later file builds on it") from None
-        except _Damage as damage:
+        except Damage as damage:
             raise JournalDamaged(path, 0, 0, str(damage)) from None
 
     def _head(self, generation: int) -> bytes:
@@ -245,7 +241,17 @@ class JournalReader:
         file.seek(offset)
         try:
             while offset < limit:
-                found = _read_record(file, limit - offset, self.checksum)
+                try:
+                    found = read_record(file, limit - offset, self.checksum)
+                except Damage:
+                    if not self.skip:
+                        raise
+                    self.skipped += 1
+                    behind = behind_damage(file, offset, limit, self.checksum)
+                    if behind is None:
+                        return  # a later file may go on
+                    offset, self.checksum = behind
+                    continue
                 if found is None:
                     break
                 kind, payload, self.checksum = found
@@ -253,49 +259,9 @@ class JournalReader:
                 self.end = Position(header.generation, offset)
                 yield Record(kind, payload, self.end)
             if segment.limit is not None and (offset, self.checksum) != (segment.limit, segment.checksum):
-                raise _Damage("it is shorter than the base of a later file, or differs from it")
-        except _Damage as damage:
+                raise Damage("it is shorter than the base of a later file, or differs from it")
+        except Damage as damage:
             raise JournalDamaged(segment.path, 0, offset, str(damage)) from None
-
-
-def _read_record(file: BinaryIO, remaining: int, chain: int) -> tuple[int, bytes, int] | None:
-    """The next record, or None for an unfinished tail: cut, or zeros as a power cut leaves them.
-
-    A complete record with a wrong checksum is damage, unless zeros fill the file from the checksum to its end.
-    """
-    head_size = RECORD.size + _CHECKSUM.size
-    head = file.read(min(head_size, remaining))
-    if len(head) < head_size:
-        return None
-    length, kind = RECORD.unpack_from(head)
-    (stored,) = _CHECKSUM.unpack_from(head, RECORD.size)
-    checksum = zlib.crc32(head[: RECORD.size], chain)
-    if stored != checksum:
-        if stored == 0 and _only_zeros(file):
-            return None
-        raise _Damage("the checksum of a record's head is wrong")
-    if length > remaining - RECORD_OVERHEAD:
-        return None
-    if length > PAYLOAD_LIMIT:
-        raise _Damage("a record claims an impossible length")
-    payload = file.read(length)
-    tail = file.read(_CHECKSUM.size)
-    if len(payload) + len(tail) < length + _CHECKSUM.size:
-        return None
-    (stored,) = _CHECKSUM.unpack(tail)
-    checksum = zlib.crc32(payload, checksum)
-    if stored != checksum:
-        if stored == 0 and _only_zeros(file):
-            return None
-        raise _Damage("the checksum of a record is wrong")
-    return kind, payload, checksum
-
-
-def _only_zeros(file: BinaryIO) -> bool:
-    while chunk := file.read(1 << 16):
-        if chunk.count(0) != len(chunk):
-            return False
-    return True
 
 
 class JournalWriter:
@@ -344,9 +310,9 @@ class JournalWriter:
         for kind, payload in records:
             head = RECORD.pack(len(payload), kind)
             chain = zlib.crc32(head, chain)
-            parts += (head, _CHECKSUM.pack(chain))
+            parts += (head, CHECKSUM.pack(chain))
             chain = zlib.crc32(payload, chain)
-            parts += (payload, _CHECKSUM.pack(chain))
+            parts += (payload, CHECKSUM.pack(chain))
         data = b"".join(parts)
         try:
             write_all(self._descriptor, data)

@@ -132,3 +132,16 @@ def test_a_damaged_history_lists_what_is_before_the_damage(commands: Commands, s
     flip(path, path.stat().st_size - 30)
     out = commands.run("history", session.id, says=("is damaged in record",))
     assert "Track Forwards" in out and "Delete Marker" in out
+
+
+def test_the_newest_state_of_a_damaged_session_is_restored(commands: Commands, session: TrackingSessionManager) -> None:
+    newest = session.replay().markers
+    assert commands.run("restore", session.id, "--salvage") == "The session is not damaged.\n"
+    first = min(session.folder.glob("journal.*"))
+    frame = next(r for r in session._content.reader().records() if r.type == 4)
+    flip(first, frame.end.offset - 5)  # in the first step of the pass
+    words = commands.run("restore", session.id, "--salvage")
+    assert words.startswith("Brought back ") and words.endswith(" records behind the damage; lost 1.\n")
+    again = load_session(session.path).replay().markers
+    assert {n: len(newest[n].keys() - again[n].keys()) for n in newest} == {1: 1, 2: 1, 3: 1, 9: 0}
+    commands.run("restore", session.id, "--salvage", "--to", "x", code=2, says=("not allowed with",))

@@ -81,6 +81,11 @@ class Coverage:
             else:
                 frames.add(at)
 
+    def add(self, tracks: Iterable[int]) -> None:
+        """Apply tracks, which may be new and have no marker yet."""
+        for number in tracks:
+            self._frames.setdefault(number, FrameRanges())
+
     def remove(self, tracks: Iterable[int]) -> None:
         self.end_step()
         for number in tracks:

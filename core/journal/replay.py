@@ -22,7 +22,6 @@ from .records import (
     PassRecord,
     PictureDamagedEvent,
     RecordInvalid,
-    SetAsideEvent,
     TrackedEvent,
     TracksRecord,
     TracksRemovedEvent,
@@ -77,7 +76,6 @@ class Replay:
         self.last_track = 0  # the highest track number ever used
         self.markers: dict[int, dict[int, bytes]] = {}
         self.passes: dict[int, PassProgress] = {}  # the one with the last record last
-        self._is_leading_away = False  # whether the records lead back to an earlier state
         self._others: list[PassProgress] = []  # the passes with tracks to follow, without the last one
         self.tracked = FrameRanges()
         self.damaged: set[int] = set()  # clip frames that had a damaged picture when they were tracked
@@ -87,8 +85,9 @@ class Replay:
     @property
     def unfinished(self) -> list[PassProgress]:
         """The passes that can be resumed, the one with the most tracks first; of equals, the last one."""
-        found = [known for known in reversed(self.passes.values()) if known.is_unfinished]
-        return sorted(found, key=lambda known: -len(known.followed))
+        there = self.tracks.keys()
+        found = [replace(known, followed=known.followed & there) for known in reversed(self.passes.values())]
+        return sorted((known for known in found if known.is_unfinished), key=lambda known: -len(known.followed))
 
     def rows(self, track: int) -> bytes:
         """The packed markers of a track, by frame."""
@@ -164,7 +163,6 @@ class Replay:
 
     def _pass(self, record: PassRecord) -> None:
         plan = record.plan
-        self._is_leading_away = False
         for planned in (plan, *record.then):
             self._check_tracks(planned.tracks)
         if self.passes and plan.number <= max(self.passes):
@@ -239,8 +237,6 @@ class Replay:
             progress.then = ()
 
     def _event(self, record: EventRecord) -> None:
-        if not isinstance(record, TracksRemovedEvent):
-            self._is_leading_away = isinstance(record, SetAsideEvent)
         match record:
             case CheckpointEvent(frame=frame):
                 self.tracked.add(frame)
@@ -250,8 +246,6 @@ class Replay:
                 for known in (self.tracks, self.markers, self.changed, self.renamed):
                     for number in tracks:
                         known.pop(number, None)
-                for progress in self.passes.values() if not self._is_leading_away else ():
-                    progress.followed = progress.followed.difference(tracks)
             case PictureDamagedEvent(frame=frame):
                 self.damaged.add(frame)
             case _:

@@ -215,7 +215,7 @@ def _standing(progress: PassProgress) -> tuple[object, ...]:
 def _left(progress: PassProgress, then: Replay, number: int) -> list[Pass]:
     """What an unfinished pass and those planned behind it have left in the state, as passes from `number` on."""
     plan = progress.plan
-    tracks = tuple(one for one in plan.tracks if one in progress.followed)
+    tracks = tuple(one for one in plan.tracks if one in progress.followed and one in then.tracks)
     following = replace(plan, start=progress.frame, tracks=tracks)
     spans = [following] if tracks and following.start != following.end else []
     for planned in progress.then:

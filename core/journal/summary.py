@@ -66,9 +66,9 @@ class Summary:
         """The passes that can be resumed, the one with the most tracks first; of equals, the last one."""
         if self.status in _TRACKED:
             return []
-        return sorted(
-            (known for known in reversed(self.passes) if known.is_open), key=lambda known: -len(known.followed)
-        )
+        there = self.coverage.frames.keys()
+        found = [known._replace(followed=known.followed & there) for known in reversed(self.passes) if known.is_open]
+        return sorted((known for known in found if known.is_open), key=lambda known: -len(known.followed))
 
     @property
     def resume_frame(self) -> int | None:
@@ -195,6 +195,7 @@ class Summary:
                 self.asides.touch((track,))
             case TracksRecord(tracks):
                 self.losses.name_tracks(tracks)
+                self.coverage.add(track.id for track in tracks)
                 self.asides.touch(track.id for track in tracks)
             case PassRecord():
                 self._pass(record)
@@ -295,9 +296,6 @@ class Summary:
                 self.losses.remove_tracks(tracks)
                 self.coverage.remove(tracks)
                 self.asides.touch(tracks)
-                if not self.asides.is_leading_away:
-                    for place, known in enumerate(self.passes):
-                        self.passes[place] = known._replace(followed=known.followed.difference(tracks))
             case SetAsideEvent(reason=reason):
                 self.asides.set_aside(self.end, reason, self.coverage)
             case RestoredEvent(position=position):

@@ -25,7 +25,6 @@ class State:
     tracks: dict[int, dict[str, Any]] = field(default_factory=dict)
     markers: dict[int, dict[int, tuple[int, bytes]]] = field(default_factory=dict)  # by track and frame: flags, values
     passes: dict[int, dict[str, Any]] = field(default_factory=dict)
-    leads_back: bool = False
     last: int = 0  # the pass with the last record
     tracked: set[int] = field(default_factory=set)
     status: str = "not_started"
@@ -199,7 +198,7 @@ def open_pass(state: State, content: dict[str, Any]) -> None:
         "outcome": None,
         "followed": set(content["tracks"]),
     }
-    state.last, state.leads_back = content["number"], False
+    state.last = content["number"]
     state.tracked.add(start)
     state.status = "tracking"
 
@@ -263,14 +262,10 @@ def end_pass(state: State, content: dict[str, Any]) -> None:
 
 def event(state: State, content: dict[str, Any]) -> None:
     what = content["event"]
-    if what != "tracks_removed":
-        state.leads_back = what == "set_aside"
     if what == "tracks_removed":
         for number in content["tracks"]:
             state.tracks.pop(number, None)
             state.markers.pop(number, None)
-            for one in state.passes.values() if not state.leads_back else ():
-                one["followed"].discard(number)
     elif what == "checkpoint":
         state.tracked.add(checked(content["frame"]))
         state.status = "tracking"

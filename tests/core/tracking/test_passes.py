@@ -107,7 +107,7 @@ def test_a_track_without_a_live_marker_on_the_frame_of_the_pause_is_not_followed
 
 def test_a_lost_track_that_was_placed_again_takes_part(tmp_path: Path) -> None:
     known = recorded(tmp_path, [(1, 8)], 2)
-    known.unfinished[0].followed = frozenset({1, 3})
+    known.passes[1].followed = frozenset({1, 3})
     found = as_recorded(known)
     assert resume(known, found).alive == {1, 3}
     found.edited.add(2)

@@ -11,6 +11,7 @@ from ..bridge.clip.movie_clip import counting_of
 from ..bridge.open_file import open_file
 from ..bridge.sessions import state_data
 from ..bridge.sessions.states import StateView
+from ..bridge.tracking import live
 from ..core.journal.history import Kind, State
 from ..core.journal.state_words import action_words
 from ..core.model.types import Outcome
@@ -87,7 +88,8 @@ class TRACKING_SESSIONS_PT_history(InSession):
         layout = self.layout
         assert layout is not None
         clip = context.space_data.clip
-        state_data.keep_filled(context, clip)
+        if live.running() is None:  # else each frame would be read again
+            state_data.keep_filled(context, clip)
         view = open_file.view(StateView)
         if view.error:
             draw_words(layout, context, view.error, "ERROR")

@@ -3,9 +3,7 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-from pathlib import Path
 
 from tracking_sessions.core.journal.history import Kind
 from tracking_sessions.tests.blender.machine import Machine, newest_session
@@ -36,15 +34,8 @@ def test_an_artist_goes_back_and_undoes_that(machine: Machine, shot: Shot) -> No
         assert {len(rows) for rows in placed.values()} == {1}
         kinds = [state.kind for state in newest_session(screen.root).history().states]
         assert kinds == [Kind.EDIT, Kind.PASS, Kind.EDIT, Kind.RESTORED]
-        _picture(screen, "history")
+        screen.picture("history", 520)
         screen.ask("undo")
         screen.settle()
         assert screen.markers() == edited
         screen.leave()
-
-
-def _picture(screen: Screen, name: str) -> None:
-    folder = os.environ.get("TRACKING_SESSIONS_PICTURES")
-    if folder:
-        screen.settle()
-        shutil.copy(screen.window.screenshot(screen.machine.folder / f"{name}.png"), Path(folder))

@@ -94,6 +94,16 @@ def test_the_chosen_state_is_gone_back_to_and_named(footage: Footage, file: Path
     assert "“as placed”" in drawn(panels.TRACKING_SESSIONS_PT_history, editor).text
 
 
+def test_nothing_is_read_while_a_pass_runs(footage: Footage, file: Path) -> None:
+    run = begin(new_file(footage, file), steps=2)
+    drawn(panels.TRACKING_SESSIONS_PT_history, run.editor)
+    assert not bpy.app.timers.is_registered(state_data._fill)
+    run.finish()
+    drawn(panels.TRACKING_SESSIONS_PT_history, run.editor)
+    fill(run.editor)
+    assert len(listed(run.editor)) == 2
+
+
 def test_the_list_is_of_the_clip_that_is_shown(footage: Footage, other_footage: Footage, file: Path) -> None:
     editor = new_file(footage, file)
     begin(editor, steps=2).finish()

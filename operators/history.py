@@ -105,13 +105,13 @@ class TRACKING_SESSIONS_OT_compare_state(_OnState):
 
 def _show(context: Context, clip: MovieClip, largest: Largest) -> None:
     """Go to the frame of the marker, and select its track alone."""
-    where = clip.tracking.objects.get(largest.track.object)
-    tracks: Any = where.tracks if where is not None else {}
-    if largest.track.name in tracks:
+    where: Any = clip.tracking.objects.get(largest.track.object)
+    track = where.tracks.get(largest.track.name) if where is not None else None
+    if where is not None and track is not None:
         clip.tracking.objects.active = where
-        for other in tracks:
-            other.select = other.name == largest.track.name
-        tracks.active = tracks[largest.track.name]
+        for other in where.tracks:
+            other.select = other == track
+        where.tracks.active = track
     context.scene.frame_current = counting_of(clip).shown(largest.frame)
 
 

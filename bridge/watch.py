@@ -53,7 +53,7 @@ def after_undo(operator: str) -> None:
         recording = known_recording(clip)
         if recording is not None:
             recording.forget_addresses()
-            recording.look(clip, operator, whole=True)
+            recording.look(clip, operator, whole=bpy.app.background)  # without a window no tick compares the rest
 
 
 def clips() -> list[MovieClip]:

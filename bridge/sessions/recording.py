@@ -131,8 +131,14 @@ class Recording:
         continues. An error only ends the recording for a while: see `error`.
         """
         self._operator = operator or self._operator or UNNAMED
-        whole = whole or self._is_behind
-        self._is_behind = False
+        if self._is_behind:
+            if time.monotonic() < self._retry:
+                return
+            self.error = ""
+            self.own(clip)
+            if self.error:
+                return
+            self._is_behind, whole = False, True
         self._record(clip, self._differences(clip, whole=whole))
 
     @property
@@ -300,14 +306,16 @@ class Recording:
                 for record in records:
                     self.head.apply(record)
         if self.session is not None and records:
-            self.record([self._event(), *records])
+            self.record([*self._events(self.session), *records])
 
-    def _event(self) -> JournalRecord:
-        """The event before an edit."""
-        asides = self.session.asides if self.session is not None else []
-        if self._operator == UNDO and all(aside.reason is not Reason.UNDO for aside in asides):
-            return event_record(Event.SET_ASIDE, reason=Reason.UNDO.value)
-        return event_record(Event.EDITED, operator=self._operator)
+    def _events(self, session: TrackingSessionManager) -> list[JournalRecord]:
+        """The event before the records of an edit; none if they belong to the undo that was recorded last."""
+        if self._operator == UNDO:
+            if session.is_leading_away:
+                return []
+            if all(aside.reason is not Reason.UNDO for aside in session.asides):
+                return [event_record(Event.SET_ASIDE, reason=Reason.UNDO.value)]
+        return [event_record(Event.EDITED, operator=self._operator)]
 
     def _own(self, clip: MovieClip, *, begins: bool) -> None:
         mark = mark_of(clip)
@@ -390,9 +398,8 @@ class Recording:
 
     def lend(self, clip: MovieClip) -> TrackingSessionManager | None:
         """The owned session, with every change of the clip recorded, for a run; None if nothing was recorded yet."""
-        if self.session is not None:
-            self.look(clip, "", whole=True)
-            self.mark(clip)
+        self.look(clip, "", whole=True)
+        self.mark(clip)
         session, self.session = self.session, None
         return session
 

@@ -100,6 +100,11 @@ class TrackingSessionManager:
         return self._content.summary.asides.entries
 
     @property
+    def is_leading_away(self) -> bool:
+        """Whether the last records lead from a state that was set aside back to an earlier one."""
+        return self._content.summary.asides.is_leading_away
+
+    @property
     def lost(self) -> Losses:
         """The lost tracks and their frames; a running pass changes them."""
         return self._content.summary.losses

@@ -8,6 +8,7 @@ that insert markers, are found by looking at the cheap signs of a few tracks at 
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any
 
 import bpy
@@ -16,7 +17,7 @@ from bpy.app.handlers import persistent
 from .clip.editor import TRACKER, blender_is_tracking, redraw
 from .open_file import open_file
 from .sessions.blender_pass import BlenderPass, Way
-from .sessions.recording import Recording, close_gone, known_recording, recording_of
+from .sessions.recording import RETRY, Recording, close_gone, known_recording, recording_of
 from .tracking import live
 
 if TYPE_CHECKING:
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 INTERVAL = 0.25  # seconds between two looks
 SOON = 0.02  # seconds until the next look while tracks are left to compare
 IDLE_EVERY = 4  # ticks between two looks at the cheap signs of some tracks
+
+_log = logging.getLogger(__name__)
 
 
 class _Signs:
@@ -65,6 +68,15 @@ def clips() -> list[MovieClip]:
         if area.type == "CLIP_EDITOR"
     }
     return [clip for clip in bpy.data.movieclips if clip in shown or clip.session_uid in open_file.recordings]
+
+
+def _tick() -> float:
+    """As `tick`, for Blender, which ends a timer that raises."""
+    try:
+        return tick()
+    except Exception:
+        _log.exception("A change of a clip could not be recorded")
+        return RETRY
 
 
 def tick() -> float:
@@ -164,11 +176,11 @@ def record_everything() -> None:
 
 def register() -> None:
     bpy.app.handlers.depsgraph_update_post.append(_after_update)
-    bpy.app.timers.register(tick, first_interval=INTERVAL, persistent=True)
+    bpy.app.timers.register(_tick, first_interval=INTERVAL, persistent=True)
 
 
 def unregister() -> None:
-    if bpy.app.timers.is_registered(tick):
-        bpy.app.timers.unregister(tick)
+    if bpy.app.timers.is_registered(_tick):
+        bpy.app.timers.unregister(_tick)
     if _after_update in bpy.app.handlers.depsgraph_update_post:
         bpy.app.handlers.depsgraph_update_post.remove(_after_update)

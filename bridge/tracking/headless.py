@@ -45,6 +45,7 @@ from ..clip.movie_clip import (
     plate_of,
     position_in,
 )
+from ..open_file import open_file
 from .reconcile import note_opened
 from .saving import check_save, save_result
 from .shot import Shot
@@ -228,6 +229,7 @@ def _opened(source: Path | Footage, clip_name: str, warn: Warn) -> Iterator[Clip
         clip = _clip_of_file(clip_name)
         _prepare(clip, warn)
         note_opened(clip)
+    open_file.recordings.clear()  # made when the file was opened: this run alone changes the clip
     with background_editor(clip) as editor:
         yield editor
 

@@ -391,3 +391,42 @@ def test_only_changed_markers_are_written(footage: Footage, file: Path) -> None:
     session = held_session_of(file)
     last = [record for record, _ in decoded(JournalReader(session.folder, session.id).records())][-1]
     assert isinstance(last, EditRecord) and not isinstance(last, MarkersRecord)
+
+
+def test_the_timer_goes_on_after_an_error(footage: Footage, file: Path, monkeypatch: Any) -> None:
+    editor = new_file(footage, file)
+    recording = started(editor)
+    with monkeypatch.context() as patch:
+        patch.setattr(watch, "clips", lambda: 1 / 0)
+        assert watch._tick() > watch.INTERVAL
+    editor.clip.tracking.tracks["Survives.01"].markers.find_frame(2).co = HAND
+    recording.look(editor.clip, "Move")
+    assert recorded(file) == markers_of(editor.clip)
+
+
+def test_an_unfinished_pass_can_be_dropped_and_another_resumed(footage: Footage, file: Path) -> None:
+    """Fault 2 of a trial: a repair of one track ended the resumability of the main pass, under a check mark."""
+    editor = new_file(footage, file)
+    begin(editor, steps=9).finish()
+    tracks = editor.clip.tracking.tracks
+    for track in tracks:
+        track.select = track.name == "Survives.01"
+    bpy.context.scene.frame_current = 8
+    begin(editor, steps=3).finish()
+    for track in tracks:
+        track.select = True
+    seen_now = look(editor.clip)
+    assert [(known.number, known.last_frame) for known in seen_now.resumable] == [(1, 10), (2, 11)]
+    assert seen_now.resume_frame == 10 and "Survives.01" not in [
+        data.name
+        for number, data in held_session_of(file).replay().tracks.items()
+        if number in seen_now.resumable[0].followed
+    ]
+    with inside(editor):
+        assert operators.drop_pass(number=2) == {"FINISHED"}
+        assert [known.number for known in look(editor.clip).resumable] == [1]
+        assert operators.resume(number=1) == {"FINISHED"}
+    assert look(editor.clip).resumable == () and look(editor.clip).resume_frame is None
+    ends = {track.name: max(live_frames(markers_of(editor.clip)[f"Camera/{track.name}"])) for track in tracks}
+    assert ends["Survives.01"] == ends["Survives.02"] == FRAMES
+    assert recorded(file) == markers_of(editor.clip)

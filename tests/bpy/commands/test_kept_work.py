@@ -73,7 +73,7 @@ def test_a_killed_run_goes_on_around_what_the_artist_did_since(long: Path, tmp_p
         name = f"Camera/{recorded.tracks[number].name}"
         missing = [frame for frame in live_frames(rows) if frame not in after[name] or is_muted(after[name][frame])]
         assert not missing, (name, missing)
-    assert max(live_frames(after[f"Camera/{names[0]}"])) == LONG - 10
+    assert max(live_frames(after[f"Camera/{names[0]}"])) == LONG  # it joined on frame LONG - 10
     assert max(live_frames(after[f"Camera/{names[3]}"])) == LONG
 
 

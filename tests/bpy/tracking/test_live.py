@@ -20,7 +20,6 @@ from tracking_sessions.core.errors import ClipChanged
 from tracking_sessions.core.recording import recorder
 from tracking_sessions.core.storage.files import read_document
 from tracking_sessions.core.tracking.run import Run
-from tracking_sessions.operators.status import tracks_text
 from tracking_sessions.tests.bpy.tracker import (
     Markers,
     add_tracks,
@@ -41,7 +40,6 @@ from tracking_sessions.tests.bpy.window import (
     session_of,
 )
 from tracking_sessions.tests.footage import Shot as Footage
-from tracking_sessions.tests.footage import make_shot
 
 pytestmark = [pytest.mark.usefixtures("registered"), pytest.mark.alone]
 
@@ -111,34 +109,6 @@ def test_the_rate_is_that_of_the_last_seconds(footage: Footage, file: Path, monk
         now += live.RATE_SPAN / 8
         assert run.tick(0)
     assert run.rate == pytest.approx(8 / live.RATE_SPAN)
-
-
-def test_tracks_that_are_lost_and_tracks_that_leave_the_picture_are_counted(tmp_path: Path, file: Path) -> None:
-    run = begin(new_file(make_shot(tmp_path / "plate", 60, 320, 180, tracks=24), file))
-    names = {number: data.name for number, data in run.shot.session.replay().tracks.items()}
-    assert (run.lost, run.run.left) == (0, 0)
-    while run.tick(0):
-        lost = {number for tracks in run.shot.session.lost.frames.values() for number in tracks}
-        left = names.keys() - run.run.alive - lost
-        assert (run.lost, run.run.left) == (len(lost), len(left))
-    assert left and {names[number].partition(".")[0] for number in left} == {"Leaves"}
-    assert "Lost" in {names[number].partition(".")[0] for number in lost}
-    words = f"{len(run.run.alive)} Followed, {len(lost)} Lost, {len(left)} Left the Picture"
-    assert tracks_text(run) == words
-
-
-def test_tracks_that_had_no_marker_to_follow_are_not_called_lost(footage: Footage, file: Path) -> None:
-    editor = new_file(footage, file)
-    tracks = editor.clip.tracking.tracks
-    for track in (tracks[0], tracks[1]):
-        track.markers[0].mute = True
-    run = begin(editor)
-    while run.tick(0) and run.run.steps < 2:
-        pass
-    assert (run.run.followed, run.lost, run.run.left) == (len(tracks) - 2, 0, 0)
-
-
-# Updates of the artist's tracks
 
 
 def last_frames(clip: Any) -> list[int]:

@@ -20,7 +20,6 @@ from .replay import Replay
 from .rows import (
     MARKER_SIZE,
     count_rows,
-    each_row,
     frame_of,
     frames_of,
     join_rows,
@@ -29,7 +28,6 @@ from .rows import (
     spread_rows,
 )
 
-FEW = 16  # markers up to which splicing is faster than taking a long track apart
 _CHUNK = 64 * MARKER_SIZE
 
 
@@ -93,23 +91,24 @@ class Head:
         for direction, rows in steps:
             spread_rows(rows, direction, fresh)
         for number, mine in fresh.items():
-            self._rows[number] = join_rows(split_rows(self._rows.get(number, b"")) | mine)
+            self._rows[number] = edited(self._rows.get(number, b""), (), join_rows(mine))
 
 
 def edited(rows: bytes, removed: Sequence[int], changed: bytes) -> bytes:
-    """The packed markers of a track, by frame, after those on the frames `removed` are gone and others are set."""
-    if len(removed) + count_rows(changed) > FEW:
-        mine = split_rows(rows)
-        for frame in removed:
-            mine.pop(frame, None)
-        return join_rows(mine | split_rows(changed))
+    """The packed markers of a track, by frame, after those on the frames `removed` are gone and others are set.
+
+    Takes apart only the part from the first to the last of these frames.
+    """
+    frames = [*removed, *frames_of(changed)]
+    if not frames:
+        return rows
+    first, _ = _place(rows, min(frames))
+    last, is_there = _place(rows, max(frames))
+    start, end = first * MARKER_SIZE, (last + is_there) * MARKER_SIZE
+    mine = split_rows(rows[start:end])
     for frame in removed:
-        at, is_there = _place(rows, frame)
-        rows = rows[: at * MARKER_SIZE] + rows[(at + is_there) * MARKER_SIZE :]
-    for row in each_row(changed):
-        at, is_there = _place(rows, frame_of(row))
-        rows = rows[: at * MARKER_SIZE] + row + rows[(at + is_there) * MARKER_SIZE :]
-    return rows
+        mine.pop(frame, None)
+    return b"".join((rows[:start], join_rows(mine | split_rows(changed)), rows[end:]))
 
 
 def row_on(rows: bytes, frame: int) -> bytes:
@@ -132,13 +131,13 @@ def difference(track: int, before: bytes, after: bytes) -> EditRecord | MarkersR
     """
     if before == after:
         return None
+    if not before:
+        return MarkersRecord(track, after)
     start = _common(before, after)
     end = _common_end(before, after, start)
     was, now = split_rows(before[start : len(before) - end]), split_rows(after[start : len(after) - end])
     changed = {frame: row for frame, row in now.items() if was.get(frame) != row}
     removed = tuple(sorted(was.keys() - now.keys()))
-    if not before:
-        return MarkersRecord(track, after)
     return EditRecord(track, removed, join_rows(changed))
 
 

@@ -135,6 +135,13 @@ def all_flags_of(rows: bytes) -> bytes:
     return rows[_FLAGS_BYTE::MARKER_SIZE]
 
 
+def with_flags(rows: bytes, flags: bytes) -> bytes:
+    """The rows, whose flags are 0, with these flags, a byte for each row."""
+    changed = bytearray(rows)
+    changed[_FLAGS_BYTE::MARKER_SIZE] = flags
+    return bytes(changed)
+
+
 def split_rows(rows: bytes) -> dict[int, bytes]:
     """The rows of one track by frame."""
     return dict(zip(frames_of(rows), each_row(rows), strict=True))

@@ -25,7 +25,15 @@ class FrameRanges:
     @classmethod
     def of(cls, frames: Iterable[int]) -> FrameRanges:
         """The set of these frames."""
-        return cls((frame, frame) for frame in sorted(frames))  # adding in order costs the same for each
+        found = cls()
+        starts, ends = found._starts, found._ends
+        for frame in sorted(frames):
+            if ends and frame <= ends[-1] + 1:
+                ends[-1] = frame
+            else:
+                starts.append(frame)
+                ends.append(frame)
+        return found
 
     @classmethod
     def parse(cls, text: str) -> FrameRanges:

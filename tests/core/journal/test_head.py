@@ -7,13 +7,14 @@ import random
 
 import pytest
 
+from tracking_sessions.core.journal import head as head_module
 from tracking_sessions.core.journal.chain import NOTHING
 from tracking_sessions.core.journal.changes import Found, changes, renamed
 from tracking_sessions.core.journal.coverage import Coverage
-from tracking_sessions.core.journal.head import FEW, Head, difference, edited, row_on
-from tracking_sessions.core.journal.records import EditRecord, MarkersRecord, TracksRecord
+from tracking_sessions.core.journal.head import Head, difference, edited, row_on
+from tracking_sessions.core.journal.records import EditRecord, FrameRecord, MarkersRecord, TracksRecord
 from tracking_sessions.core.journal.replay import Replay
-from tracking_sessions.core.journal.rows import join_rows, renumbered, split_rows
+from tracking_sessions.core.journal.rows import count_rows, join_rows, renumbered, split_rows
 from tracking_sessions.core.model.ranges import FrameRanges
 from tracking_sessions.core.model.types import TrackData
 from tracking_sessions.tests.core.journal.random_records import random_records
@@ -43,7 +44,7 @@ def test_a_difference_leads_from_one_state_to_the_other(seed: int) -> None:
     rng = random.Random(seed)
     before = {frame: rng.random() for frame in range(rng.randint(-5, 1), rng.choice((1, 3, 90, 400)))}
     after = dict(before)
-    for _ in range(rng.choice((0, 1, 2, FEW, 200))):
+    for _ in range(rng.choice((0, 1, 2, 16, 200))):
         frame = rng.randint(-5, 420)
         if rng.random() < 0.4:
             after.pop(frame, None)
@@ -67,6 +68,18 @@ def test_a_small_edit_of_a_long_track_is_small() -> None:
     before = rows_of(1, dict.fromkeys(range(1, 4001), 0.5))
     record = difference(1, before, edited(before, (7,), marker(1, 2000, (0.25,))))
     assert isinstance(record, EditRecord) and record.removed == (7,) and len(record.rows) == 68
+
+
+def test_a_step_takes_no_long_track_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    head = head_with("long")
+    head.apply(MarkersRecord(1, rows_of(1, dict.fromkeys(range(1, 4001), 0.5))))
+    taken: list[int] = []
+    monkeypatch.setattr(head_module, "split_rows", lambda rows: taken.append(count_rows(rows)) or split_rows(rows))
+    for frame in (4001, 4002):
+        head.apply(FrameRecord(1, frame, 1, marker(1, frame)))
+        assert row_on(head.rows(1), frame) == marker(1, frame)
+    head.apply(EditRecord(1, (50,), marker(1, 60)))
+    assert count_rows(head.rows(1)) == 4001 and max(taken) == 11
 
 
 def head_with(*names: str) -> Head:

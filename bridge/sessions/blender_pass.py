@@ -9,15 +9,25 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import bpy
 
 from ...core.journal.changes import numbers_of
-from ...core.journal.head import row_on
+from ...core.journal.head import PackedRows, difference, row_on
 from ...core.journal.records import EditRecord, EndRecord, FrameRecord, JournalRecord, PassRecord
-from ...core.journal.rows import KEYED, MUTED, flags_of, frame_of, is_muted, join_rows, renumbered, split_rows
+from ...core.journal.rows import (
+    KEYED,
+    MUTED,
+    count_rows,
+    flags_of,
+    frame_of,
+    is_muted,
+    join_rows,
+    renumbered,
+    split_rows,
+)
 from ...core.model.types import Outcome, Pass
 from ...core.model.wording import timestamp
 from ...core.tracking.reconcile import is_border
-from ..clip.markers import read_row
+from ..clip.markers import read_row, read_rows
 from ..clip.movie_clip import counting_of
-from .recording import Recording, found_in, tracks_in
+from .recording import Recording, tracks_in
 
 if TYPE_CHECKING:
     from bpy.types import MovieClip, MovieTrackingTrack
@@ -80,8 +90,11 @@ class BlenderPass:
         """Record the markers that Blender has added since the last call."""
         if not self.recording.own(clip, begins=True):
             return
+        tracks = self._tracks(clip)
+        if self._plan is None and not self._has_begun(clip, tracks):
+            return
         found: Rows = {}
-        for number, track in self._tracks(clip).items():
+        for number, track in tracks.items():
             rows = self._next_rows(number, track) if self._plan is not None else self._changed_rows(number, track)[0]
             for row in rows:
                 found.setdefault(frame_of(row), {})[number] = row
@@ -93,7 +106,8 @@ class BlenderPass:
             return
         found: Rows = {}
         edits: list[JournalRecord] = []
-        for number, track in self._tracks(clip).items():
+        tracks = self._tracks(clip)
+        for number, track in tracks.items():
             rows, edit = self._changed_rows(number, track)
             for row in rows:
                 found.setdefault(frame_of(row), {})[number] = row
@@ -103,6 +117,8 @@ class BlenderPass:
         if self._plan is not None:
             self.recording.record([*edits, EndRecord(self._plan.number, self._outcome(self._plan), "", timestamp())])
             self.recording.stepped = (self._plan, self._frame) if not self.way.is_sequence else None
+            data = self.recording.head.tracks
+            self.recording.saw({(data[n].object, data[n].name): track for n, track in tracks.items()})
 
     def _outcome(self, plan: Pass) -> Outcome:
         if not self._alive:
@@ -114,15 +130,34 @@ class BlenderPass:
         present, numbers = tracks_in(clip), numbers_of(self.recording.head)
         return {numbers[key]: present[key] for key in self._keys if key in present and key in numbers}
 
+    def _has_begun(self, clip: MovieClip, tracks: dict[int, MovieTrackingTrack]) -> bool:
+        """Whether a track has new markers: another number of them, or another one at the playhead or one frame on.
+
+        Cheap, as Blender may take seconds for the first.
+        """
+        frame = counting_of(clip).clip_frame(bpy.context.scene.frame_current)
+        for number, track in tracks.items():
+            known, markers = self.recording.head.rows(number), track.markers
+            if len(markers) != count_rows(known):
+                return True
+            for at in (frame, frame + self.way.direction):
+                marker = markers.find_frame(at)
+                if marker is not None and read_row(marker, number) != row_on(known, at):
+                    return True
+        return False
+
     def _changed_rows(self, number: int, track: MovieTrackingTrack) -> tuple[list[bytes], EditRecord | None]:
         """The new markers of the track behind the last step, and an edit with its other changes, such as borders.
 
         Reads all its markers.
         """
-        now = split_rows(renumbered(found_in(track).rows, number))
-        before = split_rows(self.recording.head.rows(number))
-        changed = {frame: row for frame, row in now.items() if before.get(frame) != row}
-        borders = {frame: row for frame, row in changed.items() if is_border(now, frame) and flags_of(row) & KEYED}
+        now = renumbered(read_rows(track, 0), number)
+        record = difference(number, self.recording.head.rows(number), now)
+        if record is None:
+            return [], None
+        changed = split_rows(record.rows)
+        rows = PackedRows(now)
+        borders = {frame for frame, row in changed.items() if flags_of(row) & KEYED and is_border(rows, frame)}
         direction = self.way.direction
         new = {
             frame: row
@@ -132,7 +167,7 @@ class BlenderPass:
         if new:
             self._reached[number] = max(new) if direction > 0 else min(new)
         rest = {frame: row for frame, row in changed.items() if frame not in new}
-        removed = tuple(sorted(before.keys() - now.keys()))
+        removed = record.removed if isinstance(record, EditRecord) else ()
         return list(new.values()), EditRecord(number, removed, join_rows(rest)) if rest or removed else None
 
     def _next_rows(self, number: int, track: MovieTrackingTrack) -> list[bytes]:

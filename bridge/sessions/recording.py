@@ -164,10 +164,17 @@ class Recording:
         start = self._glanced = self._glanced + GLANCE if self._glanced + GLANCE < count else 0
         for where in objects:
             for track in where.tracks[max(0, start) : max(0, start + GLANCE)]:
-                is_changed = is_changed or self._signs.get((where.name, track.name)) != _sign_of(track)
+                key = where.name, track.name
+                if self._signs.get(key) != _sign_of(track):
+                    self._signs.pop(key, None)  # for `look`, which compares the track
+                    is_changed = True
             start -= len(where.tracks)
         if is_changed:
             self.look(clip, UNNAMED)
+
+    def saw(self, tracks: Mapping[Key, MovieTrackingTrack]) -> None:
+        """These tracks are as the head has them."""
+        self._signs |= {key: _sign_of(track) for key, track in tracks.items()}
 
     def forget_addresses(self) -> None:
         """Undo, redo or loading has replaced all tracks: any of them may have changed."""
@@ -183,13 +190,14 @@ class Recording:
     ) -> list[JournalRecord]:
         present = tracks_in(clip)
         numbers = numbers_of(self.head) | dict(made or {})
-        signs = {key: _sign_of(track) for key, track in present.items()}
+        signs = {key: self._sign_now(key, track) for key, track in present.items()}
         new = [key for key in present if key not in numbers]
         gone = {numbers[key]: key for key in numbers if key not in present}
         names = dict(made or {})
         if new and gone:
             names |= self._renamed(new, {key: number for number, key in gone.items()}, present, signs)
-        changed = [key for key, sign in signs.items() if sign[1:] != self._sign(key, names)[1:]]
+        fresh = [key for key, sign in signs.items() if sign is not self._signs.get(key)]
+        changed = [key for key in fresh if signs[key][1:] != self._sign(key, names)[1:]]
         self._signs = signs
         first = dict.fromkeys((*new, *changed))
         others = present if whole else self._selected(present)
@@ -197,6 +205,13 @@ class Recording:
         until = float("inf") if whole else time.perf_counter() + SLICE
         ended = [number for number in gone if number not in names.values()]
         return self._compare(clip, present, until=until, at_least=len(first), gone=ended, names=names)
+
+    def _sign_now(self, key: Key, track: MovieTrackingTrack) -> _Sign:
+        """The signs of the track; those seen last if its address and number of markers are the same."""
+        seen = self._signs.get(key)
+        if seen is None or seen.count != len(track.markers) or seen.address != track.as_pointer():
+            return _sign_of(track)
+        return seen
 
     def _sign(self, key: Key, names: dict[Key, int]) -> _Sign:
         if key in names and names[key] in self.head.tracks:
@@ -246,6 +261,7 @@ class Recording:
             key = self._left.popleft()
             if key in present:
                 found[key] = found_in(present[key])
+                self._signs[key] = _sign_of(present[key])
         records = changes(self.head, found, list(gone), names)
         return records + (self._on_frame(clip, present) if self._left else [])
 

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from ..model.types import TrackData
 from .records import (
@@ -115,6 +115,25 @@ def row_on(rows: bytes, frame: int) -> bytes:
     """The packed marker on the frame, of the markers of one track by frame; empty if there is none."""
     at, is_there = _place(rows, frame)
     return row_at(rows, at) if is_there else b""
+
+
+class PackedRows(Mapping[int, bytes]):
+    """The packed markers of one track, by frame, as a mapping that takes none apart."""
+
+    def __init__(self, rows: bytes) -> None:
+        self._rows = rows
+
+    def __getitem__(self, frame: int) -> bytes:
+        row = row_on(self._rows, frame)
+        if not row:
+            raise KeyError(frame)
+        return row
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(frames_of(self._rows))
+
+    def __len__(self) -> int:
+        return count_rows(self._rows)
 
 
 def _place(rows: bytes, frame: int) -> tuple[int, bool]:

@@ -8,11 +8,12 @@ many tracks it follows.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from itertools import compress
 
 from ..model.ranges import FrameRanges
 from ..model.types import SOLVE_NEEDS
 from .records import EditRecord, FrameRecord, MarkersRecord
-from .rows import GUARDED, MUTED, count_rows, heads_of
+from .rows import GUARDED, MUTED, all_flags_of, count_rows, frames_of, heads_of
 
 TRACK_LIMIT = 1 << 20
 """The highest number of a track: beyond it a session file is refused."""
@@ -67,7 +68,8 @@ class Coverage:
     def replace(self, record: MarkersRecord) -> None:
         """Apply all markers of a track."""
         self.end_step()
-        self._frames[record.track] = FrameRanges.of(at for _, at, flags in heads_of(record.rows) if not flags & MUTED)
+        live = (not flags & MUTED for flags in all_flags_of(record.rows))
+        self._frames[record.track] = FrameRanges.of(compress(frames_of(record.rows), live))
 
     def edit(self, record: EditRecord) -> None:
         """Apply some markers of a track."""

@@ -25,9 +25,12 @@ class FrameRanges:
     @classmethod
     def of(cls, frames: Iterable[int]) -> FrameRanges:
         """The set of these frames."""
+        ordered = sorted(frames)
+        if ordered and ordered == list(range(ordered[0], ordered[0] + len(ordered))):  # one run, as most often
+            return cls([(ordered[0], ordered[-1])])
         found = cls()
         starts, ends = found._starts, found._ends
-        for frame in sorted(frames):
+        for frame in ordered:
             if ends and frame <= ends[-1] + 1:
                 ends[-1] = frame
             else:

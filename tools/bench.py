@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Measures tracking beside Blender's own tracker in one run: a frame at any length of a shot, and our share of it.
 
-Also measures the check of the footage, commands over many sessions, and the shots of a batch. Exit code 1: a figure
-missed its target.
+Also measures the check of the footage, commands over many sessions, the recording of a clip, and the shots of a batch.
+Exit code 1: a figure missed its target.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from tracking_sessions.tools.bench_batch import measure_batch
 from tracking_sessions.tools.bench_figures import Report
 from tracking_sessions.tools.bench_footage import measure_footage
 from tracking_sessions.tools.bench_history import measure_history
+from tracking_sessions.tools.bench_recording import measure_recording
 from tracking_sessions.tools.bench_sessions import measure_sessions
 from tracking_sessions.tools.bench_tracking import (
     Clips,
@@ -40,7 +41,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Measure tracking against Blender's own tracker.")
     parser.add_argument("--quick", action="store_true", help="a short version: fewer frames, fewer repeats")
     tracking = ["memory", "steps", "parts", "restore"]  # memory: in a young process
-    parts = (*tracking, "footage", "sessions", "history", "batch")
+    parts = (*tracking, "footage", "sessions", "history", "recording", "batch")
     parser.add_argument("--only", choices=parts, help="measure only this")
     options = parser.parse_args()
     frames = 25
@@ -63,6 +64,9 @@ def main() -> int:
         if "history" in wanted:
             wanted.remove("history")
             measure_history(Path(name), *((20, 200) if options.quick else (200, 2000)), report)
+        if "recording" in wanted:
+            wanted.remove("recording")
+            measure_recording(Path(name), *((100, 1000) if options.quick else (400, 4000)), report)
         if "batch" in wanted:
             wanted.remove("batch")
             measure_batch(Path(name), 100 if options.quick else 1000, report)

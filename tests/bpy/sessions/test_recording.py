@@ -12,6 +12,9 @@ import bpy
 import pytest
 
 from tracking_sessions.bridge import watch
+from tracking_sessions.bridge.clip.markers import read_rows
+from tracking_sessions.bridge.sessions import blender_pass
+from tracking_sessions.bridge.sessions import recording as recording_module
 from tracking_sessions.bridge.sessions.blender_pass import BlenderPass, Way
 from tracking_sessions.bridge.sessions.recording import NOT_RECORDED, Recording, recording_of
 from tracking_sessions.core.journal.chain import JournalReader
@@ -132,6 +135,34 @@ def test_a_pass_of_blender_is_recorded_while_it_runs(footage: Footage, file: Pat
     assert held_session_of(file).lost.frames  # as the footage loses tracks
 
 
+def test_a_pass_of_blender_reads_its_tracks_once_and_at_its_end(footage: Footage, file: Path, monkeypatch: Any) -> None:
+    editor = new_file(footage, file)
+    recording = started(editor)
+    tracks, reads = list(editor.clip.tracking.tracks), [0]
+
+    def counted(track: Any, number: int) -> bytes:
+        reads[0] += 1
+        return read_rows(track, number)
+
+    for module in (blender_pass, recording_module):
+        monkeypatch.setattr(module, "read_rows", counted)
+    one = BlenderPass(recording, editor.clip, Way(False, True, 1, FRAMES))
+    for _ in range(3):  # Blender takes its time for the first frame
+        one.follow(editor.clip)
+    assert reads == [0]
+    for at in (4, 6, 8):
+        track_sequence(editor.clip, at, at + 2)
+        one.follow(editor.clip)
+        assert reads == [len(tracks)]
+    one.finish(editor.clip)
+    assert reads == [2 * len(tracks)]
+    for track in tracks:
+        track.select = False
+    seen(recording, editor.clip)
+    assert reads == [2 * len(tracks)]
+    assert recorded(file) == markers_of(editor.clip)
+
+
 def test_tracking_again_over_markers_is_a_pass_that_takes_the_tracks_on(footage: Footage, file: Path) -> None:
     editor = new_file(footage, file)
     started(editor)
@@ -236,6 +267,21 @@ def test_a_marker_that_a_script_inserts_is_found_without_any_sign(footage: Foota
     for _ in range(watch.IDLE_EVERY):
         watch.tick()
     assert recorded(file) == markers_of(editor.clip) and edits_of(file) == ["Changes in the Clip"]
+
+
+def test_markers_exchanged_by_a_script_are_found_by_their_frames(footage: Footage, file: Path) -> None:
+    editor = new_file(footage, file)
+    recording = started(editor)
+    track = editor.clip.tracking.tracks[0]
+    track.markers.delete_frame(2)
+    recording.look(editor.clip, "Test", whole=True)
+    for other in editor.clip.tracking.tracks:
+        other.select = False
+    before = recorded(file)
+    track.markers.delete_frame(track.markers[0].frame)  # as many markers as before, but another first one
+    track.markers.insert_frame(2, co=HAND)
+    recording.glance(editor.clip)
+    assert recorded(file) == markers_of(editor.clip) != before
 
 
 def test_undo_and_redo_are_recorded_and_undone_frames_are_offered(footage: Footage, file: Path) -> None:

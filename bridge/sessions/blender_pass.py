@@ -27,7 +27,8 @@ from ...core.model.wording import timestamp
 from ...core.tracking.reconcile import is_border
 from ..clip.markers import read_row, read_rows
 from ..clip.movie_clip import counting_of
-from .recording import Recording, tracks_in
+from .looking import tracks_in
+from .recording import Recording
 
 if TYPE_CHECKING:
     from bpy.types import MovieClip, MovieTrackingTrack

@@ -1,20 +1,18 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Records in the session of a clip whatever happens to its tracks, whoever did it.
 
-A `Recording` knows the newest state of its clip and compares the clip with it, but only the tracks that may have
-changed: those whose cheap signs differ (number of markers, first and last frame), and the selected ones, as Blender's
-operators change no others. `bridge.watch` says when to look.
+A `Recording` knows the newest state of its clip, and records the differences that `looking` finds. `bridge.watch` says
+when to look.
 """
 
 from __future__ import annotations
 
 import logging
 import time
-from collections import deque
-from collections.abc import Generator, Iterable, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import bpy
 
@@ -22,16 +20,14 @@ from ...core.errors import LeaseHeld, TrackingSessionError, UsageError
 from ...core.footage.details import describe
 from ...core.journal.changes import Found, Key, changes, numbers_of, renamed
 from ...core.journal.codec import event_record
-from ...core.journal.head import Head, row_on
-from ...core.journal.records import EditRecord, Event, JournalRecord, Reason
+from ...core.journal.head import Head
+from ...core.journal.records import Event, JournalRecord, Reason
 from ...core.model.types import Pass
 from ...core.recording.create import create_session
 from ...core.recording.manager import TrackingSessionManager
 from ...core.recording.recorder import SessionRecorder
-from ..clip.markers import read_row, read_rows, read_settings
 from ..clip.movie_clip import (
     Plate,
-    counting_of,
     footage_of,
     library_of,
     mark_of,
@@ -42,14 +38,12 @@ from ..clip.movie_clip import (
 from ..errors import error_words
 from ..open_file import open_file
 from ..preferences import preferences
-from ..tracking.working_set import OBJECT_NAME
 from .finding import default_root, find_session, name_of_new
+from .looking import Sight
 
 if TYPE_CHECKING:
     from bpy.types import MovieClip, MovieTrackingTrack
 
-SLICE = 0.004  # seconds of reading per look; what is left is read in the next ones
-GLANCE = 60  # tracks whose cheap signs are looked at without any sign of a change, once a second
 RETRY = 5.0  # seconds between two attempts to own a session after an error
 RENEWAL = 15.0  # seconds between two signs of life of an idle owner
 UNDO, REDO, UNNAMED = "Undo", "Redo", "Changes in the Clip"
@@ -58,37 +52,6 @@ NOT_RECORDED = "tracking_sessions_off"
 """The property of a clip that is not recorded."""
 _RECORDED_BEFORE = "Changes Before the Recording"
 _log = logging.getLogger(__name__)
-
-
-class _Sign(NamedTuple):
-    """Cheap signs of a track."""
-
-    address: int
-    count: int
-    first: int
-    last: int
-
-
-def _sign_of(track: MovieTrackingTrack) -> _Sign:
-    markers = track.markers
-    count = len(markers)
-    if not count:
-        return _Sign(track.as_pointer(), 0, 0, 0)
-    return _Sign(track.as_pointer(), count, markers[0].frame, markers[count - 1].frame)
-
-
-def tracks_in(clip: MovieClip) -> dict[Key, MovieTrackingTrack]:
-    """The artist's tracks of all tracking objects."""
-    return {
-        (where.name, track.name): track
-        for where in clip.tracking.objects
-        if not where.name.startswith(OBJECT_NAME)
-        for track in where.tracks
-    }
-
-
-def found_in(track: MovieTrackingTrack) -> Found:
-    return Found(read_settings(track), read_rows(track, 0))
 
 
 class Recording:
@@ -103,31 +66,21 @@ class Recording:
         """The clip as last seen, and as the journal has it once there is a session."""
         self.stepped: tuple[Pass, int] | None = None
         """The last single step of Blender's tracker, from which the next may go on: its pass, and the frame reached."""
-        self._signs: dict[Key, _Sign] = {}
-        self._glanced = 0
-        self._left: deque[Key] = deque()  # tracks still to be compared
+        self._sight = Sight()
         self._operator = ""  # the operator after which they are compared
         self._retry = 0.0
         self._renewed = 0.0
         self._has_news = False  # whether the session file lacks records
         self._is_behind = False  # whether a change may not be recorded, after an error
-        self._take(clip)
-
-    def _take(self, clip: MovieClip) -> None:
-        present = tracks_in(clip)
-        for record in changes(self.head, {key: found_in(track) for key, track in present.items()}):
+        for record in self._sight.differences(clip, self.head, whole=True):
             self.head.apply(record)
-        self._note_signs(present)
-
-    def _note_signs(self, present: dict[Key, MovieTrackingTrack]) -> None:
-        self._signs = {key: _sign_of(track) for key, track in present.items()}
 
     # Looking
 
     def look(self, clip: MovieClip, operator: str, *, whole: bool = False) -> None:
         """Compare the clip with the newest state, and record the differences as an edit by `operator`.
 
-        `whole`: compare every track now, as before a save; else reading stops after about `SLICE` seconds, and `go_on`
+        `whole`: compare every track now, as before a save; else reading stops after some milliseconds, and `go_on`
         continues. An error only ends the recording for a while: see `error`.
         """
         self._operator = operator or self._operator or UNNAMED
@@ -139,7 +92,7 @@ class Recording:
             if self.error:
                 return
             self._is_behind, whole = False, True
-        self._record(clip, self._differences(clip, whole=whole))
+        self._record(clip, self._sight.differences(clip, self.head, whole=whole))
 
     @property
     def is_due(self) -> bool:
@@ -149,140 +102,34 @@ class Recording:
     @property
     def has_more(self) -> bool:
         """Whether tracks are still to be compared."""
-        return bool(self._left)
+        return self._sight.has_more
 
     def go_on(self, clip: MovieClip) -> None:
-        """Compare more tracks, for about `SLICE` seconds."""
-        if self._left:
-            self._record(clip, self._compare(clip, tracks_in(clip), until=time.perf_counter() + SLICE))
+        """Compare more tracks, for some milliseconds."""
+        self._record(clip, self._sight.more(clip, self.head))
 
     def glance(self, clip: MovieClip) -> None:
-        """Look at the cheap signs of the next `GLANCE` tracks, and at the clip if one has changed."""
-        objects = [where for where in clip.tracking.objects if not where.name.startswith(OBJECT_NAME)]
-        count = sum(len(where.tracks) for where in objects)
-        is_changed = count != len(self._signs)
-        start = self._glanced = self._glanced + GLANCE if self._glanced + GLANCE < count else 0
-        for where in objects:
-            for track in where.tracks[max(0, start) : max(0, start + GLANCE)]:
-                key = where.name, track.name
-                if self._signs.get(key) != _sign_of(track):
-                    self._signs.pop(key, None)  # for `look`, which compares the track
-                    is_changed = True
-            start -= len(where.tracks)
-        if is_changed:
+        """Look at the cheap signs of some tracks, and at the clip if one has changed."""
+        if self._sight.glance(clip):
             self.look(clip, UNNAMED)
 
     def saw(self, tracks: Mapping[Key, MovieTrackingTrack]) -> None:
         """These tracks are as the head has them."""
-        self._signs |= {key: _sign_of(track) for key, track in tracks.items()}
+        self._sight.saw(tracks)
 
     def forget_addresses(self) -> None:
         """Undo, redo or loading has replaced all tracks: any of them may have changed."""
-        self._signs = {key: sign._replace(address=0) for key, sign in self._signs.items()}
-        self._left = deque(dict.fromkeys((*self._left, *numbers_of(self.head))))
+        self._sight.forget_addresses(self.head)
 
-    def differences(self, clip: MovieClip, names: Mapping[Key, int]) -> list[JournalRecord]:
-        """The differences of all tracks; `names` has the numbers of tracks that were made again."""
-        return self._differences(clip, whole=True, made=names)
-
-    def _differences(
-        self, clip: MovieClip, *, whole: bool, made: Mapping[Key, int] | None = None
-    ) -> list[JournalRecord]:
-        present = tracks_in(clip)
-        numbers = numbers_of(self.head) | dict(made or {})
-        signs = {key: self._sign_now(key, track) for key, track in present.items()}
-        new = [key for key in present if key not in numbers]
-        gone = {numbers[key]: key for key in numbers if key not in present}
-        names = dict(made or {})
-        if new and gone:
-            names |= self._renamed(new, {key: number for number, key in gone.items()}, present, signs)
-        fresh = [key for key, sign in signs.items() if sign is not self._signs.get(key)]
-        changed = [key for key in fresh if signs[key][1:] != self._sign(key, names)[1:]]
-        self._signs = signs
-        first = dict.fromkeys((*new, *changed))
-        others = present if whole else self._selected(present)
-        self._left = deque(dict.fromkeys((*first, *(key for key in (*others, *self._left) if key in present))))
-        until = float("inf") if whole else time.perf_counter() + SLICE
-        ended = [number for number in gone if number not in names.values()]
-        return self._compare(clip, present, until=until, at_least=len(first), gone=ended, names=names)
-
-    def _sign_now(self, key: Key, track: MovieTrackingTrack) -> _Sign:
-        """The signs of the track; those seen last if its address and number of markers are the same."""
-        seen = self._signs.get(key)
-        if seen is None or seen.count != len(track.markers) or seen.address != track.as_pointer():
-            return _sign_of(track)
-        return seen
-
-    def _sign(self, key: Key, names: dict[Key, int]) -> _Sign:
-        if key in names and names[key] in self.head.tracks:
-            data = self.head.tracks[names[key]]
-            key = data.object, data.name
-        return self._signs.get(key, _Sign(0, -1, 0, 0))
-
-    def _renamed(
-        self,
-        new: Iterable[Key],
-        gone: dict[Key, int],
-        present: dict[Key, MovieTrackingTrack],
-        signs: dict[Key, _Sign],
-    ) -> dict[Key, int]:
-        """The numbers of renamed tracks by their new names: known by their addresses, else by equal markers."""
-        before = {sign.address: key for key, sign in self._signs.items() if sign.address and key in gone}
-        names = {key: gone[before[signs[key].address]] for key in new if signs[key].address in before}
-        rest = {key: read_rows(present[key], 0) for key in new if key not in names}
-        names |= {
-            key: number for key, number in renamed(self.head, present, rest).items() if number not in names.values()
-        }
-        return names
-
-    def _selected(self, present: dict[Key, MovieTrackingTrack]) -> list[Key]:
-        return [
-            key
-            for key, track in present.items()
-            if track.select or track.select_anchor or track.select_pattern or track.select_search
-        ]
-
-    def _compare(
-        self,
-        clip: MovieClip,
-        present: dict[Key, MovieTrackingTrack],
-        *,
-        until: float,
-        at_least: int = 0,
-        gone: Iterable[int] = (),
-        names: dict[Key, int] | None = None,
-    ) -> list[JournalRecord]:
-        """The differences of the tracks in `_left`: of `at_least` so many, then until the time is over.
-
-        The selected ones among the others are compared on the current frame at least.
-        """
-        found: dict[Key, Found] = {}
-        while self._left and (len(found) < at_least or time.perf_counter() < until):
-            key = self._left.popleft()
-            if key in present:
-                found[key] = found_in(present[key])
-                self._signs[key] = _sign_of(present[key])
-        records = changes(self.head, found, list(gone), names)
-        return records + (self._on_frame(clip, present) if self._left else [])
-
-    def _on_frame(self, clip: MovieClip, present: dict[Key, MovieTrackingTrack]) -> list[JournalRecord]:
-        """The differences of the selected tracks in `_left` on the current frame, where most operators work."""
-        frame = counting_of(clip).clip_frame(bpy.context.scene.frame_current)
-        numbers = numbers_of(self.head)
-        records: list[JournalRecord] = []
-        for key in self._left:
-            track, number = present.get(key), numbers.get(key)
-            marker = track.markers.find_frame(frame) if track is not None and track.select else None
-            if marker is not None and number is not None:
-                row = read_row(marker, number)
-                if row != row_on(self.head.rows(number), frame):
-                    records.append(EditRecord(number, (), row))
-        return records
+    def differences(self, clip: MovieClip, made: Mapping[Key, int]) -> list[JournalRecord]:
+        """The differences of all tracks; `made` has the numbers of tracks that were made again."""
+        return self._sight.differences(clip, self.head, whole=True, made=made)
 
     # Recording
 
     @property
     def recorder(self) -> SessionRecorder | None:
+        """The recorder of the owned session."""
         return self.session.acquire() if self.session is not None else None
 
     def own(self, clip: MovieClip, *, begins: bool = False) -> bool:
@@ -317,7 +164,7 @@ class Recording:
             return
         if self.session is None:
             if self.own(clip):
-                records = self._differences(clip, whole=True)  # the numbers of the tracks are others
+                records = self._sight.differences(clip, self.head, whole=True)  # the numbers of the tracks are others
             elif not self.error:  # the clip has no session
                 for record in records:
                     self.head.apply(record)
@@ -430,7 +277,7 @@ class Recording:
 
     def mark(self, clip: MovieClip) -> None:
         """Note in the clip, for the saved file, that it contains all that is recorded."""
-        if self.session is not None and not self._left:
+        if self.session is not None and not self._sight.has_more:
             mark_position(clip, self.session.id, self.session.position)
 
     def close(self) -> None:

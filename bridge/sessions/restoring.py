@@ -13,7 +13,8 @@ from ...core.journal.replay import Replay
 from ...core.journal.rows import join_rows, split_rows
 from ...core.tracking.reconcile import joined, new_in_clip
 from ..clip.markers import read_rows, write_rows, write_settings
-from .recording import Recording, tracks_in
+from .looking import tracks_in
+from .recording import Recording
 
 if TYPE_CHECKING:
     from bpy.types import MovieClip, MovieTrackingTrack

@@ -13,8 +13,7 @@ import pytest
 
 from tracking_sessions.bridge import watch
 from tracking_sessions.bridge.clip.markers import read_rows
-from tracking_sessions.bridge.sessions import blender_pass
-from tracking_sessions.bridge.sessions import recording as recording_module
+from tracking_sessions.bridge.sessions import blender_pass, looking
 from tracking_sessions.bridge.sessions.blender_pass import BlenderPass, Way
 from tracking_sessions.bridge.sessions.recording import NOT_RECORDED, Recording, recording_of
 from tracking_sessions.core.journal.chain import JournalReader
@@ -144,7 +143,7 @@ def test_a_pass_of_blender_reads_its_tracks_once_and_at_its_end(footage: Footage
         reads[0] += 1
         return read_rows(track, number)
 
-    for module in (blender_pass, recording_module):
+    for module in (blender_pass, looking):
         monkeypatch.setattr(module, "read_rows", counted)
     one = BlenderPass(recording, editor.clip, Way(False, True, 1, FRAMES))
     for _ in range(3):  # Blender takes its time for the first frame

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import bpy
 
 from ...core.journal.changes import numbers_of
+from ...core.journal.codec import event_record
 from ...core.journal.head import PackedRows, difference, row_on
-from ...core.journal.records import EditRecord, EndRecord, FrameRecord, JournalRecord, PassRecord
+from ...core.journal.records import EditRecord, EndRecord, Event, FrameRecord, JournalRecord, PassRecord
 from ...core.journal.rows import (
     KEYED,
     MUTED,
@@ -22,7 +23,7 @@ from ...core.journal.rows import (
     renumbered,
     split_rows,
 )
-from ...core.model.types import Outcome, Pass
+from ...core.model.types import Outcome, Pass, SessionStatus
 from ...core.model.wording import timestamp
 from ...core.tracking.reconcile import is_border
 from ..clip.markers import read_row, read_rows
@@ -117,6 +118,10 @@ class BlenderPass:
         self._record(found)
         if self._plan is not None:
             self.recording.record([*edits, EndRecord(self._plan.number, self._outcome(self._plan), "", timestamp())])
+            session = self.recording.session
+            if session is not None and not session.unfinished:
+                done = event_record(Event.STATUS, status=SessionStatus.TRACKING_COMPLETE.value)
+                self.recording.record([done])
             self.recording.stepped = (self._plan, self._frame) if not self.way.is_sequence else None
             data = self.recording.head.tracks
             self.recording.saw({(data[n].object, data[n].name): track for n, track in tracks.items()})

@@ -19,7 +19,7 @@ from tracking_sessions.bridge.sessions.recording import NOT_RECORDED, Recording,
 from tracking_sessions.core.journal.chain import JournalReader
 from tracking_sessions.core.journal.codec import decoded
 from tracking_sessions.core.journal.records import EditedEvent, EditRecord, MarkersRecord
-from tracking_sessions.core.model.types import Outcome
+from tracking_sessions.core.model.types import Outcome, SessionStatus
 from tracking_sessions.tests.bpy.tracker import live_frames, markers_of, track_sequence
 from tracking_sessions.tests.bpy.window import (
     FRAMES,
@@ -131,6 +131,8 @@ def test_a_pass_of_blender_is_recorded_while_it_runs(footage: Footage, file: Pat
     assert recorded(file) == markers_of(editor.clip)
     (known,) = held_session_of(file).passes
     assert (known.start, known.last_frame, known.outcome) == (start, end, Outcome.COMPLETE)
+    assert held_session_of(file).session.status is SessionStatus.TRACKING_COMPLETE
+    assert held_session_of(file).resume_frame is None
     assert held_session_of(file).lost.frames  # as the footage loses tracks
 
 

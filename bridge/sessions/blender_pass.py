@@ -13,15 +13,19 @@ from ...core.journal.codec import event_record
 from ...core.journal.head import PackedRows, difference, row_on
 from ...core.journal.records import EditRecord, EndRecord, Event, FrameRecord, JournalRecord, PassRecord
 from ...core.journal.rows import (
+    GUARDED,
     KEYED,
     MUTED,
     count_rows,
     flags_of,
     frame_of,
+    head_of,
     is_muted,
     join_rows,
     renumbered,
     split_rows,
+    values_of,
+    with_head,
 )
 from ...core.model.types import Outcome, Pass, SessionStatus
 from ...core.model.wording import timestamp
@@ -93,31 +97,24 @@ class BlenderPass:
         if not self.recording.own(clip, begins=True):
             return
         tracks = self._tracks(clip)
-        if self._plan is None and not self._has_begun(clip, tracks):
+        if self._plan is None:
+            if self._has_begun(clip, tracks):
+                self._record(*self._changes(tracks))
             return
         found: Rows = {}
         for number, track in tracks.items():
-            rows = self._next_rows(number, track) if self._plan is not None else self._changed_rows(number, track)[0]
-            for row in rows:
+            for row in self._next_rows(number, track):
                 found.setdefault(frame_of(row), {})[number] = row
-        self._record(found)
+        self._record(found, [])
 
     def finish(self, clip: MovieClip) -> None:
         """Record the rest of the pass from all markers of its tracks, and its end."""
         if not self.recording.own(clip, begins=True):
             return
-        found: Rows = {}
-        edits: list[JournalRecord] = []
         tracks = self._tracks(clip)
-        for number, track in tracks.items():
-            rows, edit = self._changed_rows(number, track)
-            for row in rows:
-                found.setdefault(frame_of(row), {})[number] = row
-            if edit is not None:
-                edits.append(edit)
-        self._record(found)
+        self._record(*self._changes(tracks))
         if self._plan is not None:
-            self.recording.record([*edits, EndRecord(self._plan.number, self._outcome(self._plan), "", timestamp())])
+            self.recording.record([EndRecord(self._plan.number, self._outcome(self._plan), "", timestamp())])
             session = self.recording.session
             if session is not None and not session.unfinished:
                 done = event_record(Event.STATUS, status=SessionStatus.TRACKING_COMPLETE.value)
@@ -152,11 +149,20 @@ class BlenderPass:
                     return True
         return False
 
-    def _changed_rows(self, number: int, track: MovieTrackingTrack) -> tuple[list[bytes], EditRecord | None]:
-        """The new markers of the track behind the last step, and an edit with its other changes, such as borders.
+    def _changes(self, tracks: dict[int, MovieTrackingTrack]) -> tuple[Rows, list[JournalRecord]]:
+        """The new markers, and edits with the other changes of the tracks. Reads all their markers."""
+        found: Rows = {}
+        edits: list[JournalRecord] = []
+        for number, track in tracks.items():
+            rows, edit = self._changed_rows(number, track)
+            for row in rows:
+                found.setdefault(frame_of(row), {})[number] = row
+            if edit is not None:
+                edits.append(edit)
+        return found, edits
 
-        Reads all its markers.
-        """
+    def _changed_rows(self, number: int, track: MovieTrackingTrack) -> tuple[list[bytes], EditRecord | None]:
+        """The new markers of the track behind the last step, and an edit with its other changes."""
         now = renumbered(read_rows(track, 0), number)
         record = difference(number, self.recording.head.rows(number), now)
         if record is None:
@@ -171,7 +177,10 @@ class BlenderPass:
             if frame not in borders and (self._plan is None or (frame - self._frame) * direction > 0)
         }
         if new:
-            self._reached[number] = max(new) if direction > 0 else min(new)
+            at = self._reached[number] = max(new) if direction > 0 else min(new)
+            if _is_guard(rows.get(at + direction), new[at]):
+                new[at] = _guarded(new[at])
+                changed.pop(at + direction, None)
         rest = {frame: row for frame, row in changed.items() if frame not in new}
         removed = record.removed if isinstance(record, EditRecord) else ()
         return list(new.values()), EditRecord(number, removed, join_rows(rest)) if rest or removed else None
@@ -193,14 +202,19 @@ class BlenderPass:
                 self._lost.add(number)
                 break
         self._reached[number] = at
+        marker = markers.find_frame(at + direction) if rows else None
+        if marker is not None and _is_guard(read_row(marker, number), rows[-1]):
+            rows[-1] = _guarded(rows[-1])
         return rows
 
-    def _record(self, found: Rows) -> None:
-        """Record the new markers as steps of the pass, which begins with the first of them."""
+    def _record(self, found: Rows, edits: list[JournalRecord]) -> None:
+        """Record the new markers as steps of the pass, which begins with the first of them, and before them `edits`."""
         frames = sorted(found, reverse=self.way.direction < 0)
-        records: list[JournalRecord] = []
-        if frames and self._plan is None:
-            records = self._begin(frames[0] - self.way.direction)
+        if not frames and self._plan is None:
+            return
+        records = edits
+        if self._plan is None:
+            records += self._begin(frames[0] - self.way.direction)
         for frame in frames:
             assert self._plan is not None  # begun above
             rows = found[frame]
@@ -228,3 +242,13 @@ class BlenderPass:
                 return []
         self._plan = plan
         return [PassRecord(plan, (), plan.operation, timestamp(), ORIGIN)]
+
+
+def _is_guard(row: bytes | None, inner: bytes) -> bool:
+    """Whether the row is a muted, keyed copy of `inner`, with which Blender ends a segment."""
+    return row is not None and flags_of(row) == _BORDER and values_of(row) == values_of(inner)
+
+
+def _guarded(row: bytes) -> bytes:
+    number, frame, flags = head_of(row)
+    return with_head(row, number, frame, flags | GUARDED)

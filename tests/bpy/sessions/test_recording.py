@@ -123,10 +123,7 @@ def test_a_pass_of_blender_is_recorded_while_it_runs(footage: Footage, file: Pat
         for track in editor.clip.tracking.tracks:
             track.select = True
         one.follow(editor.clip)
-        now, journal = markers_of(editor.clip), recorded(file)
-        assert {name: live_frames(rows) for name, rows in journal.items()} == {
-            name: live_frames(rows) for name, rows in now.items()
-        }
+        assert recorded(file) == markers_of(editor.clip)  # with the muted markers that end the segments
     one.finish(editor.clip)
     assert recorded(file) == markers_of(editor.clip)
     (known,) = held_session_of(file).passes

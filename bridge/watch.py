@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 INTERVAL = 0.25  # seconds between two looks
 SOON = 0.02  # seconds until the next look while tracks are left to compare
 IDLE_EVERY = 4  # ticks between two looks at the cheap signs of some tracks
+DRAGS = ("TRANSFORM_OT_", "CLIP_OT_slide_marker", "CLIP_OT_slide_plane_marker")
 
 _log = logging.getLogger(__name__)
 
@@ -81,7 +82,7 @@ def _tick() -> float:
 
 def tick() -> float:
     """Look at the clips if there are signs of changes; returns the seconds until the next look."""
-    if live.running() is not None:
+    if live.running() is not None or _is_dragging():
         return INTERVAL
     signs = _signs()
     newest = _newest()
@@ -140,6 +141,15 @@ def _running() -> Any:
             if operator is not None and operator.bl_idname == TRACKER:
                 return operator
     return None
+
+
+def _is_dragging() -> bool:
+    """Whether the artist drags markers: an edit with a name of its own once the mouse button is let go."""
+    return any(
+        operator is not None and operator.bl_idname.startswith(DRAGS)
+        for window in bpy.context.window_manager.windows
+        for operator in window.modal_operators
+    )
 
 
 def _is_shown(clip: MovieClip) -> bool:

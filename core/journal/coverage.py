@@ -13,7 +13,7 @@ from itertools import compress
 from ..model.ranges import FrameRanges
 from ..model.types import SOLVE_NEEDS
 from .records import EditRecord, FrameRecord, MarkersRecord
-from .rows import GUARDED, MUTED, all_flags_of, count_rows, frames_of, heads_of
+from .rows import GUARDED, MUTED, all_flags_of, count_rows, frames_of, heads_of, tracks_of
 
 TRACK_LIMIT = 1 << 20
 """The highest number of a track: beyond it a session file is refused."""
@@ -48,7 +48,8 @@ class Coverage:
         """Apply a step of a pass; returns whether the followed tracks may be others than before it."""
         last = self._last
         is_next = last is not None and (record.number, record.frame) == (last.number, last.frame + direction)
-        if is_next and record.alive == len(self.followed) == count_rows(record.rows):
+        is_same = record.alive == len(self.followed) == count_rows(record.rows)
+        if last is not None and is_next and is_same and tracks_of(record.rows) == tracks_of(last.rows):
             self._last = record
             return False
         self._settle()

@@ -137,3 +137,11 @@ def test_a_coverage_is_what_its_text_says() -> None:
             Coverage.parse(text)
     tracks, frames = coverage.beyond({1: FrameRanges([(1, 4)]), 2: FrameRanges([(1, 9)])})
     assert (tracks, str(frames)) == (2, "2-3,5-9")
+
+
+def test_a_step_with_as_many_other_tracks_follows_those() -> None:
+    coverage = Coverage()
+    for frame, tracks in ((2, (1, 2)), (3, (1, 2)), (4, (1, 3))):
+        rows = b"".join(marker(track, frame, (0.5,)) for track in tracks)
+        coverage.step(FrameRecord(1, frame, 2, rows), 1)
+    assert {track: str(frames) for track, frames in coverage.frames.items()} == {1: "2-4", 2: "2-3", 3: "4"}

@@ -17,6 +17,7 @@ from .records import (
     MarkersRecord,
     PassRecord,
     SetAsideEvent,
+    TracksRecord,
     TracksRemovedEvent,
     UndoneEvent,
 )
@@ -59,7 +60,7 @@ def _missing(
             case EditRecord(_, _, rows) if not is_undone and not leads_back:
                 lost.update(FrameRanges.of(at for _, at, flags in heads_of(rows) if not flags & MUTED))
                 edited = True
-            case MarkersRecord() if not is_undone and not leads_back:
+            case MarkersRecord() | TracksRecord() | TracksRemovedEvent() if not is_undone and not leads_back:
                 edited = True
             case SetAsideEvent():
                 leads_back = True

@@ -29,7 +29,6 @@ from ...core.journal.rows import (
 )
 from ...core.model.types import Outcome, Pass, SessionStatus
 from ...core.model.wording import timestamp
-from ...core.tracking.reconcile import is_border
 from ..clip.markers import read_row, read_rows
 from ..clip.movie_clip import counting_of
 from .looking import tracks_in
@@ -162,19 +161,21 @@ class BlenderPass:
         return found, edits
 
     def _changed_rows(self, number: int, track: MovieTrackingTrack) -> tuple[list[bytes], EditRecord | None]:
-        """The new markers of the track behind the last step, and an edit with its other changes."""
+        """The new markers of the track behind the last step, and an edit with its other changes.
+
+        Those are keyed: borders, and the copies that the tracker begins from. Reads all markers.
+        """
         now = renumbered(read_rows(track, 0), number)
         record = difference(number, self.recording.head.rows(number), now)
         if record is None:
             return [], None
         changed = split_rows(record.rows)
         rows = PackedRows(now)
-        borders = {frame for frame, row in changed.items() if flags_of(row) & KEYED and is_border(rows, frame)}
         direction = self.way.direction
         new = {
             frame: row
             for frame, row in changed.items()
-            if frame not in borders and (self._plan is None or (frame - self._frame) * direction > 0)
+            if not flags_of(row) & KEYED and (self._plan is None or (frame - self._frame) * direction > 0)
         }
         if new:
             at = self._reached[number] = max(new) if direction > 0 else min(new)

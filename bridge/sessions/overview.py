@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, NamedTuple
 import bpy
 
 from ...core.errors import JournalDamaged, TrackingSessionError
-from ...core.journal.coverage import Coverage
 from ...core.journal.lost_passes import lost_passes
 from ...core.journal.records import Reason
 from ...core.model.ranges import FrameRanges
@@ -149,7 +148,7 @@ def _overview_of(clip: MovieClip, mark: ClipMark | None, manager: TrackingSessio
         lost, undone_frames = manager.missing_frames(position, open_file.written(clip.session_uid, session.id))
     in_question = 0
     for aside in manager.asides:
-        tracks, frames = Coverage.of(aside.frames).beyond(manager.coverage.frames)
+        tracks, frames = aside.lacking(manager.coverage.frames)
         (undone_frames if aside.reason is Reason.UNDO else lost).update(frames)
         in_question += len(aside.in_question) if tracks and aside.reason is Reason.OLDER_FILE else 0
     undone_frames = undone_frames.without(lost)

@@ -32,6 +32,10 @@ class Aside:
         """The tracks that changed on both sides."""
         return self.gone_back & self.changed
 
+    def lacking(self, now: Mapping[int, FrameRanges]) -> tuple[int, FrameRanges]:
+        """How many tracks get live frames if the state is restored, and all these frames; `now` are the live ones."""
+        return Coverage.of({n: self.frames[n] for n in self.gone_back & self.frames.keys()}).beyond(now)
+
 
 class Asides:
     """The newest states that were set aside and neither restored nor, after undo, tracked on from; oldest first."""

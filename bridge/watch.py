@@ -27,6 +27,14 @@ INTERVAL = 0.25  # seconds between two looks
 SOON = 0.02  # seconds until the next look while tracks are left to compare
 IDLE_EVERY = 4  # ticks between two looks at the cheap signs of some tracks
 DRAGS = ("TRANSFORM_OT_", "CLIP_OT_slide_marker", "CLIP_OT_slide_plane_marker")
+WIDE = {
+    "CLIP_OT_clean_tracks",
+    "CLIP_OT_hide_tracks",
+    "CLIP_OT_hide_tracks_clear",
+    "CLIP_OT_graph_delete_knot",
+    "CLIP_OT_graph_disable_markers",
+}
+"""The operators that change tracks which are not selected, without any cheap sign."""
 
 _log = logging.getLogger(__name__)
 
@@ -36,6 +44,7 @@ class _Signs:
 
     def __init__(self) -> None:
         self.is_changed = False  # the dependency graph, or an event, has named a clip
+        self.is_wide = False  # any track may be changed
         self.newest = 0  # the address of the newest operator
         self.passes: dict[int, BlenderPass] = {}  # of Blender's running job, by clip
         self.ticks = 0
@@ -49,6 +58,13 @@ def _signs() -> _Signs:
 def _after_update(scene: Scene, depsgraph: Depsgraph) -> None:
     if depsgraph.id_type_updated("MOVIECLIP"):
         _signs().is_changed = True
+
+
+def note(operator: str) -> None:
+    """Note that the operator of this `bl_idname` has changed a clip."""
+    signs = _signs()
+    signs.is_changed = True
+    signs.is_wide = signs.is_wide or operator in WIDE
 
 
 def after_undo(operator: str) -> None:
@@ -89,8 +105,10 @@ def tick() -> float:
     name = _name_of(newest)
     address = newest.as_pointer() if newest is not None else 0
     is_new, signs.newest = address != signs.newest, address
-    is_changed = signs.is_changed or is_new
-    signs.is_changed = False
+    if is_new and newest is not None:
+        note(newest.bl_idname)
+    is_changed, is_wide = signs.is_changed or is_new, signs.is_wide
+    signs.is_changed = signs.is_wide = False
     signs.ticks += 1
     has_more = False
     is_tracking = blender_is_tracking()
@@ -105,7 +123,7 @@ def tick() -> float:
             BlenderPass(recording, clip, Way.of(newest, clip)).finish(clip)
             recording.look(clip, name)
         elif is_changed or recording.is_due:
-            recording.look(clip, name)
+            recording.look(clip, name, is_wide=is_wide)
         elif recording.has_more:
             recording.go_on(clip)
         elif signs.ticks % IDLE_EVERY == 0:

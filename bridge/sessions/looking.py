@@ -65,6 +65,7 @@ class Sight:
         self._signs: dict[Key, _Sign] = {}
         self._glanced = 0
         self._left: deque[Key] = deque()  # tracks still to be compared
+        self._were_selected: list[Key] = []  # at the last look
 
     @property
     def has_more(self) -> bool:
@@ -93,6 +94,10 @@ class Sight:
     def forget_addresses(self, head: Head) -> None:
         """Undo, redo or loading has replaced all tracks: any of them may have changed."""
         self._signs = {key: sign._replace(address=0) for key, sign in self._signs.items()}
+        self.suspect_all(head)
+
+    def suspect_all(self, head: Head) -> None:
+        """Any track may have changed: compare them all, by and by."""
         self._left = deque(dict.fromkeys((*self._left, *numbers_of(head))))
 
     def differences(
@@ -115,7 +120,8 @@ class Sight:
         changed = [key for key in fresh if signs[key][1:] != self._sign(head, key, names)[1:]]
         self._signs = signs
         first = dict.fromkeys((*new, *changed))
-        others = present if whole else self._selected(present)
+        worked_on = self._worked_on(present)
+        others = present if whole else worked_on
         self._left = deque(dict.fromkeys((*first, *(key for key in (*others, *self._left) if key in present))))
         until = float("inf") if whole else time.perf_counter() + SLICE
         ended = [number for number in gone if number not in names.values()]
@@ -153,12 +159,15 @@ class Sight:
         names |= {key: number for key, number in renamed(head, present, rest).items() if number not in names.values()}
         return names
 
-    def _selected(self, present: dict[Key, MovieTrackingTrack]) -> list[Key]:
-        return [
+    def _worked_on(self, present: dict[Key, MovieTrackingTrack]) -> list[Key]:
+        """The selected tracks, and those that were selected at the last look: a quick hand has the next one by now."""
+        before = self._were_selected
+        self._were_selected = [
             key
             for key, track in present.items()
             if track.select or track.select_anchor or track.select_pattern or track.select_search
         ]
+        return [*self._were_selected, *before]
 
     def _compare(
         self,

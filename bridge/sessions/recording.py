@@ -77,11 +77,12 @@ class Recording:
 
     # Looking
 
-    def look(self, clip: MovieClip, operator: str, *, whole: bool = False) -> None:
+    def look(self, clip: MovieClip, operator: str, *, whole: bool = False, is_wide: bool = False) -> None:
         """Compare the clip with the newest state, and record the differences as an edit by `operator`.
 
         `whole`: compare every track now, as before a save; else reading stops after some milliseconds, and `go_on`
-        continues. An error only ends the recording for a while: see `error`.
+        continues. `is_wide`: the operator may have changed any track, so continue until each one is compared. An error
+        only ends the recording for a while: see `error`.
         """
         self._operator = operator or self._operator or UNNAMED
         if self._is_behind:
@@ -92,6 +93,8 @@ class Recording:
             if self.error:
                 return
             self._is_behind, whole = False, True
+        if is_wide:
+            self._sight.suspect_all(self.head)
         self._record(clip, self._sight.differences(clip, self.head, whole=whole))
 
     @property
@@ -206,6 +209,7 @@ class Recording:
             session.close()
             raise
         self.session, self.head = session, head
+        open_file.forget()
 
     def _back_to_seen(self, head: Head) -> list[JournalRecord]:
         """The records that turn the head of the journal into the clip as last seen."""

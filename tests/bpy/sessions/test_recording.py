@@ -20,7 +20,7 @@ from tracking_sessions.core.journal.chain import JournalReader
 from tracking_sessions.core.journal.codec import decoded
 from tracking_sessions.core.journal.records import EditedEvent, EditRecord, MarkersRecord
 from tracking_sessions.core.model.types import Outcome, SessionStatus
-from tracking_sessions.tests.bpy.tracker import live_frames, markers_of, track_sequence
+from tracking_sessions.tests.bpy.tracker import live_frames, markers_of, place, track_sequence
 from tracking_sessions.tests.bpy.window import (
     FRAMES,
     begin,
@@ -156,8 +156,10 @@ def test_a_pass_of_blender_reads_its_tracks_once_and_at_its_end(footage: Footage
     assert reads == [2 * len(tracks)]
     for track in tracks:
         track.select = False
+    seen(recording, editor.clip)  # also those that were selected until now
+    before = list(reads)
     seen(recording, editor.clip)
-    assert reads == [2 * len(tracks)]
+    assert reads == before
     assert recorded(file) == markers_of(editor.clip)
 
 
@@ -246,6 +248,7 @@ def test_a_change_of_a_track_that_is_not_selected_is_seen_at_the_save(footage: F
     recording = started(editor)
     track = editor.clip.tracking.tracks["Survives.02"]
     track.select = False
+    seen(recording, editor.clip)
     track.markers.find_frame(2).co = HAND
     seen(recording, editor.clip)
     assert edits_of(file) == []
@@ -305,6 +308,48 @@ def test_the_artist_can_turn_it_off_for_a_clip(footage: Footage, file: Path) -> 
     watch.tick()
     begin(editor, steps=3).finish()
     assert held_session_of(file).owner == ""
+
+
+def test_a_quick_hand_may_select_the_next_track_before_the_look(footage: Footage, file: Path) -> None:
+    editor = new_file(footage, file)
+    recording = started(editor)
+    tracks = editor.clip.tracking.tracks
+    tracks[0].markers.find_frame(2).co = HAND
+    for track in tracks:
+        track.select = track == tracks[1]
+    seen(recording, editor.clip, "Move")
+    assert recorded(file) == markers_of(editor.clip)
+
+
+def test_an_operator_on_all_tracks_is_seen_on_those_that_are_not_selected(footage: Footage, file: Path) -> None:
+    editor = new_file(footage, file)
+    recording = started(editor)
+    tracks = editor.clip.tracking.tracks
+    for track in tracks:
+        track.select = False
+    seen(recording, editor.clip)
+    tracks[3].hide = True
+    watch.note("CLIP_OT_hide_tracks")
+    watch.tick()
+    while recording.has_more:
+        recording.go_on(editor.clip)
+    known = {data.name: data.settings["hide"] for data in held_session_of(file).replay().tracks.values()}
+    assert known == {track.name: track.hide for track in tracks} and any(known.values())
+
+
+def test_markers_that_the_tracker_begins_from_are_no_steps(footage: Footage, file: Path) -> None:
+    """Two segments: the step from frame 8 puts a keyed copy there, and a border before it, behind a live marker."""
+    editor = new_file(footage, file)
+    recording = started(editor)
+    for track in editor.clip.tracking.tracks:
+        place(editor.clip, track.markers.insert_frame(6), footage.truth(track.name, 8))
+    seen(recording, editor.clip)
+    editor.space.clip_user.frame_current = 8
+    with inside(editor):
+        assert bpy.ops.clip.track_markers(sequence=False) == {"FINISHED"}
+    BlenderPass(recording, editor.clip, Way(False, False, 1, FRAMES)).finish(editor.clip)
+    known = held_session_of(file).passes[-1]
+    assert (known.start, known.last_frame) == (8, 9) and recorded(file) == markers_of(editor.clip)
 
 
 # After a crash
@@ -474,3 +519,34 @@ def test_an_unfinished_pass_can_be_dropped_and_another_resumed(footage: Footage,
     ends = {track.name: max(live_frames(markers_of(editor.clip)[f"Camera/{track.name}"])) for track in tracks}
     assert ends["Survives.01"] == ends["Survives.02"] == FRAMES
     assert recorded(file) == markers_of(editor.clip)
+
+
+def test_a_track_that_was_deleted_after_undo_is_not_missing(footage: Footage, file: Path) -> None:
+    editor = new_file(footage, file)
+    bpy.ops.ed.undo_push(message="before")
+    for track in editor.clip.tracking.tracks:
+        track.select = track.name != "Survives.01"
+    started(editor)
+    bpy.ops.ed.undo_push(message="pass")
+    bpy.ops.ed.undo()
+    editor = open_editor(bpy.data.movieclips[0])
+    assert str(look(editor.clip).undone_frames) == "2-4"
+    recording = recording_of(editor.clip)
+    assert recording is not None
+    delete_first(editor.clip)
+    seen(recording, editor.clip)
+    assert str(look(editor.clip).undone_frames) == "2-4"
+
+
+def test_the_panel_knows_that_a_file_lacks_nothing_from_the_first_change_on(footage: Footage, file: Path) -> None:
+    editor = new_file(footage, file)
+    bpy.ops.ed.undo_push(message="before")
+    started(editor)
+    bpy.ops.ed.undo_push(message="pass")
+    bpy.ops.ed.undo()
+    killed()
+    editor = open_file(file)
+    look(editor.clip)
+    recording = recording_of(editor.clip)
+    assert recording is not None and recording.own(editor.clip)
+    assert (look(editor.clip).missing, look(editor.clip).undone) == (0, 3)

@@ -70,7 +70,7 @@ class Screen:
     @property
     def outcome(self) -> str:
         """The outcome of the last pass; empty while it runs."""
-        if not session_files(self.root) or newest_session(self.root).owner:
+        if not session_files(self.root):
             return ""
         passes = newest_session(self.root).passes  # none before the first pass is recorded
         return passes[-1].outcome or "" if passes else ""

@@ -1,0 +1,234 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Blender's own tracker, edits and undo in a real window: all of it is recorded, and comes back after a crash.
+
+TRACKING_SESSIONS_KILLS says how often `test_a_crash_in_blenders_tracker_costs_half_a_second` kills Blender.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import random
+import shutil
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from tracking_sessions.core.journal.history import Kind
+from tracking_sessions.tests.blender.machine import Machine, Markers, newest_session, put_clip, recorded_markers
+from tracking_sessions.tests.blender.real import ROOT
+from tracking_sessions.tests.blender.screen import Screen
+from tracking_sessions.tests.footage import Shot, make_shot
+
+KILLS = int(os.environ.get("TRACKING_SESSIONS_KILLS", "3"))
+AGE = 0.5  # seconds: what stood so long before a kill comes back
+SCRIPTS = ("start_window.py", "recording_window.py", "make_blend.py")
+ROW_SIZE = 64
+
+
+@pytest.fixture(scope="session")
+def sixty(tmp_path_factory: pytest.TempPathFactory) -> Shot:
+    """A clip with 60 tracks, for which Blender's tracker takes some seconds."""
+    folder = tmp_path_factory.mktemp("sixty")
+    shot = make_shot(folder / "plate", frames=100, width=800, height=450, tracks=60)
+    tracks = [{"name": track.name, "co": track.co, "pattern_size": 21, "search_size": 71} for track in shot.tracks]
+    (folder / "tracks.json").write_text(json.dumps({"tracks": tracks}), encoding="utf-8")
+    return shot
+
+
+@contextmanager
+def recorded(machine: Machine, blend: str = "shot.blend") -> Iterator[Screen]:
+    """A window with a log of all that stands in the clip; without a name, with a file that was never saved."""
+    for script in SCRIPTS:
+        shutil.copy(ROOT / "tests" / "blender" / script, machine.folder)
+    first = [blend] if blend else ["--python", "make_blend.py"]
+    scripts = ("--python", "start_window.py", "--python", "recording_window.py")
+    with machine.window(*first, *scripts) as window:
+        yield Screen(machine, window, is_saved=bool(blend))
+
+
+class Stood(NamedTuple):
+    """What stood in the clip from a time on."""
+
+    since: float
+    markers: Markers
+
+
+def states(folder: Path) -> list[Stood]:
+    """All that stood in the clip, as the log has it."""
+    found: list[Stood] = []
+    with (folder / "log.bin").open("rb") as file:
+        while True:
+            try:
+                when, state = pickle.load(file)
+            except (EOFError, pickle.UnpicklingError):  # killed while it wrote
+                return found
+            if state is not None:
+                found.append(Stood(when, {track: split(rows) for track, rows in state.items()}))
+
+
+def split(rows: bytes) -> dict[int, bytes]:
+    parts = [rows[at : at + ROW_SIZE] for at in range(0, len(rows), ROW_SIZE)]
+    return {int.from_bytes(row[:4], "little", signed=True): row for row in parts}
+
+
+def kill(screen: Screen) -> float:
+    """Kill Blender; returns when."""
+    when = time.time()
+    screen.machine.signal(screen.window, signal.SIGKILL)
+    screen.window.wait_until_closed()
+    return when
+
+
+def seen(screen: Screen) -> dict[str, int]:
+    """What the panel knows."""
+    screen.ask("seen")
+    return json.loads((screen.machine.folder / "seen.json").read_text(encoding="utf-8"))
+
+
+def track_by_key(screen: Screen) -> None:
+    screen.point_at_clip()
+    screen.window.key("ctrl+t")
+
+
+def last_frame(markers: Markers) -> int:
+    return max(frame for rows in markers.values() for frame, row in rows.items() if not row[4] & 1)
+
+
+def test_a_crash_in_blenders_tracker_costs_half_a_second(machine: Machine, sixty: Shot) -> None:
+    shutil.rmtree(machine.folder / "plate")
+    (machine.folder / "tracks.json").unlink()
+    put_clip(sixty, machine.folder)
+    machine.make_blend("shot.blend")
+    with recorded(machine) as screen:
+        track_by_key(screen)
+        screen.wait_until(lambda: screen.outcome == "complete")
+        begun, *_, ended = [stood.since for stood in states(machine.folder) if last_frame(stood.markers) > 1]
+        kill(screen)
+    print(f"{machine.name}: {sixty.frames} frames take {ended - begun:.1f} s")
+    worst: list[float] = []
+    chance = random.Random(machine.name)
+    for number in range(KILLS):
+        blend = "" if number % 3 == 2 else "shot.blend"  # "": the footage is opened again, in a new file
+        shutil.rmtree(screen.root, ignore_errors=True)
+        with recorded(machine, blend) as screen:
+            track_by_key(screen)
+            time.sleep(chance.uniform(0.2, 1 + ended - begun))
+            killed = kill(screen)
+        log = states(machine.folder)
+        with recorded(machine, blend) as screen:
+            known = seen(screen)
+            if known["missing"]:
+                screen.click(0 if known["resume_frame"] is None else 1)  # Restore
+                screen.wait_until(lambda: not seen(screen)["missing"])
+            restored = screen.markers()
+            kill(screen)
+        ends = [*(stood.since for stood in log[1:]), killed]
+        ages = [killed - end for stood, end in zip(log, ends, strict=True) if stood.markers == restored]
+        age = min(ages, default=float("inf"))
+        print(f"{number}: killed at frame {last_frame(log[-1].markers)}, {age:.2f} s old, {known}", flush=True)
+        assert known["missing"] == last_frame(restored) - 1
+        worst.append(age)
+    assert max(worst) <= AGE
+
+
+def press(screen: Screen, *keys: str) -> None:
+    screen.point_at_clip()
+    screen.window.key(*keys)
+    screen.settle()
+
+
+def delay(screen: Screen) -> float:
+    """The seconds after which the journal on the disk had what stands in the clip."""
+    now = screen.markers()
+    screen.wait_until(lambda: recorded_markers(screen.root) == now)
+    on_disk = max(file.stat().st_mtime for file in screen.root.rglob("journal.*"))
+    since = next(stood.since for stood in reversed(states(screen.machine.folder)) if stood.markers == now)
+    return on_disk - since
+
+
+def move(screen: Screen) -> None:
+    """Move the markers of the selected tracks on this frame, by G and the mouse."""
+    press(screen, "g")
+    screen.window.point(screen.left / 2 + 40, screen.top + 320)
+    press_only(screen, "Return")
+
+
+def press_only(screen: Screen, key: str) -> None:
+    screen.settle()
+    screen.window.key(key)
+    screen.settle()
+
+
+def test_single_steps_edits_undo_and_redo_are_on_the_disk_within_a_second(machine: Machine) -> None:
+    late: dict[str, float] = {}
+    with recorded(machine) as screen:
+        for frame in (2, 3, 4):
+            press(screen, "alt+Right")
+            screen.wait_until(lambda frame=frame: last_frame(screen.markers()) == frame)
+            late[f"step to {frame}"] = delay(screen)
+        (steps,) = newest_session(screen.root).passes
+        assert (steps.origin, steps.start, steps.last_frame, steps.outcome) == ("blender", 1, 4, "complete")
+        assert seen(screen)["is_done"] and seen(screen)["resume_frame"] is None
+        for name, keys in (
+            ("move", ()),
+            ("mute", ("shift+d",)),
+            ("delete", ("shift+x", "Return")),
+            ("undo", ("ctrl+z",)),
+            ("redo", ("ctrl+shift+z",)),
+        ):
+            before = screen.markers()
+            if keys:
+                press(screen, *keys)
+            else:
+                move(screen)
+            assert screen.markers() != before, name
+            late[name] = delay(screen)
+        print(machine.name, {name: round(seconds, 2) for name, seconds in late.items()}, flush=True)
+        assert max(late.values()) < 1
+        last = screen.markers()
+        kill(screen)
+    session = newest_session(machine.folder / "tracking_sessions")
+    actions = [(state.kind, state.who) for state in session.history().states]
+    edits = ["Move", "Disable Markers", "Delete Marker"]
+    assert actions[1:] == [
+        *((Kind.PASS, "blender"),) * 3,
+        *((Kind.EDIT, edit) for edit in edits),
+        (Kind.SET_ASIDE, "undo"),
+        (Kind.EDIT, "Redo"),
+    ]
+    assert recorded_markers(machine.folder / "tracking_sessions") == last
+
+
+def test_a_repair_leaves_the_paused_pass_to_be_resumed(machine: Machine, shot: Shot) -> None:
+    (machine.folder / "open-passes").touch()
+    with recorded(machine) as screen:
+        screen.click(right=True)  # Forwards
+        screen.wait_for_steps(15)
+        screen.window.key("Escape")
+        screen.wait_until(lambda: screen.outcome == "paused")
+        paused = seen(screen)
+        assert paused["resume_frame"] and len(paused["followed"]) == 1
+        screen.ask("one")
+        press(screen, "Left", "Left")
+        track_by_key(screen)
+        screen.wait_until(lambda: last_frame(screen.markers()) > paused["resume_frame"] + 4)
+        screen.window.key("Escape")
+        screen.wait_until(lambda: newest_session(screen.root).passes[-1].origin and screen.outcome)
+        after = seen(screen)
+        assert after["resume_frame"] == paused["resume_frame"]
+        assert after["followed"][0] >= paused["followed"][0] - 1 and not after["is_done"]
+        screen.picture("repaired", 700)
+        screen.click()  # Resume
+        screen.wait_until(lambda: screen.outcome == "complete")
+        markers = screen.markers()
+        assert markers == recorded_markers(screen.root)
+        assert sum(shot.frames in rows for rows in markers.values()) > len(shot.tracks) // 2
+        screen.picture("resumed", 700)
+        screen.leave()

@@ -15,6 +15,7 @@ from ...core.journal.records import EditRecord, EndRecord, Event, FrameRecord, J
 from ...core.journal.rows import (
     GUARDED,
     KEYED,
+    MARKER_SIZE,
     MUTED,
     count_rows,
     flags_of,
@@ -192,10 +193,11 @@ class BlenderPass:
         if at is None or number in self._lost:
             return []
         markers, known, direction = track.markers, self.recording.head.rows(number), self.way.direction
+        ends = range(frame_of(known), frame_of(known[-MARKER_SIZE:]) + 1)
         rows: list[bytes] = []
         while (marker := markers.find_frame(at + direction)) is not None:
             row = read_row(marker, number)
-            if flags_of(row) & _BORDER == _BORDER or row == row_on(known, at + direction):
+            if flags_of(row) & _BORDER == _BORDER or (at + direction in ends and row == row_on(known, at + direction)):
                 break
             rows.append(row)
             at += direction
@@ -213,7 +215,7 @@ class BlenderPass:
         frames = sorted(found, reverse=self.way.direction < 0)
         if not frames and self._plan is None:
             return
-        records = edits
+        records, known = edits, self._plan
         if self._plan is None:
             records += self._begin(frames[0] - self.way.direction)
         for frame in frames:
@@ -223,7 +225,7 @@ class BlenderPass:
             joined = b"".join(row for _, row in sorted(rows.items()))
             records.append(FrameRecord(self._plan.number, frame, self._alive, joined))
         if records:
-            self.recording.record(records)
+            self.recording.record(records, shows=self._plan is not known)
 
     def _begin(self, start: int) -> list[JournalRecord]:
         """The record of a new pass; none if this single step goes on from the last one."""

@@ -148,8 +148,11 @@ class Recording:
                 self._fail(error)
         return self.session is not None
 
-    def record(self, records: Sequence[JournalRecord]) -> bool:
-        """Record changes of the clip in the owned session; returns whether they are on the disk."""
+    def record(self, records: Sequence[JournalRecord], *, shows: bool = True) -> bool:
+        """Record changes of the clip in the owned session; returns whether they are on the disk.
+
+        With `shows` off the panels tell of them only along with the next write of the session file.
+        """
         recorder = self.recorder
         if recorder is None:
             return False
@@ -159,7 +162,8 @@ class Recording:
             self._fail(error)
             return False
         self._has_news = True
-        open_file.forget()
+        if shows:
+            open_file.forget()
         return True
 
     def _record(self, clip: MovieClip, records: list[JournalRecord]) -> None:
@@ -255,6 +259,7 @@ class Recording:
             if self._has_news and recorder.is_file_due:
                 recorder.write_file()
                 self._has_news, self._renewed = False, now
+                open_file.forget()
             elif now - self._renewed > RENEWAL:
                 recorder.renew_lease()
                 self._renewed = now

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from ..model.types import TrackData
@@ -23,6 +22,7 @@ from .rows import (
     frame_of,
     frames_of,
     join_rows,
+    place_of,
     row_at,
     split_rows,
     spread_rows,
@@ -102,6 +102,8 @@ def edited(rows: bytes, removed: Sequence[int], changed: bytes) -> bytes:
     frames = [*removed, *frames_of(changed)]
     if not frames:
         return rows
+    if not rows or min(frames) > frame_of(rows[-MARKER_SIZE:]):  # as most steps
+        return rows + join_rows(split_rows(changed))
     first, _ = _place(rows, min(frames))
     last, is_there = _place(rows, max(frames))
     start, end = first * MARKER_SIZE, (last + is_there) * MARKER_SIZE
@@ -138,9 +140,8 @@ class PackedRows(Mapping[int, bytes]):
 
 def _place(rows: bytes, frame: int) -> tuple[int, bool]:
     """The index of the marker on the frame, or of the first one behind it, and whether it is on the frame."""
-    count = count_rows(rows)
-    at = bisect_left(range(count), frame, key=lambda index: frame_of(row_at(rows, index)))
-    return at, at < count and frame_of(row_at(rows, at)) == frame
+    at = place_of(rows, frame)
+    return at, at < count_rows(rows) and frame_of(row_at(rows, at)) == frame
 
 
 def difference(track: int, before: bytes, after: bytes) -> EditRecord | MarkersRecord | None:

@@ -7,6 +7,7 @@ A row is one packed marker; `rows` are several, concatenated. No other module kn
 from __future__ import annotations
 
 from array import array
+from bisect import bisect_left
 from collections.abc import Iterator, Mapping
 from struct import Struct
 
@@ -112,6 +113,12 @@ def each_row(rows: bytes) -> Iterator[bytes]:
 def heads_of(rows: bytes) -> Iterator[tuple[int, int, int]]:
     """Track id, clip frame and flags of each row."""
     return _HEADS.iter_unpack(rows)
+
+
+def place_of(rows: bytes, frame: int) -> int:
+    """The index of the marker on the frame, or of the first one behind it, among those of one track by frame."""
+    words = memoryview(rows).cast("i")
+    return bisect_left(range(count_rows(rows)), frame, key=lambda index: words[index * WORDS + FRAME.start])
 
 
 def tracks_of(rows: bytes) -> array[int]:

@@ -11,19 +11,22 @@ import bpy
 
 from ...core.errors import JournalDamaged, SessionUnreadable, TrackingSessionError, UsageError
 from ...core.journal.chain import Position
+from ...core.journal.changes import changes, numbers_of
 from ...core.journal.head import Head
 from ...core.journal.records import Reason
+from ...core.journal.replay import Replay
 from ...core.model.types import Outcome, SessionState
 from ...core.recording.manager import TrackingSessionManager, load_session
 from ...core.storage.folder import SessionFolder
 from ...core.storage.lease import Watch
 from ..clip.editor import ClipEditor
-from ..clip.movie_clip import ClipMark, mark_of, position_in, unmark
+from ..clip.movie_clip import ClipMark, mark_of, mark_position, position_in, unmark
 from ..open_file import open_file
+from ..tracking.going_back import write_state
 from ..tracking.shot import Shot
 from .finding import default_root, find_session, homeless_roots, name_of_new, read_session, session_file, shown_name
 from .overview import overview
-from .recording import Recording, borrowed, known_recording, recording_of
+from .recording import Recording, borrowed, found_in, known_recording, recording_of, tracks_in
 from .restoring import Restored, restore_asides
 
 if TYPE_CHECKING:
@@ -123,9 +126,27 @@ def _restored_older(editor: ClipEditor) -> Shot:
 
 
 def _restored(editor: ClipEditor, session: TrackingSessionManager, since: Position | None) -> Shot:
-    shot = Shot.join(editor, session, since, salvage=True)
+    then = _untouched(editor.clip, session, since)
+    shot = Shot.join(editor, session, since, restore=then is None, salvage=True)
+    if then is not None:
+        write_state(editor, then, shot.known())
+        mark_position(editor.clip, session.id, session.position)
     open_file.note_written(editor.clip.session_uid, session.id, session.position)
     return shot
+
+
+def _untouched(clip: MovieClip, session: TrackingSessionManager, since: Position | None) -> Replay | None:
+    """The state at `since`, if it is exactly that of the clip. Then the newest state replaces it as a whole."""
+    if since is None:
+        return None
+    try:
+        then = session.replay(until=since)
+    except JournalDamaged:
+        return None
+    head = Head.of(then)
+    there = {key: found_in(track) for key, track in tracks_in(clip).items()}
+    is_same = numbers_of(head).keys() == there.keys() and not changes(head, there)
+    return then if is_same else None
 
 
 def set_aside(clip: MovieClip) -> dict[str, str]:

@@ -40,7 +40,7 @@ def go_back(editor: ClipEditor, session: TrackingSessionManager, position: Posit
     records = records_to(known, then, position)
     if records:
         session.acquire().append(*records)
-    _write(editor, known, then)
+    write_state(editor, known, then)
     session.acquire().write_file()
     mark_position(clip, session.id, session.position)
     open_file.note_written(clip.session_uid, session.id, session.position)
@@ -57,7 +57,7 @@ def record_clip(clip: MovieClip, session: TrackingSessionManager, known: Replay)
                 known.apply(record, end)
 
 
-def _write(editor: ClipEditor, now: Replay, then: Replay) -> None:
+def write_state(editor: ClipEditor, now: Replay, then: Replay) -> None:
     """Make the tracks of the clip, which has the state `now`, those of the state `then`."""
     clip = editor.clip
     objects = clip.tracking.objects

@@ -15,7 +15,8 @@ from tracking_sessions.bridge.clip.markers import read_rows, read_settings
 from tracking_sessions.bridge.open_file import open_file as state
 from tracking_sessions.bridge.sessions import overview
 from tracking_sessions.bridge.sessions.blender_pass import BlenderPass, Way
-from tracking_sessions.bridge.sessions.recording import Recording, known_recording, recording_of, tracks_in
+from tracking_sessions.bridge.sessions.looking import tracks_in
+from tracking_sessions.bridge.sessions.recording import Recording, known_recording, recording_of
 from tracking_sessions.bridge.sessions.recovery import open_shot
 from tracking_sessions.bridge.tracking import live
 from tracking_sessions.core.journal.chain import Position

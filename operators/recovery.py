@@ -81,7 +81,7 @@ def question_lines(seen: overview.Overview) -> list[str]:
     verb = "was" if seen.in_question == 1 else "were"
     return [
         f"{count_words(seen.missing, 'frame')} {'is' if seen.missing == 1 else 'are'} recorded that this file lacks.",
-        f"{count_words(seen.in_question, 'track')} of these {verb} changed in this file as well.",
+        f"{seen.in_question} of their tracks {verb} changed in this file as well.",
     ]
 
 

@@ -11,7 +11,6 @@ from typing import Any
 import bpy
 
 from tracking_sessions.bridge import watch
-from tracking_sessions.bridge.clip.markers import read_rows, read_settings
 from tracking_sessions.bridge.open_file import open_file as state
 from tracking_sessions.bridge.sessions import overview
 from tracking_sessions.bridge.sessions.blender_pass import BlenderPass, Way
@@ -20,9 +19,6 @@ from tracking_sessions.bridge.sessions.recording import Recording, known_recordi
 from tracking_sessions.bridge.sessions.recovery import open_shot
 from tracking_sessions.bridge.tracking import live
 from tracking_sessions.core.journal.chain import Position
-from tracking_sessions.core.journal.changes import Key
-from tracking_sessions.core.journal.replay import Replay
-from tracking_sessions.core.journal.rows import renumbered
 from tracking_sessions.core.journal.state_words import state_id
 from tracking_sessions.core.library.catalogue import session_files
 from tracking_sessions.core.model.types import SessionState
@@ -30,40 +26,23 @@ from tracking_sessions.core.recording.manager import load_session
 from tracking_sessions.tests.bpy.tracker import new_clip, track_sequence
 from tracking_sessions.tests.bpy.window import inside, open_editor
 from tracking_sessions.tests.footage import Shot
+from tracking_sessions.tools.clip_tracks import Tracks
 
 operators: Any = bpy.ops.tracking_sessions  # type: ignore[attr-defined]  # made when they are registered
 clip_operators: Any = bpy.ops.clip
-Tracks = dict[Key, tuple[dict[str, object], bytes]]
-"""The settings, apart from the selection, and the packed markers of each track."""
 
 
 class Refused(Exception):
     """The action cannot be done now, as a button that is grey."""
 
 
-def tracks_of(clip: Any) -> Tracks:
-    return {key: (_lasting(read_settings(track)), read_rows(track, 0)) for key, track in tracks_in(clip).items()}
-
-
-def tracks_at(replay: Replay) -> Tracks:
-    return {
-        (data.object, data.name): (_lasting(data.settings), renumbered(replay.rows(number), 0))
-        for number, data in replay.tracks.items()
-    }
-
-
-def _lasting(settings: dict[str, Any]) -> dict[str, object]:
-    return {name: value for name, value in settings.items() if not name.startswith("select")}
-
-
 class Artist:
     """A clip in a saved file, and what can be done with it. Each action returns words for its log."""
 
     def __init__(self, footage: Shot, path: Path, chance: random.Random) -> None:
-        """Make a file with some tracks of the footage, at `path`."""
+        """Make a file with some tracks of the footage, at `path`, in a fresh Blender."""
         self.chance = chance
         self.path = path
-        bpy.ops.wm.read_factory_settings(use_empty=False)
         clip = new_clip(footage, 1)
         clip.use_fake_user = True
         self.frames = clip.frame_duration

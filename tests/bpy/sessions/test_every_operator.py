@@ -23,7 +23,7 @@ from tracking_sessions.tests.bpy.window import (
     start_blender_anew,
 )
 from tracking_sessions.tests.footage import Shot as Footage
-from tracking_sessions.tools.artist import Tracks, tracks_of
+from tracking_sessions.tools.clip_tracks import Tracks, tracks_of
 
 pytestmark = pytest.mark.usefixtures("registered")
 

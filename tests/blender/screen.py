@@ -103,14 +103,24 @@ class Screen:
 
     def _rows(self) -> list[float]:
         """The y of each row of active buttons from the tall button on; none without a tall button."""
+        found = self._boxes()
+        first = next((i for i, (a, b) in enumerate(found) if b - a >= TALL), len(found))
+        return [self.top + (a + b) / 2 for a, b in found[first:]]
+
+    def first_button(self) -> float:
+        """The y of the first row of active buttons, tall or not, in pixels."""
+        self.point_at_clip()
+        start, end = self._boxes()[0]
+        return self.top + (start + end) / 2
+
+    def _boxes(self) -> list[tuple[int, int]]:
+        """The first and last y of each row of active buttons, from the top of the sidebar."""
         picture = self.window.screenshot(self.machine.folder / "screen.ppm")
         end = self.left + self.width - 39  # the right end of the buttons, without words and icons
         edge = pixels(picture)[self.top : self.top + self.reach, end - 5 : end]
         is_button = ((edge.max(2) - edge.min(2) < 3) & (edge[..., 0] > 78) & (edge[..., 0] < 92)).all(1)
         changes = np.flatnonzero(np.diff(np.concatenate(([0], is_button, [0]))))
-        found = [(int(a), int(b)) for a, b in changes.reshape(-1, 2) if b - a > 15]
-        first = next((i for i, (a, b) in enumerate(found) if b - a >= TALL), len(found))
-        return [self.top + (a + b) / 2 for a, b in found[first:]]
+        return [(int(a), int(b)) for a, b in changes.reshape(-1, 2) if b - a > 15]
 
     def click(self, index: int = 0, *, right: bool = False, buttons: list[float] | None = None) -> None:
         """Click a button of the panel: the tall button (0) or one below; `right` takes the right one of two."""
@@ -125,8 +135,8 @@ class Screen:
         self.window.point(self.left / 2, self.top + 300)
         self.settle()
 
-    def picture(self, state: str, height: int = HEIGHT) -> None:
-        """Save a picture of the sidebar and part of the editor, so many pixels high."""
+    def picture(self, state: str, height: int = HEIGHT, editor: int = EDITOR) -> None:
+        """Save a picture of the sidebar and `editor` pixels of the editor beside it, so many pixels high."""
         screens = [b""]
 
         def is_still() -> bool:  # panels slide into position
@@ -135,7 +145,7 @@ class Screen:
             return screens[-1] == screens[-2]
 
         self.wait_until(is_still)
-        crop = f"{EDITOR + self.width}x{height}+{self.left - EDITOR}+{self.top}"
+        crop = f"{editor + self.width}x{height}+{self.left - editor}+{self.top}"
         names = (f"{state}-screen.ppm", "-crop", crop, "+repage", "+dither", "-colors", "256", f"{state}.png")
         done = self.machine.call("convert", *names)
         assert done.returncode == 0, done.stderr

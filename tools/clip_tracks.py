@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import Any
 
 from tracking_sessions.bridge.clip.markers import read_rows, read_settings
-from tracking_sessions.bridge.sessions.recording import tracks_in
+from tracking_sessions.bridge.sessions.looking import tracks_in
 from tracking_sessions.core.journal.changes import Key
 from tracking_sessions.core.journal.replay import Replay
 from tracking_sessions.core.journal.rows import is_muted, renumbered, split_rows

@@ -27,7 +27,7 @@ from ..tracking.shot import Shot
 from .finding import default_root, find_session, homeless_roots, name_of_new, read_session, session_file, shown_name
 from .looking import found_in, tracks_in
 from .overview import overview
-from .recording import Recording, borrowed, found_in, known_recording, recording_of, tracks_in
+from .recording import Recording, borrowed, known_recording, recording_of
 from .restoring import Restored, restore_asides
 
 if TYPE_CHECKING:

@@ -97,7 +97,7 @@ if Path("open-passes").exists():
     bpy.utils.unregister_class(kind)
     kind.bl_options = set()
     bpy.utils.register_class(kind)
-bpy.app.timers.unregister(watch.tick)
+bpy.app.timers.unregister(watch._tick)
 bpy.app.timers.register(look, first_interval=watch.INTERVAL, persistent=True)
 bpy.app.timers.register(write_down, first_interval=INTERVAL, persistent=True)
 bpy.app.timers.register(answer, first_interval=1, persistent=True)

@@ -2,8 +2,8 @@
 """Runs in Blender beside start_window.py: writes down every tenth of a second what stands in the clip.
 
 `log.bin` is a sequence of pickles: the time, and the packed markers of each track (tracking object, name), or None if
-nothing has changed. They are also written after each look of the extension, so that all states that it can have
-recorded are among them.
+nothing has changed. They are also written before and after each look of the extension, so that all states that it can
+have recorded are among them.
 `ask-seen` writes what the panel knows of the session to seen.json, `ask-one` selects the first track only, `ask-light`
 and `ask-dark` set the theme. With a file `open-passes` the panel Passes is open.
 """
@@ -52,6 +52,7 @@ def write_down():
 
 
 def look():
+    write_down()  # what the look records, as a kill may come before the next line
     wait = watch.tick()
     write_down()
     return wait

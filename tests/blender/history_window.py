@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Runs in Blender beside start_window.py, shows the History panel open, and works on its states.
 
-`ask-track` tracks, `ask-edit` deletes markers of the first track, `ask-choose` chooses the second state from the top,
+`ask-edit` deletes markers of the first track, `ask-choose` chooses the second state from the top,
 `ask-back` goes back to the state chosen in the list, and `ask-undo` undoes.
 """
 
@@ -24,10 +24,6 @@ def override():
     return bpy.context.temp_override(window=window, area=area, region=region)
 
 
-def track():
-    bpy.ops.tracking_sessions.track("INVOKE_DEFAULT")
-
-
 def edit():
     tracks = bpy.data.movieclips[0].tracking.tracks
     for frame in range(3, 10):
@@ -48,7 +44,7 @@ def choose():
 
 
 def answer():
-    for name, action in (("track", track), ("edit", edit), ("back", back), ("undo", undo), ("choose", choose)):
+    for name, action in (("edit", edit), ("back", back), ("undo", undo), ("choose", choose)):
         request = Path(f"ask-{name}")
         if request.exists():
             with override():

@@ -16,6 +16,7 @@ from typing import Any
 
 from tracking_sessions.core.journal.chain import JournalReader
 from tracking_sessions.core.journal.records import RecordType
+from tracking_sessions.core.journal.replay import Replay
 from tracking_sessions.core.library.catalogue import session_files
 from tracking_sessions.core.recording.manager import load_session
 from tracking_sessions.core.session import TrackingSessionManager
@@ -149,7 +150,11 @@ def steps_recorded(root: Path) -> int:
 
 def recorded_markers(root: Path) -> Markers:
     """All recorded markers of the newest session in `root`."""
-    replay = newest_session(root).replay()
+    return markers_in(newest_session(root).replay())
+
+
+def markers_in(replay: Replay) -> Markers:
+    """All markers of a state of a session."""
     return {
         (data.object, data.name): {frame: row[_NUMBER_SIZE:] for frame, row in sorted(replay.markers[number].items())}
         for number, data in replay.tracks.items()

@@ -6,7 +6,7 @@ folder as a request; the script removes it after Blender has handled the request
 `ask-nothing`, `ask-markers` (writes markers.json), `ask-save`, `ask-save-new` (as saved.blend), `ask-delete` (the
 clip), `ask-workspace`, `ask-area` and `ask-mode` (show another workspace, area, mode), `ask-first-workspace` and
 `ask-clip` (lead back), `ask-graph` (the Graph view), `ask-keys` (set the preference for Blender's Track keys),
-`ask-track` (call our operator, and print why it refuses), `ask-blender` (start Blender's tracker without a click or
+`ask-track` (begin our pass, or print why it cannot begin), `ask-blender` (start Blender's tracker without a click or
 key), `ask-load` (other.blend) and `ask-quit`. With a file `open-sessions` the panel Sessions is open.
 """
 
@@ -147,7 +147,7 @@ def track():
     window, area = clip_area()
     with bpy.context.temp_override(window=window, area=area, region=window_region(area)):
         try:
-            bpy.ops.tracking_sessions.track()
+            bpy.ops.tracking_sessions.track("INVOKE_DEFAULT")
         except RuntimeError as error:
             print(error, flush=True)
 

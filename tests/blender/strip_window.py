@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Runs in Blender beside start_window.py and obeys `ask-track`, `ask-toggle` (the strip) and `ask-redraw`.
+"""Runs in Blender beside start_window.py and obeys `ask-toggle` (the strip) and `ask-redraw`.
 
 `strip.json` holds the box of the main region of the Clip Editor, in pixels from the lower left of the window, its
 frame, the colours of the strip and of its background, and the seconds that the strip took in each redraw: during
@@ -36,11 +36,6 @@ def editor():
     return area, region, bpy.context.temp_override(window=window, area=area, region=region)
 
 
-def track():
-    with editor()[2]:
-        bpy.ops.tracking_sessions.track("INVOKE_DEFAULT")
-
-
 def toggle():
     with editor()[2]:
         bpy.ops.tracking_sessions.toggle_strip()
@@ -68,7 +63,7 @@ def redraw():
 
 
 def answer():
-    for name, action in (("track", track), ("toggle", toggle), ("redraw", redraw)):
+    for name, action in (("toggle", toggle), ("redraw", redraw)):
         request = Path(f"ask-{name}")
         if request.exists():
             request.unlink()

@@ -8,11 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tracking_sessions.core.library.catalogue import session_files
+from tracking_sessions.core.journal.history import Kind
+from tracking_sessions.core.model.types import Outcome
 from tracking_sessions.operators.editor import BLENDER_TRACKS
 from tracking_sessions.tests.blender.machine import (
     Machine,
     Markers,
+    markers_in,
     newest_session,
     recorded_markers,
     steps_recorded,
@@ -76,22 +78,25 @@ def test_a_pass_pauses_for_blenders_tracker(machine: Machine, shot: Shot, way: s
             click_icon(screen, FORWARDS)
         else:
             screen.ask("blender")
-        screen.wait_until(lambda: screen.outcome == "paused")
-        reached = newest_session(screen.root).resume_frame
-        assert reached is not None
-        recorded = recorded_markers(screen.root)
+        reached = wait_for_our_pause(screen)
         screen.wait_until(lambda: last_frame(screen.markers()) > reached + 5)
         screen.window.key("Escape")  # once: only Blender's tracker is left
         screen.wait_until(lambda: is_still(screen))
         both = screen.markers()
         assert last_frame(both) < shot.frames
         assert holes(both) == 0
-        assert steps_recorded(screen.root) == reached - 1
+        screen.wait_until(lambda: recorded_markers(screen.root) == both)
+        assert [(known.origin, known.outcome) for known in newest_session(screen.root).passes] == [
+            ("", Outcome.PAUSED),
+            ("blender", Outcome.PAUSED),
+        ]
         screen.point_at_clip()
         screen.wait_until(lambda: is_warned(screen, machine.folder / "warned.ppm"))
         screen.window.key("ctrl+z")
         screen.wait_until(lambda: last_frame(screen.markers()) == reached)
-        assert screen.markers() == recorded
+        session = newest_session(screen.root)
+        ours = next(state for state in session.history().states if state.kind == Kind.PASS)
+        assert screen.markers() == markers_in(session.state_at(ours.position))
         screen.window.key("ctrl+shift+z")
         screen.wait_until(lambda: screen.markers() == both)
         screen.ask("clip")
@@ -99,6 +104,12 @@ def test_a_pass_pauses_for_blenders_tracker(machine: Machine, shot: Shot, way: s
         screen.wait_until(lambda: screen.outcome == "complete")
         assert holes(screen.markers()) == 0
         screen.leave()
+
+
+def wait_for_our_pause(screen: Screen) -> int:
+    """The frame on which the first pass has paused."""
+    screen.wait_until(lambda: newest_session(screen.root).passes[0].outcome == Outcome.PAUSED)
+    return newest_session(screen.root).passes[0].last_frame
 
 
 def is_still(screen: Screen) -> bool:
@@ -114,9 +125,7 @@ def test_a_pass_pauses_for_a_single_step_of_blenders_tracker(machine: Machine, s
         screen.ask("graph")
         screen.wait_for_steps(10)
         click_icon(screen, ONE_FRAME)
-        screen.wait_until(lambda: screen.outcome == "paused")
-        reached = newest_session(screen.root).resume_frame
-        assert reached is not None
+        reached = wait_for_our_pause(screen)
         markers = screen.markers()
         assert last_frame(markers) == reached + 1
         assert holes(markers) == 0
@@ -136,18 +145,21 @@ def test_our_buttons_wait_for_blenders_tracker(machine: Machine, shot: Shot) -> 
         screen.window.key("Escape")
         screen.wait_until(lambda: screen.outcome == "paused")
         resume = screen.buttons()
-        steps = steps_recorded(screen.root)
+        reached = last_frame(screen.markers())
         screen.window.key("ctrl+t")
-        screen.wait_until(lambda: last_frame(screen.markers()) > steps + 5)
+        screen.wait_until(lambda: last_frame(screen.markers()) > reached + 5)
         assert screen._rows() == []  # no active button
         screen.ask("track")
         assert BLENDER_TRACKS in screen.printed
         assert last_frame(screen.markers()) < shot.frames
         screen.click(buttons=resume)
         screen.wait_until(lambda: last_frame(screen.markers()) == shot.frames)
-        assert steps_recorded(screen.root) == steps
-        screen.click()  # Resume, which is active again
         screen.wait_until(lambda: screen.outcome == "complete")
+        assert [known.origin for known in newest_session(screen.root).passes] == ["", "blender"]
+        assert screen.markers() == recorded_markers(screen.root)
+        steps = steps_recorded(screen.root)
+        screen.click()  # Backwards, which is active again
+        screen.wait_until(lambda: steps_recorded(screen.root) > steps)
         screen.leave()
 
 
@@ -158,17 +170,19 @@ def test_the_keys_of_blenders_tracker_track_in_the_session_if_wanted(
         screen.point_at_clip()
         screen.window.key("alt+Right")
         screen.wait_until(lambda: last_frame(screen.markers()) == 2)
-        assert session_files(screen.root) == []  # by default they stay Blender's
+        screen.wait_until(lambda: steps_recorded(screen.root) == 1)
+        assert newest_session(screen.root).passes[0].origin == "blender"  # by default they stay Blender's
         screen.window.key("ctrl+z")
         screen.wait_until(lambda: last_frame(screen.markers()) == 1)
         screen.ask("keys")
         screen.window.key(*("alt+Right",) * 3)
-        screen.wait_until(lambda: steps_recorded(screen.root) == 3)
+        screen.wait_until(lambda: steps_recorded(screen.root) == 1 + 3)
         screen.wait_until(lambda: screen.outcome == "complete")
         screen.window.key("ctrl+t")
         screen.wait_until(lambda: steps_recorded(screen.root) >= 10)
-        screen.wait_until(lambda: steps_recorded(screen.root) == shot.frames - 1 and screen.outcome == "complete")
+        steps = shot.frames  # with the one that is undone
+        screen.wait_until(lambda: steps_recorded(screen.root) == steps and screen.outcome == "complete")
         assert screen.markers() == recorded_markers(screen.root) == uninterrupted
         screen.window.key("alt+Left")
-        screen.wait_until(lambda: steps_recorded(screen.root) == shot.frames)
+        screen.wait_until(lambda: steps_recorded(screen.root) == steps + 1)
         screen.leave()

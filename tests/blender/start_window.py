@@ -7,7 +7,8 @@ folder as a request; the script removes it after Blender has handled the request
 clip), `ask-workspace`, `ask-area` and `ask-mode` (show another workspace, area, mode), `ask-first-workspace` and
 `ask-clip` (lead back), `ask-graph` (the Graph view), `ask-keys` (set the preference for Blender's Track keys),
 `ask-track` (begin our pass, or print why it cannot begin), `ask-blender` (start Blender's tracker without a click or
-key), `ask-load` (other.blend) and `ask-quit`. With a file `open-sessions` the panel Sessions is open.
+key), `ask-slow` (let it track 12 frames a second at most), `ask-load` (other.blend) and `ask-quit`. With a file
+`open-sessions` the panel Sessions is open.
 """
 
 import json
@@ -152,6 +153,10 @@ def track():
             print(error, flush=True)
 
 
+def slow():
+    bpy.data.movieclips[0].tracking.settings.speed = "HALF"
+
+
 def blender_tracks():
     window, area = clip_area()
     with bpy.context.temp_override(window=window, area=area, region=window_region(area)):
@@ -183,6 +188,7 @@ ACTIONS = {
     "graph": graph,
     "keys": keys,
     "track": track,
+    "slow": slow,
     "blender": blender_tracks,
     "load": load,
     "quit": leave,

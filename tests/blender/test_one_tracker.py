@@ -71,6 +71,7 @@ def test_the_keys_of_blenders_tracker_are_refused_in_a_pass(
 @pytest.mark.parametrize("way", ["icon", "script"])  # a menu begins it like a script: the pass sees no click
 def test_a_pass_pauses_for_blenders_tracker(machine: Machine, shot: Shot, way: str) -> None:
     with opened(machine) as screen:
+        screen.ask("slow")
         screen.click(right=True)  # Forwards
         screen.ask("graph")
         screen.wait_for_steps(10)
@@ -146,6 +147,7 @@ def test_our_buttons_wait_for_blenders_tracker(machine: Machine, shot: Shot) -> 
         screen.wait_until(lambda: screen.outcome == "paused")
         resume = screen.buttons()
         reached = last_frame(screen.markers())
+        screen.ask("slow")
         screen.window.key("ctrl+t")
         screen.wait_until(lambda: last_frame(screen.markers()) > reached + 5)
         assert screen._rows() == []  # no active button

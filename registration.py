@@ -7,7 +7,9 @@ import bpy
 
 from . import cli
 from .bridge import events
-from .bridge.sessions import list_data, state_data
+from .bridge.sessions import filled_list
+from .bridge.sessions.listing import SESSIONS
+from .bridge.sessions.states import STATES
 from .operators import history, keys, recording, recovery, sessions, settings, track
 from .operators import strip as strip_operators
 from .operators.editor import end_modal
@@ -23,16 +25,15 @@ _CLASSES = (
     *recording.classes,
     *recovery.classes,
     *session.classes,
-    *list_data.classes,
+    *filled_list.classes,
     *sessions.classes,
     *sessions_panels.classes,
-    *state_data.classes,
     *history.classes,
     *history_panel.classes,
     *strip_operators.classes,
 )
-# modules with more to register, in this order; their `unregister` can be repeated
-_PARTS = (settings, list_data, state_data, events, strip, menu, keys)
+# what has more to register, in this order; their `unregister` can be repeated
+_PARTS = (settings, SESSIONS, STATES, events, strip, menu, keys)
 _registered: list[type] = []
 _command: object = None
 

@@ -9,7 +9,7 @@ from bpy.props import StringProperty
 
 from ..bridge.clip.editor import redraw
 from ..bridge.clip.movie_clip import counting_of
-from ..bridge.sessions import overview, state_data, states
+from ..bridge.sessions import overview, states
 from ..core.errors import TrackingSessionError, UsageError
 from ..core.journal.chain import Position
 from ..core.journal.history import State
@@ -33,7 +33,7 @@ class _OnState(InEditor):
 
     def _position(self, context: Context) -> Position:
         """Raises UsageError."""
-        chosen = state_data.chosen(context)
+        chosen = states.chosen(context)
         position = state_position(self.state) if self.state else chosen.position if chosen is not None else None
         if position is None:
             raise UsageError("Choose a state in the History list")
@@ -75,7 +75,7 @@ class TRACKING_SESSIONS_OT_name_state(_OnState):
     )
 
     def invoke(self, context: Context, event: Event) -> set[str]:
-        chosen = state_data.chosen(context)
+        chosen = states.chosen(context)
         if not self.name and chosen is not None:
             self.name = chosen.name
         return context.window_manager.invoke_props_dialog(self)

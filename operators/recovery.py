@@ -12,7 +12,7 @@ from ..bridge.clip.editor import redraw
 from ..bridge.clip.movie_clip import counting_of
 from ..bridge.open_file import open_file
 from ..bridge.sessions import overview, recovery
-from ..bridge.sessions.list_data import choose, refresh
+from ..bridge.sessions.listing import SESSIONS, refresh
 from ..bridge.tracking.shot import kept_words
 from ..core.errors import TrackingSessionError
 from ..core.model.wording import count_words, owner_words
@@ -102,7 +102,7 @@ class TRACKING_SESSIONS_OT_start_fresh(InEditor):
             return report_error(self, error)
         refresh(context)
         if discarded:
-            choose(context, next(iter(discarded)))
+            SESSIONS.choose(context, next(iter(discarded)))
             names = " and ".join(f"“{name}”" for name in discarded.values())
             was = "was" if len(discarded) == 1 else "were"
             self.report({"INFO"}, f"{names} {was} set aside: Sessions > Bring Back")

@@ -9,8 +9,7 @@ from bpy.types import UIList
 
 from ..bridge.clip.movie_clip import counting_of
 from ..bridge.open_file import open_file
-from ..bridge.sessions import state_data
-from ..bridge.sessions.states import StateView
+from ..bridge.sessions.states import STATES, StateView, chosen, shown_state, shown_states
 from ..bridge.tracking import live
 from ..core.journal.history import Kind, State
 from ..core.journal.state_words import action_words
@@ -39,7 +38,7 @@ class TRACKING_SESSIONS_UL_states(UIList):
     def draw_item(
         self, context: Context, layout: UILayout, data: Any, item: Any, icon: Any, active_data: Any, active_name: Any
     ) -> None:
-        state = state_data.shown_state(item.name)
+        state = shown_state(item.name)
         clip = context.space_data.clip
         if state is None or clip is None:  # the timer has not filled the list yet
             layout.label(text="")
@@ -60,7 +59,7 @@ class TRACKING_SESSIONS_UL_states(UIList):
     def filter_items(self, context: Context, data: Any, property: str) -> tuple[list[int], list[int]]:
         """Filter by the displayed names; the names of the items are ids."""
         text = self.filter_name.casefold()
-        shown = state_data.shown()
+        shown = shown_states()
         names = [actions.title(shown[item.name]) if item.name in shown else "" for item in getattr(data, property)]
         return [self.bitflag_filter_item if text in name.casefold() else 0 for name in names], []
 
@@ -88,18 +87,18 @@ class TRACKING_SESSIONS_PT_history(InSession):
         layout = self.layout
         assert layout is not None
         clip = context.space_data.clip
-        if live.running() is None:  # else each frame would be read again
-            state_data.keep_filled(context, clip)
         view = open_file.view(StateView)
+        if live.running() is None:  # else each frame would be read again
+            STATES.keep_filled(context, is_due=view.is_due(clip))
         if view.error:
             draw_words(layout, context, view.error, "ERROR")
-        states = state_data.list_of(context)
+        states = STATES.data(context)
         if not states.entries:
             layout.label(text="Nothing Is Recorded Yet")
             return
         kind = TRACKING_SESSIONS_UL_states.__name__
         layout.template_list(kind, "", states, "entries", states, "active", rows=4, maxrows=10)
-        state = state_data.chosen(context)
+        state = chosen(context)
         if state is not None:
             _draw_state(layout, context, clip, state)
         column = layout.column(align=True)

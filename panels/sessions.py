@@ -11,9 +11,9 @@ from bpy.types import Panel, UIList
 
 from ..bridge.clip.movie_clip import counting_of
 from ..bridge.open_file import open_file
-from ..bridge.sessions import list_data, overview
+from ..bridge.sessions import overview
 from ..bridge.sessions.history import history
-from ..bridge.sessions.listing import Entry, Listing, folder_words, is_running
+from ..bridge.sessions.listing import SESSIONS, Entry, Listing, chosen, folder_words, is_running
 from ..core.model.types import Outcome, PassSummary
 from ..core.model.wording import abridged, count_words, owner_words
 from ..operators import sessions as actions
@@ -253,19 +253,19 @@ class TRACKING_SESSIONS_PT_sessions(InSession):
     def draw(self, context: Context) -> None:
         layout = self.layout
         assert layout is not None
-        list_data.keep_filled(context)
         listing = open_file.view(Listing)
+        SESSIONS.keep_filled(context, is_due=listing.is_due())
         if listing.error:
             draw_words(layout, context, listing.error, "ERROR")
         elif listing.is_read and not listing.entries:
             draw_words(layout, context, f"No Session in {folder_words()} Yet", "NONE")
             return
-        sessions = list_data.list_of(context)
+        sessions = SESSIONS.data(context)
         kind = TRACKING_SESSIONS_UL_sessions.__name__
         layout.template_list(kind, "", sessions, "entries", sessions, "active", rows=4, maxrows=10)
         if listing.hidden:
             layout.label(text=f"And {listing.hidden} Older Ones")
-        entry = list_data.chosen(context)
+        entry = chosen(context)
         if entry is not None:
             _draw_entry(layout, context, entry)
         _draw_actions(layout, context, is_discarded=entry is not None and entry.is_discarded)

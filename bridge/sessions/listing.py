@@ -6,7 +6,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import bpy
 
@@ -22,9 +22,13 @@ from ..clip.movie_clip import mark_of
 from ..errors import error_words
 from ..open_file import open_file
 from ..tracking import live
+from .filled_list import FilledList
 from .finding import default_root, modified, open_roots, shown_name, user_root
 from .overview import last_overview
 from .recording import holds
+
+if TYPE_CHECKING:
+    from bpy.types import Context
 
 LISTED = 100  # newest sessions
 POLL_INTERVAL = 2.0  # seconds between two checks of the folders
@@ -200,3 +204,19 @@ def folder_words() -> str:
     if bpy.data.filepath and root.parent == Path(bpy.data.filepath).parent:
         return f"//{root.name}"  # as Blender writes what lies beside the file
     return "the User Folder" if root == user_root() else str(root)
+
+
+SESSIONS = FilledList(
+    "tracking_sessions", lambda seconds: open_file.view(Listing).read(seconds), lambda: open_file.view(Listing).entries
+)
+
+
+def chosen(context: Context) -> Entry | None:
+    """The active session of the list."""
+    return open_file.view(Listing).entries.get(SESSIONS.chosen(context))
+
+
+def refresh(context: Context) -> None:
+    """Read the list again at once."""
+    open_file.forget()
+    SESSIONS.fill(context)

@@ -7,10 +7,13 @@ import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+import bpy
+
 from ...core.errors import TrackingSessionError, UsageError
 from ...core.journal.chain import NOTHING, JournalReader, Position, Record
-from ...core.journal.history import History
+from ...core.journal.history import History, State
 from ...core.journal.records import RecordInvalid
+from ...core.journal.state_words import state_id, state_position
 from ...core.journal.states import Comparison, compare
 from ...core.recording import going_back as in_journal
 from ...core.recording.letting_go import LetGo
@@ -20,12 +23,13 @@ from ..clip.movie_clip import clip_size, mark_of, mark_position, position_in
 from ..errors import error_words
 from ..open_file import open_file
 from ..tracking import going_back
+from .filled_list import FilledList
 from .finding import find_session
 from .overview import Overview, overview
 from .recording import borrowed, known_recording
 
 if TYPE_CHECKING:
-    from bpy.types import MovieClip
+    from bpy.types import Context, MovieClip
 
 
 class StateView:
@@ -34,13 +38,15 @@ class StateView:
     def __init__(self) -> None:
         self.history = History()
         self.error = ""
-        self._clip = 0
+        self._shown = 0  # the clip that the panel shows
+        self._clip = 0  # the one that was read
         self._session = ""
         self._seen: Overview | None = None
         self._reading: Iterator[Record] | None = None
 
     def is_due(self, clip: MovieClip) -> bool:
-        """Whether there may be more to read."""
+        """Whether there may be more to read. The clip is that of `read_shown` from now on."""
+        self._shown = clip.session_uid
         is_same = self._clip == clip.session_uid and self._seen is overview(clip)
         return self._reading is not None or not is_same
 
@@ -61,6 +67,11 @@ class StateView:
         self._reading = None
         return False
 
+    def read_shown(self, seconds: float) -> bool:
+        """As `read`, for the clip that the panel shows; nothing if it is gone."""
+        clip = next((clip for clip in bpy.data.movieclips if clip.session_uid == self._shown), None)
+        return clip is not None and self.read(clip, seconds)
+
     def _begin(self, clip: MovieClip) -> Iterator[Record]:
         self._clip, self._seen, self.error = clip.session_uid, overview(clip), ""
         found = find_session(clip, mark_of(clip), salvage=True) if self._seen.name or self._seen.is_damaged else None
@@ -73,6 +84,27 @@ class StateView:
             return reader.records(after, reader.checksum_at(after))
         self.history, self._session = History(), found.id
         return reader.records()
+
+
+def shown_states() -> dict[str, State]:
+    """The states by their ids, newest first."""
+    return {state_id(state.position): state for state in reversed(open_file.view(StateView).history.states)}
+
+
+STATES = FilledList(
+    "tracking_sessions_states", lambda seconds: open_file.view(StateView).read_shown(seconds), shown_states
+)
+
+
+def shown_state(id: str) -> State | None:
+    """The state with this id."""
+    position = state_position(id)
+    return open_file.view(StateView).history.find(position) if position is not None else None
+
+
+def chosen(context: Context) -> State | None:
+    """The active state of the list."""
+    return shown_state(STATES.chosen(context))
 
 
 def _session_of(clip: MovieClip) -> TrackingSessionManager:

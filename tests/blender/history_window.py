@@ -8,7 +8,7 @@
 from pathlib import Path
 
 import bpy
-from bl_ext.user_default.tracking_sessions.bridge.sessions import state_data
+from bl_ext.user_default.tracking_sessions.bridge.sessions.states import STATES
 from bl_ext.user_default.tracking_sessions.panels import history
 
 panel = history.TRACKING_SESSIONS_PT_history
@@ -40,7 +40,7 @@ def undo():
 
 
 def choose():
-    state_data.list_of(bpy.context).active = 1
+    STATES.data(bpy.context).active = 1
 
 
 def answer():

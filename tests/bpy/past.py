@@ -12,8 +12,7 @@ import pytest
 
 from tracking_sessions.bridge.clip.editor import ClipEditor
 from tracking_sessions.bridge.open_file import open_file
-from tracking_sessions.bridge.sessions import list_data
-from tracking_sessions.bridge.sessions.listing import Listing
+from tracking_sessions.bridge.sessions.listing import SESSIONS, Listing
 from tracking_sessions.core.recording.create import create_session
 from tracking_sessions.panels import sessions as panels
 from tracking_sessions.tests.bpy.window import inside
@@ -95,7 +94,7 @@ def fill() -> None:
     """Fill the list as its timer does."""
     while open_file.view(Listing).read(60.0):
         pass
-    list_data.update(bpy.context)
+    SESSIONS.update(bpy.context)
 
 
 def listed(editor: ClipEditor, letters: int = WIDE) -> list[list[str]]:
@@ -121,7 +120,7 @@ def listed(editor: ClipEditor, letters: int = WIDE) -> list[list[str]]:
 
 def choose(path: Path) -> None:
     fill()
-    shown = list_data.list_of(bpy.context)
+    shown = SESSIONS.data(bpy.context)
     shown.active = [row.name for row in shown.entries].index(path.stem)
 
 

@@ -16,8 +16,8 @@ import tracking_sessions
 from tracking_sessions import registration
 from tracking_sessions.bridge import events, preferences
 from tracking_sessions.bridge.open_file import open_file
-from tracking_sessions.bridge.sessions import list_data
 from tracking_sessions.bridge.sessions.finding import default_root
+from tracking_sessions.bridge.sessions.listing import SESSIONS
 from tracking_sessions.bridge.tracking import live
 from tracking_sessions.core.journal import chain
 from tracking_sessions.core.journal.records import FrameRecord
@@ -34,7 +34,7 @@ def footage(tmp_path_factory: pytest.TempPathFactory) -> Footage:
     return make_shot(tmp_path_factory.mktemp("shot"), 12, 320, 180, tracks=6)
 
 
-TIMERS = (events._report_lost, list_data._fill, track.notice_tracker)  # Blender has no list of them
+TIMERS = (events._report_lost, SESSIONS.timer, track.notice_tracker)  # Blender has no list of them
 
 
 @pytest.fixture(autouse=True)

@@ -11,8 +11,7 @@ import pytest
 
 from tracking_sessions.bridge.clip.editor import ClipEditor
 from tracking_sessions.bridge.open_file import open_file
-from tracking_sessions.bridge.sessions import state_data
-from tracking_sessions.bridge.sessions.states import StateView
+from tracking_sessions.bridge.sessions.states import STATES, StateView
 from tracking_sessions.core.model.wording import clock_time
 from tracking_sessions.panels import history as panels
 from tracking_sessions.tests.bpy.past import RecordingLayout, drawn
@@ -24,10 +23,10 @@ pytestmark = pytest.mark.usefixtures("registered")
 
 def fill(editor: ClipEditor) -> None:
     """Fill the list as its timer does."""
-    assert bpy.app.timers.is_registered(state_data._fill)
-    while state_data._fill() is not None:
+    assert bpy.app.timers.is_registered(STATES.timer)
+    while STATES.timer() is not None:
         pass
-    bpy.app.timers.unregister(state_data._fill)
+    bpy.app.timers.unregister(STATES.timer)
 
 
 def listed(editor: ClipEditor) -> list[list[list[str]]]:
@@ -77,27 +76,27 @@ def test_the_chosen_state_is_gone_back_to_and_named(footage: Footage, file: Path
     begin(editor, steps=4).finish()
     drawn(panels.TRACKING_SESSIONS_PT_history, editor)
     fill(editor)
-    state_data.list_of(bpy.context).active = 1
+    STATES.data(bpy.context).active = 1
     with inside(editor):
         assert operators.name_state(name="as placed") == {"FINISHED"}
     drawn(panels.TRACKING_SESSIONS_PT_history, editor)
     fill(editor)
     assert [lines[0][0] for lines in listed(editor)] == ["Track Forwards", "as placed"]
-    assert state_data.list_of(bpy.context).active == 1
+    assert STATES.data(bpy.context).active == 1
     with inside(editor):
         assert operators.go_back() == {"FINISHED"}
     assert {len(track.markers) for track in editor.clip.tracking.tracks} == {1}
     drawn(panels.TRACKING_SESSIONS_PT_history, editor)
     fill(editor)
     assert [lines[0][0] for lines in listed(editor)] == ["Restore", "Track Forwards", "as placed"]
-    assert state_data.list_of(bpy.context).active == 2, "the same state stays chosen"
+    assert STATES.data(bpy.context).active == 2, "the same state stays chosen"
     assert "“as placed”" in drawn(panels.TRACKING_SESSIONS_PT_history, editor).text
 
 
 def test_nothing_is_read_while_a_pass_runs(footage: Footage, file: Path) -> None:
     run = begin(new_file(footage, file), steps=2)
     drawn(panels.TRACKING_SESSIONS_PT_history, run.editor)
-    assert not bpy.app.timers.is_registered(state_data._fill)
+    assert not bpy.app.timers.is_registered(STATES.timer)
     run.finish()
     drawn(panels.TRACKING_SESSIONS_PT_history, run.editor)
     fill(run.editor)

@@ -14,8 +14,8 @@ import pytest
 
 from tracking_sessions import registration
 from tracking_sessions.bridge.open_file import open_file
-from tracking_sessions.bridge.sessions import list_data, listing
-from tracking_sessions.bridge.sessions.listing import Listing
+from tracking_sessions.bridge.sessions import listing
+from tracking_sessions.bridge.sessions.listing import SESSIONS, Listing
 from tracking_sessions.core.errors import TrackingSessionError
 from tracking_sessions.core.library.deletion import delete_files
 from tracking_sessions.core.model.types import SessionState, SessionStatus
@@ -48,7 +48,7 @@ def test_the_list_shows_the_state_and_progress_of_each_session(footage: Footage,
     begin(editor, steps=4).finish()
     paused = session_of(file).path
     assert listed(editor) == [], "nothing is read while a panel is drawn"
-    assert bpy.app.timers.is_registered(list_data._fill)
+    assert bpy.app.timers.is_registered(SESSIONS.timer)
     taken = make(root, footage, "taken", 3)
     with owned(taken) as process:
         choose(taken)
@@ -153,10 +153,10 @@ def test_of_many_sessions_the_newest_are_read_in_slices_and_drawing_reads_none(
     slices = 0
     while open_file.view(Listing).read(0.0):
         slices += 1
-    list_data.update(bpy.context)
+    SESSIONS.update(bpy.context)
     assert slices == 101, "one clip or session each, where there is no time for more"
     rows = listed(editor)
-    names = [row.name for row in list_data.list_of(bpy.context).entries]
+    names = [row.name for row in SESSIONS.data(bpy.context).entries]
     assert names == [f"2099-{number:04d}" for number in range(299, 199, -1)] and len(rows) == 100
     assert "And 201 Older Ones" in drawn(panels.TRACKING_SESSIONS_PT_sessions, editor).text
     with monkeypatch.context() as patch:
@@ -173,7 +173,7 @@ def test_of_many_sessions_the_newest_are_read_in_slices_and_drawing_reads_none(
     changed.write_text(changed.read_text(encoding="utf-8").replace("a model", "changed"), encoding="utf-8")
     newest = folder / "2099-9999.yaml"
     newest.write_text(content.replace(model.stem, newest.stem), encoding="utf-8")
-    shown = list_data.list_of(bpy.context)
+    shown = SESSIONS.data(bpy.context)
     shown.active = 7
     chosen = shown.entries[7].name
     with monkeypatch.context() as patch:
@@ -210,7 +210,7 @@ def test_a_filter_takes_the_names_that_are_shown(footage: Footage, file: Path, r
     for name in ("Alpha", "beta", "alphabet"):
         make(root, footage, name)
     fill()
-    shown = list_data.list_of(bpy.context)
+    shown = SESSIONS.data(bpy.context)
     ui = SimpleNamespace(filter_name="ALPHA", bitflag_filter_item=4)
     with inside(editor) as context:
         flags, order = panels.TRACKING_SESSIONS_UL_sessions.filter_items(ui, context, shown, "entries")  # type: ignore[arg-type]
@@ -221,10 +221,10 @@ def test_a_list_that_a_loaded_file_lacks_is_filled_again(footage: Footage, file:
     editor = new_file(footage, file)
     make(root, footage, "one")
     fill()
-    bpy.app.timers.unregister(list_data._fill) if bpy.app.timers.is_registered(list_data._fill) else None
-    list_data.list_of(bpy.context).entries.clear()
+    bpy.app.timers.unregister(SESSIONS.timer) if bpy.app.timers.is_registered(SESSIONS.timer) else None
+    SESSIONS.data(bpy.context).entries.clear()
     drawn(panels.TRACKING_SESSIONS_PT_sessions, editor)
-    assert bpy.app.timers.is_registered(list_data._fill)
+    assert bpy.app.timers.is_registered(SESSIONS.timer)
     with inside(editor), pytest.raises(RuntimeError, match="Choose a session"):
         operators.delete_session()
 
@@ -233,9 +233,9 @@ def test_nothing_of_the_list_stays_behind(footage: Footage, file: Path, root: Pa
     editor = new_file(footage, file)
     make(root, footage, "one")
     drawn(panels.TRACKING_SESSIONS_PT_sessions, editor)
-    assert bpy.app.timers.is_registered(list_data._fill)
+    assert bpy.app.timers.is_registered(SESSIONS.timer)
     registration.unregister()
-    assert not bpy.app.timers.is_registered(list_data._fill)
+    assert not bpy.app.timers.is_registered(SESSIONS.timer)
     assert not hasattr(bpy.types.WindowManager, "tracking_sessions")
     assert not open_file.view(Listing).entries
     registration.register()

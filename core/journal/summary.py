@@ -234,7 +234,7 @@ class Summary:
     def _end(self, record: EndRecord) -> None:
         last = self._turn_to(record.number)
         self.coverage.end_step()
-        changes: dict[str, Any] = {"outcome": record.outcome, "detail": record.detail or last.detail}
+        changes: dict[str, Any] = {"outcome": record.outcome, "detail": record.detail}
         if record.outcome.is_final:
             changes["followed"] = frozenset()
         if record.outcome is Outcome.DROPPED:

@@ -322,7 +322,8 @@ def test_a_run_pauses_when_too_few_tracks_are_left_and_says_why(tmp_path: Path) 
     assert (last.outcome_word, last.last_frame, last.detail) == ("paused", 3, "fewer than 3 tracks")
     session.close()
     assert go_on(session.path, []) == final_markers(session.path), "a resumed pass goes on to its end"
-    assert load_session(session.path).passes[-1].last_frame == 6
+    last = load_session(session.path).passes[-1]
+    assert (last.last_frame, last.detail) == (6, ""), "the reason of the pause has gone"
 
 
 @pytest.mark.parametrize(

@@ -18,8 +18,8 @@ from ..bridge.clip.movie_clip import counting_of
 from ..bridge.sessions import opening
 from ..bridge.sessions.finding import is_open
 from ..bridge.sessions.history import history
+from ..bridge.sessions.lending import give_up
 from ..bridge.sessions.listing import Entry, chosen, is_running, refresh
-from ..bridge.sessions.recording import give_up
 from ..bridge.tracking import live
 from ..core.errors import TrackingSessionError
 from ..core.library.deletion import delete_files

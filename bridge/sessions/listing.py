@@ -24,8 +24,8 @@ from ..open_file import open_file
 from ..tracking import live
 from .filled_list import FilledList
 from .finding import default_root, modified, open_roots, shown_name, user_root
+from .lending import holds
 from .overview import last_overview
-from .recording import holds
 
 if TYPE_CHECKING:
     from bpy.types import Context

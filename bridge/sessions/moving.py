@@ -22,7 +22,7 @@ from ..preferences import preferences
 from ..tracking import live
 from .file_copy import COPY_NAME, save_copy
 from .finding import default_root, is_open, read_session, user_root
-from .recording import give_up
+from .lending import give_up
 
 if TYPE_CHECKING:
     from bpy.types import MovieClip

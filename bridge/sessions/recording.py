@@ -9,16 +9,14 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Generator, Mapping, Sequence
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import bpy
 
-from ...core.errors import LeaseHeld, TrackingSessionError, UsageError
+from ...core.errors import LeaseHeld, TrackingSessionError
 from ...core.footage.details import describe
-from ...core.journal.changes import Found, Key, changes, numbers_of, renamed
+from ...core.journal.changes import Key, between
 from ...core.journal.codec import event_record
 from ...core.journal.head import Head
 from ...core.journal.records import Event, JournalRecord, Reason
@@ -198,7 +196,7 @@ class Recording:
         known_end = session.position
         try:
             head = Head.of(known)
-            records = self._back_to_seen(head)
+            records = between(head, self.head)
             recorder = session.acquire()
             recorder.head = head
             if records:
@@ -214,16 +212,6 @@ class Recording:
             raise
         self.session, self.head = session, head
         open_file.forget()
-
-    def _back_to_seen(self, head: Head) -> list[JournalRecord]:
-        """The records that turn the head of the journal into the clip as last seen."""
-        seen = numbers_of(self.head)
-        there = {key: Found(self.head.tracks[n].settings, self.head.rows(n)) for key, n in seen.items()}
-        recorded = numbers_of(head)
-        gone = {number for key, number in recorded.items() if key not in there}
-        new = {key: found.rows for key, found in there.items() if key not in recorded}
-        names = renamed(head, there, new) if gone and new else {}
-        return changes(head, there, sorted(gone.difference(names.values())), names)
 
     def _create(self, clip: MovieClip) -> TrackingSessionManager:
         """A new session of the clip. Raises FootageUnusable, StorageFailed."""
@@ -336,39 +324,6 @@ def recording_of(clip: MovieClip) -> Recording | None:
 def known_recording(clip: MovieClip) -> Recording | None:
     """The recording of the clip, if there is one already."""
     return open_file.recordings.get(clip.session_uid)
-
-
-@contextmanager
-def borrowed(clip: MovieClip) -> Generator[TrackingSessionManager]:
-    """The session of the clip for a change by the artist: that of its recording, up to date, or else as found.
-
-    Raises UsageError if the clip has none, and the errors of reading it.
-    """
-    recording = known_recording(clip)
-    lent = recording.lend(clip) if recording is not None else None
-    if recording is None or lent is None:
-        found = find_session(clip, mark_of(clip))
-        if found is None:
-            raise UsageError("This clip has no session yet")
-        with found:
-            yield found
-        return
-    try:
-        yield lent
-    finally:
-        recording.take_back(clip, lent)
-
-
-def holds(path: Path) -> bool:
-    """Whether a recording of this Blender owns the session of the file."""
-    return any(known.session is not None and known.session.path == path for known in open_file.recordings.values())
-
-
-def give_up(path: Path) -> None:
-    """Release the session of the file, if a recording owns it; the next change of its clip owns it again."""
-    for known in open_file.recordings.values():
-        if known.session is not None and known.session.path == path:
-            known.close()
 
 
 def close_gone() -> None:

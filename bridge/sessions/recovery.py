@@ -25,9 +25,10 @@ from ..open_file import open_file
 from ..tracking.going_back import write_state
 from ..tracking.shot import Shot
 from .finding import default_root, find_session, homeless_roots, name_of_new, read_session, session_file, shown_name
+from .lending import borrowed
 from .looking import found_in, tracks_in
 from .overview import overview
-from .recording import Recording, borrowed, known_recording, recording_of
+from .recording import Recording, known_recording, recording_of
 from .restoring import Restored, restore_asides
 
 if TYPE_CHECKING:

@@ -25,8 +25,9 @@ from ..open_file import open_file
 from ..tracking import going_back
 from .filled_list import FilledList
 from .finding import find_session
+from .lending import borrowed
 from .overview import Overview, overview
-from .recording import borrowed, known_recording
+from .recording import known_recording
 
 if TYPE_CHECKING:
     from bpy.types import Context, MovieClip

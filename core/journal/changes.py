@@ -74,6 +74,16 @@ def changes(
     return records + edits
 
 
+def between(head: Head, other: Head) -> list[JournalRecord]:
+    """The records that give the head the tracks of another one, which has them under numbers of its own."""
+    there = {key: Found(other.tracks[n].settings, other.rows(n)) for key, n in numbers_of(other).items()}
+    recorded = numbers_of(head)
+    gone = {number for key, number in recorded.items() if key not in there}
+    new = {key: found.rows for key, found in there.items() if key not in recorded}
+    names = renamed(head, there, new) if gone and new else {}
+    return changes(head, there, sorted(gone.difference(names.values())), names)
+
+
 _SELECTION = frozenset({"select", "select_anchor", "select_pattern", "select_search"})
 
 

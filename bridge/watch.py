@@ -120,8 +120,8 @@ def tick() -> float:
         if is_tracking or clip.session_uid in signs.passes:
             _track(clip, recording, is_tracking=is_tracking)
         elif is_new and newest is not None and newest.bl_idname == TRACKER:
-            BlenderPass(recording, clip, Way.of(newest, clip)).finish(clip)
-            recording.look(clip, name)
+            signs.passes[clip.session_uid] = BlenderPass(recording, clip, Way.of(newest, clip))
+            _track(clip, recording, is_tracking=False)
         elif is_changed or recording.is_due:
             recording.look(clip, name, is_wide=is_wide)
         elif recording.has_more:
@@ -129,7 +129,8 @@ def tick() -> float:
         elif signs.ticks % IDLE_EVERY == 0:
             recording.glance(clip)
         recording.rest()
-        has_more = has_more or recording.has_more
+        has_files = not is_tracking and recording.look_at_files()
+        has_more = has_more or recording.has_more or has_files
     return SOON if has_more else INTERVAL
 
 
@@ -143,9 +144,12 @@ def _track(clip: MovieClip, recording: Recording, *, is_tracking: bool) -> None:
             if operator is None or not _is_shown(clip):
                 return
             following = signs.passes[clip.session_uid] = BlenderPass(recording, clip, Way.of(operator, clip))
-        following.follow(clip)
+        if recording.begin(clip):
+            following.follow(clip)
         return
     assert following is not None  # as the caller has asked
+    if not recording.begin(clip):
+        return
     del signs.passes[clip.session_uid]
     following.finish(clip)
     recording.look(clip, _name_of(_newest()))

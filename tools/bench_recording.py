@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Measures the recording of a clip with many long tracks, on the main thread: its start, an edit, an idle tick."""
+"""Measures the recording of a clip with many long tracks, on the main thread: its beginning, an edit, an idle tick."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tracking_sessions.bridge.clip.markers import write_rows
 from tracking_sessions.bridge.sessions.recording import Recording, close_recordings
 from tracking_sessions.core.journal.rows import MARKER
 from tracking_sessions.tests.bpy.window import open_editor
-from tracking_sessions.tests.footage import make_shot
+from tracking_sessions.tests.footage import make_long
 from tracking_sessions.tools.bench_figures import Report
 
 EDITS = 40
@@ -37,10 +37,11 @@ def measure_recording(folder: Path, tracks: int, frames: int, report: Report) ->
 
 
 def _measure(clip: Any, report: Report) -> None:
-    recordings: list[Recording] = []
-    print(f"  the clip read for the first time: {_processor(lambda: recordings.append(Recording(clip))):.0f} ms")
-    (recording,) = recordings
-    print(f"  a session begun: {_processor(lambda: recording.own(clip, begins=True)):.0f} ms")
+    recording = Recording(clip, at_once=False)
+    _print_slices("the clip read for the first time", lambda: recording.go_on(clip), lambda: not recording.has_more)
+    _print_slices("a session begun, with its tracks", lambda: recording.begin(clip), lambda: not recording.has_more)
+    files: list[bool] = [True]
+    _print_slices("its files looked at", lambda: files.append(recording.look_at_files()), lambda: not files[-1])
     watch.open_file.recordings[clip.session_uid] = recording
     track = clip.tracking.tracks[len(clip.tracking.tracks) // 2]
     track.select = True
@@ -59,9 +60,23 @@ def _measure(clip: Any, report: Report) -> None:
     report.target("of a core, idle", mean(ticks) / (watch.INTERVAL * 1000) * 100, 0.1, " %")
 
 
+def _print_slices(figure: str, act: Callable[[], object], is_done: Callable[[], bool]) -> None:
+    """Print how long the ticks take until it is done: of the processor, and by the clock, which waits for the disk."""
+    costs: list[tuple[float, float]] = []
+    while not costs or not is_done():
+        begun = time.perf_counter()
+        costs.append((_processor(act), (time.perf_counter() - begun) * 1000))
+    processor, clock = zip(*costs, strict=True)
+    print(
+        f"  {figure}: {sum(processor):.0f} ms in {len(costs)} ticks, "
+        f"of {max(processor):.0f} at most, by the clock {sum(clock):.0f} and {max(clock):.0f}",
+        flush=True,
+    )
+
+
 def _clip(folder: Path, tracks: int, frames: int) -> Any:
     """A clip shown in an editor, of a saved file; all its tracks have a marker on each frame."""
-    shot = make_shot(folder / "recording", 2, 320, 180, tracks=1)
+    shot = make_long(folder / "recording", frames, tracks=1, loop=8, noise=0)
     clip: Any = bpy.data.movieclips.load(str(shot.files[0]))
     clip.use_fake_user = True
     open_editor(clip)

@@ -87,6 +87,10 @@ class Sight:
             start -= len(where.tracks)
         return is_changed
 
+    def begin(self, clip: MovieClip) -> None:
+        """All tracks of a new clip are still to be read."""
+        self._left = deque(tracks_in(clip))
+
     def saw(self, tracks: Mapping[Key, MovieTrackingTrack]) -> None:
         """These tracks are as the head has them."""
         self._signs |= {key: _sign_of(track) for key, track in tracks.items()}
@@ -127,9 +131,11 @@ class Sight:
         ended = [number for number in gone if number not in names.values()]
         return self._compare(clip, head, present, until=until, at_least=len(first), gone=ended, names=names)
 
-    def more(self, clip: MovieClip, head: Head) -> list[JournalRecord]:
-        """The differences of more tracks, for about `SLICE` seconds."""
-        return self._compare(clip, head, tracks_in(clip), until=time.perf_counter() + SLICE) if self._left else []
+    def more(self, clip: MovieClip, head: Head, *, seconds: float = SLICE) -> list[JournalRecord]:
+        """The differences of more tracks, at least of one, for about so many seconds."""
+        if not self._left:
+            return []
+        return self._compare(clip, head, tracks_in(clip), until=time.perf_counter() + seconds, at_least=1)
 
     def _sign_now(self, key: Key, track: MovieTrackingTrack) -> _Sign:
         """The signs of the track; those seen last if its address and number of markers are the same."""

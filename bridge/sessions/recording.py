@@ -15,33 +15,25 @@ from typing import TYPE_CHECKING
 import bpy
 
 from ...core.errors import LeaseHeld, TrackingSessionError
-from ...core.footage.details import describe
 from ...core.journal.changes import Key, between
 from ...core.journal.codec import event_record
 from ...core.journal.head import Head
 from ...core.journal.records import Event, JournalRecord, Reason
 from ...core.model.types import Pass
-from ...core.recording.create import create_session
 from ...core.recording.manager import TrackingSessionManager
 from ...core.recording.recorder import SessionRecorder
-from ..clip.movie_clip import (
-    Plate,
-    footage_of,
-    library_of,
-    mark_of,
-    mark_position,
-    metadata_of,
-    position_in,
-)
+from ..clip.movie_clip import library_of, mark_of, mark_position, position_in
 from ..errors import error_words
 from ..open_file import open_file
 from ..preferences import preferences
-from .finding import default_root, find_session, name_of_new
+from .beginning import Files, Tracks, files_of, new_session
+from .finding import find_session
 from .looking import Sight
 
 if TYPE_CHECKING:
     from bpy.types import MovieClip, MovieTrackingTrack
 
+FIRST_SLICE = 0.01  # seconds of reading a new clip, per look
 RETRY = 5.0  # seconds between two attempts to own a session after an error
 RENEWAL = 15.0  # seconds between two signs of life of an idle owner
 UNDO, REDO, UNNAMED = "Undo", "Redo", "Changes in the Clip"
@@ -55,8 +47,8 @@ _log = logging.getLogger(__name__)
 class Recording:
     """Records the changes of one clip. `session` is its session, owned while the recording goes on."""
 
-    def __init__(self, clip: MovieClip) -> None:
-        """Look at the clip, without a session: reads all its markers once."""
+    def __init__(self, clip: MovieClip, *, at_once: bool = True) -> None:
+        """Look at the clip, without a session: reads all its markers once; with `at_once` off by and by."""
         self.session: TrackingSessionManager | None = None
         self.error = ""
         """Why nothing is recorded; empty if all is well."""
@@ -70,8 +62,12 @@ class Recording:
         self._renewed = 0.0
         self._has_news = False  # whether the session file lacks records
         self._is_behind = False  # whether a change may not be recorded, after an error
-        for record in self._sight.differences(clip, self.head, whole=True):
-            self.head.apply(record)
+        self._tracks: Tracks | None = None  # that the session lacks
+        self._files: Files | None = None  # whose details the session lacks
+        self._is_read = False  # whether the clip was read once
+        self._sight.begin(clip)
+        if at_once:
+            self._read(clip, whole=True)
 
     # Looking
 
@@ -83,6 +79,8 @@ class Recording:
         only ends the recording for a while: see `error`.
         """
         self._operator = operator or self._operator or UNNAMED
+        if not self._read(clip, whole=whole):
+            return  # `go_on` looks again
         if self._is_behind:
             if time.monotonic() < self._retry:
                 return
@@ -94,6 +92,16 @@ class Recording:
         if is_wide:
             self._sight.suspect_all(self.head)
         self._record(clip, self._sight.differences(clip, self.head, whole=whole))
+        if whole:
+            self._record_tracks(whole=True)
+
+    def _read(self, clip: MovieClip, *, whole: bool) -> bool:
+        """Read on in a new clip, as it is before its first change; returns whether it is read."""
+        if not self._is_read:
+            for record in self._sight.more(clip, self.head, seconds=float("inf") if whole else FIRST_SLICE):
+                self.head.apply(record)
+            self._is_read = not self._sight.has_more
+        return self._is_read
 
     @property
     def is_due(self) -> bool:
@@ -102,11 +110,13 @@ class Recording:
 
     @property
     def has_more(self) -> bool:
-        """Whether tracks are still to be compared."""
-        return self._sight.has_more
+        """Whether tracks are still to be compared, or to be recorded by `begin`."""
+        return not self._is_read or self._sight.has_more or self._tracks is not None
 
     def go_on(self, clip: MovieClip) -> None:
         """Compare more tracks, for some milliseconds."""
+        if not self._is_read:
+            return self.look(clip, "")
         self._record(clip, self._sight.more(clip, self.head))
 
     def glance(self, clip: MovieClip) -> None:
@@ -133,24 +143,51 @@ class Recording:
         """The recorder of the owned session."""
         return self.session.acquire() if self.session is not None else None
 
+    def begin(self, clip: MovieClip) -> bool:
+        """As `own` with `begins`, but for some milliseconds: call it again until it returns True, as nothing is left.
+
+        An error leaves nothing to do either.
+        """
+        if self._read(clip, whole=False):
+            self._own_or_fail(clip, begins=True)
+            self._record_tracks(whole=False)
+        return self._is_read and self._tracks is None
+
     def own(self, clip: MovieClip, *, begins: bool = False) -> bool:
         """Own the session of the clip, which then has the clip as it was last seen; returns whether it is owned.
 
         `begins`: make a session if the clip has none. An error ends the recording for a while: see `error`.
         """
+        self._own_or_fail(clip, begins=begins)
+        self._record_tracks(whole=True)
+        return self.session is not None
+
+    def _own_or_fail(self, clip: MovieClip, *, begins: bool) -> None:
         if self.session is None and time.monotonic() >= self._retry:
             try:
                 self._own(clip, begins=begins)
                 self.error = ""
             except TrackingSessionError as error:
                 self._fail(error)
-        return self.session is not None
+
+    def _record_tracks(self, *, whole: bool) -> None:
+        """Record some of the tracks that a new session lacks, or all."""
+        recorder = self.recorder
+        if self._tracks is None or recorder is None:
+            return
+        try:
+            self._has_news = True
+            if not self._tracks.record(recorder, whole=whole):
+                self._tracks = None
+        except TrackingSessionError as error:
+            self._fail(error)
 
     def record(self, records: Sequence[JournalRecord], *, shows: bool = True) -> bool:
         """Record changes of the clip in the owned session; returns whether they are on the disk.
 
         With `shows` off the panels tell of them only along with the next write of the session file.
         """
+        self._record_tracks(whole=True)
         recorder = self.recorder
         if recorder is None:
             return False
@@ -186,10 +223,12 @@ class Recording:
         return [event_record(Event.EDITED, operator=self._operator)]
 
     def _own(self, clip: MovieClip, *, begins: bool) -> None:
+        self._read(clip, whole=True)
         mark = mark_of(clip)
-        session = find_session(clip, mark) or (self._create(clip) if begins else None)
+        session = find_session(clip, mark)
         if session is None:
-            return
+            return self._begin(clip) if begins else None
+        self._files = files_of(clip, session)
         position = position_in(mark, session.id)
         session.durable = preferences().is_durable
         known = session.acquire_replay()
@@ -213,19 +252,15 @@ class Recording:
         self.session, self.head = session, head
         open_file.forget()
 
-    def _create(self, clip: MovieClip) -> TrackingSessionManager:
-        """A new session of the clip. Raises FootageUnusable, StorageFailed."""
-        footage = footage_of(clip)
-        plate = Plate(footage, describe(footage))
-        return create_session(
-            footage.first,
-            name_of_new(clip),
-            default_root(),
-            metadata=metadata_of(clip),
-            plate=plate,
-            blend=bpy.data.filepath,
-            clip=clip.name,
-        )
+    def _begin(self, clip: MovieClip) -> None:
+        session, footage = new_session(clip)
+        recorder = session.acquire()
+        self.session, recorder.head = session, self.head
+        self._files = Files(footage)
+        if self.head.tracks:
+            recorder.append_event(Event.EDITED, operator=_RECORDED_BEFORE)
+            self._tracks = Tracks(self.head)
+        open_file.forget()
 
     def _fail(self, error: TrackingSessionError) -> None:
         """Record nothing for a while, then compare everything."""
@@ -254,18 +289,30 @@ class Recording:
         except TrackingSessionError as error:
             self._fail(error)
 
+    def look_at_files(self) -> bool:
+        """Look at some files of the footage, if the session lacks their details; returns whether there are more."""
+        recorder, has_more = self.recorder, False
+        try:
+            has_more = recorder is not None and self._files is not None and self._files.look(recorder)
+        except TrackingSessionError as error:
+            self._fail(error)
+        if not has_more:
+            self._files = None
+        return has_more
+
     # The session of a run
 
     def lend(self, clip: MovieClip) -> TrackingSessionManager | None:
         """The owned session, with every change of the clip recorded, for a run; None if nothing was recorded yet."""
         self.look(clip, "", whole=True)
         self.mark(clip)
-        session, self.session = self.session, None
+        session, self.session, self._files = self.session, None, None
         return session
 
     def take_back(self, clip: MovieClip, session: TrackingSessionManager) -> None:
         """Go on with the session after a run or a restore, which has recorded all that it did; compare the rest."""
         self.session, self.error = session, ""
+        self._files = files_of(clip, session)
         recorder = session.acquire()
         if recorder.head is None:
             recorder.head = Head.of(session.replay())
@@ -279,6 +326,7 @@ class Recording:
 
     def close(self) -> None:
         """Write the session file and release the session. Never fails."""
+        self._record_tracks(whole=True)
         try:
             if self.recorder is not None and self._has_news:
                 self.recorder.write_file()
@@ -288,6 +336,7 @@ class Recording:
 
     def _release(self) -> None:
         self._has_news = False
+        self._tracks = self._files = None
         if self.session is not None:
             self.session.close()
             self.session = None
@@ -317,7 +366,7 @@ def recording_of(clip: MovieClip) -> Recording | None:
         return None
     recordings = open_file.recordings
     if clip.session_uid not in recordings:
-        recordings[clip.session_uid] = Recording(clip)
+        recordings[clip.session_uid] = Recording(clip, at_once=bpy.app.background)
     return recordings[clip.session_uid]
 
 

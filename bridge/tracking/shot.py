@@ -11,6 +11,7 @@ import bpy
 
 from ...core.errors import ClipChanged, PictureUnusable, ShotUnusable, UsageError
 from ...core.footage.check import FootageCheck
+from ...core.footage.details import describe
 from ...core.journal.chain import Position
 from ...core.journal.replay import Replay
 from ...core.model.counting import TIMELINE_END, Counting
@@ -101,10 +102,13 @@ class Shot:
             with session:
                 note_damaged(session.acquire(salvage=salvage, wait=wait), error)
             raise
-        details = session.details()
+        details = session.details() if session.session.footage.fingerprint else None
         session.durable = preferences().is_durable
         known = session.acquire_replay(since=since, salvage=salvage, wait=wait)
         try:
+            if details is None:
+                details = describe(footage)
+                session.acquire().set_details(footage, details)
             check = FootageCheck(footage, details, damaged=known.damaged, can_read=can_read)
             shot = cls(editor, session, check, known)
             shot._check_frames(known.tracked)

@@ -91,7 +91,8 @@ def _footage_of(manager: TrackingSessionManager) -> Footage:
     found = find_footage(resolve(manager.path, manager.session.footage.path))
     if found.source == "MOVIE":
         return found
-    count = len(manager.details().entries)
+    footage = manager.session.footage
+    count = len(manager.details().entries) if footage.fingerprint else footage.frame_count
     return replace(found, number=found.number + found.count - count, count=count, counting=manager.counting)
 
 

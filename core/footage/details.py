@@ -10,6 +10,7 @@ import os
 import re
 import struct
 import zlib
+from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Any
 
@@ -45,6 +46,16 @@ class FootageDetails:
 
 def describe(footage: Footage) -> FootageDetails:
     """Read a little of every file. Raises FootageUnusable if a file is missing, empty, damaged or of another size."""
+    files = describing(footage)
+    while True:
+        try:
+            next(files)
+        except StopIteration as end:
+            return end.value
+
+
+def describing(footage: Footage) -> Generator[None, None, FootageDetails]:
+    """As `describe`, file by file: yields after each one, so that the caller can go on later."""
     if footage.source == "MOVIE":
         return _details((read_sample(footage, 1).entry,), frame_count=0)
     entries: list[tuple[int, int]] = []
@@ -58,6 +69,7 @@ def describe(footage: Footage) -> FootageDetails:
             check_whole(footage, 1)
         entries.append(sample.entry)
         before = sample
+        yield
     picture = first.picture
     assert picture is not None  # the footage is no movie
     return _details(
@@ -104,6 +116,8 @@ def load_details(folder: SessionFolder, fingerprint: str) -> FootageDetails:
 
     Raises SessionUnreadable, and UsageError if the text is no fingerprint.
     """
+    if not fingerprint:
+        raise UsageError("The files of the session were not looked at yet: resume it, or open its .blend file")
     if not _FINGERPRINT.fullmatch(fingerprint):
         raise UsageError(f"{fingerprint[:40]!r} is not the fingerprint of footage")
     path = existing_document(folder.footage(fingerprint))

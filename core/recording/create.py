@@ -23,7 +23,7 @@ def create_session(
     base_path: str | os.PathLike[str] | None = None,
     *,
     metadata: FootageMetadata | None = None,
-    plate: tuple[Footage, FootageDetails] | None = None,
+    plate: tuple[Footage, FootageDetails | None] | None = None,
     blend: str = "",
     clip: str = "",
 ) -> TrackingSessionManager:
@@ -31,12 +31,15 @@ def create_session(
 
     `base_path` is the folder of all sessions (None: `tracking_sessions` in the current folder). `metadata` holds
     values that only Blender knows: size, fps, colour space, frame count of a movie. `plate` is the footage with the
-    frame numbers of its clip, and its details. `blend` and `clip` name the .blend and the clip of the tracks. Without
-    Blender the length of a movie is unknown, and `total_frames` is 0 until a pass begins.
+    frame numbers of its clip, and its details; None if `SessionRecorder.set_details` notes them later. `blend` and
+    `clip` name the .blend and the clip of the tracks. Without Blender the length of a movie is unknown, and
+    `total_frames` is 0 until a pass begins.
     Raises FootageUnusable and StorageFailed.
     """
     found = plate[0] if plate is not None else find_footage(footage_path)
     details = plate[1] if plate is not None else describe(found)
+    if details is None:
+        details = FootageDetails((), "", frame_count=found.count)
     known = metadata or FootageMetadata(
         path="", frame_count=details.frame_count, size=details.size, start=found.counting.start
     )
@@ -53,7 +56,9 @@ def create_session(
         clip=clip,
     )
     make_folder(path.with_suffix(""))
-    save_details(folder, found, details)
+    if details.entries:
+        save_details(folder, found, details)
     replace_file(path, encode_document(state, path.suffix))
-    save_details(folder, found, details)  # again: a cleaning may have deleted it as unused meanwhile
+    if details.entries:
+        save_details(folder, found, details)  # again: a cleaning may have deleted it as unused meanwhile
     return TrackingSessionManager(path)

@@ -88,7 +88,9 @@ def merge_sessions(
         raise UsageError("Name at least one session to merge")
     sources = [load_session(path) for path in session_paths]
     first = sources[0].session
-    for source in sources[1:]:
+    for source in sources:
+        if not source.session.footage.fingerprint:
+            raise UsageError(f"“{source.session.name}” has no details of its footage: resume it before")
         if source.session.footage.fingerprint != first.footage.fingerprint:
             raise UsageError(f"“{source.session.name}” and “{first.name}” cannot be merged: their footage differs")
     output = Path(output_path)

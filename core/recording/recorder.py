@@ -9,6 +9,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ..errors import SessionUnreadable, StorageFailed
+from ..footage.details import FootageDetails, save_details
+from ..footage.files import Footage
 from ..journal.chain import NOTHING, RECORD_OVERHEAD, Header, JournalWriter, Position, journal_path
 from ..journal.codec import encode, event_record
 from ..journal.head import Head
@@ -17,7 +19,7 @@ from ..journal.replay import Replay
 from ..model.types import Outcome, Pass
 from ..model.wording import timestamp
 from ..storage.files import encode_document, make_folder, replace_file, sync_file
-from ..storage.folder import relative
+from ..storage.folder import SessionFolder, relative
 from ..storage.lease import Lease
 from .content import SessionContent
 
@@ -142,6 +144,13 @@ class SessionRecorder:
         """Note the displayed number of the first frame of the clip, if it has changed."""
         if start != self._content.file_session.footage.start:
             self._note_footage(start=start)
+
+    def set_details(self, footage: Footage, details: FootageDetails) -> None:
+        """Note the details of the footage in a session that was made without them."""
+        folder = SessionFolder.of(self._content.path)
+        save_details(folder, footage, details)
+        self._note_footage(fingerprint=details.fingerprint)
+        save_details(folder, footage, details)  # again: a cleaning may have deleted it as unused meanwhile
 
     def _note_footage(self, **facts: Any) -> None:
         state = self._content.file_state

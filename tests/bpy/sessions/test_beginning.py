@@ -1,0 +1,192 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A session begins a little at a time: the clip is read, its tracks are recorded, its files are looked at."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tracking_sessions.bridge.clip.movie_clip import footage_of
+from tracking_sessions.bridge.errors import error_words
+from tracking_sessions.bridge.open_file import open_file as state
+from tracking_sessions.bridge.sessions import beginning, recording
+from tracking_sessions.bridge.sessions.blender_pass import BlenderPass, Way
+from tracking_sessions.bridge.sessions.recording import Recording
+from tracking_sessions.core.errors import TrackingSessionError, UsageError
+from tracking_sessions.core.footage.details import describe
+from tracking_sessions.core.journal.history import Kind
+from tracking_sessions.tests.bpy.recordings import (
+    HAND,
+    blender_tracks,
+    edits_of,
+    killed,
+    recorded,
+    seen,
+    started,
+)
+from tracking_sessions.tests.bpy.tracker import markers_of, track_sequence
+from tracking_sessions.tests.bpy.window import FRAMES, begin, held_session_of, new_file, open_file
+from tracking_sessions.tests.footage import Shot as Footage
+
+pytestmark = pytest.mark.usefixtures("registered")
+
+
+@pytest.fixture
+def slow(monkeypatch: Any) -> None:
+    """Each look has time for one track or file only."""
+    monkeypatch.setattr(recording, "FIRST_SLICE", 0.0)
+    monkeypatch.setattr(beginning, "TRACKS_TIME", 0.0)
+    monkeypatch.setattr(beginning, "FILES_TIME", 0.0)
+
+
+def read_by_and_by(clip: Any) -> Recording:
+    found = state.recordings[clip.session_uid] = Recording(clip, at_once=False)
+    return found
+
+
+@pytest.mark.usefixtures("slow")
+def test_a_clip_is_read_a_track_at_a_time_before_its_first_change(footage: Footage, file: Path) -> None:
+    editor = new_file(footage, file)
+    started(editor)
+    killed()
+    editor = open_file(file)
+    found = read_by_and_by(editor.clip)
+    tracks = list(editor.clip.tracking.tracks)
+    for number in range(1, len(tracks)):
+        found.go_on(editor.clip)
+        assert len(found.head.tracks) == number and found.has_more
+    found.go_on(editor.clip)
+    assert len(found.head.tracks) == len(tracks)
+
+
+@pytest.mark.usefixtures("slow")
+def test_what_changes_while_the_clip_is_read_is_recorded(footage: Footage, file: Path) -> None:
+    editor = new_file(footage, file)
+    started(editor)
+    state.recordings[editor.clip.session_uid].mark(editor.clip)
+    state.recordings.pop(editor.clip.session_uid).close()
+    found = read_by_and_by(editor.clip)
+    first, *_, last = editor.clip.tracking.tracks
+    found.go_on(editor.clip)
+    for track in (first, last):  # one that was read, and one that was not
+        track.markers[0].co = HAND
+    editor.clip.tracking.tracks.new(name="New", frame=1)
+    seen(found, editor.clip, "Move")
+    assert recorded(file) == markers_of(editor.clip)
+    assert edits_of(file)[-2:] == ["Changes Before the Recording", "Move"]
+
+
+@pytest.mark.usefixtures("slow")
+def test_a_save_right_after_opening_records_everything(footage: Footage, file: Path) -> None:
+    editor = new_file(footage, file)
+    started(editor)
+    state.recordings[editor.clip.session_uid].mark(editor.clip)
+    state.recordings.pop(editor.clip.session_uid).close()
+    found = read_by_and_by(editor.clip)
+    editor.clip.tracking.tracks[0].markers[0].co = HAND
+    found.look(editor.clip, "", whole=True)
+    assert not found.has_more
+    editor.clip.tracking.tracks[1].markers[0].co = HAND
+    found.look(editor.clip, "Move", whole=True)
+    assert recorded(file) == markers_of(editor.clip)
+
+
+@pytest.mark.usefixtures("slow")
+def test_the_tracks_are_recorded_a_few_at_a_time_before_the_first_pass(footage: Footage, file: Path) -> None:
+    editor = new_file(footage, file)
+    found = read_by_and_by(editor.clip)
+    one = BlenderPass(found, editor.clip, Way(False, True, 1, FRAMES))
+    counts: list[int] = []
+    while not found.begin(editor.clip):
+        counts.append(len(recorded(file)) if found.session is not None else -1)
+        assert found.has_more
+    track_sequence(editor.clip, 1, 3)
+    one.follow(editor.clip)
+    assert sorted(set(counts)) == [-1, *range(1, len(editor.clip.tracking.tracks))]
+    assert recorded(file) == markers_of(editor.clip)
+    assert [known.kind for known in held_session_of(file).history().states] == [Kind.EDIT, Kind.PASS]
+
+
+@pytest.mark.parametrize("closes", [False, True])
+@pytest.mark.usefixtures("slow")
+def test_nothing_else_is_recorded_before_the_tracks(footage: Footage, file: Path, closes: bool) -> None:
+    editor = new_file(footage, file)
+    found = read_by_and_by(editor.clip)
+    while found.session is None:
+        found.begin(editor.clip)
+    before = markers_of(editor.clip)
+    if closes:
+        found.close()
+        assert recorded(file) == before
+        return
+    editor.clip.tracking.tracks[-1].markers[0].co = HAND
+    seen(found, editor.clip, "Move")
+    assert recorded(file) == markers_of(editor.clip) != before
+    assert edits_of(file) == ["Changes Before the Recording", "Move"]
+
+
+@pytest.mark.usefixtures("slow")
+def test_the_files_are_looked_at_one_at_a_time_after_the_beginning(footage: Footage, file: Path) -> None:
+    editor = new_file(footage, file)
+    blender_tracks(editor, 1, 3)
+    found = state.recordings[editor.clip.session_uid]
+    with pytest.raises(UsageError, match="were not looked at yet"):
+        held_session_of(file).details()
+    for _ in range(FRAMES):
+        assert found.look_at_files()
+    assert not found.look_at_files() and not found.look_at_files()
+    details = describe(footage_of(editor.clip))
+    assert held_session_of(file).details().entries == details.entries
+    assert held_session_of(file).session.footage.fingerprint == details.fingerprint
+
+
+def test_a_session_is_owned_while_its_footage_is_away(footage: Footage, file: Path) -> None:
+    editor = new_file(footage, file)
+    blender_tracks(editor, 1, 6)
+    killed()
+    editor = open_file(file)
+    editor.clip.filepath = str(file.parent / "elsewhere_0001.png")
+    found = state.recordings[editor.clip.session_uid] = Recording(editor.clip)
+    editor.clip.tracking.tracks[0].markers[0].co = HAND
+    seen(found, editor.clip, "Move")
+    assert not found.error and not found.look_at_files() and edits_of(file)[-1] == "Move"
+
+
+@pytest.mark.usefixtures("slow")
+def test_a_session_without_details_gets_them_when_it_is_opened_or_resumed(footage: Footage, file: Path) -> None:
+    editor = new_file(footage, file)
+    blender_tracks(editor, 1, 6)
+    killed()
+    editor = open_file(file)
+    found = state.recordings[editor.clip.session_uid] = Recording(editor.clip)
+    assert found.own(editor.clip) and found.look_at_files()
+    while found.look_at_files():
+        pass
+    fingerprint = held_session_of(file).session.footage.fingerprint
+    assert fingerprint
+    killed()
+    text = held_session_of(file).path.read_text()
+    held_session_of(file).path.write_text(text.replace(fingerprint, "''"))
+    begin(open_file(file), steps=2).finish()
+    assert held_session_of(file).session.footage.fingerprint == fingerprint
+
+
+def test_a_missing_picture_elsewhere_does_not_keep_blenders_pass_from_being_recorded(
+    footage: Footage, file: Path
+) -> None:
+    editor = new_file(footage, file)
+    plate = file.parent / "plate"
+    shutil.copytree(footage.files[0].parent, plate)
+    editor.clip.filepath = str(plate / footage.files[0].name)
+    (plate / footage.files[FRAMES // 2].name).unlink()
+    blender_tracks(editor, 1, 3)
+    found = state.recordings[editor.clip.session_uid]
+    while found.look_at_files():
+        pass
+    assert not found.error and recorded(file) == markers_of(editor.clip)
+    with pytest.raises(TrackingSessionError) as raised:
+        begin(editor)
+    assert footage.files[FRAMES // 2].name in error_words(raised.value)

@@ -29,10 +29,14 @@ from ...core.journal.rows import (
     bytes_of,
     column_of,
     count_rows,
+    equal_at_end,
+    equal_at_start,
     flags_of,
+    frame_of,
     head_of,
     is_muted,
     join_rows,
+    positions_of,
     split_rows,
     width_of,
     with_flags,
@@ -74,6 +78,8 @@ APPEARANCE = (
 """Further attributes that a track gets when it is made again."""
 
 COLUMNS = {"co": CO, "pattern_corners": CORNERS, "search_min": SEARCH_MIN, "search_max": SEARCH_MAX}
+BESIDE = 2  # markers beside moved ones that are read as well: the tracker changes their flags
+READS_FROM = 8  # so many times cheaper is one marker in whole columns
 COLUMNS_FROM = 64  # markers from which whole columns are faster, in short and in long tracks
 
 
@@ -97,6 +103,38 @@ def read_rows(track: MovieTrackingTrack, number: int) -> bytes:
         for i in range(width):
             words[column_of(place, i)] = bits[i::width]
     return with_flags(words.tobytes(), (mute * MUTED | keyed * KEYED).to_bytes(count, "little"))
+
+
+def read_moved(track: MovieTrackingTrack, number: int, known: bytes) -> bytes:
+    """As `read_rows`, but reads whole only the markers that were added, removed or moved, and `BESIDE` ones beside.
+
+    The others are as in `known`, the markers before: for changes that leave them alone, as those by the tracker do.
+    """
+    markers = track.markers
+    count, before = len(markers), count_rows(known)
+    size = 4 * width_of(CO)
+    column = array("f", bytes(size * count))
+    if count:
+        markers.foreach_get("co", column)
+    now, then = column.tobytes(), positions_of(known)
+    start = max(0, equal_at_start(now, then, size) - BESIDE)
+    end = max(0, min(equal_at_end(now, then, size) - BESIDE, count - start, before - start))
+    if (count - start - end) * READS_FROM > count:
+        return read_rows(track, number)
+    is_same = _has_frames(markers, 0, known[: start * MARKER_SIZE])
+    if not is_same or not _has_frames(markers, count - end, known[(before - end) * MARKER_SIZE :]):
+        return read_rows(track, number)
+    changed = [read_row(markers[index], number) for index in range(start, count - end)]
+    return b"".join((known[: start * MARKER_SIZE], *changed, known[(before - end) * MARKER_SIZE :]))
+
+
+def _has_frames(markers: Any, start: int, rows: bytes) -> bool:
+    """Whether the markers from `start` on have the frames of the rows, as far as the ends tell: only without a gap."""
+    count = count_rows(rows)
+    if not count:
+        return True
+    ends = frame_of(rows), frame_of(rows[-MARKER_SIZE:])
+    return ends[1] - ends[0] == count - 1 and ends == (markers[start].frame, markers[start + count - 1].frame)
 
 
 def _bits(markers: Any, name: str, count: int) -> int:

@@ -23,14 +23,14 @@ from ...core.journal.rows import (
     head_of,
     is_muted,
     join_rows,
-    renumbered,
+    position_of,
     split_rows,
     values_of,
     with_head,
 )
 from ...core.model.types import Outcome, Pass, SessionStatus
 from ...core.model.wording import timestamp
-from ..clip.markers import read_row, read_rows
+from ..clip.markers import read_moved, read_row
 from ..clip.movie_clip import counting_of
 from .looking import tracks_in
 from .recording import Recording
@@ -88,6 +88,7 @@ class BlenderPass:
         ]
         self._reached: dict[int, int] = {}  # the frame of the last new marker of each track
         self._lost: set[int] = set()
+        self._known: dict[int, bytes] = {}  # the markers of each track before its first new one
         self._plan: Pass | None = None  # None before the first new marker
         self._frame = 0
         self._alive = 0
@@ -144,8 +145,9 @@ class BlenderPass:
             if len(markers) != count_rows(known):
                 return True
             for at in (frame, frame + self.way.direction):
-                marker = markers.find_frame(at)
-                if marker is not None and read_row(marker, number) != row_on(known, at):
+                row = row_on(known, at)
+                marker = markers.find_frame(at) if row else None
+                if marker is not None and (*marker.co,) != position_of(row):
                     return True
         return False
 
@@ -166,8 +168,9 @@ class BlenderPass:
 
         Those are keyed: borders, and the copies that the tracker begins from. Reads all markers.
         """
-        now = renumbered(read_rows(track, 0), number)
-        record = difference(number, self.recording.head.rows(number), now)
+        known = self._known[number] = self.recording.head.rows(number)
+        now = read_moved(track, number, known)
+        record = difference(number, known, now)
         if record is None:
             return [], None
         changed = split_rows(record.rows)
@@ -192,7 +195,7 @@ class BlenderPass:
         at = self._reached.get(number)
         if at is None or number in self._lost:
             return []
-        markers, known, direction = track.markers, self.recording.head.rows(number), self.way.direction
+        markers, known, direction = track.markers, self._known[number], self.way.direction
         ends = range(frame_of(known), frame_of(known[-MARKER_SIZE:]) + 1)
         rows: list[bytes] = []
         while (marker := markers.find_frame(at + direction)) is not None:

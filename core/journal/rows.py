@@ -131,6 +131,39 @@ def frames_of(rows: bytes) -> array[int]:
     return array("i", rows)[FRAME]
 
 
+def positions_of(rows: bytes) -> bytes:
+    """The `co` of each row, one after the other."""
+    words = array("i", rows)
+    positions = array("i", bytes(count_rows(rows) * 4 * width_of(CO)))
+    for index in range(width_of(CO)):
+        positions[index :: width_of(CO)] = words[column_of(CO, index)]
+    return positions.tobytes()
+
+
+def equal_at_start(one: bytes, other: bytes, size: int) -> int:
+    """The number of equal items of `size` bytes at the beginning of both."""
+    low, high = 0, min(len(one), len(other)) // size
+    while low < high:
+        middle = (low + high + 1) // 2
+        if one[: middle * size] == other[: middle * size]:
+            low = middle
+        else:
+            high = middle - 1
+    return low
+
+
+def equal_at_end(one: bytes, other: bytes, size: int) -> int:
+    """The number of equal items of `size` bytes at the end of both."""
+    low, high = 0, min(len(one), len(other)) // size
+    while low < high:
+        middle = (low + high + 1) // 2
+        if one[-middle * size :] == other[-middle * size :]:
+            low = middle
+        else:
+            high = middle - 1
+    return low
+
+
 def has_impossible_frame(rows: bytes) -> bool:
     """Whether a clip frame is beyond FRAME_LIMIT, 2**24. First looks for a highest byte other than that of 0 and -1."""
     suspects = rows[_FRAME_HIGH_BYTE::MARKER_SIZE].strip(b"\x00\xff")

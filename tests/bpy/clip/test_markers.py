@@ -12,13 +12,14 @@ import pytest
 from tracking_sessions.bridge.clip.markers import (
     COLUMNS_FROM,
     merge_rows,
+    read_moved,
     read_rows,
     read_settings,
     write_rows,
     write_settings,
 )
 from tracking_sessions.core.errors import ClipChanged
-from tracking_sessions.core.journal.rows import KEYED, MARKER, MARKER_SIZE, MUTED
+from tracking_sessions.core.journal.rows import KEYED, MARKER, MARKER_SIZE, MUTED, count_rows, split_rows
 from tracking_sessions.tests.footage import make_shot
 
 
@@ -47,6 +48,34 @@ def random_rows(rng: random.Random, frames: list[int]) -> dict[int, bytes]:
 
 def joined(rows: dict[int, bytes]) -> bytes:
     return b"".join(row for _, row in sorted(rows.items()))
+
+
+@pytest.mark.parametrize("stands", [False, True])
+@pytest.mark.parametrize("seed", range(5))
+def test_moved_markers_are_read_as_if_all_were(clip: Any, seed: int, stands: bool) -> None:
+    """As the tracker changes them: a run of frames set anew, a border beside it; also while a pattern stands."""
+    rng = random.Random(seed)
+    values = tuple(rng.random() for _ in range(14))
+    track = new_track(clip)
+    frames = [*range(1, 400)] if rng.random() < 0.5 else [*range(1, 200), *range(210, 400)]
+    rows = {frame: MARKER.pack(7, frame, 0, *values) for frame in frames}
+    write_rows(track, joined(rows))
+    for _ in range(20):
+        known = read_rows(track, 7)
+        first, length = rng.randrange(1, 420), rng.randrange(12)
+        for frame in range(first, first + length):
+            rows[frame] = MARKER.pack(7, frame, 0, *(values if stands else [rng.random() for _ in range(14)]))
+        if length and rng.random() < 0.5:
+            rows[first + length] = MARKER.pack(7, first + length, MUTED | KEYED, *values)
+        for frame in rng.sample(sorted(rows), rng.choice((0, 0, 1, 3))):
+            del rows[frame]
+        write_rows(track, joined(rows))
+        if not stands:  # else only flags have changed, perhaps far from any other change
+            assert read_moved(track, 7, known) == joined(rows)
+        else:
+            moved = read_moved(track, 7, known)
+            assert list(split_rows(moved)) == sorted(rows) and count_rows(moved) == len(rows)
+    assert read_moved(track, 7, b"") == joined(rows) == read_moved(track, 7, read_rows(track, 7))
 
 
 @pytest.mark.parametrize("seed", range(5))

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tracking_sessions.bridge.clip.markers import read_rows
+from tracking_sessions.bridge.clip.markers import read_moved, read_rows
 from tracking_sessions.bridge.sessions import blender_pass, looking
 from tracking_sessions.bridge.sessions.blender_pass import BlenderPass, Way
 from tracking_sessions.bridge.sessions.recording import recording_of
@@ -84,8 +84,12 @@ def test_a_pass_of_blender_reads_its_tracks_once_and_at_its_end(footage: Footage
         reads[0] += 1
         return read_rows(track, number)
 
-    for module in (blender_pass, looking):
-        monkeypatch.setattr(module, "read_rows", counted)
+    def counted_moved(track: Any, number: int, known: bytes) -> bytes:
+        reads[0] += 1
+        return read_moved(track, number, known)
+
+    monkeypatch.setattr(looking, "read_rows", counted)
+    monkeypatch.setattr(blender_pass, "read_moved", counted_moved)
     one = BlenderPass(recording, editor.clip, Way(False, True, 1, FRAMES))
     for _ in range(3):  # Blender takes its time for the first frame
         one.follow(editor.clip)

@@ -11,7 +11,8 @@ import hashlib
 from array import array
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ...core.errors import ClipChanged, ShotUnusable
 from ...core.journal.rows import (
@@ -83,26 +84,72 @@ READS_FROM = 8  # so many times cheaper is one marker in whole columns
 COLUMNS_FROM = 64  # markers from which whole columns are faster, in short and in long tracks
 
 
-def read_rows(track: MovieTrackingTrack, number: int) -> bytes:
-    """All markers of the track, packed, by frame, with `number` as their track id."""
+class Columns(NamedTuple):
+    """All markers of a track by frame, in columns as Blender hands them over: cheaper to compare than to pack."""
+
+    frames: bytes
+    flags: bytes
+    values: tuple[bytes, ...]  # of `COLUMNS`
+
+    def rows(self, number: int, start: int = 0, end: int | None = None) -> bytes:
+        """The markers from index `start` up to `end`, packed, with `number` as their track id."""
+        flags = self.flags[start:end]
+        count = len(flags)
+        words = array("i", bytes(count * MARKER_SIZE))
+        words[TRACK] = array("i", [number]) * count
+        words[FRAME] = array("i", self.frames)[start:end]
+        for place, values in zip(COLUMNS.values(), self.values, strict=True):
+            width = width_of(place)
+            bits = array("i", values[start * 4 * width : (start + count) * 4 * width])
+            for i in range(width):
+                words[column_of(place, i)] = bits[i::width]
+        return with_flags(words.tobytes(), flags)
+
+    def rows_after(self, before: Columns, known: bytes, number: int) -> bytes:
+        """As `rows`, if the columns `before` are the rows `known` of that number: packs only what differs from them."""
+        pairs = [(self.frames, before.frames, 4), (self.flags, before.flags, 1)]
+        for place, now, then in zip(COLUMNS.values(), self.values, before.values, strict=True):
+            pairs.append((now, then, 4 * width_of(place)))
+        start = min(equal_at_start(*pair) for pair in pairs)
+        count, there = len(self.flags), len(before.flags)
+        end = min(*(equal_at_end(*pair) for pair in pairs), count - start, there - start)
+        changed = self.rows(number, start, count - end)
+        return b"".join((known[: start * MARKER_SIZE], changed, known[(there - end) * MARKER_SIZE :]))
+
+
+def read_columns(track: MovieTrackingTrack) -> Columns:
+    """All markers of the track."""
     markers = track.markers
     count = len(markers)
     if not count:
-        return b""
+        return Columns(b"", b"", (b"",) * len(COLUMNS))
+    mute, keyed = (_bits(markers, name, count) for name in ("mute", "is_keyed"))
+    values: list[bytes] = []
+    for name, place in COLUMNS.items():
+        column = array("f", bytes(4 * width_of(place) * count))
+        markers.foreach_get(name, column)
+        values.append(column.tobytes())
+    return Columns(_frames(markers, count), (mute * MUTED | keyed * KEYED).to_bytes(count, "little"), tuple(values))
+
+
+def _frames(markers: Any, count: int) -> bytes:
+    """The frames of all markers. Blender keeps them by frame: without a gap the first and the last one tell them."""
+    first, last = markers[0].frame, markers[count - 1].frame
+    if last - first == count - 1:
+        return _run(first, last)
     frames = array("i", bytes(4 * count))
     markers.foreach_get("frame", frames)
-    mute, keyed = (_bits(markers, name, count) for name in ("mute", "is_keyed"))
-    words = array("i", bytes(count * MARKER_SIZE))
-    words[TRACK] = array("i", [number]) * count
-    words[FRAME] = frames
-    for name, place in COLUMNS.items():
-        width = width_of(place)
-        column = array("f", bytes(4 * width * count))
-        markers.foreach_get(name, column)
-        bits = array("i", column.tobytes())
-        for i in range(width):
-            words[column_of(place, i)] = bits[i::width]
-    return with_flags(words.tobytes(), (mute * MUTED | keyed * KEYED).to_bytes(count, "little"))
+    return frames.tobytes()
+
+
+@lru_cache(maxsize=16)
+def _run(first: int, last: int) -> bytes:
+    return array("i", range(first, last + 1)).tobytes()
+
+
+def read_rows(track: MovieTrackingTrack, number: int) -> bytes:
+    """All markers of the track, packed, by frame, with `number` as their track id."""
+    return read_columns(track).rows(number)
 
 
 def read_moved(track: MovieTrackingTrack, number: int, known: bytes) -> bytes:

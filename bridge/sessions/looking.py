@@ -16,7 +16,7 @@ import bpy
 from ...core.journal.changes import Found, Key, changes, numbers_of, renamed
 from ...core.journal.head import Head, row_on
 from ...core.journal.records import EditRecord, JournalRecord
-from ..clip.markers import read_row, read_rows, read_settings
+from ..clip.markers import Columns, read_columns, read_row, read_rows, read_settings
 from ..clip.movie_clip import counting_of
 from ..tracking.working_set import OBJECT_NAME
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from bpy.types import MovieClip, MovieTrackingTrack
 
 SLICE = 0.004  # seconds of reading per look; what is left is read in the next ones
+COMPARED = 8  # tracks whose columns are kept for the next comparison
 GLANCE = 60  # tracks whose cheap signs are looked at without any sign of a change, once a second
 
 
@@ -47,9 +48,9 @@ def _sign_of(track: MovieTrackingTrack) -> _Sign:
 def tracks_in(clip: MovieClip) -> dict[Key, MovieTrackingTrack]:
     """The artist's tracks of all tracking objects."""
     return {
-        (where.name, track.name): track
+        (name, track.name): track
         for where in clip.tracking.objects
-        if not where.name.startswith(OBJECT_NAME)
+        if not (name := where.name).startswith(OBJECT_NAME)
         for track in where.tracks
     }
 
@@ -66,6 +67,7 @@ class Sight:
         self._glanced = 0
         self._left: deque[Key] = deque()  # tracks still to be compared
         self._were_selected: list[Key] = []  # at the last look
+        self._columns: dict[Key, tuple[Columns, bytes]] = {}  # of the tracks compared last, with their packed markers
 
     @property
     def has_more(self) -> bool:
@@ -194,10 +196,22 @@ class Sight:
         while self._left and (len(found) < at_least or time.perf_counter() < until):
             key = self._left.popleft()
             if key in present:
-                found[key] = found_in(present[key])
+                found[key] = self._found(key, present[key], head)
                 self._signs[key] = _sign_of(present[key])
         records = changes(head, found, list(gone), names)
         return records + (self._on_frame(clip, head, present) if self._left else [])
+
+    def _found(self, key: Key, track: MovieTrackingTrack, head: Head) -> Found:
+        """As `found_in`, but what has not changed since the track was compared last is not packed again."""
+        number = head.numbers.get(key, 0)
+        known = head.rows(number)
+        columns = read_columns(track)
+        before, rows = self._columns.pop(key, (columns, b""))
+        rows = columns.rows_after(before, rows, number) if rows and rows == known else columns.rows(number)
+        self._columns[key] = columns, rows
+        if len(self._columns) > COMPARED:
+            del self._columns[next(iter(self._columns))]
+        return Found(read_settings(track), rows)
 
     def _on_frame(self, clip: MovieClip, head: Head, present: dict[Key, MovieTrackingTrack]) -> list[JournalRecord]:
         """The differences of the selected tracks in `_left` on the current frame, where most operators work."""

@@ -8,12 +8,9 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from ..model.types import TrackData
-from .head import Head, difference
+from .head import Head, Key, difference
 from .records import JournalRecord, TracksRecord, tracks_removed
 from .rows import renumbered
-
-Key = tuple[str, str]
-"""A track in a clip: the names of its tracking object and of the track."""
 
 
 class Found(NamedTuple):
@@ -24,8 +21,8 @@ class Found(NamedTuple):
 
 
 def numbers_of(head: Head) -> dict[Key, int]:
-    """The numbers of the recorded tracks, by their names."""
-    return {(data.object, data.name): number for number, data in head.tracks.items()}
+    """The numbers of the recorded tracks, by their names; not to be changed."""
+    return head.numbers
 
 
 def renamed(head: Head, there: Iterable[Key], rows_of: Mapping[Key, bytes]) -> dict[Key, int]:

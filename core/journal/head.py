@@ -19,6 +19,8 @@ from .replay import Replay
 from .rows import (
     MARKER_SIZE,
     count_rows,
+    equal_at_end,
+    equal_at_start,
     frame_of,
     frames_of,
     join_rows,
@@ -28,7 +30,8 @@ from .rows import (
     spread_rows,
 )
 
-_CHUNK = 64 * MARKER_SIZE
+Key = tuple[str, str]
+"""A track in a clip: the names of its tracking object and of the track."""
 
 
 class Head:
@@ -38,6 +41,7 @@ class Head:
         self.tracks: dict[int, TrackData] = {}
         self.last_track = 0
         """The highest track number ever used."""
+        self._numbers: dict[Key, int] | None = None  # None: the tracks have changed
         self._rows: dict[int, bytes] = {}
         self._directions: dict[int, int] = {}  # of the passes
         self._steps: list[tuple[int, bytes]] = []  # direction and markers of the steps that are not in `_rows` yet
@@ -50,6 +54,13 @@ class Head:
         head._rows = {number: replay.rows(number) for number in replay.tracks}
         head._directions = {number: known.plan.direction for number, known in replay.passes.items()}
         return head
+
+    @property
+    def numbers(self) -> dict[Key, int]:
+        """The numbers of the tracks, by their names; not to be changed."""
+        if self._numbers is None:
+            self._numbers = {(data.object, data.name): number for number, data in self.tracks.items()}
+        return self._numbers
 
     def rows(self, track: int) -> bytes:
         """The packed markers of the track, by frame."""
@@ -68,12 +79,14 @@ class Head:
                 self._settle()
                 self._rows[track] = rows
             case TracksRecord(tracks):
+                self._numbers = None
                 for data in tracks:
                     self.tracks[data.id] = data
                     self._rows.setdefault(data.id, b"")
                     self.last_track = max(self.last_track, data.id)
             case TracksRemovedEvent(tracks=numbers):
                 self._settle()
+                self._numbers = None
                 for number in numbers:
                     self.tracks.pop(number, None)
                     self._rows.pop(number, None)
@@ -147,37 +160,18 @@ def _place(rows: bytes, frame: int) -> tuple[int, bool]:
 def difference(track: int, before: bytes, after: bytes) -> EditRecord | MarkersRecord | None:
     """The record that turns the packed markers `before` of the track into `after`, by frame; None if they are equal.
 
-    Compares only the part between the first and the last difference, in chunks.
+    Takes apart only the part between the first and the last difference.
     """
     if before == after:
         return None
     if not before:
         return MarkersRecord(track, after)
-    start = _common(before, after)
-    end = _common_end(before, after, start)
+    start = equal_at_start(before, after, MARKER_SIZE) * MARKER_SIZE
+    end = equal_at_end(before[start:], after[start:], MARKER_SIZE) * MARKER_SIZE
     was, now = split_rows(before[start : len(before) - end]), split_rows(after[start : len(after) - end])
     changed = {frame: row for frame, row in now.items() if was.get(frame) != row}
     removed = tuple(sorted(was.keys() - now.keys()))
     return EditRecord(track, removed, join_rows(changed))
-
-
-def _common(one: bytes, other: bytes) -> int:
-    """The number of equal bytes at the beginning, in whole chunks."""
-    limit = min(len(one), len(other)) // _CHUNK * _CHUNK
-    for at in range(0, limit, _CHUNK):
-        if one[at : at + _CHUNK] != other[at : at + _CHUNK]:
-            return at
-    return limit
-
-
-def _common_end(one: bytes, other: bytes, start: int) -> int:
-    """The number of equal bytes at the end, behind `start`, in whole chunks."""
-    limit = (min(len(one), len(other)) - start) // _CHUNK * _CHUNK
-    for size in range(_CHUNK, limit + 1, _CHUNK):
-        a, b = len(one) - size, len(other) - size
-        if one[a : a + _CHUNK] != other[b : b + _CHUNK]:
-            return size - _CHUNK
-    return limit
 
 
 def frames_changed(records: Iterable[JournalRecord]) -> list[int]:

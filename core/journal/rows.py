@@ -143,9 +143,11 @@ def positions_of(rows: bytes) -> bytes:
 def equal_at_start(one: bytes, other: bytes, size: int) -> int:
     """The number of equal items of `size` bytes at the beginning of both."""
     low, high = 0, min(len(one), len(other)) // size
+    if one == other:
+        return high
     while low < high:
         middle = (low + high + 1) // 2
-        if one[: middle * size] == other[: middle * size]:
+        if one[low * size : middle * size] == other[low * size : middle * size]:
             low = middle
         else:
             high = middle - 1
@@ -155,9 +157,12 @@ def equal_at_start(one: bytes, other: bytes, size: int) -> int:
 def equal_at_end(one: bytes, other: bytes, size: int) -> int:
     """The number of equal items of `size` bytes at the end of both."""
     low, high = 0, min(len(one), len(other)) // size
+    if one == other:
+        return high
     while low < high:
         middle = (low + high + 1) // 2
-        if one[-middle * size :] == other[-middle * size :]:
+        part, other_part = (data[len(data) - middle * size : len(data) - low * size] for data in (one, other))
+        if part == other_part:
             low = middle
         else:
             high = middle - 1
@@ -194,6 +199,8 @@ def join_rows(rows: Mapping[int, bytes]) -> bytes:
 
 def renumbered(rows: bytes, track: int) -> bytes:
     """The rows of one track with another track number."""
+    if not rows or track_of(rows) == track:
+        return rows
     words = array("I", rows)
     words[TRACK] = array("I", [track]) * count_rows(rows)
     return words.tobytes()

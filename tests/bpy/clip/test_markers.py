@@ -12,6 +12,7 @@ import pytest
 from tracking_sessions.bridge.clip.markers import (
     COLUMNS_FROM,
     merge_rows,
+    read_columns,
     read_moved,
     read_rows,
     read_settings,
@@ -19,7 +20,16 @@ from tracking_sessions.bridge.clip.markers import (
     write_settings,
 )
 from tracking_sessions.core.errors import ClipChanged
-from tracking_sessions.core.journal.rows import KEYED, MARKER, MARKER_SIZE, MUTED, count_rows, split_rows
+from tracking_sessions.core.journal.rows import (
+    KEYED,
+    MARKER,
+    MARKER_SIZE,
+    MUTED,
+    count_rows,
+    flags_of,
+    split_rows,
+    with_flags,
+)
 from tracking_sessions.tests.footage import make_shot
 
 
@@ -76,6 +86,30 @@ def test_moved_markers_are_read_as_if_all_were(clip: Any, seed: int, stands: boo
             moved = read_moved(track, 7, known)
             assert list(split_rows(moved)) == sorted(rows) and count_rows(moved) == len(rows)
     assert read_moved(track, 7, b"") == joined(rows) == read_moved(track, 7, read_rows(track, 7))
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_columns_are_packed_where_they_differ(clip: Any, seed: int) -> None:
+    rng = random.Random(seed)
+    track = new_track(clip)
+    rows = random_rows(rng, [*range(1, 60), *range(70, 100)])
+    write_rows(track, joined(rows))
+    before, known = read_columns(track), read_rows(track, 7)
+    assert read_columns(track).rows_after(before, known, 7) == known
+    for _ in range(20):
+        for frame in rng.sample(range(-3, 110), rng.choice((1, 1, 2, 9))):
+            row = rows.get(frame)
+            if row is None or rng.random() < 0.5:
+                rows |= random_rows(rng, [frame])
+            elif rng.random() < 0.3 and len(rows) > 1:
+                del rows[frame]
+            else:  # a flag only
+                flags = flags_of(row) ^ rng.choice((MUTED, KEYED))
+                rows[frame] = with_flags(row[:8] + bytes(4) + row[12:], bytes([flags]))
+        write_rows(track, joined(rows))
+        now = read_columns(track)
+        assert now.rows_after(before, known, 7) == joined(rows) == now.rows(7)
+        before, known = now, joined(rows)
 
 
 @pytest.mark.parametrize("seed", range(5))

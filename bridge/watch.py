@@ -129,8 +129,10 @@ def tick() -> float:
         elif signs.ticks % IDLE_EVERY == 0:
             recording.glance(clip)
         recording.rest()
-        has_files = not is_tracking and recording.look_at_files()
-        has_more = has_more or recording.has_more or has_files
+        if is_tracking:
+            has_more = has_more or recording.is_beginning
+        else:
+            has_more = recording.look_at_files() or recording.has_more or has_more
     return SOON if has_more else INTERVAL
 
 

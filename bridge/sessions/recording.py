@@ -109,9 +109,14 @@ class Recording:
         return self._is_behind and time.monotonic() >= self._retry
 
     @property
+    def is_beginning(self) -> bool:
+        """Whether the clip is still to be read, or its tracks are still to be recorded by `begin`."""
+        return not self._is_read or self._tracks is not None
+
+    @property
     def has_more(self) -> bool:
-        """Whether tracks are still to be compared, or to be recorded by `begin`."""
-        return not self._is_read or self._sight.has_more or self._tracks is not None
+        """Whether there is more to read, to compare or to record than in one look."""
+        return self.is_beginning or self._sight.has_more
 
     def go_on(self, clip: MovieClip) -> None:
         """Compare more tracks, for some milliseconds."""
@@ -151,7 +156,7 @@ class Recording:
         if self._read(clip, whole=False):
             self._own_or_fail(clip, begins=True)
             self._record_tracks(whole=False)
-        return self._is_read and self._tracks is None
+        return not self.is_beginning
 
     def own(self, clip: MovieClip, *, begins: bool = False) -> bool:
         """Own the session of the clip, which then has the clip as it was last seen; returns whether it is owned.

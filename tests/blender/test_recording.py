@@ -9,28 +9,29 @@ from __future__ import annotations
 
 import json
 import os
-import pickle
 import random
 import shutil
-import signal
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 
 from tracking_sessions.core.journal.history import Kind
-from tracking_sessions.tests.blender.machine import Machine, Markers, newest_session, put_clip, recorded_markers
-from tracking_sessions.tests.blender.real import ROOT
+from tracking_sessions.tests.blender.machine import Machine, newest_session, put_clip, recorded_markers
+from tracking_sessions.tests.blender.recorded import (
+    delay,
+    kill,
+    last_frame,
+    press,
+    recorded,
+    seen,
+    states,
+    track_by_key,
+)
 from tracking_sessions.tests.blender.screen import Screen
 from tracking_sessions.tests.footage import Shot, make_shot
 
 KILLS = int(os.environ.get("TRACKING_SESSIONS_KILLS", "3"))
 AGE = 0.5  # seconds: what stood so long before a kill comes back
-SCRIPTS = ("start_window.py", "recording_window.py", "make_blend.py")
-ROW_SIZE = 64
 
 
 @pytest.fixture(scope="session")
@@ -41,65 +42,6 @@ def sixty(tmp_path_factory: pytest.TempPathFactory) -> Shot:
     tracks = [{"name": track.name, "co": track.co, "pattern_size": 21, "search_size": 71} for track in shot.tracks]
     (folder / "tracks.json").write_text(json.dumps({"tracks": tracks}), encoding="utf-8")
     return shot
-
-
-@contextmanager
-def recorded(machine: Machine, blend: str = "shot.blend") -> Iterator[Screen]:
-    """A window with a log of all that stands in the clip; without a name, with a file that was never saved."""
-    for script in SCRIPTS:
-        shutil.copy(ROOT / "tests" / "blender" / script, machine.folder)
-    first = [blend] if blend else ["--python", "make_blend.py"]
-    scripts = ("--python", "start_window.py", "--python", "recording_window.py")
-    with machine.window(*first, *scripts) as window:
-        yield Screen(machine, window, is_saved=bool(blend))
-
-
-class Stood(NamedTuple):
-    """What stood in the clip from a time on."""
-
-    since: float
-    markers: Markers
-
-
-def states(folder: Path) -> list[Stood]:
-    """All that stood in the clip, as the log has it."""
-    found: list[Stood] = []
-    with (folder / "log.bin").open("rb") as file:
-        while True:
-            try:
-                when, state = pickle.load(file)
-            except (EOFError, pickle.UnpicklingError):  # killed while it wrote
-                return found
-            if state is not None:
-                found.append(Stood(when, {track: split(rows) for track, rows in state.items()}))
-
-
-def split(rows: bytes) -> dict[int, bytes]:
-    parts = [rows[at : at + ROW_SIZE] for at in range(0, len(rows), ROW_SIZE)]
-    return {int.from_bytes(row[:4], "little", signed=True): row for row in parts}
-
-
-def kill(screen: Screen) -> float:
-    """Kill Blender; returns when."""
-    when = time.time()
-    screen.machine.signal(screen.window, signal.SIGKILL)
-    screen.window.wait_until_closed()
-    return when
-
-
-def seen(screen: Screen) -> dict[str, int]:
-    """What the panel knows."""
-    screen.ask("seen")
-    return json.loads((screen.machine.folder / "seen.json").read_text(encoding="utf-8"))
-
-
-def track_by_key(screen: Screen) -> None:
-    screen.point_at_clip()
-    screen.window.key("ctrl+t")
-
-
-def last_frame(markers: Markers) -> int:
-    return max(frame for rows in markers.values() for frame, row in rows.items() if not row[4] & 1)
 
 
 @pytest.mark.timeout(300 + 120 * KILLS)
@@ -138,21 +80,6 @@ def test_a_crash_in_blenders_tracker_costs_half_a_second(machine: Machine, sixty
         assert last_frame(restored) == 1 or known["missing"] == last_frame(restored) - 1
         worst.append(age)
     assert max(worst) <= AGE
-
-
-def press(screen: Screen, *keys: str) -> None:
-    screen.point_at_clip()
-    screen.window.key(*keys)
-    screen.settle()
-
-
-def delay(screen: Screen) -> float:
-    """The seconds after which the journal on the disk had what stands in the clip."""
-    now = screen.markers()
-    screen.wait_until(lambda: recorded_markers(screen.root) == now)
-    on_disk = max(file.stat().st_mtime for file in screen.root.rglob("journal.*"))
-    since = next(stood.since for stood in reversed(states(screen.machine.folder)) if stood.markers == now)
-    return on_disk - since
 
 
 def move(screen: Screen) -> None:

@@ -26,7 +26,13 @@ if TYPE_CHECKING:
 INTERVAL = 0.25  # seconds between two looks
 SOON = 0.02  # seconds until the next look while tracks are left to compare
 IDLE_EVERY = 4  # ticks between two looks at the cheap signs of some tracks
-DRAGS = ("TRANSFORM_OT_", "CLIP_OT_slide_marker", "CLIP_OT_slide_plane_marker")
+DRAGS = (
+    "TRANSFORM_OT_",
+    "CLIP_OT_slide_marker",
+    "CLIP_OT_slide_plane_marker",
+    "CLIP_OT_add_marker_move",  # this and the next are macros, and stand for their parts
+    "CLIP_OT_add_marker_slide",
+)
 WIDE = {
     "CLIP_OT_clean_tracks",
     "CLIP_OT_hide_tracks",

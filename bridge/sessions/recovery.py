@@ -138,11 +138,12 @@ def _restored(editor: ClipEditor, session: TrackingSessionManager, since: Positi
 
 
 def _untouched(clip: MovieClip, session: TrackingSessionManager, since: Position | None) -> Replay | None:
-    """The state at `since`, if it is exactly that of the clip. Then the newest state replaces it as a whole."""
-    if since is None:
-        return None
+    """The state that the file was saved in, if it is exactly that of the clip: the newest replaces it as a whole.
+
+    A file without a mark in the journal (`since` is None) may have been saved before the session began.
+    """
     try:
-        then = session.replay(until=since)
+        then = session.first_state() if since is None else session.replay(until=since)
     except JournalDamaged:
         return None
     head = Head.of(then)

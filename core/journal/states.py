@@ -18,6 +18,7 @@ from .records import (
     EditRecord,
     EndRecord,
     Event,
+    EventRecord,
     JournalRecord,
     MarkersRecord,
     PassRecord,
@@ -44,6 +45,16 @@ def state_at(reader: JournalReader, position: Position) -> Replay:
         reached = end
     if reached != position:
         raise UsageError("The session has no such state: it may have been let go")
+    return replay
+
+
+def first_state(reader: JournalReader) -> Replay:
+    """The tracks as they were when the session began. Raises RecordInvalid, JournalDamaged and OSError."""
+    replay = Replay()
+    for record, end in decoded(reader.records()):
+        if not isinstance(record, EventRecord | TracksRecord | MarkersRecord):  # a change of them, or a pass
+            break
+        replay.apply(record, end)
     return replay
 
 

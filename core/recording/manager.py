@@ -21,7 +21,7 @@ from ..journal.losses import Losses
 from ..journal.missing import MissingFrames, missing_frames
 from ..journal.records import Event, RecordType
 from ..journal.replay import Replay
-from ..journal.states import state_at
+from ..journal.states import first_state, state_at
 from ..journal.summary import Summary
 from ..model.counting import Counting
 from ..model.ranges import FRAME_LIMIT, FrameRanges
@@ -248,6 +248,11 @@ class TrackingSessionManager:
         """
         with self._content.reading():
             return state_at(self._content.reader(salvage=True), position)
+
+    def first_state(self) -> Replay:
+        """As `journal.states.first_state`. Raises SessionUnreadable."""
+        with self._content.reading():
+            return first_state(self._content.reader(salvage=True))
 
     def let_go(self, before: str = "", *, wait: bool = False) -> LetGo:
         """Let old states go, all but those with a name, those that can be restored and the newest one.

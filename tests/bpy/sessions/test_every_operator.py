@@ -13,6 +13,7 @@ import pytest
 from tracking_sessions.bridge import watch
 from tracking_sessions.bridge.open_file import open_file as state
 from tracking_sessions.bridge.sessions.recording import known_recording
+from tracking_sessions.tests.bpy.recordings import blender_tracks, delete_first
 from tracking_sessions.tests.bpy.window import (
     begin,
     inside,
@@ -230,6 +231,19 @@ def survives(
         assert operators.restore() == {"FINISHED"}
     assert_same(tracks_of(editor.clip), wanted)
     assert not look(editor.clip).missing
+
+
+def test_a_deletion_survives_where_the_file_was_saved_before_the_session(footage: Footage, file: Path) -> None:
+    editor = new_file(footage, file)
+    blender_tracks(editor, 1, REACHED)  # whose markers on frame 0 are no part of the saved file
+    delete_first(editor.clip)
+    wanted = tracks_of(editor.clip)
+    stand(editor, "CLIP_OT_delete_track")
+    killed()
+    editor = open_file(file)
+    with inside(editor):
+        assert operators.restore() == {"FINISHED"}
+    assert_same(tracks_of(editor.clip), wanted)
 
 
 def stand(editor: Editor, operator: str) -> None:

@@ -13,6 +13,7 @@ import pytest
 from tracking_sessions.bridge import watch
 from tracking_sessions.bridge.open_file import open_file as state
 from tracking_sessions.bridge.sessions.recording import known_recording
+from tracking_sessions.tests.blender.test_window_operators import IN_CLIP, IN_GRAPH
 from tracking_sessions.tests.bpy.recordings import blender_tracks, delete_first
 from tracking_sessions.tests.bpy.window import (
     begin,
@@ -133,7 +134,8 @@ SEEN_ONLY = {
     "window": "add_marker_at_click add_marker_move add_marker_slide graph_delete_curve graph_delete_knot "
     "graph_disable_markers slide_marker",
 }
-"""The operators that change no track or marker, by what they do instead; those of `window` only work with a mouse."""
+"""The operators that change no track or marker, by what they do instead; those of `window` only work with a mouse, and
+tests/blender/test_window_operators.py exercises them."""
 
 
 def move(editor: Editor) -> None:
@@ -190,6 +192,13 @@ def test_every_operator_is_classified() -> None:
     known = [*CHANGES, *(name for names in SEEN_ONLY.values() for name in names.split())]
     assert len(known) == len(set(known))
     assert not there - set(known), "add these to CHANGES, or to SEEN_ONLY"
+
+
+def test_every_operator_of_a_window_is_exercised_there() -> None:
+    actions = [*IN_CLIP.items(), *IN_GRAPH.items()]
+    exercised = {what.partition(",")[0]: name for what, (name, _) in actions if not what.startswith("transform.")}
+    assert set(SEEN_ONLY["window"].split()) == exercised.keys()
+    assert {what: getattr(bpy.ops.clip, what).get_rna_type().name for what in exercised} == exercised
 
 
 def killed() -> None:

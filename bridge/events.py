@@ -121,7 +121,7 @@ HANDLERS = (
     ("undo_post", _after_undo),
     ("redo_post", _after_redo),
     ("load_post", _after_loading),
-    ("exit_pre", _before_leaving),  # from Blender 5.1; before, the operator is cancelled when its window goes
+    ("exit_pre", _before_leaving),  # from Blender 5.1; before, it ends with `unregister`
 )
 
 

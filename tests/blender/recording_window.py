@@ -5,7 +5,8 @@
 nothing has changed. They are also written before and after each look of the extension, so that all states that it can
 have recorded are among them.
 `ask-seen` writes what the panel knows of the session to seen.json, `ask-one` selects the first track only, `ask-light`
-and `ask-dark` set the theme. With a file `open-passes` the panel Passes is open.
+and `ask-dark` set the theme, `ask-mute-and-quit` mutes a marker on frame 1 and quits at once. With a file `open-passes`
+the panel Passes is open.
 """
 
 import json
@@ -70,8 +71,13 @@ def select_one():
         track.select = number == 0
 
 
+def mute_and_quit():
+    bpy.data.movieclips[0].tracking.tracks[0].markers.find_frame(1).mute = True
+    bpy.ops.wm.quit_blender()
+
+
 def answer():
-    for name, action in (("seen", seen), ("one", select_one), ("light", light), ("dark", dark)):
+    for name, action in ACTIONS.items():
         request = Path(f"ask-{name}")
         if request.exists():
             action()
@@ -93,6 +99,7 @@ def dark():
     theme("Dark")
 
 
+ACTIONS = {"seen": seen, "one": select_one, "light": light, "dark": dark, "mute-and-quit": mute_and_quit}
 if Path("open-passes").exists():
     kind = bpy.types.TRACKING_SESSIONS_PT_passes
     bpy.utils.unregister_class(kind)

@@ -26,6 +26,7 @@ from tracking_sessions.tests.blender.recorded import (
     seen,
     states,
     track_by_key,
+    written,
 )
 from tracking_sessions.tests.blender.screen import Screen
 from tracking_sessions.tests.footage import Shot, make_shot
@@ -133,6 +134,22 @@ def test_single_steps_edits_undo_and_redo_are_on_the_disk_within_a_second(machin
         (Kind.EDIT, "Redo"),
     ]
     assert recorded_markers(machine.folder / "tracking_sessions") == last
+
+
+def test_a_change_just_before_blender_quits_is_recorded(machine: Machine) -> None:
+    with recorded(machine) as screen:
+        press(screen, "alt+Right")
+        before = screen.markers()
+        written(screen, before)
+        (machine.folder / "ask-mute-and-quit").touch()
+        assert screen.window.wait_until_closed() == 0
+        assert "Traceback" not in screen.printed, screen.printed
+    session = newest_session(machine.folder / "tracking_sessions")
+    after = recorded_markers(machine.folder / "tracking_sessions")
+    changed = [
+        (track, frame) for track in before for frame in before[track] if after[track][frame] != before[track][frame]
+    ]
+    assert [frame for _, frame in changed] == [1] and not session.owner
 
 
 def test_a_repair_leaves_the_paused_pass_to_be_resumed(machine: Machine, shot: Shot) -> None:

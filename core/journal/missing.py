@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import NamedTuple
 
 from ..errors import JournalDamaged
@@ -21,7 +21,7 @@ from .records import (
     TracksRemovedEvent,
     UndoneEvent,
 )
-from .rows import MUTED, heads_of
+from .rows import MUTED, heads_of, tracks_of
 
 
 class MissingFrames(NamedTuple):
@@ -51,17 +51,24 @@ def _missing(
     records: Iterable[Record], mark: Position | None, contained: Position | None, reached: int
 ) -> MissingFrames:
     lost, undone = FrameRanges(), FrameRanges()
+    changed: set[int] = set()  # the tracks that the file has in an older state
     edited = leads_back = False
     for record, end in decoded(records):
         is_undone = contained is not None and end <= contained
         match record:
-            case FrameRecord(frame=frame):
+            case FrameRecord(frame=frame, rows=rows):
                 (undone if is_undone else lost).add(frame)
-            case EditRecord(_, _, rows) if not is_undone and not leads_back:
-                lost.update(FrameRanges.of(at for _, at, flags in heads_of(rows) if not flags & MUTED))
+                changed.update(tracks_of(rows))
+            case EditRecord() | MarkersRecord() | TracksRecord() | TracksRemovedEvent():
+                tracks = _tracks_of(record)
+                is_way_back = leads_back and changed.issuperset(tracks)  # else the file has the state set aside
+                if not leads_back:
+                    changed.update(tracks)
+                if is_undone or is_way_back:
+                    continue
                 edited = True
-            case MarkersRecord() | TracksRecord() | TracksRemovedEvent() if not is_undone and not leads_back:
-                edited = True
+                if isinstance(record, EditRecord):
+                    lost.update(FrameRanges.of(at for _, at, flags in heads_of(record.rows) if not flags & MUTED))
             case SetAsideEvent():
                 leads_back = True
             case UndoneEvent(mark=undone_to) if undone_to == (mark or NOTHING):
@@ -74,3 +81,14 @@ def _missing(
     if edited and not len(lost):
         lost.add(reached)
     return MissingFrames(lost, undone)
+
+
+def _tracks_of(record: EditRecord | MarkersRecord | TracksRecord | TracksRemovedEvent) -> Collection[int]:
+    """The numbers of the tracks that the record changes."""
+    match record:
+        case TracksRecord(tracks):
+            return [track.id for track in tracks]
+        case TracksRemovedEvent(tracks=tracks):
+            return tracks
+        case EditRecord() | MarkersRecord():
+            return (record.track,)

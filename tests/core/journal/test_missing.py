@@ -7,10 +7,13 @@ import pytest
 
 from tracking_sessions.core.errors import JournalDamaged, SessionUnreadable
 from tracking_sessions.core.journal.chain import HEADER_SIZE, Position
-from tracking_sessions.core.journal.records import RecordType
+from tracking_sessions.core.journal.codec import event_record
+from tracking_sessions.core.journal.records import EditRecord, MarkersRecord, RecordType, TracksRecord
+from tracking_sessions.core.journal.rows import join_rows
+from tracking_sessions.core.model.types import TrackData
 from tracking_sessions.core.recording.manager import load_session
 from tracking_sessions.tests.core.faults import flip
-from tracking_sessions.tests.core.shots import make_session, start_run, write_raw
+from tracking_sessions.tests.core.shots import make_session, marker, start_run, write_raw
 
 
 def test_a_file_lacks_the_frames_recorded_behind_its_mark(tmp_path: Path) -> None:
@@ -74,6 +77,19 @@ def test_nothing_before_the_mark_is_read(tmp_path: Path) -> None:
     for mark in (None, beginning, middle):
         with pytest.raises(JournalDamaged):
             manager.missing_frames(mark)
+
+
+def test_a_file_saved_before_an_undo_lacks_the_state_that_undo_brought_back(tmp_path: Path) -> None:
+    manager = make_session(tmp_path)
+    rows = {frame: marker(1, frame) for frame in (1, 2)}
+    moved = EditRecord(1, (), marker(1, 2, (0.75,)))
+    with manager:
+        recorder = manager.acquire()
+        start = recorder.append(TracksRecord((TrackData(1, "Camera", "Track", {}),)), MarkersRecord(1, join_rows(rows)))
+        saved = recorder.append(moved)
+        recorder.append(event_record("set_aside", reason="undo"), EditRecord(1, (), rows[2]))
+    assert str(manager.missing_frames(saved).lost) == "2"  # the file has the move
+    assert str(manager.missing_frames(start).lost) == "2"  # the move, to which the way back adds nothing
 
 
 @pytest.mark.parametrize("payload", [b'{"event":"undone"}', b'{"event":"undone","generation":[],"offset":0}', b"["])

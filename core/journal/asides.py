@@ -52,10 +52,11 @@ class Asides:
         self.is_leading_away = True
 
     def touch(self, tracks: Iterable[int]) -> None:
-        """Markers of the tracks were recorded."""
+        """Markers or settings of the tracks were recorded."""
+        numbers = set(tracks)
         for aside in self.entries:
             is_this = aside is self.entries[-1] and self.is_leading_away
-            (aside.gone_back if is_this else aside.changed).update(tracks)
+            (aside.gone_back if is_this else aside.changed).update(numbers)
 
     def end_of_way(self) -> None:
         """Another event comes: the session is in the earlier state."""

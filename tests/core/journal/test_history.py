@@ -203,6 +203,17 @@ def test_a_state_that_was_set_aside_is_shown_so_until_it_is_restored(session: Tr
     assert session.asides == []
 
 
+def test_settings_changed_since_count_for_every_state_that_was_set_aside(session: TrackingSessionManager) -> None:
+    with session:
+        recorder = session.acquire()
+        for _ in range(2):
+            recorder.append_event("set_aside", reason="older_file")
+            recorder.append(EditRecord(2, (6,), b""))
+            recorder.append_event("edited", operator="Lock Tracks")
+        recorder.append(TracksRecord((TrackData(1, "Camera", "A", {"lock": True}),)))
+    assert [aside.changed for aside in session.asides] == [{1, 2}, {1}]
+
+
 @pytest.mark.parametrize("seed", range(20))
 def test_any_state_of_any_session_can_be_gone_back_to(tmp_path: Path, seed: int) -> None:
     chance = random.Random(seed)

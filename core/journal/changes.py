@@ -47,14 +47,15 @@ def changes(
 ) -> list[JournalRecord]:
     """The records that give the head the tracks `found`, and take the tracks `gone` from it; empty without a change.
 
-    The other tracks of the head stay. `names`: the numbers of tracks under other names than the recorded ones.
+    The other tracks of the head stay. A removed track that comes back as it was, as by undo, has its number again.
+    `names`: the numbers of tracks under other names than the recorded ones.
     """
     numbers = numbers_of(head) | dict(names or {})
     last = head.last_track
     described: list[TrackData] = []
     edits: list[JournalRecord] = []
     for (object_name, name), track in found.items():
-        number = numbers.get((object_name, name), 0)
+        number = numbers.get((object_name, name), 0) or head.removed(object_name, name, track.rows)
         if not number:
             last = number = last + 1
         known = head.tracks.get(number)

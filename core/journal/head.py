@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from hashlib import blake2b
 
 from ..model.types import TrackData
 from .records import (
@@ -25,6 +26,7 @@ from .rows import (
     frames_of,
     join_rows,
     place_of,
+    renumbered,
     row_at,
     split_rows,
     spread_rows,
@@ -43,6 +45,8 @@ class Head:
         """The highest track number ever used."""
         self._numbers: dict[Key, int] | None = None  # None: the tracks have changed
         self._rows: dict[int, bytes] = {}
+        self._removed: dict[tuple[str, str], tuple[int, bytes]] = {}
+        """Number and digest of the markers of removed tracks, by the names of tracking object and track."""
         self._directions: dict[int, int] = {}  # of the passes
         self._steps: list[tuple[int, bytes]] = []  # direction and markers of the steps that are not in `_rows` yet
 
@@ -67,6 +71,11 @@ class Head:
         self._settle()
         return self._rows.get(track, b"")
 
+    def removed(self, object_name: str, name: str, rows: bytes) -> int:
+        """The number of a removed track with these names and exactly these markers, which has come back; 0 if none."""
+        number, digest = self._removed.get((object_name, name), (0, b""))
+        return number if number and digest == _digest(renumbered(rows, number)) else 0
+
     def apply(self, record: JournalRecord) -> None:
         """Apply a valid record."""
         match record:
@@ -88,8 +97,9 @@ class Head:
                 self._settle()
                 self._numbers = None
                 for number in numbers:
-                    self.tracks.pop(number, None)
-                    self._rows.pop(number, None)
+                    data, rows = self.tracks.pop(number, None), self._rows.pop(number, b"")
+                    if data is not None:
+                        self._removed[data.object, data.name] = number, _digest(rows)
             case PassRecord(plan):
                 self._directions[plan.number] = plan.direction
             case _:
@@ -105,6 +115,10 @@ class Head:
             spread_rows(rows, direction, fresh)
         for number, mine in fresh.items():
             self._rows[number] = edited(self._rows.get(number, b""), (), join_rows(mine))
+
+
+def _digest(rows: bytes) -> bytes:
+    return blake2b(rows, digest_size=16).digest()
 
 
 def edited(rows: bytes, removed: Sequence[int], changed: bytes) -> bytes:

@@ -141,6 +141,26 @@ def test_undo_and_redo_are_recorded_and_undone_frames_are_offered(footage: Foota
     assert (look(clip).missing, look(clip).undone) == (0, 0)
 
 
+def test_a_deleted_track_that_undo_brings_back_is_the_same_one(footage: Footage, file: Path) -> None:
+    editor = new_file(footage, file)
+    started(editor)
+    bpy.ops.ed.undo_push(message="pass")
+    before = {data.name: number for number, data in held_session_of(file).replay().tracks.items()}
+    (paused,) = held_session_of(file).unfinished
+    delete_first(editor.clip)
+    watch.note("CLIP_OT_delete_track")
+    watch.tick()
+    bpy.ops.ed.undo_push(message="delete")
+    assert len(held_session_of(file).unfinished[0].followed) == len(before) - 1
+    bpy.ops.ed.undo()
+    assert {data.name: number for number, data in held_session_of(file).replay().tracks.items()} == before
+    assert held_session_of(file).unfinished[0].followed == paused.followed
+    bpy.ops.ed.redo()
+    bpy.ops.ed.undo()
+    clip = bpy.data.movieclips[0]
+    assert recorded(file) == markers_of(clip) and not look(clip).undone
+
+
 def test_the_artist_can_turn_it_off_for_a_clip(footage: Footage, file: Path) -> None:
     editor = new_file(footage, file)
     editor.clip[NOT_RECORDED] = True

@@ -12,7 +12,7 @@ from tracking_sessions.core.journal.chain import NOTHING
 from tracking_sessions.core.journal.changes import Found, changes, renamed
 from tracking_sessions.core.journal.coverage import Coverage
 from tracking_sessions.core.journal.head import Head, difference, edited, row_on
-from tracking_sessions.core.journal.records import EditRecord, FrameRecord, MarkersRecord, TracksRecord
+from tracking_sessions.core.journal.records import EditRecord, FrameRecord, MarkersRecord, TracksRecord, tracks_removed
 from tracking_sessions.core.journal.replay import Replay
 from tracking_sessions.core.journal.rows import count_rows, join_rows, renumbered, split_rows
 from tracking_sessions.core.model.ranges import FrameRanges
@@ -145,3 +145,14 @@ def test_a_step_with_as_many_other_tracks_follows_those() -> None:
         rows = b"".join(marker(track, frame, (0.5,)) for track in tracks)
         coverage.step(FrameRecord(1, frame, 2, rows), 1)
     assert {track: str(frames) for track, frames in coverage.frames.items()} == {1: "2-4", 2: "2-3", 3: "4"}
+
+
+def test_a_removed_track_that_comes_back_as_it_was_has_its_number_again() -> None:
+    head = head_with("A", "B")
+    again, moved = found(head, 1), Found({}, rows_of(1, {1: 0.75}))
+    head.apply(tracks_removed((1,)))
+    other, _ = changes(head, {("Camera", "A"): moved})
+    assert isinstance(other, TracksRecord) and other.tracks[0].id == 3
+    known, markers = changes(head, {("Camera", "A"): again})
+    assert isinstance(known, TracksRecord) and known.tracks[0].id == 1
+    assert markers == MarkersRecord(1, renumbered(again.rows, 1))

@@ -78,6 +78,8 @@ class Recording:
         continues. `is_wide`: the operator may have changed any track, so continue until each one is compared. An error
         only ends the recording for a while: see `error`.
         """
+        if self._operator in (UNDO, REDO) and not self._sight.has_more:
+            self._operator = ""  # all that it changed is recorded
         self._operator = operator or self._operator or UNNAMED
         if not self._read(clip, whole=whole):
             return  # `go_on` looks again

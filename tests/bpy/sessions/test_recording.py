@@ -13,7 +13,7 @@ import pytest
 
 from tracking_sessions.bridge import watch
 from tracking_sessions.bridge.sessions.blender_pass import BlenderPass, Way
-from tracking_sessions.bridge.sessions.recording import NOT_RECORDED, recording_of
+from tracking_sessions.bridge.sessions.recording import NOT_RECORDED, UNNAMED, recording_of
 from tracking_sessions.tests.bpy.recordings import (
     HAND,
     delete_first,
@@ -139,6 +139,27 @@ def test_undo_and_redo_are_recorded_and_undone_frames_are_offered(footage: Foota
     clip = bpy.data.movieclips[0]
     assert recorded(file) == markers_of(clip) == tracked
     assert (look(clip).missing, look(clip).undone) == (0, 0)
+
+
+def test_a_change_after_undo_is_no_part_of_it(footage: Footage, file: Path) -> None:
+    editor = new_file(footage, file)
+    bpy.ops.ed.undo_push(message="before")
+    started(editor)
+    bpy.ops.ed.undo_push(message="pass")
+    editor.clip.tracking.tracks[1].lock = True
+    watch.note("TEST_OT_lock")
+    watch.tick()
+    bpy.ops.ed.undo_push(message="lock")
+    bpy.ops.ed.undo()
+    clip = bpy.data.movieclips[0]
+    delete_first(clip)
+    after = markers_of(clip)
+    watch.note("TEST_OT_without_a_name")
+    watch.tick()
+    assert edits_of(file)[-1] == UNNAMED
+    (aside,) = held_session_of(file).asides
+    assert len(aside.gone_back) == 1, "the locked track alone"
+    assert recorded(file) == markers_of(clip) == after
 
 
 def test_a_deleted_track_that_undo_brings_back_is_the_same_one(footage: Footage, file: Path) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from ...core.journal.asides import Aside
 from ...core.journal.changes import Key
 from ...core.journal.codec import event_record
 from ...core.journal.records import Event
@@ -33,21 +32,23 @@ def restore_asides(clip: MovieClip, recording: Recording, *, keeps: bool) -> Res
     session = recording.session
     assert session is not None  # the caller has looked at the clip
     kept: set[int] = set()
+    newer: set[int] = set()  # tracks that a newer state has brought
     for aside in reversed(session.asides):
         state = session.replay(until=aside.position)
         made: dict[Key, int] = {}
         for number in sorted(aside.gone_back & state.tracks.keys()):
-            keeps_mine = keeps and number in aside.in_question
-            key = _write(clip, recording, aside, state, number, keeps_mine=keeps_mine)
+            is_kept = keeps and number in aside.in_question
+            key = _write(clip, recording, state, number, joins=is_kept or number in newer)
             made |= {key: number}
-            kept |= {number} if keeps_mine else set()
+            kept |= {number} if is_kept else set()
+        newer |= set(made.values())
         event = event_record(Event.RESTORED, **aside.position._asdict(), keeps=keeps)
         recording.record([event, *recording.differences(clip, made)])
     return Restored(session.session.checkpoint_frame, len(kept))
 
 
-def _write(clip: MovieClip, recording: Recording, aside: Aside, state: Replay, number: int, *, keeps_mine: bool) -> Key:
-    """Write the track of the state to the clip; returns its names there."""
+def _write(clip: MovieClip, recording: Recording, state: Replay, number: int, *, joins: bool) -> Key:
+    """Write the track of the state to the clip, or with `joins` what the clip's lacks; returns its names there."""
     data = state.tracks[number]
     known = recording.head.tracks.get(number)
     key = (known.object, known.name) if known is not None else ("", "")
@@ -58,7 +59,7 @@ def _write(clip: MovieClip, recording: Recording, aside: Aside, state: Replay, n
         key = data.object, track.name
         write_settings(track, data.settings)
         rows = coming
-    elif keeps_mine:
+    elif joins:
         mine = split_rows(read_rows(track, number))
         rows = joined(mine, new_in_clip(mine, coming), coming)
     else:

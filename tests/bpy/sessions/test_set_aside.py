@@ -112,6 +112,26 @@ def test_what_was_done_in_the_older_file_survives_the_next_crash(footage: Footag
         assert all(after[name][frame] == rows[frame] for frame in live_frames(rows)), name
 
 
+def test_of_two_states_set_aside_the_newer_one_is_taken(footage: Footage, file: Path) -> None:
+    editor = new_file(footage, file)
+    begin(editor, steps=8).finish()
+    bpy.ops.wm.save_mainfile()
+    worked = []
+    for frame, co in ((20, HAND), (20, (0.75, 0.25)), (3, HAND)):  # the first two are lost with Blender
+        editor = open_file(file)
+        watch.tick()
+        editor.clip.tracking.tracks["Survives.01"].markers.insert_frame(frame, co=co)
+        watch.note("TEST_OT_insert")
+        watch.tick()
+        worked.append(markers_of(editor.clip))
+        if frame == 20:
+            killed()
+    assert len(held_session_of(file).asides) == 2
+    with inside(editor):
+        assert operators.restore(choice="TAKE") == {"FINISHED"}
+    assert markers_of(editor.clip) == worked[1]
+
+
 # When it cannot record
 
 

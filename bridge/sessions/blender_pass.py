@@ -33,7 +33,7 @@ from ...core.model.wording import timestamp
 from ..clip.markers import read_moved, read_row
 from ..clip.movie_clip import counting_of
 from .looking import tracks_in
-from .recording import Recording
+from .recording import UNNAMED, Recording
 
 if TYPE_CHECKING:
     from bpy.types import MovieClip, MovieTrackingTrack
@@ -219,6 +219,9 @@ class BlenderPass:
         if not frames and self._plan is None:
             return
         records, known = edits, self._plan
+        session = self.recording.session
+        if edits and session is not None and session.is_leading_away:  # not a part of the way back
+            records.insert(0, event_record(Event.EDITED, operator=UNNAMED))
         if self._plan is None:
             records += self._begin(frames[0] - self.way.direction)
         for frame in frames:

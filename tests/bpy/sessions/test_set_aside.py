@@ -132,6 +132,23 @@ def test_of_two_states_set_aside_the_newer_one_is_taken(footage: Footage, file: 
     assert markers_of(editor.clip) == worked[1]
 
 
+def test_a_marker_that_blender_begins_from_is_no_part_of_the_way_back(footage: Footage, file: Path) -> None:
+    editor = new_file(footage, file)
+    _select(editor.clip, 0)
+    begin(editor, steps=8).finish()
+    killed()
+    editor = open_file(file)
+    _select(editor.clip, 1)
+    blender_tracks(editor, 5, 8)
+    (aside,) = held_session_of(file).asides
+    assert (aside.gone_back, aside.changed) == ({1}, {2})
+
+
+def _select(clip: Any, number: int) -> None:
+    for place, track in enumerate(clip.tracking.tracks):
+        track.select = place == number
+
+
 # When it cannot record
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import bpy
 
 from ...core.errors import ShotUnusable, TrackingSessionError, UsageError
+from ...core.journal.chain import NOTHING
 from ...core.library.deletion import delete_session
 from ...core.tracking import passes
 from ...core.tracking.run import Run
@@ -82,7 +83,7 @@ class LivePass:
             self.total = run.total
             """Steps of all passes."""
         except BaseException as error:
-            if isinstance(error, UsageError | ShotUnusable) and not shot.session.passes:
+            if isinstance(error, UsageError | ShotUnusable) and shot.session.position == NOTHING:
                 delete_session(shot.session)  # it is empty
             shot.release()
             raise

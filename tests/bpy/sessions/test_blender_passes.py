@@ -16,6 +16,7 @@ from tracking_sessions.core.model.types import Outcome, SessionStatus
 from tracking_sessions.tests.bpy.recordings import (
     HAND,
     blender_tracks,
+    edits_of,
     recorded,
     seen,
     started,
@@ -24,7 +25,9 @@ from tracking_sessions.tests.bpy.tracker import markers_of, track_sequence
 from tracking_sessions.tests.bpy.window import (
     FRAMES,
     held_session_of,
+    inside,
     new_file,
+    operators,
 )
 from tracking_sessions.tests.footage import Shot as Footage
 
@@ -47,6 +50,21 @@ def test_a_session_begins_when_something_is_first_tracked(footage: Footage, file
     assert (known.origin, known.start, known.last_frame, known.end) == ("blender", 1, 6, FRAMES)
     assert known.outcome is Outcome.PAUSED and held_session_of(file).resume_frame == 6
     assert str(held_session_of(file).session.tracked_frames) == "1-6"
+
+
+def test_a_session_with_edits_outlives_a_pass_that_cannot_begin(footage: Footage, file: Path) -> None:
+    editor = new_file(footage, file)
+    recording = recording_of(editor.clip)
+    assert recording is not None
+    BlenderPass(recording, editor.clip, Way(True, True, 1, FRAMES)).finish(editor.clip)  # tracked nothing
+    path = held_session_of(file).path
+    for track in editor.clip.tracking.tracks:
+        track.lock = True
+    seen(recording, editor.clip)
+    with inside(editor), pytest.raises(RuntimeError, match="hidden or locked"):
+        operators.track()
+    assert held_session_of(file).path == path
+    assert edits_of(file) and recorded(file) == markers_of(editor.clip)
 
 
 @pytest.mark.parametrize(("start", "end"), [(1, FRAMES), (FRAMES, 1)])

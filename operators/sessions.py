@@ -15,7 +15,7 @@ from bpy.types import Operator
 
 from ..bridge.clip.editor import redraw
 from ..bridge.clip.movie_clip import counting_of
-from ..bridge.sessions import opening
+from ..bridge.sessions import opening, recovery
 from ..bridge.sessions.finding import is_open
 from ..bridge.sessions.history import history
 from ..bridge.sessions.lending import give_up
@@ -138,6 +138,7 @@ class _SetsState(_OnSession):
         give_up(entry.path)
         with load_session(entry.path) as manager:
             manager.set_state(self._state)
+        recovery.catch_up(entry.path)
         refresh(context)
         return {"FINISHED"}
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from contextlib import nullcontext
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import bpy
@@ -180,6 +181,17 @@ def set_aside(clip: MovieClip) -> dict[str, str]:
         open_file.forget_written(found.id)
     open_file.forget()
     return discarded
+
+
+def catch_up(path: Path) -> None:
+    """Set aside what a clip lacks of the session of the file, which is in use again after changes without a session."""
+    for clip in bpy.data.movieclips:
+        recording = recording_of(clip)
+        if recording is None or recording.session is not None:
+            continue
+        found = find_session(clip, mark_of(clip))
+        if found is not None and found.path == path and recording.own(clip):
+            recording.close()  # until the next change
 
 
 def drop_pass(clip: MovieClip, number: int) -> None:

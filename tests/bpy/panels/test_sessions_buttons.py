@@ -11,6 +11,7 @@ from pathlib import Path
 import bpy
 import pytest
 
+from tracking_sessions.bridge import watch
 from tracking_sessions.bridge.clip.movie_clip import ClipMark, mark_of, unmark
 from tracking_sessions.bridge.sessions import overview
 from tracking_sessions.core.errors import TrackingSessionError
@@ -20,6 +21,7 @@ from tracking_sessions.core.recording.create import create_session
 from tracking_sessions.core.recording.manager import load_session
 from tracking_sessions.panels import sessions as panels
 from tracking_sessions.tests.bpy.past import choose, drawn, listed, make
+from tracking_sessions.tests.bpy.recordings import delete_first
 from tracking_sessions.tests.bpy.tracker import markers_of
 from tracking_sessions.tests.bpy.window import begin, inside, new_file, open_editor, operators, session_of
 from tracking_sessions.tests.commands.processes import owned
@@ -54,6 +56,24 @@ def test_a_session_is_discarded_brought_back_and_deleted(footage: Footage, file:
         operators.delete_session()
     assert not path.exists() and not path.with_suffix("").exists() and listed(editor) == []
     assert markers_of(editor.clip) == markers and overview.overview(editor.clip).name == ""
+
+
+def test_what_the_clip_lost_while_its_session_was_set_aside_is_offered(
+    footage: Footage, file: Path, root: Path
+) -> None:
+    editor = new_file(footage, file)
+    begin(editor, steps=4).finish()
+    bpy.ops.wm.save_mainfile()
+    before = markers_of(editor.clip)
+    with inside(editor):
+        operators.start_fresh()
+        delete_first(editor.clip)
+        watch.note("CLIP_OT_delete_track")
+        watch.tick()  # nothing records it
+        operators.bring_back_session()
+        assert overview.overview(editor.clip).missing
+        assert operators.restore() == {"FINISHED"}
+    assert markers_of(editor.clip) == before and not overview.overview(editor.clip).missing
 
 
 def break_file(path: Path) -> None:

@@ -33,6 +33,7 @@ def borrowed(clip: MovieClip) -> Generator[TrackingSessionManager]:
             raise UsageError("This clip has no session yet")
         with found:
             yield found
+        open_file.recordings.pop(clip.session_uid, None)  # it has not seen what has changed
         return
     try:
         yield lent

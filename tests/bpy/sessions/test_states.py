@@ -9,6 +9,7 @@ from typing import Any
 import bpy
 import pytest
 
+from tracking_sessions.bridge import watch
 from tracking_sessions.bridge.clip.editor import ClipEditor
 from tracking_sessions.bridge.clip.markers import read_settings
 from tracking_sessions.bridge.clip.movie_clip import mark_of
@@ -17,9 +18,11 @@ from tracking_sessions.bridge.sessions.states import StateView
 from tracking_sessions.core.journal.history import Kind, State
 from tracking_sessions.core.journal.state_words import state_id
 from tracking_sessions.core.recording.going_back import go_back
+from tracking_sessions.tests.bpy.recordings import killed
 from tracking_sessions.tests.bpy.tracker import Markers, markers_of
 from tracking_sessions.tests.bpy.window import (
     begin,
+    held_session_of,
     inside,
     look,
     new_file,
@@ -90,6 +93,25 @@ def test_going_back_to_each_state_gives_the_clip_as_it_was(
 
 
 def test_what_was_not_recorded_is_recorded_before_it_goes(
+def test_going_back_in_a_file_that_lacks_the_newest_state_records_nothing_else(
+    worked_on: tuple[ClipEditor, list[tuple[Markers, dict[str, Any]]]], file: Path
+) -> None:
+    _, seen = worked_on
+    killed()
+    editor = open_file(file)
+    watch.tick()
+    go(editor, held_session_of(file).history().states[-2])
+    assert everything(editor) == seen[-2]
+    before = held_session_of(file).history().states
+    watch.note("TRACKING_SESSIONS_OT_go_back")
+    watch.tick()
+    editor.clip.tracking.tracks[0].weight = 0.5
+    watch.note("TEST_OT_weight")
+    watch.tick()
+    after = held_session_of(file).history().states
+    assert [state.tracks for state in after[len(before) :]] == [1]
+
+
     worked_on: tuple[ClipEditor, list[tuple[Markers, dict[str, Any]]]], file: Path
 ) -> None:
     editor, seen = worked_on

@@ -17,6 +17,7 @@ import bpy
 
 from ...core.errors import ClipChanged
 from ...core.journal.chain import JournalReader
+from ...core.journal.changes import is_other
 from ...core.journal.codec import event_record
 from ...core.journal.records import Event, FoundRecord, JournalRecord, MarkersRecord, TracksRecord, tracks_removed
 from ...core.journal.replay import Replay
@@ -281,7 +282,7 @@ def edits(clip: MovieClip, where: MovieTrackingObject, known: Replay) -> Edits:
             last = number = last + 1
         data = TrackData(number, where.name, track.name, read_settings(track))
         found.tracks[number] = data
-        if known.tracks.get(number) != data:
+        if is_other(known.tracks.get(number), data):
             described.append(data)
         rows = found.rows[number] = renumbered(rows_of[track.name], number)
         if rows != known.rows(number):

@@ -60,7 +60,7 @@ def changes(
             last = number = last + 1
         known = head.tracks.get(number)
         data = TrackData(number, object_name, name, dict(track.settings))
-        if known is None or replace(known, settings={}) != replace(data, settings={}) or _differ(known, data):
+        if is_other(known, data):
             described.append(data)
         rows = renumbered(track.rows, number)
         edit = difference(number, head.rows(number) if known is not None else b"", rows)
@@ -85,6 +85,8 @@ def between(head: Head, other: Head) -> list[JournalRecord]:
 _SELECTION = frozenset({"select", "select_anchor", "select_pattern", "select_search"})
 
 
-def _differ(known: TrackData, data: TrackData) -> bool:
-    """Whether settings differ that are more than a selection, which is recorded only along with them."""
+def is_other(known: TrackData | None, data: TrackData) -> bool:
+    """Whether more than the selection has changed, which is recorded only along with the rest."""
+    if known is None or replace(known, settings={}) != replace(data, settings={}):
+        return True
     return any(known.settings.get(name) != value for name, value in data.settings.items() if name not in _SELECTION)

@@ -26,6 +26,7 @@ from tracking_sessions.tests.bpy.window import (
     inside,
     look,
     new_file,
+    open_editor,
     open_file,
     operators,
     session_of,
@@ -92,7 +93,6 @@ def test_going_back_to_each_state_gives_the_clip_as_it_was(
     assert [state.kind for state in states(file)[-5:]] == [Kind.RESTORED] * 5
 
 
-def test_what_was_not_recorded_is_recorded_before_it_goes(
 def test_going_back_in_a_file_that_lacks_the_newest_state_records_nothing_else(
     worked_on: tuple[ClipEditor, list[tuple[Markers, dict[str, Any]]]], file: Path
 ) -> None:
@@ -112,6 +112,7 @@ def test_going_back_in_a_file_that_lacks_the_newest_state_records_nothing_else(
     assert [state.tracks for state in after[len(before) :]] == [1]
 
 
+def test_what_was_not_recorded_is_recorded_before_it_goes(
     worked_on: tuple[ClipEditor, list[tuple[Markers, dict[str, Any]]]], file: Path
 ) -> None:
     editor, seen = worked_on
@@ -234,3 +235,20 @@ def test_the_view_reads_only_what_is_new(
     begin(editor, steps=1).finish()
     assert view.is_due(editor.clip) and not view.read(editor.clip, 1.0)
     assert view.history is history and history.states == states(file)
+
+
+def test_a_selection_is_no_part_of_what_undo_took_back(footage: Footage, file: Path) -> None:
+    editor = new_file(footage, file)
+    begin(editor, steps=3).finish()
+    bpy.ops.ed.undo_push(message="pass")
+    editor.clip.tracking.tracks[1].lock = True
+    watch.note("TEST_OT_lock")
+    watch.tick()
+    bpy.ops.ed.undo_push(message="lock")
+    bpy.ops.ed.undo()
+    editor = open_editor(bpy.data.movieclips[0])
+    for track in editor.clip.tracking.tracks:
+        track.select = not track.select
+    go(editor, next(state for state in held_session_of(file).history().states if state.kind is Kind.PASS))
+    (aside,) = held_session_of(file).asides
+    assert aside.gone_back == {2}

@@ -215,9 +215,9 @@ def draw_words(layout: UILayout, context: Context, text: str, icon: Any) -> None
 
 def letters_that_fit(context: Context) -> int:
     """The number of letters that fit on a line of the sidebar beside an icon; Blender's labels do not wrap."""
-    region = context.region
-    scale = context.preferences.system.ui_scale or 1.0  # 0 without a window
-    return max(12, int(((region.width if region else 280) / scale - 82) / 6))
+    width = context.region.width if context.region else 0
+    scale = context.preferences.system.ui_scale or 1.0
+    return max(12, int(((width if width > 1 else 280) / scale - 82) / 6))  # without a window: width 1, scale 0
 
 
 def is_narrow(context: Context) -> bool:

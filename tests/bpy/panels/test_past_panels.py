@@ -16,7 +16,7 @@ from tracking_sessions.core.journal.records import FrameRecord, TracksRecord
 from tracking_sessions.core.journal.rows import MUTED
 from tracking_sessions.core.model.types import Outcome, Pass, PassSummary, TrackData
 from tracking_sessions.panels import sessions as panels
-from tracking_sessions.tests.bpy.past import drawn
+from tracking_sessions.tests.bpy.past import WIDE, drawn
 from tracking_sessions.tests.bpy.sessions.test_losses import given_up
 from tracking_sessions.tests.bpy.window import begin, inside, new_file, operators, session_of
 from tracking_sessions.tests.core.shots import marker
@@ -25,6 +25,12 @@ from tracking_sessions.tests.footage import Shot as Footage
 pytestmark = pytest.mark.usefixtures("registered")
 
 HEAD = ["Frames", "Outcome", "Tracks"]
+
+
+@pytest.fixture(autouse=True)
+def wide(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A sidebar whose lines hold a whole pass; without a window its width is another in each Blender."""
+    monkeypatch.setattr(panels, "letters_that_fit", lambda _: WIDE)
 
 
 def test_the_passes_are_listed_newest_first_as_the_timeline_counts(footage: Footage, file: Path) -> None:

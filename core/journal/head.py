@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from hashlib import blake2b
 
@@ -29,8 +30,8 @@ from .rows import (
     renumbered,
     row_at,
     split_rows,
-    spread_rows,
 )
+from .steps import Steps
 
 Key = tuple[str, str]
 """A track in a clip: the names of its tracking object and of the track."""
@@ -48,7 +49,7 @@ class Head:
         self._removed: dict[tuple[str, str], tuple[int, bytes]] = {}
         """Number and digest of the markers of removed tracks, by the names of tracking object and track."""
         self._directions: dict[int, int] = {}  # of the passes
-        self._steps: list[tuple[int, bytes]] = []  # direction and markers of the steps that are not in `_rows` yet
+        self._steps = Steps()  # that are not in `_rows` yet
 
     @classmethod
     def of(cls, replay: Replay) -> Head:
@@ -80,7 +81,9 @@ class Head:
         """Apply a valid record."""
         match record:
             case FrameRecord(number, _, _, rows):
-                self._steps.append((self._directions.get(number, 1), rows))
+                self._steps.add(self._directions.get(number, 1), rows)
+                if self._steps.is_full:
+                    self._settle()
             case EditRecord(track, removed, rows):
                 self._settle()
                 self._rows[track] = edited(self._rows.get(track, b""), removed, rows)
@@ -107,14 +110,9 @@ class Head:
 
     def _settle(self) -> None:
         """Merge the markers of the steps into the rows of their tracks."""
-        if not self._steps:
-            return
-        steps, self._steps = self._steps, []
-        fresh: dict[int, dict[int, bytes]] = {}
-        for direction, rows in steps:
-            spread_rows(rows, direction, fresh)
-        for number, mine in fresh.items():
-            self._rows[number] = edited(self._rows.get(number, b""), (), join_rows(mine))
+        if self._steps:
+            for number, rows in self._steps.take():
+                self._rows[number] = edited(self._rows.get(number, b""), (), rows)
 
 
 def _digest(rows: bytes) -> bytes:
@@ -124,9 +122,13 @@ def _digest(rows: bytes) -> bytes:
 def edited(rows: bytes, removed: Sequence[int], changed: bytes) -> bytes:
     """The packed markers of a track, by frame, after those on the frames `removed` are gone and others are set.
 
-    Takes apart only the part from the first to the last of these frames.
+    Takes apart only the part from the first to the last of these frames, and nothing for a run of frames.
     """
-    frames = [*removed, *frames_of(changed)]
+    new = frames_of(changed)
+    if not removed and len(new) > 1 and new == array("i", range(new[0], new[0] + len(new))):
+        start, end = (place_of(rows, frame) * MARKER_SIZE for frame in (new[0], new[-1] + 1))
+        return b"".join((rows[:start], changed, rows[end:]))
+    frames = [*removed, *new]
     if not frames:
         return rows
     if not rows or min(frames) > frame_of(rows[-MARKER_SIZE:]):  # as most steps

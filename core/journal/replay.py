@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
@@ -26,7 +27,10 @@ from .records import (
     TracksRecord,
     TracksRemovedEvent,
 )
-from .rows import MUTED, heads_of, join_rows, split_rows, spread_rows, tracks_of
+from .rows import MUTED, all_flags_of, frames_of, heads_of, join_rows, split_rows, spread_rows, tracks_of
+from .steps import Steps
+
+_LIVE = bytes(flags for flags in range(8) if not flags & MUTED)
 
 
 @dataclass
@@ -74,7 +78,10 @@ class Replay:
         self._collecting = False
         self.tracks: dict[int, TrackData] = {}
         self.last_track = 0  # the highest track number ever used
-        self.markers: dict[int, dict[int, bytes]] = {}
+        self._given: dict[int, dict[int, bytes]] = {}
+        self._steps = Steps()  # that are not in `_given` yet
+        self._last_step: tuple[PassProgress, array[int]] | None = None
+        """The pass and the tracks of the last record, if that was a step with all its tracks alive."""
         self.passes: dict[int, PassProgress] = {}  # the one with the last record last
         self._others: list[PassProgress] = []  # the passes with tracks to follow, without the last one
         self.tracked = FrameRanges()
@@ -89,6 +96,17 @@ class Replay:
         found = [replace(known, followed=known.followed & there) for known in reversed(self.passes.values())]
         return sorted((known for known in found if known.is_unfinished), key=lambda known: -len(known.followed))
 
+    @property
+    def markers(self) -> dict[int, dict[int, bytes]]:
+        self._settle()
+        return self._given
+
+    def _settle(self) -> None:
+        """Give the markers of the last steps to their tracks."""
+        if self._steps:
+            for track, rows in self._steps.take():
+                self._given.setdefault(track, {}).update(split_rows(rows))
+
     def rows(self, track: int) -> bytes:
         """The packed markers of a track, by frame."""
         return join_rows(self.markers.get(track, {}))
@@ -101,9 +119,11 @@ class Replay:
     def apply(self, record: JournalRecord, end: Position) -> None:
         """Apply a record that ends at `end`. Raises RecordInvalid if it contradicts those before it."""
         self._collecting = self.since is not None and end > self.since
+        if isinstance(record, FrameRecord):
+            self._frame(record)
+            return
+        self._last_step = None
         match record:
-            case FrameRecord():
-                self._frame(record)
             case MarkersRecord():
                 self._markers(record)
             case EditRecord():
@@ -185,16 +205,26 @@ class Replay:
         if self.begun is None and self._collecting:
             self.begun = ""
         rows, frame = record.rows, record.frame
-        self._check_tracks(tracks_of(rows))
+        tracks = tracks_of(rows)
+        last = self._last_step
+        is_same = last is not None and last[0] is progress and last[1] == tracks
+        if not is_same:
+            self._check_tracks(tracks)
         if (frame - progress.plan.end) * progress.plan.direction > 0:
             progress.plan = replace(progress.plan, end=frame)
-        spread_rows(rows, progress.plan.direction, self.markers)
+        self._steps.add(progress.plan.direction, rows)
+        if self._steps.is_full:
+            self._settle()
         if self._collecting:
             spread_rows(rows, progress.plan.direction, self.changed)
         progress.frame = frame
         progress.steps += 1
         progress.outcome = None
-        alive = frozenset(track for track, at, flags in heads_of(rows) if at == frame and not flags & MUTED)
+        is_plain = not all_flags_of(rows).strip(_LIVE) and frames_of(rows) == array("i", [frame]) * len(tracks)
+        alive = progress.alive
+        if not is_same or not is_plain:
+            alive = frozenset(track for track, at, flags in heads_of(rows) if at == frame and not flags & MUTED)
+        self._last_step = (progress, tracks) if is_plain else None
         if self._others:
             self._leave_others(progress.plan, frame, alive)
         progress.alive = progress.followed = alive

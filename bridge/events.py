@@ -35,7 +35,7 @@ def _before_saving(path: str, *_: object) -> None:
     for clip in bpy.data.movieclips:
         recording = known_recording(clip)
         if recording is not None:
-            recording.mark(clip)
+            recording.stamp(clip)
         if path:
             finding.note_root(clip, path)
 

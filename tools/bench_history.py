@@ -77,6 +77,8 @@ def measure_history(folder: Path, passes: int, edits: int, report: Report) -> No
             ("the session file read", lambda: load_session(path)),
             ("the newest state read", lambda: load_session(path).replay()),
             ("the history listed", lambda: load_session(path).history()),
+            ("owned, as a clip with the newest state does", lambda: _own(path)),
+            ("the journal checked, which goes on beside", lambda: list(load_session(path).checking())),
         ):
             print(f"    {what}: {_seconds(act):.2f} s", flush=True)
         if words == "before":
@@ -85,6 +87,11 @@ def measure_history(folder: Path, passes: int, edits: int, report: Report) -> No
             print(f"  let go in {time.perf_counter() - begun:.1f} s", flush=True)
             session = load_session(path)
     report.target("the history after letting go", _seconds(lambda: load_session(session.path).history()), 1, " s")
+
+
+def _own(path: Path) -> None:
+    with load_session(path) as session:
+        session.acquire(whole=False)
 
 
 def _seconds(act: Callable[[], object]) -> float:

@@ -27,6 +27,7 @@ _NO_PICTURE = 256, 256
 """The size that Blender gives a clip whose picture it cannot read."""
 _MARK = "tracking_sessions"
 _FOLDER = "tracking_sessions_folder"
+_STAMP = "tracking_sessions_stamp"
 
 
 class Plate(NamedTuple):
@@ -148,6 +149,16 @@ def mark_position(clip: MovieClip, session_id: str, position: Position) -> None:
     clip[_MARK] = f"{session_id} {position.generation} {position.offset}"
 
 
+def write_stamp(clip: MovieClip, stamp: str) -> None:
+    """Note the stamp (`core.journal.stamp`) of the state that the clip has, for the saved file."""
+    clip[_STAMP] = stamp
+
+
+def stamp_in(clip: MovieClip) -> str:
+    """The stamp of the clip; empty without one."""
+    return str(clip.get(_STAMP, ""))
+
+
 class ClipMark(NamedTuple):
     """The session of a clip, as noted in the clip."""
 
@@ -180,6 +191,7 @@ def written_mark(clip: MovieClip) -> str:
 
 def unmark(clip: MovieClip) -> None:
     clip.pop(_MARK, None)
+    clip.pop(_STAMP, None)
     mark_root(clip, None)
 
 

@@ -14,19 +14,20 @@ from typing import TYPE_CHECKING
 
 import bpy
 
-from ...core.errors import LeaseHeld, TrackingSessionError
-from ...core.journal.changes import Key, between
+from ...core.errors import JournalDamaged, LeaseHeld, SessionUnreadable, TrackingSessionError
+from ...core.journal.changes import Key
 from ...core.journal.codec import event_record
 from ...core.journal.head import Head
 from ...core.journal.records import Event, JournalRecord, Reason
+from ...core.journal.stamp import stamp_of
 from ...core.model.types import Pass
 from ...core.recording.manager import TrackingSessionManager
 from ...core.recording.recorder import SessionRecorder
-from ..clip.movie_clip import library_of, mark_of, mark_position, position_in
+from ..clip.movie_clip import library_of, mark_of, mark_position, write_stamp
 from ..errors import error_words
 from ..open_file import open_file
 from ..preferences import preferences
-from .beginning import Files, Tracks, files_of, new_session
+from .beginning import RECORDED_BEFORE, Check, Files, Tracks, files_of, new_session, own_session
 from .finding import find_session
 from .looking import Sight
 
@@ -40,7 +41,6 @@ UNDO, REDO, UNNAMED = "Undo", "Redo", "Changes in the Clip"
 """The names of edits without an operator."""
 NOT_RECORDED = "tracking_sessions_off"
 """The property of a clip that is not recorded."""
-_RECORDED_BEFORE = "Changes Before the Recording"
 _log = logging.getLogger(__name__)
 
 
@@ -64,6 +64,8 @@ class Recording:
         self._is_behind = False  # whether a change may not be recorded, after an error
         self._tracks: Tracks | None = None  # that the session lacks
         self._files: Files | None = None  # whose details the session lacks
+        self._check: Check | None = None  # of the journal, which was not read
+        self._is_damaged = False  # whether that has found damage
         self._is_read = False  # whether the clip was read once
         self._sight.begin(clip)
         if at_once:
@@ -212,8 +214,10 @@ class Recording:
         if not records:
             return
         if self.session is None:
+            seen = self.head
             if self.own(clip):
-                records = self._sight.differences(clip, self.head, whole=True)  # the numbers of the tracks are others
+                if (self.head.numbers, self.head.last_track) != (seen.numbers, seen.last_track):
+                    records = self._sight.differences(clip, self.head, whole=True)
             elif not self.error:  # the clip has no session
                 for record in records:
                     self.head.apply(record)
@@ -235,28 +239,9 @@ class Recording:
         session = find_session(clip, mark)
         if session is None:
             return self._begin(clip) if begins else None
-        self._files = files_of(clip, session)
-        position = position_in(mark, session.id)
-        session.durable = preferences().is_durable
-        known = session.acquire_replay()
-        known_end = session.position
-        try:
-            head = Head.of(known)
-            records = between(head, self.head)
-            recorder = session.acquire()
-            recorder.head = head
-            if records:
-                is_older = bool(known.passes) and position != known_end
-                event = (
-                    event_record(Event.SET_ASIDE, reason=Reason.OLDER_FILE.value)
-                    if is_older
-                    else event_record(Event.EDITED, operator=_RECORDED_BEFORE)
-                )
-                recorder.append(event, *records)
-        except BaseException:
-            session.close()
-            raise
-        self.session, self.head = session, head
+        self.head, is_checked = own_session(clip, session, mark, self.head, whole=self._is_damaged)
+        self.session, self._files = session, files_of(clip, session)
+        self._check = None if is_checked else Check(session)
         open_file.forget()
 
     def _begin(self, clip: MovieClip) -> None:
@@ -265,7 +250,7 @@ class Recording:
         self.session, recorder.head = session, self.head
         self._files = Files(footage)
         if self.head.tracks:
-            recorder.append_event(Event.EDITED, operator=_RECORDED_BEFORE)
+            recorder.append_event(Event.EDITED, operator=RECORDED_BEFORE)
             self._tracks = Tracks(self.head)
         open_file.forget()
 
@@ -297,11 +282,18 @@ class Recording:
             self._fail(error)
 
     def look_at_files(self) -> bool:
-        """Look at some files of the footage, if the session lacks their details; returns whether there are more."""
+        """Look at some files of the footage, if the session lacks their details; returns whether there are more.
+
+        Before that check some of the journal, if the session was owned without reading it.
+        """
         recorder, has_more = self.recorder, False
         try:
+            if self._check is not None:
+                self._check = self._check if self._check.go_on() else None
+                return True
             has_more = recorder is not None and self._files is not None and self._files.look(recorder)
         except TrackingSessionError as error:
+            self._is_damaged = isinstance(error, JournalDamaged | SessionUnreadable)
             self._fail(error)
         if not has_more:
             self._files = None
@@ -313,7 +305,7 @@ class Recording:
         """The owned session, with every change of the clip recorded, for a run; None if nothing was recorded yet."""
         self.look(clip, "", whole=True)
         self.mark(clip)
-        session, self.session, self._files = self.session, None, None
+        session, self.session, self._files, self._check = self.session, None, None, None
         return session
 
     def take_back(self, clip: MovieClip, session: TrackingSessionManager) -> None:
@@ -331,6 +323,12 @@ class Recording:
         if self.session is not None and not self._sight.has_more:
             mark_position(clip, self.session.id, self.session.position)
 
+    def stamp(self, clip: MovieClip) -> None:
+        """As `mark`, and note how to tell that the clip still has it when the file is open again."""
+        self.mark(clip)
+        if self.session is not None and not self._sight.has_more:
+            write_stamp(clip, stamp_of(self.head, self.session.position))
+
     def close(self) -> None:
         """Write the session file and release the session. Never fails."""
         self._record_tracks(whole=True)
@@ -343,7 +341,7 @@ class Recording:
 
     def _release(self) -> None:
         self._has_news = False
-        self._tracks = self._files = None
+        self._tracks = self._files = self._check = None
         if self.session is not None:
             self.session.close()
             self.session = None

@@ -82,11 +82,12 @@ def between(head: Head, other: Head) -> list[JournalRecord]:
     return changes(head, there, sorted(gone.difference(names.values())), names)
 
 
-_SELECTION = frozenset({"select", "select_anchor", "select_pattern", "select_search"})
+SELECTION = frozenset({"select", "select_anchor", "select_pattern", "select_search"})
+"""The settings that are recorded only along with others."""
 
 
 def is_other(known: TrackData | None, data: TrackData) -> bool:
     """Whether more than the selection has changed, which is recorded only along with the rest."""
     if known is None or replace(known, settings={}) != replace(data, settings={}):
         return True
-    return any(known.settings.get(name) != value for name, value in data.settings.items() if name not in _SELECTION)
+    return any(known.settings.get(name) != value for name, value in data.settings.items() if name not in SELECTION)

@@ -7,7 +7,7 @@ from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from hashlib import blake2b
 
-from ..model.types import TrackData
+from ..model.types import PassSummary, TrackData
 from .records import (
     EditRecord,
     FrameRecord,
@@ -48,6 +48,7 @@ class Head:
         self._rows: dict[int, bytes] = {}
         self._removed: dict[tuple[str, str], tuple[int, bytes]] = {}
         """Number and digest of the markers of removed tracks, by the names of tracking object and track."""
+        self._digests: dict[int, tuple[bytes, bytes]] = {}  # the packed markers of a track, and their digest
         self._directions: dict[int, int] = {}  # of the passes
         self._steps = Steps()  # that are not in `_rows` yet
 
@@ -67,6 +68,10 @@ class Head:
             self._numbers = {(data.object, data.name): number for number, data in self.tracks.items()}
         return self._numbers
 
+    def note_directions(self, passes: Iterable[PassSummary]) -> None:
+        """Note the directions of passes whose records were not applied."""
+        self._directions.update({known.number: known.direction for known in passes})
+
     def rows(self, track: int) -> bytes:
         """The packed markers of the track, by frame."""
         self._settle()
@@ -76,6 +81,14 @@ class Head:
         """The number of a removed track with these names and exactly these markers, which has come back; 0 if none."""
         number, digest = self._removed.get((object_name, name), (0, b""))
         return number if number and digest == _digest(renumbered(rows, number)) else 0
+
+    def digest(self, track: int) -> bytes:
+        """A digest of the packed markers of the track, which is kept until they change."""
+        rows = self.rows(track)
+        known = self._digests.get(track)
+        if known is None or known[0] is not rows:
+            known = self._digests[track] = rows, _digest(rows)
+        return known[1]
 
     def apply(self, record: JournalRecord) -> None:
         """Apply a valid record."""

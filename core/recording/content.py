@@ -54,10 +54,19 @@ class SessionContent:
         self.position, self.checksum = reader.end, reader.checksum
         return reader.damage
 
-    def read_again(self, *, salvage: bool, replay: Replay | None) -> JournalDamaged | None:
-        """Read the session file and, once, the whole journal, as `refresh`."""
+    def read_again(self, *, salvage: bool, replay: Replay | None, whole: bool = True) -> JournalDamaged | None:
+        """Read the session file and, once, the whole journal, as `refresh`.
+
+        With `whole` off only what the session file does not cover, as far as the checksum there tells.
+        """
         self.set_file(read_document(self.path))
         self.position = NOTHING
+        if not whole:
+            found = summary_from_state(self.path, self.file_state)
+            reader = self.reader()
+            with self.reading():
+                if reader.contains(found[1]) and reader.checksum_at(found[1]) == found[2]:
+                    self.summary, self.position, self.checksum = found
         return self.refresh(salvage=salvage, replay=replay)
 
     def reader(self, *, salvage: bool = False) -> JournalReader:

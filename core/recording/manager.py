@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import takewhile
 from pathlib import Path
 from typing import Any
@@ -230,6 +230,12 @@ class TrackingSessionManager:
             replay.read(records if until is None else takewhile(lambda record: record.end <= until, records))
         return replay
 
+    def checking(self) -> Iterator[None]:
+        """Check the whole journal, a record at a time. Raises JournalDamaged or SessionUnreadable."""
+        with self._content.reading():
+            for _ in self._content.reader().records():
+                yield
+
     # States
 
     def history(self) -> History:
@@ -272,14 +278,22 @@ class TrackingSessionManager:
 
     # Recording
 
-    def acquire(self, *, wait: bool = False, salvage: bool = False, replay: Replay | None = None) -> SessionRecorder:
+    def acquire(
+        self, *, wait: bool = False, salvage: bool = False, replay: Replay | None = None, whole: bool = True
+    ) -> SessionRecorder:
         """Become the owner, if this manager is not, and return the recorder, which lasts until `close`.
 
         The options and errors are those of `SessionRecorder`.
         """
         if self._recorder is None:
             self._recorder = SessionRecorder(
-                self._content, durable=self.durable, wait=wait, salvage=salvage, replay=replay, clock=self._clock
+                self._content,
+                durable=self.durable,
+                wait=wait,
+                salvage=salvage,
+                replay=replay,
+                clock=self._clock,
+                whole=whole,
             )
         return self._recorder
 

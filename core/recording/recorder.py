@@ -45,8 +45,9 @@ class SessionRecorder:
         salvage: bool,
         replay: Replay | None,
         clock: Callable[[], float],
+        whole: bool = True,
     ) -> None:
-        """Take the lease and read the whole journal, also into `replay`.
+        """Take the lease and read the whole journal, also into `replay`; `whole` as in `SessionContent.read_again`.
 
         `durable`: each append waits for the disk. `wait` as in `Lease.take`. With `salvage` the records before damage
         are kept; the damaged files stay unchanged. Raises LeaseHeld, StorageFailed, JournalDamaged or
@@ -57,7 +58,9 @@ class SessionRecorder:
         make_folder(content.folder)
         lease = Lease.take(content.folder, timestamp(), wait=wait)
         try:
-            damage = content.read_again(salvage=salvage, replay=replay)  # an earlier owner may have changed it
+            damage = content.read_again(
+                salvage=salvage, replay=replay, whole=whole
+            )  # an earlier owner may have changed it
             _keep_base(content)
             salt = int.from_bytes(secrets.token_bytes(8), "little")
             header = Header(content.file_session.id, lease.generation, salt, *content.position, content.checksum)

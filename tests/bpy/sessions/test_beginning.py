@@ -7,20 +7,23 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import bpy
 import pytest
 
+from tracking_sessions import registration
 from tracking_sessions.bridge.clip.movie_clip import footage_of
 from tracking_sessions.bridge.errors import error_words
 from tracking_sessions.bridge.open_file import open_file as state
 from tracking_sessions.bridge.sessions import beginning, recording
 from tracking_sessions.bridge.sessions.blender_pass import BlenderPass, Way
-from tracking_sessions.bridge.sessions.recording import Recording
+from tracking_sessions.bridge.sessions.recording import Recording, recording_of
 from tracking_sessions.core.errors import TrackingSessionError, UsageError
 from tracking_sessions.core.footage.details import describe
 from tracking_sessions.core.journal.history import Kind
 from tracking_sessions.tests.bpy.recordings import (
     HAND,
     blender_tracks,
+    delete_first,
     edits_of,
     killed,
     recorded,
@@ -28,7 +31,7 @@ from tracking_sessions.tests.bpy.recordings import (
     started,
 )
 from tracking_sessions.tests.bpy.tracker import markers_of, track_sequence
-from tracking_sessions.tests.bpy.window import FRAMES, begin, held_session_of, new_file, open_file
+from tracking_sessions.tests.bpy.window import FRAMES, begin, held_session_of, let_go, new_file, open_file
 from tracking_sessions.tests.footage import Shot as Footage
 
 pytestmark = pytest.mark.usefixtures("registered")
@@ -190,3 +193,104 @@ def test_a_missing_picture_elsewhere_does_not_keep_blenders_pass_from_being_reco
     with pytest.raises(TrackingSessionError) as raised:
         begin(editor)
     assert footage.files[FRAMES // 2].name in error_words(raised.value)
+
+
+# A session that is owned again
+
+
+def saved(file: Path) -> None:
+    """Save the file, and close it."""
+    bpy.ops.wm.save_as_mainfile(filepath=str(file))
+    let_go()
+
+
+def damaged(file: Path) -> None:
+    """Change a byte of the first record of the session's journal."""
+    journal = held_session_of(file).folder / "journal.1"
+    content = bytearray(journal.read_bytes())
+    content[100] ^= 1
+    journal.write_bytes(content)
+
+
+def move(track: Any) -> None:
+    track.select = True
+    track.markers[0].co = HAND
+
+
+def test_the_journal_of_a_clip_that_has_its_newest_state_is_not_read_but_checked(footage: Footage, file: Path) -> None:
+    editor = new_file(footage, file)
+    started(editor)
+    delete_first(editor.clip)
+    first, second, *_ = editor.clip.tracking.tracks
+    first.name, second.select = "Zebra", not second.select
+    saved(file)
+    damaged(file)
+    editor = open_file(file)
+    found = recording_of(editor.clip)
+    assert found is not None
+    move(editor.clip.tracking.tracks[2])
+    editor.clip.tracking.tracks.new(name="New", frame=1)
+    seen(found, editor.clip, "Move")
+    assert found.session is not None and not found.error
+    while found.look_at_files():
+        pass
+    assert "damaged" in found.error and found.session is None
+    found._retry = 0.0
+    move(editor.clip.tracking.tracks[3])
+    seen(found, editor.clip, "Move")
+    assert "damaged" in found.error and found.session is None
+
+
+@pytest.mark.parametrize("resumes", [False, True])
+def test_a_session_that_is_owned_unread_goes_on_as_before(footage: Footage, file: Path, resumes: bool) -> None:
+    editor = new_file(footage, file)
+    started(editor)
+    delete_first(editor.clip)
+    editor.clip.tracking.tracks[0].name = "Zebra"
+    saved(file)
+    numbers = {data.name: number for number, data in held_session_of(file).replay().tracks.items()}
+    editor = open_file(file)
+    found = recording_of(editor.clip)
+    assert found is not None
+    move(editor.clip.tracking.tracks[2])
+    seen(found, editor.clip, "Move")
+    assert edits_of(file)[-1] == "Move" and found.look_at_files()
+    if resumes:
+        begin(editor, steps=2).finish()
+    blender_tracks(editor, 4, 8)
+    while found.look_at_files():
+        pass
+    assert not found.error and recorded(file) == markers_of(editor.clip)
+    assert {data.name: number for number, data in held_session_of(file).replay().tracks.items()} == numbers
+
+
+@pytest.mark.parametrize("change", ["marker", "setting", "name", "gone", "new"])
+def test_what_was_changed_without_the_extension_is_recorded_before_the_first_change(
+    footage: Footage, file: Path, change: str
+) -> None:
+    editor = new_file(footage, file)
+    started(editor)
+    saved(file)
+    editor = open_file(file)
+    registration.unregister()
+    tracks = editor.clip.tracking.tracks
+    if change == "marker":
+        tracks[1].markers[1].mute = True
+    elif change == "setting":
+        tracks[1].margin = 7
+    elif change == "name":
+        tracks[1].name = "Aardvark"
+    elif change == "gone":
+        delete_first(editor.clip)
+    else:
+        tracks.new(name="New", frame=1)
+    bpy.ops.wm.save_as_mainfile(filepath=str(file))
+    registration.register()
+    editor = open_file(file)
+    found = recording_of(editor.clip)
+    assert found is not None
+    move(editor.clip.tracking.tracks[3])
+    seen(found, editor.clip, "Move")
+    assert not found.error and not found.look_at_files()
+    assert edits_of(file)[-2:] == ["Changes Before the Recording", "Move"]
+    assert recorded(file) == markers_of(editor.clip)

@@ -85,6 +85,7 @@ def test_undo_does_not_lose_the_session_of_a_file_that_went_to_another_folder(
 def test_a_file_that_comes_back_to_its_session_says_no_other_folder(footage: Footage, file: Path, other: Path) -> None:
     editor = new_file(footage, file)
     track(editor, 1, 6)
+    bpy.ops.wm.save_mainfile()
     before = list(editor.clip.keys())
     bpy.ops.wm.save_as_mainfile(filepath=str(other))
     assert mark_of(editor.clip).root == file.parent / "tracking_sessions"

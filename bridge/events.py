@@ -58,7 +58,7 @@ def _after_saving(path: str, *_: object) -> None:
 def _before_undo(*_: object) -> None:
     """Pause the running pass and record what is new: undo and redo replace the clip."""
     live.end_running()
-    watch.tick()
+    watch.tick(at_once=True)
 
 
 @persistent

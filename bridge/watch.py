@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 INTERVAL = 0.25  # seconds between two looks
 SOON = 0.02  # seconds until the next look while tracks are left to compare
+AT_ONCE = bpy.app.background  # whether a session is begun in one tick, as nobody waits for Blender
 IDLE_EVERY = 4  # ticks between two looks at the cheap signs of some tracks
 DRAGS = (
     "TRANSFORM_OT_",
@@ -102,8 +103,11 @@ def _tick() -> float:
         return RETRY
 
 
-def tick() -> float:
-    """Look at the clips if there are signs of changes; returns the seconds until the next look."""
+def tick(*, at_once: bool = False) -> float:
+    """Look at the clips if there are signs of changes; returns the seconds until the next look.
+
+    `at_once`: record a pass of Blender in a new session now, as before an undo that takes it back.
+    """
     if live.running() is not None or _is_dragging():
         return INTERVAL
     signs = _signs()
@@ -124,10 +128,10 @@ def tick() -> float:
         if recording is None:
             continue
         if is_tracking or clip.session_uid in signs.passes:
-            _track(clip, recording, is_tracking=is_tracking)
+            _track(clip, recording, is_tracking=is_tracking, at_once=at_once or AT_ONCE)
         elif is_new and newest is not None and newest.bl_idname == TRACKER:
             signs.passes[clip.session_uid] = BlenderPass(recording, clip, Way.of(newest, clip))
-            _track(clip, recording, is_tracking=False)
+            _track(clip, recording, is_tracking=False, at_once=at_once or AT_ONCE)
         elif is_changed or recording.is_due:
             recording.look(clip, name, is_wide=is_wide)
         elif recording.has_more:
@@ -142,7 +146,7 @@ def tick() -> float:
     return SOON if has_more else INTERVAL
 
 
-def _track(clip: MovieClip, recording: Recording, *, is_tracking: bool) -> None:
+def _track(clip: MovieClip, recording: Recording, *, is_tracking: bool, at_once: bool) -> None:
     """Record what Blender's running job has added to the clip, or its end."""
     signs = _signs()
     following = signs.passes.get(clip.session_uid)
@@ -152,12 +156,12 @@ def _track(clip: MovieClip, recording: Recording, *, is_tracking: bool) -> None:
             if operator is None or not _is_shown(clip):
                 return
             following = signs.passes[clip.session_uid] = BlenderPass(recording, clip, Way.of(operator, clip))
-        if recording.begin(clip):
+        if at_once or recording.begin(clip):
             following.follow(clip)
         return
     assert following is not None  # as the caller has asked
-    if not recording.begin(clip):
-        return
+    if not at_once and not recording.begin(clip):
+        return  # the next tick goes on
     del signs.passes[clip.session_uid]
     following.finish(clip)
     recording.look(clip, _name_of(_newest()))

@@ -11,6 +11,7 @@ import bpy
 import pytest
 
 from tracking_sessions import registration
+from tracking_sessions.bridge import events, watch
 from tracking_sessions.bridge.clip.movie_clip import footage_of
 from tracking_sessions.bridge.errors import error_words
 from tracking_sessions.bridge.open_file import open_file as state
@@ -111,6 +112,29 @@ def test_the_tracks_are_recorded_a_few_at_a_time_before_the_first_pass(footage: 
     assert sorted(set(counts)) == [-1, *range(1, len(editor.clip.tracking.tracks))]
     assert recorded(file) == markers_of(editor.clip)
     assert [known.kind for known in held_session_of(file).history().states] == [Kind.EDIT, Kind.PASS]
+
+
+@pytest.mark.parametrize("undoes", [False, True])
+@pytest.mark.usefixtures("slow")
+def test_a_short_pass_waits_for_the_tracks_but_not_beyond_an_undo(
+    footage: Footage, file: Path, undoes: bool, monkeypatch: Any
+) -> None:
+    editor = new_file(footage, file)
+    found = read_by_and_by(editor.clip)
+    while not found._read(editor.clip, whole=False):
+        pass
+    monkeypatch.setattr(watch, "AT_ONCE", False)
+    track_sequence(editor.clip, 1, 3)
+    watch._signs().passes[editor.clip.session_uid] = BlenderPass(found, editor.clip, Way(False, True, 1, FRAMES))
+    assert watch.tick() == watch.SOON
+    assert held_session_of(file).passes == []
+    if undoes:
+        events._before_undo()
+    else:
+        while not held_session_of(file).passes:
+            watch.tick()
+    assert recorded(file) == markers_of(editor.clip)
+    assert [(known.start, known.last_frame) for known in held_session_of(file).passes] == [(1, 3)]
 
 
 @pytest.mark.parametrize("closes", [False, True])

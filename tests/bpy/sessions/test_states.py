@@ -112,6 +112,21 @@ def test_going_back_in_a_file_that_lacks_the_newest_state_records_nothing_else(
     assert [state.tracks for state in after[len(before) :]] == [1]
 
 
+def test_going_back_in_a_file_just_opened_is_recorded_once(footage: Footage, file: Path) -> None:
+    begin(new_file(footage, file), steps=4).finish()
+    bpy.ops.wm.save_mainfile()
+    first = states(file)[0]
+    start_blender_anew()
+    editor = open_file(file)
+    watch.tick()
+    go(editor, first)
+    gone_back = everything(editor)
+    watch.note("TRACKING_SESSIONS_OT_go_back")
+    watch.tick()
+    assert [state.kind for state in states(file)] == [Kind.EDIT, Kind.PASS, Kind.RESTORED]
+    assert everything(editor) == gone_back
+
+
 def test_what_was_not_recorded_is_recorded_before_it_goes(
     worked_on: tuple[ClipEditor, list[tuple[Markers, dict[str, Any]]]], file: Path
 ) -> None:

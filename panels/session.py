@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import bpy
 from bpy.types import Panel
 
-from ..bridge.clip.editor import redraw
+from ..bridge.clip.editor import blender_is_tracking, redraw
 from ..bridge.clip.movie_clip import counting_of, linked_words
 from ..bridge.preferences import preferences
 from ..bridge.sessions import overview
@@ -89,6 +89,8 @@ class TRACKING_SESSIONS_PT_session(Panel):
             row.operator(TRACKING_SESSIONS_OT_start_fresh.bl_idname)
         elif seen.owner:
             draw_words(layout, context, f"In use by {owner_words(seen.owner)}", "LOCKED")
+            if is_recorded(clip):
+                draw_words(layout, context, "This Blender does not record your changes meanwhile", "ERROR")
             _tall(layout).operator(TRACKING_SESSIONS_OT_wait.bl_idname, icon="TIME")
             _draw_track(layout, context)
         elif seen.missing and not seen.is_recording:
@@ -117,8 +119,8 @@ def _draw_missing(layout: UILayout, context: Context, seen: overview.Overview) -
     row.operator(TRACKING_SESSIONS_OT_start_fresh.bl_idname)
 
 
-def _draw_next(layout: UILayout, context: Context, seen: overview.Overview) -> None:
-    """The file has all recorded frames, or the artist undid them: offer to resume, or to track."""
+def _draw_offers(layout: UILayout, context: Context, seen: overview.Overview) -> None:
+    """What can be restored or resumed."""
     clip = context.space_data.clip
     if seen.missing:
         words = f"{count_words(seen.missing, 'frame')} recorded before you went on in this file can come back"
@@ -134,10 +136,22 @@ def _draw_next(layout: UILayout, context: Context, seen: overview.Overview) -> N
             words += f", {count_words(len(seen.resumable[0].followed), 'Track')}"
         draw_words(layout, context, f"{words}: {seen.pause_reason}" if seen.pause_reason else words, "PAUSE")
         _tall(layout).operator(TRACKING_SESSIONS_OT_resume.bl_idname, icon="PLAY")
+        if seen.in_question:
+            changed = count_words(seen.in_question, "track")
+            draw_words(layout, context, f"Restore first: {changed} changed on both sides", "INFO")
         if len(seen.resumable) > 1:
             draw_words(layout, context, f"{len(seen.resumable)} passes are unfinished: see Passes", "NONE")
     elif seen.lost_frame is not None:
         draw_words(layout, context, f"Lost at Frame {counting_of(clip).shown(seen.lost_frame)}", "ERROR")
+
+
+def _draw_next(layout: UILayout, context: Context, seen: overview.Overview) -> None:
+    """The file has all recorded frames, or the artist went on without them: offer to resume, or to track."""
+    clip = context.space_data.clip
+    if blender_is_tracking():
+        draw_words(layout, context, "Blender Is Tracking", "TRACKER")
+    else:
+        _draw_offers(layout, context, seen)
     _draw_track(layout, context)
     if seen.frames:
         is_whole = seen.is_done and not len(seen.thin)

@@ -235,7 +235,7 @@ def test_another_process_that_owns_the_session_is_named_until_it_dies(
     with owned(session_of(file).path) as process:
         known.forget()
         layout = drawn(editor)
-        assert re.fullmatch(rf"In use by process {process} on .+ since \d\d:\d\d", layout.text)
+        assert re.match(rf"In use by process {process} on .+ since \d\d:\d\d ", layout.text)
         assert layout.buttons == layout.tall == ["Wait for It", *TRACK]
         reason = rf"in use by process {process} on .+ since \d\d:\d\d: wait for it"
         for operator in ("track", "resume"):

@@ -140,7 +140,8 @@ def touched_by(kind: int, payload: bytes) -> tuple[int, tuple[int, int] | None]:
         else:
             track, gone, _ = _EDIT_HEAD.unpack_from(payload)
             rows_at = _EDIT_HEAD.size + 4 * gone
-            frames = array("i", payload[_EDIT_HEAD.size : rows_at]) + frames_of(payload[rows_at:])
+            touched = array("i", payload[_EDIT_HEAD.size : rows_at]) + frames_of(payload[rows_at:])
+            frames = array("i", [at for at in touched if at > 0])  # without the border before the clip
     except (struct.error, ValueError) as error:
         raise RecordInvalid(f"a record of markers cannot be understood: {error!r}") from error
     return track, (min(frames), max(frames)) if frames else None

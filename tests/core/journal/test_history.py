@@ -52,7 +52,7 @@ def session(tmp_path: Path) -> TrackingSessionManager:
         recorder.append(MarkersRecord(1, marker(1, 1)), MarkersRecord(2, marker(2, 1)))
         recorder.append(*a_pass(1, 1, 4, 4), EndRecord(1, Outcome.COMPLETE, "", "2026-01-01T00:01:00Z"))
         recorder.append_event("edited", operator="Delete Marker")
-        recorder.append(EditRecord(1, (3, 2), b""), EditRecord(2, (), marker(2, 4, (0.9,))))
+        recorder.append(EditRecord(1, (3, 2, 0), b""), EditRecord(2, (), marker(2, 4, (0.9,))))
         opened, *steps = a_pass(2, 4, 6, 6)
         assert isinstance(opened, PassRecord)
         recorder.append(PassRecord(opened.plan, (), opened.operation, opened.time, "blender"), *steps)

@@ -49,7 +49,7 @@ class TRACKING_SESSIONS_UL_states(UIList):
             column = layout.column(align=True)
             column.scale_y = 0.8
             column.label(text=actions.title(state), icon=_icon(state))
-            column.label(text="  ".join(text for text in (_frames(clip, state), when) if text), icon="BLANK1")
+            column.label(text=", ".join(text for text in (_frame_words(clip, state), when) if text), icon="BLANK1")
             return
         left, middle, right = columns(layout, 0.5, 0.25, 0.25)
         left.label(text=actions.title(state), icon=_icon(state))
@@ -78,6 +78,11 @@ def _frames(clip: MovieClip, state: State) -> str:
         return ""
     first, last = (counting_of(clip).shown(frame) for frame in (state.first, state.last))
     return f"{first}-{last}" if first != last else f"{first}"
+
+
+def _frame_words(clip: MovieClip, state: State) -> str:
+    frames = _frames(clip, state)
+    return f"Frame{'s' * ('-' in frames[1:])} {frames}" if frames else ""
 
 
 class TRACKING_SESSIONS_PT_history(InSession):
@@ -114,9 +119,7 @@ def _draw_state(layout: UILayout, context: Context, clip: MovieClip, state: Stat
     column = layout.column(align=True)
     if state.name:
         draw_words(column, context, f"“{state.name}”", "NONE")
-    frames = _frames(clip, state)
-    frames = f"Frame{'s' * ('-' in frames[1:])} {frames}" if frames else ""
-    parts = [action_words(state), frames, count_words(state.tracks, "Track") if state.tracks else ""]
+    parts = [action_words(state), _frame_words(clip, state), count_words(state.tracks, "Track") if state.tracks else ""]
     draw_words(column, context, ", ".join(part for part in parts if part), "NONE")
     ends = {Outcome.PAUSED: "Paused", Outcome.LOST: "All Tracks Lost", Outcome.FAILED: "Failed"}
     remarks = [clock_time(state.time), ends.get(state.outcome, "") if state.outcome else ""]

@@ -42,7 +42,7 @@ def action_words(state: State) -> str:
         case Kind.RESTORED:
             return "Restore"
         case Kind.SET_ASIDE:
-            return "Undo" if state.who == Reason.UNDO else "Older File"
+            return "Undo" if state.who == Reason.UNDO else "Open Older File"
 
 
 def difference_words(found: Comparison) -> str:

@@ -63,7 +63,7 @@ def test_the_panel_lists_the_states_and_offers_the_way_back(
         [["Changes in the Clip", "1", when]],
     ]
     monkeypatch.setattr(panels, "letters_that_fit", lambda context: 30)
-    assert listed(editor)[0] == [["Track Forwards"], [f"5-6  {when}"]]
+    assert listed(editor)[0] == [["Track Forwards"], [f"Frames 5-6, {when}"]]
     layout = drawn(panels.TRACKING_SESSIONS_PT_history, editor)
     assert [name for name, _ in layout.given] == [
         f"tracking_sessions.{name}" for name in ("go_back", "name_state", "compare_state", "let_go")

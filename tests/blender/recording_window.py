@@ -6,7 +6,7 @@ nothing has changed. They are also written before and after each look of the ext
 have recorded are among them.
 `ask-seen` writes what the panel knows of the session to seen.json, `ask-one` selects the first track only, `ask-light`
 and `ask-dark` set the theme, `ask-mute-and-quit` mutes a marker on frame 1 and quits at once. With a file `open-passes`
-the panel Passes is open.
+or `open-history` that panel is open.
 """
 
 import json
@@ -100,11 +100,12 @@ def dark():
 
 
 ACTIONS = {"seen": seen, "one": select_one, "light": light, "dark": dark, "mute-and-quit": mute_and_quit}
-if Path("open-passes").exists():
-    kind = bpy.types.TRACKING_SESSIONS_PT_passes
-    bpy.utils.unregister_class(kind)
-    kind.bl_options = set()
-    bpy.utils.register_class(kind)
+for panel in ("passes", "history"):
+    if Path(f"open-{panel}").exists():
+        kind = getattr(bpy.types, f"TRACKING_SESSIONS_PT_{panel}")
+        bpy.utils.unregister_class(kind)
+        kind.bl_options = set()
+        bpy.utils.register_class(kind)
 bpy.app.timers.unregister(watch._tick)
 bpy.app.timers.register(look, first_interval=watch.INTERVAL, persistent=True)
 bpy.app.timers.register(write_down, first_interval=INTERVAL, persistent=True)

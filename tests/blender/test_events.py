@@ -81,7 +81,8 @@ def test_the_panel_waits_for_a_session_of_another_process(machine: Machine, shot
         other.signal(signal.SIGKILL)
         os.kill(other.process.pid, signal.SIGCONT)  # the process that entered the root has stopped too
         other.process.wait(30)
-        screen.click()  # Resume, as soon as the panel shows it: the other button is inactive
+        screen.window.wait_for("The session is free")
+        screen.click()  # Resume
         screen.wait_until(lambda: screen.outcome == "complete")
         assert screen.markers() == recorded_markers(root) == uninterrupted
         screen.leave()

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from struct import Struct
 from typing import Any
 
 from tracking_sessions.bridge.clip.markers import read_rows, read_settings
@@ -10,9 +12,14 @@ from tracking_sessions.bridge.sessions.looking import tracks_in
 from tracking_sessions.core.journal.changes import Key
 from tracking_sessions.core.journal.replay import Replay
 from tracking_sessions.core.journal.rows import is_muted, renumbered, split_rows
+from tracking_sessions.tests.core import format_reader
 
-Tracks = dict[Key, tuple[dict[str, object], bytes]]
+Settings = dict[str, object]
+Tracks = dict[Key, tuple[Settings, bytes]]
 """The settings, apart from the selection, and the packed markers of each track."""
+
+
+_HEAD = Struct("<IiI")  # of a row: track number, frame, flags
 
 
 class Wrong(Exception):
@@ -27,6 +34,18 @@ def tracks_at(replay: Replay) -> Tracks:
     return {
         (data.object, data.name): (_lasting(data.settings), renumbered(replay.rows(number), 0))
         for number, data in replay.tracks.items()
+    }
+
+
+def tracks_recorded(path: Path) -> Tracks:
+    """The newest state in the journal of the session file `path`, as a second reader of journals finds it."""
+    state = format_reader.read(path.with_suffix(""), path.stem)
+    return {
+        (data["object"], data["name"]): (
+            _lasting(data["settings"]),
+            b"".join(_HEAD.pack(0, frame, row[0]) + row[1] for frame, row in sorted(state.markers[number].items())),
+        )
+        for number, data in state.tracks.items()
     }
 
 

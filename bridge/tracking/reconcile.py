@@ -64,9 +64,9 @@ def _digest(track: MovieTrackingTrack) -> bytes:
 
 
 def _precedes(session: TrackingSessionManager, known: Replay) -> bool:
-    """Whether the open file was last saved before the pass began whose records it lacks.
+    """Whether the open file was last saved before the pass or edit whose records it lacks.
 
-    Then markers of the file that the journal lacks are older than the pass: the artist changed them before tracking.
+    Then markers of the file that the journal lacks are older than these: the artist changed them before.
     """
     blend = session.session.blend
     try:

@@ -13,6 +13,7 @@ from .chain import Position, Record
 from .codec import decoded
 from .records import (
     CheckpointEvent,
+    EditedEvent,
     EditRecord,
     EndRecord,
     EventRecord,
@@ -87,7 +88,7 @@ class Replay:
         self.tracked = FrameRanges()
         self.damaged: set[int] = set()  # clip frames that had a damaged picture when they were tracked
         self.begun: str | None = None
-        """When the first pass behind `since` was opened; empty if a step was recorded before that."""
+        """When the first pass or edit behind `since` was recorded; empty if a step was recorded before that."""
 
     @property
     def unfinished(self) -> list[PassProgress]:
@@ -187,8 +188,7 @@ class Replay:
             self._check_tracks(planned.tracks)
         if self.passes and plan.number <= max(self.passes):
             raise RecordInvalid(f"pass {plan.number} is opened after pass {max(self.passes)}")
-        if self.begun is None and (self.since is None or self._collecting):
-            self.begun = record.time
+        self._begin(record.time)
         for known in self.passes.values():
             first = known.then[0] if known.then else None
             if first is not None and (first.start, first.end) == (plan.start, plan.end) and not known.followed:
@@ -199,6 +199,10 @@ class Replay:
         alive = frozenset(plan.tracks)
         self.passes[plan.number] = PassProgress(plan, record.then, frame=plan.start, alive=alive, followed=alive)
         self.tracked.add(plan.start)
+
+    def _begin(self, time: str) -> None:
+        if self.begun is None and (self.since is None or self._collecting):
+            self.begun = time
 
     def _frame(self, record: FrameRecord) -> None:
         progress = self._turn_to(record.number)
@@ -278,5 +282,7 @@ class Replay:
                         known.pop(number, None)
             case PictureDamagedEvent(frame=frame):
                 self.damaged.add(frame)
+            case EditedEvent(fields=fields):
+                self._begin(str(fields.get("time", "")))
             case _:
                 pass

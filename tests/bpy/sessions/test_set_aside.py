@@ -11,6 +11,7 @@ import bpy
 import pytest
 
 from tracking_sessions.bridge import watch
+from tracking_sessions.bridge.sessions.blender_pass import BlenderPass, Way
 from tracking_sessions.bridge.sessions.recording import recording_of
 from tracking_sessions.core.journal.chain import JournalReader
 from tracking_sessions.core.journal.codec import decoded
@@ -147,6 +148,23 @@ def test_a_marker_that_blender_begins_from_is_no_part_of_the_way_back(footage: F
 def _select(clip: Any, number: int) -> None:
     for place, track in enumerate(clip.tracking.tracks):
         track.select = place == number
+
+
+def test_edits_come_back_to_a_file_saved_before_them_also_without_a_pass(footage: Footage, file: Path) -> None:
+    editor = new_file(footage, file)
+    os.utime(file, (0, 0))  # times of records have no fractions
+    recording = recording_of(editor.clip)
+    assert recording is not None
+    track = editor.clip.tracking.tracks["Survives.01"]
+    track.weight, track.markers[0].search_max = 0.5, (0.3, 0.3)
+    seen(recording, editor.clip)
+    BlenderPass(recording, editor.clip, Way(True, True, 1, FRAMES)).finish(editor.clip)  # tracked nothing
+    before = markers_of(editor.clip)
+    killed()
+    editor = open_file(file)
+    with inside(editor):
+        assert operators.restore() == {"FINISHED"}
+    assert markers_of(editor.clip) == before and editor.clip.tracking.tracks["Survives.01"].weight == 0.5
 
 
 # When it cannot record

@@ -123,12 +123,8 @@ def _is_whole(clip: MovieClip, session: TrackingSessionManager) -> bool:
 
 def go_back(editor: ClipEditor, position: Position) -> Comparison:
     """As `tracking.going_back.go_back`, in the clip's session, which a recording that has it already keeps."""
-    recording = known_recording(editor.clip)
-    is_held = recording is not None and recording.session is not None
     with borrowed(editor.clip) as session:
         found = going_back.go_back(editor, session, position)
-    if not is_held:  # else a recording would take what came back for a change that is not recorded yet
-        open_file.recordings.pop(editor.clip.session_uid, None)
     open_file.forget()
     return found
 

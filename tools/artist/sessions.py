@@ -7,7 +7,7 @@ from typing import Any
 
 import bpy
 
-from tracking_sessions.bridge.sessions.list_data import choose, refresh
+from tracking_sessions.bridge.sessions.listing import SESSIONS, refresh
 from tracking_sessions.core.journal.state_words import state_id
 from tracking_sessions.tests.bpy.window import inside
 from tracking_sessions.tools.clip_tracks import Wrong, same, tracks_of, tracks_recorded
@@ -66,7 +66,7 @@ class Sessions(Desk):
         recorded = tracks_recorded(path) if path is not None else None
         with inside(self.editor) as context:
             refresh(context)
-            choose(context, session)
+            SESSIONS.choose(context, session)
         self.call(operators.bring_back_session)
         self.discarded.remove(session)
         now = self.seen.session

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Runs in Blender beside start_window.py: opens all parts of the Session panel, counts frames from 1001, and obeys.
 
-`ask-light` and `ask-dark` set the theme, `ask-scaled` and `ask-unscaled` the interface scale (1.5 and 1), `ask-freeze`
-and `ask-thaw` stop a running pass between two frames. `box.json` then holds the box of the sidebar, in pixels from the
+`ask-scaled` and `ask-unscaled` set the interface scale (1.5 and 1), `ask-freeze` and `ask-thaw` stop a running pass
+between two frames. `box.json` then holds the box of the sidebar, in pixels from the
 upper left of the window, and that of the editor's main region.
 """
 
@@ -30,12 +30,6 @@ def count_from_the_file():
     scene.frame_current = FIRST + frame
 
 
-def theme(name):
-    folder = bpy.utils.preset_paths("interface_theme")[0]
-    file = str(Path(folder) / f"Blender_{name}.xml")
-    bpy.ops.script.execute_preset(filepath=file, menu_idname="USERPREF_MT_interface_theme_presets")
-
-
 def scale(factor):
     bpy.context.preferences.view.ui_scale = factor
 
@@ -60,8 +54,6 @@ def box():
 
 
 ACTIONS = {
-    "light": lambda: theme("Light"),
-    "dark": lambda: theme("Dark"),
     "scaled": lambda: scale(1.5),
     "unscaled": lambda: scale(1.0),
     "freeze": freeze,

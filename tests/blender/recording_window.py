@@ -4,9 +4,9 @@
 `log.bin` is a sequence of pickles: the time, and the packed markers of each track (tracking object, name), or None if
 nothing has changed. They are also written before and after each look of the extension, so that all states that it can
 have recorded are among them.
-`ask-seen` writes what the panel knows of the session to seen.json, `ask-one` selects the first track only, `ask-light`
-and `ask-dark` set the theme, `ask-mute-and-quit` mutes a marker on frame 1 and quits at once. With a file `open-passes`
-or `open-history` that panel is open.
+`ask-seen` writes what the panel knows of the session to seen.json, `ask-one` selects the first track only, and
+`ask-mute-and-quit` mutes a marker on frame 1 and quits at once. With a file `open-passes` or `open-history` that panel
+is open.
 """
 
 import json
@@ -85,21 +85,7 @@ def answer():
     return INTERVAL
 
 
-def theme(name):
-    folder = bpy.utils.preset_paths("interface_theme")[0]
-    file = str(Path(folder) / f"Blender_{name}.xml")
-    bpy.ops.script.execute_preset(filepath=file, menu_idname="USERPREF_MT_interface_theme_presets")
-
-
-def light():
-    theme("Light")
-
-
-def dark():
-    theme("Dark")
-
-
-ACTIONS = {"seen": seen, "one": select_one, "light": light, "dark": dark, "mute-and-quit": mute_and_quit}
+ACTIONS = {"seen": seen, "one": select_one, "mute-and-quit": mute_and_quit}
 for panel in ("passes", "history"):
     if Path(f"open-{panel}").exists():
         kind = getattr(bpy.types, f"TRACKING_SESSIONS_PT_{panel}")

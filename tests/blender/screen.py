@@ -153,6 +153,12 @@ class Screen:
         if wanted and self.machine.name == BLENDERS[-1]:
             shutil.copy(self.machine.folder / f"{state}.png", Path(wanted) / f"session-{state}.png")
 
+    def pictures(self, state: str, height: int = HEIGHT, editor: int = EDITOR) -> None:
+        """As `picture`, in the light and in the dark theme."""
+        for theme in ("light", "dark"):
+            self.ask(theme)
+            self.picture(f"{state}-{theme}", height, editor)
+
     def ask(self, action: str) -> None:
         request = self.machine.folder / f"ask-{action}"
         request.touch()

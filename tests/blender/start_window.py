@@ -7,8 +7,8 @@ folder as a request; the script removes it after Blender has handled the request
 clip), `ask-workspace`, `ask-area` and `ask-mode` (show another workspace, area, mode), `ask-first-workspace` and
 `ask-clip` (lead back), `ask-graph` (the Graph view), `ask-keys` (set the preference for Blender's Track keys),
 `ask-track` (begin our pass, or print why it cannot begin), `ask-blender` (start Blender's tracker without a click or
-key), `ask-slow` (let it track 12 frames a second at most), `ask-load` (other.blend) and `ask-quit`. With a file
-`open-sessions` the panel Sessions is open.
+key), `ask-slow` (let it track 12 frames a second at most), `ask-light` and `ask-dark` (the theme), `ask-load`
+(other.blend) and `ask-quit`. With a file `open-sessions` that panel is open.
 """
 
 import json
@@ -163,6 +163,20 @@ def blender_tracks():
         bpy.ops.clip.track_markers("INVOKE_DEFAULT", sequence=True)
 
 
+def theme(name):
+    folder = bpy.utils.preset_paths("interface_theme")[0]
+    file = str(Path(folder) / f"Blender_{name}.xml")
+    bpy.ops.script.execute_preset(filepath=file, menu_idname="USERPREF_MT_interface_theme_presets")
+
+
+def light():
+    theme("Light")
+
+
+def dark():
+    theme("Dark")
+
+
 def load():
     Path("ask-load").unlink()
     bpy.ops.wm.open_mainfile(filepath=str(Path("other.blend").absolute()))
@@ -190,6 +204,8 @@ ACTIONS = {
     "track": track,
     "slow": slow,
     "blender": blender_tracks,
+    "light": light,
+    "dark": dark,
     "load": load,
     "quit": leave,
 }

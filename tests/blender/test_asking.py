@@ -59,9 +59,7 @@ def take(screen: Screen) -> None:
         return [run for run in runs(screen, x - 30, BLUE, 12) if run not in before]
 
     keep, confirm = blue()
-    for theme in ("light", "dark"):
-        screen.ask(theme)
-        screen.picture(f"asked-{theme}", 300, editor=320)
+    screen.pictures("asked", 300, editor=320)
     click(screen, x - 90, keep.middle + 20)
     chosen, confirm = blue()
     assert keep.end <= chosen.start < keep.end + 5

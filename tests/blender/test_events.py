@@ -76,7 +76,7 @@ def test_the_panel_waits_for_a_session_of_another_process(machine: Machine, shot
     other.wait_for(lambda: steps_recorded(root) >= 10)
     other.signal(signal.SIGSTOP)
     with opened(machine) as screen:
-        screen.picture("owned")
+        screen.pictures("owned", 330)
         screen.click()  # Wait for It
         other.signal(signal.SIGKILL)
         os.kill(other.process.pid, signal.SIGCONT)  # the process that entered the root has stopped too

@@ -34,7 +34,6 @@ def test_an_artist_goes_back_and_undoes_that(machine: Machine, shot: Shot) -> No
         assert {len(rows) for rows in placed.values()} == {1}
         kinds = [state.kind for state in newest_session(screen.root).history().states]
         assert kinds == [Kind.EDIT, Kind.PASS, Kind.EDIT, Kind.RESTORED]
-        screen.picture("history", 520)
         screen.ask("undo")
         screen.settle()
         assert screen.markers() == edited

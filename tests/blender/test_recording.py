@@ -98,6 +98,7 @@ def press_only(screen: Screen, key: str) -> None:
 
 def test_single_steps_edits_undo_and_redo_are_on_the_disk_within_a_second(machine: Machine) -> None:
     late: dict[str, float] = {}
+    (machine.folder / "open-history").touch()
     with recorded(machine) as screen:
         for frame in (2, 3, 4):
             press(screen, "alt+Right")
@@ -123,6 +124,7 @@ def test_single_steps_edits_undo_and_redo_are_on_the_disk_within_a_second(machin
         print(machine.name, {name: round(seconds, 2) for name, seconds in late.items()}, flush=True)
         assert max(late.values()) < 1
         last = screen.markers()
+        screen.pictures("history", 760, editor=0)
         kill(screen)
     session = newest_session(machine.folder / "tracking_sessions")
     actions = [(state.kind, state.who) for state in session.history().states]
@@ -170,9 +172,7 @@ def test_a_repair_leaves_the_paused_pass_to_be_resumed(machine: Machine, shot: S
         after = seen(screen)
         assert after["resume_frame"] == paused["resume_frame"]
         assert after["followed"][0] >= paused["followed"][0] - 1 and not after["is_done"]
-        for theme in ("light", "dark"):
-            screen.ask(theme)
-            screen.picture(f"repaired-{theme}", 600)
+        screen.pictures("repaired", 600)
         screen.click()  # Resume
         screen.wait_until(lambda: screen.outcome == "complete")
         markers = screen.markers()
@@ -197,7 +197,7 @@ def test_tracks_that_changed_on_both_sides_are_asked_about(machine: Machine) -> 
         screen.wait_until(lambda: recorded_markers(screen.root) == mine)
         known = seen(screen)
         assert (known["missing"], known["in_question"]) == (last_frame(before) - 7, len(mine))
-        ask(screen, "Escape", picture="asked")
+        ask(screen, "Escape")
         assert screen.markers() == mine
         ask(screen, "Return")  # Keep Mine and Add What Is Missing
         screen.wait_until(lambda: screen.markers() != mine)
@@ -215,16 +215,12 @@ def test_tracks_that_changed_on_both_sides_are_asked_about(machine: Machine) -> 
         screen.leave()
 
 
-def ask(screen: Screen, *keys: str, picture: str = "") -> None:
+def ask(screen: Screen, *keys: str) -> None:
     """Click the first button, and answer its dialog by keys."""
     x, y = screen.left + 60, screen.first_button()
     screen.window.point(x, y)
     screen.settle()
     screen.window.click(x, y)
     screen.settle()
-    if picture:
-        for theme in ("light", "dark"):
-            screen.ask(theme)
-            screen.picture(f"{picture}-{theme}", editor=320)
     screen.window.key(*keys)
     screen.settle()

@@ -61,6 +61,7 @@ class Sessions(Desk):
         if not self.discarded:
             raise Refused("no session is discarded")
         session = self.chance.choice(sorted(self.discarded))
+        self.stand()  # the list is filled later than the timer comes
         before, was = tracks_of(self.clip), self.seen.session
         path = self.path_of(session)
         recorded = tracks_recorded(path) if path is not None else None

@@ -223,7 +223,7 @@ class BlenderPass:
         if edits and session is not None and session.is_leading_away:  # not a part of the way back
             records.insert(0, event_record(Event.EDITED, operator=UNNAMED))
         if self._plan is None:
-            records += self._begin(frames[0] - self.way.direction)
+            records += self._begin(frames[0] - self.way.direction, len(found[frames[0]]))
         for frame in frames:
             assert self._plan is not None  # begun above
             rows = found[frame]
@@ -233,15 +233,15 @@ class BlenderPass:
         if records:
             self.recording.record(records, shows=self._plan is not known)
 
-    def _begin(self, start: int) -> list[JournalRecord]:
-        """The record of a new pass; none if this single step goes on from the last one."""
+    def _begin(self, start: int, followed: int) -> list[JournalRecord]:
+        """The record of a new pass that follows so many tracks; none if this single step goes on from the last one."""
         session = self.recording.session
         assert session is not None  # owned
         numbers = numbers_of(self.recording.head)
         tracks = tuple(numbers[key] for key in self._keys if key in numbers)
         self._frame, self._alive = start, len(tracks)
         number = 1 + max((known.number for known in session.passes), default=0)
-        plan = Pass(number, start, self.way.end(start), tracks, self._object, bpy.app.version_string)
+        plan = Pass(number, start, self.way.end(start), tracks, self._object, bpy.app.version_string, followed)
         stepped = self.recording.stepped
         if stepped is not None and not self.way.is_sequence:
             before, reached = stepped

@@ -29,7 +29,7 @@ from ..clip.reading import can_read
 from ..preferences import preferences
 from . import reconcile
 from .artist_tracks import ArtistTracks
-from .chosen_tracks import chosen_tracks
+from .chosen_tracks import chosen_tracks, has_usable_marker
 from .reconcile import edits, objects_called
 from .working_set import WorkingSet, remove_leftovers
 
@@ -161,7 +161,9 @@ class Shot:
         found = edits(self.clip, where, known)
         names = {data.name: number for number, data in found.tracks.items()}
         numbers = [names[track.name] for track in chosen]
-        plan = passes.begin(ranges, numbers, known, object=where.name, blender=bpy.app.version_string)
+        followed = sum(has_usable_marker(track, start) for track in chosen)
+        version = bpy.app.version_string
+        plan = passes.begin(ranges, numbers, known, object=where.name, blender=version, followed=followed)
         return self._run(plan, found, after_step, separate_clip)
 
     def resume(

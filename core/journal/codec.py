@@ -66,7 +66,7 @@ def encode(record: JournalRecord) -> tuple[RecordType, bytes]:
             head = _EDIT_HEAD.pack(track, len(removed), count_rows(rows))
             return RecordType.EDIT, head + array("i", removed).tobytes() + rows
         case PassRecord(plan, then, operation, time, origin):
-            span, *planned = ({"start": p.start, "end": p.end, "tracks": p.tracks} for p in (plan, *then))
+            span, *planned = map(_span, (plan, *then))
             fields = {"number": plan.number, "operation": operation, **span, "object": plan.object}
             fields |= {"origin": origin} if origin else {}
             return RecordType.PASS, _encode_json({**fields, "blender": plan.blender, "time": time, "then": planned})
@@ -75,6 +75,11 @@ def encode(record: JournalRecord) -> tuple[RecordType, bytes]:
             return RecordType.END, _encode_json(fields)
         case EventRecord(fields):
             return RecordType.EVENT, _encode_json(fields)
+
+
+def _span(plan: Pass) -> dict[str, Any]:
+    fields: dict[str, Any] = {"start": plan.start, "end": plan.end, "tracks": plan.tracks}
+    return fields | ({"followed": plan.followed} if plan.followed else {})
 
 
 def _encode_json(content: dict[str, Any]) -> bytes:
@@ -188,7 +193,14 @@ def _pass(payload: bytes) -> PassRecord:
     fields = _decode_json(payload)
     shared = str(fields["object"]), str(fields.get("blender", ""))
     plan, *then = (
-        Pass(number, frame_number(span["start"]), frame_number(span["end"]), _numbers(span["tracks"]), *shared)
+        Pass(
+            number,
+            frame_number(span["start"]),
+            frame_number(span["end"]),
+            _numbers(span["tracks"]),
+            *shared,
+            int(span.get("followed", 0)),
+        )
         for number, span in enumerate((fields, *fields.get("then", ())), int(fields["number"]))
     )
     texts = (str(fields.get(key, "")) for key in ("time", "origin"))

@@ -180,6 +180,8 @@ class Summary:
                 if (frame - last.end) * last.direction > 0:
                     changes["end"] = frame
                     self.requested.add(frame)
+                if alive > last.tracks:
+                    changes["tracks"] = alive
                 if self._has_others:
                     self._leave_others(last, frame, self.coverage.followed)
                 self.passes[-1] = last._replace(last_frame=frame, alive=alive, outcome=None, **changes)
@@ -256,14 +258,15 @@ class Summary:
         self._leave_others(plan, plan.end, plan.tracks)
         self.coverage.end_step()
         self.asides.open_pass(plan.tracks)
+        followed = plan.followed or len(plan.tracks)
         entry = PassSummary(
             number=plan.number,
             operation=record.operation,
             start=plan.start,
             end=plan.end,
-            tracks=len(plan.tracks),
+            tracks=followed,
             last_frame=plan.start,
-            alive=len(plan.tracks),
+            alive=followed,
             then=tuple((planned.start, planned.end) for planned in record.then),
             followed=frozenset(plan.tracks),
             origin=record.origin,

@@ -75,6 +75,8 @@ class Pass:
     tracks: tuple[int, ...]
     object: str = "Camera"
     blender: str = ""
+    followed: int = 0
+    """How many of the tracks have a marker to follow on `start`; 0: not known."""
 
     @property
     def backwards(self) -> bool:
@@ -93,6 +95,7 @@ class Pass:
 class PassSummary(NamedTuple):
     """The progress of a pass: recorded from clip frame `start` to `last_frame`, with `alive` of its `tracks` there.
 
+    `tracks`: those with a marker to follow on `start`, or, if others joined, the most alive at once; not those chosen.
     `then`: first and last clip frames of the passes planned to follow. `followed`: while the pass is open, the numbers
     of the tracks that it can still follow, without those that a later pass has tracked on. A tuple, as each step makes
     a new one.

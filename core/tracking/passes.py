@@ -64,12 +64,19 @@ def limited(start: int, end: int, limit: int) -> tuple[int, int]:
 
 
 def begin(
-    ranges: Sequence[tuple[int, int]], tracks: Sequence[int], known: Replay, *, object: str, blender: str
+    ranges: Sequence[tuple[int, int]],
+    tracks: Sequence[int],
+    known: Replay,
+    *,
+    object: str,
+    blender: str,
+    followed: int = 0,
 ) -> Plan:
-    """New passes over `ranges`, each a first and last clip frame; all start on the same frame."""
+    """New passes over `ranges` (first and last clip frame of each), from the same frame on. `followed` as in `Pass`."""
     first = 1 + max(known.passes, default=0)
     passes = [
-        Pass(number, start, end, tuple(tracks), object, blender) for number, (start, end) in enumerate(ranges, first)
+        Pass(number, start, end, tuple(tracks), object, blender, followed)
+        for number, (start, end) in enumerate(ranges, first)
     ]
     return Plan(passes, passes[0].start, frozenset(tracks))
 

@@ -24,6 +24,7 @@ from tracking_sessions.tests.bpy.recordings import (
 from tracking_sessions.tests.bpy.tracker import markers_of, track_sequence
 from tracking_sessions.tests.bpy.window import (
     FRAMES,
+    begin,
     held_session_of,
     inside,
     new_file,
@@ -50,6 +51,21 @@ def test_a_session_begins_when_something_is_first_tracked(footage: Footage, file
     assert (known.origin, known.start, known.last_frame, known.end) == ("blender", 1, 6, FRAMES)
     assert known.outcome is Outcome.PAUSED and held_session_of(file).resume_frame == 6
     assert str(held_session_of(file).session.tracked_frames) == "1-6"
+
+
+@pytest.mark.parametrize("tracker", ["ours", "blender"])
+def test_a_pass_counts_the_tracks_that_it_can_follow(footage: Footage, file: Path, tracker: str) -> None:
+    editor = new_file(footage, file)
+    tracks = editor.clip.tracking.tracks
+    for track in tracks[:5]:
+        track.markers.find_frame(1).mute = True
+    if tracker == "ours":
+        begin(editor, steps=2).finish()
+    else:
+        blender_tracks(editor, 1, 3)
+    (known,) = held_session_of(file).passes
+    assert (known.tracks, known.alive) == (len(tracks) - 5, len(tracks) - 5)
+    assert len(held_session_of(file).replay().passes[1].plan.tracks) == len(tracks)
 
 
 def test_a_session_with_edits_outlives_a_pass_that_cannot_begin(footage: Footage, file: Path) -> None:

@@ -142,7 +142,7 @@ def tick(*, at_once: bool = False) -> float:
         if is_tracking:
             has_more = has_more or recording.is_beginning
         else:
-            has_more = recording.look_at_files() or recording.has_more or has_more
+            has_more = recording.catch_up() or recording.has_more or has_more
     return SOON if has_more else INTERVAL
 
 

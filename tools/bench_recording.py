@@ -41,7 +41,7 @@ def _measure(clip: Any, report: Report) -> None:
     _print_slices("the clip read for the first time", lambda: recording.go_on(clip), lambda: not recording.has_more)
     _print_slices("a session begun, with its tracks", lambda: recording.begin(clip), lambda: not recording.has_more)
     files: list[bool] = [True]
-    _print_slices("its files looked at", lambda: files.append(recording.look_at_files()), lambda: not files[-1])
+    _print_slices("its files looked at", lambda: files.append(recording.catch_up()), lambda: not files[-1])
     watch.open_file.recordings[clip.session_uid] = recording
     track = clip.tracking.tracks[len(clip.tracking.tracks) // 2]
     track.select = True

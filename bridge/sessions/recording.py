@@ -281,10 +281,11 @@ class Recording:
         except TrackingSessionError as error:
             self._fail(error)
 
-    def look_at_files(self) -> bool:
-        """Look at some files of the footage, if the session lacks their details; returns whether there are more.
+    def catch_up(self) -> bool:
+        """Do some of what may wait until nothing else happens; returns whether there is more.
 
-        Before that check some of the journal, if the session was owned without reading it.
+        Checks the journal, if it was not read when the session was owned, and looks at the files of the footage, if the
+        session lacks their details.
         """
         recorder, has_more = self.recorder, False
         try:

@@ -163,8 +163,8 @@ def test_the_files_are_looked_at_one_at_a_time_after_the_beginning(footage: Foot
     with pytest.raises(UsageError, match="were not looked at yet"):
         held_session_of(file).details()
     for _ in range(FRAMES):
-        assert found.look_at_files()
-    assert not found.look_at_files() and not found.look_at_files()
+        assert found.catch_up()
+    assert not found.catch_up() and not found.catch_up()
     details = describe(footage_of(editor.clip))
     assert held_session_of(file).details().entries == details.entries
     assert held_session_of(file).session.footage.fingerprint == details.fingerprint
@@ -179,7 +179,7 @@ def test_a_session_is_owned_while_its_footage_is_away(footage: Footage, file: Pa
     found = state.recordings[editor.clip.session_uid] = Recording(editor.clip)
     editor.clip.tracking.tracks[0].markers[0].co = HAND
     seen(found, editor.clip, "Move")
-    assert not found.error and not found.look_at_files() and edits_of(file)[-1] == "Move"
+    assert not found.error and not found.catch_up() and edits_of(file)[-1] == "Move"
 
 
 @pytest.mark.usefixtures("slow")
@@ -189,8 +189,8 @@ def test_a_session_without_details_gets_them_when_it_is_opened_or_resumed(footag
     killed()
     editor = open_file(file)
     found = state.recordings[editor.clip.session_uid] = Recording(editor.clip)
-    assert found.own(editor.clip) and found.look_at_files()
-    while found.look_at_files():
+    assert found.own(editor.clip) and found.catch_up()
+    while found.catch_up():
         pass
     fingerprint = held_session_of(file).session.footage.fingerprint
     assert fingerprint
@@ -211,7 +211,7 @@ def test_a_missing_picture_elsewhere_does_not_keep_blenders_pass_from_being_reco
     (plate / footage.files[FRAMES // 2].name).unlink()
     blender_tracks(editor, 1, 3)
     found = state.recordings[editor.clip.session_uid]
-    while found.look_at_files():
+    while found.catch_up():
         pass
     assert not found.error and recorded(file) == markers_of(editor.clip)
     with pytest.raises(TrackingSessionError) as raised:
@@ -256,7 +256,7 @@ def test_the_journal_of_a_clip_that_has_its_newest_state_is_not_read_but_checked
     editor.clip.tracking.tracks.new(name="New", frame=1)
     seen(found, editor.clip, "Move")
     assert found.session is not None and not found.error
-    while found.look_at_files():
+    while found.catch_up():
         pass
     assert "damaged" in found.error and found.session is None
     found._retry = 0.0
@@ -278,11 +278,11 @@ def test_a_session_that_is_owned_unread_goes_on_as_before(footage: Footage, file
     assert found is not None
     move(editor.clip.tracking.tracks[2])
     seen(found, editor.clip, "Move")
-    assert edits_of(file)[-1] == "Move" and found.look_at_files()
+    assert edits_of(file)[-1] == "Move" and found.catch_up()
     if resumes:
         begin(editor, steps=2).finish()
     blender_tracks(editor, 4, 8)
-    while found.look_at_files():
+    while found.catch_up():
         pass
     assert not found.error and recorded(file) == markers_of(editor.clip)
     assert {data.name: number for number, data in held_session_of(file).replay().tracks.items()} == numbers
@@ -315,6 +315,6 @@ def test_what_was_changed_without_the_extension_is_recorded_before_the_first_cha
     assert found is not None
     move(editor.clip.tracking.tracks[3])
     seen(found, editor.clip, "Move")
-    assert not found.error and not found.look_at_files()
+    assert not found.error and not found.catch_up()
     assert edits_of(file)[-2:] == ["Changes Before the Recording", "Move"]
     assert recorded(file) == markers_of(editor.clip)

@@ -38,6 +38,7 @@ class Sessions(Desk):
         if not states:
             raise Refused("no state")
         position, then = self.chance.choice(states)
+        self.expected.see(tracks_of(self.clip))
         try:
             self.call(operators.go_back, state=state_id(position))
         except Refused as error:

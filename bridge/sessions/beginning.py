@@ -82,7 +82,7 @@ def own_session(
         recorder = session.acquire()
         recorder.head = head
         if records:
-            is_older = bool(known.passes) and position != known_end
+            is_older = bool(known.tracks) and position != known_end
             event = (
                 event_record(Event.SET_ASIDE, reason=Reason.OLDER_FILE.value)
                 if is_older

@@ -167,6 +167,26 @@ def test_edits_come_back_to_a_file_saved_before_them_also_without_a_pass(footage
     assert markers_of(editor.clip) == before and editor.clip.tracking.tracks["Survives.01"].weight == 0.5
 
 
+def test_a_session_without_a_pass_is_set_aside_too(footage: Footage, file: Path) -> None:
+    editor = new_file(footage, file)
+    recording = recording_of(editor.clip)
+    assert recording is not None
+    editor.clip.tracking.tracks["Survives.01"].markers.insert_frame(9, co=HAND)
+    seen(recording, editor.clip)
+    BlenderPass(recording, editor.clip, Way(True, True, 1, FRAMES)).finish(editor.clip)  # tracked nothing
+    before = markers_of(editor.clip)
+    killed()
+    editor = open_file(file)
+    watch.tick()
+    editor.clip.tracking.tracks["Survives.02"].lock = True
+    watch.note("TEST_OT_lock")
+    watch.tick()
+    assert look(editor.clip).missing == 1
+    with inside(editor):
+        assert operators.restore() == {"FINISHED"}
+    assert markers_of(editor.clip) == before
+
+
 # When it cannot record
 
 

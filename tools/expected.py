@@ -126,8 +126,9 @@ class Expected:
             return
         if not is_recorded:
             self._now = after
-        elif self._pending is not None or self._is_leading:
-            self._set_pending_aside()
+            return
+        self._set_pending_aside()
+        if self._is_leading and self._asides[-1].by_undo:
             self._asides[-1].back = after
             self._change(self._asides[:-1], after)
             self._is_leading = True

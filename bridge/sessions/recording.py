@@ -227,7 +227,7 @@ class Recording:
     def _events(self, session: TrackingSessionManager) -> list[JournalRecord]:
         """The event before the records of an edit; none if they belong to the undo that was recorded last."""
         if self._operator == UNDO:
-            if session.is_leading_away:
+            if session.is_leading_away and session.asides[-1].reason is Reason.UNDO:
                 return []
             if all(aside.reason is not Reason.UNDO for aside in session.asides):
                 return [event_record(Event.SET_ASIDE, reason=Reason.UNDO.value)]

@@ -46,8 +46,8 @@ class Head:
         """The highest track number ever used."""
         self._numbers: dict[Key, int] | None = None  # None: the tracks have changed
         self._rows: dict[int, bytes] = {}
-        self._removed: dict[tuple[str, str], tuple[int, bytes]] = {}
-        """Number and digest of the markers of removed tracks, by the names of tracking object and track."""
+        self._removed: dict[tuple[str, str, bytes], int] = {}
+        """The numbers of removed tracks, by the names of tracking object and track and a digest of the markers."""
         self._digests: dict[int, tuple[bytes, bytes]] = {}  # the packed markers of a track, and their digest
         self._directions: dict[int, int] = {}  # of the passes
         self._steps = Steps()  # that are not in `_rows` yet
@@ -79,8 +79,7 @@ class Head:
 
     def removed(self, object_name: str, name: str, rows: bytes) -> int:
         """The number of a removed track with these names and exactly these markers, which has come back; 0 if none."""
-        number, digest = self._removed.get((object_name, name), (0, b""))
-        return number if number and digest == _digest(renumbered(rows, number)) else 0
+        return self._removed.get((object_name, name, _digest(renumbered(rows, 0))), 0)
 
     def digest(self, track: int) -> bytes:
         """A digest of the packed markers of the track, which is kept until they change."""
@@ -115,7 +114,7 @@ class Head:
                 for number in numbers:
                     data, rows = self.tracks.pop(number, None), self._rows.pop(number, b"")
                     if data is not None:
-                        self._removed[data.object, data.name] = number, _digest(rows)
+                        self._removed[data.object, data.name, _digest(renumbered(rows, 0))] = number
             case PassRecord(plan):
                 self._directions[plan.number] = plan.direction
             case _:

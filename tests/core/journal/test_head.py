@@ -156,3 +156,8 @@ def test_a_removed_track_that_comes_back_as_it_was_has_its_number_again() -> Non
     known, markers = changes(head, {("Camera", "A"): again})
     assert isinstance(known, TracksRecord) and known.tracks[0].id == 1
     assert markers == MarkersRecord(1, renumbered(again.rows, 1))
+    for record in (TracksRecord((TrackData(1, "Camera", "A"),)), MarkersRecord(1, moved.rows), tracks_removed((1,))):
+        head.apply(record)
+    for markers in (again, moved):  # as undo of both removals brings back one after the other
+        known, _ = changes(head, {("Camera", "A"): markers})
+        assert isinstance(known, TracksRecord) and known.tracks[0].id == 1

@@ -118,6 +118,7 @@ class Passes(Desk):
                 one.follow(self.clip)
             at = to
             if self.chance.random() < 0.02:
+                self.expected.doubt()  # about the tracks whose markers were recorded
                 self.die()
                 return f"{words}, killed at {at}"
         for track in selected:

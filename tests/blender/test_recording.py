@@ -164,6 +164,7 @@ def test_a_repair_leaves_the_paused_pass_to_be_resumed(machine: Machine, shot: S
         paused = seen(screen)
         assert paused["resume_frame"] and len(paused["followed"]) == 1
         screen.ask("one")
+        screen.ask("slow")  # so that Escape comes before the end of the clip
         press(screen, "Left", "Left")
         track_by_key(screen)
         screen.wait_until(lambda: last_frame(screen.markers()) > paused["resume_frame"] + 4)

@@ -85,8 +85,18 @@ class Passes(Desk):
         self.expected.doubt()
         return f"pass {number}"
 
-    def blender_tracks(self) -> str:
+    def _select_inside(self) -> None:
+        """Select tracks; refuse if one has an enabled marker outside the footage, which Average Tracks makes at times.
+
+        Blender's tracker crashes on it.
+        """
         self.select()
+        for track in self.tracks():
+            if track.select and any(not m.mute and not 1 <= m.frame <= self.frames for m in track.markers):
+                raise Refused("a marker outside the footage")
+
+    def blender_tracks(self) -> str:
+        self._select_inside()
         start, is_backwards = self.go(), self.chance.random() < 0.5
         direction = -1 if is_backwards else 1
         last = 1 if is_backwards else self.frames
@@ -142,7 +152,7 @@ class Passes(Desk):
             self.expected.begin_pass(self._selected())
 
     def blender_steps(self) -> str:
-        self.select()
+        self._select_inside()
         start, is_backwards = self.go(), self.chance.random() < 0.5
         direction = -1 if is_backwards else 1
         count = 0

@@ -200,17 +200,17 @@ class BlenderPass:
         rows: list[bytes] = []
         while (marker := markers.find_frame(at + direction)) is not None:
             row = read_row(marker, number)
-            if flags_of(row) & _BORDER == _BORDER or (at + direction in ends and row == row_on(known, at + direction)):
+            if flags_of(row) & _BORDER == _BORDER:
+                if rows and values_of(row) == values_of(rows[-1]):
+                    rows[-1] = _guarded(rows[-1])
+                break
+            if number in self._lost or (at + direction in ends and row == row_on(known, at + direction)):
                 break
             rows.append(row)
             at += direction
             if is_muted(row):
-                self._lost.add(number)
-                break
+                self._lost.add(number)  # only its border is left
         self._reached[number] = at
-        marker = markers.find_frame(at + direction) if rows else None
-        if marker is not None and _is_guard(read_row(marker, number), rows[-1]):
-            rows[-1] = _guarded(rows[-1])
         return rows
 
     def _record(self, found: Rows, edits: list[JournalRecord]) -> None:

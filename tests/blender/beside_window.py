@@ -4,9 +4,11 @@
 plan.json holds the `starts`, each with its number of `frames` and of `turns`, and the positions of the `tracks` on the
 frames of the loop that the clip repeats. Each turn has a clip of its own and a file of its own, and thus a new session.
 `figures.json` holds for each start a list of turns: whether the extension was enabled (`on`), the seconds of the job by
-the clock and of the processors, and the last frame tracked.
+the clock and of the processors, those of the processor in the extension's own code on Blender's main thread (`own`:
+looking, recording, drawing), and the last frame tracked.
 """
 
+import importlib
 import json
 import time
 from pathlib import Path
@@ -27,6 +29,30 @@ TURNS = [
 ]
 figures = []
 begun = []
+own = []  # seconds of the processor in each call
+
+
+def measured(function):
+    """The function of two arguments at most, whose seconds go to `own`."""
+
+    def call(first=None, second=None):
+        begin = time.thread_time()
+        try:
+            return function(*(value for value in (first, second) if value is not None))
+        finally:
+            own.append(time.thread_time() - begin)
+
+    return call
+
+
+def measure():
+    """Measure the timer, the strip and the panels of the extension, before it is enabled."""
+    watch, strip = (importlib.import_module(f"{MODULE}.{name}") for name in ("bridge.watch", "panels.strip"))
+    watch.tick, strip._draw = measured(watch.tick), measured(strip._draw)
+    registration = importlib.import_module(f"{MODULE}.registration")
+    for shown in registration._CLASSES:
+        if issubclass(shown, bpy.types.Panel):
+            shown.draw = measured(shown.draw)
 
 
 def editor():
@@ -60,10 +86,9 @@ def prepare():
     start, frames, is_on = TURNS[len(figures)]
     for clip in list(bpy.data.movieclips):
         bpy.data.movieclips.remove(clip)
+    addon_utils.disable(MODULE)
     if is_on:
         addon_utils.enable(MODULE)
-    else:
-        addon_utils.disable(MODULE)
     bpy.ops.wm.save_as_mainfile(filepath=str(Path(f"turn-{len(figures)}.blend").absolute()))
     _, area = editor()
     area.spaces.active.clip = clip_with(start)
@@ -79,6 +104,7 @@ def begin():
     if TURNS[len(figures)][2]:
         sidebar.active_panel_category = "Track"
     with bpy.context.temp_override(window=window, area=area, region=region):
+        own.clear()
         begun[:] = time.perf_counter(), time.process_time()
         assert bpy.ops.clip.track_markers("INVOKE_DEFAULT", sequence=True) == {"RUNNING_MODAL"}
     bpy.app.timers.register(wait, first_interval=0.1)
@@ -91,7 +117,8 @@ def wait():
     start, _, is_on = TURNS[len(figures)]
     tracks = bpy.data.movieclips[0].tracking.tracks
     last = min(max(marker.frame for marker in track.markers if not marker.mute) for track in tracks)
-    turn = {"start": start, "on": is_on, "clock": clock, "processors": processors, "last_frame": last}
+    turn = {"start": start, "on": is_on, "clock": clock, "processors": processors, "own": sum(own)}
+    turn["last_frame"] = last
     turn["file"] = f"turn-{len(figures)}"
     figures.append(turn)
     print("turn", turn, flush=True)
@@ -103,4 +130,5 @@ def wait():
     return None
 
 
+measure()
 bpy.app.timers.register(show, first_interval=0.2)

@@ -13,6 +13,7 @@ ACTIONS = {
     Action.SALVAGE: "keep the {record} records before it with “Restore Markers”",
     Action.WAIT: "press “Wait for It”, or stop it there",
     Action.SAVE_AGAIN: "save the file again",
+    Action.AUDIT: "press “Audit”",
     Action.CHOOSE_CLIP: "choose one in the Movie Clip Editor",
     Action.CHOOSE_START: "go to another frame",
     Action.BEGIN_ELSEWHERE: "begin on another frame",

@@ -34,6 +34,7 @@ class Action(Enum):
     SALVAGE = auto()
     WAIT = auto()
     SAVE_AGAIN = auto()
+    AUDIT = auto()
     # on a request
     CHOOSE_CLIP = auto()
     CHOOSE_START = auto()
@@ -72,6 +73,14 @@ class UsageError(TrackingSessionError):
     """The request is wrong: a range outside the clip, an unknown session."""
 
     exit_code = ExitCode.USAGE
+
+
+class FramesNotJudged(UsageError):
+    """Frames, `frames` as people count them, were not audited since their markers changed, and cannot be approved."""
+
+    def __init__(self, frames: str) -> None:
+        self.frames = frames
+        super().__init__(f"The frames {frames} are not audited", Action.AUDIT)
 
 
 class UnfinishedSession(UsageError):

@@ -34,7 +34,7 @@ CORE = {
     "library": {"errors", "model", "storage", "journal", "footage", "recording"},
     "tracking": {"errors", "model", "storage", "journal", "footage", "recording"},
     "report": {"errors", "model", "storage", "journal", "recording"},
-    "review": {"model"},
+    "review": {"errors", "model", "storage", "journal", "recording"},
     "batch": {"errors", "model", "storage", "journal", "footage", "recording", "library", "tracking"},
     "session": {"errors", "model", "recording", "library", "batch", "report"},
 }

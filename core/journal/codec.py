@@ -36,6 +36,7 @@ from .records import (
     RecordInvalid,
     RecordType,
     RestoredEvent,
+    ReviewEvent,
     SetAsideEvent,
     SolveEvent,
     StateEvent,
@@ -247,6 +248,7 @@ _EVENTS: dict[str, Callable[[dict[str, Any]], EventRecord]] = {
     Event.SET_ASIDE: lambda fields: SetAsideEvent(fields, Reason(fields["reason"])),
     Event.RESTORED: lambda fields: RestoredEvent(fields, _position(fields)),
     Event.NAMED: lambda fields: NamedEvent(fields, _position(fields), str(fields["name"])),
+    Event.REVIEW: ReviewEvent,
     Event.LET_GO: LetGoEvent,
     Event.KEPT: KeptEvent,
     Event.MOVED: lambda fields: MovedEvent(

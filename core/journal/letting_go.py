@@ -33,11 +33,13 @@ from .records import (
     PassRecord,
     RecordType,
     RestoredEvent,
+    ReviewEvent,
     SetAsideEvent,
     TracksRecord,
     TracksRemovedEvent,
 )
 from .replay import Replay
+from .review import Action, review_event
 from .rows import MUTED, each_row, head_of, heads_of, tracks_of
 from .states import difference
 from .summary import Summary
@@ -188,6 +190,8 @@ class _Rest:
         if end in self._choice.kept:
             self._put_step()
             self._keep(self._choice.kept[end])
+            if end == self._choice.cut and self._facts.summary.review.id:
+                self._put(review_event(Action.STATE, **self._facts.summary.review.to_state()))
         elif self._at is not None:
             self._moved.append(MovedRange(*end, end.offset, self._at.offset))
 
@@ -231,7 +235,7 @@ class _Rest:
                     self._is_between = False
                     self._put(record)
                     self._leads_back = True
-            case EditedEvent() | RestoredEvent() | NamedEvent() | LetGoEvent() | KeptEvent():
+            case EditedEvent() | RestoredEvent() | NamedEvent() | LetGoEvent() | KeptEvent() | ReviewEvent():
                 pass
             case EventRecord(fields) if fields.get("event") == Event.FOUND_IN_CLIP:
                 pass

@@ -48,6 +48,7 @@ class Event(StrEnum):
     LET_GO = "let_go"
     KEPT = "kept"
     MOVED = "moved"
+    REVIEW = "review"
 
 
 class MovedRange(NamedTuple):
@@ -243,6 +244,11 @@ class MovedEvent(EventRecord):
     """The positions of this journal in the one before old states were let go."""
 
     ranges: tuple[MovedRange, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewEvent(EventRecord):
+    """An action of the review; `journal.review.Review` reads its `fields`, which may be anything."""
 
 
 JournalRecord = (

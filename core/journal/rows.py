@@ -89,6 +89,11 @@ def with_head(row: bytes, track: int, frame: int, flags: int) -> bytes:
     return _HEAD.pack(track, frame, flags) + row[_HEAD.size :]
 
 
+def moved_to(row: bytes, x: float, y: float) -> bytes:
+    """The row at this `co`, 0..1 of the frame from its lower left."""
+    return row[: _HEAD.size] + _CO.pack(x, y) + row[_HEAD.size + _CO.size :]
+
+
 # Many rows
 
 

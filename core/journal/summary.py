@@ -18,6 +18,7 @@ from .coverage import Coverage
 from .losses import Losses
 from .records import (
     CheckpointEvent,
+    EditedEvent,
     EditRecord,
     EndRecord,
     EventRecord,
@@ -28,6 +29,7 @@ from .records import (
     PassRecord,
     RecordInvalid,
     RestoredEvent,
+    ReviewEvent,
     SetAsideEvent,
     SolveEvent,
     StateEvent,
@@ -36,6 +38,8 @@ from .records import (
     TracksRecord,
     TracksRemovedEvent,
 )
+from .review import Review
+from .rows import frames_of
 from .solves import best_solve
 
 PASSES_KEPT = 100
@@ -60,6 +64,7 @@ class Summary:
         self.losses = Losses()
         self.coverage = Coverage()
         self.asides = Asides()
+        self.review = Review()
 
     @property
     def unfinished(self) -> list[PassSummary]:
@@ -171,27 +176,15 @@ class Summary:
     def apply(self, record: JournalRecord, end: Position) -> None:
         """Apply a record that ends at `end`. Raises RecordInvalid if it contradicts those before it."""
         match record:
-            case FrameRecord(number, frame, alive):
-                last = self._turn_to(number)
-                changes: dict[str, Any] = {}
-                if self.coverage.step(record, last.direction):
-                    changes["followed"] = self.coverage.followed
-                    self.asides.touch(self.coverage.followed)
-                if (frame - last.end) * last.direction > 0:
-                    changes["end"] = frame
-                    self.requested.add(frame)
-                if alive > last.tracks:
-                    changes["tracks"] = alive
-                if self._has_others:
-                    self._leave_others(last, frame, self.coverage.followed)
-                self.passes[-1] = last._replace(last_frame=frame, alive=alive, outcome=None, **changes)
-                self._checkpoint(frame, last.operation)
-                self.losses.step(record)
-            case MarkersRecord(track):
+            case FrameRecord():
+                self._step(record)
+            case MarkersRecord(track, rows):
+                self.review.touch([*self.coverage.frames.get(track, ()), *frames_of(rows)], (track,))
                 self.losses.replace_markers(record)
                 self.coverage.replace(record)
                 self.asides.touch((track,))
-            case EditRecord(track):
+            case EditRecord(track, removed, rows):
+                self.review.touch([*removed, *frames_of(rows)], (track,))
                 self.losses.edit(record)
                 self.coverage.edit(record)
                 self.asides.touch((track,))
@@ -203,11 +196,33 @@ class Summary:
                 self._pass(record)
             case EndRecord():
                 self._end(record)
+            case ReviewEvent(fields):
+                self.asides.end_of_way()
+                self.review.apply(fields)
             case EventRecord():
                 self._event(record)
             case FoundRecord():
                 pass
         self.end = end
+
+    def _step(self, record: FrameRecord) -> None:
+        number, frame, alive, rows = record
+        last = self._turn_to(number)
+        changes: dict[str, Any] = {}
+        if self.coverage.step(record, last.direction):
+            changes["followed"] = self.coverage.followed
+            self.asides.touch(self.coverage.followed)
+        if (frame - last.end) * last.direction > 0:
+            changes["end"] = frame
+            self.requested.add(frame)
+        if alive > last.tracks:
+            changes["tracks"] = alive
+        if self._has_others:
+            self._leave_others(last, frame, self.coverage.followed)
+        self.passes[-1] = last._replace(last_frame=frame, alive=alive, outcome=None, **changes)
+        self._checkpoint(frame, last.operation)
+        self.losses.step(record)
+        self.review.step(rows)
 
     def _turn_to(self, number: int) -> PassSummary:
         """The unfinished pass of that number, which becomes the last of the list. Raises RecordInvalid."""
@@ -258,6 +273,7 @@ class Summary:
         self._leave_others(plan, plan.end, plan.tracks)
         self.coverage.end_step()
         self.asides.open_pass(plan.tracks)
+        self.review.begin_change()
         followed = plan.followed or len(plan.tracks)
         entry = PassSummary(
             number=plan.number,
@@ -295,10 +311,10 @@ class Summary:
                 self.status = status
             case StateEvent(state=state):
                 self.state = state
+            case EditedEvent():
+                self.review.begin_change()
             case TracksRemovedEvent(tracks=tracks):
-                self.losses.remove_tracks(tracks)
-                self.coverage.remove(tracks)
-                self.asides.touch(tracks)
+                self._remove(tracks)
             case SetAsideEvent(reason=reason):
                 self.asides.set_aside(self.end, reason, self.coverage)
             case RestoredEvent(position=position):
@@ -309,6 +325,13 @@ class Summary:
             case _:
                 pass
         self.history = [*self.history[-HISTORY_KEPT + 1 :], record.fields]
+
+    def _remove(self, tracks: Iterable[int]) -> None:
+        for number in tracks:
+            self.review.touch(self.coverage.frames.get(number, ()), (number,))
+        self.losses.remove_tracks(tracks)
+        self.coverage.remove(tracks)
+        self.asides.touch(tracks)
 
 
 def _behind(frame: int, left: list[tuple[int, int]]) -> list[tuple[int, int]]:

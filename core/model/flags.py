@@ -6,9 +6,13 @@ Frames are clip frames: 1 is the first frame of the clip. Pixels are those of th
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
+from math import isfinite
+
+from .ranges import FRAME_LIMIT
 
 
 class FlagKind(StrEnum):
@@ -64,8 +68,48 @@ class Flag:
     unit: str
     other: int = 0
 
+    @property
+    def subject(self) -> tuple[FlagKind, int, int, int]:
+        """What the flag is about: the same in two audits that find the same."""
+        return self.kind, self.track, self.first, self.last
+
     def covers(self, frame: int) -> bool:
         return self.first <= frame <= self.last
+
+    def __str__(self) -> str:
+        """The flag as in a session file: `JUMP error 4 137 3.2 0.5 px`, or `SWAP error 4/9 137-140 3.2 1 px`."""
+        track = f"{self.track}/{self.other}" if self.other else str(self.track)
+        frames = str(self.first) if self.first == self.last else f"{self.first}-{self.last}"
+        return f"{self.kind} {self.severity.word} {track} {frames} {self.value:.6g} {self.threshold:.6g} {self.unit}"
+
+    @classmethod
+    def parse(cls, text: str) -> Flag:
+        """The flag from the result of `str`. Raises ValueError for anything else."""
+        match = _FLAG.match(text)
+        if match is None:
+            raise ValueError(f"“{text[:80]}” is not a flag")
+        first = int(match["first"])
+        last = int(match["last"] or first)
+        if last < first or max(abs(first), abs(last)) > FRAME_LIMIT:
+            raise ValueError(f"“{text[:80]}” has impossible frames")
+        value, threshold = float(match["value"]), float(match["threshold"])
+        if not (isfinite(value) and isfinite(threshold)):
+            raise ValueError(f"“{text[:80]}” has an impossible value")
+        kind, severity = FlagKind(match["kind"]), _SEVERITIES.get(match["severity"])
+        if severity is None:
+            raise ValueError(f"“{text[:80]}” has no severity")
+        track, other = int(match["track"]), int(match["other"] or 0)
+        return cls(kind, severity, track, first, last, value, threshold, match["unit"], other)
+
+
+_SEVERITIES = {severity.word: severity for severity in Severity}
+_NUMBER = r"-?\d[\d.e+-]{0,15}"
+_FLAG = re.compile(
+    r"(?P<kind>[A-Z_]{1,32}) (?P<severity>[a-z]{1,16}) (?P<track>\d{1,9})(?:/(?P<other>\d{1,9}))?"
+    r" (?P<first>-?\d{1,9})(?:-(?P<last>-?\d{1,9}))?"
+    rf" (?P<value>{_NUMBER}) (?P<threshold>{_NUMBER}) (?P<unit>[a-z%]{{1,16}})\Z",
+    re.ASCII,
+)
 
 
 def score(flags: Iterable[Flag]) -> float:

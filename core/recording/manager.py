@@ -21,6 +21,7 @@ from ..journal.losses import Losses
 from ..journal.missing import MissingFrames, missing_frames
 from ..journal.records import Event, RecordType
 from ..journal.replay import Replay
+from ..journal.review import Review
 from ..journal.states import first_state, state_at
 from ..journal.summary import Summary
 from ..model.counting import Counting
@@ -152,6 +153,11 @@ class TrackingSessionManager:
     def scope(self) -> FrameRanges:
         """As `Summary.scope`."""
         return self._content.summary.scope(self._content.file_session.footage.frame_count)
+
+    @property
+    def review(self) -> Review:
+        """The verdicts on the frames, and what people decided; recording changes it."""
+        return self._content.summary.review
 
     @property
     def solves(self) -> list[dict[str, Any]]:

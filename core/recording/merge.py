@@ -14,6 +14,7 @@ from ..footage.details import save_details
 from ..footage.files import Footage
 from ..journal.codec import event_record
 from ..journal.records import Event, JournalRecord, MarkersRecord, TracksRecord
+from ..journal.review import Action, merged_review, review_event
 from ..journal.rows import is_muted, join_rows, renumbered
 from ..model.ranges import FrameRanges
 from ..model.types import SESSION_ID, SessionStatus, TrackData
@@ -30,15 +31,18 @@ def _merged_records(sources: Sequence[TrackingSessionManager]) -> list[JournalRe
     A live marker wins over a muted one, a later session over an earlier one.
     """
     tracks: dict[tuple[str, str], TrackData] = {}
+    numbers: list[dict[int, int]] = []  # of each source: the new numbers of its tracks
     markers: dict[tuple[str, str], dict[int, bytes]] = {}
     tracked, requested = FrameRanges(), FrameRanges()
     for source in sources:
         replay = source.replay()
         tracked.update(replay.tracked)
         requested.update(source.scope)
+        numbers.append({})
         for number, track in replay.tracks.items():
             key = (track.object, track.name)
             tracks[key] = replace(track, id=tracks[key].id if key in tracks else len(tracks) + 1)
+            numbers[-1][number] = tracks[key].id
             mine = markers.setdefault(key, {})
             for frame, row in replay.markers.get(number, {}).items():
                 if frame not in mine or not is_muted(row) or is_muted(mine[frame]):
@@ -48,6 +52,9 @@ def _merged_records(sources: Sequence[TrackingSessionManager]) -> list[JournalRe
         number = tracks[key].id
         records.append(MarkersRecord(number, renumbered(join_rows(rows), number)))
     records.append(event_record(Event.TRACKED, frames=str(tracked), asked=str(requested)))
+    review = merged_review([(source.review, source.session.tracked_frames) for source in sources], numbers)
+    if review.id:
+        records.append(review_event(Action.STATE, **review.to_state()))
     return records + [event_record(Event.SOLVE, solve=solve) for solve in _solves(sources)]
 
 

@@ -16,6 +16,7 @@ from ..journal.codec import frame_number, frame_set
 from ..journal.coverage import Coverage, track_numbers
 from ..journal.losses import Losses
 from ..journal.records import Reason
+from ..journal.review import Review
 from ..journal.summary import Summary
 from ..model.ranges import FRAME_LIMIT, FrameRanges, parse_span
 from ..model.types import (
@@ -93,12 +94,20 @@ def summary_to_state(summary: Summary, session: TrackingSession, position: Posit
             "detect": "done" if summary.passes else "pending",
             "track": working.get(summary.status, "done"),
             "solve": solve,
-            "review": "pending",
+            "review": _review_step(summary),
             "export": "pending",
         },
+        "frames": summary.review.to_state(),
         "solve": {"status": solve, "best": session.best_solve, "list": [dict(entry) for entry in summary.solves]},
         "history": [dict(entry) for entry in summary.history],
     }
+
+
+def _review_step(summary: Summary) -> str:
+    if not summary.review.id:
+        return "pending"
+    is_over = len(summary.tracked) and not len(summary.tracked.without(summary.review.approved))
+    return "done" if is_over else "running"
 
 
 def summary_from_state(path: Path, state: dict[str, Any]) -> tuple[Summary, Position, int]:
@@ -130,6 +139,10 @@ def summary_from_state(path: Path, state: dict[str, Any]) -> tuple[Summary, Posi
     summary.asides.entries = [
         _aside(_Fields(path, entry, "tracking.set_aside.")) for entry in tracking.entries("set_aside")
     ]
+    try:
+        summary.review = Review.from_state(read.part("frames").content)
+    except ValueError:
+        return Summary(), NOTHING, 0  # the journal has it
     summary.end = position
     summary.note_others()
     return summary, position, journal.number("checksum")

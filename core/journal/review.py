@@ -1,0 +1,367 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The review of a session: the verdicts on its frames, their flags, and what people decided, from its records.
+
+Whatever is wrong with the records of a review costs the review (`damaged`), never the tracking.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from enum import StrEnum
+from math import isfinite
+from typing import Any, cast
+
+from ..model.flags import Flag, FlagKind, worst_first
+from ..model.frame_status import FrameStatus
+from ..model.ranges import FrameRanges
+from .codec import event_record, frame_number, frame_set
+from .records import Event, EventRecord
+from .rows import frames_of, tracks_of
+
+FLAGS_KEPT = 1000
+"""The worst flags are kept, so that a session file stays small; an audit finds the others again."""
+ENTRIES_KEPT = 1000  # notes, overrides and accepted flags, the newest of each
+
+
+class Action(StrEnum):
+    """The action that an event of a review records."""
+
+    BEGIN = "begin"
+    AUDIT = "audit"
+    APPROVE = "approve"
+    FINE = "fine"
+    NOTE = "note"
+    OVERRIDE = "override"
+    STATE = "state"  # the whole review, in place of the earlier records
+
+
+class OverrideKind(StrEnum):
+    """How a person changed markers."""
+
+    NUDGE = "nudge"
+    RETRACK = "retrack"
+    FILL = "fill"
+    MUTE = "mute"
+
+
+@dataclass(frozen=True, slots=True)
+class Override:
+    """A change of the markers of `track` on the clip frames `first` to `last`, by a person.
+
+    `original` and `position`: of a nudge, the marker before and after it, in pixels from the lower left corner.
+    """
+
+    kind: OverrideKind
+    track: int
+    first: int
+    last: int
+    who: str
+    time: str
+    note: str = ""
+    original: tuple[float, float] | None = None
+    position: tuple[float, float] | None = None
+
+    @property
+    def is_by_tracker(self) -> bool:
+        """Whether the tracker made the new markers."""
+        return self.kind in (OverrideKind.RETRACK, OverrideKind.FILL)
+
+
+@dataclass(frozen=True, slots=True)
+class Fine:
+    """A person found that the markers are fine as they are, whatever the flag of this kind says."""
+
+    kind: FlagKind
+    track: int
+    first: int
+    last: int
+    who: str
+    time: str
+    note: str = ""
+
+    def accepts(self, flag: Flag) -> bool:
+        is_same = flag.kind is self.kind and self.track in (flag.track, flag.other)
+        return is_same and self.first <= flag.last and flag.first <= self.last
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A remark about the clip frames `first` to `last`, or about `track` there if it is not 0."""
+
+    text: str
+    first: int
+    last: int
+    who: str
+    time: str
+    track: int = 0
+
+
+class Review:
+    """Updated by each record. Sets of frames hold clip frames; those in none of the verdicts are not judged."""
+
+    def __init__(self) -> None:
+        self.id = ""
+        """Empty: nobody has begun a review."""
+        self.shot = ""
+        """The shot, or the move of the camera, that is reviewed."""
+        self.anchor = 0
+        """The reference frame, a clip frame; 0 without a review."""
+        self.begun = ""
+        self.failed = FrameRanges()
+        self.warned = FrameRanges()
+        self.approved = FrameRanges()
+        self.signed = FrameRanges()
+        """The approved frames that a person has approved: an audit leaves them."""
+        self.full = FrameRanges()
+        """The judged frames that a full audit has judged."""
+        self.flags: list[Flag] = []
+        """The worst first."""
+        self.fine: list[Fine] = []
+        self.notes: list[Note] = []
+        self.overrides: list[Override] = []
+        self.damaged = 0
+        """The number of records that could not be understood."""
+        self._announced: Override | None = None  # whose change has not come yet
+        self._is_begun = False  # whether its edit or pass has
+
+    # Questions
+
+    def verdict(self, frame: int) -> FrameStatus | None:
+        """The state of the clip frame, if it was judged since its markers changed."""
+        for frames, status in (
+            (self.failed, FrameStatus.AUDIT_FAIL),
+            (self.warned, FrameStatus.AUDIT_WARN),
+            (self.approved, FrameStatus.APPROVED),
+        ):
+            if frame in frames:
+                return status
+        return None
+
+    def is_fine(self, flag: Flag) -> bool:
+        """Whether a person has accepted what the flag is about."""
+        return any(fine.accepts(flag) for fine in self.fine)
+
+    @property
+    def open_flags(self) -> list[Flag]:
+        """The flags that nobody has accepted, the worst first."""
+        return [flag for flag in self.flags if not self.is_fine(flag)] if self.fine else list(self.flags)
+
+    # Records
+
+    def apply(self, fields: Mapping[str, Any]) -> None:
+        """Apply an event of the review, which is untrusted."""
+        try:
+            self._apply(Action(fields["action"]), fields)
+        except (KeyError, TypeError, ValueError, OverflowError, AttributeError):
+            self.damaged += 1
+
+    def begin_change(self) -> None:
+        """An edit or a pass begins: the one that was announced, or one that shows that it never came."""
+        if self._is_begun:
+            self._announced = None
+        self._is_begun = self._announced is not None
+
+    def touch(self, frames: Iterable[int], tracks: Collection[int]) -> None:
+        """Markers of `tracks` changed on the clip frames `frames`: what was said about them is worth nothing now."""
+        if self._announced is not None and self._announced.track in tracks:
+            self.overrides = [*self.overrides[-ENTRIES_KEPT + 1 :], self._announced]
+            self._announced, self._is_begun = None, False
+        if not (self.failed or self.warned or self.approved or self.fine):
+            return
+        changed = frames if isinstance(frames, FrameRanges) else FrameRanges.of(frames)
+        for start, end in changed.ranges():
+            for known in (self.failed, self.warned, self.approved, self.signed, self.full):
+                known.discard(start, end)
+
+        def is_about(kept: Flag | Fine) -> bool:
+            is_of_track = kept.track in tracks or (isinstance(kept, Flag) and kept.other in tracks)
+            return is_of_track and not len(changed.missing(kept.first, kept.last))
+
+        self.flags = [flag for flag in self.flags if not is_about(flag)]
+        self.fine = [fine for fine in self.fine if not is_about(fine)]
+
+    def step(self, rows: bytes) -> None:
+        """A step of the tracker set these markers."""
+        if self.id:
+            self.touch(set(frames_of(rows)), set(tracks_of(rows)))
+
+    def _apply(self, action: Action, fields: Mapping[str, Any]) -> None:
+        time = str(fields.get("time", ""))
+        if not self.id and action not in (Action.BEGIN, Action.STATE):
+            raise ValueError("nobody has begun the review")
+        match action:
+            case Action.BEGIN:
+                if not self.id:
+                    self.id, self.shot = str(fields["id"]), str(fields["shot"])
+                    self.anchor, self.begun = frame_number(fields["anchor"]), time
+            case Action.AUDIT:
+                self._audit(fields)
+            case Action.APPROVE:
+                self._approve(frame_set(fields["frames"]))
+            case Action.FINE:
+                fine = _fine({**fields, "time": time})
+                self.fine = [*self.fine[-ENTRIES_KEPT + 1 :], fine]
+                self._approve(frame_set(fields.get("frames", "")))
+            case Action.NOTE:
+                self.notes = [*self.notes[-ENTRIES_KEPT + 1 :], _note({**fields, "time": time})]
+            case Action.OVERRIDE:
+                self._announced, self._is_begun = _override({**fields, "time": time}), False
+            case Action.STATE:
+                self._set(fields)
+
+    def _audit(self, fields: Mapping[str, Any]) -> None:
+        frames, failed, warned = (frame_set(fields[key]) for key in ("frames", "fail", "warn"))
+        kinds = {FlagKind(kind) for kind in fields["kinds"]}
+        flags = [Flag.parse(text) for text in fields["flags"]]
+        judged = frames.without(self.signed)
+        for known in (self.failed, self.warned, self.approved):
+            for start, end in judged.ranges():
+                known.discard(start, end)
+        unsigned_fail, unsigned_warn = failed.without(self.signed), warned.without(self.signed)
+        self.failed.update(unsigned_fail)
+        self.warned.update(unsigned_warn.without(unsigned_fail))
+        self.approved.update(judged.without(unsigned_fail).without(unsigned_warn))
+        if fields.get("level") == "full":
+            self.full.update(frames)
+        kept = [flag for flag in self.flags if flag.kind not in kinds or not _is_within(flag, frames)]
+        self.flags = worst_first([*kept, *flags])[:FLAGS_KEPT]
+
+    def _approve(self, frames: FrameRanges) -> None:
+        for start, end in frames.ranges():
+            self.failed.discard(start, end)
+            self.warned.discard(start, end)
+        self.approved.update(frames)
+        self.signed.update(frames)
+
+    # In a session file, and as one record
+
+    def to_state(self) -> dict[str, Any]:
+        """The review as plain data: empty if nobody has begun one."""
+        if not self.id:
+            return {}
+        return {
+            "review": {"id": self.id, "shot": self.shot, "anchor": self.anchor, "begun": self.begun},
+            **{key: str(getattr(self, attribute)) for key, attribute in _SETS.items()},
+            "flags": [str(flag) for flag in self.flags],
+            **{key: [_plain(entry) for entry in getattr(self, key)] for key in _ENTRIES},
+            **({"damaged": self.damaged} if self.damaged else {}),
+        }
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, Any]) -> Review:
+        """The review from the result of `to_state`, which is untrusted. Raises ValueError."""
+        review = cls()
+        try:
+            if state:
+                review._set(state)
+        except (KeyError, TypeError, AttributeError, OverflowError) as error:
+            raise ValueError(f"the review cannot be understood: {error!r}") from error
+        return review
+
+    def _set(self, state: Mapping[str, Any]) -> None:
+        head = state["review"]
+        sets = {attribute: frame_set(state.get(key) or "") for key, attribute in _SETS.items()}
+        flags = [Flag.parse(text) for text in state.get("flags") or ()][:FLAGS_KEPT]
+        entries = {
+            key: [read(entry) for entry in state.get(key) or ()][-ENTRIES_KEPT:] for key, read in _ENTRIES.items()
+        }
+        found = {"id": str(head["id"]), "shot": str(head["shot"]), "begun": str(head["begun"])}
+        anchor, damaged = frame_number(head["anchor"]), int(state.get("damaged") or 0)
+        for key, value in {**found, **sets, **entries, "flags": flags, "anchor": anchor, "damaged": damaged}.items():
+            setattr(self, key, value)
+
+
+def review_event(action: Action, **fields: Any) -> EventRecord:
+    """The record of an action of a review, now. Raises RecordInvalid for fields that a reader would refuse."""
+    return event_record(Event.REVIEW, action=action.value, **fields)
+
+
+def merged_review(reviews: Sequence[tuple[Review, FrameRanges]], numbers: Sequence[Mapping[int, int]]) -> Review:
+    """One review of several sessions, each with its tracked frames and the new `numbers` of its tracks.
+
+    It has the id, the shot and the anchor of the first that somebody has begun. Frames that several sessions tracked
+    are not judged; notes, overrides and accepted flags stay.
+    """
+    merged = Review()
+    seen, several = FrameRanges(), FrameRanges()
+    for _, tracked in reviews:
+        several.update(tracked.without(tracked.without(seen)))
+        seen.update(tracked)
+    for (review, _), new in zip(reviews, numbers, strict=True):
+        if not review.id:
+            continue
+        if not merged.id:
+            merged.id, merged.shot, merged.anchor, merged.begun = review.id, review.shot, review.anchor, review.begun
+        for name in _SETS.values():
+            getattr(merged, name).update(getattr(review, name).without(several))
+        for flag in review.flags:
+            if not _is_within(flag, several) and {flag.track, flag.other} <= {0, *new}:
+                renumbered = replace(flag, track=new.get(flag.track, 0), other=new.get(flag.other, 0))
+                merged.flags.append(renumbered)
+        for name in _ENTRIES:
+            mine = [entry for entry in getattr(review, name) if entry.track in {0, *new}]
+            getattr(merged, name).extend(replace(entry, track=new.get(entry.track, 0)) for entry in mine)
+        merged.damaged += review.damaged
+    merged.flags = worst_first(merged.flags)[:FLAGS_KEPT]
+    return merged
+
+
+def _is_within(flag: Flag, frames: FrameRanges) -> bool:
+    """Whether the flag touches one of the frames."""
+    found = frames.following(flag.first)
+    return found is not None and found[0] <= flag.last
+
+
+def _plain(entry: Override | Fine | Note) -> dict[str, Any]:
+    """The entry without what it lacks; a position as a list, as JSON and YAML have it."""
+    fields = {key: value for key, value in asdict(entry).items() if value not in ("", None, 0)}
+    return {key: _value(value) for key, value in fields.items()}
+
+
+def _value(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return list(cast("tuple[float, float]", value))
+    return value.value if isinstance(value, StrEnum) else value
+
+
+def _shared(fields: Mapping[str, Any]) -> dict[str, Any]:
+    first = frame_number(fields["first"])
+    last = frame_number(fields.get("last", first))
+    if last < first:
+        raise ValueError(f"the frames {first} to {last} are none")
+    who, time = (str(fields.get(key, "")) for key in ("who", "time"))
+    return {"track": int(fields.get("track", 0)), "first": first, "last": last, "who": who, "time": time}
+
+
+def _fine(fields: Mapping[str, Any]) -> Fine:
+    return Fine(FlagKind(fields["kind"]), note=str(fields.get("note", "")), **_shared(fields))
+
+
+def _note(fields: Mapping[str, Any]) -> Note:
+    return Note(str(fields["text"]), **_shared(fields))
+
+
+def _override(fields: Mapping[str, Any]) -> Override:
+    original, position = (_place(fields.get(key)) for key in ("original", "position"))
+    kind, note = OverrideKind(fields["kind"]), str(fields.get("note", ""))
+    return Override(kind, note=note, original=original, position=position, **_shared(fields))
+
+
+def _place(value: Any) -> tuple[float, float] | None:
+    if value is None:
+        return None
+    x, y = (float(part) for part in value)
+    if not (isfinite(x) and isfinite(y)):
+        raise ValueError(f"{value!r} is no position")
+    return x, y
+
+
+_SETS = {
+    "audit_fail": "failed",
+    "audit_warn": "warned",
+    "approved": "approved",
+    "signed": "signed",
+    "fully_audited": "full",
+}
+_ENTRIES: dict[str, Callable[[Mapping[str, Any]], Any]] = {"fine": _fine, "notes": _note, "overrides": _override}

@@ -1,0 +1,187 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The actions of a review, as the records that they make. Whoever owns the session appends them, all at once.
+
+Each refuses what is no legal transition (`model.frame_status`) before it makes a record. `who` is the person.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+
+from ..errors import FramesNotJudged, UsageError
+from ..journal.codec import event_record
+from ..journal.head import row_on
+from ..journal.records import EditRecord, Event, EventRecord, JournalRecord
+from ..journal.review import Action, OverrideKind, review_event
+from ..journal.rows import KEYED, MUTED, all_flags_of, flags_of, moved_to, position_of, with_flags
+from ..model.flags import Flag, FlagKind, Severity
+from ..model.frame_status import FrameStatus
+from ..model.ids import new_id
+from ..model.ranges import FrameRanges
+from ..recording.manager import TrackingSessionManager
+from .frames import FrameStates
+
+MUTE, NUDGE = "Mute", "Nudge"
+"""The names of edits that a review makes, in the history."""
+
+
+def begin(session: TrackingSessionManager, *, shot: str = "", anchor: int | None = None) -> list[EventRecord]:
+    """Begin the review of the session, or nothing if it has one, which goes on: the one way into a review.
+
+    `shot`: the shot or the move of the camera; by default the name of the session. `anchor`: the reference frame, a
+    clip frame; by default the first tracked one. Raises UsageError if nothing is tracked.
+    """
+    if session.review.id:
+        return []
+    tracked = session.session.tracked_frames
+    first = next(iter(tracked), None) if anchor is None else anchor
+    if first is None or first not in tracked:
+        raise UsageError("The reference frame of a review has to be tracked" if first else "No frame is tracked")
+    return [review_event(Action.BEGIN, id=new_id(), shot=shot or session.session.name, anchor=first)]
+
+
+def audited(
+    session: TrackingSessionManager,
+    frames: FrameRanges,
+    flags: Iterable[Flag],
+    kinds: Collection[FlagKind],
+    *,
+    is_full: bool,
+) -> list[EventRecord]:
+    """The verdict of an audit that looked for `kinds` on `frames` and found `flags`; none without tracked frames.
+
+    It takes the place of earlier verdicts of audits on these frames; what a person has approved stays approved. A
+    frame fails with an error, is suspect with a warning, and is approved otherwise; accepted flags do not count, and
+    flags of other kinds that were found before do.
+    """
+    review, tracked = session.review, session.session.tracked_frames
+    judged = FrameRanges(frames.ranges())
+    judged = judged.without(judged.without(tracked))
+    if not len(judged):
+        return []
+    found = list(flags)
+    others = [flag for flag in review.flags if flag.kind not in kinds]
+    failed, warned = FrameRanges(), FrameRanges()
+    for flag in (*found, *others):
+        if flag.severity is not Severity.NOTE and not review.is_fine(flag):
+            (failed if flag.severity is Severity.ERROR else warned).add(flag.first, flag.last)
+    failed, warned = (known.without(known.without(judged)) for known in (failed, warned))
+    return [
+        review_event(
+            Action.AUDIT,
+            frames=str(judged),
+            fail=str(failed),
+            warn=str(warned.without(failed)),
+            kinds=sorted(kind.value for kind in kinds),
+            flags=[str(flag) for flag in found],
+            level="full" if is_full else "quick",
+        )
+    ]
+
+
+def approved(session: TrackingSessionManager, frames: FrameRanges, who: str, note: str = "") -> list[EventRecord]:
+    """A person approves the frames. Raises FramesNotJudged, with nothing approved, if some were not audited."""
+    sets = FrameStates(session).sets()
+    judged = FrameRanges()
+    for status in (FrameStatus.AUDIT_FAIL, FrameStatus.AUDIT_WARN, FrameStatus.APPROVED):
+        judged.update(sets[status])
+    unjudged = frames.without(judged)
+    if len(unjudged):
+        raise FramesNotJudged(session.counting.spans(unjudged))
+    new = frames.without(session.review.signed)
+    return [review_event(Action.APPROVE, frames=str(new), who=who, note=note)] if len(new) else []
+
+
+def accepted(session: TrackingSessionManager, flag: Flag, who: str, note: str = "") -> list[EventRecord]:
+    """A person finds that the track is fine as it is, whatever `flag` says.
+
+    Its frames that failed or are suspect, and have no other open error or warning, are approved with it.
+    """
+    review = session.review
+    if review.is_fine(flag):
+        return []
+    others = FrameRanges()
+    for other in review.open_flags:
+        if other is not flag and other.subject != flag.subject and other.severity is not Severity.NOTE:
+            others.add(other.first, other.last)
+    suspect = FrameRanges(review.failed.ranges())
+    suspect.update(review.warned)
+    spanned = FrameRanges([(flag.first, flag.last)])
+    freed = spanned.without(spanned.without(suspect)).without(others)
+    span = {"first": flag.first, "last": flag.last}
+    return [
+        review_event(Action.FINE, kind=flag.kind.value, track=flag.track, **span, frames=str(freed), who=who, note=note)
+    ]
+
+
+def noted(
+    session: TrackingSessionManager, first: int, last: int, text: str, who: str, track: int = 0
+) -> list[EventRecord]:
+    """A remark about clip frames, or about a track there. Raises UsageError without a review or a text."""
+    _check_begun(session)
+    if not text.strip():
+        raise UsageError("The note is empty")
+    return [review_event(Action.NOTE, text=text, track=track, first=first, last=last, who=who)]
+
+
+def overridden(
+    session: TrackingSessionManager,
+    kind: OverrideKind,
+    track: int,
+    first: int,
+    last: int,
+    who: str,
+    note: str = "",
+    *,
+    original: tuple[float, float] | None = None,
+    position: tuple[float, float] | None = None,
+) -> list[EventRecord]:
+    """The announcement of a change of markers, which counts with the edit or the pass that follows.
+
+    `original` and `position`: pixels from the lower left corner.
+    """
+    _check_begun(session)
+    places = {key: list(value) for key, value in (("original", original), ("position", position)) if value}
+    fields = {"kind": kind.value, "track": track, "first": first, "last": last, "who": who, "note": note}
+    return [review_event(Action.OVERRIDE, **fields, **places)]
+
+
+def nudged(
+    session: TrackingSessionManager, rows: bytes, track: int, frame: int, by: tuple[float, float], who: str, note: str
+) -> list[JournalRecord]:
+    """A person moves the marker of the track on the clip frame, of its packed markers `rows`, by so many pixels.
+
+    Raises UsageError if the track has no marker there, or the size of the footage is unknown.
+    """
+    width, height = session.session.footage.size
+    row = row_on(rows, frame)
+    if not row:
+        raise UsageError(f"The track has no marker on frame {session.counting.shown(frame)}")
+    if not (width and height):
+        raise UsageError("The size of the footage is not known")
+    x, y = position_of(row)
+    original = (x * width, y * height)
+    position = (original[0] + by[0], original[1] + by[1])
+    moved = with_flags(moved_to(row, position[0] / width, position[1] / height), bytes([flags_of(row) | KEYED]))
+    announced = overridden(
+        session, OverrideKind.NUDGE, track, frame, frame, who, note, original=original, position=position
+    )
+    return [*announced, event_record(Event.EDITED, operator=NUDGE), EditRecord(track, (), moved)]
+
+
+def muted(
+    session: TrackingSessionManager, rows: bytes, track: int, first: int, last: int, who: str, note: str = ""
+) -> list[JournalRecord]:
+    """A person mutes the markers of the track on the clip frames `first` to `last`. Raises UsageError without any."""
+    found = [row for frame in range(first, last + 1) if (row := row_on(rows, frame)) and not flags_of(row) & MUTED]
+    if not found:
+        raise UsageError(f"The track has no live marker on {session.counting.span(first, last)}")
+    rows = b"".join(found)
+    changed = with_flags(rows, bytes(flags | MUTED for flags in all_flags_of(rows)))
+    announced = overridden(session, OverrideKind.MUTE, track, first, last, who, note)
+    return [*announced, event_record(Event.EDITED, operator=MUTE), EditRecord(track, (), changed)]
+
+
+def _check_begun(session: TrackingSessionManager) -> None:
+    if not session.review.id:
+        raise UsageError("Nobody has begun a review of the session")

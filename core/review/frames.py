@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The state of each frame of a session: from the review, and from what is tracked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from ..journal.history import History, Kind
+from ..journal.review import Fine, Note, Override, Review
+from ..model.flags import Flag, FlagKind, Severity, score
+from ..model.frame_status import FrameStatus
+from ..model.ranges import FrameRanges
+from ..recording.manager import TrackingSessionManager
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """A pass over a frame. `way` is `forwards` or `backwards`; `outcome` is empty for one that was interrupted."""
+
+    time: str
+    way: str
+    first: int
+    last: int
+    outcome: str
+    who: str
+
+
+@dataclass(frozen=True, slots=True)
+class AuditReport:
+    """The findings of the audits on a frame. `score`: see `model.flags.score`; accepted flags do not count."""
+
+    score: float
+    flags: tuple[Flag, ...]
+    passed: bool
+    """Whether no open flag is an error."""
+    largest_drift: float
+    """In pixels: the largest value of a DRIFT flag there; 0 without one."""
+    auto_corrected: bool
+    """Whether the tracker has replaced markers of the frame for the review: a re-track or a filled gap."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewedFrame:
+    """All that the review knows of a clip frame. `id` names it among the frames of all reviews."""
+
+    id: str
+    frame: int
+    status: FrameStatus
+    report: AuditReport
+    overrides: tuple[Override, ...]
+    notes: tuple[Note, ...]
+    fine: tuple[Fine, ...]
+
+
+class FrameStates:
+    """The states of the frames of a session; they follow its records."""
+
+    def __init__(self, session: TrackingSessionManager) -> None:
+        self._session = session
+
+    @property
+    def review(self) -> Review:
+        return self._session.review
+
+    @property
+    def scope(self) -> FrameRanges:
+        """The frames under review: those that were asked for, and all that are tracked."""
+        scope = FrameRanges(self._session.scope.ranges())
+        scope.update(self._session.session.tracked_frames)
+        return scope
+
+    def status(self, frame: int) -> FrameStatus:
+        """The state of the clip frame."""
+        verdict = self.review.verdict(frame)
+        if verdict is not None:
+            return verdict
+        return FrameStatus.TRACKED if frame in self._session.session.tracked_frames else FrameStatus.PENDING
+
+    def sets(self) -> dict[FrameStatus, FrameRanges]:
+        """The frames of each state, which together are `scope`."""
+        review, scope = self.review, self.scope
+        found = {
+            FrameStatus.AUDIT_FAIL: review.failed,
+            FrameStatus.AUDIT_WARN: review.warned,
+            FrameStatus.APPROVED: review.approved,
+        }
+        unjudged = scope
+        for frames in found.values():
+            unjudged = unjudged.without(frames)
+        tracked = self._session.session.tracked_frames
+        pending = unjudged.without(tracked)
+        return {FrameStatus.PENDING: pending, FrameStatus.TRACKED: unjudged.without(pending), **found}
+
+    def counts(self) -> dict[FrameStatus, int]:
+        return {status: len(frames) for status, frames in self.sets().items()}
+
+    def frame(self, frame: int) -> ReviewedFrame:
+        """What the review knows of the clip frame."""
+        review = self.review
+        flags = tuple(flag for flag in review.flags if flag.covers(frame))
+        overrides = _covering(review.overrides, frame)
+        return ReviewedFrame(
+            f"{review.id}:{frame}" if review.id else "",
+            frame,
+            self.status(frame),
+            report_of(review, flags, overrides),
+            overrides,
+            _covering(review.notes, frame),
+            _covering(review.fine, frame),
+        )
+
+
+def report_of(review: Review, flags: tuple[Flag, ...], overrides: Iterable[Override] = ()) -> AuditReport:
+    """The report on a frame with these flags and overrides."""
+    counted = [flag for flag in flags if not review.is_fine(flag)]
+    return AuditReport(
+        score(counted),
+        flags,
+        all(flag.severity is not Severity.ERROR for flag in counted),
+        max((flag.value for flag in flags if flag.kind is FlagKind.DRIFT), default=0.0),
+        any(override.is_by_tracker for override in overrides),
+    )
+
+
+def _covering(entries: Iterable[Any], frame: int) -> tuple[Any, ...]:
+    return tuple(entry for entry in entries if entry.first <= frame <= entry.last)
+
+
+def attempts(history: History, frame: int) -> list[Attempt]:
+    """The passes over the clip frame, oldest first."""
+    found: list[Attempt] = []
+    for state in history.states:
+        if state.kind is not Kind.PASS or state.first is None or state.last is None:
+            continue
+        low, high = sorted((state.first, state.last))
+        if low <= frame <= high:
+            way = "backwards" if state.last < state.first else "forwards"
+            outcome = state.outcome.value if state.outcome else ""
+            found.append(Attempt(state.time, way, state.first, state.last, outcome, state.who))
+    return found

@@ -1,0 +1,316 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
+from itertools import product
+from pathlib import Path
+
+import pytest
+
+from tracking_sessions.core.errors import FramesNotJudged, LeaseHeld, UsageError
+from tracking_sessions.core.journal.records import RecordType
+from tracking_sessions.core.journal.review import OverrideKind, Review
+from tracking_sessions.core.journal.rows import is_muted, position_of
+from tracking_sessions.core.model.flags import Flag, FlagKind, Severity
+from tracking_sessions.core.model.frame_status import TRANSITIONS, Cause, FrameStatus
+from tracking_sessions.core.model.ranges import FrameRanges
+from tracking_sessions.core.recording.manager import TrackingSessionManager
+from tracking_sessions.core.recording.merge import merge_sessions
+from tracking_sessions.core.recording.salvage import salvage
+from tracking_sessions.core.review import actions
+from tracking_sessions.core.review.frames import FrameStates, attempts
+from tracking_sessions.core.storage.files import encode_document, read_document
+from tracking_sessions.tests.core.review.reviews import WHO, audit, begin, edit, jump, put, tracked_session
+from tracking_sessions.tests.core.shots import make_session, start_run, write_raw
+
+AT = 5  # the frame that is looked at
+
+
+@pytest.fixture
+def session(tmp_path: Path) -> Iterator[TrackingSessionManager]:
+    with tracked_session(tmp_path / "shot") as session:
+        begin(session)
+        yield session
+
+
+def state(session: TrackingSessionManager) -> FrameStatus:
+    return FrameStates(session).status(AT)
+
+
+REACH: dict[FrameStatus, Callable[[TrackingSessionManager], None]] = {
+    FrameStatus.TRACKED: lambda session: None,
+    FrameStatus.AUDIT_FAIL: lambda session: audit(session, "1-10", jump(1, AT)),
+    FrameStatus.AUDIT_WARN: lambda session: audit(session, "1-10", jump(1, AT, Severity.WARNING)),
+    FrameStatus.APPROVED: lambda session: audit(session, "1-10"),
+}
+ACT: dict[Cause, Callable[[TrackingSessionManager], None]] = {
+    Cause.PERSON: lambda session: put(session, actions.approved(session, FrameRanges([(AT, AT)]), WHO)),
+    Cause.CHANGE: lambda session: edit(session, 1, AT),
+    Cause.AUDIT: lambda session: audit(session, "1-10", jump(3, AT)),
+}
+
+
+@pytest.mark.parametrize(("before", "cause"), list(product(REACH, ACT)))
+def test_each_state_has_its_transitions_and_no_others(
+    session: TrackingSessionManager, before: FrameStatus, cause: Cause
+) -> None:
+    REACH[before](session)
+    assert state(session) is before
+    legal = {after for was, why, after in TRANSITIONS if (was, why) == (before, cause)}
+    if cause is Cause.AUDIT and before is not FrameStatus.TRACKED:
+        assert (before, Cause.AUDIT_AGAIN, FrameStatus.TRACKED) in TRANSITIONS
+        legal = {FrameStatus.AUDIT_FAIL}  # as a judged frame is withdrawn before
+    position = session.position
+    if before is FrameStatus.TRACKED and cause is Cause.PERSON:
+        with pytest.raises(FramesNotJudged, match="5 are not audited"):
+            ACT[cause](session)
+        assert session.position == position
+    else:
+        ACT[cause](session)
+    assert state(session) in legal or (not legal and state(session) is before)
+
+
+def test_a_frame_is_pending_until_the_tracker_reaches_it_and_cannot_be_judged_before(tmp_path: Path) -> None:
+    with make_session(tmp_path / "shot") as session:
+        run = start_run(session, [(1, 6)])
+        with run:
+            run.step()
+            begin(session)
+            audit(session, "1-6")
+            with pytest.raises(FramesNotJudged):
+                put(session, actions.approved(session, FrameRanges([(1, 6)]), WHO))
+            sets = FrameStates(session).sets()
+            assert (str(sets[FrameStatus.PENDING]), str(sets[FrameStatus.APPROVED])) == ("3-6", "1-2")
+            run.step()
+            assert FrameStates(session).status(3) is FrameStatus.TRACKED
+        run.session.close()
+
+
+def test_states_of_all_frames_are_counted(session: TrackingSessionManager) -> None:
+    audit(session, "1-8", jump(1, 2), jump(3, 4, Severity.WARNING), jump(1, 6, Severity.NOTE))
+    sets = {status.value: str(frames) for status, frames in FrameStates(session).sets().items()}
+    assert sets == {"pending": "", "tracked": "9-10", "audit_fail": "2", "audit_warn": "4", "approved": "1,3,5-8"}
+
+
+def test_what_a_person_approved_stays_when_it_is_audited_again(session: TrackingSessionManager) -> None:
+    audit(session, "1-10", jump(1, AT), jump(1, 7))
+    put(session, actions.approved(session, FrameRanges([(AT, AT)]), WHO))
+    audit(session, "1-10", jump(1, AT), jump(1, 7))
+    assert str(session.review.failed) == "7"
+    edit(session, 3, AT)
+    assert state(session) is FrameStatus.TRACKED
+    audit(session, "1-10", jump(1, AT))
+    assert str(session.review.failed) == str(AT)
+
+
+def test_an_audit_of_some_kinds_keeps_the_flags_of_the_others(session: TrackingSessionManager) -> None:
+    drift = Flag(FlagKind.DRIFT, Severity.WARNING, 3, 2, 9, 1.5, 0.25, "px")
+    put(session, actions.audited(session, FrameRanges([(1, 10)]), [drift], [FlagKind.DRIFT], is_full=True))
+    put(session, actions.audited(session, FrameRanges([(4, 6)]), [jump(1, 5)], [FlagKind.JUMP], is_full=False))
+    assert session.review.flags == [jump(1, 5), drift]
+    assert (str(session.review.failed), str(session.review.warned)) == ("5", "2-4,6-9")
+
+
+def test_a_changed_marker_takes_its_own_flags_away_and_no_others(session: TrackingSessionManager) -> None:
+    long = Flag(FlagKind.DRIFT, Severity.WARNING, 1, 2, 9, 1.5, 0.25, "px")
+    audit(session, "1-10", jump(1, 4), jump(1, 5), jump(3, 5), long)
+    edit(session, 1, 5)
+    assert session.review.flags == [jump(1, 4), jump(3, 5), long]
+    assert str(FrameStates(session).sets()[FrameStatus.TRACKED]) == "5"
+
+
+def test_a_flag_that_is_fine_as_it_is_approves_frames_without_another(session: TrackingSessionManager) -> None:
+    audit(session, "1-10", jump(1, 4), jump(1, 5), jump(3, 5))
+    put(session, actions.accepted(session, jump(1, 4), WHO, "a real bump"))
+    put(session, actions.accepted(session, jump(1, 5), WHO))
+    assert str(session.review.failed) == "5"  # track 3 still fails there
+    assert session.review.open_flags == [jump(3, 5)]
+    audit(session, "1-10", jump(1, 4), jump(1, 5))  # found again, and fine
+    assert str(session.review.failed) == ""
+    assert actions.accepted(session, jump(1, 5), WHO) == []
+    edit(session, 1, 5)
+    assert [fine.first for fine in session.review.fine] == [4]
+
+
+def test_a_nudge_is_recorded_with_both_positions_and_can_be_gone_back_on(session: TrackingSessionManager) -> None:
+    state = session._content.file_state
+    session._content.set_file({**state, "footage": {**state["footage"], "size": [100, 200]}})
+    before = session.position
+    replay = session.replay()
+    row = replay.rows(1)
+    put(session, actions.nudged(session, row, 1, AT, (1.5, -2), WHO, "off the edge"))
+    override = session.review.overrides[-1]
+    x, y = position_of(replay.markers[1][AT])
+    assert (override.kind, override.who, override.note) == (OverrideKind.NUDGE, WHO, "off the edge")
+    assert override.original == pytest.approx((100 * x, 200 * y))
+    assert override.position == pytest.approx((100 * x + 1.5, 200 * y - 2))
+    now = position_of(session.replay().markers[1][AT])
+    assert (100 * now[0], 200 * now[1]) == pytest.approx(override.position, abs=1e-4)
+    assert session.history().states[-1].who == "Nudge"
+    assert session.state_at(before).markers == replay.markers
+
+
+def test_muting_a_stretch_needs_a_live_marker(session: TrackingSessionManager) -> None:
+    rows = session.replay().rows(1)
+    put(session, actions.muted(session, rows, 1, 4, 6, WHO))
+    markers = session.replay().markers[1]
+    assert [frame for frame in range(1, 11) if is_muted(markers[frame])] == [4, 5, 6]
+    assert [(one.kind, one.first, one.last) for one in session.review.overrides] == [(OverrideKind.MUTE, 4, 6)]
+    with pytest.raises(UsageError, match="no live marker on 4 to 6"):
+        actions.muted(session, session.replay().rows(1), 1, 4, 6, WHO)
+
+
+def test_an_override_whose_change_never_came_does_not_count(session: TrackingSessionManager) -> None:
+    put(session, actions.overridden(session, OverrideKind.RETRACK, 1, 4, 6, WHO))
+    edit(session, 3, 4)
+    assert session.review.overrides == []
+    edit(session, 1, 4)
+    assert session.review.overrides == []
+
+
+def test_the_report_of_a_frame(session: TrackingSessionManager) -> None:
+    drift = Flag(FlagKind.DRIFT, Severity.WARNING, 3, 2, 9, 1.5, 0.25, "px")
+    audit(session, "1-10", jump(1, AT), drift)
+    put(session, actions.noted(session, AT, AT, "the car", WHO))
+    frame = FrameStates(session).frame(AT)
+    assert frame.id == f"{session.review.id}:{AT}"
+    assert (frame.report.score, frame.report.passed, frame.report.largest_drift) == (0.5 * 0.8, False, 1.5)
+    assert ([note.text for note in frame.notes], frame.report.auto_corrected) == (["the car"], False)
+    put(session, actions.accepted(session, jump(1, AT), WHO))
+    assert FrameStates(session).frame(AT).report.passed
+    assert [(one.way, one.first, one.last, one.outcome) for one in attempts(session.history(), AT)] == [
+        ("forwards", 1, 10, "complete")
+    ]
+    assert attempts(session.history(), 11) == []
+
+
+# What lasts
+
+
+def whole_review(folder: Path) -> TrackingSessionManager:
+    """A session with a review that has everything."""
+    session = tracked_session(folder)
+    state = session._content.file_state
+    session._content.set_file({**state, "footage": {**state["footage"], "size": [100, 200]}})
+    begin(session)
+    audit(session, "1-9", jump(1, 4), jump(1, 5), jump(3, 5), jump(3, 7, Severity.WARNING))
+    put(session, actions.accepted(session, jump(1, 4), WHO, "über"))
+    put(session, actions.approved(session, FrameRanges([(7, 8)]), WHO))
+    put(session, actions.noted(session, 2, 3, "soft: “focus”", WHO, 3))
+    put(session, actions.nudged(session, session.replay().rows(1), 1, 6, (1, 1), WHO, ""))
+    return session
+
+
+def as_data(review: Review) -> dict[str, object]:
+    return {"verdicts": review.to_state(), "flags": [asdict(flag) for flag in review.flags]}
+
+
+def test_a_session_file_has_the_review_of_the_journal(tmp_path: Path) -> None:
+    with whole_review(tmp_path / "shot") as session:
+        session.acquire().write_file()
+        assert read_document(session.path)["steps"]["review"] == "running"
+        wanted = as_data(session.review)
+        journal = session._content.reader()
+        from_file = TrackingSessionManager(session.path)
+        assert as_data(from_file.review) == wanted
+        assert journal.contains(from_file.position)
+        from_journal = session._content
+        from_journal.read_again(salvage=False, replay=None)
+        assert as_data(from_journal.summary.review) == wanted
+
+
+@pytest.mark.parametrize("part", [{"review": 3}, {"review": {"id": "a"}}, {"audit_fail": "x"}, {"flags": ["JUMP"]}])
+def test_a_damaged_review_in_the_session_file_is_read_from_the_journal(tmp_path: Path, part: dict[str, object]) -> None:
+    with whole_review(tmp_path / "shot") as session:
+        session.acquire().write_file()
+        wanted = as_data(session.review)
+    document = read_document(session.path)
+    document["frames"] |= part
+    session.path.write_bytes(encode_document(document, session.path.suffix))
+    assert as_data(TrackingSessionManager(session.path).review) == wanted
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        b'{"event":"review"}',
+        b'{"event":"review","action":"audit","frames":"a"}',
+        b'{"event":"review","action":"note","text":"x","first":9e99}',
+        b'{"event":"review","action":"override","kind":"nudge","first":1,"track":1,"original":[1e999,0]}',
+        b'{"event":"review","action":"state","review":[]}',
+        b'{"event":"review","action":["x"],"time":[]}',
+    ],
+)
+def test_a_damaged_record_of_a_review_costs_no_tracking(tmp_path: Path, payload: bytes) -> None:
+    with whole_review(tmp_path / "shot") as session:
+        wanted, markers = session.review.to_state(), session.replay().markers
+    write_raw(session, RecordType.EVENT, payload)
+    again = TrackingSessionManager(session.path)
+    assert again.replay().markers == markers
+    assert again.review.to_state() == {**wanted, "damaged": 1}
+
+
+def test_a_cut_journal_has_the_review_up_to_an_action_and_none_in_halves(tmp_path: Path) -> None:
+    with whole_review(tmp_path / "shot") as session:
+        folder, wanted = session.folder, session.review.to_state()
+    newest = max(folder.glob("journal.*"), key=lambda path: int(path.suffix[1:]))
+    whole = newest.read_bytes()
+    seen: list[dict[str, object]] = []
+    for size in range(80, len(whole) + 1):
+        newest.write_bytes(whole[:size])
+        cut = TrackingSessionManager(session.path, salvage=True)
+        review = cut.review.to_state()
+        changed = [state for state in cut.history().states if state.who == actions.NUDGE and state.tracks]
+        assert len(changed) == len(cut.review.overrides)
+        if not seen or seen[-1] != review:
+            seen.append(review)
+    assert seen[-1] == wanted
+    assert len(seen) == 1 + 6  # nothing, then each action as a whole
+
+
+def test_two_machines_review_one_after_the_other(tmp_path: Path) -> None:
+    with tracked_session(tmp_path / "shot") as session:
+        begin(session)
+        audit(session, "1-10", jump(1, 4), jump(1, 5))
+        with TrackingSessionManager(session.path) as other, pytest.raises(LeaseHeld):
+            other.acquire()
+    with TrackingSessionManager(session.path) as other:
+        assert actions.begin(other) == []
+        put(other, actions.approved(other, FrameRanges([(4, 4)]), "Jo"))
+    with TrackingSessionManager(session.path) as session:
+        put(session, actions.approved(session, FrameRanges([(4, 5)]), WHO))
+        assert (str(session.review.signed), str(session.review.failed)) == ("4-5", "")
+
+
+def test_letting_old_states_go_keeps_the_review(tmp_path: Path) -> None:
+    with whole_review(tmp_path / "shot") as session:
+        edit(session, 3, 9)
+        edit(session, 3, 9, 0.5)
+        audit(session, "9", jump(3, 9))
+        wanted = as_data(session.review)
+    with TrackingSessionManager(session.path) as session:
+        assert session.let_go().states > 0
+    assert as_data(TrackingSessionManager(session.path).review) == wanted
+
+
+def test_salvage_goes_on_with_the_review(tmp_path: Path) -> None:
+    with whole_review(tmp_path / "shot") as session:
+        wanted = as_data(session.review)
+    first = min(session.folder.glob("journal.*"), key=lambda path: int(path.suffix[1:]))
+    data = bytearray(first.read_bytes())
+    data[-30] ^= 1  # in the last record of tracking
+    first.write_bytes(data)
+    with TrackingSessionManager(session.path, salvage=True) as damaged:
+        salvage(damaged)
+    review = TrackingSessionManager(session.path).review
+    assert review.to_state()["notes"] == wanted["verdicts"]["notes"]  # type: ignore[index]
+
+
+def test_a_merged_session_has_the_reviews_of_all(tmp_path: Path) -> None:
+    with whole_review(tmp_path / "shot") as session:
+        session.acquire().write_file()
+        one = session.review
+    merged = merge_sessions([session.path], tmp_path / "merged.yaml")
+    assert as_data(merged.review) == as_data(one)
+    twice = merge_sessions([session.path, merged.path], tmp_path / "twice.yaml")
+    assert (len(twice.review.failed), twice.review.flags) == (0, [])  # which of the markers were judged?
+    assert len(twice.review.notes) == 2

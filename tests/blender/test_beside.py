@@ -2,8 +2,8 @@
 """Blender's Track Forwards, with the extension enabled and disabled in turns, in a window.
 
 The test prints the ratios, and the share of the processors' time that the extension's own code takes (`pytest -s`),
-for docs/performance.md. They depend on the machine: the test asserts only that each turn is tracked, and that those with
-the extension are recorded. TRACKING_SESSIONS_TURNS: how many turns with it are measured, and as many without.
+for docs/performance.md. They depend on the machine: the test asserts only that each turn is tracked, and that those
+with the extension are recorded. TRACKING_SESSIONS_TURNS: how many turns with it are measured, and as many without.
 """
 
 from __future__ import annotations

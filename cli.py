@@ -13,7 +13,7 @@ import sys
 from collections.abc import Sequence
 from io import TextIOWrapper
 
-from .commands import cleaning, history, sessions, tracking
+from .commands import cleaning, history, review, sessions, tracking
 from .commands.arguments import NotAllDone, Parser
 from .commands.batch import commands as batches
 from .commands.errors import error_words
@@ -82,6 +82,6 @@ def _parser() -> argparse.ArgumentParser:
         "2 wrong use; 3 the shot cannot be used, or all its tracks were lost before its end; 75 stopped, resume later.",
     )
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for part in (tracking, batches, sessions, history, cleaning):
+    for part in (tracking, batches, sessions, history, review, cleaning):
         part.add_commands(commands)
     return parser

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import getpass
 import json
 import re
 from collections.abc import Callable, Sequence
@@ -87,6 +88,19 @@ def add_limit(parser: argparse.ArgumentParser, noun: str) -> None:
 
 def add_force(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-f", "--force", action="store_true", help="do not ask")
+
+
+def add_who(parser: argparse.ArgumentParser) -> None:
+    words = "the person who decides (default: the user of this machine)"
+    parser.add_argument("--who", metavar="NAME", default=user(), help=words)
+
+
+def user() -> str:
+    """The name of the user of this machine; empty if there is none."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):
+        return ""
 
 
 def add_options(parser: argparse._ActionsContainer, options: Sequence[Option], *, shared: bool = False) -> None:

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The commands that clean, delete, discard and commit sessions, and clean batches."""
+"""The commands that clean and delete sessions, and clean batches."""
 
 from __future__ import annotations
 
 import argparse
 import json
 import platform
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -24,7 +24,6 @@ from ..core.errors import (
 )
 from ..core.library.catalogue import Entry, Unreadable, catalogue
 from ..core.library.deletion import Deleted, Reason, bytes_freed, delete_files, delete_old, find_old, is_session
-from ..core.model.types import SessionState, SessionStatus, TrackingSession
 from ..core.model.wording import age, count_words, short, size_words
 from ..core.recording.manager import TrackingSessionManager
 from ..core.storage.folder import SessionFolder
@@ -32,9 +31,9 @@ from ..core.storage.lease import live_owner
 from .arguments import add_db, add_force, add_json, add_root, add_session, age_given, command, patiently
 from .batch.ledgers import checked_db, open_ledger, place_words
 from .errors import error_words
-from .finding import find, find_file, root_of
+from .finding import find_file, root_of
 from .terminal import agreed, say
-from .words import INTERRUPTED, described, described_entry, status_words
+from .words import INTERRUPTED, described_entry, status_words
 
 SHOWN = 20  # sessions and batches in a question
 SHOWN_LEFT = 3  # sessions that are left alone for one reason
@@ -51,16 +50,6 @@ def add_commands(commands: Any) -> None:
     add_session(parser)
     add_db(parser, "a ledger of batches that lies elsewhere, to ask as well whether a batch needs the session")
     add_force(parser)
-    add_json(parser)
-
-    words = "set a session aside: it is kept, and its footage may get another session"
-    parser = command(commands, "discard", _discard, words, "discard 20260131-101500-5f0c2d1e")
-    add_session(parser)
-    add_json(parser)
-
-    words = "accept the result of a finished session, or bring a discarded session back"
-    parser = command(commands, "commit", _commit, words, "commit 20260131-101500-5f0c2d1e")
-    add_session(parser)
     add_json(parser)
 
 
@@ -258,46 +247,3 @@ def _need(path: Path, db: Path | None) -> str:
     except (LedgerUnreadable, LedgerBusy, StorageFailed) as error:
         return f"Whether a batch needs it is not known: {error_words(error)}"
     return f"It is {_needs(SessionFolder.of(path).root, need)}" if need else ""
-
-
-# discard and commit
-
-
-def _discard(options: argparse.Namespace) -> list[str]:
-    return _decided(options, lambda session: SessionState.DISCARDED)
-
-
-def _commit(options: argparse.Namespace) -> list[str]:
-    return _decided(options, _committed)
-
-
-def _committed(session: TrackingSession) -> SessionState:
-    """The state of a session after `commit`, which brings an unfinished session back."""
-    if session.status in (SessionStatus.TRACKING_COMPLETE, SessionStatus.COMPLETE):
-        return SessionState.COMMITTED
-    if session.state is SessionState.ACTIVE:
-        raise UsageError(
-            f"“{short(session.name)}” is not finished: go on with: resume {session.id}, "
-            f"or set it aside with: discard {session.id}"
-        )
-    return SessionState.ACTIVE
-
-
-def _decided(options: argparse.Namespace, decide: Callable[[TrackingSession], SessionState]) -> list[str]:
-    with find(options.session, root_of(options.root)) as manager:
-        is_new = decide(manager.session) is not manager.session.state
-        if is_new:
-            patiently(lambda wait: manager.acquire(wait=wait))
-            manager.set_state(decide(manager.session))  # another process may have changed it before
-    session = manager.session
-    if options.json:
-        return [json.dumps(described(manager), indent=1)]
-    words = f"“{short(session.name)}” ({session.id})"
-    if not is_new:
-        say(f"Nothing to do: {words} is {session.state.value}.")
-        return []
-    if session.state is SessionState.ACTIVE:
-        go_on = "resume " + session.id if manager.passes else "track --resume"
-        return [f"{words} is back; go on with: {go_on}"]
-    back = f"; bring it back with: commit {session.id}" if session.state is SessionState.DISCARDED else "."
-    return [f"{session.state.value.capitalize()} {words}{back}"]

@@ -13,6 +13,7 @@ ACTIONS = {
     Action.WAIT: "wait until it ends, or stop it there",
     Action.SAVE_AGAIN: "save it again with: track --resume --save",
     Action.AUDIT: "audit them with: audit SESSION",
+    Action.COMMIT_ANYWAY: "commit it all the same with --force",
     Action.CHOOSE_CLIP: "name one with --clip ({clips})",
     Action.CHOOSE_START: "name another with --start",
     Action.BEGIN_ELSEWHERE: "begin on another frame with --start",

@@ -35,6 +35,7 @@ class Action(Enum):
     WAIT = auto()
     SAVE_AGAIN = auto()
     AUDIT = auto()
+    COMMIT_ANYWAY = auto()
     # on a request
     CHOOSE_CLIP = auto()
     CHOOSE_START = auto()
@@ -81,6 +82,14 @@ class FramesNotJudged(UsageError):
     def __init__(self, frames: str) -> None:
         self.frames = frames
         super().__init__(f"The frames {frames} are not audited", Action.AUDIT)
+
+
+class ReviewOpen(TrackingSessionError):
+    """A session is to be committed, but not every frame is approved; `words` says how many are in which state."""
+
+    def __init__(self, name: str, words: str) -> None:
+        self.words = words
+        super().__init__(f"“{name}” is not approved: {words}", Action.COMMIT_ANYWAY)
 
 
 class UnfinishedSession(UsageError):

@@ -33,8 +33,8 @@ CORE = {
     "recording": {"errors", "model", "storage", "journal", "footage"},
     "library": {"errors", "model", "storage", "journal", "footage", "recording"},
     "tracking": {"errors", "model", "storage", "journal", "footage", "recording"},
-    "report": {"errors", "model", "storage", "journal", "recording"},
     "review": {"errors", "model", "storage", "journal", "recording"},
+    "report": {"errors", "model", "storage", "journal", "recording", "review"},
     "batch": {"errors", "model", "storage", "journal", "footage", "recording", "library", "tracking"},
     "session": {"errors", "model", "recording", "library", "batch", "report"},
 }

@@ -142,10 +142,14 @@ class Review:
         """Whether a person has accepted what the flag is about."""
         return any(fine.accepts(flag) for fine in self.fine)
 
+    def is_open(self, flag: Flag) -> bool:
+        """Whether nobody has accepted what the flag is about, nor approved all its frames."""
+        return not self.is_fine(flag) and bool(self.signed.missing(flag.first, flag.last))
+
     @property
     def open_flags(self) -> list[Flag]:
-        """The flags that nobody has accepted, the worst first."""
-        return [flag for flag in self.flags if not self.is_fine(flag)] if self.fine else list(self.flags)
+        """The flags that still wait for a person, the worst first."""
+        return [flag for flag in self.flags if self.is_open(flag)]
 
     # Records
 

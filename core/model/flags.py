@@ -120,6 +120,13 @@ def score(flags: Iterable[Flag]) -> float:
     return result
 
 
+def value_words(flag: Flag) -> str:
+    """The value beside the threshold, as `3.25 px (0.5)`; empty where there is nothing to compare."""
+    if flag.kind is FlagKind.UNTESTED:
+        return ""
+    return f"{flag.value:.3g} {flag.unit} ({flag.threshold:.3g})"
+
+
 def worst_first(flags: Iterable[Flag]) -> list[Flag]:
     """The flags by severity, then by how many times the value exceeds the threshold, then by frame, track and kind."""
     return sorted(flags, key=lambda flag: (-flag.severity, -_excess(flag), flag.first, flag.track, flag.kind))

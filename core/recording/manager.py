@@ -340,9 +340,9 @@ class TrackingSessionManager:
         """Record a finished solve with its `figures`, such as average_error (pixels)."""
         self._note(Event.SOLVE, solve={"id": str(solve_id), "created": timestamp(), **figures})
 
-    def set_state(self, state: SessionState) -> None:
-        """Commit or discard the session, or make it active again."""
-        self._note(Event.STATE, state=state.value)
+    def set_state(self, state: SessionState, **facts: Any) -> None:
+        """Commit or discard the session, or make it active again; `facts`, such as `who`, are kept in its history."""
+        self._note(Event.STATE, state=state.value, **facts)
 
     def close(self) -> None:
         """Release the session, if owned. Never fails."""

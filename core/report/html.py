@@ -18,8 +18,10 @@ from ..model.ranges import FrameRanges
 from ..model.types import SOLVE_NEEDS, PassSummary, SessionStatus, TrackingSession
 from ..model.wording import timestamp, utc_time
 from ..recording.manager import load_session
+from ..review.frames import FrameStates
 from ..storage.files import make_folder, replace_file
 from ..storage.folder import resolve
+from .review import review_section
 
 _STYLE = """
 body { font: 15px/1.45 system-ui, sans-serif; color: #222; max-width: 60em; margin: 2em auto; padding: 0 1em }
@@ -47,8 +49,11 @@ def render(
     footage: str = "",
     solves: Sequence[dict[str, Any]] = (),
     remaining: FrameRanges | None = None,
+    states: FrameStates | None = None,
 ) -> str:
     """The report as HTML. `footage` is the displayed path, `remaining` are the clip frames still to track.
+
+    `states` are those of a session under review.
 
     All text from files is escaped.
     """
@@ -90,6 +95,7 @@ def render(
             _strip(session.tracked_frames, last, "tall"),
             _axis(last, counting),
             _graph(live.values(), last, counting),
+            review_section(states, replay.tracks, last, counting) if states is not None else "",
             "<h2>Passes</h2>",
             _passes(passes, counting),
             _solves(solves, session.best_solve),
@@ -218,7 +224,7 @@ def export_session_report(session_path: str | os.PathLike[str], output_path: str
     output = Path(output_path)
     make_folder(output.parent)
     footage = resolve(manager.path, manager.session.footage.path)
-    session = manager.session
-    page = render(session, manager.passes, manager.replay(), str(footage), manager.solves, manager.remaining)
+    session, states = manager.session, FrameStates(manager)
+    page = render(session, manager.passes, manager.replay(), str(footage), manager.solves, manager.remaining, states)
     replace_file(output, page.encode("utf-8", "replace"))
     return output

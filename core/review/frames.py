@@ -96,6 +96,13 @@ class FrameStates:
     def counts(self) -> dict[FrameStatus, int]:
         return {status: len(frames) for status, frames in self.sets().items()}
 
+    @property
+    def open_words(self) -> str:
+        """How many frames are not approved, by state, the worst first; empty if all are."""
+        order = (FrameStatus.AUDIT_FAIL, FrameStatus.AUDIT_WARN, FrameStatus.TRACKED, FrameStatus.PENDING)
+        counts = self.counts()
+        return ", ".join(f"{counts[status]:,} {status.word.lower()}" for status in order if counts[status])
+
     def frame(self, frame: int) -> ReviewedFrame:
         """What the review knows of the clip frame."""
         review = self.review

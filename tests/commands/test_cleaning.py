@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The commands `clean`, `delete`, `discard` and `commit`, as processes of a Python without Blender."""
+"""The commands `clean` and `delete`, as processes of a Python without Blender."""
 
 from __future__ import annotations
 
@@ -10,10 +10,8 @@ import pytest
 from tracking_sessions.core.library.catalogue import session_files
 from tracking_sessions.core.model.types import SessionState
 from tracking_sessions.core.model.wording import size_words
-from tracking_sessions.core.recording.create import create_session
 from tracking_sessions.core.recording.manager import load_session
-from tracking_sessions.core.session import TrackingSessionManager
-from tracking_sessions.tests.commands.processes import HOLDER, Commands, make, make_whole
+from tracking_sessions.tests.commands.processes import HOLDER, Commands, make
 from tracking_sessions.tests.core.shots import start_child
 
 # clean and delete
@@ -138,41 +136,3 @@ def test_an_unreadable_session_can_be_deleted(commands: Commands, tmp_path: Path
     mine.write_text("a: 1")
     commands.run("delete", mine, "--force", code=2, says=("is no session",))
     assert mine.exists()
-
-
-# discard and commit
-
-
-def test_discard_and_commit_and_the_way_back(commands: Commands) -> None:
-    done, part = make_whole(commands), make(commands)
-    new = create_session(commands.root.parent / "plates", "new", commands.root)
-
-    def state(manager: TrackingSessionManager) -> str:
-        return load_session(manager.path).session.state.value
-
-    one = done.session.id
-    assert commands.run("commit", one) == f"Committed “whole” ({one}).\n"
-    assert commands.run("commit", one, says=(f"Nothing to do: “whole” ({one}) is committed.",)) == ""
-    assert commands.run("discard", one) == f"Discarded “whole” ({one}); bring it back with: commit {one}\n"
-    generations = len(list(done.folder.iterdir()))
-    assert commands.run("discard", one, says=("Nothing to do",)) == "" and state(done) == "discarded"
-    assert len(list(done.folder.iterdir())) == generations  # nothing was written
-    row = commands.json("commit", one)
-    assert isinstance(row, dict) and (row["state"], row["owner"]) == ("committed", "")
-
-    two = part.session.id
-    commands.run("commit", two, code=2, says=(f"resume {two}", f"discard {two}"))
-    assert state(part) == "active"
-    commands.run("discard", two)
-    assert commands.run("commit", two) == f"“shot” ({two}) is back; go on with: resume {two}\n"
-    assert state(part) == "active" and load_session(part.path).is_interrupted
-    commands.run("discard", new.path)
-    assert commands.run("commit", new.path).endswith("go on with: track --resume\n")
-
-
-def test_a_discarded_session_is_not_resumed_unless_it_is_named(commands: Commands) -> None:
-    manager = make(commands)
-    commands.run("discard", manager.session.id)
-    commands.run("resume", says=("No session was interrupted",))
-    commands.run("commit", manager.session.id)
-    commands.run_apart("resume", code=1, says="Tracking needs Blender")  # it was found

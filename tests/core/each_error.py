@@ -12,6 +12,7 @@ from tracking_sessions.core.errors import (
     ClipChanged,
     ClipUnnamed,
     FootageUnusable,
+    FramesNotJudged,
     Interrupted,
     JournalDamaged,
     LeaseHeld,
@@ -21,6 +22,7 @@ from tracking_sessions.core.errors import (
     ManifestInvalid,
     NothingToTrack,
     PictureUnusable,
+    ReviewOpen,
     SaveUnsound,
     SessionUnreadable,
     ShotTakenOver,
@@ -54,6 +56,11 @@ EACH_ERROR: tuple[tuple[TrackingSessionError, str], ...] = (
         "go on with it with --resume, or set it aside with --fresh",
     ),
     (ClipUnnamed(2, "a, b"), "The file has 2 clips: name one with --clip (a, b)"),
+    (FramesNotJudged("3 to 4"), "The frames 3 to 4 are not audited: audit them with: audit SESSION"),
+    (
+        ReviewOpen("{shot}", "3 failed"),
+        "“{shot}” is not approved: 3 failed: commit it all the same with --force",
+    ),
     (ShotUnusable("It is linked"), "It is linked"),
     (
         NothingToTrack("The clip has no tracks", Action.ADD_TRACKS),

@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The review of a session, as a part of its report."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from html import escape
+
+from ..journal.review import Fine, Note, Override
+from ..model.counting import Counting
+from ..model.flags import Flag, value_words
+from ..model.frame_status import FrameStatus
+from ..model.types import TrackData
+from ..model.wording import utc_time
+from ..review.frames import FrameStates
+
+FLAGS_SHOWN = 200
+COLOURS = {
+    FrameStatus.AUDIT_FAIL: "#a3200d",
+    FrameStatus.AUDIT_WARN: "#f0a030",
+    FrameStatus.TRACKED: "#3b7dd8",
+    FrameStatus.APPROVED: "#7fc98a",
+}
+"""They differ in brightness too."""
+
+
+def review_section(states: FrameStates, tracks: Mapping[int, TrackData], last: int, counting: Counting) -> str:
+    """The states of the frames, the flags and what people decided; empty without a review. All text is escaped."""
+    review = states.review
+    if not review.id:
+        return ""
+    sets = states.sets()
+    bars = "".join(
+        f'<rect x="{start - 1}" width="{end - start + 1}" height="1" fill="{colour}"/>'
+        for status, colour in COLOURS.items()
+        for start, end in ((max(1, a), min(last, b)) for a, b in sets[status].ranges())
+        if end >= start
+    )
+    counts = ", ".join(
+        f'<span style="color: {COLOURS.get(status, "#889")}">&#9632;</span> {len(frames):,} {status.word.lower()}'
+        for status, frames in sets.items()
+        if len(frames)
+    )
+    reference = f"{escape(review.shot)}, reference frame {counting.shown(review.anchor)}"
+    names = _Names(tracks, counting)
+    flags = review.open_flags
+    more = f", the worst {FLAGS_SHOWN:,}" if len(flags) > FLAGS_SHOWN else ""
+    return "".join(
+        (
+            f"<h2>Review <small>{reference}</small></h2>",
+            f'<svg class="tall" viewBox="0 0 {last} 1" preserveAspectRatio="none">{bars}</svg>',
+            f'<div class="axis"><span>frame {counting.shown(1)}</span><span>{counting.shown(last)}</span></div>',
+            f"<p>{counts}</p>",
+            f"<h2>Open findings <small>{len(flags):,}{more}</small></h2>" if flags else "",
+            _table(("", "Finding", "Frames", "Track", "Value (limit)"), map(names.flag, flags[:FLAGS_SHOWN])),
+            "<h2>Decided by people</h2>" if review.overrides or review.fine or review.notes else "",
+            _table(("When", "Who", "What", "Frames", "Track", "Note"), names.decisions(states)),
+        )
+    )
+
+
+class _Names:
+    """Entries of a review as cells."""
+
+    def __init__(self, tracks: Mapping[int, TrackData], counting: Counting) -> None:
+        self._tracks = tracks
+        self._counting = counting
+
+    def flag(self, flag: Flag) -> tuple[str, ...]:
+        names = " and ".join(filter(None, map(self._name, (flag.track, flag.other))))
+        span = self._counting.span(flag.first, flag.last)
+        return flag.severity.word, flag.kind.value, span, names, value_words(flag)
+
+    def decisions(self, states: FrameStates) -> list[tuple[str, ...]]:
+        review = states.review
+        entries = sorted((*review.overrides, *review.fine, *review.notes), key=lambda entry: entry.time)
+        return [self._decision(entry) for entry in entries]
+
+    def _decision(self, entry: Override | Fine | Note) -> tuple[str, ...]:
+        match entry:
+            case Override():
+                what, note = entry.kind.value, entry.note
+                if entry.original and entry.position:
+                    x, y = (now - was for was, now in zip(entry.original, entry.position, strict=True))
+                    what = f"{what} by {x:+.2f}, {y:+.2f} px"
+            case Fine():
+                what, note = f"{entry.kind.value} is fine", entry.note
+            case Note():
+                what, note = "note", entry.text
+        span = self._counting.span(entry.first, entry.last)
+        return utc_time(entry.time), entry.who, what, span, self._name(entry.track), note
+
+    def _name(self, number: int) -> str:
+        return self._tracks[number].name if number in self._tracks else ""
+
+
+def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+    cells = ["".join(f"<td>{escape(cell)}</td>" for cell in row) for row in rows]
+    if not cells:
+        return ""
+    names = "".join(f"<th>{name}</th>" for name in head)
+    return f'<div class="wide"><table><tr>{names}</tr>{"".join(f"<tr>{row}</tr>" for row in cells)}</table></div>'

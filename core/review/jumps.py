@@ -1,0 +1,243 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""JUMP, POSSIBLE_JUMP, SWAP and FRAME_EVENT, from what T and E say of each marker."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+
+from ..model.flags import Flag, FlagKind, Severity
+from .epipolar import Opinion
+from .measures import chosen_runs, runs, segments
+from .motion import Motion
+from .regression import Bools, Floats, Indices
+from .settings import Settings
+from .transfer import FEW_TRACKS, SECOND_TRACKS, Transfer, predicted
+
+NEIGHBOURHOOD = 15
+"""Frames on each side that tell whether T can be trusted on a frame."""
+QUIET_SHARE, QUIET_FRAMES = 0.25, 3
+"""T is trusted where it flags markers on at most this share of the frames of the neighbourhood, and three more: a step
+is seen on two. A shaking camera makes it flag some on most frames, in places that are not wrong."""
+LONG = 7
+"""Frames: one jump reaches no farther, so that a longer run is reported as a run."""
+REPEATED = 0.01
+"""Pixels: the median displacement on a repeated frame, where the tracker finds each pattern where it was."""
+REACH = NEIGHBOURHOOD + 2 * LONG
+"""An edit of a marker changes no jump on frames that are farther away."""
+
+
+class Verdict(NamedTuple):
+    """[markers]: whether it is a jump, or a possible one; what T and E exceed their thresholds by, times, 0 where they
+    cannot tell. [columns]: whether T flags so many tracks that it is an event of the frame, and how many in percent."""
+
+    is_jump: Bools
+    is_possible: Bools
+    ratio: Floats
+    confirmed: Floats
+    is_event: Bools
+    share: Floats
+
+
+def judge(motion: Motion, settings: Settings, moved: Transfer, opinion: Opinion | None) -> Verdict:
+    """What T and, if it was asked, E say together."""
+    column = motion.column
+    with np.errstate(invalid="ignore"):
+        ratio = moved.ratio
+        is_off = ratio > 1
+        # T2 tells what a shaking camera does to the corners of the picture; it needs many tracks
+        is_off_twice = is_off & ((moved.second > 1) | (moved.tested < SECOND_TRACKS)[column])
+        flagged = np.bincount(column[is_off], minlength=len(motion.frames))
+        share = flagged / np.maximum(moved.tested, 1)
+        is_event = (share > settings.event_share) & (moved.tested >= FEW_TRACKS)
+        quiet = _quiet(motion, np.bincount(column[is_off_twice], minlength=len(motion.frames)), moved.tested)
+        is_plain = moved.residual > settings.jump_parallax_sure * moved.parallax
+        is_sure = is_off_twice & is_plain & quiet[column] & (moved.tested >= FEW_TRACKS)[column]
+        confirmed = np.zeros(len(motion))
+        if opinion is not None:
+            confirmed = np.nan_to_num(opinion.ratio)
+            is_sure |= (confirmed > 1) & is_off_twice
+            for run in chosen_runs(motion, confirmed > 1):
+                # longer, it is no jump but DRIFT or STRAY; a jump that T can see not at all is none
+                if len(run) <= LONG and not np.nanmax(np.append(moved.residual[run], 0)) < settings.jump:
+                    is_sure[run] = True
+    near = is_event.copy()  # an event reaches the frames beside it
+    is_next = np.diff(motion.frames) == 1
+    near[1:] |= is_event[:-1] & is_next
+    near[:-1] |= is_event[1:] & is_next
+    is_sure &= ~near[column]
+    is_possible = is_off_twice & ~is_sure & ~near[column]
+    return Verdict(is_sure, is_possible, np.nan_to_num(ratio), confirmed, is_event, share * 100)
+
+
+def _quiet(motion: Motion, flagged: Indices, tested: Indices) -> Bools:
+    """[columns]: whether T flags markers on few frames of the neighbourhood."""
+    low = np.searchsorted(motion.frames, motion.frames - NEIGHBOURHOOD)
+    high = np.searchsorted(motion.frames, motion.frames + NEIGHBOURHOOD, side="right")
+    flags, tests = (np.append(0, np.cumsum(values > 0)) for values in (flagged, tested))
+    return flags[high] - flags[low] <= QUIET_SHARE * (tests[high] - tests[low]) + QUIET_FRAMES
+
+
+class _Jump(NamedTuple):
+    flag: Flag
+    track: int  # index
+
+
+def jump_flags(
+    motion: Motion, settings: Settings, moved: Transfer, opinion: Opinion | None, verdict: Verdict
+) -> list[Flag]:
+    """One flag for each jump, swap or run of jumps."""
+    order, follows = segments(motion)
+    place = np.empty(len(order), np.intp)
+    place[order] = np.arange(len(order))
+    found: list[_Jump] = []
+    for kind, chosen in (
+        (FlagKind.JUMP, verdict.is_jump),
+        (FlagKind.POSSIBLE_JUMP, verdict.is_possible),
+    ):
+        if not chosen.any():
+            continue
+        for run in chosen_runs(motion, chosen):
+            found.append(_jump(motion, kind, run, moved, opinion, verdict, order, follows, place))
+    return _swapped(motion, settings, found, moved)
+
+
+def _jump(
+    motion: Motion,
+    kind: FlagKind,
+    run: Indices,
+    moved: Transfer,
+    opinion: Opinion | None,
+    verdict: Verdict,
+    order: Indices,
+    follows: Bools,
+    place: Indices,
+) -> _Jump:
+    """The jump of neighbouring markers of one track."""
+    peak = int(run[int(np.argmax(verdict.ratio[run]))])
+    value, limit = float(moved.residual_at(peak)), float(moved.threshold[peak])
+    if opinion is not None and verdict.ratio[peak] <= 1:  # E alone has found it; T may know the frame
+        worst = int(run[int(np.argmax(verdict.confirmed[run]))])
+        value, limit = float(opinion.distance[worst]), float(opinion.threshold[worst])
+        peak = peak if verdict.ratio[peak] else worst
+    at = int(place[peak])
+    first, last = run[0], run[-1]
+    if len(run) <= LONG:
+        first = last = peak
+        # a step leaves the opposite residual on the other side of the break, a spike half of it on both sides
+        before = _opposite(moved, peak, order[at - 1]) if follows[at] else 0.0
+        behind = _opposite(moved, peak, order[at + 1]) if at + 1 < len(order) and follows[at + 1] else 0.0
+        if behind - before > 0.5:
+            first = last = order[at + 1]
+    severity = Severity.ERROR if kind is FlagKind.JUMP else Severity.NOTE
+    if motion.is_keyed[run].any():  # often the artist's own correction
+        severity = Severity(max(0, severity - 1))
+    track = int(motion.track[peak])
+    frames = motion.frames[np.searchsorted(motion.starts, (first, last), side="right") - 1]
+    flag = Flag(
+        kind,
+        severity,
+        motion.tracks[track].number,
+        int(frames[0]),
+        int(frames[1]),
+        value,
+        limit,
+        "px",
+    )
+    return _Jump(flag, track)
+
+
+def _opposite(moved: Transfer, marker: int, other: int) -> float:
+    """The part of the residual of `marker` that the `other` one has in the opposite direction."""
+    x, y = moved.x[marker], moved.y[marker]
+    part = -(x * moved.x[other] + y * moved.y[other]) / max(x * x + y * y, 1e-12)
+    return float(np.nan_to_num(part))
+
+
+def _swapped(motion: Motion, settings: Settings, found: list[_Jump], moved: Transfer) -> list[Flag]:
+    """The flags, two steps of one frame as a SWAP if each track goes on where the other one's path leads."""
+    frames: dict[int, list[int]] = {}
+    for index, jump in enumerate(found):
+        if jump.flag.kind is FlagKind.JUMP and jump.flag.first == jump.flag.last:
+            frames.setdefault(jump.flag.first, []).append(index)
+    flags: list[Flag | None] = [jump.flag for jump in found]
+    for frame, indices in frames.items():
+        if len(indices) < 2:
+            continue
+        column = motion.column_of(frame)
+        tracks = np.array([found[index].track for index in indices])
+        # the break is before this frame, or behind it if the residual is larger there
+        off = np.minimum(*(_exchanged(motion, tracks, moved, at) for at in (column, column + 1)))
+        off = np.maximum(off, off.T)
+        np.fill_diagonal(off, np.inf)
+        free = set(range(len(indices)))
+        while free:
+            one = min(free)
+            free.remove(one)
+            rest = sorted(free)
+            if not rest:
+                break
+            other = rest[int(np.argmin(off[one, rest]))]
+            if off[one, other] > settings.swap:
+                continue
+            free.remove(other)
+            mine, theirs = found[indices[one]].flag, found[indices[other]].flag
+            flags[indices[one]] = replace(
+                mine,
+                kind=FlagKind.SWAP,
+                severity=max(mine.severity, theirs.severity),
+                other=theirs.track,
+                value=max(mine.value, theirs.value),
+                threshold=max(mine.threshold, theirs.threshold),
+            )
+            flags[indices[other]] = None
+    return [flag for flag in flags if flag is not None]
+
+
+def _exchanged(motion: Motion, tracks: Indices, moved: Transfer, column: int) -> Floats:
+    """[tracks, tracks]: pixels by which a track that goes on as another one from `column` on would miss the predictions
+    of T on that column and on the one before it; inf where a marker is missing."""
+    worst = np.zeros((len(tracks), len(tracks)))
+    if not 2 <= column < len(motion.frames) - 1:
+        return worst + np.inf
+    table = motion.table(column - 2, column + 2)
+    rows = np.searchsorted(table.track, tracks)
+    x, y = table.x[rows], table.y[rows]
+    for at, model in ((1, moved.model[:, column - 1]), (2, moved.model[:, column])):
+        parts: list[tuple[Floats, Floats, Floats]] = []
+        for values in (x, y):
+            a, b, c = (
+                np.broadcast_to(values[:, i][:, None] if i < 2 else values[:, i][None], worst.shape)
+                for i in (at - 1, at, at + 1)
+            )
+            parts.append(((a + c) / 2, (c - a) / 2, b - (a + c) / 2))
+        (mean_x, half_x, off_x), (mean_y, half_y, off_y) = parts
+        px, py = predicted(model[:, None, None], (mean_x, mean_y), (half_x, half_y))
+        miss = np.sqrt((off_x - px) ** 2 + (off_y - py) ** 2)
+        worst = np.maximum(worst, np.where(np.isfinite(miss), miss, np.inf))
+    return worst
+
+
+def event_flags(motion: Motion, settings: Settings, verdict: Verdict, median: Floats) -> list[Flag]:
+    """Frames where most tracks jump at once, and repeated frames. `median` [columns]: of the displacements, pixels."""
+    found: list[Flag] = []
+    frames = motion.frames
+    is_next = np.append(False, np.diff(frames) == 1)
+    limit = settings.event_share * 100
+    places = np.flatnonzero(verdict.is_event)
+    is_same = np.append(False, (np.diff(places) == 1) & is_next[places[1:]])[: len(places)]
+    for first, last in runs(is_same):
+        a, b = places[first], places[last]
+        worst = float(verdict.share[a : b + 1].max())
+        flag = Flag(FlagKind.FRAME_EVENT, Severity.WARNING, 0, int(frames[a]), int(frames[b]), worst, limit, "%")
+        found.append(flag)
+    with np.errstate(invalid="ignore"):
+        beside = np.full(len(frames), np.nan)
+        beside[1:-1] = np.minimum(median[:-2], median[2:])
+        repeated = (median < REPEATED) & (beside > settings.stuck_motion) & is_next
+    for column in np.flatnonzero(repeated):
+        frame, value = int(frames[column]), float(median[column])
+        found.append(Flag(FlagKind.FRAME_EVENT, Severity.WARNING, 0, frame, frame, value, REPEATED, "px"))
+    return found

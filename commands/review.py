@@ -1,27 +1,48 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The commands that decide on a session: `commit` and `discard`."""
+"""The commands that judge a session and decide on it: `audit`, `commit` and `discard`."""
 
 from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from ..core.errors import ReviewOpen, UsageError
+from ..core.errors import ExitCode, LeaseHeld, ReviewOpen, StorageFailed, UsageError
+from ..core.model.flags import Flag, Severity
 from ..core.model.types import SessionState, SessionStatus
-from ..core.model.wording import short
+from ..core.model.wording import count_words, short
 from ..core.recording.manager import TrackingSessionManager
 from ..core.report.html import export_session_report
+from ..core.review.auditing import audit_session, verdict
 from ..core.review.frames import FrameStates
-from .arguments import add_json, add_session, add_who, command, patiently
+from .arguments import NotAllDone, add_json, add_limit, add_session, add_who, command, patiently
+from .errors import error_words
 from .finding import find, find_file, root_of
+from .reviewed import Named
 from .terminal import say
 from .words import described
 
+_BARS = [severity.word for severity in reversed(Severity)]
+
 
 def add_commands(commands: Any) -> None:
+    words = "find the frames and tracks of a session that are suspect, and record the verdict on each frame"
+    parser = command(commands, "audit", _audit, words, "audit 20260131-101500-5f0c2d1e --bar warning")
+    add_session(parser)
+    parser.add_argument(
+        "--quick", action="store_true", help="only what neighbouring frames tell: no drift and no stray tracks"
+    )
+    parser.add_argument(
+        "--bar",
+        choices=_BARS,
+        default=Severity.ERROR.word,
+        help="exit with 1 if anything is found that is this bad or worse (default: error)",
+    )
+    add_limit(parser, "findings")
+    add_json(parser)
+
     words = "set a session aside: it is kept, and its footage may get another session"
     parser = command(commands, "discard", _discard, words, "discard 20260131-101500-5f0c2d1e")
     add_session(parser)
@@ -34,6 +55,43 @@ def add_commands(commands: Any) -> None:
     add_who(parser)
     parser.add_argument("--report", metavar="FILE", type=Path, help="write a report of the session, as “report” does")
     add_json(parser)
+
+
+def _audit(options: argparse.Namespace) -> list[str]:
+    with find(options.session, root_of(options.root)) as manager:
+        replay = manager.replay()
+        found = audit_session(manager, replay, is_full=not options.quick)
+        try:
+            patiently(lambda wait: manager.acquire(wait=wait))
+            recorder = manager.acquire()
+            recorder.append(*verdict(manager, found))
+            recorder.write_file()
+        except (LeaseHeld, StorageFailed) as error:
+            say(f"The verdict is not recorded. {error_words(error)}.")
+        flags, tracks = found.flags, Named(replay, manager)
+    bar = next(severity for severity in Severity if severity.word == options.bar)
+    bad = [flag for flag in flags if flag.severity >= bar and not manager.review.is_fine(flag)]
+    shown = flags[: options.limit or None]
+    if options.json:
+        lines = [json.dumps([tracks.described(flag) for flag in shown], indent=1)]
+    else:
+        lines = [*tracks.table(shown), _summary(manager, flags)]
+    if bad:
+        words = f"“{short(manager.session.name)}” does not pass: {count_words(len(bad), 'finding')} at “{bar.word}”"
+        raise NotAllDone(words if bar is Severity.ERROR else f"{words} or worse", ExitCode.FAILED, lines)
+    return lines
+
+
+def _summary(manager: TrackingSessionManager, flags: Sequence[Flag]) -> str:
+    """How many findings there are, and how many frames are in which state."""
+    counts = [
+        count_words(number, severity.word)
+        for severity in reversed(Severity)
+        if (number := sum(flag.severity is severity for flag in flags))
+    ]
+    states = FrameStates(manager).counts()
+    frames = ", ".join(f"{number:,} {status.word.lower()}" for status, number in states.items() if number)
+    return f"{', '.join(counts) or 'Nothing found'}; frames: {frames}."
 
 
 # commit and discard

@@ -25,6 +25,7 @@ from ..core.storage.folder import SessionFolder, resolve
 from .arguments import add_json, add_limit, add_root, add_session, add_status, command
 from .errors import error_words
 from .finding import find, find_file, root_of
+from .reviewed import frame_fields, frame_lines, review_fields
 from .terminal import say
 from .words import INTERRUPTED, described, described_entry, lacks_frames, status_words
 
@@ -43,6 +44,7 @@ def add_commands(commands: Any) -> None:
     parser = command(commands, "info", _info, "show the records of a session", "info 20260131-101500-5f0c2d1e --frames")
     add_session(parser)
     parser.add_argument("--frames", action="store_true", help="with the number of tracks on each frame")
+    parser.add_argument("--frame", metavar="N", type=int, help="with all that the review knows of this frame")
     add_json(parser)
 
     words = "write a report of a session, to look at in a browser"
@@ -146,6 +148,10 @@ def _info(options: argparse.Namespace) -> list[str]:
         row["frames"] = dict(sorted(counts.items()))
     row["next"] = _advice(row, footage, manager.counting.shown)
     row = manager.counting.described(row)
+    if manager.review.id:
+        row["review"] = review_fields(manager)
+    if options.frame is not None:
+        row["frame"] = frame_fields(manager, manager.counting.clip_frame(options.frame), replay)
     if options.json:
         return [json.dumps(row, indent=1)]
     return _info_lines(row)
@@ -161,6 +167,7 @@ def _info_lines(row: dict[str, Any]) -> list[str]:
         ("Footage", short(row["footage"], 200)),
         ("Frames", f"{row['tracked_frames']} of {row['total_frames']} tracked: {row['shown_ranges'] or 'none'}"),
         *([("Missing", row["shown_missing"])] if lacks_frames(row) else []),
+        *([("Review", row["review"]["words"])] if "review" in row else []),
         ("Tracks", _track_words(row["tracks"])),
         ("Modified", f"{row['modified']}  {age(row['modified'])}".rstrip()),
     ]
@@ -177,6 +184,7 @@ def _info_lines(row: dict[str, Any]) -> list[str]:
         lines.append(f"Lost on {count_words(hidden, 'more frame')}: see --json")
     for frame, names in list(row["shown_lost"].items())[-LOST_SHOWN:]:
         lines.append(f"Lost at frame {frame}: {short(', '.join(name or 'one track' for name in names), 200)}")
+    lines += frame_lines(row["frame"]) if "frame" in row else []
     lines += [f"Problem:  {short(problem, 500)}" for problem in row["problems"]]
     lines += [f"{frame:>8}  {alive} tracks" for frame, alive in row.get("shown_frames", {}).items()]
     return [*lines, f"Next:     {row['next']}"]

@@ -28,6 +28,7 @@ from ...core.library.deletion import delete_session
 from ...core.library.matching import ClipQuery, SessionSource
 from ...core.model.types import SessionState, SessionStatus
 from ...core.recording.manager import TrackingSessionManager, load_session
+from ...core.review.auditing import audit_new, verdict
 from ...core.storage.folder import resolve
 from ...core.storage.lease import LEASE_TIME
 from ...core.tracking.plan import ShotSpec
@@ -198,7 +199,20 @@ def _finish(shot: Shot, run: Run | None, drive: Drive, warn: Warn, pause_below: 
         run = shot.resume()
     if shot.session.session.status is not SessionStatus.TRACKING_COMPLETE:
         shot.session.mark_tracking_complete()
+    _audit(shot.session, warn)
     return Result(shot.session, frames)
+
+
+def _audit(session: TrackingSessionManager, warn: Warn) -> None:
+    """Judge the frames that are new; whatever hinders that costs no tracking."""
+    try:
+        found = audit_new(session, session.replay())
+        if found is not None:
+            recorder = session.acquire()
+            recorder.append(*verdict(session, found))
+            recorder.write_file()
+    except UsageError as error:
+        warn(f"The frames are not audited: {error}.")
 
 
 def _saved(result: Result, clip: MovieClip, path: Path | None) -> Result:

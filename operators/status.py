@@ -22,7 +22,7 @@ BAR_WIDTH = 8  # of the status bar's bar, in Blender's units of a button's heigh
 def pass_text(running: live.LivePass) -> str:
     """The direction of the pass, and its place if the run has several."""
     place, count = running.run.place
-    text = f"Tracking {'Backwards' if running.run.plan.backwards else 'Forwards'}"
+    text = f"{running.verb} {'Backwards' if running.run.plan.backwards else 'Forwards'}"
     return f"{text}, {place} of {count}" if count > 1 else text
 
 

@@ -33,7 +33,7 @@ DIRECTIONS = (
 WAYS = {"BACKWARDS": "backwards", "BOTH": "forwards and then backwards", "FORWARDS": "forwards"}
 
 
-class _TracksLive(InEditor, Modal):
+class TracksLive(InEditor, Modal):
     """The base of the operators that drive a run: in a loop when executed, by a timer when invoked in a window."""
 
     pause_below: PAUSE_BELOW  # type: ignore[valid-type]  # Blender's way to declare a property
@@ -64,17 +64,21 @@ class _TracksLive(InEditor, Modal):
         editor = editor_of(context)
         note_spaces()  # of appended clips
         try:
-            ranges = self._ranges(editor)
-            shot = open_shot(editor, resumes=not ranges)
-            options: Any = {"number": self._number() or None, "pause_below": self.pause_below}
-            self._live = live.LivePass(shot, ranges, **options, separate_clip=separate_clip)
+            self._live = self._open(editor, separate_clip=separate_clip)
         except TrackingSessionError as error:
             report_error(self, error)
             return False
-        for words in (unknown_words_once(editor.clip), *shot.remarks):
+        for words in (unknown_words_once(editor.clip), *self._live.shot.remarks):
             if words:
                 self.report({"WARNING"}, words)
         return True
+
+    def _open(self, editor: ClipEditor, *, separate_clip: bool) -> live.LivePass:
+        """Begin the run. Raises the errors of sessions and of tracking."""
+        ranges = self._ranges(editor)
+        shot = open_shot(editor, resumes=not ranges)
+        options: Any = {"number": self._number() or None, "pause_below": self.pause_below}
+        return live.LivePass(shot, ranges, **options, separate_clip=separate_clip)
 
     def execute(self, context: Context) -> set[str]:
         if not self._begin(context, separate_clip=bpy.app.background):
@@ -85,9 +89,9 @@ class _TracksLive(InEditor, Modal):
                 pass
         except TrackingSessionError as error:
             return report_error(self, error)
-        self._save_copy()
+        result = self._close()
         redraw(context)
-        return {"FINISHED"}
+        return result
 
     def invoke(self, context: Context, event: Event) -> set[str]:
         self._choose(context)
@@ -107,18 +111,18 @@ class _TracksLive(InEditor, Modal):
             return self._tell_pause()
         if live.running() is not self._live:  # undo, loading a file or an error ended the pass
             return self._end(context)
-        goes_on = False
+        goes_on, result = False, {"FINISHED"}  # also after an error, so that undo can remove the recorded markers
         try:
             goes_on = self._go_on(self._live, event)
             if not goes_on:
-                self._save_copy()
+                result = self._close()
         except TrackingSessionError as error:
             report_error(self, error)
         finally:
             if not goes_on:
                 self._end(context)
         if not goes_on:
-            return {"FINISHED"}  # also after an error, so that undo can remove the recorded markers from the clip
+            return result
         self._display.update(context)
         return {"PASS_THROUGH"}  # other add-ons' timer events look the same
 
@@ -166,6 +170,11 @@ class _TracksLive(InEditor, Modal):
         status.clear(context)
         return {"FINISHED"}
 
+    def _close(self) -> set[str]:
+        """Do what is left to do when the run is over; returns the result of the operator."""
+        self._save_copy()
+        return {"FINISHED"}
+
     def _save_copy(self) -> None:
         if self._live is None or not preferences().saves_copy:
             return
@@ -180,7 +189,7 @@ class _TracksLive(InEditor, Modal):
 
 def notice_tracker() -> float | None:
     """A timer beside a pass: pauses it when Blender's tracker begins, whose job keeps all events from our operator."""
-    operator = open_file.modal.get(_TracksLive._job)
+    operator = open_file.modal.get(TracksLive._job)
     if operator is None:
         return None
     if blender_is_tracking():
@@ -205,7 +214,7 @@ class Range:
     frames: FRAMES  # type: ignore[valid-type]
 
 
-class Tracks(Range, _TracksLive):
+class Tracks(Range, TracksLive):
     """The base of the operators that track from the current frame.
 
     They name `Range` as a base too: Blender finds no properties in the base of an operator that is one itself.
@@ -238,7 +247,7 @@ class TRACKING_SESSIONS_OT_track(Tracks, Range):
     bl_options = {"UNDO"}
 
 
-class TRACKING_SESSIONS_OT_resume(_TracksLive):
+class TRACKING_SESSIONS_OT_resume(TracksLive):
     """Continue tracking from the last recorded frame"""
 
     bl_idname = "tracking_sessions.resume"

@@ -23,7 +23,7 @@ def chosen_tracks(
     """
     chosen = [track for track in where.tracks if is_chosen(track, space)]
     if not any(has_usable_marker(track, frame) for track in chosen):
-        raise NothingToTrack(_why_none(where, space, len(chosen), counting.shown(frame)))
+        raise NothingToTrack(why_none(where, space, len(chosen), counting.shown(frame)))
     for track in chosen:
         check_settings(track)
     return chosen
@@ -42,7 +42,7 @@ def _is_selected(track: MovieTrackingTrack, space: SpaceClipEditor) -> bool:
     )
 
 
-def _why_none(where: MovieTrackingObject, space: SpaceClipEditor, chosen: int, number: int) -> str:
+def why_none(where: MovieTrackingObject, space: SpaceClipEditor, chosen: int, number: int) -> str:
     """Why no track of the tracking object can be followed from frame `number` of the timeline, with the remedy."""
     if chosen:
         tracks = "The selected track has no" if chosen == 1 else f"None of the {chosen} selected tracks has an"

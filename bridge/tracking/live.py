@@ -6,7 +6,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import bpy
@@ -47,6 +47,9 @@ def end_running() -> None:
 class LivePass:
     """A run on one clip, driven by a timer or a loop."""
 
+    verb = "Tracking"
+    """What it does, in the panel and the status bar."""
+
     def __init__(
         self,
         shot: Shot,
@@ -73,10 +76,7 @@ class LivePass:
         self._pace: deque[tuple[float, int]] = deque()
         """Times, and the steps done by then, of the last `RATE_SPAN` seconds."""
         try:
-            options: Any = {"after_step": self._note_pace, "separate_clip": separate_clip}
-            run = shot.start(ranges, **options) if ranges else shot.resume(number, **options)
-            if run is None:
-                raise UsageError("Nothing was interrupted: there is nothing to resume")
+            run = self._start(ranges, number, {"after_step": self._note_pace, "separate_clip": separate_clip})
             run.pause_below = pause_below
             run.open()
             self.run: Run = run
@@ -88,6 +88,13 @@ class LivePass:
             shot.release()
             raise
         open_file.running = self
+
+    def _start(self, ranges: Sequence[tuple[int, int]], number: int | None, options: Mapping[str, Any]) -> Run:
+        """The run, with `options` as in `Shot.start`. Raises UsageError if there is no pass to resume."""
+        run = self.shot.start(ranges, **options) if ranges else self.shot.resume(number, **options)
+        if run is None:
+            raise UsageError("Nothing was interrupted: there is nothing to resume")
+        return run
 
     @property
     def done(self) -> int:
@@ -209,13 +216,17 @@ class LivePass:
         run = self.run
         try:
             run.pause()
-            if not self.shot.session.unfinished:
-                self.shot.session.mark_tracking_complete()
+            self._conclude()
             self._follow(is_showing=self.editor.is_showing())
         except BaseException as error:
             self._leave(error)
             raise
         self._leave(None)
+
+    def _conclude(self) -> None:
+        """Do what is left to do after the last step."""
+        if not self.shot.session.unfinished:
+            self.shot.session.mark_tracking_complete()
 
     def _leave(self, error: BaseException | None) -> None:
         open_file.running = None

@@ -111,7 +111,7 @@ class Shot:
                 session.acquire().set_details(footage, details)
             check = FootageCheck(footage, details, damaged=known.damaged, can_read=can_read)
             shot = cls(editor, session, check, known)
-            shot._check_frames(known.tracked)
+            shot.check_frames(known.tracked)
             if restore:
                 shot.kept = reconcile.restore(shot.clip, session, known)
             if picture is not None and picture.is_float:
@@ -149,14 +149,14 @@ class Shot:
         for frame in {frame for pair in ranges for frame in pair}:
             if not 1 <= frame <= self.clip.frame_duration:
                 raise UsageError(self.counting.outside(frame, self.clip.frame_duration))
-        self._check_timeline()
+        self.check_timeline()
         remove_leftovers(self.clip)
         where = self.clip.tracking.objects.active
         assert where is not None  # a clip has at least the camera
         chosen = chosen_tracks(where, self.editor.space, start, self.counting)
         limit = min((track.frames_limit for track in chosen if track.frames_limit), default=0)
         ranges = [passes.limited(*pair, limit) for pair in ranges]
-        self._check_frames(FrameRanges((min(pair), max(pair)) for pair in ranges))
+        self.check_frames(FrameRanges((min(pair), max(pair)) for pair in ranges))
         known = self.known()
         found = edits(self.clip, where, known)
         names = {data.name: number for number, data in found.tracks.items()}
@@ -177,7 +177,7 @@ class Shot:
         unfinished = [progress for progress in known.unfinished if number is None or progress.plan.number == number]
         if not unfinished:
             return None
-        self._check_timeline()
+        self.check_timeline()
         progress = unfinished[0]
         number, tracks = progress.plan.number, progress.plan.tracks
         name = next((known.tracks[number].object for number in tracks if number in known.tracks), progress.plan.object)
@@ -193,7 +193,7 @@ class Shot:
         assert plan is not None  # there is a pass to resume
         for number in {number for each in plan.passes for number in found.existing(each.tracks)}:
             check_settings(where.tracks[found.tracks[number].name])
-        self._check_frames(plan.frames)
+        self.check_frames(plan.frames)
         self.left_out, self.is_tracked_on = plan.left_out, plan.is_tracked_on
         return self._run(plan, found, after_step, separate_clip)
 
@@ -212,7 +212,7 @@ class Shot:
         tracker = WorkingSet(self.editor, tracks, separate_clip=separate_clip)
         return Run(self.recorder, tracker, tracks, self.check, plan, after_step=after_step)
 
-    def _check_frames(self, frames: FrameRanges) -> None:
+    def check_frames(self, frames: FrameRanges) -> None:
         """Check the files of the frames, and record a damaged picture. Raises FootageUnusable."""
         try:
             self.check.frames(frames)
@@ -221,7 +221,7 @@ class Shot:
                 note_damaged(self.recorder, error)
             raise
 
-    def _check_timeline(self) -> None:
+    def check_timeline(self) -> None:
         """Raise ShotUnusable for frames beyond Blender's timeline, on which Blender crashes."""
         last = self.clip.frame_duration
         if self.counting.shown(last) > TIMELINE_END:

@@ -122,8 +122,9 @@ class _Follower:
     """The short copy of an artist's track in the working set."""
 
     def __init__(
-        self, number: int, track: MovieTrackingTrack, work: MovieTrackingTrack, plan: Pass, frame: int
+        self, number: int, track: MovieTrackingTrack, rows: bytes, work: MovieTrackingTrack, plan: Pass, frame: int
     ) -> None:
+        """`rows`: the markers of `track`, by frame."""
         self.number = number
         self.work = work
         # kept, because for each track and step their lookup costs as much as the call
@@ -132,7 +133,6 @@ class _Follower:
         for name in SETTINGS:  # `check_settings` has refused values that cannot be set
             setattr(work, name, getattr(track, name))
         setattr(work, mask_name(work), getattr(track, mask_name(track)))
-        rows = read_rows(track, number)
         frames = frames_of(rows)
         self.is_trackable = bool(frames)
         if not frames:
@@ -225,12 +225,16 @@ class WorkingSet:
                 if track is None:
                     raise self._tracks.gone([number])
                 work = self._object.tracks.new(name=str(number), frame=frame)
-                made.append(_Follower(number, track, work, plan, frame))
+                made.append(_Follower(number, track, self._rows(number, track), work, plan, frame))
             self._made = len(made)
         finally:
             tracking.objects.active = self._active
         self._followers = [follower for follower in made if follower.is_trackable]
         self._references = self._find_references()
+
+    def _rows(self, number: int, track: MovieTrackingTrack) -> bytes:
+        """The markers, by frame, from which the track is followed."""
+        return read_rows(track, number)
 
     def _own_place(self) -> ClipEditor:
         """The editor with another clip of the same footage and an image cache of its own.
@@ -297,6 +301,15 @@ class WorkingSet:
         self._frame = reached
         self._steps += 1
         return Step(reached, frozenset(follower.number for follower in alive), b"".join(rows))
+
+    def retire(self, numbers: frozenset[int]) -> None:
+        """Follow these tracks no further."""
+        gone = [follower for follower in self._followers if follower.number in numbers]
+        for follower in gone:
+            follower.retire()
+        if gone:
+            self._followers = [follower for follower in self._followers if follower.number not in numbers]
+            self._references = self._find_references()
 
     def _is_there(self) -> bool:
         """Whether the working set still exists; Blender crashes on a follower of a deleted one."""

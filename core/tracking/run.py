@@ -4,20 +4,42 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from ..errors import ExitCode, PictureUnusable, TrackingSessionError
 from ..footage.check import FootageCheck
 from ..journal.chain import Position
-from ..journal.records import Event, FrameRecord, TracksRecord
+from ..journal.records import Event, FrameRecord, JournalRecord, TracksRecord
 from ..journal.rows import MUTED, heads_of
 from ..model.types import Outcome, Pass, TrackData
 from ..model.wording import count_words
-from ..recording.recorder import SessionRecorder
 from .passes import Plan
 
 
-def note_damaged(recorder: SessionRecorder, error: PictureUnusable) -> None:
+class Recorder(Protocol):
+    """Records the steps of a run: a `core.recording.recorder.SessionRecorder`, with its errors, or one that keeps none.
+
+    The methods are those of `SessionRecorder`.
+    """
+
+    @property
+    def position(self) -> Position: ...
+
+    @property
+    def is_file_due(self) -> bool: ...
+
+    def append(self, *records: JournalRecord) -> Position: ...
+
+    def append_event(self, event: str, **fields: Any) -> Position: ...
+
+    def open_pass(self, plan: Pass, then: Sequence[Pass], before: Sequence[JournalRecord]) -> None: ...
+
+    def close_pass(self, number: int, outcome: Outcome, detail: str = "") -> None: ...
+
+    def write_file(self) -> None: ...
+
+
+def note_damaged(recorder: Recorder, error: PictureUnusable) -> None:
     """Record the frame of the damaged picture, whose file may then be replaced before tracking resumes."""
     recorder.append_event(Event.PICTURE_DAMAGED, frame=error.frame)
 
@@ -98,7 +120,7 @@ class Run:
 
     def __init__(
         self,
-        recorder: SessionRecorder,
+        recorder: Recorder,
         tracker: Tracker,
         tracks: Destination,
         footage: FootageCheck,

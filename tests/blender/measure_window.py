@@ -53,7 +53,7 @@ timed(editor.ClipEditor, "track", "track")
 timed(run.Run, "step", "step", ends)
 timed(run.Run, "flush_some", "showing")
 timed(os, "fsync", "disk")
-modal = operators._TracksLive.modal
+modal = operators.TracksLive.modal
 
 
 def timed_modal(self, context, event):
@@ -80,7 +80,7 @@ def timed_modal(self, context, event):
     return result
 
 
-operators._TracksLive.modal = timed_modal
+operators.TracksLive.modal = timed_modal
 
 
 def timed_drawing(owner, name, label):

@@ -11,16 +11,17 @@ import bpy
 from tracking_sessions.bridge.clip.editor import ClipEditor, newest_tracking
 from tracking_sessions.bridge.tracking import live
 from tracking_sessions.operators import status
-from tracking_sessions.operators.track import _TracksLive
+from tracking_sessions.operators.track import TracksLive
 from tracking_sessions.tests.bpy.window import begin
 
 
 class Driven:
     """The operator, and its reports."""
 
-    modal, cancel, _end, _save_copy = _TracksLive.modal, _TracksLive.cancel, _TracksLive._end, _TracksLive._save_copy
-    _job, _stop_listening = _TracksLive._job, _TracksLive._stop_listening
-    _go_on, give_way, _tell_pause = staticmethod(_TracksLive._go_on), _TracksLive.give_way, _TracksLive._tell_pause
+    modal, cancel, _end = TracksLive.modal, TracksLive.cancel, TracksLive._end
+    _close, _save_copy = TracksLive._close, TracksLive._save_copy
+    _job, _stop_listening = TracksLive._job, TracksLive._stop_listening
+    _go_on, give_way, _tell_pause = staticmethod(TracksLive._go_on), TracksLive.give_way, TracksLive._tell_pause
     _gave_way, bl_label = False, "Track in Session"
 
     def __init__(self, editor: ClipEditor, steps: int = 1, **asked: Any) -> None:

@@ -157,7 +157,7 @@ def test_unregistering_removes_the_state_of_a_running_pass(
     before = all_of_blender()
     registration.register()
     editor = new_file(footage, tmp_path / "shot.blend")
-    operator: Any = _like(track._TracksLive, "cancel", "_end")()
+    operator: Any = _like(track.TracksLive, "cancel", "_end")()
     with inside(editor) as context:
         operator._live = begin(editor, steps=2)
         operator._timer = context.window_manager.event_timer_add(1.0, window=editor.window)

@@ -10,7 +10,7 @@ from .bridge import events
 from .bridge.sessions import filled_list
 from .bridge.sessions.listing import SESSIONS
 from .bridge.sessions.states import STATES
-from .operators import history, keys, recording, recovery, sessions, settings, track
+from .operators import history, keys, recording, recovery, retrack, sessions, settings, track
 from .operators import strip as strip_operators
 from .operators.editor import end_modal
 from .panels import history as history_panel
@@ -21,6 +21,7 @@ _CLASSES = (
     *settings.classes,
     *preferences.classes,
     *track.classes,
+    *retrack.classes,
     *keys.classes,
     *recording.classes,
     *recovery.classes,

@@ -64,7 +64,7 @@ def draw_status(header: Header, context: Context) -> None:
         layout.template_input_status()
     else:
         row = layout.row()
-        row.label(text="Pause Tracking", icon="EVENT_ESC")
+        row.label(text=running.stop_words, icon="EVENT_ESC")
         bar = row.row()
         bar.ui_units_x = BAR_WIDTH
         bar.progress(factor=factor(running), text=frames_text(running))

@@ -49,6 +49,8 @@ class LivePass:
 
     verb = "Tracking"
     """What it does, in the panel and the status bar."""
+    stop_words = "Pause Tracking"
+    """What Esc does, in the status bar."""
 
     def __init__(
         self,

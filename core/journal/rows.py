@@ -45,6 +45,7 @@ def bytes_of(place: slice) -> slice:
 
 _HEAD = Struct("<IiI")
 _CO = Struct("<2f")
+_VALUES = Struct("<14f")
 _HEADS = Struct(f"{_HEAD.format}{MARKER_SIZE - _HEAD.size}x")
 _ROW = Struct(f"{MARKER_SIZE}s")
 _FRAME_HIGH_BYTE, _FLAGS_BYTE = 7, 8
@@ -92,6 +93,13 @@ def with_head(row: bytes, track: int, frame: int, flags: int) -> bytes:
 def moved_to(row: bytes, x: float, y: float) -> bytes:
     """The row at this `co`, 0..1 of the frame from its lower left."""
     return row[: _HEAD.size] + _CO.pack(x, y) + row[_HEAD.size + _CO.size :]
+
+
+def blended(row: bytes, other: bytes, share: float) -> bytes:
+    """The row with all its values moved by `share`, 0 to 1, of the way to those of the other one."""
+    values, others = _VALUES.unpack_from(row, _HEAD.size), _VALUES.unpack_from(other, _HEAD.size)
+    mixed = (value + share * (end - value) for value, end in zip(values, others, strict=True))
+    return row[: _HEAD.size] + _VALUES.pack(*mixed)
 
 
 # Many rows

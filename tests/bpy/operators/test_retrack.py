@@ -15,12 +15,14 @@ from tracking_sessions.core.journal.rows import KEYED, flags_of, is_muted, posit
 from tracking_sessions.core.model.flags import Flag, FlagKind, Severity
 from tracking_sessions.core.model.frame_status import FrameStatus
 from tracking_sessions.core.review.frames import FrameStates
+from tracking_sessions.operators import status
 from tracking_sessions.tests.bpy.recordings import edits_of, recorded, unnumbered
 from tracking_sessions.tests.bpy.retracks import (
     BAD,
     NAME,
     WAYS,
     audit,
+    begun,
     delete,
     displace,
     drift,
@@ -33,7 +35,7 @@ from tracking_sessions.tests.bpy.retracks import (
     tracked,
 )
 from tracking_sessions.tests.bpy.tracker import live_frames, markers_of
-from tracking_sessions.tests.bpy.window import FRAMES, held_session_of, new_file, track
+from tracking_sessions.tests.bpy.window import FRAMES, held_session_of, inside, new_file, track
 from tracking_sessions.tests.footage import Shot as Footage
 
 pytestmark = pytest.mark.usefixtures("registered")
@@ -234,3 +236,59 @@ def test_a_gap_whose_sides_do_not_agree_stays(footage: Footage, file: Path) -> N
     assert "Fill Gap" not in edits_of(file)[len(edits) :]
     assert not held_session_of(file).review.overrides
     assert run(editor, "fill_gap", 12, distance=5.0) == {"FINISHED"}
+
+
+# In the clip
+
+
+def test_plane_tracks_follow(footage: Footage, file: Path) -> None:
+    """Only in the end, as the tracks do: Escape leaves them too."""
+    editor = tracked(footage, file)
+    for each in editor.clip.tracking.tracks:
+        each.select = each.name in (NAME, "Survives.02", "Survives.03", "Survives.04")
+    with inside(editor):
+        editor.space.clip_user.frame_current = bpy.context.scene.frame_current = WAYS["forwards"]
+        bpy.ops.clip.create_plane_track()
+    (plane,) = editor.clip.tracking.plane_tracks
+
+    def corners() -> dict[int, list[tuple[float, ...]]]:
+        return {marker.frame: [tuple(corner) for corner in marker.corners] for marker in plane.markers}
+
+    good = corners()
+    assert good.keys() >= {*BAD}
+    for each in editor.clip.tracking.tracks:
+        each.select = each.name == NAME
+    displace(editor.clip, BAD, 6, -4)
+    with inside(editor):  # as after Blender's tracker, with the bad markers
+        editor.move_planes([editor.clip.tracking.tracks[NAME]], WAYS["forwards"])
+    bad = corners()
+    assert bad != good
+    run(editor, "retrack_forwards", WAYS["forwards"])
+    width, height = clip_size(editor.clip)
+    assert (
+        max(
+            abs(mended[i] - wanted[i]) * (width, height)[i]
+            for frame in BAD
+            for mended, wanted in zip(corners()[frame], good[frame], strict=True)
+            for i in range(2)
+        )
+        < 0.5
+    )
+
+
+def test_what_has_joined_is_not_counted_as_lost(footage: Footage, file: Path) -> None:
+    editor = tracked(footage, file)
+    editor.clip.tracking.tracks["Survives.02"].select = True
+    displace(editor.clip, range(10, 11), 6, -4)
+    width, _ = clip_size(editor.clip)
+    for frame in range(10, 20):
+        editor.clip.tracking.tracks["Survives.02"].markers.find_frame(frame).co[0] += 5 / width
+    ran = begun(editor, "retrack_forwards", 9)
+    while ran.run.steps < 5:
+        assert ran.tick(0)
+    assert status.tracks_text(ran) == "2 Followed, 0 Lost"
+    assert [follower.number for follower in ran._copies._followers] == [number_of(file, "Survives.02")]
+    ran.run.suspend()  # as before a save
+    while ran.tick():
+        pass
+    assert ran.changed == 2

@@ -15,7 +15,8 @@ import bpy
 import pytest
 
 from tracking_sessions.bridge.clip.editor import ClipEditor, newest_tracking
-from tracking_sessions.bridge.sessions.recording import recording_of
+from tracking_sessions.bridge.clip.movie_clip import mark_of, position_in
+from tracking_sessions.bridge.sessions.recording import recording_of, set_recorded
 from tracking_sessions.bridge.tracking import live
 from tracking_sessions.core.journal.history import Kind
 from tracking_sessions.core.journal.state_words import state_id
@@ -170,6 +171,16 @@ def test_history_goes_back_to_before(footage: Footage, file: Path, name: str) ->
     with inside(editor):
         operators.go_back(state=state_id(held_session_of(file).history().states[-2].position))
     assert markers_of(editor.clip) == before
+
+
+def test_a_clip_that_is_not_recorded_contains_the_result(footage: Footage, file: Path) -> None:
+    editor = faulty(footage, file, "retrack_forwards")
+    set_recorded(editor.clip, wanted=False)
+    assert run(editor, "retrack_forwards", START["retrack_forwards"]) == {"FINISHED"}
+    session = session_of(file)
+    assert [override.first for override in session.review.overrides] == [BAD.start]
+    assert position_in(mark_of(editor.clip), session.id) == session.position
+    assert recorded(file) == {name: unnumbered(rows) for name, rows in markers_of(editor.clip).items()}
 
 
 # Stopped

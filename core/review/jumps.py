@@ -14,13 +14,13 @@ from .measures import chosen_runs, runs, segments
 from .motion import Motion
 from .regression import Bools, Floats, Indices
 from .settings import Settings
-from .transfer import FEW_TRACKS, SECOND_TRACKS, Transfer, predicted
+from .transfer import ENOUGH_TRACKS, FEW_TRACKS, Transfer, predicted
 
 NEIGHBOURHOOD = 15
 """Frames on each side that tell whether T can be trusted on a frame."""
 QUIET_SHARE, QUIET_FRAMES = 0.25, 3
-"""T is trusted where it flags markers on at most this share of the frames of the neighbourhood, and three more: a step
-is seen on two. A shaking camera makes it flag some on most frames, in places that are not wrong."""
+"""The share of the frames of the neighbourhood, and frames more, with flags of T that do not show a shaking camera,
+which makes it flag some on most frames, in places that are not wrong. A step is seen on two frames, a spike on three."""
 LONG = 7
 """Frames: one jump reaches no farther, so that a longer run is reported as a run."""
 REPEATED = 0.01
@@ -48,21 +48,19 @@ def judge(motion: Motion, settings: Settings, moved: Transfer, opinion: Opinion 
         ratio = moved.ratio
         is_off = ratio > 1
         # T2 tells what a shaking camera does to the corners of the picture; it needs many tracks
-        is_off_twice = is_off & ((moved.second > 1) | (moved.tested < SECOND_TRACKS)[column])
+        is_off_twice = is_off & ((moved.second > 1) | (moved.tested < ENOUGH_TRACKS)[column])
         flagged = np.bincount(column[is_off], minlength=len(motion.frames))
         share = flagged / np.maximum(moved.tested, 1)
         is_event = (share > settings.event_share) & (moved.tested >= FEW_TRACKS)
-        quiet = _quiet(motion, np.bincount(column[is_off_twice], minlength=len(motion.frames)), moved.tested)
-        is_plain = moved.residual > settings.jump_parallax_sure * moved.parallax
-        is_sure = is_off_twice & is_plain & quiet[column] & (moved.tested >= FEW_TRACKS)[column]
-        confirmed = np.zeros(len(motion))
-        if opinion is not None:
-            confirmed = np.nan_to_num(opinion.ratio)
-            is_sure |= (confirmed > 1) & is_off_twice
-            for run in chosen_runs(motion, confirmed > 1):
-                # longer, it is no jump but DRIFT or STRAY; a jump that T can see not at all is none
-                if len(run) <= LONG and not np.nanmax(np.append(moved.residual[run], 0)) < settings.jump:
-                    is_sure[run] = True
+        confirmed = np.zeros(len(motion)) if opinion is None else np.nan_to_num(opinion.ratio)
+        is_agreed = is_off_twice & (confirmed > 1)
+        trusted = _trusted(motion, column[is_off_twice & ~is_agreed], column[is_agreed], opinion is not None)
+        is_alone = is_off_twice & trusted[column] & (moved.tested >= FEW_TRACKS)[column]
+        is_sure = is_agreed | (is_alone & ~_bends(motion, settings, moved))
+        for run in chosen_runs(motion, confirmed > 1):
+            # a longer one is no jump but DRIFT or STRAY, and one that T does not see at all is none
+            if len(run) <= LONG and not np.nanmax(np.append(moved.residual[run], 0)) < settings.jump:
+                is_sure[run] = True
     near = is_event.copy()  # an event reaches the frames beside it
     is_next = np.diff(motion.frames) == 1
     near[1:] |= is_event[:-1] & is_next
@@ -72,12 +70,42 @@ def judge(motion: Motion, settings: Settings, moved: Transfer, opinion: Opinion 
     return Verdict(is_sure, is_possible, np.nan_to_num(ratio), confirmed, is_event, share * 100)
 
 
-def _quiet(motion: Motion, flagged: Indices, tested: Indices) -> Bools:
-    """[columns]: whether T flags markers on few frames of the neighbourhood."""
+def _trusted(motion: Motion, alone: Indices, agreed: Indices, is_asked: bool) -> Bools:
+    """[columns]: whether T can be trusted in the neighbourhood where E does not confirm it: it flags markers on few
+    frames or, if E was asked, hardly on more without it than with it. `alone`, `agreed`: the columns of flagged markers
+    that E does not confirm, and that it confirms."""
     low = np.searchsorted(motion.frames, motion.frames - NEIGHBOURHOOD)
     high = np.searchsorted(motion.frames, motion.frames + NEIGHBOURHOOD, side="right")
-    flags, tests = (np.append(0, np.cumsum(values > 0)) for values in (flagged, tested))
-    return flags[high] - flags[low] <= QUIET_SHARE * (tests[high] - tests[low]) + QUIET_FRAMES
+    counts: list[Indices] = []
+    for columns in (alone, agreed):
+        is_flagged = np.zeros(len(motion.frames), bool)
+        is_flagged[columns] = True
+        total = np.append(0, np.cumsum(is_flagged))
+        counts.append(total[high] - total[low])
+    if is_asked:
+        return counts[0] <= np.maximum(counts[1], QUIET_FRAMES)
+    return counts[0] <= QUIET_SHARE * (high - low) + QUIET_FRAMES
+
+
+def _bends(motion: Motion, settings: Settings, moved: Transfer) -> Bools:
+    """[markers]: whether the residual may be the bent path of a near and fast point: small beside its parallax, and
+    about the same on the frames before and behind."""
+    order, follows = segments(motion)
+    total, count = np.zeros((2, len(order))), np.zeros(len(order))
+    for values, sums in zip((moved.x[order], moved.y[order]), total, strict=True):
+        for there, here in ((slice(None, -1), slice(1, None)), (slice(1, None), slice(None, -1))):
+            beside = np.where(follows[1:], values[there], np.nan)
+            is_known = np.isfinite(beside)
+            sums[here] += np.where(is_known, beside, 0.0)
+            count[here] += is_known / 2
+    mean = total / np.maximum(count, 1)
+    off = np.zeros((2, len(order)))
+    off[:, order] = mean
+    x, y = moved.x - off[0], moved.y - off[1]
+    known = np.zeros(len(order))
+    known[order] = count
+    is_single = np.sqrt(x * x + y * y) > np.maximum(moved.threshold, 0.6 * moved.residual)
+    return (moved.residual <= settings.jump_parallax_sure * moved.parallax) & ~(is_single & (known > 0))
 
 
 class _Jump(NamedTuple):

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from .epipolar import residuals
+from .epipolar import LEAST_TRACKS, residuals
 from .motion import Motion
 from .regression import Floats, quantile
 
@@ -15,9 +15,9 @@ Lens = Callable[[Floats, Floats], tuple[Floats, Floats]]
 """Undistorts: x and y, pixels of the footage from the centre of its picture, to those without distortion."""
 
 UNIT = 1000.0  # pixels
-STRONGEST, STEPS = 0.25, 11
-"""The coefficients that are tried, in (pixels / 1000)^-2: 11 from -0.25 to 0.25."""
-PAIRS, GAP = 6, 20
+STRONGEST, STEPS, ROUNDS = 0.25, 11, 3
+"""The coefficients that are tried first, in (pixels / 1000)^-2: 11 from -0.25 to 0.25. Then as many, ever closer."""
+PAIRS, GAP = 12, 40
 """The pairs of frames that choose, and the frames between the two of one."""
 
 
@@ -32,36 +32,45 @@ def division(coefficient: float) -> Lens:
 
 
 def estimated(motion: Motion) -> float:
-    """The coefficient of `division` with the smallest median distance of E over pairs of frames, by a parabola through
-    the best three of those tried; 0 without pairs."""
+    """The coefficient of `division` with the smallest sum of median distances of E over pairs of frames; 0 without
+    pairs. Each round of the search looks closer at the best of the one before, and a parabola ends it."""
     later = np.flatnonzero(np.isin(motion.frames - GAP, motion.frames))
     if not len(later):
         return 0.0
     later = later[np.linspace(0, len(later) - 1, PAIRS + 2).astype(np.intp)[1:-1]]
     earlier = np.searchsorted(motion.frames, motion.frames[later] - GAP)
-    tried = np.linspace(-STRONGEST, STRONGEST, STEPS)
-    costs = np.zeros(STEPS)
-    used = 0
+    pairs: list[tuple[Floats, Floats, Floats, Floats]] = []
     for columns in zip(earlier.tolist(), later.tolist(), strict=True):
         one, other = (motion.table(column, column + 1) for column in columns)
         both, mine, theirs = np.intersect1d(one.track, other.track, assume_unique=True, return_indices=True)
-        if len(both) < 16:
-            continue
-        used += 1
-        # each coefficient is a column
-        xy = [division_all(table.x[rows], table.y[rows], tried) for table, rows in ((one, mine), (other, theirs))]
-        pair = residuals((xy[0][0], xy[1][0]), (xy[0][1], xy[1][1]))
-        distance = np.where(np.isfinite(pair.distance), pair.distance, np.inf)
-        costs += quantile(distance, np.isfinite(distance).sum(0))
-    if not used or not np.isfinite(costs).all():
+        if len(both) >= LEAST_TRACKS:
+            pairs.append((one.x[mine], one.y[mine], other.x[theirs], other.y[theirs]))
+    if not pairs:
         return 0.0
-    best = int(np.argmin(costs))
-    if not 0 < best < STEPS - 1:
-        return float(tried[best])
-    before, here, after = costs[best - 1 : best + 2]
+    best, width = 0.0, STRONGEST
+    costs = np.zeros(STEPS)
+    tried = costs
+    at = 0
+    for _ in range(ROUNDS):
+        tried = best + np.linspace(-width, width, STEPS)
+        costs = _costs(pairs, tried)
+        at = int(np.argmin(costs))
+        best, width = float(tried[at]), width / 5
+    if not 0 < at < STEPS - 1:
+        return best
+    before, here, after = costs[at - 1 : at + 2]
     bend = before - 2 * here + after
-    shift = (before - after) / (2 * bend) if bend > 0 else 0.0
-    return float(tried[best] + shift * (tried[1] - tried[0]))
+    return best + float((before - after) / (2 * bend) * (tried[1] - tried[0]) if bend > 0 else 0.0)
+
+
+def _costs(pairs: list[tuple[Floats, Floats, Floats, Floats]], tried: Floats) -> Floats:
+    """[coefficients]: the sum of the median distances of the pairs, undistorted by each."""
+    total = np.zeros(len(tried))
+    for ax, ay, bx, by in pairs:
+        (ax, ay), (bx, by) = division_all(ax, ay, tried), division_all(bx, by, tried)
+        distance = residuals((ax, bx), (ay, by)).distance
+        total += quantile(distance, np.full(len(tried), len(distance)))
+    return total
 
 
 def division_all(x: Floats, y: Floats, coefficients: Floats) -> tuple[Floats, Floats]:

@@ -38,17 +38,20 @@ from .settings import Settings
 ENOUGH_TRACKS, FEW_TRACKS, LEAST_TRACKS = 20, 10, 4
 """From so many tracks T is as good as with a hundred, needs a higher threshold, is replaced by a median."""
 SECOND_TRACKS = 28
-"""T2 fits twelve columns: fewer tracks cannot contradict it."""
+"""T2 fits twelve columns: fewer tracks cannot contradict it, and get eight."""
 UNIT = 1000.0
 """Pixels: it keeps the columns of the regression near 1."""
-STARTS, SUBSET, SHARE = 24, 8, 0.6
+STARTS, SUBSET, SHARE = 16, 8, 0.6
 """Each fit starts from the best of so many subsets, of so many tracks, by this quantile of the residuals."""
 ROUNDS = 6
+LENIENT_ROUNDS, LENIENT = 2, 100.0
+"""The last rounds allow each track for its leverage, up to this: else a near track that the first ones left out stays
+out, and the others predict it badly."""
 FLOOR = 0.03
 """Pixels: no scale of residuals is smaller, so that locked and generated shots do not flag rounding."""
 CAP = 1.0
 """The largest leverage that widens a threshold: on a locked-off shot a step would else buy itself any."""
-WIDTH = 64
+WIDTH = 128
 """Frames in one block: its arrays stay in the processor's cache."""
 
 
@@ -149,10 +152,11 @@ def _block(motion: Motion, settings: Settings, first: int, end: int, found: Tran
     found.scale[first:end] = np.where(counts >= FEW_TRACKS, fitted.scale, np.nan)
     found.model[:, first:end] = [*fitted.models[0], *fitted.models[1]]
     length = np.sqrt(fitted.x * fitted.x + fitted.y * fitted.y)
-    is_flagged = live & (length > threshold) & (counts >= SECOND_TRACKS)
-    asked = np.flatnonzero(is_flagged.any(0))
-    if len(asked):
-        _ask_again(problem, length, asked, parallax, settings, table.marker[:, 1:-1], found)
+    is_flagged = (live & (length > threshold)).any(0)
+    for low, high, terms in ((ENOUGH_TRACKS, SECOND_TRACKS, 3), (SECOND_TRACKS, len(length) + 1, 7)):
+        asked = np.flatnonzero(is_flagged & (counts >= low) & (counts < high))
+        if len(asked):
+            _ask_again(problem, length, asked, terms, parallax, settings, table.marker[:, 1:-1], found)
 
 
 def _problem(x: Floats, y: Floats, is_whole: Bools) -> tuple[Problem, Floats]:
@@ -208,12 +212,13 @@ def _fitted(problem: Problem, squares: Floats) -> Fit:
     columns, sides, live, counts = problem
     size = len(columns) + 1
     widen = np.sqrt(np.maximum(counts, 1) / np.maximum(counts - size, 1)) / RAYLEIGH_MEDIAN
-    lower: list[list[Floats]] = []
+    leverage, loose = np.zeros(live.shape), np.ones(live.shape)
     models: list[list[Floats]] = []
-    x = y = weights = squares
-    for _ in range(ROUNDS):
-        scale = _scale(squares, live, counts, widen)
-        weights = squares * (1 / (BISQUARE * scale) ** 2)
+    x = y = squares
+    for turn in range(ROUNDS):
+        weights = squares * (1 / (BISQUARE * _scale(squares, live, counts, widen)) ** 2)
+        if turn >= ROUNDS - LENIENT_ROUNDS:
+            weights /= 1.0 + np.minimum(leverage, LENIENT)
         np.minimum(weights, 1.0, out=weights)
         np.subtract(1.0, weights, out=weights)
         weights *= weights
@@ -223,15 +228,22 @@ def _fitted(problem: Problem, squares: Floats) -> Fit:
         x, y = (residual(model, columns, side) for model, side in zip(models, sides, strict=True))
         squares = x * x
         squares += y * y
-    scale = _scale(squares, live, counts, widen)
-    values: list[Floats] = [np.ones(live.shape), *columns]
-    leverage: Floats = np.zeros(live.shape)
-    for i in range(size):
+        if turn >= ROUNDS - LENIENT_ROUNDS - 1:
+            leverage = _leverage(lower, columns)
+            loose = 1.0 / np.maximum(1.0 - weights * leverage, 1e-9)
+            leverage *= loose
+    return Fit(x * loose, y * loose, leverage, _scale(squares, live, counts, widen), models)
+
+
+def _leverage(lower: Sequence[Sequence[Floats]], columns: Sequence[Floats]) -> Floats:
+    """[tracks, frames]: the variance of each prediction by the factored normal equations, in that of a residual."""
+    values = [np.ones(columns[0].shape), *columns]
+    total = np.zeros(columns[0].shape)
+    for i in range(len(values)):
         for j in range(i):
             values[i] = values[i] - lower[i][j] * values[j]
-        leverage += values[i] * values[i] * lower[i][i]
-    loose = 1.0 / np.maximum(1.0 - weights * leverage, 1e-9)
-    return Fit(x * loose, y * loose, leverage * loose, scale, models)
+        total += values[i] * values[i] * lower[i][i]
+    return total
 
 
 def _scale(squares: Floats, live: Bools, counts: Indices, widen: Floats) -> Floats:
@@ -267,20 +279,21 @@ def _ask_again(
     problem: Problem,
     length: Floats,
     asked: Indices,
+    terms: int,
     parallax: Floats,
     settings: Settings,
     marker: Indices,
     found: Transfer,
 ) -> None:
-    """T2 on the columns `asked`: the fit with terms of second order in the position, which a shaking camera makes."""
+    """T2 on the columns `asked`: the fit with `terms` of second order in the position and, with many tracks, position
+    times displacement, which a shaking camera makes."""
     live, counts = problem.live[:, asked], problem.counts[asked]
     u, v, a, b = (column[:, asked] for column in problem.columns)
-    columns = [u, v, a, b, u * u, u * v, v * v, u * a, u * b, v * a, v * b]
+    columns = [u, v, a, b, *[u * u, u * v, v * v, u * a, u * b, v * a, v * b][:terms]]
     squares = length[:, asked] ** 2
     fitted = _fitted(Problem(columns, [side[:, asked] for side in problem.sides], live, counts), squares)
     threshold = _thresholds(fitted, parallax[:, asked], settings, counts)
     ratio = np.sqrt(fitted.x * fitted.x + fitted.y * fitted.y) / threshold
-    live = live & (counts >= SECOND_TRACKS)
     found.second[marker[:, asked][live]] = ratio[live]
 
 

@@ -22,6 +22,8 @@ SAMPLES, SAMPLE = 60, 8
 ROUNDS = 6
 FLOOR = 0.01
 """Pixels below which no scale of residuals falls: exact positions must not divide by nothing."""
+LENIENT_ROUNDS = 2
+"""The last rounds allow each track for its leverage, as those of T do."""
 CAP = 10.0
 """The largest leverage that widens a threshold."""
 PAIRS = ((-1, 0), (0, 1), (-3, 0), (0, 3), (-1, 1), (-2, 0), (0, 2))
@@ -125,8 +127,10 @@ def residuals(x: Sequence[Floats], y: Sequence[Floats]) -> Residuals:
     best = _sampled(flat, live, counts)
     floor = FLOOR / size
     weights = flat[0]
-    for _ in range(ROUNDS):
+    for turn in range(ROUNDS):
         distance, gradient = _distances(best, flat)
+        if turn >= ROUNDS - LENIENT_ROUNDS:
+            distance /= _spread(weights, flat, gradient, best)
         distance[~live] = np.inf
         scale = np.maximum(quantile(distance, counts) * NORMAL_MAD, floor)
         distance[~live] = 1e30

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Measures tracking beside Blender's own tracker in one run: a frame at any length of a shot, and our share of it.
 
-Also measures the check of the footage, commands over many sessions, the recording of a clip, and the shots of a batch.
+Also measures the check of the footage, commands over many sessions, the recording of a clip, audits, and the shots of
+a batch.
 Exit code 1: a figure missed its target.
 """
 
@@ -20,6 +21,7 @@ if __name__ == "__main__":
 
 import bpy
 
+from tracking_sessions.tools.bench_audit import measure_audit
 from tracking_sessions.tools.bench_batch import measure_batch
 from tracking_sessions.tools.bench_figures import Report
 from tracking_sessions.tools.bench_footage import measure_footage
@@ -41,7 +43,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Measure tracking against Blender's own tracker.")
     parser.add_argument("--quick", action="store_true", help="a short version: fewer frames, fewer repeats")
     tracking = ["memory", "steps", "parts", "restore"]  # memory: in a young process
-    parts = (*tracking, "footage", "sessions", "history", "recording", "batch")
+    parts = (*tracking, "footage", "sessions", "history", "recording", "audit", "batch")
     parser.add_argument("--only", choices=parts, help="measure only this")
     options = parser.parse_args()
     frames = 25
@@ -55,21 +57,18 @@ def main() -> int:
     report = Report()
     wanted = [options.only] if options.only else list(parts)
     with tempfile.TemporaryDirectory(prefix="bench-") as name:
-        if "footage" in wanted:
-            wanted.remove("footage")
-            measure_footage(Path(name), 400 if options.quick else 4000, report)
-        if "sessions" in wanted:
-            wanted.remove("sessions")
-            measure_sessions(Path(name), 1000 if options.quick else 10_000, report)
-        if "history" in wanted:
-            wanted.remove("history")
-            measure_history(Path(name), *((20, 200) if options.quick else (200, 2000)), report)
-        if "recording" in wanted:
-            wanted.remove("recording")
-            measure_recording(Path(name), *((100, 1000) if options.quick else (400, 4000)), report)
-        if "batch" in wanted:
-            wanted.remove("batch")
-            measure_batch(Path(name), 100 if options.quick else 1000, report)
+        folder, quick = Path(name), options.quick
+        alone = {
+            "footage": lambda: measure_footage(folder, 400 if quick else 4000, report),
+            "sessions": lambda: measure_sessions(folder, 1000 if quick else 10_000, report),
+            "history": lambda: measure_history(folder, *((20, 200) if quick else (200, 2000)), report),
+            "recording": lambda: measure_recording(folder, *((100, 1000) if quick else (400, 4000)), report),
+            "audit": lambda: measure_audit(2000 if quick else 10_000, report),
+            "batch": lambda: measure_batch(folder, 100 if quick else 1000, report),
+        }
+        for part in [part for part in alone if part in wanted]:
+            wanted.remove(part)
+            alone[part]()
         root = Path(name, "sessions")
         if not wanted:
             return 1 if report.missed else 0

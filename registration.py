@@ -7,6 +7,7 @@ import bpy
 
 from . import cli
 from .bridge import events
+from .bridge.review import problems
 from .bridge.sessions import filled_list
 from .bridge.sessions.listing import SESSIONS
 from .bridge.sessions.states import STATES
@@ -27,6 +28,7 @@ _CLASSES = (
     *recovery.classes,
     *session.classes,
     *filled_list.classes,
+    *problems.classes,
     *sessions.classes,
     *sessions_panels.classes,
     *history.classes,
@@ -34,7 +36,7 @@ _CLASSES = (
     *strip_operators.classes,
 )
 # what has more to register, in this order; their `unregister` can be repeated
-_PARTS = (settings, SESSIONS, STATES, events, strip, menu, keys)
+_PARTS = (settings, SESSIONS, STATES, problems, events, strip, menu, keys)
 _registered: list[type] = []
 _command: object = None
 

@@ -3,11 +3,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from bpy.props import StringProperty
 
-from ..bridge.clip.editor import redraw
+from ..bridge.clip.editor import redraw, select_alone
 from ..bridge.clip.movie_clip import counting_of
 from ..bridge.sessions import overview, states
 from ..core.errors import TrackingSessionError, UsageError
@@ -105,13 +105,7 @@ class TRACKING_SESSIONS_OT_compare_state(_OnState):
 
 def _show(context: Context, clip: MovieClip, largest: Largest) -> None:
     """Go to the frame of the marker, and select its track alone."""
-    where: Any = clip.tracking.objects.get(largest.track.object)
-    track = where.tracks.get(largest.track.name) if where is not None else None
-    if where is not None and track is not None:
-        clip.tracking.objects.active = where
-        for other in where.tracks:
-            other.select = other == track
-        where.tracks.active = track
+    select_alone(clip, largest.track.object, largest.track.name)
     context.scene.frame_current = counting_of(clip).shown(largest.frame)
 
 

@@ -46,7 +46,8 @@ BRIDGE = {
     "clip": set(),
     "tracking": {"preferences", "open_file", "clip"},
     "sessions": {"errors", "preferences", "open_file", "clip", "tracking"},
-    "watch": {"open_file", "clip", "tracking", "sessions"},
+    "review": {"open_file", "clip", "tracking", "sessions"},
+    "watch": {"open_file", "clip", "tracking", "sessions", "review"},
     "events": {"errors", "open_file", "clip", "tracking", "sessions", "watch"},
 }
 

@@ -163,6 +163,18 @@ class ClipEditor:
             self.space.clip_user.frame_current = displayed
 
 
+def select_alone(clip: MovieClip, object_name: str, name: str) -> MovieTrackingTrack | None:
+    """Make this track the active one, in its tracking object, and the only selected one there; None if it is gone."""
+    where: Any = clip.tracking.objects.get(object_name)
+    track = where.tracks.get(name) if where is not None else None
+    if track is not None:
+        clip.tracking.objects.active = where
+        for other in where.tracks:
+            other.select = other == track
+        where.tracks.active = track
+    return track
+
+
 @contextmanager
 def background_editor(clip: MovieClip) -> Iterator[ClipEditor]:
     """A temporary Clip Editor in the first window, for background mode; restores the area and the scene at the end."""

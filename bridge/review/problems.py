@@ -1,0 +1,319 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The review of a clip as its panel shows it, and the list of its problems, computed anew only after a change.
+
+The counts and the flags follow the end of the journal, so that drawing costs the same in a clip of any length.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import bpy
+from bpy.props import EnumProperty, IntProperty, PointerProperty, StringProperty
+from bpy.types import PropertyGroup
+
+from ...core.errors import TrackingSessionError
+from ...core.journal.review import Fine, Note, Review
+from ...core.model.flags import Flag, FlagKind, Severity
+from ...core.model.frame_status import FrameStatus
+from ...core.model.ranges import FrameRanges
+from ...core.recording.manager import TrackingSessionManager
+from ...core.review.frames import FrameStates
+from ..clip.movie_clip import counting_of, mark_of
+from ..open_file import open_file
+from ..sessions.filled_list import FilledList
+from ..sessions.finding import find_session
+from ..sessions.overview import last_overview
+from ..sessions.recording import known_recording
+from ..tracking import live
+
+if TYPE_CHECKING:
+    from bpy.types import Context, MovieClip
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ReviewView:
+    """The review of a clip's session. Frames are clip frames."""
+
+    id: str = ""
+    """Empty: nobody has begun a review."""
+    is_owned: bool = False
+    """Whether this Blender owns the session, and so can go on with the review."""
+    counts: Mapping[FrameStatus, int] = field(default_factory=dict[FrameStatus, int])
+    flags: tuple[Flag, ...] = ()
+    """The worst first."""
+    done: frozenset[Flag] = frozenset()
+    """The flags that a person has accepted, or whose frames a person has approved."""
+    names: Mapping[int, str] = field(default_factory=dict[int, str])
+    """Of the tracks, by number; only of an owned session."""
+    notes: tuple[Note, ...] = ()
+    failed: FrameRanges = field(default_factory=FrameRanges)
+    warned: FrameRanges = field(default_factory=FrameRanges)
+    approved: FrameRanges = field(default_factory=FrameRanges)
+
+    @property
+    def left(self) -> int:
+        """The number of open errors and warnings."""
+        return sum(flag.severity is not Severity.NOTE for flag in self.flags if flag not in self.done)
+
+
+class _Views(dict[int, tuple[object, ReviewView]]):
+    """The views of the open file, by clip (`session_uid`), each with what it was computed from."""
+
+
+def review_of(clip: MovieClip) -> ReviewView:
+    """The review of the clip's session; while a pass runs, as it was before. Reads a file only if it has changed."""
+    views = open_file.view(_Views)
+    based_on, known = views.get(clip.session_uid, (None, ReviewView()))
+    if live.running() is not None:
+        return known
+    recording = known_recording(clip)
+    session = recording.session if recording is not None else None
+    if recording is not None and session is not None:
+        now: tuple[object, ...] = session.id, session.position
+        if based_on != now:
+            names = {number: data.name for number, data in recording.head.tracks.items()}
+            known = _view(session, names)
+    else:
+        seen = last_overview(clip)
+        now = open_file.revision, seen.session, seen.seen
+        if based_on != now:
+            known = ReviewView()
+            try:
+                found = find_session(clip, mark_of(clip)) if seen.name else None
+                known = _view(found) if found is not None else known
+            except TrackingSessionError:
+                pass  # the Session panel shows the error
+    views[clip.session_uid] = now, known
+    return known
+
+
+def _view(session: TrackingSessionManager, names: Mapping[int, str] | None = None) -> ReviewView:
+    review, states = session.review, FrameStates(session)
+    if not review.id:
+        return ReviewView(is_owned=names is not None)
+    return ReviewView(
+        review.id,
+        names is not None,
+        states.counts(),
+        tuple(review.flags),
+        frozenset(_done(review, session.session.tracked_frames)),
+        names or {},
+        tuple(review.notes),
+        *(FrameRanges(frames.ranges()) for frames in (review.failed, review.warned, review.approved)),
+    )
+
+
+def _done(review: Review, tracked: FrameRanges) -> Iterable[Flag]:
+    """The flags that a person has accepted, or whose tracked frames a person has approved."""
+    accepted: dict[FlagKind, list[Fine]] = {}
+    for fine in review.fine:
+        accepted.setdefault(fine.kind, []).append(fine)
+    for flag in review.flags:
+        unsigned = review.signed.missing(flag.first, flag.last)
+        is_signed = len(unsigned) <= flag.last - flag.first and not any(frame in tracked for frame in unsigned)
+        if is_signed or any(fine.accepts(flag) for fine in accepted.get(flag.kind, ())):
+            yield flag
+
+
+# The list
+
+
+class Filter(NamedTuple):
+    """Which flags the list shows, and in which order."""
+
+    kind: str = "ALL"
+    state: str = "OPEN"
+    track: str = ""  # part of a name
+    order: str = "WORST"
+
+    def chosen(self, view: ReviewView) -> Iterable[Flag]:
+        """The flags of the view that the list shows, in its order."""
+        part = self.track.casefold()
+        found = (
+            flag
+            for flag in view.flags
+            if self.kind in ("ALL", flag.kind)
+            and (flag in view.done) is (self.state == "DONE")
+            and (self.state == "DONE" or flag.severity in _SEVERITIES[self.state])
+            and (not part or any(part in view.names.get(number, "").casefold() for number in (flag.track, flag.other)))
+        )
+        return sorted(found, key=lambda flag: (flag.first, flag.last)) if self.order == "FRAME" else found
+
+
+_SEVERITIES: dict[str, Collection[Severity]] = {
+    "OPEN": (Severity.ERROR, Severity.WARNING),
+    "FAILED": (Severity.ERROR,),
+    "SUSPECT": (Severity.WARNING,),
+    "NOTES": (Severity.NOTE,),
+}
+
+
+def kind_words(kind: FlagKind) -> str:
+    """The kind of a flag, as the title of an entry."""
+    return kind.value.replace("_", " ").title()
+
+
+_KINDS = (
+    ("ALL", "All Kinds", "Show problems of all kinds"),
+    *((kind.value, kind_words(kind), "Show only these") for kind in FlagKind),
+)
+
+
+def _row(_: object) -> int:
+    return PROBLEMS.data(bpy.context).active
+
+
+def _click(_: object, row: int) -> None:
+    """Go to the problem that was clicked."""
+    operators: Any = bpy.ops.tracking_sessions  # type: ignore[attr-defined]  # made when they are registered
+    entries = PROBLEMS.data(bpy.context).entries
+    if 0 <= row < len(entries) and operators.go_to_problem.poll():
+        operators.go_to_problem(problem=entries[row].name)
+
+
+class TRACKING_SESSIONS_PG_review(PropertyGroup):
+    """The filter of the list of problems; Blender forgets it with the file"""
+
+    kind: EnumProperty(  # type: ignore[valid-type]
+        name="Flag",
+        description="Show only problems of this kind",
+        items=_KINDS,
+    )
+    state: EnumProperty(  # type: ignore[valid-type]
+        name="State",
+        description="Show only problems in this state",
+        items=(
+            ("OPEN", "Failed and Suspect", "Show errors and warnings that nobody has approved"),
+            ("FAILED", "Failed", "Show only errors"),
+            ("SUSPECT", "Suspect", "Show only warnings"),
+            ("NOTES", "Notes", "Show what is worth knowing and no problem, such as short tracks"),
+            ("DONE", "Done", "Show what is approved, or fine as it is"),
+        ),
+    )
+    track: StringProperty(  # type: ignore[valid-type]
+        name="Track", description="Show only problems of tracks with these letters in their names"
+    )
+    order: EnumProperty(  # type: ignore[valid-type]
+        name="Order",
+        description="The order of the problems, in the list and for Next Problem",
+        items=(("WORST", "Worst First", "The worst first"), ("FRAME", "By Frame", "In the order of the frames")),
+    )
+
+    row: IntProperty(name="Problem", get=_row, set=_click)  # type: ignore[valid-type]
+
+
+def settings_of(context: Context) -> Any:
+    """The filter of the list, as Blender's data."""
+    return context.window_manager.tracking_sessions_review  # type: ignore[attr-defined]  # see `register`
+
+
+class _Shown:
+    """The problems in the list."""
+
+    def __init__(self) -> None:
+        self.view = ReviewView()
+        self.filter = Filter()
+        self.flags: dict[str, Flag] = {}
+        """By their ids, in order."""
+        self.is_filled = False  # whether Blender's list has them
+        self.visited = ""
+        """The id of the problem that the artist has gone to last."""
+        self.frames: tuple[int, int] = 0, 0
+        """Its first and last clip frame."""
+
+
+def problem_id(flag: Flag) -> str:
+    """The same for a problem in two audits that find it."""
+    return " ".join(map(str, flag.subject))
+
+
+def problems(context: Context) -> dict[str, Flag]:
+    """The problems that the list shows, by their ids, in its order; not to be changed."""
+    shown = open_file.view(_Shown)
+    settings = settings_of(context)
+    view = review_of(context.space_data.clip)
+    filter = Filter(settings.kind, settings.state, settings.track, settings.order)
+    if shown.view is not view or shown.filter != filter:
+        shown.view, shown.filter = view, filter
+        shown.flags = {problem_id(flag): flag for flag in filter.chosen(view)}
+        shown.is_filled = False
+    return shown.flags
+
+
+def _fill(_: float) -> bool:
+    open_file.view(_Shown).is_filled = True
+    return False
+
+
+PROBLEMS = FilledList("tracking_sessions_problems", _fill, lambda: open_file.view(_Shown).flags)
+
+
+def keep_filled(context: Context) -> None:
+    """Let a timer write the problems to Blender's list, if it has others."""
+    problems(context)
+    PROBLEMS.keep_filled(context, is_due=not open_file.view(_Shown).is_filled)
+
+
+def fill(context: Context) -> dict[str, Flag]:
+    """Write the problems to Blender's list now; returns them."""
+    found = problems(context)
+    if not open_file.view(_Shown).is_filled:
+        PROBLEMS.fill(context)
+    return found
+
+
+def shown_problem(id: str) -> Flag | None:
+    """The problem of this id in the list."""
+    return open_file.view(_Shown).flags.get(id)
+
+
+def visit(context: Context, id: str) -> None:
+    """Note that the artist has gone to this problem, which the actions are about from now on."""
+    flag = fill(context).get(id)
+    shown = open_file.view(_Shown)
+    shown.visited, shown.frames = id, (flag.first, flag.last) if flag is not None else (0, 0)
+    PROBLEMS.choose(context, id)
+
+
+def in_view(clip: MovieClip) -> FrameRanges:
+    """The clip frames of the problem that the artist has gone to, until they leave its frames."""
+    first, last = open_file.view(_Shown).frames
+    is_there = first <= counting_of(clip).clip_frame(bpy.context.scene.frame_current) <= last
+    return FrameRanges([(first, last)]) if is_there and open_file.view(_Shown).visited else FrameRanges()
+
+
+def current(context: Context) -> Flag | None:
+    """The problem that the artist has gone to last, while it is in the list."""
+    return problems(context).get(open_file.view(_Shown).visited)
+
+
+def beside(context: Context, step: int) -> str | None:
+    """The id of the problem so many places after the current one, beginning anew after the last; None without any.
+
+    If the current one has left the list, the next one is in its place.
+    """
+    ids = list(fill(context))
+    if not ids:
+        return None
+    visited = open_file.view(_Shown).visited
+    if visited in ids:
+        return ids[(ids.index(visited) + step) % len(ids)]
+    return ids[(PROBLEMS.data(context).active + min(step, 0)) % len(ids)]
+
+
+def register() -> None:
+    PROBLEMS.register()
+    kind: Any = bpy.types.WindowManager
+    kind.tracking_sessions_review = PointerProperty(type=TRACKING_SESSIONS_PG_review)
+
+
+def unregister() -> None:
+    PROBLEMS.unregister()
+    if hasattr(bpy.types.WindowManager, "tracking_sessions_review"):
+        del bpy.types.WindowManager.tracking_sessions_review  # type: ignore[attr-defined]
+
+
+classes = (TRACKING_SESSIONS_PG_review,)

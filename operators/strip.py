@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
 class TRACKING_SESSIONS_OT_toggle_strip(Polled):
     """Show or hide over the timeline which frames are tracked or to come, have too few tracks for a solve (low), \
-lost tracks (orange), or are not in the file (dashed)"""
+lost tracks (orange), or are not in the file (dashed), and which a review has approved (green), finds suspect (yellow) \
+or failed (red)"""
 
     bl_idname = "tracking_sessions.toggle_strip"
     bl_label = "Session Strip"

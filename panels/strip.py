@@ -10,6 +10,7 @@ import bpy
 
 from ..bridge.open_file import open_file
 from ..bridge.preferences import preferences
+from ..bridge.review.problems import review_of
 from ..bridge.sessions import overview
 from ..bridge.tracking import live
 from ..core.model.ranges import FrameRanges
@@ -34,6 +35,10 @@ COLOURS = {  # Blender uses others there: blue and violet for the cache, yellow,
     Kind.THIN: (0.95, 0.75, 0.30, 1.00),  # half as high
     Kind.ABSENT: (0.45, 0.80, 0.76, 1.00),  # dashed
     Kind.PROBLEM: (1.00, 0.42, 0.10, 1.00),
+    # failed, tracked, approved and suspect also differ in brightness, for eyes that see no red or green
+    Kind.APPROVED: (0.52, 0.77, 0.52, 1.00),
+    Kind.SUSPECT: (1.00, 0.88, 0.35, 1.00),
+    Kind.FAILED: (1.00, 0.22, 0.30, 1.00),
 }
 
 
@@ -68,7 +73,7 @@ def _version(clip: MovieClip) -> object:
     if running is not None:
         return running.shot.session.path, running.run.plan.number, running.run.displayed_frame
     seen = overview.last_overview(clip)
-    return seen if len(seen.tracked) else None
+    return (seen, review_of(clip)) if len(seen.tracked) else None
 
 
 class _Frames(NamedTuple):
@@ -79,17 +84,34 @@ class _Frames(NamedTuple):
     problems: FrameRanges  # the frames of lost tracks
     thin: FrameRanges = FrameRanges()
     absent: FrameRanges = FrameRanges()
+    approved: FrameRanges = FrameRanges()
+    suspect: FrameRanges = FrameRanges()
+    failed: FrameRanges = FrameRanges()
 
 
 def _frames(clip: MovieClip) -> _Frames:
-    """The frames of the clip's session; during a pass from memory."""
+    """The frames of the clip's session; during a pass from memory.
+
+    A verdict of its review takes the place of the signs that a frame may be bad.
+    """
     running = _running(clip)
     if running is not None:
         session = running.shot.session
-        return _Frames(session.session.tracked_frames, session.requested, FrameRanges.of(session.lost.frames))
-    seen = overview.last_overview(clip)
+        review = session.review
+        verdicts = review.approved, review.warned, review.failed
+        lost = _without(FrameRanges.of(session.lost.frames), verdicts)
+        return _Frames(session.session.tracked_frames, session.requested, lost, FrameRanges(), FrameRanges(), *verdicts)
+    seen, view = overview.last_overview(clip), review_of(clip)
+    verdicts = view.approved, view.warned, view.failed
     absent = FrameRanges([*seen.missing_frames.ranges(), *seen.undone_frames.ranges()])
-    return _Frames(seen.tracked, seen.requested, seen.problems, seen.thin, absent)
+    problems, thin = _without(seen.problems, verdicts), _without(seen.thin, verdicts)
+    return _Frames(seen.tracked, seen.requested, problems, thin, absent, *verdicts)
+
+
+def _without(frames: FrameRanges, verdicts: tuple[FrameRanges, ...]) -> FrameRanges:
+    for judged in verdicts:
+        frames = frames.without(judged)
+    return frames
 
 
 def strip_in(context: Context) -> Strip | None:

@@ -20,6 +20,9 @@ class Kind(IntEnum):
     THIN = 3  # tracked, with fewer tracks than a camera solve needs
     ABSENT = 4  # recorded, but not in the file: recorded after the file was saved, or undone
     PROBLEM = 5  # the tracker lost tracks on it
+    APPROVED = 6  # the verdicts of a review
+    SUSPECT = 7
+    FAILED = 8
 
 
 _KINDS = tuple(Kind)
@@ -40,6 +43,9 @@ def segments(
     *,
     thin: FrameRanges | None = None,
     absent: FrameRanges | None = None,
+    approved: FrameRanges | None = None,
+    suspect: FrameRanges | None = None,
+    failed: FrameRanges | None = None,
     scene: tuple[int, int],
     clip_start: int,
     columns: int,
@@ -47,8 +53,8 @@ def segments(
     """The frames of the scene, from its first to its last, in at most `columns` segments. The sets hold clip frames.
 
     `clip_start` is the scene frame of clip frame 1. If several frames share a column, it shows the worst of them: a
-    column is TRACKED or DUE if all of its frames are, and THIN, ABSENT or a PROBLEM if any frame is. The work grows
-    with the columns, hardly with the frames or their ranges.
+    column is APPROVED, TRACKED or DUE if all of its frames are, and THIN, SUSPECT, ABSENT, a PROBLEM or FAILED if any
+    frame is. The work grows with the columns, hardly with the frames or their ranges.
     """
     start, end = scene[0] - clip_start + 1, scene[1] - clip_start + 1
     columns = min(columns, end - start + 1)
@@ -58,7 +64,15 @@ def segments(
     kinds = bytearray(columns)  # UNTRACKED
     grid.paint_whole(kinds, requested, Kind.DUE)
     grid.paint_whole(kinds, tracked, Kind.TRACKED)
-    for frames, kind in ((thin, Kind.THIN), (absent, Kind.ABSENT), (problems, Kind.PROBLEM)):
+    if approved is not None:
+        grid.paint_whole(kinds, approved, Kind.APPROVED)
+    for frames, kind in (
+        (thin, Kind.THIN),
+        (suspect, Kind.SUSPECT),
+        (absent, Kind.ABSENT),
+        (problems, Kind.PROBLEM),
+        (failed, Kind.FAILED),
+    ):
         if frames is not None:
             grid.paint_touched(kinds, frames, kind)
     found: list[Segment] = []

@@ -13,10 +13,13 @@ from tracking_sessions import registration
 from tracking_sessions.bridge.clip.editor import ClipEditor
 from tracking_sessions.bridge.open_file import open_file as known
 from tracking_sessions.bridge.preferences import preferences
+from tracking_sessions.bridge.review import deciding
 from tracking_sessions.bridge.sessions import overview
 from tracking_sessions.bridge.tracking import live
 from tracking_sessions.core.errors import ClipChanged
+from tracking_sessions.core.model.flags import Flag, FlagKind, Severity
 from tracking_sessions.core.model.ranges import FrameRanges
+from tracking_sessions.core.review import actions
 from tracking_sessions.core.review.timeline import Kind
 from tracking_sessions.panels import strip
 from tracking_sessions.tests.bpy.tracker import new_clip
@@ -124,6 +127,38 @@ def test_frames_with_few_tracks_are_shown(footage: Footage, file: Path, monkeypa
     seen = overview.overview(editor.clip)._replace(thin=FrameRanges.parse("4-6"))
     monkeypatch.setattr(overview, "last_overview", lambda _: seen)
     assert (shown(editor) or [])[1] == (4, 6, Kind.THIN)
+
+
+def test_the_strip_shows_the_verdicts_of_a_review(footage: Footage, file: Path) -> None:
+    editor = new_file(footage, file)
+    begin(editor, steps=9).finish()
+    recording = deciding.begin(editor.clip)
+    assert recording.session is not None
+    jump = Flag(FlagKind.JUMP, Severity.ERROR, 1, 4, 4, 3.0, 0.5, "px")
+    drift = Flag(FlagKind.DRIFT, Severity.WARNING, 1, 6, 7, 0.5, 0.25, "px")
+    kinds = {FlagKind.JUMP, FlagKind.DRIFT}
+    deciding.record(
+        recording,
+        actions.audited(recording.session, FrameRanges.parse("1-8"), [jump, drift], kinds, is_full=False),
+    )
+    parts = [
+        (1, 3, Kind.APPROVED),
+        (4, 4, Kind.FAILED),
+        (5, 5, Kind.APPROVED),
+        (6, 7, Kind.SUSPECT),
+        (8, 8, Kind.APPROVED),
+        (9, 10, Kind.TRACKED),
+        (11, 40, Kind.DUE),
+    ]
+    assert shown(editor) == parts
+    deciding.approve(editor.clip, FrameRanges.parse("6-7"))
+    assert (shown(editor) or [])[2] == (5, 8, Kind.APPROVED)
+    bpy.ops.wm.save_mainfile()
+    editor = open_file(file)
+    assert (shown(editor) or [])[1:3] == [(4, 4, Kind.FAILED), (5, 8, Kind.APPROVED)]
+    running = begin(editor, backwards=None, steps=2)
+    assert (shown(editor) or [])[1:3] == [(4, 4, Kind.FAILED), (5, 8, Kind.APPROVED)]
+    running.finish()
 
 
 def test_the_strip_is_made_again_when_the_tracks_change(footage: Footage, file: Path) -> None:

@@ -48,6 +48,34 @@ def test_frames_with_few_tracks_and_frames_that_the_file_lacks_are_kinds_of_thei
     ]
 
 
+def test_the_verdicts_of_a_review_have_kinds_of_their_own() -> None:
+    verdicts = {"approved": frames("10-40"), "suspect": frames("20-25,45"), "failed": frames("22,50")}
+    assert strip("10-60", "10-80", "45,48", **verdicts) == [
+        (1, 9, Kind.UNTRACKED),
+        (10, 19, Kind.APPROVED),
+        (20, 21, Kind.SUSPECT),
+        (22, 22, Kind.FAILED),
+        (23, 25, Kind.SUSPECT),
+        (26, 40, Kind.APPROVED),
+        (41, 44, Kind.TRACKED),
+        (45, 45, Kind.PROBLEM),
+        (46, 47, Kind.TRACKED),
+        (48, 48, Kind.PROBLEM),
+        (49, 49, Kind.TRACKED),
+        (50, 50, Kind.FAILED),
+        (51, 60, Kind.TRACKED),
+        (61, 80, Kind.DUE),
+        (81, 100, Kind.UNTRACKED),
+    ]
+
+
+def test_a_column_is_approved_only_if_all_of_its_frames_are() -> None:
+    where = {"scene": (1, 100), "columns": 10}
+    found = strip("1-100", approved=frames("1-20,25-40"), failed=frames("77"), **where)
+    kinds = [Kind.APPROVED, Kind.TRACKED, Kind.APPROVED, Kind.TRACKED, Kind.FAILED, Kind.TRACKED]
+    assert [kind for _, _, kind in found] == kinds
+
+
 def test_a_single_frame_that_is_thin_or_absent_shows_among_a_hundred_thousand() -> None:
     where = {"scene": (1, 100_000), "columns": 800}
     found = strip("1-100000", "1-100000", thin=frames("33333"), absent=frames("77777"), **where)

@@ -11,7 +11,7 @@ from .bridge.review import problems
 from .bridge.sessions import filled_list
 from .bridge.sessions.listing import SESSIONS
 from .bridge.sessions.states import STATES
-from .operators import history, keys, recording, recovery, retrack, sessions, settings, track
+from .operators import history, keys, recording, recovery, retrack, review, sessions, settings, track
 from .operators import strip as strip_operators
 from .operators.editor import end_modal
 from .panels import history as history_panel
@@ -29,6 +29,7 @@ _CLASSES = (
     *session.classes,
     *filled_list.classes,
     *problems.classes,
+    *review.classes,
     *sessions.classes,
     *sessions_panels.classes,
     *history.classes,

@@ -16,6 +16,7 @@ from bpy.app.handlers import persistent
 
 from .clip.editor import TRACKER, blender_is_tracking, redraw
 from .open_file import open_file
+from .review import auditing
 from .sessions.blender_pass import BlenderPass, Way
 from .sessions.recording import RETRY, Recording, close_gone, known_recording, recording_of
 from .tracking import live
@@ -143,6 +144,8 @@ def tick(*, at_once: bool = False) -> float:
             has_more = has_more or recording.is_beginning
         else:
             has_more = recording.catch_up() or recording.has_more or has_more
+            if not (has_more or at_once):
+                has_more = auditing.at_idle(clip, recording)
     return SOON if has_more else INTERVAL
 
 

@@ -48,6 +48,16 @@ class InEditor(Polled):
 
     @classmethod
     def _obstacle(cls, context: Context) -> str:
+        if obstacle := cls._editor_obstacle(context):
+            return obstacle
+        seen = overview.overview(context.space_data.clip)
+        if seen.owner and not cls._works_while_owned:
+            return in_use_words(seen.owner)
+        return cls._session_obstacle(seen)
+
+    @classmethod
+    def _editor_obstacle(cls, context: Context) -> str:
+        """As `_obstacle`, whatever the session of the clip is: reads no file."""
         space = context.space_data
         if space is None or space.type != "CLIP_EDITOR" or space.clip is None:
             return "Open a clip in the Movie Clip Editor first"
@@ -57,12 +67,7 @@ class InEditor(Polled):
             return PASS_RUNS
         if blender_is_tracking():
             return BLENDER_TRACKS
-        if words := linked_words(space.clip):
-            return words
-        seen = overview.overview(space.clip)
-        if seen.owner and not cls._works_while_owned:
-            return in_use_words(seen.owner)
-        return cls._session_obstacle(seen)
+        return linked_words(space.clip)
 
     @classmethod
     def _session_obstacle(cls, seen: overview.Overview) -> str:

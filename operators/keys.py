@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The keys of Blender's tracker: they track in the session if the artist prefers that, and never beside a pass."""
+"""Keys in the Clip Editor, which a person may change in the Preferences.
+
+Those of Blender's tracker track in the session if the artist prefers that, and never beside a pass. Those of a review
+do nothing in a clip without one.
+"""
 
 from __future__ import annotations
 
@@ -9,17 +13,30 @@ import bpy
 
 from ..bridge.preferences import preferences
 from ..bridge.tracking import live
+from . import review
 from .track import Range, Tracks
 
 if TYPE_CHECKING:
     from bpy.types import Context, Event, KeyMap, KeyMapItem
 
 # of Blender's tracker, as its keymap has them, and the properties of our operator
-KEYS = (
+TRACKER_KEYS = (
     ("T", {"ctrl": True}, {"direction": "FORWARDS"}),
     ("T", {"ctrl": True, "shift": True}, {"direction": "BACKWARDS"}),
     ("RIGHT_ARROW", {"alt": True, "repeat": True}, {"direction": "FORWARDS", "extent": "FRAMES", "frames": 1}),
     ("LEFT_ARROW", {"alt": True, "repeat": True}, {"direction": "BACKWARDS", "extent": "FRAMES", "frames": 1}),
+)
+# of the review, all for the left hand; Blender's keymaps of the Clip Editor have nothing there
+REVIEW_KEYS = (
+    ("V", {}, review.TRACKING_SESSIONS_OT_next_problem, {"direction": "NEXT"}),
+    ("V", {"shift": True}, review.TRACKING_SESSIONS_OT_next_problem, {"direction": "PREVIOUS"}),
+    ("W", {}, review.TRACKING_SESSIONS_OT_approve, {"extent": "FRAME"}),
+    ("W", {"ctrl": True}, review.TRACKING_SESSIONS_OT_approve, {"extent": "PROBLEM"}),
+    ("Z", {}, review.TRACKING_SESSIONS_OT_fine, {}),
+    ("Z", {"shift": True}, review.TRACKING_SESSIONS_OT_mute, {"extent": "PROBLEM"}),
+    ("Z", {"alt": True}, review.TRACKING_SESSIONS_OT_note, {}),
+    ("V", {"alt": True}, review.TRACKING_SESSIONS_OT_audit, {"level": "QUICK"}),
+    ("V", {"alt": True, "shift": True}, review.TRACKING_SESSIONS_OT_audit, {"level": "FULL"}),
 )
 _items: list[tuple[KeyMap, KeyMapItem]] = []
 
@@ -56,8 +73,9 @@ def register() -> None:
     if config is None:  # in a Blender without keys
         return
     keymap = config.keymaps.new("Clip", space_type="CLIP_EDITOR")  # Blender asks it before its own of that name
-    for key, how, properties in KEYS:
-        item = keymap.keymap_items.new(TRACKING_SESSIONS_OT_track_by_key.bl_idname, key, "PRESS", **how)
+    ours = [(key, how, TRACKING_SESSIONS_OT_track_by_key, properties) for key, how, properties in TRACKER_KEYS]
+    for key, how, operator, properties in (*ours, *REVIEW_KEYS):
+        item = keymap.keymap_items.new(operator.bl_idname, key, "PRESS", **how)
         for name, value in properties.items():
             setattr(item.properties, name, value)
         _items.append((keymap, item))

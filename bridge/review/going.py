@@ -15,8 +15,8 @@ from ..clip.movie_clip import counting_of
 if TYPE_CHECKING:
     from bpy.types import Context
 
-CLOSEST = 4.0
-"""Pixels of the screen for one of the picture: Blender would fill the view with a pattern area."""
+CLOSE = 2.0
+"""Pixels of the screen for one of the picture, at least: Blender's own operator only moves the view, or zooms out."""
 _VIEWS = {"CLIP": "view_selected", "GRAPH": "graph_view_all", "DOPESHEET": "dopesheet_view_all"}
 
 
@@ -42,5 +42,5 @@ def _zoom(space: Any) -> None:
     operator = getattr(bpy.ops.clip, _VIEWS[space.view])
     if operator.poll():
         operator()
-        if space.view == "CLIP" and space.zoom_percentage > 100 * CLOSEST:
-            bpy.ops.clip.view_zoom_ratio(ratio=CLOSEST)
+        if space.view == "CLIP" and space.zoom_percentage < 100 * CLOSE:
+            bpy.ops.clip.view_zoom_ratio(ratio=CLOSE)

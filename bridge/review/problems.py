@@ -59,6 +59,9 @@ class ReviewView:
         return sum(flag.severity is not Severity.NOTE for flag in self.flags if flag not in self.done)
 
 
+_NOTHING: tuple[object, ReviewView] = None, ReviewView()
+
+
 class _Views(dict[int, tuple[object, ReviewView]]):
     """The views of the open file, by clip (`session_uid`), each with what it was computed from."""
 
@@ -66,13 +69,16 @@ class _Views(dict[int, tuple[object, ReviewView]]):
 def review_of(clip: MovieClip) -> ReviewView:
     """The review of the clip's session; while a pass runs, as it was before. Reads a file only if it has changed."""
     views = open_file.view(_Views)
-    based_on, known = views.get(clip.session_uid, (None, ReviewView()))
-    if live.running() is not None:
-        return known
+    based_on, known = views.get(clip.session_uid, _NOTHING)
+    running = live.running()
+    if running is not None:
+        if based_on is None and running.shot.clip == clip:
+            views[clip.session_uid] = (0,), _view(running.shot.session)
+        return views.get(clip.session_uid, ((), known))[1]
     recording = known_recording(clip)
     session = recording.session if recording is not None else None
     if recording is not None and session is not None:
-        now: tuple[object, ...] = session.id, session.position
+        now: tuple[object, ...] = session.path, session.position
         if based_on != now:
             names = {number: data.name for number, data in recording.head.tracks.items()}
             known = _view(session, names)
@@ -186,7 +192,7 @@ class TRACKING_SESSIONS_PG_review(PropertyGroup):
         name="State",
         description="Show only problems in this state",
         items=(
-            ("OPEN", "Failed and Suspect", "Show errors and warnings that nobody has approved"),
+            ("OPEN", "Problems", "Show errors and warnings that nobody has approved"),
             ("FAILED", "Failed", "Show only errors"),
             ("SUSPECT", "Suspect", "Show only warnings"),
             ("NOTES", "Notes", "Show what is worth knowing and no problem, such as short tracks"),
@@ -268,6 +274,11 @@ def fill(context: Context) -> dict[str, Flag]:
 def shown_problem(id: str) -> Flag | None:
     """The problem of this id in the list."""
     return open_file.view(_Shown).flags.get(id)
+
+
+def shown_view() -> ReviewView:
+    """The review whose problems the list shows."""
+    return open_file.view(_Shown).view
 
 
 def visit(context: Context, id: str) -> None:

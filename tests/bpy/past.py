@@ -30,6 +30,7 @@ class RecordingLayout:
         self.lines: list[list[str]] = []
         self.given: list[tuple[str, SimpleNamespace]] = []
         self.lists: list[tuple[Any, ...]] = []
+        self.props: list[str] = []
         self.parts: list[RecordingLayout] = []
         self.active = True
         self.scale_y = 1.0
@@ -74,6 +75,13 @@ class RecordingLayout:
         given = SimpleNamespace()
         self.top.given.append((idname, given))
         return given
+
+    def prop(self, data: Any, name: str, *, text: str | None = None, icon: str = "NONE") -> None:
+        self._say(data.bl_rna.properties[name].name if text is None else text, icon)
+        self.top.props.append(name)
+
+    def progress(self, *, factor: float, text: str) -> None:
+        self._say(f"{text} {factor:.0%}", "NONE")
 
     def template_list(self, *arguments: Any, rows: int, maxrows: int) -> None:
         self.top.lists.append(arguments)

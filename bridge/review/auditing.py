@@ -1,0 +1,214 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Audits a clip a slice at a time, so that the window never waits: on demand, and by itself what is not judged yet.
+
+By itself it looks only for what a few frames around each tell, after a pass or an edit; `problems.in_view` is left
+alone, because nobody wants a verdict to change while they look at it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Generator, Iterable
+from typing import TYPE_CHECKING, Any
+
+import bpy
+
+from ...core.errors import UsageError
+from ...core.journal.head import difference, frames_changed
+from ...core.model.flags import Flag, FlagKind
+from ...core.model.frame_status import FrameStatus
+from ...core.model.ranges import FrameRanges
+from ...core.recording.manager import TrackingSessionManager
+from ...core.review import actions
+from ...core.review.frames import FrameStates
+from ..clip.editor import redraw
+from ..clip.movie_clip import clip_size
+from ..open_file import open_file
+from ..sessions.recording import Recording
+from . import deciding, problems
+
+if TYPE_CHECKING:
+    from bpy.types import MovieClip
+
+SLICE = 0.02  # seconds of auditing per tick
+QUIET = 1.0  # seconds without a new record after which a clip is audited by itself
+CHUNK = 32  # frames that it audits by itself in one tick
+_UNSOLVED = frozenset(FlagKind) - {FlagKind.ERROR, FlagKind.CORRELATION}  # these need a solve, or the pictures
+_KINDS = {"QUICK": _UNSOLVED - {FlagKind.DRIFT, FlagKind.STRAY}, "FULL": _UNSOLVED}
+
+
+class Audit:
+    """An audit of all tracked frames of a clip, on demand. Frames whose markers change meanwhile stay unjudged."""
+
+    def __init__(self, clip: MovieClip, level: str) -> None:
+        """Begin the audit, and the review if the session has none. `level`: QUICK or FULL. Raises UsageError."""
+        self.level = level
+        self.progress = 0.0
+        """The share that is done."""
+        self._recording = deciding.begin(clip)
+        session = self._recording.session
+        assert session is not None  # as `begin` has it
+        self._session: TrackingSessionManager = session
+        self._position = session.position
+        self._rows = _rows(self._recording)
+        self._frames = FrameRanges(session.session.tracked_frames.ranges())
+        self._work = _steps(self._recording, clip_size(clip), level)
+        self._clip = clip.session_uid
+        open_file.view(_Running)[self._clip] = self
+
+    def go_on(self, seconds: float = SLICE) -> bool:
+        """Audit for so many seconds, or a step; returns whether there is more. Raises UsageError at the end if the
+        session is not owned any more."""
+        until = time.perf_counter() + seconds
+        try:
+            while True:
+                self.progress = next(self._work)
+                if time.perf_counter() >= until:
+                    return True
+        except StopIteration as end:
+            self.cancel()
+            self._judge(end.value)
+            return False
+        except BaseException:
+            self.cancel()
+            raise
+
+    def cancel(self) -> None:
+        """Stop, without a verdict. Can be repeated."""
+        self._work.close()
+        if open_file.view(_Running).get(self._clip) is self:
+            del open_file.view(_Running)[self._clip]
+
+    def _judge(self, flags: list[Flag]) -> None:
+        session, changed = self._session, FrameRanges()
+        if self._recording.session is not session:
+            raise UsageError("The session was used otherwise during the audit: audit again")
+        if session.position != self._position:
+            changed = _around(self._changed())
+            flags = [flag for flag in flags if not _touches(flag, changed)]
+        frames = self._frames.without(changed)
+        kinds, is_full = _KINDS[self.level], self.level == "FULL"
+        deciding.record(self._recording, actions.audited(session, frames, flags, kinds, is_full=is_full))
+
+    def _changed(self) -> Iterable[int]:
+        """The clip frames whose markers have changed since the audit began."""
+        now = _rows(self._recording)
+        edits = [
+            difference(number, self._rows.get(number, b""), now.get(number, b"")) for number in {*self._rows, *now}
+        ]
+        return frames_changed(edit for edit in edits if edit is not None)
+
+
+class _Running(dict[int, Audit]):
+    """The audits that artists have begun, by clip (`session_uid`)."""
+
+
+def running(clip: MovieClip) -> Audit | None:
+    """The audit of the clip that goes on, if any."""
+    return open_file.view(_Running).get(clip.session_uid)
+
+
+def _rows(recording: Recording) -> dict[int, bytes]:
+    return {number: recording.head.rows(number) for number in recording.head.tracks}
+
+
+def _steps(recording: Recording, size: tuple[int, int], level: str) -> Generator[float, None, list[Flag]]:
+    from ...core.review.audit import Level, audit_steps  # here, as it loads numpy
+    from ...core.review.motion import Motion
+
+    yield 0.0
+    motion = Motion.of(recording.head, size)
+    yield 0.0
+    return (yield from audit_steps(motion, level=Level(level.lower())))
+
+
+# By itself
+
+
+class _Unjudged:
+    """What is audited by itself in one clip."""
+
+    def __init__(self) -> None:
+        self.position: object = None  # the end of the journal when the clip was looked at
+        self.since = 0.0
+        self.left: list[tuple[int, int]] = []  # the clip frames still to audit
+        self.judged = FrameRanges()
+        self.flags: dict[tuple[FlagKind, int, int, int], Flag] = {}
+
+
+class _AllUnjudged(dict[int, _Unjudged]):
+    """By clip (`session_uid`)."""
+
+
+def at_idle(clip: MovieClip, recording: Recording) -> bool:
+    """Audit some frames that are tracked and not judged, once nothing has changed for a while.
+
+    Returns whether there is more to do at once. Nothing happens without a review.
+    """
+    session = recording.session
+    if session is None or not session.review.id or running(clip) is not None:
+        return False
+    known = open_file.view(_AllUnjudged).setdefault(clip.session_uid, _Unjudged())
+    now, position = time.monotonic(), (session.id, session.position, str(problems.in_view(clip)))
+    if known.position != position:
+        known.__init__()
+        known.position, known.since = position, now
+        unjudged = FrameStates(session).sets()[FrameStatus.TRACKED]
+        wanted = _around(unjudged)
+        wanted = wanted.without(wanted.without(session.session.tracked_frames)).without(problems.in_view(clip))
+        if len(unjudged.without(problems.in_view(clip))):
+            known.left = [*wanted.ranges()]
+    if not known.left or now - known.since < QUIET:
+        return False
+    _audit_chunk(clip, recording, known, session.review.full)
+    if known.left:
+        return True
+    records = actions.audited(session, known.judged, known.flags.values(), _local_kinds(), is_full=False)
+    if recording.record(records):
+        redraw(bpy.context)
+    return False
+
+
+def _audit_chunk(clip: MovieClip, recording: Recording, known: _Unjudged, fully: FrameRanges) -> None:
+    """Audit the next frames; those among frames that a full audit has judged with its second opinion again."""
+    from ...core.review.audit import Level, audit_frames
+    from ...core.review.motion import Motion
+
+    first, last = known.left.pop(0)
+    end = min(last, first + CHUNK - 1)
+    if end < last:
+        known.left.insert(0, (end + 1, last))
+    beyond = 2 * _reach()
+    motion = Motion.of(recording.head, clip_size(clip), between=(first - beyond, end + beyond))
+    near = fully.following(first - beyond)
+    level = Level.FULL if near is not None and near[0] <= end + beyond else Level.QUICK
+    known.flags.update({flag.subject: flag for flag in audit_frames(motion, range(first, end + 1), level=level)})
+    known.judged.add(first, end)
+
+
+def _reach() -> int:
+    """The frames on each side on which the verdict on a frame depends."""
+    from ...core.review.jumps import REACH
+
+    return REACH
+
+
+def _local_kinds() -> frozenset[FlagKind]:
+    from ...core.review.audit import LOCAL
+
+    return LOCAL
+
+
+def _around(frames: Iterable[int]) -> FrameRanges:
+    """The frames, and those whose verdicts depend on them."""
+    reach = _reach()
+    ranges: Any = frames.ranges() if isinstance(frames, FrameRanges) else ((frame, frame) for frame in frames)
+    found = FrameRanges()
+    for start, end in ranges:
+        found.add(start - reach, end + reach)
+    return found
+
+
+def _touches(flag: Flag, frames: FrameRanges) -> bool:
+    following = frames.following(flag.first)
+    return following is not None and following[0] <= flag.last

@@ -16,6 +16,7 @@ from .operators import strip as strip_operators
 from .operators.editor import end_modal
 from .panels import history as history_panel
 from .panels import menu, preferences, session, strip
+from .panels import review as review_panel
 from .panels import sessions as sessions_panels
 
 _CLASSES = (
@@ -30,6 +31,7 @@ _CLASSES = (
     *filled_list.classes,
     *problems.classes,
     *review.classes,
+    *review_panel.classes,
     *sessions.classes,
     *sessions_panels.classes,
     *history.classes,

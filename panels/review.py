@@ -1,0 +1,195 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The Review panel: the states of the frames, the problems, and what can be done about them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from bpy.types import UIList
+
+from ..bridge.review import auditing, problems
+from ..bridge.review.problems import PROBLEMS, ReviewView, review_of
+from ..bridge.sessions import overview
+from ..bridge.tracking import live
+from ..core.model.flags import Flag
+from ..core.model.frame_status import FrameStatus
+from ..core.model.wording import abridged, count_words
+from ..operators import review as actions
+from .session import TALL, draw_words, is_narrow, letters_that_fit, pair
+from .sessions import InSession, columns
+
+if TYPE_CHECKING:
+    from bpy.types import Context, MovieClip, UILayout
+
+_WIDE = 30  # letters; below it a problem takes two lines
+
+
+class TRACKING_SESSIONS_UL_problems(UIList):
+    """The problems of the review"""
+
+    def draw_item(
+        self, context: Context, layout: UILayout, data: Any, item: Any, icon: Any, active_data: Any, active_name: Any
+    ) -> None:
+        flag = problems.shown_problem(item.name)
+        clip = context.space_data.clip
+        if flag is None or clip is None:  # the timer has not filled the list yet
+            layout.label(text="")
+            return
+        view = problems.shown_view()
+        layout.active = flag not in view.done
+        frames, kind, value = actions.frame_words(clip, flag), problems.kind_words(flag.kind), actions.value_words(flag)
+        mark, track = actions.FLAG_ICONS[flag.severity], actions.track_words(view, flag)
+        letters = letters_that_fit(context)
+        if letters < _WIDE:
+            column = layout.column(align=True)
+            column.scale_y = 0.8
+            column.label(text=f"{frames}  {kind}", icon=mark)
+            room = letters - len(value) - 2
+            column.label(text=f"{abridged(track, room)}  {value}" if track and room > 3 else value, icon="BLANK1")
+            return
+        left, middle, right = columns(layout, 0.4, 0.28, 0.32)
+        left.label(text=f"{frames}  {kind}", icon=mark)
+        middle.label(text=track)
+        right.label(text=value)
+
+    def draw_filter(self, context: Context, layout: UILayout) -> None:
+        """The panel has a filter that Next Problem follows too."""
+
+    def filter_items(self, context: Context, data: Any, property: str) -> tuple[list[int], list[int]]:
+        return [], []
+
+
+class _Review(InSession):
+    """The Review panel, of which Blender shows one form: open with a review, and closed without one."""
+
+    bl_label = "Review"
+
+    @staticmethod
+    def _has_review(context: Context) -> bool:
+        return bool(review_of(context.space_data.clip).id)
+
+
+class TRACKING_SESSIONS_PT_begin_review(_Review):
+    @classmethod
+    def poll(cls, context: Context) -> bool:
+        return not cls._has_review(context)
+
+    def draw(self, context: Context) -> None:
+        layout = self.layout
+        assert layout is not None
+        if not overview.overview(context.space_data.clip).frames:
+            layout.label(text="Nothing Was Tracked Yet")
+            return
+        words = "Finds jumps, drift and strays, lists them, and keeps what you decide about each frame"
+        draw_words(layout, context, words, "INFO")
+        layout.operator(actions.TRACKING_SESSIONS_OT_audit.bl_idname, text="Begin Review")
+
+
+class TRACKING_SESSIONS_PT_review(_Review):
+    bl_options = set()  # open
+
+    @classmethod
+    def poll(cls, context: Context) -> bool:
+        return cls._has_review(context)
+
+    def draw(self, context: Context) -> None:
+        layout = self.layout
+        assert layout is not None
+        clip = context.space_data.clip
+        view = review_of(clip)
+        _draw_counts(layout, context, view)
+        if live.running() is not None:
+            return
+        if not view.is_owned:
+            left = f"{count_words(view.left, 'Problem')} Left" if view.left else "No Problem Left"
+            row = layout.row()
+            row.scale_y = TALL
+            name = "Go On" if is_narrow(context) else actions.TRACKING_SESSIONS_OT_go_on_with_review.bl_label
+            row.operator(actions.TRACKING_SESSIONS_OT_go_on_with_review.bl_idname, text=f"{name}: {left}")
+            return
+        _draw_audit(layout, context, clip)
+        _draw_list(layout, context, view)
+        _draw_decisions(layout, context)
+
+
+def _draw_counts(layout: UILayout, context: Context, view: ReviewView) -> None:
+    """The frames of each state, in two columns if they fit."""
+    left, right = (layout, layout) if is_narrow(context) else columns(layout, 0.45, 0.55)
+    parts = [part.column(align=True) for part in (left, right)]
+    for part in parts:
+        part.scale_y = 0.8
+    for i, status in enumerate(_STATES):
+        count = view.counts.get(status, 0)
+        if count or status in _STATES[:2]:
+            parts[i >= 2].label(text=f"{count} {status.word}", icon=actions.STATE_ICONS[status])
+
+
+_STATES = (
+    FrameStatus.AUDIT_FAIL,
+    FrameStatus.AUDIT_WARN,
+    FrameStatus.APPROVED,
+    FrameStatus.TRACKED,
+    FrameStatus.PENDING,
+)
+
+
+def _draw_audit(layout: UILayout, context: Context, clip: MovieClip) -> None:
+    running = auditing.running(clip)
+    if running is not None:
+        row = layout.row(align=True)
+        row.progress(factor=running.progress, text="Auditing")
+        row.label(text="", icon="EVENT_ESC")
+        return
+    row = pair(layout, context)
+    audit = actions.TRACKING_SESSIONS_OT_audit.bl_idname
+    row.operator(audit, text="Audit", icon="VIEWZOOM").level = "QUICK"
+    row.operator(audit, text="Full Audit").level = "FULL"
+
+
+def _draw_list(layout: UILayout, context: Context, view: ReviewView) -> None:
+    problems.keep_filled(context)
+    settings = problems.settings_of(context)
+    column = layout.column(align=True)
+    for names in (("state", "kind"), ("order", "track")):
+        row = pair(column, context)
+        for name in names:
+            if name == "track":
+                row.prop(settings, name, text="", icon="VIEWZOOM")
+            else:
+                row.prop(settings, name, text="")
+    shown = PROBLEMS.data(context)
+    kind = TRACKING_SESSIONS_UL_problems.__name__
+    layout.template_list(kind, "", shown, "entries", settings, "row", rows=4, maxrows=8)
+    row = pair(layout, context)
+    next_problem = actions.TRACKING_SESSIONS_OT_next_problem
+    for direction, text, icon in (("PREVIOUS", "Previous", "TRIA_UP"), ("NEXT", "Next", "TRIA_DOWN")):
+        row.operator(next_problem.bl_idname, text=text, icon=icon).direction = direction  # type: ignore[arg-type]
+    flag = problems.current(context)
+    if flag is not None:
+        _draw_problem(layout, context, view, flag)
+
+
+def _draw_problem(layout: UILayout, context: Context, view: ReviewView, flag: Flag) -> None:
+    """The problem that the artist has gone to, with its remarks."""
+    column = layout.column(align=True)
+    draw_words(column, context, actions.problem_words(context.space_data.clip, flag), "NONE")
+    for note in view.notes:
+        if note.first <= flag.last and flag.first <= note.last and note.track in (0, flag.track, flag.other):
+            draw_words(column, context, f"{note.who}: {note.text}" if note.who else note.text, "TEXT")
+
+
+def _draw_decisions(layout: UILayout, context: Context) -> None:
+    column = layout.column(align=True)
+    row = pair(column, context)
+    approve = actions.TRACKING_SESSIONS_OT_approve.bl_idname
+    row.operator(approve, text="Approve", icon="CHECKMARK").extent = "FRAME"
+    row.operator(approve, text="Its Frames").extent = "PROBLEM"
+    row = pair(column, context)
+    row.operator(actions.TRACKING_SESSIONS_OT_fine.bl_idname)
+    row.operator(actions.TRACKING_SESSIONS_OT_note.bl_idname, icon="TEXT")
+    row = pair(column, context)
+    row.operator(actions.TRACKING_SESSIONS_OT_mute.bl_idname, text="Mute", icon="HIDE_ON").extent = "PROBLEM"
+    row.operator(actions.TRACKING_SESSIONS_OT_nudge.bl_idname, text="Nudge")
+
+
+classes = (TRACKING_SESSIONS_UL_problems, TRACKING_SESSIONS_PT_begin_review, TRACKING_SESSIONS_PT_review)

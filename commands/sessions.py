@@ -22,7 +22,7 @@ from ..core.recording.merge import merge_sessions
 from ..core.recording.session_file import pass_entry
 from ..core.report.html import export_session_report
 from ..core.storage.folder import SessionFolder, resolve
-from .arguments import add_json, add_limit, add_root, add_session, add_status, command
+from .arguments import add_json, add_limit, add_root, add_session, add_status, command, positive
 from .errors import error_words
 from .finding import find, find_file, root_of
 from .reviewed import frame_fields, frame_lines, review_fields
@@ -57,6 +57,8 @@ def add_commands(commands: Any) -> None:
         type=Path,
         help="the file to write (default: reports/SESSION.html in the session folder)",
     )
+    words = "with pictures of the N worst frames of the review and their tracks; needs Blender or its bpy module"
+    parser.add_argument("--pictures", type=positive, metavar="N", help=words)
     add_json(parser)
 
     words = "make one session out of several of the same footage, such as ranges tracked on different machines"
@@ -249,8 +251,22 @@ def _report(options: argparse.Namespace) -> list[str]:
         raise UsageError(f"{output} is a folder: name a file in it")
     if output.exists() and output.suffix.lower() not in (".html", ".htm"):
         raise UsageError(f"{output} exists and is no .html: name another file")
-    written = export_session_report(manager.path, output)
+    pictures = _pictures(manager, options.pictures) if options.pictures else None
+    written = export_session_report(manager.path, output, pictures)
     return [json.dumps({"id": manager.id, "report": str(written.absolute())}) if options.json else str(written)]
+
+
+def _pictures(manager: TrackingSessionManager, count: int) -> dict[int, bytes]:
+    try:
+        import bpy  # noqa: F401
+    except ImportError:
+        raise UsageError("Pictures need Blender: run this in Blender, or install its bpy module") from None
+    from ..bridge.review.pictures import review_pictures
+
+    found = review_pictures(manager, count)
+    if not found:
+        say("There is no picture to show: audit the session first.")
+    return found
 
 
 def _merge(options: argparse.Namespace) -> list[str]:

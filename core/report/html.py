@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -36,6 +36,8 @@ table.facts th { width: 7em; vertical-align: top } table.facts td { overflow-wra
 td.n { font-variant-numeric: tabular-nums; white-space: nowrap }
 td.name { max-width: 14em; overflow: hidden; text-overflow: ellipsis; white-space: nowrap } td.bar { width: 60% }
 svg { display: block; width: 100%; height: 10px; background: #eceef2; border-radius: 2px; fill: #3b7dd8 }
+div.pictures { display: flex; flex-wrap: wrap; gap: .8em } figure { margin: 0 } figure img { display: block }
+figcaption { font-size: .8em; color: #667; font-variant-numeric: tabular-nums }
 svg.tall { height: 22px } svg.graph { height: 90px } svg line { stroke: #ffb48c; stroke-dasharray: 6 4 }
 @media (prefers-color-scheme: dark) { body { background: #1d1e22; color: #ddd } td, th { border-color: #333640 }
 svg { background: #2b2d34 } th, p.sub, h2 small, div.axis { color: #99a } p.bad { color: #f2a093 } }
@@ -50,10 +52,11 @@ def render(
     solves: Sequence[dict[str, Any]] = (),
     remaining: FrameRanges | None = None,
     states: FrameStates | None = None,
+    pictures: Mapping[int, bytes] | None = None,
 ) -> str:
     """The report as HTML. `footage` is the displayed path, `remaining` are the clip frames still to track.
 
-    `states` are those of a session under review.
+    `states` are those of a session under review, `pictures` PNGs of clip frames.
 
     All text from files is escaped.
     """
@@ -95,7 +98,7 @@ def render(
             _strip(session.tracked_frames, last, "tall"),
             _axis(last, counting),
             _graph(live.values(), last, counting),
-            review_section(states, replay.tracks, last, counting) if states is not None else "",
+            review_section(states, replay.tracks, last, counting, pictures or {}) if states is not None else "",
             "<h2>Passes</h2>",
             _passes(passes, counting),
             _solves(solves, session.best_solve),
@@ -218,13 +221,21 @@ def _tracks(replay: Replay, live: dict[int, list[int]], last: int, counting: Cou
     return f'<div class="wide"><table>{head}{"".join(rows)}</table></div>'
 
 
-def export_session_report(session_path: str | os.PathLike[str], output_path: str | os.PathLike[str]) -> Path:
-    """Write a report for a browser, one self-contained HTML file, and return its path."""
+def export_session_report(
+    session_path: str | os.PathLike[str],
+    output_path: str | os.PathLike[str],
+    pictures: Mapping[int, bytes] | None = None,
+) -> Path:
+    """Write a report for a browser, one self-contained HTML file, and return its path.
+
+    `pictures`: PNGs of clip frames under review, to show with them.
+    """
     manager = load_session(session_path)
     output = Path(output_path)
     make_folder(output.parent)
     footage = resolve(manager.path, manager.session.footage.path)
     session, states = manager.session, FrameStates(manager)
-    page = render(session, manager.passes, manager.replay(), str(footage), manager.solves, manager.remaining, states)
+    replay = manager.replay()
+    page = render(session, manager.passes, replay, str(footage), manager.solves, manager.remaining, states, pictures)
     replace_file(output, page.encode("utf-8", "replace"))
     return output

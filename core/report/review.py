@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Iterable, Mapping
 from html import escape
 
@@ -24,8 +25,17 @@ COLOURS = {
 """They differ in brightness too."""
 
 
-def review_section(states: FrameStates, tracks: Mapping[int, TrackData], last: int, counting: Counting) -> str:
-    """The states of the frames, the flags and what people decided; empty without a review. All text is escaped."""
+def review_section(
+    states: FrameStates,
+    tracks: Mapping[int, TrackData],
+    last: int,
+    counting: Counting,
+    pictures: Mapping[int, bytes],
+) -> str:
+    """The states of the frames, the flags and what people decided; empty without a review. All text is escaped.
+
+    `pictures`: PNGs of clip frames.
+    """
     review = states.review
     if not review.id:
         return ""
@@ -53,10 +63,20 @@ def review_section(states: FrameStates, tracks: Mapping[int, TrackData], last: i
             f"<p>{counts}</p>",
             f"<h2>Open findings <small>{len(flags):,}{more}</small></h2>" if flags else "",
             _table(("", "Finding", "Frames", "Track", "Value (limit)"), map(names.flag, flags[:FLAGS_SHOWN])),
+            _pictures(pictures, counting),
             "<h2>Decided by people</h2>" if review.overrides or review.fine or review.notes else "",
             _table(("When", "Who", "What", "Frames", "Track", "Note"), names.decisions(states)),
         )
     )
+
+
+def _pictures(pictures: Mapping[int, bytes], counting: Counting) -> str:
+    figures = "".join(
+        f'<figure><img alt="frame {counting.shown(frame)}" src="data:image/png;base64,{b64encode(png).decode()}">'
+        f"<figcaption>{counting.shown(frame)}</figcaption></figure>"
+        for frame, png in pictures.items()
+    )
+    return f'<div class="pictures">{figures}</div>' if figures else ""
 
 
 class _Names:

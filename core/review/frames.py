@@ -5,10 +5,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from math import isfinite
+from typing import Any, NamedTuple
 
 from ..journal.history import History, Kind
+from ..journal.replay import Replay
 from ..journal.review import Fine, Note, Override, Review
+from ..journal.rows import is_muted, position_of
 from ..model.flags import Flag, FlagKind, Severity, score
 from ..model.frame_status import FrameStatus
 from ..model.ranges import FrameRanges
@@ -52,6 +55,38 @@ class ReviewedFrame:
     overrides: tuple[Override, ...]
     notes: tuple[Note, ...]
     fine: tuple[Fine, ...]
+
+
+class Spot(NamedTuple):
+    """A live marker of a frame: x and y in 0..1 of the picture from its lower left, and whether a flag names it."""
+
+    x: float
+    y: float
+    is_suspect: bool
+
+
+def spots(replay: Replay, flags: Iterable[Flag], frame: int) -> list[Spot]:
+    """The live markers on the clip frame; suspect are those that one of the flags is about there."""
+    suspect = {number for flag in flags if flag.covers(frame) for number in (flag.track, flag.other)}
+    found: list[Spot] = []
+    for number, rows in replay.markers.items():
+        row = rows.get(frame)
+        if row is not None and number in replay.tracks and not is_muted(row):
+            x, y = position_of(row)
+            if isfinite(x) and isfinite(y):
+                found.append(Spot(x, y, number in suspect))
+    return found
+
+
+def frames_to_show(review: Review, count: int) -> list[int]:
+    """The reference frame and the frames with the worst open flags, at most `count`, ascending."""
+    found = dict.fromkeys([review.anchor] if review.id else [])
+    for flag in review.open_flags:
+        if len(found) >= count:
+            break
+        if flag.severity is not Severity.NOTE:
+            found[flag.first] = None
+    return sorted(found)
 
 
 class FrameStates:

@@ -15,6 +15,7 @@ from tracking_sessions.core.journal.replay import Replay
 from tracking_sessions.core.library.catalogue import session_files
 from tracking_sessions.core.recording.manager import load_session
 from tracking_sessions.tests.bpy.command_line import LONG, end, replay_of, run, start, wait_for_frames
+from tracking_sessions.tests.bpy.movies import make_movie
 from tracking_sessions.tests.footage import Shot
 from tracking_sessions.tests.waiting import wait_until
 from tracking_sessions.tools.comparison import compare_replays, journal_size, recorded_frames, session_file
@@ -37,22 +38,7 @@ def test_a_folder_or_any_file_of_a_sequence(shot: Shot, tracks: Path, tmp_path: 
 
 
 def test_a_movie(shot: Shot, tmp_path: Path) -> None:
-    scene = bpy.context.scene
-    editor = scene.sequence_editor_create()
-    strips = editor.strips if hasattr(editor, "strips") else editor.sequences
-    strip = strips.new_image(name="plate", filepath=str(shot.files[0]), channel=1, frame_start=1)
-    for file in shot.files[1:]:
-        strip.elements.append(file.name)
-    scene.frame_start, scene.frame_end = 1, 30
-    render = scene.render
-    render.resolution_x, render.resolution_y, render.resolution_percentage = 320, 180, 100
-    if hasattr(render.image_settings, "media_type"):  # Blender 5
-        render.image_settings.media_type = "VIDEO"
-    render.image_settings.file_format = "FFMPEG"
-    render.ffmpeg.format, render.ffmpeg.codec, render.ffmpeg.gopsize = "MPEG4", "H264", 10
-    render.filepath, render.use_file_extension = str(tmp_path / "plate.mp4"), False
-    bpy.ops.render.render(animation=True)
-
+    make_movie(shot, tmp_path / "plate.mp4")
     done = run("track", tmp_path / "plate.mp4", "--detect", "--json", "--root", tmp_path / "sessions")
     row = json.loads(done.stdout)
     assert f"Found {row['tracks']} features on frame 1 in " in done.stderr

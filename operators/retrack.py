@@ -6,43 +6,32 @@ from __future__ import annotations
 import getpass
 from typing import TYPE_CHECKING
 
-from bpy.props import FloatProperty
-
 from ..bridge.clip.editor import ClipEditor
 from ..bridge.clip.movie_clip import counting_of
-from ..bridge.sessions import overview
 from ..bridge.sessions.recovery import open_shot
 from ..bridge.tracking.retracking import LiveTrials, chosen_for
 from ..core.errors import NothingToTrack
 from ..core.journal.review import OverrideKind
 from ..core.model.wording import count_words
-from ..core.tracking.retrack import DISTANCE
+from .settings import JOIN_DISTANCE
 from .track import TracksLive
 
 if TYPE_CHECKING:
     from bpy.types import Context
 
 _TOLD = 3  # tracks whose results are reported; Blender shows the last one, the Info editor all
-AGREES = FloatProperty(
-    name="Distance",
-    description="How far apart, in pixels, two markers on a frame may be and count as the same",
-    default=DISTANCE,
-    min=0.01,
-    soft_max=10.0,
-    options={"SKIP_SAVE"},
-)
 
 
 class Agreement:
     """The property of these operators; a base of its own, as `operators.track.Range` is."""
 
-    distance: AGREES  # type: ignore[valid-type]  # Blender's way to declare a property
+    join_distance: JOIN_DISTANCE  # type: ignore[valid-type]  # Blender's way to declare a property
 
 
 class Retracks(Agreement, TracksLive):
     """The base of the operators that track on copies, and change the tracks only in the end."""
 
-    _chosen = ()
+    _chosen = ("join_distance",)
     _kind = OverrideKind.RETRACK
     _direction = 0
 
@@ -53,7 +42,7 @@ class Retracks(Agreement, TracksLive):
             self._direction,
             name=self.bl_label,
             who=_person(),
-            distance=self.distance,
+            distance=self.join_distance,
             separate_clip=separate_clip,
         )
 
@@ -85,11 +74,6 @@ class Retracks(Agreement, TracksLive):
         except NothingToTrack as error:
             return str(error)
         return ""
-
-    @classmethod
-    def _session_obstacle(cls, seen: overview.Overview) -> str:
-        lacks = seen.missing and not seen.is_recording
-        return "This file lacks recorded frames: restore them first, or start fresh" if lacks else ""
 
 
 def _person() -> str:

@@ -1,15 +1,16 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The options of the next pass, which the artist chooses and the scene stores."""
+"""The options of the next pass or re-track, which the artist chooses and the scene stores."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 import bpy
-from bpy.props import EnumProperty, IntProperty, PointerProperty
+from bpy.props import EnumProperty, FloatProperty, IntProperty, PointerProperty
 from bpy.types import PropertyGroup
 
 from ..core.model.types import SOLVE_NEEDS
+from ..core.tracking.retrack import DISTANCE
 
 if TYPE_CHECKING:
     from bpy.types import Scene
@@ -42,12 +43,22 @@ PAUSE_BELOW = IntProperty(
     soft_max=100,
     options={"SKIP_SAVE"},
 )
+JOIN_DISTANCE = FloatProperty(
+    name="Join Distance",
+    description="How far apart, in pixels, two markers on a frame may be and count as the same: where a re-tracked "
+    "track joins, and where both sides of a gap have to agree",
+    default=DISTANCE,
+    min=0.01,
+    soft_max=10.0,
+    options={"SKIP_SAVE"},
+)
 
 
 class TRACKING_SESSIONS_PG_scene(PropertyGroup):
     extent: EXTENT  # type: ignore[valid-type]  # Blender's way to declare a property
     frames: FRAMES  # type: ignore[valid-type]
     pause_below: PAUSE_BELOW  # type: ignore[valid-type]
+    join_distance: JOIN_DISTANCE  # type: ignore[valid-type]
 
 
 def settings_of(scene: Scene) -> TRACKING_SESSIONS_PG_scene:

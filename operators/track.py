@@ -45,6 +45,11 @@ class TracksLive(InEditor, Modal):
     _tracked_before = 0  # as `newest_tracking` when the pass began
     _gave_way = False  # whether Blender's tracker has ended the pass
 
+    @classmethod
+    def _session_obstacle(cls, seen: overview.Overview) -> str:
+        lacks = seen.missing and not seen.is_recording
+        return "This file lacks recorded frames: restore them first, or start fresh" if lacks else ""
+
     def _ranges(self, editor: ClipEditor) -> list[tuple[int, int]]:
         """The ranges of clip frames to track; empty to resume. Raises UsageError."""
         return []
@@ -224,11 +229,6 @@ class Tracks(Range, TracksLive):
 
     def _ranges(self, editor: ClipEditor) -> list[tuple[int, int]]:
         return live.requested_ranges(editor, self.direction, self.extent, self.frames)
-
-    @classmethod
-    def _session_obstacle(cls, seen: overview.Overview) -> str:
-        lacks = seen.missing and not seen.is_recording
-        return "This file lacks recorded frames: restore them first, or start fresh" if lacks else ""
 
     @classmethod
     def description(cls, context: Context, properties: OperatorProperties) -> str:

@@ -41,14 +41,16 @@ from tracking_sessions.tests.bpy.retracks import (
     run,
     tracked,
 )
-from tracking_sessions.tests.bpy.tracker import markers_of
+from tracking_sessions.tests.bpy.tracker import live_frames, markers_of
 from tracking_sessions.tests.bpy.window import (
     FRAMES,
+    begin,
     blender_tracks,
     held_session_of,
     inside,
     let_go,
     look,
+    new_file,
     objects_of,
     open_file,
     operators,
@@ -181,6 +183,26 @@ def test_a_clip_that_is_not_recorded_contains_the_result(footage: Footage, file:
     assert [override.first for override in session.review.overrides] == [BAD.start]
     assert position_in(mark_of(editor.clip), session.id) == session.position
     assert recorded(file) == {name: unnumbered(rows) for name, rows in markers_of(editor.clip).items()}
+
+
+def test_a_paused_pass_goes_on_with_a_mended_track(footage: Footage, file: Path) -> None:
+    editor = new_file(footage, file)
+    begin(editor, steps=17).finish()
+    assert session_of(file).resume_frame == 18
+    displace(editor.clip, BAD, 6, -4)
+    for each in editor.clip.tracking.tracks:
+        each.select = each.name == NAME
+    assert run(editor, "retrack_forwards", WAYS["forwards"]) == {"FINISHED"}
+    assert held_session_of(file).resume_frame == 18
+    mended = rows_of(editor.clip)
+    with inside(editor):
+        assert operators.resume() == {"FINISHED"}
+    after = rows_of(editor.clip)
+    assert live_frames(after) == list(range(1, FRAMES + 1))
+    assert all(after[frame] == row for frame, row in mended.items() if 1 <= frame <= 18)
+    session = session_of(file)
+    assert not session.unfinished
+    assert [override.first for override in session.review.overrides] == [BAD.start]
 
 
 # Stopped

@@ -22,13 +22,13 @@ from ...core.model.types import Outcome, Pass, TrackData
 from ...core.model.wording import short
 from ...core.review import actions
 from ...core.tracking.passes import Edits, Plan
-from ...core.tracking.retrack import DISTANCE, Fill, Retrack, Trial, Trials, suspect_frames
+from ...core.tracking.retrack import DISTANCE, Fill, Retrack, Trial, Trials, reference, suspect_frames
 from ...core.tracking.run import Recorder, Run, Step
 from ..clip.markers import check_settings, merge_rows
 from ..clip.movie_clip import clip_size, mark_position
 from .artist_tracks import ArtistTracks
 from .chosen_tracks import is_chosen, why_none
-from .live import TICK, LivePass
+from .live import LivePass
 from .reconcile import edits
 from .shot import Shot
 from .working_set import WorkingSet, remove_leftovers
@@ -91,6 +91,16 @@ class _Copies(WorkingSet):
     def _move_planes(self) -> None:
         if self.has_written:
             super()._move_planes()
+
+
+class _Trying(Run):
+    """A run whose passes end as soon as the ways of all their tracks are over."""
+
+    trials: Trials
+
+    @property
+    def is_at_end(self) -> bool:
+        return super().is_at_end or (self.outcome is None and not self.trials.left(self.plan))
 
 
 class _Unwritten:
@@ -181,7 +191,9 @@ class LiveTrials(LivePass):
         self._artists = ArtistTracks(shot.clip, shot.session.id, where.name, found.tracks, plan.frame)
         self._copies = _Copies(shot, self._artists, trials, separate_clip=options["separate_clip"])
         after_step: Callable[[Run], None] = options["after_step"]
-        return Run(_Unrecorded(shot.recorder), self._copies, _Unwritten(), shot.check, plan, after_step=after_step)
+        run = _Trying(_Unrecorded(shot.recorder), self._copies, _Unwritten(), shot.check, plan, after_step=after_step)
+        run.trials = trials
+        return run
 
     def _choose(self, where: MovieTrackingObject, found: Edits) -> dict[int, Trial]:
         """The trial of each selected track. Raises UsageError if there is none."""
@@ -200,7 +212,8 @@ class LiveTrials(LivePass):
                     trials[number] = Fill(old, frame, size, self._distance)
                 else:
                     suspect = suspect_frames(flags, number)
-                    trials[number] = Retrack(old, frame, self._direction, suspect, size, self._distance)
+                    start = reference(old, frame, self._direction, suspect)
+                    trials[number] = Retrack(old, start, self._direction, suspect, size, self._distance)
             except UsageError as error:
                 self.refused[track.name] = str(error)
                 continue
@@ -209,14 +222,6 @@ class LiveTrials(LivePass):
             name, why = next(iter(self.refused.items()))
             raise UsageError(f"“{short(name)}”: {why}")
         return trials
-
-    def tick(self, seconds: float = TICK) -> bool:
-        self.wants_pause = self.wants_pause or self._trials.is_over  # the run alone would go on to its end
-        return super().tick(seconds)
-
-    @property
-    def _stops(self) -> bool:
-        return self._trials.is_over or super()._stops
 
     def _conclude(self) -> None:
         """Record and write what is kept, if all trials are over."""

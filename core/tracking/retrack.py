@@ -96,6 +96,20 @@ def is_live(rows: Rows, frame: int) -> bool:
     return frame in rows and not is_muted(rows[frame])
 
 
+def reference(rows: Rows, frame: int, direction: int, suspect: FrameRanges) -> int:
+    """The frame to re-track from: `frame`, on which there is a live marker, unless that marker is suspect.
+
+    Then it is the nearest frame behind it, against the `direction`, with a good one: a person who goes to a problem and
+    re-tracks means that. A keyed marker is good, as a person has placed it. Raises UsageError if the segment has none.
+    """
+    at = frame
+    while at in suspect and not flags_of(rows[at]) & KEYED:
+        at -= direction
+        if not is_live(rows, at):
+            raise UsageError("all its markers up to here are suspect: move the one on this frame to its place first")
+    return at
+
+
 class Retrack:
     """Re-tracks from a frame, whose marker is the reference, until the next good frame, and joins there.
 
@@ -277,9 +291,7 @@ class Trials:
         grouped: dict[tuple[int, int], dict[int, Way]] = {}
         for number, trial in trials.items():
             for way in trial.ways:
-                # a pass that another one follows has to end with all of its tracks
-                key = way if len(trial.ways) > 1 else Way(way.start, way.start + way.direction)
-                grouped.setdefault(key, {})[number] = way
+                grouped.setdefault((way.start, way.direction), {})[number] = way
         self.passes: list[Pass] = []
         self._left: dict[int, dict[int, Way]] = {}  # the ways that are not over, by pass and track
         for ways in grouped.values():

@@ -104,6 +104,27 @@ def test_suspect_markers_are_not_joined(footage: Footage, file: Path) -> None:
     assert all(after[frame] == before[frame] for frame in range(BAD.stop, FRAMES + 1))
 
 
+@pytest.mark.parametrize("way", WAYS)
+def test_on_a_problem_it_begins_at_the_nearest_good_marker(footage: Footage, file: Path, way: str) -> None:
+    """A click on a problem goes to its frame, whose marker is the wrong one to follow."""
+    editor = tracked(footage, file)
+    displace(editor.clip, BAD, 6, -4)
+    other = "Survives.02"
+    before = markers_of(editor.clip)
+    audit(editor, drift(number_of(file), BAD.start, BAD[-1]))
+    editor.clip.tracking.tracks[other].select = True
+    width, _ = clip_size(editor.clip)
+    for frame in (*range(9, 12), *range(13, 16)):
+        editor.clip.tracking.tracks[other].markers.find_frame(frame).co[0] += 5 / width
+    assert run(editor, f"retrack_{way}", 12) == {"FINISHED"}
+    after = markers_of(editor.clip)
+    assert error(footage, after[f"Camera/{NAME}"], BAD) < 0.5
+    changed = {frame for frame, row in after[f"Camera/{NAME}"].items() if row != before[f"Camera/{NAME}"][frame]}
+    assert changed == {WAYS[way], *BAD}
+    (mine,) = [each for each in held_session_of(file).review.overrides if each.track == number_of(file, other)]
+    assert (mine.first, mine.last) == ((13, 15) if way == "forwards" else (9, 11)), "this one begins on the frame"
+
+
 def test_markers_that_are_never_met_are_replaced_to_the_end_of_their_segment(footage: Footage, file: Path) -> None:
     editor = tracked(footage, file)
     bad = range(10, 19)
@@ -160,7 +181,7 @@ def test_a_lost_track_keeps_its_markers_behind_the_loss(footage: Footage, file: 
     for each in clip.tracking.tracks:
         each.select = each.name == name
     before = markers_of(clip)[f"Camera/{name}"]
-    audit(editor, drift(number_of(file, name), 1, FRAMES))
+    audit(editor, drift(number_of(file, name), last - 1, FRAMES))
     assert run(editor, "retrack_forwards", last - 2) == {"FINISHED"}
     after = markers_of(clip)[f"Camera/{name}"]
     lost = next(frame for frame in range(last - 1, FRAMES + 1) if is_muted(after[frame]))

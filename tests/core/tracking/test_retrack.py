@@ -10,7 +10,7 @@ from tracking_sessions.core.journal.rows import GUARDED, KEYED, MARKER, MUTED, f
 from tracking_sessions.core.model.counting import Counting
 from tracking_sessions.core.model.flags import Flag, FlagKind, Severity
 from tracking_sessions.core.model.ranges import FrameRanges
-from tracking_sessions.core.tracking.retrack import DISTANCE, Fill, Retrack, Trials, suspect_frames
+from tracking_sessions.core.tracking.retrack import DISTANCE, Fill, Retrack, Trials, reference, suspect_frames
 from tracking_sessions.core.tracking.run import Step
 
 SIZE = (100, 100)
@@ -189,9 +189,30 @@ def test_a_pass_ends_for_each_track_where_its_way_does() -> None:
     assert trials.left(plan) == {3} and not trials.is_over
 
 
-def test_each_gap_has_passes_of_its_own() -> None:
-    """A pass that another one follows has to lose all of its tracks, or end with all of them."""
+def test_ways_from_one_frame_share_a_pass() -> None:
     wide, narrow = (Fill(rows(1, 10) | rows(right, 30), 11, SIZE, DISTANCE) for right in (20, 13))
     trials = Trials({3: wide, 4: narrow}, object="Camera", blender="5.0.1")
-    assert [(each.start, each.end) for each in trials.passes] == [(10, 19), (20, 11), (10, 12), (13, 11)]
-    assert [each.number for each in trials.passes] == [1, 2, 3, 4]
+    assert [(each.start, each.end) for each in trials.passes] == [(10, 19), (20, 11), (13, 11)]
+    assert [each.tracks for each in trials.passes] == [(3, 4), (3,), (4,)]
+    assert [each.number for each in trials.passes] == [1, 2, 3]
+
+
+# The reference
+
+
+@pytest.mark.parametrize(("suspect", "start"), [("", 6), ("7-9", 6), ("6-9", 5), ("4-9", 3)])
+def test_a_suspect_marker_is_no_reference(suspect: str, start: int) -> None:
+    assert reference(rows(1, 9), 6, 1, FrameRanges.parse(suspect)) == start
+
+
+def test_a_keyed_marker_is_a_reference_in_either_direction() -> None:
+    old = rows(1, 9) | {4: row(4, 50, KEYED), 8: row(8, 50, KEYED)}
+    suspect = FrameRanges.parse("2-8")
+    assert reference(old, 6, 1, suspect) == 4
+    assert reference(old, 6, -1, suspect) == 8
+    assert reference(old, 8, 1, suspect) == 8
+
+
+def test_without_a_good_marker_a_person_has_to_place_one() -> None:
+    with pytest.raises(UsageError, match="all its markers up to here are suspect"):
+        reference(rows(3, 9), 6, 1, FrameRanges.parse("3-9"))

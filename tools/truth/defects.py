@@ -3,12 +3,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 
-from .scenes import Floats, Scene
+from tracking_sessions.tools.truth.scenes import Floats
 
 SIZES = (1, 2, 3, 5, 10, 20, 40)  # pixels
 
@@ -38,39 +39,40 @@ def lives(positions: Floats) -> tuple[np.ndarray, np.ndarray]:
     return live.argmax(1), live.shape[1] - 1 - live[:, ::-1].argmax(1)
 
 
-def with_jumps(scene: Scene, *, seed: int, swaps: int = 2, sizes: tuple[float, ...] = SIZES) -> Defective:
+Hop = Callable[[int, int, Floats], Floats]
+"""[frames, 2]: how far a track is off that follows another point from a frame on, from its index, the frame, and the
+pixels between the two points there."""
+
+
+def with_jumps(
+    positions: Floats, *, seed: int, hop: Hop | None = None, swaps: int = 2, sizes: tuple[float, ...] = SIZES
+) -> Defective:
     """A spike and a step of each size, and swaps, each on a track of its own where there are enough tracks.
 
-    A step is a track that goes over to another point, as deep in the picture, and follows it to its end. Nothing
-    begins within five frames of an end.
+    A step is a track that goes over to another point and follows it to its end; without `hop` the point keeps its
+    distance in pixels. Nothing begins within five frames of an end.
     """
-    positions = scene.positions
     rng = np.random.default_rng([seed, 1])
     made = Defective(positions.copy(), [], np.zeros(positions.shape[:2], bool))
     first, last = lives(positions)
-    usable = np.flatnonzero(last - first >= 24)
-    order = list(rng.permutation(usable))
+    order = rng.permutation(np.flatnonzero(last - first >= 24)).tolist()
     wanted = [(kind, size) for kind in ("spike", "step") for size in sizes]
     if len(order) < len(wanted) + 2 * swaps:
         order *= 4
     for kind, size in wanted:
-        track = int(order.pop())
+        track = order.pop()
         frame = int(rng.integers(first[track] + 6, last[track] - 5))
         turn = rng.uniform(0, 2 * np.pi)
         shift = size * np.array([np.cos(turn), np.sin(turn)])
         if kind == "spike":
             made.positions[track, frame] += shift
         else:
-            point, turned = scene.points[track], scene.rotations[frame]
-            depth = (turned @ (point - scene.centres[frame]))[2]
-            other = point + turned.T @ (*(shift * depth / scene.focal[frame]), 0.0)
-            here, there = scene.seen(np.array([point, other]))
-            made.positions[track, frame:] += (there - here)[frame:]
+            made.positions[track, frame:] += hop(track, frame, shift)[frame:] if hop else shift
         made.dirty[track, frame - 2 : frame + 3] = True
         made.defects.append(Defect(kind, track, frame, size))
     for _ in range(swaps):
-        track = int(order.pop())
-        for other in map(int, order):
+        track = order.pop()
+        for other in list(order):
             low, high = max(first[track], first[other]) + 6, min(last[track], last[other]) - 5
             if high > low and other != track:
                 order.remove(other)

@@ -44,6 +44,22 @@ class Scene:
         rolling = 0.5 if self.name == "rolling" else 0.0
         return project(points, self.rotations, self.centres, self.focal, self.k1, rolling)
 
+    def hop(self, track: int, frame: int, shift: Floats) -> Floats:
+        """[frames, 2]: how far off a track is that follows another point, as deep, `shift` pixels away on a frame."""
+        point, turned = self.points[track], self.rotations[frame]
+        depth = (turned @ (point - self.centres[frame]))[2]
+        other = point + turned.T @ (*(shift * depth / self.focal[frame]), 0.0)
+        here, there = self.seen(np.array([point, other]))
+        return there - here
+
+    def undistort(self, x: Floats, y: Floats) -> tuple[Floats, Floats]:
+        """The lens of an audit: pixels from the centre, without the distortion."""
+        right, up = x / FOCAL, y / FOCAL
+        for _ in range(20):
+            grown = 1 + self.k1 * (right * right + up * up)
+            right, up = x / FOCAL / grown, y / FOCAL / grown
+        return right * FOCAL, up * FOCAL
+
 
 def make(camera: str, *, seed: int, tracks: int = 100, frames: int = 300, noise: float = 0.05, k1: float = K1) -> Scene:
     """The shot of this seed. `tracks` are alive on each frame: one that leaves the picture is followed by a new one."""
@@ -154,3 +170,9 @@ def _path(camera: str, frames: int, rng: np.random.Generator) -> tuple[Floats, F
         angles[:, 0] = np.radians(40) * time / 300
         angles += _shake(rng, frames, np.radians(0.15), 2.0)
     return _turns(angles), centres, focal
+
+
+def shaken(rotations: Floats, sizes: Floats, seed: int) -> Floats:
+    """The rotations, each turned by random angles of these deviations in radians."""
+    angles = np.random.default_rng([seed, 4]).normal(size=(len(rotations), 3)) * sizes[:, None]
+    return np.einsum("fij,fjk->fik", _turns(angles), rotations)

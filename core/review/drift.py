@@ -8,8 +8,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..model.flags import Flag, FlagKind, Severity
 from .epipolar import residuals
+from ..model.flags import Flag, FlagKind, Severity
+from .jumps import LONG
 from .measures import runs
 from .motion import Motion
 from .regression import Bools, Floats, Indices
@@ -76,8 +77,8 @@ def _tested(motion: Motion, settings: Settings, later: Indices, first: int, gap:
     threshold = np.maximum(settings.drift, settings.drift_noise * pair.scale)
     ratio = pair.distance / threshold
     start = table.track[:, None] * len(motion.frames)
-    is_broken = np.searchsorted(jumps, start + later, side="right") > np.searchsorted(jumps, start + earlier)
-    ratio[is_broken] = np.nan
+    between = np.searchsorted(jumps, start + later, side="right") - np.searchsorted(jumps, start + earlier)
+    ratio[(between > 0) & (between <= LONG)] = np.nan  # more are no single jump
     windows = np.full((MEDIAN_OF, *ratio.shape), np.nan)
     for back in range(MEDIAN_OF):  # on frames without a gap
         is_near = np.zeros(len(later), bool)

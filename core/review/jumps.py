@@ -19,8 +19,8 @@ from .transfer import ENOUGH_TRACKS, FEW_TRACKS, Transfer, predicted
 NEIGHBOURHOOD = 15
 """Frames on each side that tell whether T can be trusted on a frame."""
 QUIET_SHARE, QUIET_FRAMES = 0.25, 3
-"""The share of the frames of the neighbourhood, and frames more, with flags of T that do not show a shaking camera,
-which makes it flag some on most frames, in places that are not wrong. A step is seen on two frames, a spike on three."""
+"""The share of the frames of the neighbourhood, and frames more, on which flags of T do not yet mean a shaking camera:
+that makes it flag some on most frames, in places that are not wrong. A step is seen on two frames, a spike on three."""
 LONG = 7
 """Frames: one jump reaches no farther, so that a longer run is reported as a run."""
 REPEATED = 0.01

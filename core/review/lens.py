@@ -66,8 +66,8 @@ def estimated(motion: Motion) -> float:
 def _costs(pairs: list[tuple[Floats, Floats, Floats, Floats]], tried: Floats) -> Floats:
     """[coefficients]: the sum of the median distances of the pairs, undistorted by each."""
     total = np.zeros(len(tried))
-    for ax, ay, bx, by in pairs:
-        (ax, ay), (bx, by) = division_all(ax, ay, tried), division_all(bx, by, tried)
+    for pair in pairs:
+        (ax, ay), (bx, by) = division_all(pair[0], pair[1], tried), division_all(pair[2], pair[3], tried)
         distance = residuals((ax, bx), (ay, by)).distance
         total += quantile(distance, np.full(len(tried), len(distance)))
     return total

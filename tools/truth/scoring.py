@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tracking_sessions.core.review.flags import Flag, FlagKind
+from tracking_sessions.core.model.flags import Flag, FlagKind
 from tracking_sessions.tools.truth.defects import Defective, lives
 from tracking_sessions.tools.truth.scenes import Floats
 

@@ -51,10 +51,13 @@ def judge(motion: Motion, settings: Settings, moved: Transfer, opinion: Opinion 
         is_off_twice = is_off & ((moved.second > 1) | (moved.tested < ENOUGH_TRACKS)[column])
         flagged = np.bincount(column[is_off], minlength=len(motion.frames))
         share = flagged / np.maximum(moved.tested, 1)
-        is_event = (share > settings.event_share) & (moved.tested >= FEW_TRACKS)
+        is_event = (share > settings.event_share) & (moved.tested >= ENOUGH_TRACKS)
         confirmed = np.zeros(len(motion)) if opinion is None else np.nan_to_num(opinion.ratio)
         is_agreed = is_off_twice & (confirmed > 1)
-        trusted = _trusted(motion, column[is_off_twice & ~is_agreed], column[is_agreed], opinion is not None)
+        is_asked = np.zeros(len(motion.frames), bool)
+        if opinion is not None:
+            is_asked[column[np.isfinite(opinion.distance)]] = True
+        trusted = _trusted(motion, column[is_off_twice & ~is_agreed], column[is_agreed], is_asked)
         is_alone = is_off_twice & trusted[column] & (moved.tested >= FEW_TRACKS)[column]
         is_sure = is_agreed | (is_alone & ~_bends(motion, settings, moved))
         for run in chosen_runs(motion, confirmed > 1):
@@ -70,10 +73,10 @@ def judge(motion: Motion, settings: Settings, moved: Transfer, opinion: Opinion 
     return Verdict(is_sure, is_possible, np.nan_to_num(ratio), confirmed, is_event, share * 100)
 
 
-def _trusted(motion: Motion, alone: Indices, agreed: Indices, is_asked: bool) -> Bools:
+def _trusted(motion: Motion, alone: Indices, agreed: Indices, is_asked: Bools) -> Bools:
     """[columns]: whether T can be trusted in the neighbourhood where E does not confirm it: it flags markers on few
-    frames or, if E was asked, hardly on more without it than with it. `alone`, `agreed`: the columns of flagged markers
-    that E does not confirm, and that it confirms."""
+    frames or, where E was asked, hardly on more without it than with it. `alone`, `agreed`: the columns of the flagged
+    markers that E does not confirm, and of those that it confirms."""
     low = np.searchsorted(motion.frames, motion.frames - NEIGHBOURHOOD)
     high = np.searchsorted(motion.frames, motion.frames + NEIGHBOURHOOD, side="right")
     counts: list[Indices] = []
@@ -82,9 +85,8 @@ def _trusted(motion: Motion, alone: Indices, agreed: Indices, is_asked: bool) ->
         is_flagged[columns] = True
         total = np.append(0, np.cumsum(is_flagged))
         counts.append(total[high] - total[low])
-    if is_asked:
-        return counts[0] <= np.maximum(counts[1], QUIET_FRAMES)
-    return counts[0] <= QUIET_SHARE * (high - low) + QUIET_FRAMES
+    few = QUIET_SHARE * (high - low) + QUIET_FRAMES
+    return counts[0] <= np.where(is_asked, np.maximum(counts[1], QUIET_FRAMES), few - counts[1])
 
 
 def _bends(motion: Motion, settings: Settings, moved: Transfer) -> Bools:

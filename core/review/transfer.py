@@ -51,6 +51,8 @@ FLOOR = 0.03
 """Pixels: no scale of residuals is smaller, so that locked and generated shots do not flag rounding."""
 CAP = 1.0
 """The largest leverage that widens a threshold: on a locked-off shot a step would else buy itself any."""
+FEW_CAP = 9.0
+"""The same with fewer than ENOUGH_TRACKS, where sound tracks have as much."""
 WIDTH = 128
 """Frames in one block: its arrays stay in the processor's cache."""
 
@@ -254,7 +256,8 @@ def _scale(squares: Floats, live: Bools, counts: Indices, widen: Floats) -> Floa
 
 def _thresholds(fitted: Fit, parallax: Floats, settings: Settings, counts: Indices) -> Floats:
     base = np.where(counts >= ENOUGH_TRACKS, settings.jump, settings.jump_few)
-    noise = settings.jump_noise * fitted.scale * np.sqrt(1.0 + np.minimum(fitted.leverage, CAP))
+    cap = np.where(counts >= ENOUGH_TRACKS, CAP, FEW_CAP)
+    noise = settings.jump_noise * fitted.scale * np.sqrt(1.0 + np.minimum(fitted.leverage, cap))
     return np.maximum(np.maximum(base, noise), settings.jump_parallax * parallax)
 
 

@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .epipolar import residuals
 from ..model.flags import Flag, FlagKind, Severity
+from .epipolar import residuals
 from .jumps import LONG
 from .measures import runs
 from .motion import Motion

@@ -22,8 +22,8 @@ if __name__ == "__main__":
 
 import numpy as np
 
-from tracking_sessions.core.review.audit import Level, audit
 from tracking_sessions.core.model.flags import Flag, FlagKind
+from tracking_sessions.core.review.audit import Level, audit
 from tracking_sessions.core.review.lens import Lens
 from tracking_sessions.core.review.motion import Motion
 from tracking_sessions.core.review.reprojection import Solve

@@ -16,12 +16,15 @@ from ..core.model.frame_status import FrameStatus
 from ..core.model.wording import abridged, count_words
 from ..operators import review as actions
 from .session import TALL, draw_words, is_narrow, letters_that_fit, pair
-from .sessions import InSession, columns
+from .sessions import ICON, LIST_MARGIN, InSession, columns
 
 if TYPE_CHECKING:
     from bpy.types import Context, MovieClip, UILayout
 
-_WIDE = 30  # letters; below it a problem takes two lines
+# in letters
+_WIDE = 28  # below it a problem takes two lines
+_VALUE = 13  # the value beside the threshold
+_NAME = 6  # the least that is left of a track's name
 
 
 class TRACKING_SESSIONS_UL_problems(UIList):
@@ -39,17 +42,16 @@ class TRACKING_SESSIONS_UL_problems(UIList):
         layout.active = flag not in view.done
         frames, kind, value = actions.frame_words(clip, flag), problems.kind_words(flag.kind), actions.value_words(flag)
         mark, track = actions.FLAG_ICONS[flag.severity], actions.track_words(view, flag)
-        letters = letters_that_fit(context)
+        letters = letters_that_fit(context) - LIST_MARGIN
         if letters < _WIDE:
             column = layout.column(align=True)
             column.scale_y = 0.8
             column.label(text=f"{frames}  {kind}", icon=mark)
             room = letters - len(value) - 2
-            column.label(text=f"{abridged(track, room)}  {value}" if track and room > 3 else value, icon="BLANK1")
+            column.label(text=f"{abridged(track, room)}  {value}" if track and room >= _NAME else value, icon="BLANK1")
             return
-        left, middle, right = columns(layout, 0.4, 0.28, 0.32)
-        left.label(text=f"{frames}  {kind}", icon=mark)
-        middle.label(text=track)
+        left, right = columns(layout, letters + ICON - _VALUE, _VALUE)
+        left.label(text=f"{frames}  {kind}  {track}", icon=mark)
         right.label(text=value)
 
     def draw_filter(self, context: Context, layout: UILayout) -> None:

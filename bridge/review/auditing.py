@@ -46,14 +46,12 @@ class Audit:
         self.progress = 0.0
         """The share that is done."""
         self._recording = deciding.begin(clip)
+        self._recording.look(clip, "", is_wide=True)  # scripts change tracks that no look suspects
         session = self._recording.session
         assert session is not None  # as `begin` has it
         self._session: TrackingSessionManager = session
-        self._position = session.position
-        self._rows = _rows(self._recording)
-        self._frames = FrameRanges(session.session.tracked_frames.ranges())
-        self._work = _steps(self._recording, clip_size(clip), level)
         self._clip = clip.session_uid
+        self._work = self._steps(clip_size(clip))
         open_file.view(_Running)[self._clip] = self
 
     def go_on(self, seconds: float = SLICE) -> bool:
@@ -72,6 +70,23 @@ class Audit:
         except BaseException:
             self.cancel()
             raise
+
+    def _steps(self, size: tuple[int, int]) -> Generator[float, None, list[Flag]]:
+        from ...core.review.audit import Level, audit_steps  # here, as it loads numpy
+        from ...core.review.motion import Motion
+
+        yield 0.0
+        while self._recording.has_more:
+            clip = next((clip for clip in bpy.data.movieclips if clip.session_uid == self._clip), None)
+            if clip is None:
+                raise UsageError("The clip is gone")
+            self._recording.go_on(clip)
+            yield 0.0
+        self._position, self._rows = self._session.position, _rows(self._recording)
+        self._frames = FrameRanges(self._session.session.tracked_frames.ranges())
+        motion = Motion.of(self._recording.head, size)
+        yield 0.0
+        return (yield from audit_steps(motion, level=Level(self.level.lower())))
 
     def cancel(self) -> None:
         """Stop, without a verdict. Can be repeated."""
@@ -110,16 +125,6 @@ def running(clip: MovieClip) -> Audit | None:
 
 def _rows(recording: Recording) -> dict[int, bytes]:
     return {number: recording.head.rows(number) for number in recording.head.tracks}
-
-
-def _steps(recording: Recording, size: tuple[int, int], level: str) -> Generator[float, None, list[Flag]]:
-    from ...core.review.audit import Level, audit_steps  # here, as it loads numpy
-    from ...core.review.motion import Motion
-
-    yield 0.0
-    motion = Motion.of(recording.head, size)
-    yield 0.0
-    return (yield from audit_steps(motion, level=Level(level.lower())))
 
 
 # By itself

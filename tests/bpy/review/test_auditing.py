@@ -96,6 +96,19 @@ def test_an_audit_goes_on_in_slices_and_reports_its_share(editor: ClipEditor) ->
     assert auditing.running(editor.clip) is None and jumps(editor.clip) == SLIPPED
 
 
+def test_an_audit_sees_what_a_script_has_done_to_any_track(editor: ClipEditor) -> None:
+    with inside(editor):
+        operators.audit()
+    for track in editor.clip.tracking.tracks:
+        track.select = False
+    recording_of(editor.clip).look(editor.clip, "Deselect")
+    slip(editor.clip, "Survives.05", 25)
+    with inside(editor):
+        operators.audit()
+    number = numbers(editor.clip)["Survives.05"]
+    assert [flag.track for flag in review(editor.clip).flags if flag.covers(25) and flag.track] == [number]
+
+
 def test_a_stopped_audit_says_nothing(editor: ClipEditor) -> None:
     recording = deciding.begin(editor.clip)
     assert recording.session is not None
@@ -109,13 +122,15 @@ def test_a_stopped_audit_says_nothing(editor: ClipEditor) -> None:
 
 def test_frames_that_change_during_an_audit_stay_unjudged(editor: ClipEditor) -> None:
     audit = Audit(editor.clip, "QUICK")
-    assert audit.go_on(0.0)
+    while not audit.progress:
+        assert audit.go_on(0.0)
     begin(editor, backwards=None, steps=2).finish()  # new frames
     with pytest.raises(UsageError, match="audit again"):
         while audit.go_on(0.0):
             recording_of(editor.clip).close()  # as if another one took the session
     audit = Audit(editor.clip, "QUICK")
-    assert audit.go_on(0.0)
+    while not audit.progress:
+        assert audit.go_on(0.0)
     slip(editor.clip, "Survives.03", 33)
     recording_of(editor.clip).look(editor.clip, "Move", whole=True)
     while audit.go_on(0.0):

@@ -7,15 +7,15 @@ import bpy
 
 from . import cli
 from .bridge import events
-from .bridge.review import problems
+from .bridge.review import problems, residuals
 from .bridge.sessions import filled_list
 from .bridge.sessions.listing import SESSIONS
 from .bridge.sessions.states import STATES
 from .operators import history, keys, recording, recovery, retrack, review, sessions, settings, track
 from .operators import strip as strip_operators
 from .operators.editor import end_modal
+from .panels import curve, menu, preferences, session, strip
 from .panels import history as history_panel
-from .panels import menu, preferences, session, strip
 from .panels import review as review_panel
 from .panels import sessions as sessions_panels
 
@@ -39,7 +39,7 @@ _CLASSES = (
     *strip_operators.classes,
 )
 # what has more to register, in this order; their `unregister` can be repeated
-_PARTS = (settings, SESSIONS, STATES, problems, events, strip, menu, keys)
+_PARTS = (settings, SESSIONS, STATES, problems, residuals, events, strip, curve, menu, keys)
 _registered: list[type] = []
 _command: object = None
 

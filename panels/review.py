@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 # in letters
 _WIDE = 28  # below it a problem takes two lines
-_VALUE = 13  # the value beside the threshold
+_VALUE = 11  # the value beside the threshold
 _NAME = 6  # the least that is left of a track's name
 
 
@@ -46,12 +46,12 @@ class TRACKING_SESSIONS_UL_problems(UIList):
         if letters < _WIDE:
             column = layout.column(align=True)
             column.scale_y = 0.8
-            column.label(text=f"{frames}  {kind}", icon=mark)
+            column.label(text=f"{frames} {kind}", icon=mark)
             room = letters - len(value) - 2
             column.label(text=f"{abridged(track, room)}  {value}" if track and room >= _NAME else value, icon="BLANK1")
             return
         left, right = columns(layout, letters + ICON - _VALUE, _VALUE)
-        left.label(text=f"{frames}  {kind}  {track}", icon=mark)
+        left.label(text=f"{frames} {kind} {track}".rstrip(), icon=mark)
         right.label(text=value)
 
     def draw_filter(self, context: Context, layout: UILayout) -> None:

@@ -16,6 +16,7 @@ import tracking_sessions
 from tracking_sessions import registration
 from tracking_sessions.bridge import events, preferences
 from tracking_sessions.bridge.open_file import open_file
+from tracking_sessions.bridge.review import residuals
 from tracking_sessions.bridge.review.problems import PROBLEMS
 from tracking_sessions.bridge.sessions.finding import default_root
 from tracking_sessions.bridge.sessions.listing import SESSIONS
@@ -35,7 +36,7 @@ def footage(tmp_path_factory: pytest.TempPathFactory) -> Footage:
     return make_shot(tmp_path_factory.mktemp("shot"), 12, 320, 180, tracks=6)
 
 
-TIMERS = (events._report_lost, SESSIONS.timer, PROBLEMS.timer, track.notice_tracker)  # Blender has no list of them
+TIMERS = (events._report_lost, SESSIONS.timer, PROBLEMS.timer, residuals.go_on, track.notice_tracker)  # Blender has no list of them
 
 
 @pytest.fixture(autouse=True)

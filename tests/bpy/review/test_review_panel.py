@@ -108,12 +108,12 @@ def test_a_problem_has_one_line_in_a_wide_sidebar_and_two_in_a_narrow_one(
     editor.clip.frame_start = 101
     names = problems.review_of(editor.clip).names
     assert rows(editor, 80, monkeypatch) == [
-        [[f"109  Jump  {names[1]}", "9 > 0.5 px"]],
-        [[f"105  Swap  {names[2]} and {names[3]}", "1.23 > 1 px"]],
-        [[f"107-108  Drift  {names[3]}", "3 > 0.5 px"]],
+        [[f"109 Jump {names[1]}", "9 > 0.5 px"]],
+        [[f"105 Swap {names[2]} and {names[3]}", "1.23 > 1 px"]],
+        [[f"107-108 Drift {names[3]}", "3 > 0.5 px"]],
     ]
     narrow = rows(editor, 29, monkeypatch)
-    assert narrow[0] == [["109  Jump"], [f"{names[1]}  9 > 0.5 px"]]
+    assert narrow[0] == [["109 Jump"], [f"{names[1]}  9 > 0.5 px"]]
     assert all(len(line) <= 18 for problem in rows(editor, 18, monkeypatch) for (line,) in problem)
 
 

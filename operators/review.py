@@ -158,7 +158,7 @@ class TRACKING_SESSIONS_OT_audit(_OnReview, Modal):
         audit = auditing.Audit(clip, self.level)
         while audit.go_on(1.0):
             pass
-        self._tell(context)
+        self._tell(clip)
 
     def invoke(self, context: Context, event: Event) -> set[str]:
         if bpy.app.background:
@@ -184,8 +184,10 @@ class TRACKING_SESSIONS_OT_audit(_OnReview, Modal):
         except TrackingSessionError as error:
             self.cancel(context)
             return report_error(self, error)
+        clip = self._audit.clip
         self.cancel(context)
-        self._tell(context)
+        if clip is not None:  # the editor may show another one by now, or be gone
+            self._tell(clip)
         return {"FINISHED"}
 
     def cancel(self, context: Context) -> None:
@@ -195,8 +197,8 @@ class TRACKING_SESSIONS_OT_audit(_OnReview, Modal):
             self._audit = None
         redraw(context)
 
-    def _tell(self, context: Context) -> None:
-        view = problems.review_of(context.space_data.clip)
+    def _tell(self, clip: MovieClip) -> None:
+        view = problems.review_of(clip)
         judged = sum(count for status, count in view.counts.items() if status in JUDGED)
         self.report({"INFO"}, f"Audited {count_words(judged, 'frame')}: {left_words(view)}")
 

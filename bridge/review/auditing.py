@@ -50,9 +50,14 @@ class Audit:
         session = self._recording.session
         assert session is not None  # as `begin` has it
         self._session: TrackingSessionManager = session
-        self._clip = clip.session_uid
+        self._uid = clip.session_uid
         self._work = self._steps(clip_size(clip))
-        open_file.view(_Running)[self._clip] = self
+        open_file.view(_Running)[self._uid] = self
+
+    @property
+    def clip(self) -> MovieClip | None:
+        """The clip, which undo may have replaced; None if it is gone."""
+        return next((clip for clip in bpy.data.movieclips if clip.session_uid == self._uid), None)
 
     def go_on(self, seconds: float = SLICE) -> bool:
         """Audit for so many seconds, or a step; returns whether there is more. Raises UsageError at the end if the
@@ -77,10 +82,9 @@ class Audit:
 
         yield 0.0
         while self._recording.has_more:
-            clip = next((clip for clip in bpy.data.movieclips if clip.session_uid == self._clip), None)
-            if clip is None:
+            if self.clip is None:
                 raise UsageError("The clip is gone")
-            self._recording.go_on(clip)
+            self._recording.go_on(self.clip)
             yield 0.0
         self._position, self._rows = self._session.position, _rows(self._recording)
         self._frames = FrameRanges(self._session.session.tracked_frames.ranges())
@@ -91,8 +95,8 @@ class Audit:
     def cancel(self) -> None:
         """Stop, without a verdict. Can be repeated."""
         self._work.close()
-        if open_file.view(_Running).get(self._clip) is self:
-            del open_file.view(_Running)[self._clip]
+        if open_file.view(_Running).get(self._uid) is self:
+            del open_file.view(_Running)[self._uid]
 
     def _judge(self, flags: list[Flag]) -> None:
         session, changed = self._session, FrameRanges()

@@ -72,6 +72,8 @@ class _Review(InSession):
 
 
 class TRACKING_SESSIONS_PT_begin_review(_Review):
+    bl_order = 1  # below the other panels inside Session, which have no order of their own
+
     @classmethod
     def poll(cls, context: Context) -> bool:
         return not cls._has_review(context)

@@ -36,7 +36,8 @@ def footage(tmp_path_factory: pytest.TempPathFactory) -> Footage:
     return make_shot(tmp_path_factory.mktemp("shot"), 12, 320, 180, tracks=6)
 
 
-TIMERS = (events._report_lost, SESSIONS.timer, PROBLEMS.timer, residuals.go_on, track.notice_tracker)  # Blender has no list of them
+# Blender has no list of them
+TIMERS = (events._report_lost, SESSIONS.timer, PROBLEMS.timer, residuals.go_on, track.notice_tracker)
 
 
 @pytest.fixture(autouse=True)

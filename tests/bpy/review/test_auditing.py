@@ -109,6 +109,30 @@ def test_an_audit_sees_what_a_script_has_done_to_any_track(editor: ClipEditor) -
     assert [flag.track for flag in review(editor.clip).flags if flag.covers(25) and flag.track] == [number]
 
 
+@pytest.mark.parametrize("level", ["QUICK", "FULL"])
+@pytest.mark.parametrize("case", ["one track", "all muted", "a marker far off"])
+def test_what_nothing_can_test_is_audited_without_an_error(footage: Footage, file: Path, case: str, level: str) -> None:
+    editor = new_file(footage, file)
+    tracks = editor.clip.tracking.tracks
+    if case == "one track":
+        for track in tracks:
+            track.select = track != tracks[0]
+        with inside(editor):
+            bpy.ops.clip.delete_track()
+        tracks[0].select = True
+    begin(editor, steps=2).finish()
+    for track in tracks:
+        for marker in track.markers:
+            marker.mute = marker.mute or case == "all muted"
+    if case == "a marker far off":
+        tracks[0].markers.find_frame(2).co = 1e30, -1e30
+    with inside(editor):
+        assert operators.audit(level=level) == {"FINISHED"}
+        assert operators.audit(level=level) == {"FINISHED"}
+    idle(editor.clip)
+    assert sum(problems.review_of(editor.clip).counts.values())
+
+
 def test_a_stopped_audit_says_nothing(editor: ClipEditor) -> None:
     recording = deciding.begin(editor.clip)
     assert recording.session is not None

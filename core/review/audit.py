@@ -114,7 +114,9 @@ def audit_frames(
             opinion = _finish(opinions(straight, settings, _around(part, asked, REACH - NEIGHBOURHOOD)))
         verdict = judge(part, settings, moved, opinion)
         median = measures.medians(part, measures.displacements(part))
-        found += jump_flags(part, settings, moved, opinion, verdict) + event_flags(part, settings, verdict, median)
+        found += jump_flags(part, settings, moved, opinion, verdict) + event_flags(
+            part, settings, moved, verdict, median
+        )
     return worst_first(flag for flag in found if _touches(flag, asked))
 
 
@@ -161,7 +163,7 @@ def _part(
     displacement = measures.displacements(motion)
     median = measures.medians(motion, displacement)
     yield 0.92
-    found += event_flags(motion, settings, verdict, median)
+    found += event_flags(motion, settings, moved, verdict, median)
     found += measures.stuck(motion, settings, displacement, median)
     found += measures.shape(motion, settings)
     found += measures.short(motion, settings)

@@ -25,13 +25,15 @@ LONG = 7
 """Frames: one jump reaches no farther, so that a longer run is reported as a run."""
 REPEATED = 0.01
 """Pixels: the median displacement on a repeated frame, where the tracker finds each pattern where it was."""
+LEAP = 10.0
+"""How many times the median displacement of the frames before and behind that of a cut is, or of dropped frames."""
 REACH = NEIGHBOURHOOD + 2 * LONG
 """An edit of a marker changes no jump on frames that are farther away."""
 
 
 class Verdict(NamedTuple):
     """[markers]: whether it is a jump, or a possible one; what T and E exceed their thresholds by, times, 0 where they
-    cannot tell. [columns]: whether T flags so many tracks that it is an event of the frame, and how many in percent."""
+    cannot tell. [columns]: whether something happened to the whole frame, and the percent of tracks that T flags."""
 
     is_jump: Bools
     is_possible: Bools
@@ -52,6 +54,7 @@ def judge(motion: Motion, settings: Settings, moved: Transfer, opinion: Opinion 
         flagged = np.bincount(column[is_off], minlength=len(motion.frames))
         share = flagged / np.maximum(moved.tested, 1)
         is_event = (share > settings.event_share) & (moved.tested >= ENOUGH_TRACKS)
+        is_event |= _torn(motion, settings, moved)
         confirmed = np.zeros(len(motion)) if opinion is None else np.nan_to_num(opinion.ratio)
         is_agreed = is_off_twice & (confirmed > 1)
         is_asked = np.zeros(len(motion.frames), bool)
@@ -71,6 +74,21 @@ def judge(motion: Motion, settings: Settings, moved: Transfer, opinion: Opinion 
     is_sure &= ~near[column]
     is_possible = is_off_twice & ~is_sure & ~near[column]
     return Verdict(is_sure, is_possible, np.nan_to_num(ratio), confirmed, is_event, share * 100)
+
+
+def _torn(motion: Motion, settings: Settings, moved: Transfer) -> Bools:
+    """[columns]: whether the tracks of a frame do not fit together, though those of the frames around do."""
+    is_torn = np.zeros(len(motion.frames), bool)
+    with np.errstate(invalid="ignore"):
+        suspects = np.flatnonzero((moved.scale > settings.event) & (moved.tested >= ENOUGH_TRACKS))
+    for column in suspects:
+        low, high = np.searchsorted(
+            motion.frames, motion.frames[column] + np.array([-NEIGHBOURHOOD, NEIGHBOURHOOD + 1])
+        )
+        around = moved.scale[low:high]
+        around = np.sort(around[np.isfinite(around)])
+        is_torn[column] = moved.scale[column] > settings.event_noise * around[(len(around) - 1) // 2]
+    return is_torn
 
 
 def _trusted(motion: Motion, alone: Indices, agreed: Indices, is_asked: Bools) -> Bools:
@@ -250,8 +268,11 @@ def _exchanged(motion: Motion, tracks: Indices, moved: Transfer, column: int) ->
     return worst
 
 
-def event_flags(motion: Motion, settings: Settings, verdict: Verdict, median: Floats) -> list[Flag]:
-    """Frames where most tracks jump at once, and repeated frames. `median` [columns]: of the displacements, pixels."""
+def event_flags(motion: Motion, settings: Settings, moved: Transfer, verdict: Verdict, median: Floats) -> list[Flag]:
+    """Frames where many tracks jump at once; cuts, since T takes a leap of all tracks for motion; repeated frames.
+
+    `median` [columns]: of the displacements, pixels.
+    """
     found: list[Flag] = []
     frames = motion.frames
     is_next = np.append(False, np.diff(frames) == 1)
@@ -260,13 +281,21 @@ def event_flags(motion: Motion, settings: Settings, verdict: Verdict, median: Fl
     is_same = np.append(False, (np.diff(places) == 1) & is_next[places[1:]])[: len(places)]
     for first, last in runs(is_same):
         a, b = places[first], places[last]
-        worst = float(verdict.share[a : b + 1].max())
-        flag = Flag(FlagKind.FRAME_EVENT, Severity.WARNING, 0, int(frames[a]), int(frames[b]), worst, limit, "%")
-        found.append(flag)
+        value, threshold, unit = float(verdict.share[a : b + 1].max()), limit, "%"
+        if value <= limit:  # the tracks do not fit together, so that none of them stands out
+            value, threshold, unit = float(moved.scale[a : b + 1].max()), settings.event, "px"
+        one, other = int(frames[a]), int(frames[b])
+        found.append(Flag(FlagKind.FRAME_EVENT, Severity.WARNING, 0, one, other, value, threshold, unit))
     with np.errstate(invalid="ignore"):
         beside = np.full(len(frames), np.nan)
         beside[1:-1] = np.minimum(median[:-2], median[2:])
         repeated = (median < REPEATED) & (beside > settings.stuck_motion) & is_next
+        most = np.full(len(frames), np.nan)
+        most[1:-1] = LEAP * np.maximum(np.maximum(median[:-2], median[2:]), settings.stuck_motion)
+        leaps = (median > most) & is_next
+    for column in np.flatnonzero(leaps):
+        frame, value, threshold = int(frames[column]), float(median[column]), float(most[column])
+        found.append(Flag(FlagKind.FRAME_EVENT, Severity.WARNING, 0, frame, frame, value, threshold, "px"))
     for column in np.flatnonzero(repeated):
         frame, value = int(frames[column]), float(median[column])
         found.append(Flag(FlagKind.FRAME_EVENT, Severity.WARNING, 0, frame, frame, value, REPEATED, "px"))

@@ -39,12 +39,12 @@ def estimated(motion: Motion) -> float:
         return 0.0
     later = later[np.linspace(0, len(later) - 1, PAIRS + 2).astype(np.intp)[1:-1]]
     earlier = np.searchsorted(motion.frames, motion.frames[later] - GAP)
-    pairs: list[tuple[Floats, Floats, Floats, Floats]] = []
+    pairs: list[tuple[Floats, ...]] = []
     for columns in zip(earlier.tolist(), later.tolist(), strict=True):
         one, other = (motion.table(column, column + 1) for column in columns)
         both, mine, theirs = np.intersect1d(one.track, other.track, assume_unique=True, return_indices=True)
         if len(both) >= LEAST_TRACKS:
-            pairs.append((one.x[mine], one.y[mine], other.x[theirs], other.y[theirs]))
+            pairs.append((one.x[mine, 0], one.y[mine, 0], other.x[theirs, 0], other.y[theirs, 0]))
     if not pairs:
         return 0.0
     best, width = 0.0, STRONGEST
@@ -63,18 +63,21 @@ def estimated(motion: Motion) -> float:
     return best + float((before - after) / (2 * bend) * (tried[1] - tried[0]) if bend > 0 else 0.0)
 
 
-def _costs(pairs: list[tuple[Floats, Floats, Floats, Floats]], tried: Floats) -> Floats:
+def _costs(pairs: list[tuple[Floats, ...]], tried: Floats) -> Floats:
     """[coefficients]: the sum of the median distances of the pairs, undistorted by each."""
-    total = np.zeros(len(tried))
-    for pair in pairs:
-        (ax, ay), (bx, by) = division_all(pair[0], pair[1], tried), division_all(pair[2], pair[3], tried)
-        distance = residuals((ax, bx), (ay, by)).distance
-        total += quantile(distance, np.full(len(tried), len(distance)))
-    return total
+    counts = [len(pair[0]) for pair in pairs]
+    whole = np.full((4, max(counts), len(pairs), 1), np.nan)
+    for index, pair in enumerate(pairs):
+        whole[:, : counts[index], index, 0] = pair
+    shape = max(counts), len(pairs) * len(tried)
+    (ax, ay), (bx, by) = (division_all(whole[at], whole[at + 1], tried) for at in (0, 2))
+    found = residuals((ax.reshape(shape), bx.reshape(shape)), (ay.reshape(shape), by.reshape(shape))).distance
+    found = np.where(np.isfinite(found), found, np.inf)
+    return quantile(found, np.repeat(counts, len(tried))).reshape(len(pairs), -1).sum(0)
 
 
 def division_all(x: Floats, y: Floats, coefficients: Floats) -> tuple[Floats, Floats]:
-    """`division` of [tracks, 1] by each coefficient: [tracks, coefficients]."""
+    """`division` of [tracks, …, 1] by each coefficient: [tracks, …, coefficients]."""
     share = 1.0 / np.maximum(1.0 + coefficients / UNIT**2 * (x * x + y * y), 0.1)
     return x * share, y * share
 

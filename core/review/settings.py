@@ -26,6 +26,10 @@ class Settings:
     """T on frames with under `FEW_TRACKS` tracks, where the fit knows less."""
     event_share: float = 0.3
     """The share of tracks that jump on one frame from which it is an event of the frame."""
+    event: float = 3.0
+    """T: the scale of the residuals of a frame whose tracks do not fit together at all, as on a cut."""
+    event_noise: float = 8.0
+    """T: the same, times the median scale of the frames around."""
     epipolar: float = 0.3
     """E: the distance that confirms a jump."""
     epipolar_noise: float = 6.0

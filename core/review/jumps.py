@@ -25,6 +25,8 @@ LONG = 7
 """Frames: one jump reaches no farther, so that a longer run is reported as a run."""
 REPEATED = 0.01
 """Pixels: the median displacement on a repeated frame, where the tracker finds each pattern where it was."""
+MOST_SWAPPED = 100
+"""Jumps on one frame: each of more is not compared with each other one."""
 LEAP = 10.0
 """How many times the median displacement of the frames before and behind that of a cut is, or of dropped frames."""
 REACH = NEIGHBOURHOOD + 2 * LONG
@@ -212,7 +214,7 @@ def _swapped(motion: Motion, settings: Settings, found: list[_Jump], moved: Tran
             frames.setdefault(jump.flag.first, []).append(index)
     flags: list[Flag | None] = [jump.flag for jump in found]
     for frame, indices in frames.items():
-        if len(indices) < 2:
+        if not 2 <= len(indices) <= MOST_SWAPPED:
             continue
         column = motion.column_of(frame)
         tracks = np.array([found[index].track for index in indices])

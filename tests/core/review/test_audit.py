@@ -13,6 +13,7 @@ from tracking_sessions.core.review.lens import division
 from tracking_sessions.core.review.motion import Motion, Track
 from tracking_sessions.core.review.settings import Settings
 from tracking_sessions.tests.core.review.shots import KEYED, MUTED, SIZE, Journal, dolly, motion, pan
+from tracking_sessions.tools.truth.scenes import make
 
 LEVELS = pytest.mark.parametrize("level", list(Level))
 STRAIGHT = division(0.0)
@@ -230,3 +231,33 @@ def test_flags_name_tracks_by_their_numbers_in_the_journal() -> None:
     positions[4, 29] += (6, -8)
     tracks = [Track(100 + index) for index in range(40)]
     assert places(audit(motion(positions, tracks=tracks, first=11)), *JUMPS) == [(104, 40, 40)]
+
+
+@pytest.mark.parametrize(("tracks", "kind"), [(15, FlagKind.JUMP), (8, FlagKind.POSSIBLE_JUMP)])
+def test_few_tracks_find_large_jumps_only(tracks: int, kind: FlagKind) -> None:
+    positions = pan(tracks, 30)
+    positions[3, 14] += (24, -18)
+    assert places(audit(motion(positions)), kind) == [(4, 15, 15)]
+    positions = pan(tracks, 30)
+    positions[3, 14] += (0.5, 0.4)
+    assert found(audit(motion(positions)), *JUMPS) == []
+
+
+def test_three_tracks_judge_nothing() -> None:
+    positions = pan(3, 30)
+    positions[1, 14] += (24, -18)
+    flags = audit(motion(positions), level=Level.FULL)
+    assert found(flags, *JUMPS) == [] and places(flags, FlagKind.UNTESTED) == [(0, 1, 30)]
+
+
+def test_a_locked_track_is_judged_like_others() -> None:
+    positions = dolly()
+    positions[4, 29] += (6, -8)
+    assert places(audit(Motion.of(Journal(positions, lock=True), SIZE)), FlagKind.JUMP) == [(5, 30, 30)]
+
+
+def test_a_shaking_camera_makes_no_jumps_of_near_points() -> None:
+    """T flags them, and nothing confirms it."""
+    scene = make("hand-held", seed=3, tracks=60, frames=60)
+    flags = audit(Motion.of_positions(scene.positions, SIZE), level=Level.FULL, lens=scene.undistort)
+    assert len(found(flags, FlagKind.POSSIBLE_JUMP)) > 10 and found(flags, FlagKind.JUMP, FlagKind.SWAP) == []

@@ -4,7 +4,7 @@
     .venv/bin/python tools/truth                      all tables, in about ten minutes
     .venv/bin/python tools/truth --only jumps few     these; --shots 1 for a quick look
 
-Each shot has a seed of its own, 1 to --shots; the same call prints the same tables.
+Each shot has a seed of its own, from --first on; the same call prints the same tables.
 """
 
 from __future__ import annotations
@@ -75,36 +75,36 @@ JUMP_HEAD = (
 )
 
 
-def jumps(shots: int) -> None:
+def jumps(seeds: range) -> None:
     print("\n100 tracks, noise of 0.05 px:\n\n" + JUMP_HEAD)
     for camera in CAMERAS:
         for name, is_known in (("lens known", True), ("lens unknown", False)):
-            print(f"| {camera}, {name} | {jump_row(_generated(camera, shots, is_known=is_known))} |", flush=True)
+            print(f"| {camera}, {name} | {jump_row(_generated(camera, seeds, is_known=is_known))} |", flush=True)
 
 
-def noise(shots: int) -> None:
+def noise(seeds: range) -> None:
     print("\n100 tracks, noise of 0.2 px, lens known:\n\n" + JUMP_HEAD)
     for camera in CAMERAS:
-        print(f"| {camera} | {jump_row(_generated(camera, shots, noise=0.2))} |", flush=True)
+        print(f"| {camera} | {jump_row(_generated(camera, seeds, noise=0.2))} |", flush=True)
 
 
-def few(shots: int) -> None:
+def few(seeds: range) -> None:
     print("\nFew tracks, noise of 0.05 px, lens known:\n\n" + JUMP_HEAD)
     for tracks in (24, 12):
         for camera in CAMERAS:
-            print(f"| {tracks} tracks, {camera} | {jump_row(_generated(camera, shots, tracks=tracks))} |", flush=True)
+            print(f"| {tracks} tracks, {camera} | {jump_row(_generated(camera, seeds, tracks=tracks))} |", flush=True)
 
 
 def _generated(
-    camera: str, shots: int, *, tracks: int = 100, noise: float = 0.05, is_known: bool = True
+    camera: str, seeds: range, *, tracks: int = 100, noise: float = 0.05, is_known: bool = True
 ) -> Iterator[tuple[Defective, Lens | None, tuple[int, int]]]:
-    for seed in range(1, shots + 1):
+    for seed in seeds:
         scene = make(camera, seed=seed, tracks=tracks, noise=noise)
         lens = scene.undistort if is_known else None
         yield with_jumps(scene.positions, seed=seed, hop=scene.hop), lens, (WIDTH, HEIGHT)
 
 
-def drift(shots: int) -> None:
+def drift(seeds: range) -> None:
     print("\nDrift, 10 tracks of each shot, found within 40 frames (recall / precision / false):\n")
     print("| shot | 0.05 px/frame, lens known | unknown | 0.1 px/frame, lens known | unknown |\n|---|---|---|---|---|")
     for camera in ("dolly", "hand-held", "orbit", "pan", "zoom", "rolling"):
@@ -112,7 +112,7 @@ def drift(shots: int) -> None:
         for speed in (0.05, 0.1):
             for is_known in (True, False):
                 score = Score()
-                for seed in range(1, shots + 1):
+                for seed in seeds:
                     scene = make(camera, seed=seed)
                     made = with_drift(scene.positions, seed=seed, speed=speed)
                     flags = flags_of(made.positions, Level.FULL, scene.undistort if is_known else None)
@@ -121,14 +121,14 @@ def drift(shots: int) -> None:
         print(f"| {camera} | {' | '.join(cells)} |", flush=True)
 
 
-def strays(shots: int) -> None:
+def strays(seeds: range) -> None:
     print("\nStrays, 6 tracks of each shot that sway by 20 px (found / of the flagged tracks / false of the others):\n")
     print("| shot | lens known | unknown |\n|---|---|---|")
     for camera in ("dolly", "hand-held", "orbit", "pan"):
         cells: list[str] = []
         for is_known in (True, False):
             score = Score()
-            for seed in range(1, shots + 1):
+            for seed in seeds:
                 scene = make(camera, seed=seed)
                 made = with_strays(scene.positions, seed=seed)
                 flags = flags_of(made.positions, Level.FULL, scene.undistort if is_known else None)
@@ -139,7 +139,7 @@ def strays(shots: int) -> None:
         print(f"| {camera} | {' | '.join(cells)} |", flush=True)
 
 
-def solved(shots: int) -> None:
+def solved(seeds: range) -> None:
     print(
         "\nERROR after a solve: true cameras with 0.02 px of noise in their rotation, drift found within 40 frames:\n"
     )
@@ -148,7 +148,7 @@ def solved(shots: int) -> None:
         cells: list[str] = []
         for speed in (0.05, 0.1):
             score = Score()
-            for seed in range(1, shots + 1):
+            for seed in seeds:
                 scene = make(camera, seed=seed, k1=0.0)
                 made = with_drift(scene.positions, seed=seed, speed=speed)
                 flags = audit(Motion.of_positions(made.positions, (WIDTH, HEIGHT)), solve=_solve(scene, seed))
@@ -164,13 +164,13 @@ def _solve(scene: Scene, seed: int) -> Solve:
     return Solve(np.arange(1, len(scene.focal) + 1), rotations, scene.centres, scene.focal)
 
 
-def real(shots: int) -> None:
+def real(seeds: range) -> None:
     from tracking_sessions.tools.truth.real import shots as real_shots
 
     print("\nTracks of Blender's tracker, defects injected, lens unknown:\n\n" + JUMP_HEAD)
     with tempfile.TemporaryDirectory(prefix="truth-") as folder:
         for name, positions, size, wrong in real_shots(Path(folder)):
-            injected = [with_jumps(positions, seed=seed) for seed in range(1, shots + 1)]
+            injected = [with_jumps(positions, seed=seed) for seed in seeds]
             for made in injected:
                 made.dirty |= wrong
             alive, share = (
@@ -188,11 +188,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Measure what an audit finds of known defects.")
     parser.add_argument("--only", nargs="+", choices=TABLES, default=list(TABLES), help="print only these tables")
     parser.add_argument("--shots", type=int, default=3, metavar="N", help="shots for each row (default 3)")
+    parser.add_argument("--first", type=int, default=1, metavar="SEED", help="the seed of the first shot (default 1)")
     options = parser.parse_args()
     began = time.process_time()
     print("Recall of jumps of 3 px and more / precision / flagged clean markers.")
     for name in options.only:
-        TABLES[name](options.shots)
+        TABLES[name](range(options.first, options.first + options.shots))
     print(f"\n{time.process_time() - began:.0f} s of the processor.")
     return 0
 

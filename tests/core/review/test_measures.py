@@ -6,8 +6,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from tracking_sessions.core.model.flags import Flag, FlagKind, Severity
 from tracking_sessions.core.review.audit import audit
-from tracking_sessions.core.review.flags import Flag, FlagKind, Severity
 from tracking_sessions.core.review.motion import Motion
 from tracking_sessions.core.review.reprojection import Solve
 from tracking_sessions.core.review.settings import Settings

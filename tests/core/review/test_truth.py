@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import pytest
 
+from tracking_sessions.core.model.flags import FlagKind
 from tracking_sessions.core.review.audit import Level, audit
-from tracking_sessions.core.review.flags import FlagKind
 from tracking_sessions.core.review.motion import Motion
 from tracking_sessions.tools.truth.defects import with_jumps
 from tracking_sessions.tools.truth.scenes import HEIGHT, WIDTH, make

@@ -14,7 +14,7 @@ ACTIONS = {
     Action.WAIT: "press “Wait for It”, or stop it there",
     Action.SAVE_AGAIN: "save the file again",
     Action.AUDIT: "press “Audit”",
-    Action.COMMIT_ANYWAY: "press “Commit Anyway”",
+    Action.COMMIT_ANYWAY: "commit it all the same on the command line",
     Action.CHOOSE_CLIP: "choose one in the Movie Clip Editor",
     Action.CHOOSE_START: "go to another frame",
     Action.BEGIN_ELSEWHERE: "begin on another frame",

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import argparse
 import difflib
-import getpass
 import json
 import re
 from collections.abc import Callable, Sequence
@@ -15,6 +14,7 @@ from typing import Any, TypeVar
 
 from ..core.errors import ExitCode, LeaseHeld, TrackingSessionError
 from ..core.model.wording import short
+from ..core.review.person import person
 from ..core.storage.lease import LEASE_TIME
 from ..core.tracking.plan import COUNT_LIMIT, Kind, Option
 from .terminal import say
@@ -92,15 +92,7 @@ def add_force(parser: argparse.ArgumentParser) -> None:
 
 def add_who(parser: argparse.ArgumentParser) -> None:
     words = "the person who decides (default: the user of this machine)"
-    parser.add_argument("--who", metavar="NAME", default=user(), help=words)
-
-
-def user() -> str:
-    """The name of the user of this machine; empty if there is none."""
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError):
-        return ""
+    parser.add_argument("--who", metavar="NAME", default=person(), help=words)
 
 
 def add_options(parser: argparse._ActionsContainer, options: Sequence[Option], *, shared: bool = False) -> None:

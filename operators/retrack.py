@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import getpass
 from typing import TYPE_CHECKING
 
 from ..bridge.clip.editor import ClipEditor
@@ -13,6 +12,7 @@ from ..bridge.tracking.retracking import LiveTrials, chosen_for
 from ..core.errors import NothingToTrack
 from ..core.journal.review import OverrideKind
 from ..core.model.wording import count_words
+from ..core.review.person import person
 from .settings import JOIN_DISTANCE
 from .track import TracksLive
 
@@ -41,7 +41,7 @@ class Retracks(Agreement, TracksLive):
             self._kind,
             self._direction,
             name=self.bl_label,
-            who=_person(),
+            who=person(),
             distance=self.join_distance,
             separate_clip=separate_clip,
         )
@@ -73,14 +73,6 @@ class Retracks(Agreement, TracksLive):
             chosen_for(where, space, frame, cls._kind)
         except NothingToTrack as error:
             return str(error)
-        return ""
-
-
-def _person() -> str:
-    """The name of the user; empty if the system does not tell."""
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError, ImportError):
         return ""
 
 

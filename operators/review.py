@@ -14,7 +14,7 @@ from ..bridge.open_file import open_file
 from ..bridge.review import auditing, deciding, problems
 from ..bridge.review.going import go_to
 from ..core.errors import TrackingSessionError, UsageError
-from ..core.model.flags import Flag, Severity
+from ..core.model.flags import Flag, Severity, value_words
 from ..core.model.frame_status import FrameStatus
 from ..core.model.ranges import FrameRanges
 from ..core.model.wording import count_words, short
@@ -34,12 +34,6 @@ _EXTENT = EnumProperty(
     default="FRAME",
     options={"SKIP_SAVE"},
 )
-
-
-def value_words(flag: Flag) -> str:
-    """The value beside the threshold."""
-    unit = f" {flag.unit}" if flag.unit else ""
-    return f"{flag.value:.3g} {'<' if flag.value < flag.threshold else '>'} {flag.threshold:.3g}{unit}"
 
 
 def frame_words(clip: MovieClip, flag: Flag) -> str:

@@ -11,9 +11,10 @@ from ..bridge.review import auditing, problems
 from ..bridge.review.problems import PROBLEMS, ReviewView, review_of
 from ..bridge.sessions import overview
 from ..bridge.tracking import live
-from ..core.model.flags import Flag
+from ..core.model.flags import Flag, value_words
 from ..core.model.frame_status import FrameStatus
 from ..core.model.wording import abridged, count_words
+from ..operators import retrack
 from ..operators import review as actions
 from .session import TALL, draw_words, is_narrow, letters_that_fit, pair
 from .sessions import ICON, LIST_MARGIN, InSession, columns
@@ -40,7 +41,7 @@ class TRACKING_SESSIONS_UL_problems(UIList):
             return
         view = problems.shown_view()
         layout.active = flag not in view.done
-        frames, kind, value = actions.frame_words(clip, flag), problems.kind_words(flag.kind), actions.value_words(flag)
+        frames, kind, value = actions.frame_words(clip, flag), problems.kind_words(flag.kind), value_words(flag)
         mark, track = actions.FLAG_ICONS[flag.severity], actions.track_words(view, flag)
         letters = letters_that_fit(context) - LIST_MARGIN
         if letters < _WIDE:
@@ -194,6 +195,11 @@ def _draw_decisions(layout: UILayout, context: Context) -> None:
     row = pair(column, context)
     row.operator(actions.TRACKING_SESSIONS_OT_mute.bl_idname, text="Mute", icon="HIDE_ON").extent = "PROBLEM"
     row.operator(actions.TRACKING_SESSIONS_OT_nudge.bl_idname, text="Nudge")
+    row = pair(column, context)
+    both = row.row(align=True)
+    both.operator(retrack.TRACKING_SESSIONS_OT_retrack_backwards.bl_idname, text="", icon="TRACKING_BACKWARDS")
+    both.operator(retrack.TRACKING_SESSIONS_OT_retrack_forwards.bl_idname, text="Re-track", icon="TRACKING_FORWARDS")
+    row.operator(retrack.TRACKING_SESSIONS_OT_fill_gap.bl_idname)
 
 
 classes = (TRACKING_SESSIONS_UL_problems, TRACKING_SESSIONS_PT_begin_review, TRACKING_SESSIONS_PT_review)

@@ -20,6 +20,7 @@ from ...core.model.frame_status import FrameStatus
 from ...core.model.ranges import FrameRanges
 from ...core.recording.manager import TrackingSessionManager
 from ...core.review import actions
+from ...core.review.auditing import FULL, QUICK
 from ...core.review.frames import FrameStates
 from ..clip.editor import redraw
 from ..clip.movie_clip import clip_size
@@ -33,8 +34,7 @@ if TYPE_CHECKING:
 SLICE = 0.02  # seconds of auditing per tick
 QUIET = 1.0  # seconds without a new record after which a clip is audited by itself
 CHUNK = 32  # frames that it audits by itself in one tick
-_UNSOLVED = frozenset(FlagKind) - {FlagKind.ERROR, FlagKind.CORRELATION}  # these need a solve, or the pictures
-_KINDS = {"QUICK": _UNSOLVED - {FlagKind.DRIFT, FlagKind.STRAY}, "FULL": _UNSOLVED}
+_KINDS = {"QUICK": QUICK, "FULL": FULL}
 
 
 class Audit:

@@ -7,9 +7,7 @@ would be worth nothing. Changes of the clip are recorded first, so that a decisi
 
 from __future__ import annotations
 
-import getpass
 from collections.abc import Sequence
-from functools import cache
 from typing import TYPE_CHECKING
 
 from ...core.errors import UsageError
@@ -20,20 +18,12 @@ from ...core.model.flags import Flag
 from ...core.model.ranges import FrameRanges
 from ...core.recording.manager import TrackingSessionManager
 from ...core.review import actions
+from ...core.review.person import person
 from ..clip.markers import merge_rows
 from ..sessions.recording import Recording, recording_of
 
 if TYPE_CHECKING:
     from bpy.types import MovieClip, MovieTrackingTrack
-
-
-@cache
-def person() -> str:
-    """The name of this user of the machine; empty if the system does not tell."""
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError, ImportError):
-        return ""
 
 
 def owned(clip: MovieClip) -> tuple[Recording, TrackingSessionManager]:

@@ -121,10 +121,8 @@ def score(flags: Iterable[Flag]) -> float:
 
 
 def value_words(flag: Flag) -> str:
-    """The value beside the threshold, as `3.25 px (0.5)`; empty where there is nothing to compare."""
-    if flag.kind is FlagKind.UNTESTED:
-        return ""
-    return f"{flag.value:.3g} {flag.unit} ({flag.threshold:.3g})"
+    """The value beside the threshold, as `3.25 > 0.5 px`."""
+    return f"{flag.value:.3g} {'<' if flag.value < flag.threshold else '>'} {flag.threshold:.3g} {flag.unit}".rstrip()
 
 
 def worst_first(flags: Iterable[Flag]) -> list[Flag]:

@@ -62,7 +62,7 @@ def review_section(
             f'<div class="axis"><span>frame {counting.shown(1)}</span><span>{counting.shown(last)}</span></div>',
             f"<p>{counts}</p>",
             f"<h2>Open findings <small>{len(flags):,}{more}</small></h2>" if flags else "",
-            _table(("", "Finding", "Frames", "Track", "Value (limit)"), map(names.flag, flags[:FLAGS_SHOWN])),
+            _table(("", "Finding", "Frames", "Track", "Value"), map(names.flag, flags[:FLAGS_SHOWN])),
             _pictures(pictures, counting),
             "<h2>Decided by people</h2>" if review.overrides or review.fine or review.notes else "",
             _table(("When", "Who", "What", "Frames", "Track", "Note"), names.decisions(states)),

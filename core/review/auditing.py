@@ -19,8 +19,10 @@ from .frames import FrameStates
 if TYPE_CHECKING:
     from .motion import Tracks
 
-_SLOW = {FlagKind.DRIFT, FlagKind.STRAY}  # a full audit alone looks for them
-_OTHER = {FlagKind.CORRELATION, FlagKind.ERROR}  # need pixels or a solve
+FULL = frozenset(FlagKind) - {FlagKind.CORRELATION, FlagKind.ERROR}
+"""The flags that a full audit looks for; the others need the pictures or a solve."""
+QUICK = FULL - {FlagKind.DRIFT, FlagKind.STRAY}
+"""Those of a quick one."""
 
 
 class Found(NamedTuple):
@@ -61,9 +63,8 @@ def audit_steps(session: TrackingSessionManager, state: Tracks, *, is_full: bool
 
     motion = Motion.of(state, session.session.footage.size)
     flags = yield from audit_steps(motion, level=Level.FULL if is_full else Level.QUICK)
-    kinds = frozenset(FlagKind) - _OTHER
     frames = FrameRanges(session.session.tracked_frames.ranges())
-    return Found(frames, kinds if is_full else kinds - _SLOW, flags, is_full)
+    return Found(frames, FULL if is_full else QUICK, flags, is_full)
 
 
 def audit_new(session: TrackingSessionManager, state: Tracks) -> Found | None:

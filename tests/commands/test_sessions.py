@@ -196,7 +196,7 @@ def test_every_command_has_help_with_an_example(commands: Commands, name: str) -
         (("list", "--statsu", "x"), "did you mean --status?"),
         (("clean", "--older-than", "1d", "--dry"), ""),
         (("clean", "--older-than", "1d", "--dryrun"), "did you mean --dry-run?"),
-        (("info", ID, "--quux"), "there are --help, --root, --frames, --json"),
+        (("info", ID, "--quux"), "there are --help, --root, --frames, --frame, --json"),
         (("delete",), "SESSION"),
         (("lits",), "list"),
         ((), "COMMAND"),

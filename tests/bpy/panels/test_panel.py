@@ -74,7 +74,7 @@ def test_a_running_pass_shows_its_progress(footage: Footage, file: Path, backwar
     assert live.running() is not None
     followed = len(live.running().run.alive)
     steps = 10 if backwards else 11
-    pace = f"{live.running().rate:.1f} per Second, 0:00 Left"
+    pace = f"{live.running().rate:.1f} per Second, {clock(live.running().seconds_left)} Left"
     assert layout.drawn[:6] == [
         f"Tracking {'Backwards' if backwards else 'Forwards'}",
         "Pause Tracking",

@@ -53,6 +53,8 @@ CAP = 1.0
 """The largest leverage that widens a threshold: on a locked-off shot a step would else buy itself any."""
 FEW_CAP = 9.0
 """The same with fewer than ENOUGH_TRACKS, where sound tracks have as much."""
+PLAIN = 1.5
+"""Tracks hardly move against each other if that is within so many times the scale of the residuals of the fit."""
 WIDTH = 128
 """Frames in one block: its arrays stay in the processor's cache."""
 
@@ -143,9 +145,7 @@ def _block(motion: Motion, settings: Settings, first: int, end: int, found: Tran
     counts = problem.counts
     fitted = _fitted(problem, _started(problem))
     threshold = _thresholds(fitted, parallax, settings, counts)
-    few = np.flatnonzero((counts < FEW_TRACKS) & (counts >= LEAST_TRACKS))
-    if len(few):
-        fitted, threshold = _by_median(problem, few, settings, fitted, threshold)
+    is_plain = _by_median(problem, parallax, settings, fitted, threshold)
     live = problem.live & (counts >= LEAST_TRACKS)
     marker = table.marker[:, 1:-1][live]
     found.x[marker], found.y[marker] = fitted.x[live], fitted.y[live]
@@ -154,7 +154,10 @@ def _block(motion: Motion, settings: Settings, first: int, end: int, found: Tran
     found.scale[first:end] = np.where(counts >= FEW_TRACKS, fitted.scale, np.nan)
     found.model[:, first:end] = [*fitted.models[0], *fitted.models[1]]
     length = np.sqrt(fitted.x * fitted.x + fitted.y * fitted.y)
-    is_flagged = (live & (length > threshold)).any(0)
+    is_flagged = live & (length > threshold)
+    plain = table.marker[:, 1:-1][is_flagged & is_plain]
+    found.second[plain] = found.residual[plain] / found.threshold[plain]  # no terms of a higher order are needed
+    is_flagged = (is_flagged & ~is_plain).any(0)
     for low, high, terms in ((ENOUGH_TRACKS, SECOND_TRACKS, 3), (SECOND_TRACKS, len(length) + 1, 7)):
         asked = np.flatnonzero(is_flagged & (counts >= low) & (counts < high))
         if len(asked):
@@ -261,21 +264,22 @@ def _thresholds(fitted: Fit, parallax: Floats, settings: Settings, counts: Indic
     return np.maximum(np.maximum(base, noise), settings.jump_parallax * parallax)
 
 
-def _by_median(
-    problem: Problem, few: Indices, settings: Settings, fitted: Fit, threshold: Floats
-) -> tuple[Fit, Floats]:
-    """On the columns `few`, with too few tracks for a fit, the distance from the median of all, which is weaker."""
-    counts, live = problem.counts[few], problem.live[:, few]
-    off: list[Floats] = []
-    for whole, side in zip((fitted.x, fitted.y), problem.sides, strict=True):
-        values = side[:, few]
-        values = values - quantile(np.where(live, values, np.inf), counts)
-        whole[:, few] = values
-        off.append(values)
+def _by_median(problem: Problem, parallax: Floats, settings: Settings, fitted: Fit, threshold: Floats) -> Bools:
+    """[frames]: whether the tracks hardly move against each other, as on a locked-off shot, or are too few for a fit;
+    there the residuals and thresholds become those from the median of all, of which no track can buy a part.
+    """
+    sides, live, counts = problem.sides, problem.live, problem.counts
+    off = [side - quantile(np.where(live, side, np.inf), counts) for side in sides]
     squares = np.where(live, off[0] * off[0] + off[1] * off[1], np.inf)
-    noise = settings.jump_noise * np.sqrt(quantile(squares, counts)) / RAYLEIGH_MEDIAN
-    threshold[:, few] = np.maximum(settings.jump_few, noise)
-    return fitted, threshold
+    scale = np.sqrt(quantile(squares, counts)) / RAYLEIGH_MEDIAN
+    is_weak = (counts < FEW_TRACKS) & (counts >= LEAST_TRACKS)
+    apart = quantile(np.where(live, parallax, np.inf), counts) / RAYLEIGH_MEDIAN
+    is_plain = is_weak | ((apart < PLAIN * fitted.scale) & (scale < PLAIN * fitted.scale) & (counts >= ENOUGH_TRACKS))
+    base = np.where(is_weak, settings.jump_few, settings.jump)
+    for whole, values in ((fitted.x, off[0]), (fitted.y, off[1])):
+        np.copyto(whole, values, where=is_plain)
+    np.copyto(threshold, np.maximum(base, settings.jump_noise * np.maximum(scale, FLOOR)), where=is_plain)
+    return is_plain
 
 
 def _ask_again(

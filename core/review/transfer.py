@@ -55,6 +55,8 @@ FEW_CAP = 9.0
 """The same with fewer than ENOUGH_TRACKS, where sound tracks have as much."""
 PLAIN = 1.5
 """Tracks hardly move against each other if that is within so many times the scale of the residuals of the fit."""
+ALONE = 20.0
+"""A track moves alone from so many scales of the residuals on."""
 WIDTH = 128
 """Frames in one block: its arrays stay in the processor's cache."""
 
@@ -156,12 +158,12 @@ def _block(motion: Motion, settings: Settings, first: int, end: int, found: Tran
     length = np.sqrt(fitted.x * fitted.x + fitted.y * fitted.y)
     is_flagged = live & (length > threshold)
     plain = table.marker[:, 1:-1][is_flagged & is_plain]
-    found.second[plain] = found.residual[plain] / found.threshold[plain]  # no terms of a higher order are needed
     is_flagged = (is_flagged & ~is_plain).any(0)
     for low, high, terms in ((ENOUGH_TRACKS, SECOND_TRACKS, 3), (SECOND_TRACKS, len(length) + 1, 7)):
         asked = np.flatnonzero(is_flagged & (counts >= low) & (counts < high))
         if len(asked):
             _ask_again(problem, length, asked, terms, parallax, settings, table.marker[:, 1:-1], found)
+    found.second[plain] = found.residual[plain] / found.threshold[plain]  # no terms of a higher order are needed
 
 
 def _problem(x: Floats, y: Floats, is_whole: Bools) -> tuple[Problem, Floats]:
@@ -265,8 +267,8 @@ def _thresholds(fitted: Fit, parallax: Floats, settings: Settings, counts: Indic
 
 
 def _by_median(problem: Problem, parallax: Floats, settings: Settings, fitted: Fit, threshold: Floats) -> Bools:
-    """[frames]: whether the tracks hardly move against each other, as on a locked-off shot, or are too few for a fit;
-    there the residuals and thresholds become those from the median of all, of which no track can buy a part.
+    """[tracks, frames]: the markers of tracks that move alone on a frame, as on a locked-off shot, or of frames with
+    too few for a fit. Their residuals and thresholds become those from the median of all, which no track can buy.
     """
     sides, live, counts = problem.sides, problem.live, problem.counts
     off = [side - quantile(np.where(live, side, np.inf), counts) for side in sides]
@@ -276,10 +278,11 @@ def _by_median(problem: Problem, parallax: Floats, settings: Settings, fitted: F
     apart = quantile(np.where(live, parallax, np.inf), counts) / RAYLEIGH_MEDIAN
     is_plain = is_weak | ((apart < PLAIN * fitted.scale) & (scale < PLAIN * fitted.scale) & (counts >= ENOUGH_TRACKS))
     base = np.where(is_weak, settings.jump_few, settings.jump)
+    is_meant = is_weak | (is_plain & (parallax > ALONE * fitted.scale))
     for whole, values in ((fitted.x, off[0]), (fitted.y, off[1])):
-        np.copyto(whole, values, where=is_plain)
-    np.copyto(threshold, np.maximum(base, settings.jump_noise * np.maximum(scale, FLOOR)), where=is_plain)
-    return is_plain
+        np.copyto(whole, values, where=is_meant)
+    np.copyto(threshold, np.maximum(base, settings.jump_noise * np.maximum(scale, FLOOR)), where=is_meant)
+    return is_meant
 
 
 def _ask_again(

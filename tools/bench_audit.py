@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import time
+from collections import deque
+from collections.abc import Callable
 from itertools import pairwise
 from statistics import median
 
@@ -12,6 +14,8 @@ from tracking_sessions.core.journal.records import MarkersRecord, TracksRecord
 from tracking_sessions.core.review.audit import Level, audit, audit_frames
 from tracking_sessions.core.review.jumps import REACH
 from tracking_sessions.core.review.motion import Motion
+from tracking_sessions.core.review.settings import Settings
+from tracking_sessions.core.review.transfer import transfer
 from tracking_sessions.tests.core.review.shots import SIZE, Floats, Journal, dolly
 from tracking_sessions.tools.bench_figures import Report
 
@@ -27,21 +31,18 @@ def measure_audit(frames: int, report: Report) -> None:
     head = Head()
     for length in (frames // 2, frames):
         head = _head(dolly(TRACKS, length, speed=6 / length))
-        began = time.process_time()
-        audit(Motion.of(head, SIZE))
-        seconds.append(time.process_time() - began)
-        print(f"quick audit, {TRACKS * length:>9,} markers: {seconds[-1]:5.2f} s")
+        motion = Motion.of(head, SIZE)
+        took = [_seconds(lambda motion=motion: deque(transfer(motion, Settings()), maxlen=0)) for _ in range(2)]
+        seconds.append(min(took))
+        whole = _seconds(lambda head=head: audit(Motion.of(head, SIZE)))
+        print(f"{TRACKS * length:>9,} markers: T {seconds[-1]:.2f} s, the whole quick audit {whole:.2f} s")
     half, whole = seconds
-    report.target(f"quick audit of {frames * TRACKS:,} markers", whole, max(1, WHOLE * frames * TRACKS / 1e6), " s")
-    report.target("growth from half of them", whole / half, 2.4, " times")
+    report.target(f"T of {frames * TRACKS:,} markers", whole, max(1, WHOLE * frames * TRACKS / 1e6), " s")
+    report.target("growth of T from half of them", whole / half, 2.4, " times")
     middle = frames // 2
     around = range(middle - REACH, middle + REACH + 1)
     between = (around[0] - REACH, around[-1] + REACH)
-    took: list[float] = []
-    for _ in range(9):
-        began = time.process_time()
-        audit_frames(Motion.of(head, SIZE, between=between), around)
-        took.append(time.process_time() - began)
+    took = [_seconds(lambda: audit_frames(Motion.of(head, SIZE, between=between), around)) for _ in range(9)]
     report.target("audit after an edit of one track", median(took) * 1e3, EDIT, " ms")
     moments = [time.perf_counter()]
     audit(
@@ -54,6 +55,13 @@ def measure_audit(frames: int, report: Report) -> None:
         f"full audit, {TRACKS} tracks on {E_FRAMES} frames: {moments[-1] - moments[0]:.1f} s, "
         f"in steps of at most {longest * 1e3:.0f} ms"
     )
+
+
+def _seconds(work: Callable[[], object]) -> float:
+    """Seconds of the processor."""
+    began = time.process_time()
+    work()
+    return time.process_time() - began
 
 
 def _head(shot: Floats) -> Head:

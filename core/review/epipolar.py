@@ -73,7 +73,7 @@ def opinions(motion: Motion, settings: Settings, columns: Indices) -> Generator[
         frames = _frames(motion, low, table.x.shape[1])
         ratios = np.full((len(PAIRS), len(table.track), len(inside)), -1.0)
         distances, thresholds = np.zeros_like(ratios), np.ones_like(ratios)
-        for gap in gaps:
+        for turn, gap in enumerate(gaps):
             mine = [(index, pair[0]) for index, pair in enumerate(PAIRS) if pair[1] - pair[0] == gap]
             starts = np.unique(np.concatenate([inside - low + offset for _, offset in mine]))
             starts = starts[frames[starts + gap] - frames[starts] == gap]
@@ -89,6 +89,7 @@ def opinions(motion: Motion, settings: Settings, columns: Indices) -> Generator[
                     distances[index][:, place] = pair.distance[:, is_asked]
                     thresholds[index][:, place] = limit[:, is_asked]
                     ratios[index][:, place] = np.nan_to_num((pair.distance / limit)[:, is_asked], nan=-1.0)
+            yield (at + turn / len(gaps) * len(inside)) / len(wanted)
         order = np.argsort(-ratios, axis=0, kind="stable")[VOTES - 1][None]
         ratio, distance, threshold = (
             np.take_along_axis(values, order, axis=0)[0] for values in (ratios, distances, thresholds)

@@ -122,6 +122,8 @@ class Review:
         self.overrides: list[Override] = []
         self.damaged = 0
         """The number of records that could not be understood."""
+        self._by_track: dict[tuple[FlagKind, int], list[Fine]] = {}  # of `_indexed`
+        self._indexed: list[Fine] | None = None  # what `fine` was then; it is replaced, never changed
         self._announced: Override | None = None  # whose change has not come yet
         self._is_begun = False  # whether its edit or pass has
 
@@ -140,7 +142,14 @@ class Review:
 
     def is_fine(self, flag: Flag) -> bool:
         """Whether a person has accepted what the flag is about."""
-        return any(fine.accepts(flag) for fine in self.fine)
+        if not self.fine:
+            return False
+        if self._indexed is not self.fine:
+            self._indexed, self._by_track = self.fine, {}
+            for fine in self.fine:
+                self._by_track.setdefault((fine.kind, fine.track), []).append(fine)
+        tracks = {flag.track, flag.other} if flag.other else {flag.track}
+        return any(fine.accepts(flag) for track in tracks for fine in self._by_track.get((flag.kind, track), ()))
 
     def is_open(self, flag: Flag) -> bool:
         """Whether nobody has accepted what the flag is about, nor approved all its frames."""
@@ -305,7 +314,8 @@ def merged_review(reviews: Sequence[tuple[Review, FrameRanges]], numbers: Sequen
                 merged.flags.append(renumbered)
         for name in _ENTRIES:
             mine = [entry for entry in getattr(review, name) if entry.track in {0, *new}]
-            getattr(merged, name).extend(replace(entry, track=new.get(entry.track, 0)) for entry in mine)
+            entries = [replace(entry, track=new.get(entry.track, 0)) for entry in mine]
+            setattr(merged, name, [*getattr(merged, name), *entries])
         merged.damaged += review.damaged
     merged.flags = worst_first(merged.flags)[:FLAGS_KEPT]
     return merged

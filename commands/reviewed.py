@@ -104,7 +104,9 @@ def frame_fields(manager: TrackingSessionManager, frame: int, replay: Replay) ->
         "overrides": [named.entry(entry) for entry in known.overrides],
         "notes": [named.entry(entry) for entry in known.notes],
         "fine": [named.entry(entry) for entry in known.fine],
-        "attempts": [manager.counting.described(asdict(one)) for one in attempts(manager.history(), frame)],
+        "attempts": [
+            manager.counting.described(asdict(one)) for one in attempts(manager.history(), manager.review, frame)
+        ],
     }
 
 

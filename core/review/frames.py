@@ -15,12 +15,16 @@ from ..journal.rows import is_muted, position_of
 from ..model.flags import Flag, FlagKind, Severity, score
 from ..model.frame_status import FrameStatus
 from ..model.ranges import FrameRanges
+from ..model.types import Outcome
 from ..recording.manager import TrackingSessionManager
 
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """A pass over a frame. `way` is `forwards` or `backwards`; `outcome` is empty for one that was interrupted."""
+    """A pass over a frame, or a part of one track that was tracked anew.
+
+    `way` is `forwards` or `backwards`, or the kind of the override; `outcome` is empty for one that was interrupted.
+    """
 
     time: str
     way: str
@@ -170,8 +174,8 @@ def _covering(entries: Iterable[Any], frame: int) -> tuple[Any, ...]:
     return tuple(entry for entry in entries if entry.first <= frame <= entry.last)
 
 
-def attempts(history: History, frame: int) -> list[Attempt]:
-    """The passes over the clip frame, oldest first."""
+def attempts(history: History, review: Review, frame: int) -> list[Attempt]:
+    """How often the tracker has tried the clip frame: the passes over it, and the re-tracks; oldest first."""
     found: list[Attempt] = []
     for state in history.states:
         if state.kind is not Kind.PASS or state.first is None or state.last is None:
@@ -181,4 +185,9 @@ def attempts(history: History, frame: int) -> list[Attempt]:
             way = "backwards" if state.last < state.first else "forwards"
             outcome = state.outcome.value if state.outcome else ""
             found.append(Attempt(state.time, way, state.first, state.last, outcome, state.who))
-    return found
+    found += [
+        Attempt(one.time, one.kind.value, one.first, one.last, Outcome.COMPLETE.value, one.who)
+        for one in review.overrides
+        if one.is_by_tracker and one.first <= frame <= one.last
+    ]
+    return sorted(found, key=lambda one: one.time)

@@ -177,10 +177,14 @@ def test_the_report_of_a_frame(session: TrackingSessionManager) -> None:
     assert ([note.text for note in frame.notes], frame.report.auto_corrected) == (["the car"], False)
     put(session, actions.accepted(session, jump(1, AT), WHO))
     assert FrameStates(session).frame(AT).report.passed
-    assert [(one.way, one.first, one.last, one.outcome) for one in attempts(session.history(), AT)] == [
+    assert [(one.way, one.first, one.last, one.outcome) for one in attempts(session.history(), session.review, AT)] == [
         ("forwards", 1, 10, "complete")
     ]
-    assert attempts(session.history(), 11) == []
+    assert attempts(session.history(), session.review, 11) == []
+    put(session, actions.overridden(session, OverrideKind.RETRACK, 1, 4, 6, WHO))
+    edit(session, 1, 5)
+    assert [one.way for one in attempts(session.history(), session.review, AT)] == ["forwards", "retrack"]
+    assert FrameStates(session).frame(AT).report.auto_corrected
 
 
 # What lasts

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import bpy
 
+from ..operators import retrack
 from ..operators.track import (
     DIRECTIONS,
     TRACKING_SESSIONS_OT_pause,
@@ -26,6 +27,9 @@ def draw_entries(menu: Menu, context: Context) -> None:
         layout.operator(TRACKING_SESSIONS_OT_track.bl_idname, text=text).direction = direction
     layout.operator(TRACKING_SESSIONS_OT_resume.bl_idname)
     layout.operator(TRACKING_SESSIONS_OT_pause.bl_idname)
+    layout.separator()
+    for operator in retrack.classes:
+        layout.operator(operator.bl_idname)
     layout.separator()
 
 

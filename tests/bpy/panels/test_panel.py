@@ -359,6 +359,9 @@ def test_the_menu_track_has_what_the_panel_has() -> None:
         "Track in Session Forwards",
         "Resume Tracking",
         "Pause Tracking",
+        "Re-track Forwards",
+        "Re-track Backwards",
+        "Fill Gap",
     ]
 
 

@@ -16,6 +16,7 @@ import pytest
 
 from tracking_sessions.core.recording.manager import load_session
 from tracking_sessions.tests.bpy.command_line import LONG, end, run, start, wait_for_frames
+from tracking_sessions.tests.bpy.movies import make_movie
 from tracking_sessions.tests.footage import Shot
 from tracking_sessions.tests.pictures import link
 from tracking_sessions.tools.comparison import session_file
@@ -64,26 +65,6 @@ def save_blend(path: Path, shot: Shot, *, current: int = FIRST) -> Path:
     return path
 
 
-def save_movie(path: Path, shot: Shot) -> Path:
-    bpy.ops.wm.read_factory_settings(use_empty=False)
-    scene = bpy.context.scene
-    editor = scene.sequence_editor_create()
-    strips = editor.strips if hasattr(editor, "strips") else editor.sequences
-    strip = strips.new_image(name="plate", filepath=str(shot.files[0]), channel=1, frame_start=1)
-    for file in shot.files[1:]:
-        strip.elements.append(file.name)
-    scene.frame_start, scene.frame_end = 1, COUNT
-    render = scene.render
-    render.resolution_x, render.resolution_y, render.resolution_percentage = 320, 180, 100
-    if hasattr(render.image_settings, "media_type"):  # Blender 5
-        render.image_settings.media_type = "VIDEO"
-    render.image_settings.file_format = "FFMPEG"
-    render.ffmpeg.format, render.ffmpeg.codec, render.ffmpeg.gopsize = "MPEG4", "H264", 10
-    render.filepath, render.use_file_extension = str(path), False
-    bpy.ops.render.render(animation=True)
-    return path
-
-
 @pytest.fixture(scope="module", params=["plate", "blend", "movie"])
 def case(request: pytest.FixtureRequest, shot: Shot, tmp_path_factory: pytest.TempPathFactory) -> Case:
     folder = tmp_path_factory.mktemp(request.param)
@@ -92,7 +73,9 @@ def case(request: pytest.FixtureRequest, shot: Shot, tmp_path_factory: pytest.Te
         return Case(renumbered(shot.files, folder / "plate"), FIRST, ("--detect",), root)
     if request.param == "blend":
         return Case(save_blend(folder / "shot.blend", shot), FIRST, (), root)
-    return Case(save_movie(folder / "plate.mp4", shot), 1, ("--detect",), root)
+    bpy.ops.wm.read_factory_settings(use_empty=False)
+    make_movie(shot, folder / "plate.mp4")
+    return Case(folder / "plate.mp4", 1, ("--detect",), root)
 
 
 def frames_in(text: str, folder: Path) -> list[int]:

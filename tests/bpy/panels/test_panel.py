@@ -354,14 +354,10 @@ def test_the_menu_track_has_what_the_panel_has() -> None:
     whole: Any = SimpleNamespace(layout=layout)
     draw_entries(whole, bpy.context)  # type: ignore[arg-type]
     assert layout.buttons == [
-        "Track in Session Backwards",
-        "Track in Session Both Ways",
-        "Track in Session Forwards",
+        *(f"Track in Session {way}" for way in ("Backwards", "Both Ways", "Forwards")),
         "Resume Tracking",
         "Pause Tracking",
-        "Re-track Forwards",
-        "Re-track Backwards",
-        "Fill Gap",
+        *("Re-track Forwards", "Re-track Backwards", "Fill Gap"),
     ]
 
 

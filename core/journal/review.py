@@ -183,11 +183,19 @@ class Review:
         if not (self.failed or self.warned or self.approved or self.fine):
             return
         changed = frames if isinstance(frames, FrameRanges) else FrameRanges.of(frames)
+        if not len(changed):
+            return
         for start, end in changed.ranges():
             for known in (self.failed, self.warned, self.approved, self.signed, self.full):
                 known.discard(start, end)
 
+        if not (self.flags or self.fine):
+            return
+        low, high = min(start for start, _ in changed.ranges()), max(end for _, end in changed.ranges())
+
         def is_about(kept: Flag | Fine) -> bool:
+            if kept.first < low or kept.last > high:  # as nearly all, on each step of a pass
+                return False
             is_of_track = kept.track in tracks or (isinstance(kept, Flag) and kept.other in tracks)
             return is_of_track and not len(changed.missing(kept.first, kept.last))
 

@@ -142,6 +142,7 @@ class _Unjudged:
         self.since = 0.0
         self.left: list[tuple[int, int]] = []  # the clip frames still to audit
         self.judged = FrameRanges()
+        self.is_sure = True  # whether each part had a second opinion
         self.flags: dict[tuple[FlagKind, int, int, int], Flag] = {}
 
 
@@ -172,7 +173,8 @@ def at_idle(clip: MovieClip, recording: Recording) -> bool:
     _audit_chunk(clip, recording, known, session.review.full)
     if known.left:
         return True
-    records = actions.audited(session, known.judged, known.flags.values(), _local_kinds(), is_full=False)
+    flags, is_sure = known.flags.values(), known.is_sure
+    records = actions.audited(session, known.judged, flags, _local_kinds(), is_full=False, has_second_opinion=is_sure)
     if recording.record(records):
         redraw(bpy.context)
     return False
@@ -193,6 +195,7 @@ def _audit_chunk(clip: MovieClip, recording: Recording, known: _Unjudged, fully:
     level = Level.FULL if near is not None and near[0] <= end + beyond else Level.QUICK
     known.flags.update({flag.subject: flag for flag in audit_frames(motion, range(first, end + 1), level=level)})
     known.judged.add(first, end)
+    known.is_sure = known.is_sure and level is Level.FULL
 
 
 def _reach() -> int:

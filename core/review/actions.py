@@ -47,12 +47,14 @@ def audited(
     kinds: Collection[FlagKind],
     *,
     is_full: bool,
+    has_second_opinion: bool | None = None,
 ) -> list[EventRecord]:
     """The verdict of an audit that looked for `kinds` on `frames` and found `flags`; none without tracked frames.
 
     It takes the place of earlier verdicts of audits on these frames; what a person has approved stays approved. A
     frame fails with an error, is suspect with a warning, and is approved otherwise; accepted flags do not count, and
-    flags of other kinds that were found before do.
+    flags of other kinds that were found before do. A possible jump is a warning until a second opinion has not
+    confirmed it, as a full audit asks for (`has_second_opinion`, by default `is_full`).
     """
     review, tracked = session.review, session.session.tracked_frames
     judged = FrameRanges(frames.ranges())
@@ -62,8 +64,10 @@ def audited(
     found = list(flags)
     others = [flag for flag in review.flags if flag.kind not in kinds]
     failed, warned = FrameRanges(), FrameRanges()
+    is_sure = is_full if has_second_opinion is None else has_second_opinion
     for flag in (*found, *others):
-        if flag.severity is not Severity.NOTE and not review.is_fine(flag):
+        is_open = flag.severity is not Severity.NOTE or (flag.kind is FlagKind.POSSIBLE_JUMP and not is_sure)
+        if is_open and not review.is_fine(flag):
             (failed if flag.severity is Severity.ERROR else warned).add(flag.first, flag.last)
     failed, warned = (known.without(known.without(judged)) for known in (failed, warned))
     return [

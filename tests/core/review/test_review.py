@@ -110,6 +110,14 @@ def test_an_audit_of_some_kinds_keeps_the_flags_of_the_others(session: TrackingS
     assert (str(session.review.failed), str(session.review.warned)) == ("5", "2-4,6-9")
 
 
+def test_a_possible_jump_is_suspect_until_a_second_opinion_was_asked(session: TrackingSessionManager) -> None:
+    possible = Flag(FlagKind.POSSIBLE_JUMP, Severity.NOTE, 1, AT, AT, 0.9, 0.5, "px")
+    for is_full, wanted in ((False, FrameStatus.AUDIT_WARN), (True, FrameStatus.APPROVED)):
+        kinds = frozenset(FlagKind)
+        put(session, actions.audited(session, FrameRanges([(1, 10)]), [possible], kinds, is_full=is_full))
+        assert state(session) is wanted
+
+
 def test_a_changed_marker_takes_its_own_flags_away_and_no_others(session: TrackingSessionManager) -> None:
     long = Flag(FlagKind.DRIFT, Severity.WARNING, 1, 2, 9, 1.5, 0.25, "px")
     audit(session, "1-10", jump(1, 4), jump(1, 5), jump(3, 5), long)

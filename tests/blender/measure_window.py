@@ -21,7 +21,7 @@ from bl_ext.user_default.tracking_sessions.core.journal import rows as packed
 from bl_ext.user_default.tracking_sessions.core.tracking import run
 from bl_ext.user_default.tracking_sessions.operators import status
 from bl_ext.user_default.tracking_sessions.operators import track as operators
-from bl_ext.user_default.tracking_sessions.panels import session, sessions, strip
+from bl_ext.user_default.tracking_sessions.panels import review, session, sessions, strip
 
 bpy.context.preferences.view.show_splash = False
 bpy.context.preferences.use_preferences_save = False
@@ -94,7 +94,7 @@ def timed_drawing(owner, name, label):
     setattr(owner, name, outer)
 
 
-panels = [kind for kind in (*session.classes, *sessions.classes) if issubclass(kind, bpy.types.Panel)]
+panels = [kind for kind in (*session.classes, *sessions.classes, *review.classes) if issubclass(kind, bpy.types.Panel)]
 for panel in reversed(panels):
     bpy.utils.unregister_class(panel)
 for panel in panels:

@@ -239,6 +239,7 @@ WITH_NUMPY = {
     "motion",
     "regression",
     "reprojection",
+    "shutter",
     "transfer",
 }
 

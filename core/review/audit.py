@@ -21,6 +21,7 @@ from .motion import Motion
 from .regression import Indices
 from .reprojection import Solve, reprojection
 from .settings import Settings
+from .shutter import estimated, inner, unrolled
 from .transfer import LEAST_TRACKS, Transfer, transfer
 
 T = TypeVar("T")
@@ -43,14 +44,16 @@ def audit(
     *,
     level: Level = Level.QUICK,
     lens: Lens | None = None,
+    rolling: float | None = None,
     solve: Solve | None = None,
     progress: Callable[[float], object] | None = None,
 ) -> list[Flag]:
     """The flags of the whole motion, worst first. `progress` gets the share done; an exception of it ends the audit.
 
-    `lens` undistorts for E; without one the distortion is estimated. A `solve` adds ERROR.
+    A full audit needs the `lens`, which undistorts, and `rolling`, the share of its rolling shutter: it estimates what
+    is not given. A `solve` adds ERROR.
     """
-    steps = audit_steps(motion, settings, level=level, lens=lens, solve=solve)
+    steps = audit_steps(motion, settings, level=level, lens=lens, rolling=rolling, solve=solve)
     while True:
         try:
             share = next(steps)
@@ -66,6 +69,7 @@ def audit_steps(
     *,
     level: Level = Level.QUICK,
     lens: Lens | None = None,
+    rolling: float | None = None,
     solve: Solve | None = None,
 ) -> Generator[float, None, list[Flag]]:
     """The work of `audit` in steps of some milliseconds, each of which yields the share done. Close it to stop."""
@@ -75,16 +79,13 @@ def audit_steps(
     camera = next((part for part in parts if any(track.object == CAMERA for track in part.tracks)), None)
     if camera is None and parts:
         camera = max(parts, key=len)
+    if rolling is None:
+        rolling = (yield from _scaled(estimated(camera), 0.0, 0.02)) if camera and level is Level.FULL else 0.0
     total, done = max(1, len(motion)), 0
     for part in parts:
-        share = len(part) / total
-        work = _part(part, settings, level, lens, part is camera, solve if part is camera else None)
-        try:
-            while True:
-                yield done / total + share * next(work)
-        except StopIteration as end:
-            found += end.value
-        done += len(part)
+        work = _part(part, settings, level, lens, rolling, part is camera, solve if part is camera else None)
+        low, done = done, done + len(part)
+        found += yield from _scaled(work, low / total, done / total)
     found += measures.duplicates(motion, settings)
     return worst_first(found)
 
@@ -96,27 +97,28 @@ def audit_frames(
     *,
     level: Level = Level.QUICK,
     lens: Lens | None = None,
+    rolling: float = 0.0,
 ) -> list[Flag]:
     """The `LOCAL` flags that touch these clip frames, the same as those of an `audit` of the whole at this level.
 
     The motion needs to hold the markers of these frames and of 2 REACH frames on each side only (`Motion.of(...,
     between=...)`). After an edit of a marker on frame f ask for f - REACH to f + REACH. A full audit needs the `lens`
-    of the whole: `division(estimated(whole))` without a known one.
+    and the `rolling` of the whole: what `lens.estimated` and `shutter.estimated` say of it, if they are not known.
     """
     settings = settings or Settings()
     asked = np.unique(np.array(list(frames), np.intp))
     found: list[Flag] = []
     for part in motion.parts():
-        moved = _finish(transfer(part, settings, _around(part, asked, REACH)))
+        still = unrolled(part, rolling)
+        moved = _finish(transfer(still, settings, _around(part, asked, REACH)))
         opinion: Opinion | None = None
         if level is Level.FULL:
-            straight = undistorted(part, lens)
+            straight = _straight(still, lens, rolling)
             opinion = _finish(opinions(straight, settings, _around(part, asked, REACH - NEIGHBOURHOOD)))
-        verdict = judge(part, settings, moved, opinion)
+        verdict = judge(part, settings, moved, opinion, is_rolling=bool(rolling))
         median = measures.medians(part, measures.displacements(part))
-        found += jump_flags(part, settings, moved, opinion, verdict) + event_flags(
-            part, settings, moved, verdict, median
-        )
+        found += jump_flags(still, settings, moved, opinion, verdict)
+        found += event_flags(part, settings, moved, verdict, median)
     return worst_first(flag for flag in found if _touches(flag, asked))
 
 
@@ -144,20 +146,27 @@ def _finish(steps: Generator[float, None, T]) -> T:
 
 
 def _part(
-    motion: Motion, settings: Settings, level: Level, lens: Lens | None, is_camera: bool, solve: Solve | None
+    motion: Motion,
+    settings: Settings,
+    level: Level,
+    lens: Lens | None,
+    rolling: float,
+    is_camera: bool,
+    solve: Solve | None,
 ) -> Generator[float, None, list[Flag]]:
     """The flags of one tracking object. The shares of the time are about those of a shot of 100 tracks."""
     found: list[Flag] = []
     is_full = level is Level.FULL
-    moved: Transfer = yield from _scaled(transfer(motion, settings), 0.0, 0.1 if is_full else 0.8)
+    still = unrolled(motion, rolling)
+    moved: Transfer = yield from _scaled(transfer(still, settings), 0.0, 0.1 if is_full else 0.8)
     opinion: Opinion | None = None
-    straight = motion
+    straight = still
     if is_full:
-        straight = undistorted(motion, lens)
+        straight = _straight(still, lens, rolling)
         yield 0.15
         opinion = yield from _scaled(opinions(straight, settings, np.arange(len(motion.frames))), 0.15, 0.6)
-    verdict = judge(motion, settings, moved, opinion)
-    found += jump_flags(motion, settings, moved, opinion, verdict)
+    verdict = judge(motion, settings, moved, opinion, is_rolling=bool(rolling))
+    found += jump_flags(still, settings, moved, opinion, verdict)
     if is_full:
         found += yield from _scaled(drift(straight, settings, verdict.is_jump), 0.6, 0.9)
     displacement = measures.displacements(motion)
@@ -174,6 +183,12 @@ def _part(
     if solve is not None:
         found += yield from _scaled(reprojection(motion, solve, settings), 0.95, 1.0)
     return found
+
+
+def _straight(motion: Motion, lens: Lens | None, rolling: float) -> Motion:
+    """The motion as E needs it: without distortion, and without the positions that no shutter could be taken out of."""
+    straight = undistorted(motion, lens)
+    return inner(straight) if rolling else straight
 
 
 def _scaled(steps: Generator[float, None, T], low: float, high: float) -> Generator[float, None, T]:

@@ -14,6 +14,7 @@ from .measures import chosen_runs, runs, segments
 from .motion import Motion
 from .regression import Bools, Floats, Indices
 from .settings import Settings
+from .shutter import ROUNDS
 from .transfer import ENOUGH_TRACKS, FEW_TRACKS, Transfer, predicted
 
 NEIGHBOURHOOD = 15
@@ -29,7 +30,7 @@ MOST_SWAPPED = 100
 """Jumps on one frame: each of more is not compared with each other one."""
 LEAP = 10.0
 """How many times the median displacement of the frames before and behind that of a cut is, or of dropped frames."""
-REACH = NEIGHBOURHOOD + 2 * LONG
+REACH = NEIGHBOURHOOD + 2 * LONG + ROUNDS
 """An edit of a marker changes no jump on frames that are farther away."""
 
 
@@ -45,8 +46,11 @@ class Verdict(NamedTuple):
     share: Floats
 
 
-def judge(motion: Motion, settings: Settings, moved: Transfer, opinion: Opinion | None) -> Verdict:
-    """What T and, if it was asked, E say together."""
+def judge(
+    motion: Motion, settings: Settings, moved: Transfer, opinion: Opinion | None, *, is_rolling: bool = False
+) -> Verdict:
+    """What T and, if it was asked, E say together. `is_rolling`: the shutter was taken out of the positions, which
+    leaves T too little to be believed alone where E was asked."""
     column = motion.column
     with np.errstate(invalid="ignore"):
         ratio = moved.ratio
@@ -63,6 +67,8 @@ def judge(motion: Motion, settings: Settings, moved: Transfer, opinion: Opinion 
         if opinion is not None:
             is_asked[column[np.isfinite(opinion.distance)]] = True
         trusted = _trusted(motion, column[is_off_twice & ~is_agreed], column[is_agreed], is_asked)
+        if is_rolling:
+            trusted &= ~is_asked
         is_alone = is_off_twice & trusted[column] & (moved.tested >= FEW_TRACKS)[column]
         is_sure = is_agreed | (is_alone & ~_bends(motion, settings, moved))
         for run in chosen_runs(motion, confirmed > 1):

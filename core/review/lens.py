@@ -9,7 +9,7 @@ import numpy as np
 
 from .epipolar import LEAST_TRACKS, residuals
 from .motion import Motion
-from .regression import Floats, quantile
+from .regression import Floats, lowest, quantile
 
 Lens = Callable[[Floats, Floats], tuple[Floats, Floats]]
 """Undistorts: x and y, pixels of the footage from the centre of its picture, to those without distortion."""
@@ -33,7 +33,7 @@ def division(coefficient: float) -> Lens:
 
 def estimated(motion: Motion) -> float:
     """The coefficient of `division` with the smallest sum of median distances of E over pairs of frames; 0 without
-    pairs. Each round of the search looks closer at the best of the one before, and a parabola ends it."""
+    pairs. Each round of the search looks closer around the lowest point of the one before."""
     later = np.flatnonzero(np.isin(motion.frames - GAP, motion.frames))
     if not len(later):
         return 0.0
@@ -48,19 +48,10 @@ def estimated(motion: Motion) -> float:
     if not pairs:
         return 0.0
     best, width = 0.0, STRONGEST
-    costs = np.zeros(STEPS)
-    tried = costs
-    at = 0
     for _ in range(ROUNDS):
         tried = best + np.linspace(-width, width, STEPS)
-        costs = _costs(pairs, tried)
-        at = int(np.argmin(costs))
-        best, width = float(tried[at]), width / 5
-    if not 0 < at < STEPS - 1:
-        return best
-    before, here, after = costs[at - 1 : at + 2]
-    bend = before - 2 * here + after
-    return best + float((before - after) / (2 * bend) * (tried[1] - tried[0]) if bend > 0 else 0.0)
+        best, width = lowest(tried, _costs(pairs, tried)), width / 5
+    return best
 
 
 def _costs(pairs: list[tuple[Floats, ...]], tried: Floats) -> Floats:

@@ -45,6 +45,17 @@ def quantile(values: Floats, counts: Indices, part: float = 0.5) -> Floats:
     return np.take_along_axis(ordered, at[None], axis=0)[0]
 
 
+def lowest(tried: Floats, costs: Floats) -> float:
+    """Where the cost is least: at the lowest point of the parabola through the best of the evenly spaced values
+    `tried` and the two beside it, or at the best one at an end."""
+    at = int(np.argmin(costs))
+    if not 0 < at < len(tried) - 1:
+        return float(tried[at])
+    before, here, after = costs[at - 1 : at + 2].tolist()
+    bend = before - 2 * here + after
+    return float(tried[at] + ((before - after) / (2 * bend) * (tried[1] - tried[0]) if bend > 0 else 0.0))
+
+
 def factored(matrix: Sequence[Sequence[Floats]], floor: float = 1e-12) -> list[list[Floats]]:
     """The factor L of L D L' in the places below the diagonal, and 1 / D on it."""
     size = len(matrix)

@@ -4,5 +4,14 @@
 from importlib.util import find_spec
 
 collect_ignore_glob = (
-    [] if find_spec("numpy") else ["test_audit*.py", "test_measures.py", "test_motion.py", "test_truth.py"]
+    []
+    if find_spec("numpy")
+    else [
+        "test_audit*.py",
+        "test_everywhere.py",
+        "test_measures.py",
+        "test_motion.py",
+        "test_shutter.py",
+        "test_truth.py",
+    ]
 )

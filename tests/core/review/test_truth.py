@@ -13,7 +13,7 @@ from tracking_sessions.tools.truth.scenes import HEIGHT, WIDTH, make
 from tracking_sessions.tools.truth.scoring import flagged, score_jumps
 
 
-@pytest.mark.parametrize("camera", ["dolly", "hand-held", "orbit", "pan", "locked"])
+@pytest.mark.parametrize("camera", ["dolly", "hand-held", "orbit", "pan", "locked", "rolling"])
 def test_all_jumps_of_three_pixels_are_found(camera: str) -> None:
     scene = make(camera, seed=11, tracks=60, frames=90)
     made = with_jumps(scene.positions, seed=11, hop=scene.hop)

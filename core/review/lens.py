@@ -17,6 +17,9 @@ Lens = Callable[[Floats, Floats], tuple[Floats, Floats]]
 UNIT = 1000.0  # pixels
 STRONGEST, STEPS, ROUNDS = 0.25, 11, 3
 """The coefficients that are tried first, in (pixels / 1000)^-2: 11 from -0.25 to 0.25. Then as many, ever closer."""
+GAIN = 0.9
+"""A coefficient other than 0 has to bring the distances down to this part of theirs: tracks that hardly move tell
+nothing about the lens."""
 PAIRS, GAP = 12, 40
 """The pairs of frames that choose, and the frames between the two of one."""
 
@@ -32,8 +35,11 @@ def division(coefficient: float) -> Lens:
 
 
 def estimated(motion: Motion) -> float:
-    """The coefficient of `division` with the smallest sum of median distances of E over pairs of frames; 0 without
-    pairs. Each round of the search looks closer around the lowest point of the one before."""
+    """The coefficient of `division` with the smallest sum of median distances of E over pairs of frames; 0 if none is
+    much better, as on a locked-off shot, or without pairs.
+
+    Each round of the search looks closer around the lowest point of the one before.
+    """
     later = np.flatnonzero(np.isin(motion.frames - GAP, motion.frames))
     if not len(later):
         return 0.0
@@ -48,14 +54,18 @@ def estimated(motion: Motion) -> float:
     if not pairs:
         return 0.0
     best, width = 0.0, STRONGEST
+    unmoved = float(_costs(pairs, np.zeros(1))[0])
+    costs = np.full(STEPS, np.inf)
     for _ in range(ROUNDS):
         tried = best + np.linspace(-width, width, STEPS)
-        best, width = lowest(tried, _costs(pairs, tried)), width / 5
-    return best
+        costs = _costs(pairs, tried)
+        best, width = lowest(tried, costs), width / 5
+    return best if abs(best) < STRONGEST and costs.min() < GAIN * unmoved else 0.0
 
 
 def _costs(pairs: list[tuple[Floats, ...]], tried: Floats) -> Floats:
-    """[coefficients]: the sum of the median distances of the pairs, undistorted by each."""
+    """[coefficients]: the sum of the median distances of the pairs, undistorted by each, in pixels of the footage: a
+    lens that only makes the picture smaller gains nothing."""
     counts = [len(pair[0]) for pair in pairs]
     whole = np.full((4, max(counts), len(pairs), 1), np.nan)
     for index, pair in enumerate(pairs):
@@ -64,7 +74,10 @@ def _costs(pairs: list[tuple[Floats, ...]], tried: Floats) -> Floats:
     (ax, ay), (bx, by) = (division_all(whole[at], whole[at + 1], tried) for at in (0, 2))
     found = residuals((ax.reshape(shape), bx.reshape(shape)), (ay.reshape(shape), by.reshape(shape))).distance
     found = np.where(np.isfinite(found), found, np.inf)
-    return quantile(found, np.repeat(counts, len(tried))).reshape(len(pairs), -1).sum(0)
+    total = quantile(found, np.repeat(counts, len(tried))).reshape(len(pairs), -1).sum(0)
+    bent = tried[:, None] * np.concatenate([ax * ax + ay * ay for ax, ay, _, _ in pairs]) / UNIT**2
+    area = np.maximum(1.0 - bent, 0.05) / np.maximum(1.0 + bent, 0.1) ** 3  # of a pixel of the footage, undistorted
+    return total / np.sqrt(area).mean(1)
 
 
 def division_all(x: Floats, y: Floats, coefficients: Floats) -> tuple[Floats, Floats]:

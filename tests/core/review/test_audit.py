@@ -9,7 +9,7 @@ import pytest
 from tracking_sessions.core.model.flags import Flag, FlagKind, Severity
 from tracking_sessions.core.review.audit import LOCAL, Level, audit, audit_frames, audit_steps
 from tracking_sessions.core.review.jumps import REACH
-from tracking_sessions.core.review.lens import division
+from tracking_sessions.core.review.lens import division, estimated
 from tracking_sessions.core.review.motion import Motion, Track
 from tracking_sessions.core.review.settings import Settings
 from tracking_sessions.tests.core.review.shots import KEYED, MUTED, SIZE, Journal, dolly, motion, pan
@@ -261,3 +261,9 @@ def test_a_shaking_camera_makes_no_jumps_of_near_points() -> None:
     scene = make("hand-held", seed=3, tracks=60, frames=60)
     flags = audit(Motion.of_positions(scene.positions, SIZE), level=Level.FULL, lens=scene.undistort)
     assert len(found(flags, FlagKind.POSSIBLE_JUMP)) > 10 and found(flags, FlagKind.JUMP, FlagKind.SWAP) == []
+
+
+def test_tracks_that_do_not_move_tell_nothing_about_the_lens() -> None:
+    for camera, expected in (("locked", 0.0), ("pan", -0.014)):  # the shots' barrel distortion, as a division model
+        positions = make(camera, seed=6, tracks=60, frames=120).positions
+        assert estimated(motion(positions)) == pytest.approx(expected, abs=0.003 * bool(expected))

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
+from ..core.journal.decisions import Fine, Note, Override
 from ..core.journal.replay import Replay
-from ..core.journal.review import Fine, Note, Override
 from ..core.model.flags import Flag, value_words
 from ..core.model.wording import short
 from ..core.recording.manager import TrackingSessionManager

@@ -10,7 +10,7 @@ from ..bridge.clip.movie_clip import counting_of
 from ..bridge.sessions.recovery import open_shot
 from ..bridge.tracking.retracking import LiveTrials, chosen_for
 from ..core.errors import NothingToTrack
-from ..core.journal.review import OverrideKind
+from ..core.journal.decisions import OverrideKind
 from ..core.model.wording import count_words
 from ..core.review.person import person
 from .settings import JOIN_DISTANCE

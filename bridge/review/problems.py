@@ -15,7 +15,8 @@ from bpy.props import EnumProperty, IntProperty, PointerProperty, StringProperty
 from bpy.types import PropertyGroup
 
 from ...core.errors import TrackingSessionError
-from ...core.journal.review import Fine, Note, Review
+from ...core.journal.decisions import Fine, Note
+from ...core.journal.review import Review
 from ...core.model.flags import Flag, FlagKind, Severity
 from ...core.model.frame_status import FrameStatus
 from ...core.model.ranges import FrameRanges

@@ -15,8 +15,8 @@ import bpy
 from ...core.errors import NothingToTrack, UsageError
 from ...core.journal.chain import Position
 from ...core.journal.codec import event_record
+from ...core.journal.decisions import OverrideKind
 from ...core.journal.records import EditRecord, Event, JournalRecord
-from ...core.journal.review import OverrideKind
 from ...core.journal.rows import join_rows, split_rows
 from ...core.model.types import Outcome, Pass, TrackData
 from ...core.model.wording import short

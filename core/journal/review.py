@@ -7,15 +7,15 @@ Whatever is wrong with the records of a review costs the review (`damaged`), nev
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from enum import StrEnum
-from math import isfinite
-from typing import Any, cast
+from typing import Any
 
 from ..model.flags import Flag, FlagKind, worst_first
 from ..model.frame_status import FrameStatus
 from ..model.ranges import FrameRanges
 from .codec import event_record, frame_number, frame_set
+from .decisions import Fine, Note, Override, fine_of, note_of, override_of, plain
 from .records import Event, EventRecord
 from .rows import frames_of, tracks_of
 
@@ -34,67 +34,6 @@ class Action(StrEnum):
     NOTE = "note"
     OVERRIDE = "override"
     STATE = "state"  # the whole review, in place of the earlier records
-
-
-class OverrideKind(StrEnum):
-    """How a person changed markers."""
-
-    NUDGE = "nudge"
-    RETRACK = "retrack"
-    FILL = "fill"
-    MUTE = "mute"
-
-
-@dataclass(frozen=True, slots=True)
-class Override:
-    """A change of the markers of `track` on the clip frames `first` to `last`, by a person.
-
-    `original` and `position`: of a nudge, the marker before and after it, in pixels from the lower left corner.
-    """
-
-    kind: OverrideKind
-    track: int
-    first: int
-    last: int
-    who: str
-    time: str
-    note: str = ""
-    original: tuple[float, float] | None = None
-    position: tuple[float, float] | None = None
-
-    @property
-    def is_by_tracker(self) -> bool:
-        """Whether the tracker made the new markers."""
-        return self.kind in (OverrideKind.RETRACK, OverrideKind.FILL)
-
-
-@dataclass(frozen=True, slots=True)
-class Fine:
-    """A person found that the markers are fine as they are, whatever the flag of this kind says."""
-
-    kind: FlagKind
-    track: int
-    first: int
-    last: int
-    who: str
-    time: str
-    note: str = ""
-
-    def accepts(self, flag: Flag) -> bool:
-        is_same = flag.kind is self.kind and self.track in (flag.track, flag.other)
-        return is_same and self.first <= flag.last and flag.first <= self.last
-
-
-@dataclass(frozen=True, slots=True)
-class Note:
-    """A remark about the clip frames `first` to `last`, or about `track` there if it is not 0."""
-
-    text: str
-    first: int
-    last: int
-    who: str
-    time: str
-    track: int = 0
 
 
 class Review:
@@ -221,13 +160,13 @@ class Review:
             case Action.APPROVE:
                 self._approve(frame_set(fields["frames"]))
             case Action.FINE:
-                fine = _fine({**fields, "time": time})
+                fine = fine_of({**fields, "time": time})
                 self.fine = [*self.fine[-ENTRIES_KEPT + 1 :], fine]
                 self._approve(frame_set(fields.get("frames", "")))
             case Action.NOTE:
-                self.notes = [*self.notes[-ENTRIES_KEPT + 1 :], _note({**fields, "time": time})]
+                self.notes = [*self.notes[-ENTRIES_KEPT + 1 :], note_of({**fields, "time": time})]
             case Action.OVERRIDE:
-                self._announced, self._is_begun = _override({**fields, "time": time}), False
+                self._announced, self._is_begun = override_of({**fields, "time": time}), False
             case Action.STATE:
                 self._set(fields)
 
@@ -265,7 +204,7 @@ class Review:
             "review": {"id": self.id, "shot": self.shot, "anchor": self.anchor, "begun": self.begun},
             **{key: str(getattr(self, attribute)) for key, attribute in _SETS.items()},
             "flags": [str(flag) for flag in self.flags],
-            **{key: [_plain(entry) for entry in getattr(self, key)] for key in _ENTRIES},
+            **{key: [plain(entry) for entry in getattr(self, key)] for key in _ENTRIES},
             **({"damaged": self.damaged} if self.damaged else {}),
         }
 
@@ -335,50 +274,6 @@ def _is_within(flag: Flag, frames: FrameRanges) -> bool:
     return found is not None and found[0] <= flag.last
 
 
-def _plain(entry: Override | Fine | Note) -> dict[str, Any]:
-    """The entry without what it lacks; a position as a list, as JSON and YAML have it."""
-    fields = {key: value for key, value in asdict(entry).items() if value not in ("", None, 0)}
-    return {key: _value(value) for key, value in fields.items()}
-
-
-def _value(value: Any) -> Any:
-    if isinstance(value, tuple):
-        return list(cast("tuple[float, float]", value))
-    return value.value if isinstance(value, StrEnum) else value
-
-
-def _shared(fields: Mapping[str, Any]) -> dict[str, Any]:
-    first = frame_number(fields["first"])
-    last = frame_number(fields.get("last", first))
-    if last < first:
-        raise ValueError(f"the frames {first} to {last} are none")
-    who, time = (str(fields.get(key, "")) for key in ("who", "time"))
-    return {"track": int(fields.get("track", 0)), "first": first, "last": last, "who": who, "time": time}
-
-
-def _fine(fields: Mapping[str, Any]) -> Fine:
-    return Fine(FlagKind(fields["kind"]), note=str(fields.get("note", "")), **_shared(fields))
-
-
-def _note(fields: Mapping[str, Any]) -> Note:
-    return Note(str(fields["text"]), **_shared(fields))
-
-
-def _override(fields: Mapping[str, Any]) -> Override:
-    original, position = (_place(fields.get(key)) for key in ("original", "position"))
-    kind, note = OverrideKind(fields["kind"]), str(fields.get("note", ""))
-    return Override(kind, note=note, original=original, position=position, **_shared(fields))
-
-
-def _place(value: Any) -> tuple[float, float] | None:
-    if value is None:
-        return None
-    x, y = (float(part) for part in value)
-    if not (isfinite(x) and isfinite(y)):
-        raise ValueError(f"{value!r} is no position")
-    return x, y
-
-
 _SETS = {
     "audit_fail": "failed",
     "audit_warn": "warned",
@@ -386,4 +281,8 @@ _SETS = {
     "signed": "signed",
     "fully_audited": "full",
 }
-_ENTRIES: dict[str, Callable[[Mapping[str, Any]], Any]] = {"fine": _fine, "notes": _note, "overrides": _override}
+_ENTRIES: dict[str, Callable[[Mapping[str, Any]], Any]] = {
+    "fine": fine_of,
+    "notes": note_of,
+    "overrides": override_of,
+}

@@ -7,7 +7,7 @@ from base64 import b64encode
 from collections.abc import Iterable, Mapping
 from html import escape
 
-from ..journal.review import Fine, Note, Override
+from ..journal.decisions import Fine, Note, Override
 from ..model.counting import Counting
 from ..model.flags import Flag, value_words
 from ..model.frame_status import FrameStatus

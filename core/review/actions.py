@@ -10,9 +10,10 @@ from collections.abc import Collection, Iterable
 
 from ..errors import FramesNotJudged, UsageError
 from ..journal.codec import event_record
+from ..journal.decisions import OverrideKind
 from ..journal.head import row_on
 from ..journal.records import EditRecord, Event, EventRecord, JournalRecord
-from ..journal.review import Action, OverrideKind, review_event
+from ..journal.review import Action, review_event
 from ..journal.rows import KEYED, MUTED, all_flags_of, flags_of, moved_to, position_of, with_flags
 from ..model.flags import Flag, FlagKind, Severity
 from ..model.frame_status import FrameStatus

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import Any, NamedTuple
 
+from ..journal.decisions import Fine, Note, Override
 from ..journal.history import History, Kind
 from ..journal.replay import Replay
-from ..journal.review import Fine, Note, Override, Review
+from ..journal.review import Review
 from ..journal.rows import is_muted, position_of
 from ..model.flags import Flag, FlagKind, Severity, score
 from ..model.frame_status import FrameStatus

@@ -13,7 +13,7 @@ from math import hypot
 from typing import NamedTuple, Protocol
 
 from ..errors import UsageError
-from ..journal.review import OverrideKind
+from ..journal.decisions import OverrideKind
 from ..journal.rows import (
     GUARDED,
     KEYED,

@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from tracking_sessions.core.journal.review import Override
+from tracking_sessions.core.journal.decisions import Override
 from tracking_sessions.tests.blender.machine import Machine, Markers, newest_session, recorded_markers
 from tracking_sessions.tests.blender.real import ROOT
 from tracking_sessions.tests.blender.screen import Screen

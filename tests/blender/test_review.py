@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from tracking_sessions.core.journal.review import OverrideKind, Review
+from tracking_sessions.core.journal.decisions import OverrideKind
+from tracking_sessions.core.journal.review import Review
 from tracking_sessions.core.model.flags import Flag
 from tracking_sessions.core.review.frames import FrameStates, FrameStatus
 from tracking_sessions.tests.blender.machine import Machine, newest_session

@@ -15,7 +15,7 @@ from tracking_sessions.bridge.clip.movie_clip import clip_size
 from tracking_sessions.bridge.sessions.recording import recording_of
 from tracking_sessions.bridge.sessions.recovery import open_shot
 from tracking_sessions.bridge.tracking.retracking import LiveTrials
-from tracking_sessions.core.journal.review import OverrideKind
+from tracking_sessions.core.journal.decisions import OverrideKind
 from tracking_sessions.core.journal.rows import KEYED, flags_of, frame_of, position_of, with_head
 from tracking_sessions.core.model.flags import Flag, FlagKind, Severity
 from tracking_sessions.core.model.ranges import FrameRanges

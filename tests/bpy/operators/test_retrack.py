@@ -12,7 +12,7 @@ import bpy
 import pytest
 
 from tracking_sessions.bridge.clip.movie_clip import clip_size
-from tracking_sessions.core.journal.review import OverrideKind
+from tracking_sessions.core.journal.decisions import OverrideKind
 from tracking_sessions.core.journal.rows import KEYED, flags_of, is_muted, position_of
 from tracking_sessions.core.model.flags import Flag, FlagKind, Severity
 from tracking_sessions.core.model.frame_status import FrameStatus

@@ -11,7 +11,7 @@ import pytest
 from tracking_sessions.bridge.review import deciding
 from tracking_sessions.bridge.sessions.recording import set_recorded
 from tracking_sessions.core.errors import FramesNotJudged, UsageError
-from tracking_sessions.core.journal.review import OverrideKind
+from tracking_sessions.core.journal.decisions import OverrideKind
 from tracking_sessions.core.model.flags import FlagKind
 from tracking_sessions.core.model.frame_status import FrameStatus
 from tracking_sessions.core.model.ranges import FrameRanges

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from tracking_sessions.core.errors import FramesNotJudged, LeaseHeld, UsageError
+from tracking_sessions.core.journal.decisions import OverrideKind
 from tracking_sessions.core.journal.records import RecordType
-from tracking_sessions.core.journal.review import OverrideKind, Review
+from tracking_sessions.core.journal.review import Review
 from tracking_sessions.core.journal.rows import is_muted, position_of
 from tracking_sessions.core.model.flags import Flag, FlagKind, Severity
 from tracking_sessions.core.model.frame_status import TRANSITIONS, Cause, FrameStatus

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from math import isfinite
@@ -58,8 +58,11 @@ class Fine:
     note: str = ""
 
     def accepts(self, flag: Flag) -> bool:
-        is_same = flag.kind is self.kind and self.track in (flag.track, flag.other)
-        return is_same and self.first <= flag.last and flag.first <= self.last
+        return self.is_about(flag.kind, (flag.track, flag.other), flag.first, flag.last)
+
+    def is_about(self, kind: FlagKind, tracks: Collection[int], first: int, last: int) -> bool:
+        """Whether it accepts flags of this kind, of one of the tracks, on one of the clip frames."""
+        return kind is self.kind and self.track in tracks and self.first <= last and first <= self.last
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from ..model.flags import Flag, FlagKind, worst_first
 from ..model.frame_status import FrameStatus
 from ..model.ranges import FrameRanges
 from .codec import event_record, frame_number, frame_set
-from .decisions import Fine, Note, Override, fine_of, note_of, override_of, plain
+from .decisions import Fine, Note, Override, OverrideKind, fine_of, note_of, override_of, plain
 from .records import Event, EventRecord
 from .rows import frames_of, tracks_of
 
@@ -30,7 +30,9 @@ class Action(StrEnum):
     BEGIN = "begin"
     AUDIT = "audit"
     APPROVE = "approve"
+    TAKE_BACK = "take_back"  # what APPROVE did
     FINE = "fine"
+    NOT_FINE = "not_fine"
     NOTE = "note"
     OVERRIDE = "override"
     STATE = "state"  # the whole review, in place of the earlier records
@@ -63,8 +65,8 @@ class Review:
         """The number of records that could not be understood."""
         self._by_track: dict[tuple[FlagKind, int], list[Fine]] = {}  # of `_indexed`
         self._indexed: list[Fine] | None = None  # what `fine` was then; it is replaced, never changed
-        self._announced: Override | None = None  # whose change has not come yet
-        self._is_begun = False  # whether its edit or pass has
+        self._announced: list[Override] = []  # whose change has not come yet
+        self._is_begun = False  # whether their edit or pass has
 
     # Questions
 
@@ -111,14 +113,16 @@ class Review:
     def begin_change(self) -> None:
         """An edit or a pass begins: the one that was announced, or one that shows that it never came."""
         if self._is_begun:
-            self._announced = None
-        self._is_begun = self._announced is not None
+            self._announced = []
+        self._is_begun = bool(self._announced)
 
     def touch(self, frames: Iterable[int], tracks: Collection[int]) -> None:
         """Markers of `tracks` changed on the clip frames `frames`: what was said about them is worth nothing now."""
-        if self._announced is not None and self._announced.track in tracks:
-            self.overrides = [*self.overrides[-ENTRIES_KEPT + 1 :], self._announced]
-            self._announced, self._is_begun = None, False
+        if self._announced:
+            made = [override for override in self._announced if override.track in tracks]
+            self._announced = [override for override in self._announced if override.track not in tracks]
+            self.overrides = [*self.overrides, *made][-ENTRIES_KEPT:] if made else self.overrides
+            self._is_begun = self._is_begun and bool(self._announced)
         if not (self.failed or self.warned or self.approved or self.fine):
             return
         changed = frames if isinstance(frames, FrameRanges) else FrameRanges.of(frames)
@@ -163,10 +167,17 @@ class Review:
                 fine = fine_of({**fields, "time": time})
                 self.fine = [*self.fine[-ENTRIES_KEPT + 1 :], fine]
                 self._approve(frame_set(fields.get("frames", "")))
+            case Action.TAKE_BACK:
+                self._take_back(fields)
+            case Action.NOT_FINE:
+                refused, other = fine_of(fields), int(fields.get("other", 0))
+                what = refused.kind, (refused.track, other), refused.first, refused.last
+                self._take_back(fields)
+                self.fine = [fine for fine in self.fine if not fine.is_about(*what)]
             case Action.NOTE:
                 self.notes = [*self.notes[-ENTRIES_KEPT + 1 :], note_of({**fields, "time": time})]
             case Action.OVERRIDE:
-                self._announced, self._is_begun = override_of({**fields, "time": time}), False
+                self._announce(override_of({**fields, "time": time}))
             case Action.STATE:
                 self._set(fields)
 
@@ -193,6 +204,27 @@ class Review:
             self.warned.discard(start, end)
         self.approved.update(frames)
         self.signed.update(frames)
+
+    def _take_back(self, fields: Mapping[str, Any]) -> None:
+        frames, failed, warned, unjudged = (frame_set(fields.get(key, "")) for key in _TAKEN_BACK)
+        for start, end in frames.ranges():
+            self.failed.discard(start, end)
+            self.warned.discard(start, end)
+            self.signed.discard(start, end)
+        self.failed.update(failed)
+        self.warned.update(warned)
+        self.approved.update(frames)
+        self.approved = self.approved.without(failed).without(warned).without(unjudged)
+        self.full = self.full.without(unjudged)
+
+    def _announce(self, override: Override) -> None:
+        """Announce the override; a nudge beside other nudges whose edit has not begun, as one edit makes them all."""
+        others: list[Override] = []
+        if override.kind is OverrideKind.NUDGE and not self._is_begun:
+            same = override.kind, override.track, override.first
+            nudges = (one for one in self._announced if one.kind is override.kind)
+            others = [one for one in nudges if (one.kind, one.track, one.first) != same]
+        self._announced, self._is_begun = [*others, override], False
 
     # In a session file, and as one record
 
@@ -274,6 +306,7 @@ def _is_within(flag: Flag, frames: FrameRanges) -> bool:
     return found is not None and found[0] <= flag.last
 
 
+_TAKEN_BACK = ("frames", "fail", "warn", "unjudged")
 _SETS = {
     "audit_fail": "failed",
     "audit_warn": "warned",

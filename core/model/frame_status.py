@@ -36,6 +36,7 @@ class Cause(StrEnum):
     AUDIT = "audit"
     AUDIT_AGAIN = "audit again"  # an audit withdraws its own verdict before it judges once more
     PERSON = "person"
+    TAKEN_BACK = "taken back"  # a person takes a decision back: what the audit has found counts again
     CHANGE = "change"  # one of its markers changed: an old verdict about new markers is worth nothing
 
 
@@ -46,6 +47,11 @@ TRANSITIONS: frozenset[tuple[FrameStatus, Cause, FrameStatus]] = frozenset(
         *((FrameStatus.TRACKED, Cause.AUDIT, verdict) for verdict in _JUDGED),
         (FrameStatus.AUDIT_FAIL, Cause.PERSON, FrameStatus.APPROVED),
         (FrameStatus.AUDIT_WARN, Cause.PERSON, FrameStatus.APPROVED),
+        (FrameStatus.APPROVED, Cause.TAKEN_BACK, FrameStatus.AUDIT_FAIL),
+        (FrameStatus.APPROVED, Cause.TAKEN_BACK, FrameStatus.AUDIT_WARN),
+        (FrameStatus.AUDIT_WARN, Cause.TAKEN_BACK, FrameStatus.AUDIT_FAIL),  # an error there was fine as it is
+        (FrameStatus.APPROVED, Cause.TAKEN_BACK, FrameStatus.TRACKED),  # the review has not kept all that was found
+        (FrameStatus.AUDIT_WARN, Cause.TAKEN_BACK, FrameStatus.TRACKED),
         *((verdict, cause, FrameStatus.TRACKED) for verdict in _JUDGED for cause in (Cause.CHANGE, Cause.AUDIT_AGAIN)),
     }
 )

@@ -13,7 +13,7 @@ from ..journal.codec import event_record
 from ..journal.decisions import OverrideKind
 from ..journal.head import row_on
 from ..journal.records import EditRecord, Event, EventRecord, JournalRecord
-from ..journal.review import Action, review_event
+from ..journal.review import FLAGS_KEPT, Action, Review, review_event
 from ..journal.rows import KEYED, MUTED, all_flags_of, flags_of, moved_to, position_of, with_flags
 from ..model.flags import Flag, FlagKind, Severity
 from ..model.frame_status import FrameStatus
@@ -64,24 +64,41 @@ def audited(
         return []
     found = list(flags)
     others = [flag for flag in review.flags if flag.kind not in kinds]
-    failed, warned = FrameRanges(), FrameRanges()
     is_sure = is_full if has_second_opinion is None else has_second_opinion
-    for flag in (*found, *others):
-        is_open = flag.severity is not Severity.NOTE or (flag.kind is FlagKind.POSSIBLE_JUMP and not is_sure)
-        if is_open and not review.is_fine(flag):
-            (failed if flag.severity is Severity.ERROR else warned).add(flag.first, flag.last)
-    failed, warned = (known.without(known.without(judged)) for known in (failed, warned))
+    is_open = [flag for flag in (*found, *others) if not review.is_fine(flag)]
+    failed, warned = _verdict(is_open, judged, FrameRanges() if is_sure else judged)
     return [
         review_event(
             Action.AUDIT,
             frames=str(judged),
             fail=str(failed),
-            warn=str(warned.without(failed)),
+            warn=str(warned),
             kinds=sorted(kind.value for kind in kinds),
             flags=[str(flag) for flag in found],
             level="full" if is_full else "quick",
         )
     ]
+
+
+def _verdict(flags: Iterable[Flag], judged: FrameRanges, unsure: FrameRanges) -> tuple[FrameRanges, FrameRanges]:
+    """Of the `judged` frames those that fail by these open flags, and those that are suspect.
+
+    `unsure`: the frames on which a possible jump is a warning.
+    """
+    failed, warned = FrameRanges(), FrameRanges()
+    for flag in flags:
+        if flag.severity is Severity.ERROR:
+            failed.add(flag.first, flag.last)
+        elif flag.severity is Severity.WARNING:
+            warned.add(flag.first, flag.last)
+        elif flag.kind is FlagKind.POSSIBLE_JUMP:
+            warned.update(_common(FrameRanges([(flag.first, flag.last)]), unsure))
+    failed = _common(failed, judged)
+    return failed, _common(warned, judged).without(failed)
+
+
+def _common(frames: FrameRanges, others: FrameRanges) -> FrameRanges:
+    return frames.without(frames.without(others))
 
 
 def approved(session: TrackingSessionManager, frames: FrameRanges, who: str, note: str = "") -> list[EventRecord]:
@@ -95,6 +112,33 @@ def approved(session: TrackingSessionManager, frames: FrameRanges, who: str, not
         raise FramesNotJudged(session.counting.spans(unjudged))
     new = frames.without(session.review.signed)
     return [review_event(Action.APPROVE, frames=str(new), who=who, note=note)] if len(new) else []
+
+
+def taken_back(session: TrackingSessionManager, frames: FrameRanges, who: str, note: str = "") -> list[EventRecord]:
+    """A person takes the approval of the frames back: they are again as the last audit has judged them.
+
+    Raises UsageError if no person has approved one of them.
+    """
+    review = session.review
+    signed = _common(frames, review.signed)
+    if not len(signed):
+        noun = "frame" if len(frames) == 1 else "frames"
+        raise UsageError(f"Nobody has approved {noun} {session.counting.spans(frames)}")
+    is_open = [flag for flag in review.flags if not review.is_fine(flag)]
+    return [review_event(Action.TAKE_BACK, **_judged_again(review, signed, is_open), who=who, note=note)]
+
+
+def _judged_again(review: Review, frames: FrameRanges, flags: Iterable[Flag]) -> dict[str, str]:
+    """The verdict on judged frames by the flags that the audits have found, without what a person has decided.
+
+    Of more flags than a review keeps, the others may be about any frame that does not fail: those are not judged.
+    """
+    failed, warned = _verdict(flags, frames, frames.without(review.full))
+    unjudged = FrameRanges()
+    if len(review.flags) >= FLAGS_KEPT:
+        unjudged, warned = frames.without(failed), FrameRanges()
+    sets = {"frames": frames, "fail": failed, "warn": warned, "unjudged": unjudged}
+    return {key: str(known) for key, known in sets.items()}
 
 
 def accepted(session: TrackingSessionManager, flag: Flag, who: str, note: str = "") -> list[EventRecord]:
@@ -117,6 +161,30 @@ def accepted(session: TrackingSessionManager, flag: Flag, who: str, note: str = 
     return [
         review_event(Action.FINE, kind=flag.kind.value, track=flag.track, **span, frames=str(freed), who=who, note=note)
     ]
+
+
+def not_fine(session: TrackingSessionManager, flag: Flag, who: str, note: str = "") -> list[EventRecord]:
+    """A person takes back that the track is fine as it is: the flag is open again, and its frames are not approved.
+
+    So are other flags that were accepted with it. Raises UsageError if nobody has accepted the flag.
+    """
+    review = session.review
+    accepting = [fine for fine in review.fine if fine.accepts(flag)]
+    if not accepting:
+        raise UsageError("Nobody has found this fine as it is")
+    kept = [fine for fine in review.fine if fine not in accepting]
+    is_open = [known for known in review.flags if not any(fine.accepts(known) for fine in kept)]
+    frames = FrameRanges([(flag.first, flag.last)])
+    for known in is_open:
+        if any(fine.accepts(known) for fine in accepting):
+            frames.add(known.first, known.last)
+    judged = FrameRanges(review.failed.ranges())
+    for verdict in (review.warned, review.approved):
+        judged.update(verdict)
+    again = _judged_again(review, _common(frames, judged), is_open)
+    what = {"kind": flag.kind.value, "track": flag.track, "first": flag.first, "last": flag.last}
+    other = {"other": flag.other} if flag.other else {}
+    return [review_event(Action.NOT_FINE, **what, **other, **again, who=who, note=note)]
 
 
 def noted(

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from itertools import product
 from pathlib import Path
 
@@ -9,7 +9,7 @@ import pytest
 from tracking_sessions.core.errors import FramesNotJudged, LeaseHeld, UsageError
 from tracking_sessions.core.journal.decisions import OverrideKind
 from tracking_sessions.core.journal.records import RecordType
-from tracking_sessions.core.journal.review import Review
+from tracking_sessions.core.journal.review import FLAGS_KEPT, Review
 from tracking_sessions.core.journal.rows import is_muted, position_of
 from tracking_sessions.core.model.flags import Flag, FlagKind, Severity
 from tracking_sessions.core.model.frame_status import TRANSITIONS, Cause, FrameStatus
@@ -48,6 +48,11 @@ ACT: dict[Cause, Callable[[TrackingSessionManager], None]] = {
     Cause.CHANGE: lambda session: edit(session, 1, AT),
     Cause.AUDIT: lambda session: audit(session, "1-10", jump(3, AT)),
 }
+FOUND: dict[FrameStatus, tuple[Flag, ...]] = {
+    FrameStatus.AUDIT_FAIL: (jump(1, AT), jump(3, AT, Severity.WARNING)),
+    FrameStatus.AUDIT_WARN: (jump(1, AT, Severity.WARNING), jump(3, AT, Severity.NOTE)),
+    FrameStatus.APPROVED: (jump(1, AT, Severity.NOTE),),
+}
 
 
 @pytest.mark.parametrize(("before", "cause"), list(product(REACH, ACT)))
@@ -68,6 +73,52 @@ def test_each_state_has_its_transitions_and_no_others(
     else:
         ACT[cause](session)
     assert state(session) in legal or (not legal and state(session) is before)
+
+
+@pytest.mark.parametrize("judged", FOUND)
+def test_an_approval_that_is_taken_back_leaves_what_the_last_audit_said(
+    session: TrackingSessionManager, judged: FrameStatus
+) -> None:
+    audit(session, "1-10", *FOUND[judged])
+    before = as_data(session.review)
+    put(session, actions.approved(session, FrameRanges([(1, 10)]), WHO))
+    assert state(session) is FrameStatus.APPROVED and session.review.open_flags == []
+    audit(session, "1-10", *FOUND[judged])  # leaves it
+    put(session, actions.taken_back(session, FrameRanges([(AT, AT)]), "Jo", "the wrong key"))
+    assert state(session) is judged
+    assert judged is FrameStatus.APPROVED or (FrameStatus.APPROVED, Cause.TAKEN_BACK, judged) in TRANSITIONS
+    assert str(session.review.signed) == "1-4,6-10"
+    position = session.position
+    with pytest.raises(UsageError, match=r"Nobody has approved frame 5$"):
+        actions.taken_back(session, FrameRanges([(AT, AT)]), WHO)
+    assert session.position == position
+    put(session, actions.taken_back(session, FrameRanges([(1, 10)]), WHO))
+    assert as_data(session.review) == before
+
+
+def test_an_approval_that_an_audit_has_made_cannot_be_taken_back(session: TrackingSessionManager) -> None:
+    audit(session, "1-10")
+    with pytest.raises(UsageError, match="Nobody has approved frames 4 to 6"):
+        actions.taken_back(session, FrameRanges([(4, 6)]), WHO)
+
+
+def test_a_possible_jump_is_suspect_again_until_a_second_opinion_was_asked(session: TrackingSessionManager) -> None:
+    possible = Flag(FlagKind.POSSIBLE_JUMP, Severity.NOTE, 1, AT, AT, 0.9, 0.5, "px")
+    for is_full, wanted in ((False, FrameStatus.AUDIT_WARN), (True, FrameStatus.APPROVED)):
+        frames = FrameRanges([(1, 10)])
+        put(session, actions.audited(session, frames, [possible], frozenset(FlagKind), is_full=is_full))
+        put(session, actions.approved(session, frames, WHO))
+        put(session, actions.taken_back(session, frames, WHO))
+        assert state(session) is wanted
+
+
+def test_of_more_flags_than_are_kept_a_frame_without_an_error_is_not_judged(session: TrackingSessionManager) -> None:
+    many = [Flag(FlagKind.JUMP, Severity.ERROR, 1, 2, 2, 3 + n / 1000, 0.5, "px") for n in range(FLAGS_KEPT)]
+    audit(session, "1-10", *many, jump(1, AT, Severity.WARNING))
+    put(session, actions.approved(session, FrameRanges([(1, 10)]), WHO))
+    put(session, actions.taken_back(session, FrameRanges([(2, AT)]), WHO))
+    assert (str(session.review.failed), state(session)) == ("2", FrameStatus.TRACKED)
+    assert (FrameStatus.APPROVED, Cause.TAKEN_BACK, FrameStatus.TRACKED) in TRANSITIONS
 
 
 def test_a_frame_is_pending_until_the_tracker_reaches_it_and_cannot_be_judged_before(tmp_path: Path) -> None:
@@ -140,6 +191,56 @@ def test_a_flag_that_is_fine_as_it_is_approves_frames_without_another(session: T
     assert [fine.first for fine in session.review.fine] == [4]
 
 
+def test_a_flag_that_is_not_fine_is_open_again_and_so_are_its_frames(session: TrackingSessionManager) -> None:
+    bump = Flag(FlagKind.DRIFT, Severity.WARNING, 3, 3, 6, 1.5, 0.25, "px")
+    audit(session, "1-10", jump(1, AT), jump(1, 8), bump)
+    before = as_data(session.review)
+    put(session, actions.accepted(session, bump, WHO))
+    put(session, actions.accepted(session, jump(1, AT), WHO))
+    assert (str(session.review.failed), str(session.review.warned)) == ("8", "")
+    put(session, actions.not_fine(session, jump(1, AT), "Jo"))
+    assert (str(session.review.failed), str(session.review.signed)) == ("5,8", "3-4,6")
+    assert session.review.open_flags == [jump(1, AT), jump(1, 8)]
+    with pytest.raises(UsageError, match="Nobody has found this fine"):
+        actions.not_fine(session, jump(1, AT), WHO)
+    put(session, actions.not_fine(session, bump, WHO))
+    assert as_data(session.review) == before
+
+
+def test_an_error_that_is_not_fine_fails_a_suspect_frame_and_one_that_an_audit_approved(
+    session: TrackingSessionManager,
+) -> None:
+    suspect = jump(3, AT, Severity.WARNING)
+    audit(session, "1-10", jump(1, AT), jump(1, 8), suspect)
+    for found in (jump(1, AT), jump(1, 8)):
+        put(session, actions.accepted(session, found, WHO))
+    audit(session, "1-10", jump(1, AT), jump(1, 8), suspect)  # finds the same
+    assert (state(session), str(session.review.warned)) == (FrameStatus.AUDIT_WARN, str(AT))
+    put(session, actions.not_fine(session, jump(1, AT), WHO))
+    assert state(session) is FrameStatus.AUDIT_FAIL and str(session.review.warned) == ""
+    assert (FrameStatus.AUDIT_WARN, Cause.TAKEN_BACK, FrameStatus.AUDIT_FAIL) in TRANSITIONS
+    put(session, actions.not_fine(session, jump(1, 8), WHO))
+    assert str(session.review.failed) == "5,8"
+
+
+def test_a_changed_frame_stays_not_audited_when_its_flag_is_not_fine(session: TrackingSessionManager) -> None:
+    drift = Flag(FlagKind.DRIFT, Severity.WARNING, 1, 4, 6, 1.5, 0.25, "px")
+    audit(session, "1-10", drift)
+    put(session, actions.accepted(session, drift, WHO))
+    edit(session, 3, AT)
+    put(session, actions.not_fine(session, drift, WHO))
+    assert state(session) is FrameStatus.TRACKED and str(session.review.warned) == "4,6"
+
+
+def test_both_tracks_of_a_swap_are_not_fine_together(session: TrackingSessionManager) -> None:
+    swap = Flag(FlagKind.SWAP, Severity.ERROR, 1, AT, AT, 3.0, 0.5, "px", 3)
+    audit(session, "1-10", swap)
+    put(session, actions.accepted(session, replace(swap, track=3, other=1), WHO))
+    assert session.review.is_fine(swap)
+    put(session, actions.not_fine(session, swap, WHO))
+    assert session.review.fine == [] and state(session) is FrameStatus.AUDIT_FAIL
+
+
 def test_a_nudge_is_recorded_with_both_positions_and_can_be_gone_back_on(session: TrackingSessionManager) -> None:
     state = session._content.file_state
     session._content.set_file({**state, "footage": {**state["footage"], "size": [100, 200]}})
@@ -210,6 +311,9 @@ def whole_review(folder: Path) -> TrackingSessionManager:
     put(session, actions.approved(session, FrameRanges([(7, 8)]), WHO))
     put(session, actions.noted(session, 2, 3, "soft: “focus”", WHO, 3))
     put(session, actions.nudged(session, session.replay().rows(1), 1, 6, (1, 1), WHO, ""))
+    put(session, actions.taken_back(session, FrameRanges([(8, 8)]), WHO))
+    put(session, actions.accepted(session, jump(1, 5), WHO))
+    put(session, actions.not_fine(session, jump(1, 5), WHO))
     return session
 
 
@@ -251,6 +355,9 @@ def test_a_damaged_review_in_the_session_file_is_read_from_the_journal(tmp_path:
         b'{"event":"review","action":"override","kind":"nudge","first":1,"track":1,"original":[1e999,0]}',
         b'{"event":"review","action":"state","review":[]}',
         b'{"event":"review","action":["x"],"time":[]}',
+        b'{"event":"review","action":"take_back","frames":"5","fail":"a"}',
+        b'{"event":"review","action":"not_fine","kind":"JUMP","track":1,"first":4,"last":3}',
+        b'{"event":"review","action":"not_fine","kind":"JUMP","track":1,"first":4,"fail":[]}',
     ],
 )
 def test_a_damaged_record_of_a_review_costs_no_tracking(tmp_path: Path, payload: bytes) -> None:
@@ -277,7 +384,7 @@ def test_a_cut_journal_has_the_review_up_to_an_action_and_none_in_halves(tmp_pat
         if not seen or seen[-1] != review:
             seen.append(review)
     assert seen[-1] == wanted
-    assert len(seen) == 1 + 6  # nothing, then each action as a whole
+    assert len(seen) == 1 + 9  # nothing, then each action as a whole
 
 
 def test_two_machines_review_one_after_the_other(tmp_path: Path) -> None:

@@ -14,6 +14,8 @@ ACTIONS = {
     Action.SAVE_AGAIN: "save it again with: track --resume --save",
     Action.AUDIT: "audit them with: audit SESSION",
     Action.COMMIT_ANYWAY: "commit it all the same with --force",
+    Action.GO_ON: "go on with: resume {session_id}",
+    Action.SET_ASIDE: "set it aside with: discard {session_id}",
     Action.CHOOSE_CLIP: "name one with --clip ({clips})",
     Action.CHOOSE_START: "name another with --start",
     Action.BEGIN_ELSEWHERE: "begin on another frame with --start",

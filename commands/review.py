@@ -9,13 +9,14 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from ..core.errors import ExitCode, LeaseHeld, ReviewOpen, StorageFailed, UsageError
+from ..core.errors import ExitCode, LeaseHeld, StorageFailed
 from ..core.model.flags import Flag, Severity
-from ..core.model.types import SessionState, SessionStatus
+from ..core.model.types import SessionState
 from ..core.model.wording import count_words, short
 from ..core.recording.manager import TrackingSessionManager
 from ..core.report.html import export_session_report
 from ..core.review.auditing import audit_session, verdict
+from ..core.review.committing import decision
 from ..core.review.frames import FrameStates
 from .arguments import NotAllDone, add_json, add_limit, add_session, add_who, command, patiently
 from .errors import error_words
@@ -46,6 +47,7 @@ def add_commands(commands: Any) -> None:
     words = "set a session aside: it is kept, and its footage may get another session"
     parser = command(commands, "discard", _discard, words, "discard 20260131-101500-5f0c2d1e")
     add_session(parser)
+    add_who(parser)
     add_json(parser)
 
     words = "accept the result of a finished session, or bring a discarded session back"
@@ -98,31 +100,15 @@ def _summary(manager: TrackingSessionManager, flags: Sequence[Flag]) -> str:
 
 
 def _discard(options: argparse.Namespace) -> list[str]:
-    return _decided(options, lambda manager: (SessionState.DISCARDED, {}))
+    return _decided(options, lambda manager: (SessionState.DISCARDED, {"who": options.who}))
 
 
 def _commit(options: argparse.Namespace) -> list[str]:
-    lines = _decided(options, lambda manager: _committed(manager, who=options.who, force=options.force))
+    lines = _decided(options, lambda manager: decision(manager, options.who, is_forced=options.force))
     if options.report is not None:
         path = find_file(options.session, root_of(options.root))
         say(f"Wrote {export_session_report(path, options.report)}.")
     return lines
-
-
-def _committed(manager: TrackingSessionManager, *, who: str, force: bool) -> tuple[SessionState, dict[str, str]]:
-    """The state of a session after `commit`, which brings an unfinished session back, and who decided on what."""
-    session = manager.session
-    if session.status in (SessionStatus.TRACKING_COMPLETE, SessionStatus.COMPLETE):
-        words = FrameStates(manager).open_words if manager.review.id else ""
-        if words and not force and session.state is not SessionState.COMMITTED:
-            raise ReviewOpen(short(session.name), words)
-        return SessionState.COMMITTED, {"who": who, **({"open": words} if words else {})}
-    if session.state is SessionState.ACTIVE:
-        raise UsageError(
-            f"“{short(session.name)}” is not finished: go on with: resume {session.id}, "
-            f"or set it aside with: discard {session.id}"
-        )
-    return SessionState.ACTIVE, {}
 
 
 def _decided(

@@ -36,6 +36,8 @@ class Action(Enum):
     SAVE_AGAIN = auto()
     AUDIT = auto()
     COMMIT_ANYWAY = auto()
+    GO_ON = auto()
+    SET_ASIDE = auto()
     # on a request
     CHOOSE_CLIP = auto()
     CHOOSE_START = auto()
@@ -90,6 +92,14 @@ class ReviewOpen(TrackingSessionError):
     def __init__(self, name: str, words: str) -> None:
         self.words = words
         super().__init__(f"“{name}” is not approved: {words}", Action.COMMIT_ANYWAY)
+
+
+class TrackingUnfinished(UsageError):
+    """A session is to be committed, but passes of it are left to track."""
+
+    def __init__(self, session_id: str, name: str) -> None:
+        self.session_id = session_id
+        super().__init__(f"“{name}” is not finished", Action.GO_ON, Action.SET_ASIDE)
 
 
 class UnfinishedSession(UsageError):

@@ -21,6 +21,7 @@ from .records import (
     EditedEvent,
     EditRecord,
     EndRecord,
+    Event,
     EventRecord,
     FoundRecord,
     FrameRecord,
@@ -83,6 +84,12 @@ class Summary:
         if self.unfinished:
             return self.unfinished[0].last_frame
         return self.checkpoint[0] if self.checkpoint is not None else None
+
+    @property
+    def decision(self) -> dict[str, Any]:
+        """The last event `state` that the history has; empty without one."""
+        found = [fields for fields in self.history if fields.get("event") == Event.STATE]
+        return found[-1] if found else {}
 
     @property
     def best_solve(self) -> str:

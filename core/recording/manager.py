@@ -160,6 +160,11 @@ class TrackingSessionManager:
         return self._content.summary.review
 
     @property
+    def decision(self) -> dict[str, Any]:
+        """As `Summary.decision`."""
+        return self._content.summary.decision
+
+    @property
     def solves(self) -> list[dict[str, Any]]:
         """The solves as in the session file, oldest first."""
         return self._content.summary.solves
@@ -220,9 +225,8 @@ class TrackingSessionManager:
         """
         after = self.contained(mark)
         reached = self._content.summary.checkpoint[0] if self._content.summary.checkpoint else 1
-        reader = JournalReader(self.folder, self._content.file_session.id)
         with self._content.reading():
-            return missing_frames(reader, after, mark, contained, reached)
+            return missing_frames(JournalReader(self.folder, self.session.id), after, mark, contained, reached)
 
     def details(self) -> FootageDetails:
         """The details of the footage at the creation of the session. Raises SessionUnreadable or UsageError."""

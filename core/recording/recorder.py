@@ -14,9 +14,20 @@ from ..footage.files import Footage
 from ..journal.chain import NOTHING, RECORD_OVERHEAD, Header, JournalWriter, Position, journal_path
 from ..journal.codec import encode, event_record
 from ..journal.head import Head
-from ..journal.records import EndRecord, Event, JournalRecord, PassRecord
+from ..journal.records import (
+    EditRecord,
+    EndRecord,
+    Event,
+    FrameRecord,
+    JournalRecord,
+    MarkersRecord,
+    PassRecord,
+    ReviewEvent,
+    TracksRemovedEvent,
+)
 from ..journal.replay import Replay
-from ..model.types import Outcome, Pass
+from ..journal.review import Action as ReviewAction
+from ..model.types import Outcome, Pass, SessionState
 from ..model.wording import timestamp
 from ..storage.files import encode_document, make_folder, replace_file, sync_file
 from ..storage.folder import SessionFolder, relative
@@ -83,10 +94,15 @@ class SessionRecorder:
     def append(self, *records: JournalRecord, waits: bool = True) -> Position:
         """Record all of `records` or none of them. They are recorded when this returns.
 
-        With `waits` off they survive the process at once, and a power cut after the next append or `write_file`.
+        Before a change of what was committed, they say that the session is active again. With `waits` off they survive
+        the process at once, and a power cut after the next append or `write_file`.
         """
         self._own_lease().check()
         content = self._content
+        if content.state is SessionState.COMMITTED and any(map(_is_change, records)):
+            commit = {key: content.summary.decision.get(key, "") for key in ("who", "time", "open")}
+            active = event_record(Event.STATE, state=SessionState.ACTIVE.value, reason="changed", commit=commit)
+            records = (active, *records)
         encoded = [encode(record) for record in records]
         generation, offset = self._journal.position
         content.position = self._journal.append(*encoded, waits=waits)
@@ -174,6 +190,13 @@ class SessionRecorder:
     def __del__(self) -> None:
         if self._lease is not None and self._lease.is_mine:
             self.close()
+
+
+def _is_change(record: JournalRecord) -> bool:
+    """Whether the record changes what a person accepts by a commit: markers, or the approval of frames."""
+    if isinstance(record, ReviewEvent):
+        return record.fields.get("action") in (ReviewAction.TAKE_BACK, ReviewAction.NOT_FINE)
+    return isinstance(record, EditRecord | MarkersRecord | FrameRecord | PassRecord | TracksRemovedEvent)
 
 
 def _keep_base(content: SessionContent) -> None:

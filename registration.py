@@ -11,7 +11,7 @@ from .bridge.review import problems, residuals
 from .bridge.sessions import filled_list
 from .bridge.sessions.listing import SESSIONS
 from .bridge.sessions.states import STATES
-from .operators import history, keys, recording, recovery, retrack, review, sessions, settings, track
+from .operators import history, keys, recording, recovery, retrack, review, sessions, settings, signing, track
 from .operators import strip as strip_operators
 from .operators.editor import end_modal
 from .panels import curve, menu, preferences, session, strip
@@ -31,6 +31,7 @@ _CLASSES = (
     *filled_list.classes,
     *problems.classes,
     *review.classes,
+    *signing.classes,
     *review_panel.classes,
     *sessions.classes,
     *sessions_panels.classes,

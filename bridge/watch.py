@@ -16,7 +16,7 @@ from bpy.app.handlers import persistent
 
 from .clip.editor import TRACKER, blender_is_tracking, redraw
 from .open_file import open_file
-from .review import auditing
+from .review import auditing, undoing
 from .sessions.blender_pass import BlenderPass, Way
 from .sessions.recording import RETRY, Recording, close_gone, known_recording, recording_of
 from .tracking import live
@@ -82,6 +82,7 @@ def after_undo(operator: str) -> None:
         if recording is not None:
             recording.forget_addresses()
             recording.look(clip, operator, whole=bpy.app.background)  # without a window no tick compares the rest
+            undoing.after_undo(clip)
 
 
 def clips() -> list[MovieClip]:

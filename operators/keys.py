@@ -13,7 +13,7 @@ import bpy
 
 from ..bridge.preferences import preferences
 from ..bridge.tracking import live
-from . import review
+from . import review, signing
 from .track import Range, Tracks
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ REVIEW_KEYS = (
     ("V", {"shift": True}, review.TRACKING_SESSIONS_OT_next_problem, {"direction": "PREVIOUS"}),
     ("W", {}, review.TRACKING_SESSIONS_OT_approve, {"extent": "FRAME"}),
     ("W", {"ctrl": True}, review.TRACKING_SESSIONS_OT_approve, {"extent": "PROBLEM"}),
+    ("W", {"alt": True}, signing.TRACKING_SESSIONS_OT_take_back, {"extent": "FRAME"}),
     ("Z", {}, review.TRACKING_SESSIONS_OT_fine, {}),
     ("Z", {"shift": True}, review.TRACKING_SESSIONS_OT_mute, {"extent": "PROBLEM"}),
     ("Z", {"alt": True}, review.TRACKING_SESSIONS_OT_note, {}),

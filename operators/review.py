@@ -13,6 +13,7 @@ from ..bridge.clip.movie_clip import counting_of
 from ..bridge.open_file import open_file
 from ..bridge.review import auditing, deciding, problems
 from ..bridge.review.going import go_to
+from ..bridge.review.undoing import undoable
 from ..core.errors import TrackingSessionError, UsageError
 from ..core.model.flags import Flag, Severity, value_words
 from ..core.model.frame_status import FrameStatus
@@ -23,7 +24,7 @@ from .editor import InEditor, Modal, report_error
 if TYPE_CHECKING:
     from bpy.types import Context, Event, MovieClip, OperatorProperties
 
-_EXTENT = EnumProperty(
+EXTENT = EnumProperty(
     name="Frames",
     description="Which frames",
     items=(
@@ -53,7 +54,7 @@ def track_words(view: problems.ReviewView, flag: Flag) -> str:
     return " and ".join(names)
 
 
-class _OnReview(InEditor):
+class OnReview(InEditor):
     """An operator on the review of the clip. Its poll fails without one, so that a key goes on to Blender's own.
 
     The poll reads no file: a panel of a dozen buttons asks each one whenever it is drawn.
@@ -98,18 +99,18 @@ def problem_words(clip: MovieClip, flag: Flag) -> str:
     return f"{where.capitalize()}: {kind}{of and f' of “{short(of)}”'}, {value_words(flag)}"
 
 
-def _current(context: Context) -> Flag:
+def current_problem(context: Context) -> Flag:
     flag = problems.current(context)
     if flag is None:
         raise UsageError("Go to a problem first, with “Next Problem” or a click in the list")
     return flag
 
 
-def _frames(context: Context, extent: str) -> tuple[int, int]:
+def frames_of(context: Context, extent: str) -> tuple[int, int]:
     """The first and the last clip frame. Raises UsageError."""
     scene, clip = context.scene, context.space_data.clip
     if extent == "PROBLEM":
-        flag = _current(context)
+        flag = current_problem(context)
         return flag.first, flag.last
     if extent == "PREVIEW" and not scene.use_preview_range:
         raise UsageError("The scene has no preview range: drag one in the timeline with P")
@@ -122,7 +123,7 @@ def _frames(context: Context, extent: str) -> tuple[int, int]:
 # Audits
 
 
-class TRACKING_SESSIONS_OT_audit(_OnReview, Modal):
+class TRACKING_SESSIONS_OT_audit(OnReview, Modal):
     """Look for problems on all tracked frames, and begin the review if there is none. Esc stops it"""
 
     bl_idname = "tracking_sessions.audit"
@@ -200,7 +201,7 @@ class TRACKING_SESSIONS_OT_audit(_OnReview, Modal):
 # From problem to problem
 
 
-class TRACKING_SESSIONS_OT_go_on_with_review(_OnReview):
+class TRACKING_SESSIONS_OT_go_on_with_review(OnReview):
     """Go on with the review of this clip where it stopped: its verdicts, and its list of problems"""
 
     bl_idname = "tracking_sessions.go_on_with_review"
@@ -213,7 +214,7 @@ class TRACKING_SESSIONS_OT_go_on_with_review(_OnReview):
             self._go_to(context, found)
 
 
-class TRACKING_SESSIONS_OT_go_to_problem(_OnReview):
+class TRACKING_SESSIONS_OT_go_to_problem(OnReview):
     """Go to the frame of this problem, select its track and zoom to it"""
 
     bl_idname = "tracking_sessions.go_to_problem"
@@ -225,7 +226,7 @@ class TRACKING_SESSIONS_OT_go_to_problem(_OnReview):
         self._go_to(context, self.problem)
 
 
-class TRACKING_SESSIONS_OT_next_problem(_OnReview):
+class TRACKING_SESSIONS_OT_next_problem(OnReview):
     """Go to the next problem of the list: its frame, its track alone, and a closer view. After the last comes the \
 first"""
 
@@ -250,17 +251,18 @@ first"""
 # Decisions
 
 
-class TRACKING_SESSIONS_OT_approve(_OnReview):
+class TRACKING_SESSIONS_OT_approve(OnReview):
     """Sign these frames off: their problems leave the list, and an audit leaves them. They count as new when a marker \
 changes there"""
 
     bl_idname = "tracking_sessions.approve"
     bl_label = "Approve"
+    bl_options = {"UNDO"}  # see bridge/review/undoing.py
 
-    extent: _EXTENT  # type: ignore[valid-type]
+    extent: EXTENT  # type: ignore[valid-type]
 
     def _do(self, context: Context, clip: MovieClip) -> None:
-        first, last = _frames(context, self.extent)
+        first, last = frames_of(context, self.extent)
         frames = FrameRanges([(first, last)])
         if self.extent == "PROBLEM":  # some of them may have no marker
             view = problems.review_of(clip)
@@ -268,35 +270,38 @@ changes there"""
             for others in (view.warned, view.approved):
                 judged.update(others)
             frames = frames.without(frames.without(judged))
-        count = deciding.approve(clip, frames)
+        with undoable(clip):
+            count = deciding.approve(clip, frames)
         problems.fill(context)
         where = span_words(clip, first, last)
         words = f"Approved {where}" if count else f"Approved already: {where}"
         self.report({"INFO"}, f"{words}; {left_words(problems.review_of(clip))}")
 
 
-class TRACKING_SESSIONS_OT_fine(_OnReview):
+class TRACKING_SESSIONS_OT_fine(OnReview):
     """The marker is fine as it is: this problem leaves the list until the marker changes. Its frames are approved \
 if nothing else is wrong there"""
 
     bl_idname = "tracking_sessions.fine"
     bl_label = "Fine As It Is"
+    bl_options = {"UNDO"}
 
     def _do(self, context: Context, clip: MovieClip) -> None:
-        flag = _current(context)
-        deciding.accept(clip, flag)
+        flag = current_problem(context)
+        with undoable(clip, flag):
+            deciding.accept(clip, flag)
         problems.fill(context)
         self.report({"INFO"}, f"Fine as it is; {left_words(problems.review_of(clip))}")
 
 
-class TRACKING_SESSIONS_OT_mute(_OnReview):
+class TRACKING_SESSIONS_OT_mute(OnReview):
     """Mute the markers of the problem's track on its frames, or of the active track, so that a solve leaves them out"""
 
     bl_idname = "tracking_sessions.mute"
     bl_label = "Mute Stretch"
     bl_options = {"UNDO"}
 
-    extent: _EXTENT  # type: ignore[valid-type]
+    extent: EXTENT  # type: ignore[valid-type]
 
     def _do(self, context: Context, clip: MovieClip) -> None:
         track, first, last = _stretch(context, clip, self.extent)
@@ -305,7 +310,7 @@ class TRACKING_SESSIONS_OT_mute(_OnReview):
         self.report({"INFO"}, f"Muted {count_words(count, 'marker')} on {span_words(clip, first, last)}")
 
 
-class TRACKING_SESSIONS_OT_nudge(_OnReview):
+class TRACKING_SESSIONS_OT_nudge(OnReview):
     """Move the marker of the active track on the current frame, and note by how much"""
 
     bl_idname = "tracking_sessions.nudge"
@@ -320,12 +325,12 @@ class TRACKING_SESSIONS_OT_nudge(_OnReview):
 
     def _do(self, context: Context, clip: MovieClip) -> None:
         track, *_ = _stretch(context, clip, "FRAME")
-        frame, _ = _frames(context, "FRAME")
+        frame, _ = frames_of(context, "FRAME")
         deciding.nudge(clip, track, frame, tuple(self.by), self.note)
         problems.fill(context)
 
 
-class TRACKING_SESSIONS_OT_note(_OnReview):
+class TRACKING_SESSIONS_OT_note(OnReview):
     """Write a remark about the problem, or else about the current frame"""
 
     bl_idname = "tracking_sessions.note"
@@ -338,16 +343,16 @@ class TRACKING_SESSIONS_OT_note(_OnReview):
 
     def _do(self, context: Context, clip: MovieClip) -> None:
         flag = problems.current(context)
-        first, last = (flag.first, flag.last) if flag is not None else _frames(context, "FRAME")
+        first, last = (flag.first, flag.last) if flag is not None else frames_of(context, "FRAME")
         deciding.note(clip, first, last, self.text, flag.track if flag is not None else 0)
 
 
 def _stretch(context: Context, clip: MovieClip, extent: str) -> tuple[int, int, int]:
     """The number of a track, and the first and last clip frame: of the problem, or else of the active track."""
-    first, last = _frames(context, extent)
+    first, last = frames_of(context, extent)
     recording, _ = deciding.owned(clip)
     if extent == "PROBLEM":
-        number = _current(context).track
+        number = current_problem(context).track
     else:
         where: Any = clip.tracking.objects.active
         active = where.tracks.active if where is not None else None

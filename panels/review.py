@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 from bpy.types import UIList
 
+from ..bridge.clip.movie_clip import counting_of
 from ..bridge.review import auditing, problems
 from ..bridge.review.problems import PROBLEMS, ReviewView, review_of
 from ..bridge.sessions import overview
 from ..bridge.tracking import live
 from ..core.model.flags import Flag, value_words
 from ..core.model.frame_status import FrameStatus
-from ..core.model.wording import abridged, count_words
-from ..operators import retrack
+from ..core.model.wording import abridged, count_words, local_time
+from ..operators import retrack, signing
 from ..operators import review as actions
 from .session import TALL, draw_words, is_narrow, letters_that_fit, pair
 from .sessions import ICON, LIST_MARGIN, InSession, columns
@@ -103,6 +104,7 @@ class TRACKING_SESSIONS_PT_review(_Review):
         clip = context.space_data.clip
         view = review_of(clip)
         _draw_counts(layout, context, view)
+        _draw_commit(layout, context, view)
         if live.running() is not None:
             return
         if not view.is_owned:
@@ -114,7 +116,8 @@ class TRACKING_SESSIONS_PT_review(_Review):
             return
         _draw_audit(layout, context, clip)
         _draw_list(layout, context, view)
-        _draw_decisions(layout, context)
+        _draw_decisions(layout, context, clip, view)
+        layout.operator(signing.TRACKING_SESSIONS_OT_commit.bl_idname, text="Commit...")
 
 
 def _draw_counts(layout: UILayout, context: Context, view: ReviewView) -> None:
@@ -127,6 +130,19 @@ def _draw_counts(layout: UILayout, context: Context, view: ReviewView) -> None:
         count = view.counts.get(status, 0)
         if count or status in _STATES[:2]:
             parts[i >= 2].label(text=f"{count} {status.word}", icon=actions.STATE_ICONS[status])
+
+
+def _draw_commit(layout: UILayout, context: Context, view: ReviewView) -> None:
+    """Who has committed the session, and whether that still holds."""
+    commit = view.commit
+    if commit is None:
+        return
+    who, when = commit.who or "somebody", local_time(commit.time)
+    if not commit.holds:
+        draw_words(layout, context, f"Changed since {who} committed it ({when})", "INFO")
+        return
+    still_open = f", with open frames: {commit.open}" if commit.open else ""
+    draw_words(layout, context, f"Committed by {who} ({when}){still_open}", "LOCKED")
 
 
 _STATES = (
@@ -183,14 +199,25 @@ def _draw_problem(layout: UILayout, context: Context, view: ReviewView, flag: Fl
             draw_words(column, context, f"{note.who}: {note.text}" if note.who else note.text, "TEXT")
 
 
-def _draw_decisions(layout: UILayout, context: Context) -> None:
+def _draw_decisions(layout: UILayout, context: Context, clip: MovieClip, view: ReviewView) -> None:
+    """The decisions about the frame and the problem; in place of one that was made, the way to take it back."""
     column = layout.column(align=True)
     row = pair(column, context)
-    approve = actions.TRACKING_SESSIONS_OT_approve.bl_idname
-    row.operator(approve, text="Approve", icon="CHECKMARK").extent = "FRAME"
-    row.operator(approve, text="Its Frames").extent = "PROBLEM"
+    approve, take_back = (
+        operator.bl_idname
+        for operator in (actions.TRACKING_SESSIONS_OT_approve, signing.TRACKING_SESSIONS_OT_take_back)
+    )
+    if counting_of(clip).clip_frame(context.scene.frame_current) in view.signed:
+        row.operator(take_back, text="Take Back", icon="LOOP_BACK").extent = "FRAME"
+    else:
+        row.operator(approve, text="Approve", icon="CHECKMARK").extent = "FRAME"
+    flag = problems.current(context)
+    is_signed = flag is not None and not len(view.signed.missing(flag.first, flag.last))
+    its, icon = (take_back, "LOOP_BACK") if is_signed else (approve, "NONE")
+    row.operator(its, text="Its Frames", icon=icon).extent = "PROBLEM"  # type: ignore[arg-type]
     row = pair(column, context)
-    row.operator(actions.TRACKING_SESSIONS_OT_fine.bl_idname)
+    is_fine = flag in view.accepted
+    row.operator((signing.TRACKING_SESSIONS_OT_not_fine if is_fine else actions.TRACKING_SESSIONS_OT_fine).bl_idname)
     row.operator(actions.TRACKING_SESSIONS_OT_note.bl_idname, icon="TEXT")
     row = pair(column, context)
     row.operator(actions.TRACKING_SESSIONS_OT_mute.bl_idname, text="Mute", icon="HIDE_ON").extent = "PROBLEM"

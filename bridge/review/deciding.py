@@ -65,6 +65,20 @@ def accept(clip: MovieClip, flag: Flag) -> None:
     record(recording, actions.accepted(session, flag, person()))
 
 
+def take_back(clip: MovieClip, frames: FrameRanges) -> int:
+    """Take the approval of the clip frames back; returns of how many. Raises UsageError if nobody has approved one."""
+    recording, session = owned(clip)
+    before = len(session.review.signed)
+    record(recording, actions.taken_back(session, frames, person()))
+    return before - len(session.review.signed)
+
+
+def refuse(clip: MovieClip, flag: Flag) -> None:
+    """The markers are not fine as they are: the flag is open again. Raises UsageError if nobody has accepted it."""
+    recording, session = owned(clip)
+    record(recording, actions.not_fine(session, flag, person()))
+
+
 def note(clip: MovieClip, first: int, last: int, text: str, track: int = 0) -> None:
     """Write a remark about clip frames, or about the track of this number there. Raises UsageError without a text."""
     recording, session = owned(clip)

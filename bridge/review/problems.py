@@ -15,12 +15,13 @@ from bpy.props import EnumProperty, IntProperty, PointerProperty, StringProperty
 from bpy.types import PropertyGroup
 
 from ...core.errors import TrackingSessionError
-from ...core.journal.decisions import Fine, Note
+from ...core.journal.decisions import Note
 from ...core.journal.review import Review
 from ...core.model.flags import Flag, FlagKind, Severity
 from ...core.model.frame_status import FrameStatus
 from ...core.model.ranges import FrameRanges
 from ...core.recording.manager import TrackingSessionManager
+from ...core.review.committing import Commit, last_commit
 from ...core.review.frames import FrameStates
 from ..clip.movie_clip import counting_of, mark_of
 from ..open_file import open_file
@@ -47,12 +48,17 @@ class ReviewView:
     """The worst first."""
     done: frozenset[Flag] = frozenset()
     """The flags that a person has accepted, or whose frames a person has approved."""
+    accepted: frozenset[Flag] = frozenset()
+    """Those of them that a person has accepted."""
     names: Mapping[int, str] = field(default_factory=dict[int, str])
     """Of the tracks, by number; only of an owned session."""
     notes: tuple[Note, ...] = ()
     failed: FrameRanges = field(default_factory=FrameRanges)
     warned: FrameRanges = field(default_factory=FrameRanges)
     approved: FrameRanges = field(default_factory=FrameRanges)
+    signed: FrameRanges = field(default_factory=FrameRanges)
+    """The frames that a person has approved."""
+    commit: Commit | None = None
 
     @property
     def left(self) -> int:
@@ -101,27 +107,26 @@ def _view(session: TrackingSessionManager, names: Mapping[int, str] | None = Non
     review, states = session.review, FrameStates(session)
     if not review.id:
         return ReviewView(is_owned=names is not None)
+    accepted = frozenset(flag for flag in review.flags if review.is_fine(flag))
     return ReviewView(
         review.id,
         names is not None,
         states.counts(),
         tuple(review.flags),
-        frozenset(_done(review, session.session.tracked_frames)),
+        accepted | frozenset(_signed(review, session.session.tracked_frames)),
+        accepted,
         names or {},
         tuple(review.notes),
-        *(FrameRanges(frames.ranges()) for frames in (review.failed, review.warned, review.approved)),
+        *(FrameRanges(frames.ranges()) for frames in (review.failed, review.warned, review.approved, review.signed)),
+        commit=last_commit(session),
     )
 
 
-def _done(review: Review, tracked: FrameRanges) -> Iterable[Flag]:
-    """The flags that a person has accepted, or whose tracked frames a person has approved."""
-    accepted: dict[FlagKind, list[Fine]] = {}
-    for fine in review.fine:
-        accepted.setdefault(fine.kind, []).append(fine)
+def _signed(review: Review, tracked: FrameRanges) -> Iterable[Flag]:
+    """The flags whose tracked frames a person has approved."""
     for flag in review.flags:
         unsigned = review.signed.missing(flag.first, flag.last)
-        is_signed = len(unsigned) <= flag.last - flag.first and not any(frame in tracked for frame in unsigned)
-        if is_signed or any(fine.accepts(flag) for fine in accepted.get(flag.kind, ())):
+        if len(unsigned) <= flag.last - flag.first and not any(frame in tracked for frame in unsigned):
             yield flag
 
 

@@ -81,6 +81,14 @@ class Review:
                 return status
         return None
 
+    @property
+    def judged(self) -> FrameRanges:
+        """The frames that were judged since their markers changed; a new set."""
+        judged = FrameRanges(self.failed.ranges())
+        judged.update(self.warned)
+        judged.update(self.approved)
+        return judged
+
     def is_fine(self, flag: Flag) -> bool:
         """Whether a person has accepted what the flag is about."""
         if not self.fine:

@@ -16,11 +16,9 @@ from ..journal.records import EditRecord, Event, EventRecord, JournalRecord
 from ..journal.review import FLAGS_KEPT, Action, Review, review_event
 from ..journal.rows import KEYED, MUTED, all_flags_of, flags_of, moved_to, position_of, with_flags
 from ..model.flags import Flag, FlagKind, Severity
-from ..model.frame_status import FrameStatus
 from ..model.ids import new_id
 from ..model.ranges import FrameRanges
 from ..recording.manager import TrackingSessionManager
-from .frames import FrameStates
 
 MUTE, NUDGE = "Mute", "Nudge"
 """The names of edits that a review makes, in the history."""
@@ -103,11 +101,7 @@ def _common(frames: FrameRanges, others: FrameRanges) -> FrameRanges:
 
 def approved(session: TrackingSessionManager, frames: FrameRanges, who: str, note: str = "") -> list[EventRecord]:
     """A person approves the frames. Raises FramesNotJudged, with nothing approved, if some were not audited."""
-    sets = FrameStates(session).sets()
-    judged = FrameRanges()
-    for status in (FrameStatus.AUDIT_FAIL, FrameStatus.AUDIT_WARN, FrameStatus.APPROVED):
-        judged.update(sets[status])
-    unjudged = frames.without(judged)
+    unjudged = frames.without(session.review.judged)
     if len(unjudged):
         raise FramesNotJudged(session.counting.spans(unjudged))
     new = frames.without(session.review.signed)
@@ -178,10 +172,7 @@ def not_fine(session: TrackingSessionManager, flag: Flag, who: str, note: str = 
     for known in is_open:
         if any(fine.accepts(known) for fine in accepting):
             frames.add(known.first, known.last)
-    judged = FrameRanges(review.failed.ranges())
-    for verdict in (review.warned, review.approved):
-        judged.update(verdict)
-    again = _judged_again(review, _common(frames, judged), is_open)
+    again = _judged_again(review, _common(frames, review.judged), is_open)
     what = {"kind": flag.kind.value, "track": flag.track, "first": flag.first, "last": flag.last}
     other = {"other": flag.other} if flag.other else {}
     return [review_event(Action.NOT_FINE, **what, **other, **again, who=who, note=note)]

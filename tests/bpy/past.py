@@ -76,6 +76,9 @@ class RecordingLayout:
         self.top.given.append((idname, given))
         return given
 
+    def separator(self) -> None:
+        pass
+
     def prop(self, data: Any, name: str, *, text: str | None = None, icon: str = "NONE") -> None:
         self._say(data.bl_rna.properties[name].name if text is None else text, icon)
         self.top.props.append(name)

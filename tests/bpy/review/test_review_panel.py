@@ -81,7 +81,7 @@ def test_the_panel_shows_the_states_the_problems_and_the_decisions(footage: Foot
     assert [name.removeprefix("tracking_sessions.") for name, _ in layout.given] == [
         *("audit", "audit", "next_problem", "next_problem"),
         *("approve", "approve", "fine", "note", "mute", "nudge"),
-        *("retrack_backwards", "retrack_forwards", "fill_gap"),
+        *("retrack_backwards", "retrack_forwards", "fill_gap", "commit"),
     ]
     assert sorted(layout.props) == ["kind", "order", "state", "track"]
     (shown_list,) = layout.lists

@@ -35,6 +35,7 @@ DRAGS = (
     "CLIP_OT_add_marker_move",  # this and the next are macros, and stand for their parts
     "CLIP_OT_add_marker_slide",
 )
+OURS = "TRACKING_SESSIONS_OT_"
 WIDE = {
     "CLIP_OT_clean_tracks",
     "CLIP_OT_hide_tracks",
@@ -135,7 +136,7 @@ def tick(*, at_once: bool = False) -> float:
             signs.passes[clip.session_uid] = BlenderPass(recording, clip, Way.of(newest, clip))
             _track(clip, recording, is_tracking=False, at_once=at_once or AT_ONCE)
         elif is_changed or recording.is_due:
-            recording.look(clip, name, is_wide=is_wide)
+            recording.look(clip, name, is_wide=is_wide, is_by_hand=is_new and _is_by_hand(newest))
         elif recording.has_more:
             recording.go_on(clip)
         elif signs.ticks % IDLE_EVERY == 0:
@@ -188,6 +189,13 @@ def _is_dragging() -> bool:
         for window in bpy.context.window_manager.windows
         for operator in window.modal_operators
     )
+
+
+def _is_by_hand(operator: Any) -> bool:
+    """Whether a person moves markers with it: Blender's own, or one of another extension, such as arrow keys."""
+    idname = operator.bl_idname if operator is not None else ""
+    kind: Any = bpy.types.Operator
+    return idname.startswith(DRAGS) or (not idname.startswith(OURS) and kind.bl_rna_get_subclass_py(idname) is not None)
 
 
 def _is_shown(clip: MovieClip) -> bool:

@@ -23,6 +23,8 @@ from ...core.journal.stamp import stamp_of
 from ...core.model.types import Pass
 from ...core.recording.manager import TrackingSessionManager
 from ...core.recording.recorder import SessionRecorder
+from ...core.review.actions import moved
+from ...core.review.person import person
 from ..clip.movie_clip import library_of, mark_of, mark_position, write_stamp
 from ..errors import error_words
 from ..open_file import open_file
@@ -57,7 +59,7 @@ class Recording:
         self.stepped: tuple[Pass, int] | None = None
         """The last single step of Blender's tracker, from which the next may go on: its pass, and the frame reached."""
         self._sight = Sight()
-        self._operator = ""  # the operator after which they are compared
+        self._operator, self._is_by_hand = "", False  # after which they are compared; a person moves markers with it
         self._retry = 0.0
         self._renewed = 0.0
         self._has_news = False  # whether the session file lacks records
@@ -73,13 +75,16 @@ class Recording:
 
     # Looking
 
-    def look(self, clip: MovieClip, operator: str, *, whole: bool = False, is_wide: bool = False) -> None:
+    def look(
+        self, clip: MovieClip, operator: str, *, whole: bool = False, is_wide: bool = False, is_by_hand: bool = False
+    ) -> None:
         """Compare the clip with the newest state, and record the differences as an edit by `operator`.
 
         `whole`: compare every track now, as before a save; else reading stops after some milliseconds, and `go_on`
-        continues. `is_wide`: the operator may have changed any track, so continue until each one is compared. An error
-        only ends the recording for a while: see `error`.
+        continues. `is_wide`: any track may have changed, so continue until each one is compared. `is_by_hand`: a person
+        has moved markers. An error only ends the recording for a while: see `error`.
         """
+        self._is_by_hand = is_by_hand or (self._is_by_hand and not operator)
         if self._operator in (UNDO, REDO) and not self._sight.has_more:
             self._operator = ""  # all that it changed is recorded
         self._operator = operator or self._operator or UNNAMED
@@ -222,7 +227,9 @@ class Recording:
                 for record in records:
                     self.head.apply(record)
         if self.session is not None and records:
-            self.record([*self._events(self.session), *records])
+            nudges = moved(self.session, self.head, records, person()) if self._is_by_hand else []
+            self._is_by_hand = False
+            self.record([*nudges, *self._events(self.session), *records])
 
     def _events(self, session: TrackingSessionManager) -> list[JournalRecord]:
         """The event before the records of an edit; none if they belong to the undo that was recorded last."""
@@ -383,13 +390,11 @@ def known_recording(clip: MovieClip) -> Recording | None:
 
 def close_gone() -> None:
     """End the recordings of clips that were deleted."""
-    uids = {clip.session_uid for clip in bpy.data.movieclips}
-    for uid in open_file.recordings.keys() - uids:
+    for uid in open_file.recordings.keys() - {clip.session_uid for clip in bpy.data.movieclips}:
         open_file.recordings.pop(uid).close()
 
 
 def close_recordings() -> None:
     """End all recordings, because the file goes."""
-    for recording in open_file.recordings.values():
-        recording.close()
-    open_file.recordings.clear()
+    while open_file.recordings:
+        open_file.recordings.popitem()[1].close()

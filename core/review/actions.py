@@ -6,15 +6,26 @@ Each refuses what is no legal transition (`model.frame_status`) before it makes 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 
 from ..errors import FramesNotJudged, UsageError
 from ..journal.codec import event_record
 from ..journal.decisions import OverrideKind
-from ..journal.head import row_on
+from ..journal.head import Head, row_on
 from ..journal.records import EditRecord, Event, EventRecord, JournalRecord
 from ..journal.review import FLAGS_KEPT, Action, Review, review_event
-from ..journal.rows import KEYED, MUTED, all_flags_of, flags_of, moved_to, position_of, with_flags
+from ..journal.rows import (
+    KEYED,
+    MUTED,
+    all_flags_of,
+    count_rows,
+    each_row,
+    flags_of,
+    frame_of,
+    moved_to,
+    position_of,
+    with_flags,
+)
 from ..model.flags import Flag, FlagKind, Severity
 from ..model.ids import new_id
 from ..model.ranges import FrameRanges
@@ -22,6 +33,7 @@ from ..recording.manager import TrackingSessionManager
 
 MUTE, NUDGE = "Mute", "Nudge"
 """The names of edits that a review makes, in the history."""
+BY_HAND = 8  # markers that a hand moves at once, at most; who moves more does not mend single ones
 
 
 def begin(session: TrackingSessionManager, *, shot: str = "", anchor: int | None = None) -> list[EventRecord]:
@@ -231,6 +243,32 @@ def nudged(
         session, OverrideKind.NUDGE, track, frame, frame, who, note, original=original, position=position
     )
     return [*announced, event_record(Event.EDITED, operator=NUDGE), EditRecord(track, (), moved)]
+
+
+def moved(session: TrackingSessionManager, head: Head, records: Sequence[JournalRecord], who: str) -> list[EventRecord]:
+    """The announcements of nudges by hand, in an edit that has happened: `records` lead on from the state of `head`.
+
+    Empty without a review, or if the edit does more than to move a few markers.
+    """
+    if not session.review.id:
+        return []
+    edits = [record for record in records if isinstance(record, EditRecord) and not record.removed]
+    if len(edits) < len(records) or sum(count_rows(edit.rows) for edit in edits) > BY_HAND:
+        return []
+    width, height = session.session.footage.size
+    found: list[EventRecord] = []
+    for edit in edits:
+        for row in each_row(edit.rows):
+            frame = frame_of(row)
+            before = row_on(head.rows(edit.track), frame)
+            if not before or position_of(before) == position_of(row):
+                return []
+            (x, y), (new_x, new_y) = position_of(before), position_of(row)
+            original = (x * width, y * height) if width and height else None
+            position = (new_x * width, new_y * height) if width and height else None
+            at = (edit.track, frame, frame)
+            found += overridden(session, OverrideKind.NUDGE, *at, who, original=original, position=position)
+    return found
 
 
 def muted(

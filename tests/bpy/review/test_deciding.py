@@ -4,10 +4,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import bpy
 import pytest
 
+from tracking_sessions.bridge import watch
 from tracking_sessions.bridge.review import deciding
 from tracking_sessions.bridge.sessions.recording import set_recorded
 from tracking_sessions.core.errors import FramesNotJudged, UsageError
@@ -117,6 +119,47 @@ def test_a_muted_stretch_is_muted_in_the_clip_and_in_the_journal(footage: Footag
     bpy.ops.ed.undo_push(message="Mute")
     bpy.ops.ed.undo()
     assert recorded(file) == before
+
+
+def test_a_marker_that_is_dragged_is_a_nudge_with_both_places(footage: Footage, file: Path) -> None:
+    editor = new_file(footage, file)
+    numbers = reviewed(editor, flag(1, 4))
+    name = next(name for name, number in numbers.items() if number == 1)
+    recording, _ = deciding.owned(editor.clip)
+    moved = marker(editor.clip, name, 4)
+    x, y = moved.co
+    moved.co = (x + 0.01, y)
+    recording.look(editor.clip, "Move", is_by_hand=True)
+    (override,) = held_session_of(file).review.overrides
+    assert (override.kind, override.first, override.who) == (OverrideKind.NUDGE, 4, deciding.person())
+    width, height = editor.clip.size
+    assert override.original == pytest.approx((x * width, y * height), abs=1e-3)
+    assert override.position == pytest.approx(((x + 0.01) * width, y * height), abs=1e-3)
+    assert edits_of(file)[-1] == "Move" and recorded(file) == markers_of(editor.clip)
+    moved.co = (x + 0.02, y)
+    recording.look(editor.clip, "")
+    assert len(held_session_of(file).review.overrides) == 1, "a script is no hand"
+
+
+@pytest.mark.parametrize(
+    ("operator", "is_by_hand"),
+    [
+        ("TRANSFORM_OT_translate", True),
+        ("CLIP_OT_slide_marker", True),
+        ("CLIP_OT_add_marker_move", True),
+        ("CLIP_OT_refine_markers", False),
+        ("CLIP_OT_track_markers", False),
+        ("TRACKING_SESSIONS_OT_nudge", False),
+        ("OTHER_OT_nudge_left", True),
+    ],
+)
+def test_which_operators_are_a_hand(operator: str, is_by_hand: bool) -> None:
+    kind = type("OTHER_OT_nudge_left", (bpy.types.Operator,), {"bl_idname": "other.nudge_left", "bl_label": "Left"})
+    bpy.utils.register_class(kind)
+    try:
+        assert watch._is_by_hand(SimpleNamespace(bl_idname=operator)) is is_by_hand
+    finally:
+        bpy.utils.unregister_class(kind)
 
 
 def test_a_nudge_moves_a_marker_by_pixels(footage: Footage, file: Path) -> None:

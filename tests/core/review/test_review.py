@@ -7,10 +7,12 @@ from pathlib import Path
 import pytest
 
 from tracking_sessions.core.errors import FramesNotJudged, LeaseHeld, UsageError
+from tracking_sessions.core.journal.codec import event_record
 from tracking_sessions.core.journal.decisions import OverrideKind
-from tracking_sessions.core.journal.records import RecordType
+from tracking_sessions.core.journal.head import Head, row_on
+from tracking_sessions.core.journal.records import EditRecord, Event, RecordType, tracks_removed
 from tracking_sessions.core.journal.review import FLAGS_KEPT, Review
-from tracking_sessions.core.journal.rows import is_muted, position_of
+from tracking_sessions.core.journal.rows import MUTED, is_muted, position_of, with_flags
 from tracking_sessions.core.model.flags import Flag, FlagKind, Severity
 from tracking_sessions.core.model.frame_status import TRANSITIONS, Cause, FrameStatus
 from tracking_sessions.core.model.ranges import FrameRanges
@@ -21,7 +23,7 @@ from tracking_sessions.core.review import actions
 from tracking_sessions.core.review.frames import FrameStates, attempts
 from tracking_sessions.core.storage.files import encode_document, read_document
 from tracking_sessions.tests.core.review.reviews import WHO, audit, begin, edit, jump, put, tracked_session
-from tracking_sessions.tests.core.shots import make_session, start_run, write_raw
+from tracking_sessions.tests.core.shots import make_session, marker, start_run, write_raw
 
 AT = 5  # the frame that is looked at
 
@@ -257,6 +259,63 @@ def test_a_nudge_is_recorded_with_both_positions_and_can_be_gone_back_on(session
     assert (100 * now[0], 200 * now[1]) == pytest.approx(override.position, abs=1e-4)
     assert session.history().states[-1].who == "Nudge"
     assert session.state_at(before).markers == replay.markers
+
+
+def test_markers_moved_by_hand_are_nudges_of_each_one(session: TrackingSessionManager) -> None:
+    state = session._content.file_state
+    session._content.set_file({**state, "footage": {**state["footage"], "size": [100, 200]}})
+    head = Head.of(session.replay())
+    places = {(track, frame): position_of(row_on(head.rows(track), frame)) for track, frame in ((1, 4), (1, 5), (3, 4))}
+    edits = [
+        EditRecord(1, (), b"".join(marker(1, frame, (0.75,)) for frame in (4, 5))),
+        EditRecord(3, (), marker(3, 4, (0.75,))),
+    ]
+    announced = actions.moved(session, head, edits, WHO)
+    put(session, [*announced, event_record(Event.EDITED, operator="Move"), *edits])
+    found = {(one.track, one.first): one for one in session.review.overrides}
+    assert found.keys() == places.keys() and len(session.review.overrides) == 3
+    x, y = position_of(edits[1].rows)
+    for at, one in found.items():
+        was_x, was_y = places[at]
+        assert (one.kind, one.last, one.who) == (OverrideKind.NUDGE, at[1], WHO)
+        assert one.original == pytest.approx((100 * was_x, 200 * was_y), abs=1e-4)
+        assert one.position == pytest.approx((100 * x, 200 * y), abs=1e-4)
+    assert session.history().states[-1].who == "Move"
+    edit(session, 1, 4)
+    assert len(session.review.overrides) == 3, "each was announced once"
+
+
+def test_an_edit_that_does_more_than_move_a_few_markers_is_no_nudge(session: TrackingSessionManager) -> None:
+    head = Head.of(session.replay())
+    moved = EditRecord(1, (), marker(1, 4, (0.75,)))
+    row = row_on(head.rows(1), 5)
+    many = EditRecord(1, (), b"".join(marker(1, frame, (0.75,)) for frame in range(1, 10)))
+    others = (
+        [EditRecord(1, (), with_flags(row, bytes([MUTED])))],  # muted where it is
+        [EditRecord(1, (6,), moved.rows)],
+        [moved, EditRecord(1, (), marker(1, 12, (0.75,)))],  # a new marker
+        [moved, tracks_removed([3])],
+        [many],
+    )
+    assert len(actions.moved(session, head, [moved], WHO)) == 1
+    assert [actions.moved(session, head, records, WHO) for records in others] == [[]] * len(others)
+    state = session._content.file_state
+    session._content.set_file({**state, "footage": {**state["footage"], "size": [0, 0]}})
+    (announced,) = actions.moved(session, head, [moved], WHO)
+    assert "position" not in announced.fields, "the size of the footage is not known"
+
+
+def test_without_a_review_nothing_is_announced(tmp_path: Path) -> None:
+    with tracked_session(tmp_path / "shot") as session:
+        head = Head.of(session.replay())
+        assert actions.moved(session, head, [EditRecord(1, (), marker(1, 4, (0.75,)))], WHO) == []
+
+
+def test_a_nudge_that_never_came_is_replaced_by_one_of_the_same_marker(session: TrackingSessionManager) -> None:
+    for place in ((1.0, 1.0), (2.0, 2.0)):
+        put(session, actions.overridden(session, OverrideKind.NUDGE, 1, 4, 4, WHO, position=place))
+    edit(session, 1, 4)
+    assert [one.position for one in session.review.overrides] == [(2.0, 2.0)]
 
 
 def test_muting_a_stretch_needs_a_live_marker(session: TrackingSessionManager) -> None:

@@ -14,7 +14,7 @@ from ..bridge.sessions import overview
 from ..bridge.tracking import live
 from ..core.model.flags import Flag, value_words
 from ..core.model.frame_status import FrameStatus
-from ..core.model.wording import abridged, count_words, local_time
+from ..core.model.wording import abridged, clock_time, count_words
 from ..operators import retrack, signing
 from ..operators import review as actions
 from .session import TALL, draw_words, is_narrow, letters_that_fit, pair
@@ -117,7 +117,8 @@ class TRACKING_SESSIONS_PT_review(_Review):
         _draw_audit(layout, context, clip)
         _draw_list(layout, context, view)
         _draw_decisions(layout, context, clip, view)
-        layout.operator(signing.TRACKING_SESSIONS_OT_commit.bl_idname, text="Commit...")
+        if view.commit is None or not view.commit.holds:
+            layout.operator(signing.TRACKING_SESSIONS_OT_commit.bl_idname, text="Commit...")
 
 
 def _draw_counts(layout: UILayout, context: Context, view: ReviewView) -> None:
@@ -137,12 +138,12 @@ def _draw_commit(layout: UILayout, context: Context, view: ReviewView) -> None:
     commit = view.commit
     if commit is None:
         return
-    who, when = commit.who or "somebody", local_time(commit.time)
-    if not commit.holds:
-        draw_words(layout, context, f"Changed since {who} committed it ({when})", "INFO")
-        return
-    still_open = f", with open frames: {commit.open}" if commit.open else ""
-    draw_words(layout, context, f"Committed by {who} ({when}){still_open}", "LOCKED")
+    who, when = commit.who or "somebody", clock_time(commit.time)
+    if commit.holds:
+        still_open = " with open frames" if commit.open else ""
+        draw_words(layout, context, f"Committed{still_open} by {who}, {when}", "LOCKED")
+    else:
+        draw_words(layout, context, f"Changed since {who} committed it, {when}", "INFO")
 
 
 _STATES = (

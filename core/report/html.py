@@ -18,6 +18,7 @@ from ..model.ranges import FrameRanges
 from ..model.types import SOLVE_NEEDS, PassSummary, SessionStatus, TrackingSession
 from ..model.wording import timestamp, utc_time
 from ..recording.manager import load_session
+from ..review.committing import Commit, last_commit
 from ..review.frames import FrameStates
 from ..storage.files import make_folder, replace_file
 from ..storage.folder import resolve
@@ -53,10 +54,11 @@ def render(
     remaining: FrameRanges | None = None,
     states: FrameStates | None = None,
     pictures: Mapping[int, bytes] | None = None,
+    commit: Commit | None = None,
 ) -> str:
     """The report as HTML. `footage` is the displayed path, `remaining` are the clip frames still to track.
 
-    `states` are those of a session under review, `pictures` PNGs of clip frames.
+    `states` are those of a session under review, `pictures` PNGs of clip frames, `commit` is the last one.
 
     All text from files is escaped.
     """
@@ -78,6 +80,7 @@ def render(
         ("Tracked", f"{len(session.tracked_frames)} frames: {counting.ranges(session.tracked_frames)}"),
         ("Created", utc_time(session.created)),
         ("Modified", utc_time(session.modified)),
+        ("Committed", _commit_words(commit) if commit is not None and commit.holds else ""),
     ]
     rows = "".join(f"<tr><th>{escape(name)}</th><td>{escape(value)}</td></tr>" for name, value in facts if value)
     live = {
@@ -108,6 +111,11 @@ def render(
             "",
         )
     )
+
+
+def _commit_words(commit: Commit) -> str:
+    still_open = f"; with open frames: {commit.open}" if commit.open else ""
+    return f"{' by '.join(filter(None, (utc_time(commit.time), commit.who)))}{still_open}"
 
 
 def _verdict(session: TrackingSession, passes: Sequence[PassSummary], remaining: FrameRanges) -> str:
@@ -236,6 +244,16 @@ def export_session_report(
     footage = resolve(manager.path, manager.session.footage.path)
     session, states = manager.session, FrameStates(manager)
     replay = manager.replay()
-    page = render(session, manager.passes, replay, str(footage), manager.solves, manager.remaining, states, pictures)
+    page = render(
+        session,
+        manager.passes,
+        replay,
+        str(footage),
+        manager.solves,
+        manager.remaining,
+        states,
+        pictures,
+        last_commit(manager),
+    )
     replace_file(output, page.encode("utf-8", "replace"))
     return output

@@ -2,6 +2,7 @@
 """The commands `audit`, `commit` and `discard`, as processes of a Python without Blender."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -93,6 +94,7 @@ def test_a_session_whose_frames_are_approved_is_committed_with_its_report(comman
     out = commands.run("commit", manager.id, "--report", report, says=(f"Wrote {report}.",))
     assert out.startswith("Committed “whole”")
     page = report.read_text(encoding="utf-8")
+    assert re.search(r"Committed</th><td>20\d\d-[^<]* by [^<;]+</td>", page)
     assert "6 approved" in page and "&lt;b&gt;the car&lt;/b&gt;" in page
     assert "JUMP" not in page  # somebody has approved its frame
 

@@ -67,7 +67,8 @@ def test_an_approved_session_is_committed_and_says_so(editor: ClipEditor, file: 
     commit = commit_of(file)
     assert commit is not None and (commit.who, commit.open, commit.holds) == (committing.person(), "", True)
     layout = drawn(TRACKING_SESSIONS_PT_review, editor)
-    assert f"Committed by {commit.who} (" in layout.text and "LOCKED" in layout.icons
+    assert f"Committed by {commit.who}, " in layout.text and "LOCKED" in layout.icons
+    assert "Commit..." not in layout.text
     with inside(editor), pytest.raises(RuntimeError, match="poll"):
         operators.commit()
     session = held_session_of(file)
@@ -81,7 +82,7 @@ def test_with_open_frames_it_is_committed_only_if_told(editor: ClipEditor, file:
     run(editor, "commit", force=True)
     commit = commit_of(file)
     assert commit is not None and commit.open.startswith("1 failed, 3 suspect, 12 not audited")
-    assert "with open frames: 1 failed" in " ".join(drawn(TRACKING_SESSIONS_PT_review, editor).text.split())
+    assert "Committed with open frames by" in drawn(TRACKING_SESSIONS_PT_review, editor).text
 
 
 def test_a_session_with_a_paused_pass_is_not_committed(footage: Footage, file: Path) -> None:

@@ -25,6 +25,7 @@ from ..core.errors import TrackingSessionError
 from ..core.library.deletion import delete_files
 from ..core.model.types import SessionState
 from ..core.recording.manager import load_session
+from ..core.review.person import person
 from .editor import PASS_RUNS, InEditor, Polled, in_use_words, report_error
 
 if TYPE_CHECKING:
@@ -137,7 +138,7 @@ class _SetsState(_OnSession):
     def _do(self, context: Context, entry: Entry) -> set[str]:
         give_up(entry.path)
         with load_session(entry.path) as manager:
-            manager.set_state(self._state)
+            manager.set_state(self._state, who=person())
         recovery.catch_up(entry.path)
         refresh(context)
         return {"FINISHED"}

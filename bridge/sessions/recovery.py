@@ -18,6 +18,7 @@ from ...core.journal.records import Reason
 from ...core.journal.replay import Replay
 from ...core.model.types import Outcome, SessionState
 from ...core.recording.manager import TrackingSessionManager, load_session
+from ...core.review.person import person
 from ...core.storage.folder import SessionFolder
 from ...core.storage.lease import Watch
 from ..clip.editor import ClipEditor
@@ -176,7 +177,7 @@ def set_aside(clip: MovieClip) -> dict[str, str]:
             break
         with found:
             found.acquire(salvage=True)
-            found.set_state(SessionState.DISCARDED)
+            found.set_state(SessionState.DISCARDED, who=person())
         discarded[found.id] = shown_name(found.path, found.session, is_own=True)
         open_file.forget_written(found.id)
     open_file.forget()

@@ -19,6 +19,7 @@ from tracking_sessions.core.journal.chain import Position
 from tracking_sessions.core.model.types import Pass, SessionState
 from tracking_sessions.core.recording.create import create_session
 from tracking_sessions.core.recording.manager import load_session
+from tracking_sessions.core.review.person import person
 from tracking_sessions.panels import sessions as panels
 from tracking_sessions.tests.bpy.past import choose, drawn, listed, make
 from tracking_sessions.tests.bpy.recordings import delete_first
@@ -41,6 +42,7 @@ def test_a_session_is_discarded_brought_back_and_deleted(footage: Footage, file:
     with inside(editor):
         operators.discard_session()
         assert load_session(path).session.state is SessionState.DISCARDED
+        assert load_session(path).decision["who"] == person()
         assert listed(editor)[0][1:] == ["Discarded", "5/40", "grey"]
         assert drawn(panels.TRACKING_SESSIONS_PT_sessions, editor).lines[-2] == ["Open", "Bring Back"]
         assert overview.overview(editor.clip).name == "", "the clip has no session now"

@@ -21,7 +21,7 @@ from tracking_sessions.panels.review import TRACKING_SESSIONS_PT_review
 from tracking_sessions.tests.bpy.past import RecordingLayout, drawn
 from tracking_sessions.tests.bpy.review.reviews import flag, found, marker, review, reviewed
 from tracking_sessions.tests.bpy.tracker import markers_of
-from tracking_sessions.tests.bpy.window import begin, held_session_of, inside, new_file, operators
+from tracking_sessions.tests.bpy.window import begin, held_session_of, inside, new_file, open_file, operators
 from tracking_sessions.tests.footage import Shot as Footage
 
 pytestmark = pytest.mark.usefixtures("registered")
@@ -139,6 +139,20 @@ def test_a_pass_after_the_commit_makes_the_session_active(editor: ClipEditor, fi
     begin(editor, backwards=True, steps=2).finish()
     session = held_session_of(file)
     assert session.session.state is SessionState.ACTIVE and len(session.passes) == 2
+
+
+def test_who_opens_the_file_again_and_looks_leaves_the_commit(editor: ClipEditor, file: Path) -> None:
+    bpy.ops.wm.save_mainfile()
+    run(editor, "commit", force=True)
+    editor = open_file(file)
+    layout = drawn(TRACKING_SESSIONS_PT_review, editor)
+    assert "Committed with open frames" in layout.text and "Go On" in layout.text
+    run(editor, "go_on_with_review")
+    run(editor, "next_problem")
+    run(editor, "approve")
+    bpy.ops.wm.save_mainfile()
+    commit = commit_of(file)
+    assert commit is not None and commit.holds
 
 
 def test_a_report_and_a_copy_are_written_beside_the_commit(editor: ClipEditor, file: Path) -> None:

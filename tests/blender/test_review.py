@@ -15,9 +15,9 @@ from tracking_sessions.core.journal.decisions import OverrideKind
 from tracking_sessions.core.journal.review import Review
 from tracking_sessions.core.model.flags import Flag
 from tracking_sessions.core.review.frames import FrameStates, FrameStatus
-from tracking_sessions.tests.blender.machine import Machine, newest_session
+from tracking_sessions.tests.blender.machine import Machine, newest_session, recorded_markers
 from tracking_sessions.tests.blender.real import ROOT
-from tracking_sessions.tests.blender.recorded import press
+from tracking_sessions.tests.blender.recorded import kill, press
 from tracking_sessions.tests.blender.screen import TALL, Screen
 from tracking_sessions.tests.blender.test_asking import BESIDE, BUTTON, LIST, click, runs
 from tracking_sessions.tests.blender.test_fit import Sheets
@@ -151,4 +151,31 @@ def test_problems_are_found_and_decided_by_keys_and_clicks(machine: Machine) -> 
         click(screen, screen.left + 60, tall[-1].middle)  # Go On with the Review
         assert place(screen)[0] in [first for first, _ in left]
         assert jumps(screen) == left
+        screen.leave()
+
+
+@pytest.mark.timeout(600)  # two windows
+def test_a_killed_blender_loses_no_decision(machine: Machine) -> None:
+    with shown(machine) as screen:
+        find(screen)
+        press(screen, "v", "z")  # Fine As It Is
+        press(screen, "v", "shift+z")  # Mute
+        screen.wait_until(lambda: jumps(screen) == [(30, 30)])
+        press(screen, "v")
+        screen.window.key("w")  # Approve
+        screen.wait_until(lambda: jumps(screen) == [])
+        kill(screen)
+    wanted = review(screen).to_state()
+    assert [(one["kind"], one["first"]) for one in (*wanted["fine"], *wanted["overrides"])] == [
+        ("JUMP", 12),
+        ("mute", 20),
+    ]
+    assert "30" in wanted["signed"].split(",")
+    with shown(machine) as screen:
+        screen.click(1)  # Restore: the file was never saved
+        screen.wait_until(lambda: screen.markers() == recorded_markers(screen.root))
+        assert review(screen).to_state() == wanted
+        press(screen, "shift+alt+v")  # Full Audit: what was decided stays decided
+        screen.wait_until(lambda: review(screen).to_state() != wanted)
+        assert jumps(screen) == []
         screen.leave()

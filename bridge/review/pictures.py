@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from bpy.types import Scene
 
 WIDTH = 320  # pixels
-ARM = 3  # pixels of the arms of a cross
+ARM, SUSPECT_ARM = 3, 7  # pixels of the arms of a cross
 SUSPECT, GOOD, OUTLINE = (1.0, 0.25, 0.1), (0.35, 0.9, 0.45), (0.0, 0.0, 0.0)
 
 
@@ -110,8 +110,8 @@ class _Canvas(NamedTuple):
     def cross(self, spot: Spot) -> None:
         height, width = self.pixels.shape[:2]
         x, y = round(spot.x * width - 0.5), round(spot.y * height - 0.5)
-        colour = SUSPECT if spot.is_suspect else GOOD
-        for arm, thick, shade in ((ARM + 1, 1, OUTLINE), (ARM, 0, colour)):
+        colour, length, half = (SUSPECT, SUSPECT_ARM, 1) if spot.is_suspect else (GOOD, ARM, 0)
+        for arm, thick, shade in ((length + 1, half + 1, OUTLINE), (length, half, colour)):
             self._fill(x - arm, x + arm, y - thick, y + thick, shade)
             self._fill(x - thick, x + thick, y - arm, y + arm, shade)
 

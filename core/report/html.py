@@ -34,14 +34,16 @@ div.axis { font-size: .8em; font-variant-numeric: tabular-nums } div.wide { over
 table { border-collapse: collapse; width: 100% } th { text-align: left; color: #667; font-weight: 500 }
 td, th { padding: .2em 1em .2em 0; border-bottom: 1px solid #e4e4ea; vertical-align: middle }
 table.facts th { width: 7em; vertical-align: top } table.facts td { overflow-wrap: anywhere }
-td.n { font-variant-numeric: tabular-nums; white-space: nowrap }
+td.n { font-variant-numeric: tabular-nums; white-space: nowrap } td.text { min-width: 14em }
 td.name { max-width: 14em; overflow: hidden; text-overflow: ellipsis; white-space: nowrap } td.bar { width: 60% }
 svg { display: block; width: 100%; height: 10px; background: #eceef2; border-radius: 2px; fill: #3b7dd8 }
-div.pictures { display: flex; flex-wrap: wrap; gap: .8em } figure { margin: 0 } figure img { display: block }
-figcaption { font-size: .8em; color: #667; font-variant-numeric: tabular-nums }
+div.pictures { display: grid; gap: 1em; margin-top: 1em;
+  grid-template-columns: repeat(auto-fill, minmax(min(17em, 45%), 1fr)) }
+figure { margin: 0 } figure img { display: block; width: 100%; border-radius: 2px }
+figcaption { font-size: .8em; color: #667; font-variant-numeric: tabular-nums; overflow-wrap: anywhere }
 svg.tall { height: 22px } svg.graph { height: 90px } svg line { stroke: #ffb48c; stroke-dasharray: 6 4 }
 @media (prefers-color-scheme: dark) { body { background: #1d1e22; color: #ddd } td, th { border-color: #333640 }
-svg { background: #2b2d34 } th, p.sub, h2 small, div.axis { color: #99a } p.bad { color: #f2a093 } }
+svg { background: #2b2d34 } th, p.sub, h2 small, div.axis, figcaption { color: #99a } p.bad { color: #f2a093 } }
 """
 
 

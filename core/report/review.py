@@ -8,8 +8,9 @@ from collections.abc import Iterable, Mapping
 from html import escape
 
 from ..journal.decisions import Fine, Note, Override
+from ..journal.review import Review
 from ..model.counting import Counting
-from ..model.flags import Flag, value_words
+from ..model.flags import Flag, FlagKind, Severity, value_words
 from ..model.frame_status import FrameStatus
 from ..model.types import TrackData
 from ..model.wording import utc_time
@@ -62,21 +63,12 @@ def review_section(
             f'<div class="axis"><span>frame {counting.shown(1)}</span><span>{counting.shown(last)}</span></div>',
             f"<p>{counts}</p>",
             f"<h2>Open findings <small>{len(flags):,}{more}</small></h2>" if flags else "",
-            _table(("", "Finding", "Frames", "Track", "Value"), map(names.flag, flags[:FLAGS_SHOWN])),
-            _pictures(pictures, counting),
+            _table(("", "Finding", "Frames", "Track", "Value and threshold"), map(names.flag, flags[:FLAGS_SHOWN])),
+            names.pictures(pictures, review),
             "<h2>Decided by people</h2>" if review.overrides or review.fine or review.notes else "",
-            _table(("When", "Who", "What", "Frames", "Track", "Note"), names.decisions(states)),
+            _table(("What", "Frames", "Track", "Note", "Who", "When"), names.decisions(states)),
         )
     )
-
-
-def _pictures(pictures: Mapping[int, bytes], counting: Counting) -> str:
-    figures = "".join(
-        f'<figure><img alt="frame {counting.shown(frame)}" src="data:image/png;base64,{b64encode(png).decode()}">'
-        f"<figcaption>{counting.shown(frame)}</figcaption></figure>"
-        for frame, png in pictures.items()
-    )
-    return f'<div class="pictures">{figures}</div>' if figures else ""
 
 
 class _Names:
@@ -89,7 +81,25 @@ class _Names:
     def flag(self, flag: Flag) -> tuple[str, ...]:
         names = " and ".join(filter(None, map(self._name, (flag.track, flag.other))))
         span = self._counting.span(flag.first, flag.last)
-        return flag.severity.word, flag.kind.value, span, names, value_words(flag)
+        return flag.severity.word, _words(flag.kind), span, names, value_words(flag)
+
+    def pictures(self, pictures: Mapping[int, bytes], review: Review) -> str:
+        figures = "".join(
+            f'<figure><img alt="frame {self._counting.shown(frame)}" src="data:image/png;base64,'
+            f'{b64encode(png).decode()}"><figcaption>{escape(self._caption(frame, review))}</figcaption></figure>'
+            for frame, png in pictures.items()
+        )
+        return f'<div class="pictures">{figures}</div>' if figures else ""
+
+    def _caption(self, frame: int, review: Review) -> str:
+        """The frame, and the worst open flag there."""
+        words = f"Frame {self._counting.shown(frame)}"
+        if frame == review.anchor:
+            words += ", the reference"
+        found = [flag for flag in review.open_flags if flag.covers(frame) and flag.severity is not Severity.NOTE]
+        if found:
+            words += f": {_words(found[0].kind).lower()} {self._name(found[0].track)}".rstrip()
+        return f"{words} and {len(found) - 1:,} more" if len(found) > 1 else words
 
     def decisions(self, states: FrameStates) -> list[tuple[str, ...]]:
         review = states.review
@@ -99,23 +109,32 @@ class _Names:
     def _decision(self, entry: Override | Fine | Note) -> tuple[str, ...]:
         match entry:
             case Override():
-                what, note = entry.kind.value, entry.note
+                what, note = entry.kind.value.capitalize(), entry.note
                 if entry.original and entry.position:
                     x, y = (now - was for was, now in zip(entry.original, entry.position, strict=True))
                     what = f"{what} by {x:+.2f}, {y:+.2f} px"
             case Fine():
-                what, note = f"{entry.kind.value} is fine", entry.note
+                what, note = f"{_words(entry.kind)} is fine as it is", entry.note
             case Note():
-                what, note = "note", entry.text
+                what, note = "Note", entry.text
         span = self._counting.span(entry.first, entry.last)
-        return utc_time(entry.time), entry.who, what, span, self._name(entry.track), note
+        return what, span, self._name(entry.track), note, entry.who, utc_time(entry.time)
 
     def _name(self, number: int) -> str:
         return self._tracks[number].name if number in self._tracks else ""
 
 
+def _words(kind: FlagKind) -> str:
+    return kind.value.replace("_", " ").capitalize()
+
+
+_CLASSES = {"What": "n", "Who": "n", "When": "n", "Frames": "n", "Value and threshold": "n", "Note": "text"}
+"""The classes of cells, by the heads of their columns."""
+
+
 def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
-    cells = ["".join(f"<td>{escape(cell)}</td>" for cell in row) for row in rows]
+    kinds = [f' class="{_CLASSES[name]}"' if name in _CLASSES else "" for name in head]
+    cells = ["".join(f"<td{kind}>{escape(cell)}</td>" for kind, cell in zip(kinds, row, strict=True)) for row in rows]
     if not cells:
         return ""
     names = "".join(f"<th>{name}</th>" for name in head)

@@ -91,3 +91,5 @@ def test_a_report_shows_the_worst_frames(shot: Shot, tracks: Path, tmp_path: Pat
     shown = re.findall(r'alt="frame (\d+)" src="data:image/png;base64,([^"]+)"', page)
     assert [frame for frame, _ in shown] == ["1", "12"]  # the reference frame and the jump
     assert all(base64.b64decode(png).startswith(b"\x89PNG") for _, png in shown)
+    captions = re.findall("<figcaption>(.*?)</figcaption>", page)
+    assert captions[0] == "Frame 1, the reference" and re.fullmatch(r"Frame 12: jump \S+", captions[1])

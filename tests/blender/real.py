@@ -139,6 +139,8 @@ class Window:
         self.blender = blender
         self.process = process
         self.log = log
+        self.presses: list[str] = []
+        """The keys and the clicks so far, each combination as one."""
         self._display = display
 
     def wait_for(self, text: str, timeout: float = 180) -> str:
@@ -166,9 +168,15 @@ class Window:
         """Move the mouse to x, y in pixels from the upper left corner of the screen. Blender sees it a little later."""
         self._on_screen("xdotool", "mousemove", f"{x:.0f}", f"{y:.0f}")
 
-    def click(self, x: float, y: float, button: int = 1) -> None:
-        """Click at x, y. Move the mouse there first: a button reacts only after Blender has seen the mouse on it."""
-        self._on_screen("xdotool", "mousemove", f"{x:.0f}", f"{y:.0f}", "click", str(button))
+    def click(self, x: float, y: float, button: int = 1, *, held: str = "") -> None:
+        """Click at x, y, while a key is held. Move the mouse there first: a button reacts only after Blender has seen
+        the mouse on it."""
+        self.presses.append(f"{held} button {button}".lstrip())
+        click: list[str] = ["click", str(button)]
+        if held:  # as long as a hand does
+            click = ["keydown", held, "sleep", "0.1", "mousedown", str(button), "sleep", "0.1", "mouseup", str(button)]
+            click += ["sleep", "0.1", "keyup", held]
+        self._on_screen("xdotool", "mousemove", f"{x:.0f}", f"{y:.0f}", *click)
 
     def wander(self) -> None:
         """Move the mouse for a second, twenty times."""
@@ -176,9 +184,11 @@ class Window:
 
     def key(self, *keys: str) -> None:
         """Press keys or combinations, one after the other, as xdotool spells them: "Escape", "ctrl+z"."""
+        self.presses.extend(keys)
         self._on_screen("xdotool", "key", "--delay", "100", *keys)
 
     def type(self, text: str) -> None:
+        self.presses.extend(text)
         self._on_screen("xdotool", "type", "--delay", "50", text)
 
     def _on_screen(self, *command: str | Path) -> None:

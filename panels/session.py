@@ -175,7 +175,8 @@ def _draw_running(layout: UILayout, context: Context, running: live.LivePass) ->
     else:
         words = status.pass_text(running) if is_here else f"Tracking “{running.clip_name}”"
         draw_words(layout, context, words, "REC")
-    _tall(layout).operator(TRACKING_SESSIONS_OT_pause.bl_idname, icon="PAUSE")  # in the place of Resume Tracking
+    stop = TRACKING_SESSIONS_OT_pause.bl_idname
+    _tall(layout).operator(stop, text=running.stop_words, icon="PAUSE")  # in the place of Resume Tracking
     layout.progress(factor=status.factor(running), text=status.frames_text(running))
     column = layout.column(align=True)
     for text in (status.position_text(running), status.pace_text(running), status.tracks_text(running)):

@@ -50,7 +50,7 @@ class LivePass:
     verb = "Tracking"
     """What it does, in the panel and the status bar."""
     stop_words = "Pause Tracking"
-    """What Esc does, in the status bar."""
+    """What Esc and the panel's button do."""
 
     def __init__(
         self,

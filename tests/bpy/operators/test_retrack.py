@@ -20,6 +20,7 @@ from tracking_sessions.core.review.frames import FrameStates
 from tracking_sessions.core.tracking.retrack import DISTANCE
 from tracking_sessions.operators import status
 from tracking_sessions.operators.retrack import Retracks
+from tracking_sessions.tests.bpy.panels.layout import drawn
 from tracking_sessions.tests.bpy.recordings import edits_of, recorded, unnumbered
 from tracking_sessions.tests.bpy.retracks import (
     BAD,
@@ -330,3 +331,11 @@ def test_what_has_joined_is_not_counted_as_lost(footage: Footage, file: Path) ->
     while ran.tick():
         pass
     assert ran.changed == 2
+
+
+def test_the_panels_button_stops_a_retrack_and_does_not_say_that_it_pauses(footage: Footage, file: Path) -> None:
+    editor = tracked(footage, file)
+    displace(editor.clip, BAD, 6, -4)
+    ran = begun(editor, "retrack_forwards", 9)
+    assert drawn(editor).buttons == ["Stop"]
+    ran.finish()

@@ -35,12 +35,12 @@ class TRACKING_SESSIONS_UL_problems(UIList):
     def draw_item(
         self, context: Context, layout: UILayout, data: Any, item: Any, icon: Any, active_data: Any, active_name: Any
     ) -> None:
-        flag = problems.shown_problem(item.name)
         clip = context.space_data.clip
-        if flag is None or clip is None:  # the timer has not filled the list yet
+        flag = problems.shown_problem(clip, item.name) if clip is not None else None
+        if clip is None or flag is None:  # the timer has not filled the list yet
             layout.label(text="")
             return
-        view = problems.shown_view()
+        view = problems.shown_view(clip)
         layout.active = flag not in view.done
         frames, kind, value = actions.frame_words(clip, flag), problems.kind_words(flag.kind), value_words(flag)
         mark, track = actions.FLAG_ICONS[flag.severity], actions.track_words(view, flag)
@@ -181,7 +181,8 @@ def _draw_list(layout: UILayout, context: Context, view: ReviewView) -> None:
                 row.prop(settings, name, text="")
     shown = PROBLEMS.data(context)
     kind = TRACKING_SESSIONS_UL_problems.__name__
-    layout.template_list(kind, "", shown, "entries", settings, "row", rows=4, maxrows=8)
+    if shown is not None:  # else the timer writes it at once
+        layout.template_list(kind, "", shown, "entries", settings, "row", rows=4, maxrows=8)
     row = pair(layout, context)
     next_problem = actions.TRACKING_SESSIONS_OT_next_problem
     for direction, text, icon in (("PREVIOUS", "Previous", "TRIA_UP"), ("NEXT", "Next", "TRIA_DOWN")):

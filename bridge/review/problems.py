@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The review of a clip as its panel shows it, and the list of its problems, computed anew only after a change.
 
-The counts and the flags follow the end of the journal, so that drawing costs the same in a clip of any length.
+The counts and the flags follow the end of the journal, so that drawing costs the same in a clip of any length. Each
+clip has a list of its own: two editors may show two clips.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import bpy
-from bpy.props import EnumProperty, IntProperty, PointerProperty, StringProperty
+from bpy.props import CollectionProperty, EnumProperty, IntProperty, PointerProperty, StringProperty
 from bpy.types import PropertyGroup
 
 from ...core.errors import TrackingSessionError
@@ -23,9 +24,10 @@ from ...core.model.ranges import FrameRanges
 from ...core.recording.manager import TrackingSessionManager
 from ...core.review.committing import Commit, last_commit
 from ...core.review.frames import FrameStates
+from ..clip.editor import redraw
 from ..clip.movie_clip import counting_of, mark_of
 from ..open_file import open_file
-from ..sessions.filled_list import FilledList
+from ..sessions.filled_list import TRACKING_SESSIONS_PG_list, choose_id, write_ids
 from ..sessions.finding import find_session
 from ..sessions.overview import last_overview
 from ..sessions.recording import known_recording
@@ -175,15 +177,16 @@ _KINDS = (
 
 
 def _row(_: object) -> int:
-    return PROBLEMS.data(bpy.context).active
+    data = PROBLEMS.data(bpy.context)
+    return data.active if data is not None else 0
 
 
 def _click(_: object, row: int) -> None:
     """Go to the problem that was clicked."""
     operators: Any = bpy.ops.tracking_sessions  # type: ignore[attr-defined]  # made when they are registered
-    entries = PROBLEMS.data(bpy.context).entries
-    if 0 <= row < len(entries) and operators.go_to_problem.poll():
-        operators.go_to_problem(problem=entries[row].name)
+    data = PROBLEMS.data(bpy.context)
+    if data is not None and 0 <= row < len(data.entries) and operators.go_to_problem.poll():
+        operators.go_to_problem(problem=data.entries[row].name)
 
 
 class TRACKING_SESSIONS_PG_review(PropertyGroup):
@@ -223,7 +226,7 @@ def settings_of(context: Context) -> Any:
 
 
 class _Shown:
-    """The problems in the list."""
+    """The problems in the list of a clip."""
 
     def __init__(self) -> None:
         self.view = ReviewView()
@@ -237,16 +240,24 @@ class _Shown:
         """Its first and last clip frame."""
 
 
+class _AllShown(dict[int, _Shown]):
+    """By clip (`session_uid`)."""
+
+
+def _shown(clip: MovieClip) -> _Shown:
+    return open_file.view(_AllShown).setdefault(clip.session_uid, _Shown())
+
+
 def problem_id(flag: Flag) -> str:
     """The same for a problem in two audits that find it."""
     return " ".join(map(str, flag.subject))
 
 
 def problems(context: Context) -> dict[str, Flag]:
-    """The problems that the list shows, by their ids, in its order; not to be changed."""
-    shown = open_file.view(_Shown)
+    """The problems of the editor's clip that the list shows, by their ids, in its order; not to be changed."""
+    clip = context.space_data.clip
+    shown, view = _shown(clip), review_of(clip)
     settings = settings_of(context)
-    view = review_of(context.space_data.clip)
     filter = Filter(settings.kind, settings.state, settings.track, settings.order)
     if shown.view is not view or shown.filter != filter:
         shown.view, shown.filter = view, filter
@@ -255,56 +266,102 @@ def problems(context: Context) -> dict[str, Flag]:
     return shown.flags
 
 
-def _fill(_: float) -> bool:
-    open_file.view(_Shown).is_filled = True
-    return False
+class _Lists:
+    """The problems in Blender's data, a list for each clip, as Blender's lists show only that; a timer writes them."""
+
+    def __init__(self) -> None:
+        self.timer = self._fill  # one object: Blender knows a timer by its identity
+
+    def data(self, context: Context) -> Any:
+        """The list of the editor's clip, with `entries` and `active`; None until it is written."""
+        clip = getattr(context.space_data, "clip", None)
+        return self._all(context).get(str(clip.session_uid)) if clip is not None else None
+
+    def fill(self, context: Context) -> Any:
+        """Write the list of the editor's clip now; returns it."""
+        clip = context.space_data.clip
+        data = self.data(context)
+        if data is None or not _shown(clip).is_filled:
+            data = self._write(context, clip.session_uid, _shown(clip))
+            redraw(context)
+        return data
+
+    def keep_filled(self, context: Context) -> None:
+        """Start the timer if there is something to write. A panel may not change data while it is drawn."""
+        shown, data = _shown(context.space_data.clip), self.data(context)
+        is_there = data is not None and len(data.entries) == len(shown.flags)  # not if Blender loaded a file
+        if not (shown.is_filled and is_there) and not bpy.app.timers.is_registered(self.timer):
+            bpy.app.timers.register(self.timer, first_interval=0.0)
+
+    def _fill(self) -> None:
+        lists, known = self._all(bpy.context), open_file.view(_AllShown)
+        for uid in known.keys() - {clip.session_uid for clip in bpy.data.movieclips}:
+            del known[uid]
+        for name in {data.name for data in lists} - {*map(str, known)}:
+            lists.remove(lists.find(name))
+        for uid, shown in known.items():
+            self._write(bpy.context, uid, shown)
+        redraw(bpy.context)
+
+    def _write(self, context: Context, uid: int, shown: _Shown) -> Any:
+        lists = self._all(context)
+        data = lists.get(str(uid))
+        if data is None:
+            data = lists.add()
+            data.name = str(uid)
+        write_ids(data, list(shown.flags))
+        shown.is_filled = True
+        return data
+
+    def _all(self, context: Context) -> Any:
+        return context.window_manager.tracking_sessions_problems  # type: ignore[attr-defined]  # see `register`
 
 
-PROBLEMS = FilledList("tracking_sessions_problems", _fill, lambda: open_file.view(_Shown).flags)
+PROBLEMS = _Lists()
 
 
 def keep_filled(context: Context) -> None:
     """Let a timer write the problems to Blender's list, if it has others."""
     problems(context)
-    PROBLEMS.keep_filled(context, is_due=not open_file.view(_Shown).is_filled)
+    PROBLEMS.keep_filled(context)
 
 
 def fill(context: Context) -> dict[str, Flag]:
     """Write the problems to Blender's list now; returns them."""
     found = problems(context)
-    if not open_file.view(_Shown).is_filled:
-        PROBLEMS.fill(context)
+    PROBLEMS.fill(context)
     return found
 
 
-def shown_problem(id: str) -> Flag | None:
-    """The problem of this id in the list."""
-    return open_file.view(_Shown).flags.get(id)
+def shown_problem(clip: MovieClip, id: str) -> Flag | None:
+    """The problem of this id in the list of the clip."""
+    return _shown(clip).flags.get(id)
 
 
-def shown_view() -> ReviewView:
-    """The review whose problems the list shows."""
-    return open_file.view(_Shown).view
+def shown_view(clip: MovieClip) -> ReviewView:
+    """The review whose problems the list of the clip shows."""
+    return _shown(clip).view
 
 
 def visit(context: Context, id: str) -> None:
     """Note that the artist has gone to this problem, which the actions are about from now on."""
     flag = fill(context).get(id)
-    shown = open_file.view(_Shown)
+    shown = _shown(context.space_data.clip)
     shown.visited, shown.frames = id, (flag.first, flag.last) if flag is not None else (0, 0)
-    PROBLEMS.choose(context, id)
+    choose_id(PROBLEMS.data(context), id)
 
 
 def in_view(clip: MovieClip) -> FrameRanges:
     """The clip frames of the problem that the artist has gone to, until they leave its frames."""
-    first, last = open_file.view(_Shown).frames
+    shown = _shown(clip)
+    first, last = shown.frames
     is_there = first <= counting_of(clip).clip_frame(bpy.context.scene.frame_current) <= last
-    return FrameRanges([(first, last)]) if is_there and open_file.view(_Shown).visited else FrameRanges()
+    return FrameRanges([(first, last)]) if is_there and shown.visited else FrameRanges()
 
 
 def current(context: Context) -> Flag | None:
     """The problem that the artist has gone to last, while it is in the list."""
-    return problems(context).get(open_file.view(_Shown).visited)
+    return problems(context).get(_shown(context.space_data.clip).visited)
 
 
 def beside(context: Context, step: int) -> str | None:
@@ -315,22 +372,24 @@ def beside(context: Context, step: int) -> str | None:
     ids = list(fill(context))
     if not ids:
         return None
-    visited = open_file.view(_Shown).visited
+    visited = _shown(context.space_data.clip).visited
     if visited in ids:
         return ids[(ids.index(visited) + step) % len(ids)]
     return ids[(PROBLEMS.data(context).active + min(step, 0)) % len(ids)]
 
 
 def register() -> None:
-    PROBLEMS.register()
     kind: Any = bpy.types.WindowManager
+    kind.tracking_sessions_problems = CollectionProperty(type=TRACKING_SESSIONS_PG_list)
     kind.tracking_sessions_review = PointerProperty(type=TRACKING_SESSIONS_PG_review)
 
 
 def unregister() -> None:
-    PROBLEMS.unregister()
-    if hasattr(bpy.types.WindowManager, "tracking_sessions_review"):
-        del bpy.types.WindowManager.tracking_sessions_review  # type: ignore[attr-defined]
+    if bpy.app.timers.is_registered(PROBLEMS.timer):
+        bpy.app.timers.unregister(PROBLEMS.timer)
+    for name in ("tracking_sessions_problems", "tracking_sessions_review"):
+        if hasattr(bpy.types.WindowManager, name):
+            delattr(bpy.types.WindowManager, name)
 
 
 classes = (TRACKING_SESSIONS_PG_review,)

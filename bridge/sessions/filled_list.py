@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import bpy
@@ -22,6 +22,25 @@ class TRACKING_SESSIONS_PG_entry(PropertyGroup):
 class TRACKING_SESSIONS_PG_list(PropertyGroup):
     entries: CollectionProperty(type=TRACKING_SESSIONS_PG_entry)  # type: ignore[valid-type]
     active: IntProperty(name="Active")  # type: ignore[valid-type]
+
+
+def write_ids(data: Any, ids: Sequence[str]) -> None:
+    """Write the ids to a list of Blender's; the same entry stays active, or else the one in its place."""
+    before = [entry.name for entry in data.entries]
+    if before == ids:
+        return
+    active = before[data.active] if 0 <= data.active < len(before) else ""
+    data.entries.clear()
+    for id in ids:
+        data.entries.add().name = id
+    data.active = ids.index(active) if active in ids else min(data.active, max(0, len(ids) - 1))
+
+
+def choose_id(data: Any, id: str) -> None:
+    """Make this entry the active one, if the list has it."""
+    at = data.entries.find(id)
+    if at >= 0:
+        data.active = at
 
 
 class FilledList:
@@ -45,9 +64,7 @@ class FilledList:
 
     def choose(self, context: Context, id: str) -> None:
         """Make this entry the active one, if the list has it."""
-        ids = [entry.name for entry in self.data(context).entries]
-        if id in ids:
-            self.data(context).active = ids.index(id)
+        choose_id(self.data(context), id)
 
     def keep_filled(self, context: Context, *, is_due: bool) -> None:
         """Start the timer if there is something to read. A panel calls this, and may not change data while drawn."""
@@ -68,16 +85,8 @@ class FilledList:
         self.update(context)
 
     def update(self, context: Context) -> None:
-        """Write the ids to the list; the same entry stays active, or else the one in its place."""
-        data = self.data(context)
-        before = [entry.name for entry in data.entries]
-        ids = list(self._ids())
-        if before != ids:
-            active = self.chosen(context)
-            data.entries.clear()
-            for id in ids:
-                data.entries.add().name = id
-            data.active = ids.index(active) if active in ids else min(data.active, max(0, len(ids) - 1))
+        """Write the ids to the list, as `write_ids`."""
+        write_ids(self.data(context), list(self._ids()))
         redraw(context)
 
     def register(self) -> None:

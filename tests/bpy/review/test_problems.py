@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import shutil
+from copy import copy
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +14,12 @@ import pytest
 from tracking_sessions.bridge.clip.editor import ClipEditor
 from tracking_sessions.bridge.review import deciding, problems
 from tracking_sessions.bridge.review.problems import PROBLEMS, review_of
-from tracking_sessions.core.model.flags import FlagKind
+from tracking_sessions.core.model.flags import Flag, FlagKind
 from tracking_sessions.core.model.frame_status import FrameStatus
 from tracking_sessions.core.model.ranges import FrameRanges
 from tracking_sessions.tests.bpy.review.reviews import flag, reviewed
-from tracking_sessions.tests.bpy.window import begin, inside, new_file, open_file
+from tracking_sessions.tests.bpy.tracker import new_clip
+from tracking_sessions.tests.bpy.window import begin, inside, new_file, open_file, operators
 from tracking_sessions.tests.footage import Shot as Footage
 
 pytestmark = pytest.mark.usefixtures("registered")
@@ -27,6 +30,7 @@ JUMP, WORSE, DRIFT, SHORT = (
     flag(1, 4, 7, FlagKind.DRIFT),
     flag(3, 2, 5, FlagKind.SHORT),
 )
+LATER = flag(2, 6)  # in another clip
 
 
 @pytest.fixture
@@ -96,6 +100,45 @@ def test_it_stays_as_it_is_while_a_pass_runs(editor: ClipEditor) -> None:
     assert review_of(editor.clip) is view
     running.finish()
     assert review_of(editor.clip).counts[FrameStatus.TRACKED] == view.counts[FrameStatus.TRACKED] + 2
+
+
+def test_two_editors_show_the_problems_of_their_own_clips(editor: ClipEditor, footage: Footage, tmp_path: Path) -> None:
+    other_footage = copy(footage)
+    other_footage.folder = Path(shutil.copytree(footage.folder, tmp_path / "other"))
+    other_footage.files = [other_footage.folder / file.name for file in footage.files]
+    area = next(area for area in editor.window.screen.areas if area.type != "CLIP_EDITOR" and area.height > 100)
+    area.type = "CLIP_EDITOR"
+    other = ClipEditor(editor.window, area, new_clip(other_footage))
+    other.space.clip, other.space.mode = other.clip, "TRACKING"
+    bpy.context.scene.frame_current = 1
+    reviewed(other, LATER)
+    for _ in range(2):  # drawn by turns
+        assert shown_by_panel(editor) == [WORSE, JUMP, DRIFT]
+        assert shown_by_panel(other) == [LATER]
+    with inside(editor):
+        operators.next_problem()
+    with inside(other):
+        operators.next_problem()
+        operators.fine()
+    assert shown_by_panel(editor) == [WORSE, JUMP, DRIFT] and shown_by_panel(other) == []
+    with inside(editor) as context:
+        assert problems.current(context) == WORSE
+        operators.fine()
+    assert shown_by_panel(editor) == [JUMP, DRIFT]
+    gone = other.clip.session_uid
+    other.space.clip = None
+    bpy.data.movieclips.remove(other.clip)
+    assert shown_by_panel(editor) == [JUMP, DRIFT]
+    assert str(gone) not in bpy.context.window_manager.tracking_sessions_problems  # type: ignore[attr-defined]
+
+
+def shown_by_panel(editor: ClipEditor) -> list[Flag]:
+    """The problems in the list that the panel of the editor draws."""
+    with inside(editor) as context:
+        problems.keep_filled(context)
+        PROBLEMS.timer()
+        entries = PROBLEMS.data(context).entries
+        return [flag for entry in entries if (flag := problems.shown_problem(editor.clip, entry.name)) is not None]
 
 
 def test_an_opened_file_has_its_review(editor: ClipEditor, file: Path) -> None:

@@ -54,7 +54,8 @@ def test_next_goes_through_the_problems_and_previous_back(editor: ClipEditor) ->
     assert seen == [(FIRST, 9, [1]), (SECOND, 5, [2]), (THIRD, 7, [3]), (FIRST, 9, [1])]
     run(editor, "next_problem", direction="PREVIOUS")
     assert here(editor) == (THIRD, 7, [3])
-    assert PROBLEMS.data(bpy.context).active == 2
+    with inside(editor) as context:
+        assert PROBLEMS.data(context).active == 2
 
 
 def test_frames_are_those_of_the_timeline(editor: ClipEditor) -> None:

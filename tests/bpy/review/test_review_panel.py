@@ -74,6 +74,8 @@ def test_the_panel_shows_the_states_the_problems_and_the_decisions(footage: Foot
     reviewed(editor, JUMP, SWAP, DRIFT)
     shown = form(editor)
     assert shown is panels.TRACKING_SESSIONS_PT_review and "DEFAULT_CLOSED" not in shown.bl_options
+    assert drawn(shown, editor).lists == []  # it cannot write the list itself
+    PROBLEMS.timer()
     layout = drawn(shown, editor)
     assert "2 Failed" in layout.text and "2 Suspect" in layout.text and "8 Approved" in layout.text
     assert "3 Not Audited" in layout.text

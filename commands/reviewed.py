@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from ..core.journal.decisions import Fine, Note, Override
+from ..core.journal.decisions import Decision
 from ..core.journal.replay import Replay
 from ..core.model.flags import Flag, value_words
 from ..core.model.wording import short
@@ -64,7 +64,7 @@ class Named:
         found = [self._tracks[number].name for number in (flag.track, flag.other) if number in self._tracks]
         return " and ".join(found)
 
-    def entry(self, entry: Override | Fine | Note) -> dict[str, Any]:
+    def entry(self, entry: Decision) -> dict[str, Any]:
         """What a person decided, for JSON."""
         fields = {**asdict(entry), "track": self._track_name(entry.track)}
         return self._counting.described({key: value for key, value in fields.items() if value is not None})
@@ -103,6 +103,7 @@ def frame_fields(manager: TrackingSessionManager, frame: int, replay: Replay) ->
         "flags": [named.described(flag) for flag in known.report.flags],
         "overrides": [named.entry(entry) for entry in known.overrides],
         "notes": [named.entry(entry) for entry in known.notes],
+        "approvals": [named.entry(entry) for entry in known.approvals],
         "fine": [named.entry(entry) for entry in known.fine],
         "attempts": [
             manager.counting.described(asdict(one)) for one in attempts(manager.history(), manager.review, frame)
@@ -117,8 +118,9 @@ def frame_lines(fields: dict[str, Any]) -> list[str]:
         f"  {flag['severity']} {flag['flag']} {flag['track']} {flag['value']:g} {flag['unit']} ({flag['threshold']:g})"
         for flag in fields["flags"]
     ]
-    for entry in (*fields["overrides"], *fields["fine"], *fields["notes"]):
-        what = entry.get("text") or f"{entry['kind']}{': ' if entry.get('note') else ''}{entry.get('note', '')}"
+    for entry in (*fields["approvals"], *fields["overrides"], *fields["fine"], *fields["notes"]):
+        kind = entry.get("kind", "approved")
+        what = entry.get("text") or f"{kind}{': ' if entry.get('note') else ''}{entry.get('note', '')}"
         lines.append(f"  {short(' '.join(filter(None, (entry['time'], entry['who'], entry['track'], what))), 200)}")
     for attempt in fields["attempts"]:
         span = f"{attempt['shown_first']}-{attempt['shown_last']}"

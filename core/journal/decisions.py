@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What people decide in a review: overrides of markers, accepted flags and notes, each also as plain data."""
+"""What people decide in a review: approvals, overrides of markers, accepted flags, notes; each also as plain data."""
 
 from __future__ import annotations
 
@@ -77,7 +77,23 @@ class Note:
     track: int = 0
 
 
-def plain(entry: Override | Fine | Note) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """A person approved the clip frames `first` to `last`. It counts where they are still signed."""
+
+    first: int
+    last: int
+    who: str
+    time: str
+    note: str = ""
+    track: int = 0
+    """0, as it is about all tracks."""
+
+
+Decision = Approval | Override | Fine | Note
+
+
+def plain(entry: Decision) -> dict[str, Any]:
     """The entry without what it lacks; a position as a list, as JSON and YAML have it."""
     fields = {key: value for key, value in asdict(entry).items() if value not in ("", None, 0)}
     return {key: _value(value) for key, value in fields.items()}
@@ -101,6 +117,10 @@ def _shared(fields: Mapping[str, Any]) -> dict[str, Any]:
 def fine_of(fields: Mapping[str, Any]) -> Fine:
     """The entry of these fields, which are untrusted, as the others here. Raises KeyError, TypeError, ValueError."""
     return Fine(FlagKind(fields["kind"]), note=str(fields.get("note", "")), **_shared(fields))
+
+
+def approval_of(fields: Mapping[str, Any]) -> Approval:
+    return Approval(note=str(fields.get("note", "")), **_shared(fields))
 
 
 def note_of(fields: Mapping[str, Any]) -> Note:

@@ -15,13 +15,13 @@ from ..model.flags import Flag, FlagKind, worst_first
 from ..model.frame_status import FrameStatus
 from ..model.ranges import FrameRanges
 from .codec import event_record, frame_number, frame_set
-from .decisions import Fine, Note, Override, OverrideKind, fine_of, note_of, override_of, plain
+from .decisions import Approval, Fine, Note, Override, OverrideKind, approval_of, fine_of, note_of, override_of, plain
 from .records import Event, EventRecord
 from .rows import frames_of, tracks_of
 
 FLAGS_KEPT = 1000
 """The worst flags are kept, so that a session file stays small; an audit finds the others again."""
-ENTRIES_KEPT = 1000  # notes, overrides and accepted flags, the newest of each
+ENTRIES_KEPT = 1000  # approvals, notes, overrides and accepted flags, the newest of each
 
 
 class Action(StrEnum):
@@ -58,6 +58,8 @@ class Review:
         """The judged frames that a full audit has judged."""
         self.flags: list[Flag] = []
         """The worst first."""
+        self.approvals: list[Approval] = []
+        """Those that count on a frame: it was not taken back there, and no marker has changed."""
         self.fine: list[Fine] = []
         self.notes: list[Note] = []
         self.overrides: list[Override] = []
@@ -139,7 +141,7 @@ class Review:
         for start, end in changed.ranges():
             for known in (self.failed, self.warned, self.approved, self.signed, self.full):
                 known.discard(start, end)
-
+        self._forget_approvals()
         if not (self.flags or self.fine):
             return
         low, high = min(start for start, _ in changed.ranges()), max(end for _, end in changed.ranges())
@@ -170,7 +172,10 @@ class Review:
             case Action.AUDIT:
                 self._audit(fields)
             case Action.APPROVE:
-                self._approve(frame_set(fields["frames"]))
+                frames = frame_set(fields["frames"])
+                spans = ({**fields, "time": time, "first": start, "last": end} for start, end in frames.ranges())
+                self.approvals = [*self.approvals, *map(approval_of, spans)][-ENTRIES_KEPT:]
+                self._approve(frames)
             case Action.FINE:
                 fine = fine_of({**fields, "time": time})
                 self.fine = [*self.fine[-ENTRIES_KEPT + 1 :], fine]
@@ -219,11 +224,17 @@ class Review:
             self.failed.discard(start, end)
             self.warned.discard(start, end)
             self.signed.discard(start, end)
+        self._forget_approvals()
         self.failed.update(failed)
         self.warned.update(warned)
         self.approved.update(frames)
         self.approved = self.approved.without(failed).without(warned).without(unjudged)
         self.full = self.full.without(unjudged)
+
+    def _forget_approvals(self) -> None:
+        """Keep those with a frame that is still signed."""
+        signed = self.signed.following
+        self.approvals = [one for one in self.approvals if (at := signed(one.first)) and at[0] <= one.last]
 
     def _announce(self, override: Override) -> None:
         """Announce the override; a nudge beside other nudges whose edit has not begun, as one edit makes them all."""
@@ -323,6 +334,7 @@ _SETS = {
     "fully_audited": "full",
 }
 _ENTRIES: dict[str, Callable[[Mapping[str, Any]], Any]] = {
+    "approvals": approval_of,
     "fine": fine_of,
     "notes": note_of,
     "overrides": override_of,

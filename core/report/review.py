@@ -7,7 +7,7 @@ from base64 import b64encode
 from collections.abc import Iterable, Mapping
 from html import escape
 
-from ..journal.decisions import Fine, Note, Override
+from ..journal.decisions import Approval, Decision, Fine, Note, Override
 from ..journal.review import Review
 from ..model.counting import Counting
 from ..model.flags import Flag, FlagKind, Severity, value_words
@@ -56,6 +56,7 @@ def review_section(
     names = _Names(tracks, counting)
     flags = review.open_flags
     more = f", the worst {FLAGS_SHOWN:,}" if len(flags) > FLAGS_SHOWN else ""
+    decided = names.decisions(states)
     return "".join(
         (
             f"<h2>Review <small>{reference}</small></h2>",
@@ -65,8 +66,8 @@ def review_section(
             f"<h2>Open findings <small>{len(flags):,}{more}</small></h2>" if flags else "",
             _table(("", "Finding", "Frames", "Track", "Value and threshold"), map(names.flag, flags[:FLAGS_SHOWN])),
             names.pictures(pictures, review),
-            "<h2>Decided by people</h2>" if review.overrides or review.fine or review.notes else "",
-            _table(("What", "Frames", "Track", "Note", "Who", "When"), names.decisions(states)),
+            "<h2>Decided by people</h2>" if decided else "",
+            _table(("What", "Frames", "Track", "Note", "Who", "When"), decided),
         )
     )
 
@@ -103,16 +104,20 @@ class _Names:
 
     def decisions(self, states: FrameStates) -> list[tuple[str, ...]]:
         review = states.review
-        entries = sorted((*review.overrides, *review.fine, *review.notes), key=lambda entry: entry.time)
+        entries = sorted(
+            (*review.approvals, *review.overrides, *review.fine, *review.notes), key=lambda entry: entry.time
+        )
         return [self._decision(entry) for entry in entries]
 
-    def _decision(self, entry: Override | Fine | Note) -> tuple[str, ...]:
+    def _decision(self, entry: Decision) -> tuple[str, ...]:
         match entry:
             case Override():
                 what, note = entry.kind.value.capitalize(), entry.note
                 if entry.original and entry.position:
                     x, y = (now - was for was, now in zip(entry.original, entry.position, strict=True))
                     what = f"{what} by {x:+.2f}, {y:+.2f} px"
+            case Approval():
+                what, note = "Approved", entry.note
             case Fine():
                 what, note = f"{_words(entry.kind)} is fine as it is", entry.note
             case Note():

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import Any, NamedTuple
 
-from ..journal.decisions import Fine, Note, Override
+from ..journal.decisions import Approval, Fine, Note, Override
 from ..journal.history import History, Kind
 from ..journal.replay import Replay
 from ..journal.review import Review
@@ -60,6 +60,8 @@ class ReviewedFrame:
     overrides: tuple[Override, ...]
     notes: tuple[Note, ...]
     fine: tuple[Fine, ...]
+    approvals: tuple[Approval, ...]
+    """By people, if they count: a marker of the frame has not changed since."""
 
 
 class Spot(NamedTuple):
@@ -156,6 +158,7 @@ class FrameStates:
             overrides,
             _covering(review.notes, frame),
             _covering(review.fine, frame),
+            _covering(review.approvals, frame) if frame in review.signed else (),
         )
 
 

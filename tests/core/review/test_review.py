@@ -156,6 +156,19 @@ def test_what_a_person_approved_stays_when_it_is_audited_again(session: Tracking
     assert str(session.review.failed) == str(AT)
 
 
+def test_who_approved_a_frame_is_kept_while_it_counts(session: TrackingSessionManager) -> None:
+    audit(session, "1-10", jump(1, AT), jump(1, 7))
+    put(session, actions.approved(session, FrameRanges.parse("2-3,7"), WHO, "checked by hand"))
+    approvals = FrameStates(session).frame(3).approvals
+    assert [(one.first, one.last, one.who, one.note) for one in approvals] == [(2, 3, WHO, "checked by hand")]
+    assert FrameStates(session).frame(4).approvals == ()  # by the audit
+    edit(session, 3, 3)
+    assert FrameStates(session).frame(3).approvals == () != FrameStates(session).frame(2).approvals
+    assert [one.first for one in session.review.approvals] == [2, 7]
+    put(session, actions.taken_back(session, FrameRanges.parse("7"), "Jo"))
+    assert [one.first for one in session.review.approvals] == [2]
+
+
 def test_an_audit_of_some_kinds_keeps_the_flags_of_the_others(session: TrackingSessionManager) -> None:
     drift = Flag(FlagKind.DRIFT, Severity.WARNING, 3, 2, 9, 1.5, 0.25, "px")
     put(session, actions.audited(session, FrameRanges([(1, 10)]), [drift], [FlagKind.DRIFT], is_full=True))

@@ -174,10 +174,10 @@ def _jump(
     """The jump of neighbouring markers of one track."""
     peak = int(run[int(np.argmax(verdict.ratio[run]))])
     value, limit = float(moved.residual_at(peak)), float(moved.threshold[peak])
-    if opinion is not None and verdict.ratio[peak] <= 1:  # E alone has found it; T may know the frame
+    if opinion is not None and verdict.ratio[peak] <= 1:  # E alone has found it
         worst = int(run[int(np.argmax(verdict.confirmed[run]))])
         value, limit = float(opinion.distance[worst]), float(opinion.threshold[worst])
-        peak = peak if verdict.ratio[peak] else worst
+        peak = int(run[len(run) // 2])  # the pairs on both sides of a jump see it
     at = int(place[peak])
     first, last = run[0], run[-1]
     if len(run) <= LONG:

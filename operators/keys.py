@@ -32,7 +32,7 @@ REVIEW_KEYS = (
     ("V", {"shift": True}, review.TRACKING_SESSIONS_OT_next_problem, {"direction": "PREVIOUS"}),
     ("W", {}, review.TRACKING_SESSIONS_OT_approve, {"extent": "FRAME"}),
     ("W", {"ctrl": True}, review.TRACKING_SESSIONS_OT_approve, {"extent": "PROBLEM"}),
-    ("W", {"alt": True}, signing.TRACKING_SESSIONS_OT_take_back, {"extent": "FRAME"}),
+    ("W", {"alt": True, "shift": True}, signing.TRACKING_SESSIONS_OT_take_back, {"extent": "FRAME"}),
     ("Z", {}, review.TRACKING_SESSIONS_OT_fine, {}),
     ("Z", {"shift": True}, review.TRACKING_SESSIONS_OT_mute, {"extent": "PROBLEM"}),
     ("Z", {"alt": True}, review.TRACKING_SESSIONS_OT_note, {}),

@@ -74,7 +74,7 @@ def undo(screen: Screen) -> None:
     assert place(screen)[0] == 12 and 12 in review(screen).failed
     press(screen, "ctrl+shift+z")
     screen.wait_until(lambda: 12 in review(screen).signed)
-    press(screen, "alt+w")  # Take Back
+    press(screen, "shift+alt+w")  # Take Back
     screen.wait_until(lambda: 12 not in review(screen).signed)
     press(screen, "w")
     screen.wait_until(lambda: 12 in review(screen).signed)

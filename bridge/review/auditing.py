@@ -168,13 +168,14 @@ def at_idle(clip: MovieClip, recording: Recording) -> bool:
         wanted = wanted.without(wanted.without(session.session.tracked_frames)).without(problems.in_view(clip))
         if len(unjudged.without(problems.in_view(clip))):
             known.left = [*wanted.ranges()]
-    if not known.left or now - known.since < QUIET:
+    if not (known.left or len(known.judged)) or now - known.since < QUIET:
         return False
-    _audit_chunk(clip, recording, known, session.review.full)
     if known.left:
-        return True
+        _audit_chunk(clip, recording, known, session.review.full)
+        return True  # the verdict comes in a tick of its own
     flags, is_sure = known.flags.values(), known.is_sure
     records = actions.audited(session, known.judged, flags, _local_kinds(), is_full=False, has_second_opinion=is_sure)
+    known.judged = FrameRanges()
     if recording.record(records):
         redraw(bpy.context)
     return False

@@ -17,7 +17,6 @@ from bpy.types import PropertyGroup
 
 from ...core.errors import TrackingSessionError
 from ...core.journal.decisions import Note
-from ...core.journal.review import Review
 from ...core.model.flags import Flag, FlagKind, Severity
 from ...core.model.frame_status import FrameStatus
 from ...core.model.ranges import FrameRanges
@@ -109,27 +108,19 @@ def _view(session: TrackingSessionManager, names: Mapping[int, str] | None = Non
     review, states = session.review, FrameStates(session)
     if not review.id:
         return ReviewView(is_owned=names is not None)
-    accepted = frozenset(flag for flag in review.flags if review.is_fine(flag))
+    accepted, tracked = frozenset(filter(review.is_fine, review.flags)), session.session.tracked_frames
     return ReviewView(
         review.id,
         names is not None,
         states.counts(),
         tuple(review.flags),
-        accepted | frozenset(_signed(review, session.session.tracked_frames)),
+        accepted | {flag for flag in review.flags if review.is_signed(flag, tracked)},
         accepted,
         names or {},
         tuple(review.notes),
         *(FrameRanges(frames.ranges()) for frames in (review.failed, review.warned, review.approved, review.signed)),
         commit=last_commit(session),
     )
-
-
-def _signed(review: Review, tracked: FrameRanges) -> Iterable[Flag]:
-    """The flags whose tracked frames a person has approved."""
-    for flag in review.flags:
-        unsigned = review.signed.missing(flag.first, flag.last)
-        if len(unsigned) <= flag.last - flag.first and not any(frame in tracked for frame in unsigned):
-            yield flag
 
 
 # The list

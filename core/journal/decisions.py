@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from enum import StrEnum
 from math import isfinite
 from typing import Any, cast
@@ -95,8 +95,8 @@ Decision = Approval | Override | Fine | Note
 
 def plain(entry: Decision) -> dict[str, Any]:
     """The entry without what it lacks; a position as a list, as JSON and YAML have it."""
-    fields = {key: value for key, value in asdict(entry).items() if value not in ("", None, 0)}
-    return {key: _value(value) for key, value in fields.items()}
+    fields = ((key, getattr(entry, key)) for key in entry.__slots__)  # a third of the time of `asdict`
+    return {key: _value(value) for key, value in fields if value not in ("", None, 0)}
 
 
 def _value(value: Any) -> Any:

@@ -65,7 +65,7 @@ class Review:
         self.overrides: list[Override] = []
         self.damaged = 0
         """The number of records that could not be understood."""
-        self._by_track: dict[tuple[FlagKind, int], list[Fine]] = {}  # of `_indexed`
+        self._by_track: dict[tuple[FlagKind, int], FrameRanges] = {}  # the frames of `_indexed`
         self._indexed: list[Fine] | None = None  # what `fine` was then; it is replaced, never changed
         self._announced: list[Override] = []  # whose change has not come yet
         self._is_begun = False  # whether their edit or pass has
@@ -98,13 +98,21 @@ class Review:
         if self._indexed is not self.fine:
             self._indexed, self._by_track = self.fine, {}
             for fine in self.fine:
-                self._by_track.setdefault((fine.kind, fine.track), []).append(fine)
-        tracks = {flag.track, flag.other} if flag.other else {flag.track}
-        return any(fine.accepts(flag) for track in tracks for fine in self._by_track.get((flag.kind, track), ()))
+                self._by_track.setdefault((fine.kind, fine.track), FrameRanges()).add(fine.first, fine.last)
+        tracks = (flag.track, flag.other) if flag.other else (flag.track,)
+        accepted = (self._by_track.get((flag.kind, track)) for track in tracks)
+        return any(frames is not None and _is_within(flag, frames) for frames in accepted)
 
     def is_open(self, flag: Flag) -> bool:
         """Whether nobody has accepted what the flag is about, nor approved all its frames."""
-        return not self.is_fine(flag) and bool(self.signed.missing(flag.first, flag.last))
+        return not self.is_fine(flag) and not self.is_signed(flag)
+
+    def is_signed(self, flag: Flag, tracked: FrameRanges | None = None) -> bool:
+        """Whether a person has approved all frames of the flag; with `tracked`, all that are tracked, at least one."""
+        if not _is_within(flag, self.signed):  # as nearly all: cheaper than their missing frames
+            return False
+        missing = self.signed.missing(flag.first, flag.last)
+        return not any(tracked is None or frame in tracked for frame in missing)
 
     @property
     def open_flags(self) -> list[Flag]:
@@ -141,7 +149,8 @@ class Review:
         for start, end in changed.ranges():
             for known in (self.failed, self.warned, self.approved, self.signed, self.full):
                 known.discard(start, end)
-        self._forget_approvals()
+        if self.approvals:
+            self._forget_approvals()
         if not (self.flags or self.fine):
             return
         low, high = min(start for start, _ in changed.ranges()), max(end for _, end in changed.ranges())

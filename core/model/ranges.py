@@ -56,6 +56,9 @@ class FrameRanges:
     def add(self, start: int, end: int | None = None) -> None:
         """Add the frames `start` to `end`, both included."""
         end = start if end is None else end
+        if not self._ends or start > self._ends[-1] + 1:
+            self._append([(start, end)])
+            return
         first = bisect_right(self._ends, start - 2)  # the first range that touches or follows start - 1
         last = bisect_right(self._starts, end + 1)  # past the last range that touches or precedes end + 1
         if first < last:
@@ -84,23 +87,32 @@ class FrameRanges:
 
     def missing(self, start: int, end: int) -> FrameRanges:
         """The frames of `start` to `end` that are not in this set."""
-        gaps = FrameRanges()
-        at = start
-        for index in range(bisect_left(self._ends, start), bisect_right(self._starts, end)):
-            low, high = self._starts[index], self._ends[index]
-            if low > at:
-                gaps.add(at, low - 1)
-            at = high + 1
-        if at <= end:
-            gaps.add(at, end)
-        return gaps
+        found = FrameRanges()
+        found._append(self._gaps(start, end))
+        return found
 
     def without(self, other: FrameRanges) -> FrameRanges:
         """The frames of this set that are not in `other`."""
         left = FrameRanges()
         for start, end in self.ranges():
-            left.update(other.missing(start, end))
+            left._append(other._gaps(start, end))
         return left
+
+    def _gaps(self, start: int, end: int) -> Iterator[tuple[int, int]]:
+        """The ranges of `start` to `end` that are not in this set, ascending."""
+        at = start
+        for index in range(bisect_left(self._ends, start), bisect_right(self._starts, end)):
+            if self._starts[index] > at:
+                yield at, self._starts[index] - 1
+            at = self._ends[index] + 1
+        if at <= end:
+            yield at, end
+
+    def _append(self, ranges: Iterable[tuple[int, int]]) -> None:
+        """Add ranges that lie behind all of this set, ascending, and do not touch: cheaper than `add`."""
+        for start, end in ranges:
+            self._starts.append(start)
+            self._ends.append(end)
 
     def following(self, frame: int) -> tuple[int, int] | None:
         """The first range that holds `frame` or lies behind it, as its first and last frame."""

@@ -33,6 +33,9 @@ def test_ranges_are_sets(seed: int) -> None:
         assert frames_of(ranges.missing(low, high)) == set(range(low, high + 1)) - frames
         assert FrameRanges.parse(str(ranges)) == ranges == FrameRanges.of(chance.sample(list(frames), len(frames)))
     other = FrameRanges.parse("-3--1,5,50-70")
+    assert frames_of(ranges.without(other)) == frames - frames_of(other)
+    assert frames_of(other.without(ranges)) == frames_of(other) - frames
+    assert all(end + 1 < start for (_, end), (start, _) in pairwise(ranges.without(other).ranges()))
     other.update(ranges)
     assert frames_of(other) == frames | {-3, -2, -1, 5, *range(50, 71)}
 

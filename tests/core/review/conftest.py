@@ -3,15 +3,5 @@
 
 from importlib.util import find_spec
 
-collect_ignore_glob = (
-    []
-    if find_spec("numpy")
-    else [
-        "test_audit*.py",
-        "test_everywhere.py",
-        "test_measures.py",
-        "test_motion.py",
-        "test_shutter.py",
-        "test_truth.py",
-    ]
-)
+COMPUTING = ("audit*", "correlation", "distortion", "everywhere", "measures", "motion", "shutter", "truth")
+collect_ignore_glob = [] if find_spec("numpy") else [f"test_{name}.py" for name in COMPUTING]

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from tracking_sessions.core.model.flags import Flag, FlagKind, Severity
+from tracking_sessions.core.review import reprojection
 from tracking_sessions.core.review.audit import audit
 from tracking_sessions.core.review.motion import Motion
 from tracking_sessions.core.review.reprojection import Solve
@@ -169,6 +170,21 @@ def test_a_drift_along_the_line_of_sight_shows_after_a_solve() -> None:
     assert {flag.track for flag in found} == {8} and all(flag.value > flag.threshold >= 0.2 for flag in found)
     clean = audit(motion(dolly(40, 100)), solve=solve)
     assert [flag for flag in clean if flag.kind is FlagKind.ERROR] == []
+
+
+def test_the_errors_of_a_solve_are_the_same_however_short_the_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    positions = pan(40, 30)
+    positions[7, 10:, 0] += 0.3 * np.arange(20)
+    turn, zero, one = 0.1 * np.arange(30) / 30, np.zeros(30), np.ones(30)
+    rotations = np.array([[np.cos(turn), zero, -np.sin(turn)], [zero, one, zero], [np.sin(turn), zero, np.cos(turn)]])
+    solve = Solve(np.arange(1, 31), rotations.transpose(2, 0, 1), np.zeros((30, 3)), np.full(30, 1920.0))
+    steps: list[float] = []
+    whole = audit(motion(positions), solve=solve, progress=steps.append)
+    long = len(steps)
+    monkeypatch.setattr(reprojection, "STEP", 45)
+    assert audit(motion(positions), solve=solve, progress=steps.append) == whole
+    assert {flag.track for flag in whole if flag.kind is FlagKind.ERROR} == {8} and len(steps) > 5 * long
+    assert steps[long:] == sorted(steps[long:])
 
 
 def test_a_solve_of_other_frames_judges_nothing() -> None:

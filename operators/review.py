@@ -195,7 +195,9 @@ class TRACKING_SESSIONS_OT_audit(OnReview, Modal):
     def _tell(self, clip: MovieClip) -> None:
         view = problems.review_of(clip)
         judged = sum(count for status, count in view.counts.items() if status in JUDGED)
-        self.report({"INFO"}, f"Audited {count_words(judged, 'frame')}: {left_words(view)}")
+        remark = auditing.remark(clip)
+        words = f"Audited {count_words(judged, 'frame')}: {left_words(view)}"
+        self.report({"INFO"}, f"{words}. {remark}" if remark else words)
 
 
 # From problem to problem

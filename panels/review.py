@@ -166,6 +166,8 @@ def _draw_audit(layout: UILayout, context: Context, clip: MovieClip) -> None:
     audit = actions.TRACKING_SESSIONS_OT_audit.bl_idname
     row.operator(audit, text="Audit", icon="VIEWZOOM").level = "QUICK"
     row.operator(audit, text="Full Audit").level = "FULL"
+    if words := auditing.remark(clip):
+        draw_words(layout, context, words, "INFO")
 
 
 def _draw_list(layout: UILayout, context: Context, view: ReviewView) -> None:

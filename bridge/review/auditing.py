@@ -26,7 +26,7 @@ from ..clip.editor import redraw
 from ..clip.movie_clip import clip_size
 from ..open_file import open_file
 from ..sessions.recording import Recording
-from . import deciding, problems
+from . import camera, deciding, problems
 
 if TYPE_CHECKING:
     from bpy.types import MovieClip
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 SLICE = 0.02  # seconds of auditing per tick
 QUIET = 1.0  # seconds without a new record after which a clip is audited by itself
 CHUNK = 32  # frames that it audits by itself in one tick
+ERROR = FlagKind.ERROR
 _KINDS = {"QUICK": QUICK, "FULL": FULL}
 
 
@@ -45,6 +46,8 @@ class Audit:
         self.level = level
         self.progress = 0.0
         """The share that is done."""
+        self._remark = ""
+        self._kinds = _KINDS[level]
         self._recording = deciding.begin(clip)
         self._recording.look(clip, "", is_wide=True)  # scripts change tracks that no look suspects
         session = self._recording.session
@@ -82,15 +85,27 @@ class Audit:
 
         yield 0.0
         while self._recording.has_more:
-            if self.clip is None:
-                raise UsageError("The clip is gone")
-            self._recording.go_on(self.clip)
+            self._recording.go_on(self._clip())
             yield 0.0
         self._position, self._rows = self._session.position, _rows(self._recording)
         self._frames = FrameRanges(self._session.session.tracked_frames.ranges())
         motion = Motion.of(self._recording.head, size)
         yield 0.0
-        return (yield from audit_steps(motion, level=Level(self.level.lower())))
+        clip = self._clip()
+        lens = camera.known_lens(clip)
+        solve, self._remark = camera.solve_of(clip, self._recording.head, motion)
+        yield 0.0
+        if self.level == "QUICK" and solve is not None:
+            solve = None  # what it tells takes longer than the rest, and what a full audit has found stays
+        else:
+            self._kinds |= {ERROR}  # without a solve, what another one said is worth nothing
+        return (yield from audit_steps(motion, level=Level(self.level.lower()), lens=lens, solve=solve))
+
+    def _clip(self) -> MovieClip:
+        clip = self.clip
+        if clip is None:
+            raise UsageError("The clip is gone")
+        return clip
 
     def cancel(self) -> None:
         """Stop, without a verdict. Can be repeated."""
@@ -104,10 +119,12 @@ class Audit:
             raise UsageError("The session was used otherwise during the audit: audit again")
         if session.position != self._position:
             changed = _around(self._changed())
-            flags = [flag for flag in flags if not _touches(flag, changed)]
+            is_solved = not len(changed)  # else the solve is older than its tracks now
+            flags = [flag for flag in flags if not _touches(flag, changed) and (is_solved or flag.kind is not ERROR)]
         frames = self._frames.without(changed)
-        kinds, is_full = _KINDS[self.level], self.level == "FULL"
-        deciding.record(self._recording, actions.audited(session, frames, flags, kinds, is_full=is_full))
+        is_full = self.level == "FULL"
+        deciding.record(self._recording, actions.audited(session, frames, flags, self._kinds, is_full=is_full))
+        open_file.view(_Remarks)[self._uid] = self._remark
 
     def _changed(self) -> Iterable[int]:
         """The clip frames whose markers have changed since the audit began."""
@@ -125,6 +142,15 @@ class _Running(dict[int, Audit]):
 def running(clip: MovieClip) -> Audit | None:
     """The audit of the clip that goes on, if any."""
     return open_file.view(_Running).get(clip.session_uid)
+
+
+class _Remarks(dict[int, str]):
+    """About the last audit that an artist has begun, by clip (`session_uid`)."""
+
+
+def remark(clip: MovieClip) -> str:
+    """What the last audit of the clip could not look for, and why; empty if there is nothing to say."""
+    return open_file.view(_Remarks).get(clip.session_uid, "")
 
 
 def _rows(recording: Recording) -> dict[int, bytes]:
@@ -194,7 +220,8 @@ def _audit_chunk(clip: MovieClip, recording: Recording, known: _Unjudged, fully:
     motion = Motion.of(recording.head, clip_size(clip), between=(first - beyond, end + beyond))
     near = fully.following(first - beyond)
     level = Level.FULL if near is not None and near[0] <= end + beyond else Level.QUICK
-    known.flags.update({flag.subject: flag for flag in audit_frames(motion, range(first, end + 1), level=level)})
+    flags = audit_frames(motion, range(first, end + 1), level=level, lens=camera.known_lens(clip))
+    known.flags.update({flag.subject: flag for flag in flags})
     known.judged.add(first, end)
     known.is_sure = known.is_sure and level is Level.FULL
 

@@ -83,7 +83,8 @@ def audit_steps(
         rolling = (yield from _scaled(estimated(camera), 0.0, 0.02)) if camera and level is Level.FULL else 0.0
     total, done = max(1, len(motion)), 0
     for part in parts:
-        work = _part(part, settings, level, lens, rolling, part is camera, solve if part is camera else None)
+        is_solved = solve is not None and (len(parts) == 1 or part.tracks[0].object == solve.object)
+        work = _part(part, settings, level, lens, rolling, part is camera, solve if is_solved else None)
         low, done = done, done + len(part)
         found += yield from _scaled(work, low / total, done / total)
     found += measures.duplicates(motion, settings)

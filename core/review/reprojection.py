@@ -39,7 +39,8 @@ class Solve:
     """A solved camera. `frames` [n]: its clip frames, ascending; `rotations` [n, 3, 3], world to camera, the camera
     looking along +z, x right and y up; `centres` [n, 3], world; `focal` [n], pixels.
 
-    `lens`: of the camera; None: the principal point is the centre of the picture, and nothing is distorted.
+    `lens`: of the camera; None: the principal point is the centre of the picture, and nothing is distorted. `object`:
+    the tracking object whose tracks it was solved from.
     """
 
     frames: Indices
@@ -47,6 +48,7 @@ class Solve:
     centres: Floats
     focal: Floats
     lens: CameraLens | None = None
+    object: str = "Camera"
 
 
 @dataclass(frozen=True)

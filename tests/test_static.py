@@ -231,6 +231,7 @@ print(len(names))
 # The modules of core/ that compute with numpy, which Blender has.
 WITH_NUMPY = {
     "audit",
+    "correlation",
     "distortion",
     "drift",
     "epipolar",

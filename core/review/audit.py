@@ -11,6 +11,7 @@ import numpy as np
 
 from ..model.flags import Flag, FlagKind, Severity, worst_first
 from . import measures
+from .correlation import Read, correlation
 from .drift import drift
 from .epipolar import LEAST_TRACKS as LEAST_FOR_E
 from .epipolar import Opinion, opinions
@@ -71,8 +72,17 @@ def audit_steps(
     lens: Lens | None = None,
     rolling: float | None = None,
     solve: Solve | None = None,
+    read: Read | None = None,
 ) -> Generator[float, None, list[Flag]]:
-    """The work of `audit` in steps of some milliseconds, each of which yields the share done. Close it to stop."""
+    """The work of `audit` in steps of some milliseconds, each of which yields the share done. Close it to stop.
+
+    `read` gives the pictures, and adds CORRELATION of a motion with corners; its steps take as long as one picture.
+    """
+    if read is not None:
+        settings = settings or Settings()
+        found = yield from _scaled(audit_steps(motion, settings, level=level, lens=lens, solve=solve), 0.0, 0.2)
+        found += yield from _scaled(correlation(motion, settings, read), 0.2, 1.0)
+        return worst_first(found)
     settings = settings or Settings()
     found: list[Flag] = []
     parts = list(motion.parts())

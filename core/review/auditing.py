@@ -17,6 +17,7 @@ from . import actions
 from .frames import FrameStates
 
 if TYPE_CHECKING:
+    from .correlation import Read
     from .motion import Tracks
 
 FULL = frozenset(FlagKind) - {FlagKind.CORRELATION, FlagKind.ERROR}
@@ -40,12 +41,14 @@ def audit_session(
     *,
     is_full: bool,
     progress: Callable[[float], object] | None = None,
+    read: Read | None = None,
 ) -> Found:
-    """Audit all frames of the session, whose newest state is `state`; `progress` gets the share done.
+    """Audit all frames of the session, whose newest state is `state`; `progress` gets the share done. `read`
+    gives the pictures, for CORRELATION.
 
     Raises UsageError if nothing is tracked, the size of the footage is unknown, or numpy is missing.
     """
-    steps = audit_steps(session, state, is_full=is_full)
+    steps = audit_steps(session, state, is_full=is_full, read=read)
     while True:
         try:
             share = next(steps)
@@ -55,16 +58,19 @@ def audit_session(
             progress(share)
 
 
-def audit_steps(session: TrackingSessionManager, state: Tracks, *, is_full: bool) -> Generator[float, None, Found]:
+def audit_steps(
+    session: TrackingSessionManager, state: Tracks, *, is_full: bool, read: Read | None = None
+) -> Generator[float, None, Found]:
     """As `audit_session`, in steps of some milliseconds, each of which yields the share done. Close it to stop."""
     _check(session)
     from .audit import Level, audit_steps
     from .motion import Motion
 
-    motion = Motion.of(state, session.session.footage.size)
-    flags = yield from audit_steps(motion, level=Level.FULL if is_full else Level.QUICK)
+    motion = Motion.of(state, session.session.footage.size, has_corners=read is not None)
+    flags = yield from audit_steps(motion, level=Level.FULL if is_full else Level.QUICK, read=read)
     frames = FrameRanges(session.session.tracked_frames.ranges())
-    return Found(frames, FULL if is_full else QUICK, flags, is_full)
+    kinds = FULL if is_full else QUICK
+    return Found(frames, kinds | {FlagKind.CORRELATION} if read is not None else kinds, flags, is_full)
 
 
 def audit_new(session: TrackingSessionManager, state: Tracks) -> Found | None:

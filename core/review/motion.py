@@ -32,12 +32,14 @@ class Tracks(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Track:
-    """A track by its number in the journal. `is_shaped`: its motion model changes more than the location."""
+    """A track by its number in the journal. `is_shaped`: its motion model changes more than the location;
+    `matches_previous`: the tracker compares its pattern with the frame before, not with a keyframe."""
 
     number: int
     object: str = "Camera"
     is_locked: bool = False
     is_shaped: bool = False
+    matches_previous: bool = False
 
 
 class Table(NamedTuple):
@@ -59,7 +61,8 @@ class Motion:
     Markers are ordered by clip frame, then by track. `frames` [columns] are the clip frames that have any, ascending;
     those of column c are `starts[c]` to `starts[c + 1] - 1`. [markers] each: `track`, the index in `tracks`; `x`, `y`,
     float64, pixels of the distorted footage from the centre of the picture, y up; `is_keyed`. `corners`
-    [markers, 4, 2], float32, pixels from the position; None if no track has a motion model beyond location.
+    [markers, 4, 2], float32, pixels from the position; None if no track has a motion model beyond location, unless
+    they were asked for.
     """
 
     def __init__(
@@ -98,10 +101,16 @@ class Motion:
 
     @classmethod
     def of(
-        cls, source: Tracks, size: tuple[int, int], *, between: tuple[int, int] | None = None, object: str | None = None
+        cls,
+        source: Tracks,
+        size: tuple[int, int],
+        *,
+        between: tuple[int, int] | None = None,
+        object: str | None = None,
+        has_corners: bool = False,
     ) -> Motion:
         """The live markers of a state of a journal; only those on the clip frames `between` (first and last), and of
-        the tracking object `object`, if given."""
+        the tracking object `object`, if given. `has_corners`: also if all motion models are those of a location."""
         if min(size) < 1:
             raise ValueError(f"a picture of {size[0]}x{size[1]} pixels")
         tracks: list[Track] = []
@@ -126,7 +135,7 @@ class Motion:
         with np.errstate(invalid="ignore", over="ignore"):
             co = words[:, CO].copy().view("<f4").astype(np.float64)
             corners = None
-            if any(one.is_shaped for one in tracks):
+            if has_corners or any(one.is_shaped for one in tracks):
                 corners = words[:, CORNERS].copy().view("<f4").reshape(-1, 4, 2) * np.array(size, np.float32)
         return cls(
             size,
@@ -218,4 +227,5 @@ class Motion:
 def _track(data: TrackData) -> Track:
     settings: Mapping[str, object] = data.settings
     model = settings.get("motion_model", LOCATION)
-    return Track(data.id, data.object, settings.get("lock") is True, model != LOCATION)
+    matches_previous = settings.get("pattern_match") == "PREV_FRAME"
+    return Track(data.id, data.object, settings.get("lock") is True, model != LOCATION, matches_previous)

@@ -63,3 +63,5 @@ class Settings:
     """P: the mean residual over five frames, after a solve."""
     error_noise: float = 6.0
     """P: times the median over the tracks."""
+    correlation: float = 0.75
+    """The normalised cross-correlation of a pattern with its reference; with less Blender gives a track up."""

@@ -64,3 +64,11 @@ def latest(root: Path) -> TrackingSessionManager | None:
         elif entry.is_working and not entry.owner:
             return load_session(entry.path)
     return None
+
+
+def need_bpy() -> None:
+    """Raises UsageError outside Blender, without its bpy module."""
+    try:
+        import bpy  # noqa: F401
+    except ImportError:
+        raise UsageError("Pictures need Blender: run this in Blender, or install its bpy module") from None

@@ -5,11 +5,13 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ..core.errors import ExitCode, LeaseHeld, StorageFailed
+from ..core.errors import ExitCode, FootageUnusable, LeaseHeld, StorageFailed, UsageError
+from ..core.footage.files import find_footage
 from ..core.model.flags import Flag, Severity
 from ..core.model.types import SessionState
 from ..core.model.wording import count_words, short
@@ -18,12 +20,16 @@ from ..core.report.html import export_session_report
 from ..core.review.auditing import audit_session, verdict
 from ..core.review.committing import decision
 from ..core.review.frames import FrameStates
+from ..core.storage.folder import resolve
 from .arguments import NotAllDone, add_json, add_limit, add_session, add_who, command, patiently
 from .errors import error_words
-from .finding import find, find_file, root_of
+from .finding import find, find_file, need_bpy, root_of
 from .reviewed import Named
 from .terminal import say
 from .words import described
+
+if TYPE_CHECKING:
+    from ..core.review.correlation import Read
 
 _BARS = [severity.word for severity in reversed(Severity)]
 
@@ -35,6 +41,8 @@ def add_commands(commands: Any) -> None:
     parser.add_argument(
         "--quick", action="store_true", help="only what neighbouring frames tell: no drift and no stray tracks"
     )
+    words = "compare each pattern with its reference, too, which reads every picture; needs Blender or its bpy module"
+    parser.add_argument("--pictures", action="store_true", help=words)
     parser.add_argument(
         "--bar",
         choices=_BARS,
@@ -62,7 +70,8 @@ def add_commands(commands: Any) -> None:
 def _audit(options: argparse.Namespace) -> list[str]:
     with find(options.session, root_of(options.root)) as manager:
         replay = manager.replay()
-        found = audit_session(manager, replay, is_full=not options.quick)
+        with _pictures(manager) if options.pictures else nullcontext() as read:
+            found = audit_session(manager, replay, is_full=not options.quick, read=read)
         try:
             patiently(lambda wait: manager.acquire(wait=wait))
             recorder = manager.acquire()
@@ -82,6 +91,25 @@ def _audit(options: argparse.Namespace) -> list[str]:
         words = f"“{short(manager.session.name)}” does not pass: {count_words(len(bad), 'finding')} at “{bar.word}”"
         raise NotAllDone(words if bar is Severity.ERROR else f"{words} or worse", ExitCode.FAILED, lines)
     return lines
+
+
+@contextmanager
+def _pictures(manager: TrackingSessionManager) -> Iterator[Read | None]:
+    """The pictures of the session's footage, or None if it is gone; says which could not be read."""
+    need_bpy()
+    from ..bridge.review.brightness import Frames
+
+    recorded = manager.session.footage
+    try:
+        footage = find_footage(resolve(manager.path, recorded.path))
+    except FootageUnusable as error:
+        say(f"No pictures: {error_words(error)}.")
+        yield None
+        return
+    with Frames(footage, recorded.size) as frames:
+        yield frames.read
+    if len(frames.unread):
+        say(f"No picture: {manager.counting.named(frames.unread)}.")
 
 
 def _summary(manager: TrackingSessionManager, flags: Sequence[Flag]) -> str:

@@ -24,7 +24,7 @@ from ..core.report.html import export_session_report
 from ..core.storage.folder import SessionFolder, resolve
 from .arguments import add_json, add_limit, add_root, add_session, add_status, command, positive
 from .errors import error_words
-from .finding import find, find_file, root_of
+from .finding import find, find_file, need_bpy, root_of
 from .reviewed import frame_fields, frame_lines, review_fields
 from .terminal import say
 from .words import INTERRUPTED, described, described_entry, lacks_frames, status_words
@@ -257,10 +257,7 @@ def _report(options: argparse.Namespace) -> list[str]:
 
 
 def _pictures(manager: TrackingSessionManager, count: int) -> dict[int, bytes]:
-    try:
-        import bpy  # noqa: F401
-    except ImportError:
-        raise UsageError("Pictures need Blender: run this in Blender, or install its bpy module") from None
+    need_bpy()
     from ..bridge.review.pictures import review_pictures
 
     found = review_pictures(manager, count)

@@ -150,16 +150,19 @@ class TRACKING_SESSIONS_OT_audit(OnReview, Modal):
         return "An audit goes on: Esc stops it" if cls._job in open_file.modal else ""
 
     def _do(self, context: Context, clip: MovieClip) -> None:
-        audit = auditing.Audit(clip, self.level)
+        audit = self._begun(context, clip)
         while audit.go_on(1.0):
             pass
         self._tell(clip)
+
+    def _begun(self, context: Context, clip: MovieClip) -> auditing.Audit:
+        return auditing.Audit(clip, self.level, with_pictures=problems.settings_of(context).with_pictures)
 
     def invoke(self, context: Context, event: Event) -> set[str]:
         if bpy.app.background:
             return self.execute(context)
         try:
-            self._audit = auditing.Audit(context.space_data.clip, self.level)
+            self._audit = self._begun(context, context.space_data.clip)
         except TrackingSessionError as error:
             return report_error(self, error)
         return self._listen(context, auditing.SLICE)

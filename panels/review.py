@@ -165,7 +165,9 @@ def _draw_audit(layout: UILayout, context: Context, clip: MovieClip) -> None:
     row = pair(layout, context)
     audit = actions.TRACKING_SESSIONS_OT_audit.bl_idname
     row.operator(audit, text="Audit", icon="VIEWZOOM").level = "QUICK"
-    row.operator(audit, text="Full Audit").level = "FULL"
+    full = row.row(align=True)
+    full.operator(audit, text="Full Audit").level = "FULL"
+    full.prop(problems.settings_of(context), "with_pictures", text="", icon="IMAGE_DATA")
     if words := auditing.remark(clip):
         draw_words(layout, context, words, "INFO")
 

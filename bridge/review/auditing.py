@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import bpy
 
-from ...core.errors import UsageError
+from ...core.errors import FootageUnusable, UsageError
 from ...core.journal.head import difference, frames_changed
 from ...core.model.flags import Flag, FlagKind
 from ...core.model.frame_status import FrameStatus
@@ -23,10 +23,11 @@ from ...core.review import actions
 from ...core.review.auditing import FULL, QUICK
 from ...core.review.frames import FrameStates
 from ..clip.editor import redraw
-from ..clip.movie_clip import clip_size
+from ..clip.movie_clip import clip_size, counting_of, footage_of
 from ..open_file import open_file
 from ..sessions.recording import Recording
 from . import camera, deciding, problems
+from .brightness import Frames
 
 if TYPE_CHECKING:
     from bpy.types import MovieClip
@@ -41,12 +42,14 @@ _KINDS = {"QUICK": QUICK, "FULL": FULL}
 class Audit:
     """An audit of all tracked frames of a clip, on demand. Frames whose markers change meanwhile stay unjudged."""
 
-    def __init__(self, clip: MovieClip, level: str) -> None:
-        """Begin the audit, and the review if the session has none. `level`: QUICK or FULL. Raises UsageError."""
+    def __init__(self, clip: MovieClip, level: str, *, with_pictures: bool = False) -> None:
+        """Begin the audit, and the review if the session has none. `level`: QUICK or FULL, the only one
+        `with_pictures`. Raises UsageError."""
         self.level = level
         self.progress = 0.0
         """The share that is done."""
-        self._remark = ""
+        self._with_pictures = with_pictures and level == "FULL"
+        self._remarks: list[str] = []
         self._kinds = _KINDS[level]
         self._recording = deciding.begin(clip)
         self._recording.look(clip, "", is_wide=True)  # scripts change tracks that no look suspects
@@ -89,17 +92,34 @@ class Audit:
             yield 0.0
         self._position, self._rows = self._session.position, _rows(self._recording)
         self._frames = FrameRanges(self._session.session.tracked_frames.ranges())
-        motion = Motion.of(self._recording.head, size)
+        motion = Motion.of(self._recording.head, size, has_corners=self._with_pictures)
         yield 0.0
         clip = self._clip()
         lens = camera.known_lens(clip)
-        solve, self._remark = camera.solve_of(clip, self._recording.head, motion)
+        solve, remark = camera.solve_of(clip, self._recording.head, motion)
+        self._remarks = [remark] if remark else []
         yield 0.0
         if self.level == "QUICK" and solve is not None:
             solve = None  # what it tells takes longer than the rest, and what a full audit has found stays
         else:
             self._kinds |= {ERROR}  # without a solve, what another one said is worth nothing
-        return (yield from audit_steps(motion, level=Level(self.level.lower()), lens=lens, solve=solve))
+        level = Level(self.level.lower())
+        frames = self._frames_of(clip) if self._with_pictures else None
+        if frames is None:
+            return (yield from audit_steps(motion, level=level, lens=lens, solve=solve))
+        with frames:
+            self._kinds |= {FlagKind.CORRELATION}
+            flags = yield from audit_steps(motion, level=level, lens=lens, solve=solve, read=frames.read)
+            if len(frames.unread):
+                self._remarks.append(f"No picture: {counting_of(self._clip()).named(frames.unread)}")
+            return flags
+
+    def _frames_of(self, clip: MovieClip) -> Frames | None:
+        try:
+            return Frames(footage_of(clip), clip_size(clip), clip.frame_offset)
+        except FootageUnusable as error:
+            self._remarks.append(f"No pictures: {error}")
+            return None
 
     def _clip(self) -> MovieClip:
         clip = self.clip
@@ -124,7 +144,7 @@ class Audit:
         frames = self._frames.without(changed)
         is_full = self.level == "FULL"
         deciding.record(self._recording, actions.audited(session, frames, flags, self._kinds, is_full=is_full))
-        open_file.view(_Remarks)[self._uid] = self._remark
+        open_file.view(_Remarks)[self._uid] = ". ".join(self._remarks)
 
     def _changed(self) -> Iterable[int]:
         """The clip frames whose markers have changed since the audit began."""

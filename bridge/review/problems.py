@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import bpy
-from bpy.props import CollectionProperty, EnumProperty, IntProperty, PointerProperty, StringProperty
+from bpy.props import BoolProperty, CollectionProperty, EnumProperty, IntProperty, PointerProperty, StringProperty
 from bpy.types import PropertyGroup
 
 from ...core.errors import TrackingSessionError
@@ -181,7 +181,7 @@ def _click(_: object, row: int) -> None:
 
 
 class TRACKING_SESSIONS_PG_review(PropertyGroup):
-    """The filter of the list of problems; Blender forgets it with the file"""
+    """The filter of the list of problems, and what a full audit looks at; Blender forgets it with the file"""
 
     kind: EnumProperty(  # type: ignore[valid-type]
         name="Flag",
@@ -202,6 +202,10 @@ class TRACKING_SESSIONS_PG_review(PropertyGroup):
     track: StringProperty(  # type: ignore[valid-type]
         name="Track", description="Show only problems of tracks with these letters in their names"
     )
+    with_pictures: BoolProperty(  # type: ignore[valid-type]
+        name="With Pictures",
+        description="Let a full audit compare each pattern with that of its keyframe, too, which reads every picture",
+    )
     order: EnumProperty(  # type: ignore[valid-type]
         name="Order",
         description="The order of the problems, in the list and for Next Problem",
@@ -212,7 +216,7 @@ class TRACKING_SESSIONS_PG_review(PropertyGroup):
 
 
 def settings_of(context: Context) -> Any:
-    """The filter of the list, as Blender's data."""
+    """The filter of the list and the choice for a full audit, as Blender's data."""
     return context.window_manager.tracking_sessions_review  # type: ignore[attr-defined]  # see `register`
 
 

@@ -58,6 +58,10 @@ class Counting:
         more = f" and {hidden} more range{'s' * (hidden > 1)}" if hidden > 0 else ""
         return f"{', '.join(spans[:_SPANS_SHOWN])}{more}"
 
+    def named(self, frames: FrameRanges) -> str:
+        """As `spans`, such as “frame 1001” or “frames 1001 to 1200, 1300”."""
+        return f"frame{'s' * (len(frames) > 1)} {self.spans(frames)}"
+
     def range(self, text: str) -> str:
         """A range or a set of clip frames as in session files, such as “9-1” or “1-137,140”, in displayed numbers.
 

@@ -86,7 +86,7 @@ def test_the_panel_shows_the_states_the_problems_and_the_decisions(footage: Foot
         *("approve", "approve", "fine", "note", "mute", "nudge"),
         *("retrack_backwards", "retrack_forwards", "fill_gap", "commit"),
     ]
-    assert sorted(layout.props) == ["kind", "order", "state", "track"]
+    assert sorted(layout.props) == ["kind", "order", "state", "track", "with_pictures"]
     (shown_list,) = layout.lists
     assert shown_list[0] == "TRACKING_SESSIONS_UL_problems" and shown_list[-1] == "row"
 

@@ -10,7 +10,7 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..core.errors import ExitCode, FootageUnusable, LeaseHeld, StorageFailed, UsageError
+from ..core.errors import ExitCode, FootageUnusable, LeaseHeld, StorageFailed
 from ..core.footage.files import find_footage
 from ..core.model.flags import Flag, Severity
 from ..core.model.types import SessionState

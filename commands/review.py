@@ -5,19 +5,19 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..core.errors import ExitCode, FootageUnusable, LeaseHeld, StorageFailed
 from ..core.footage.files import find_footage
-from ..core.model.flags import Flag, Severity
+from ..core.model.flags import Severity
 from ..core.model.types import SessionState
 from ..core.model.wording import count_words, short
 from ..core.recording.manager import TrackingSessionManager
 from ..core.report.html import export_session_report
-from ..core.review.auditing import audit_session, verdict
+from ..core.review.auditing import Found, audit_session, rolling_words, verdict
 from ..core.review.committing import decision
 from ..core.review.frames import FrameStates
 from ..core.storage.folder import resolve
@@ -86,7 +86,7 @@ def _audit(options: argparse.Namespace) -> list[str]:
     if options.json:
         lines = [json.dumps([tracks.described(flag) for flag in shown], indent=1)]
     else:
-        lines = [*tracks.table(shown), _summary(manager, flags)]
+        lines = [*tracks.table(shown), _summary(manager, found)]
     if bad:
         words = f"“{short(manager.session.name)}” does not pass: {count_words(len(bad), 'finding')} at “{bar.word}”"
         raise NotAllDone(words if bar is Severity.ERROR else f"{words} or worse", ExitCode.FAILED, lines)
@@ -112,16 +112,17 @@ def _pictures(manager: TrackingSessionManager) -> Iterator[Read | None]:
         say(f"No picture: {manager.counting.named(frames.unread)}.")
 
 
-def _summary(manager: TrackingSessionManager, flags: Sequence[Flag]) -> str:
+def _summary(manager: TrackingSessionManager, found: Found) -> str:
     """How many findings there are, and how many frames are in which state."""
     counts = [
         count_words(number, severity.word)
         for severity in reversed(Severity)
-        if (number := sum(flag.severity is severity for flag in flags))
+        if (number := sum(flag.severity is severity for flag in found.flags))
     ]
     states = FrameStates(manager).counts()
     frames = ", ".join(f"{number:,} {status.word.lower()}" for status, number in states.items() if number)
-    return f"{', '.join(counts) or 'Nothing found'}; frames: {frames}."
+    rolling = f" {rolling_words(found.rolling)}." if found.rolling else ""
+    return f"{', '.join(counts) or 'Nothing found'}; frames: {frames}.{rolling}"
 
 
 # commit and discard

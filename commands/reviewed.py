@@ -84,6 +84,7 @@ def review_fields(manager: TrackingSessionManager) -> dict[str, Any]:
         "counts": {status.value: number for status, number in states.counts().items()},
         "states": sets,
         "findings": len(review.open_flags),
+        "rolling_shutter": review.rolling,
         "words": states.open_words or "every frame is approved",
     }
 

@@ -15,12 +15,13 @@ import bpy
 
 from ...core.errors import FootageUnusable, UsageError
 from ...core.journal.head import difference, frames_changed
+from ...core.journal.review import Review
 from ...core.model.flags import Flag, FlagKind
 from ...core.model.frame_status import FrameStatus
 from ...core.model.ranges import FrameRanges
 from ...core.recording.manager import TrackingSessionManager
 from ...core.review import actions
-from ...core.review.auditing import FULL, QUICK
+from ...core.review.auditing import FULL, QUICK, rolling_words
 from ...core.review.frames import FrameStates
 from ..clip.editor import redraw
 from ..clip.movie_clip import clip_size, counting_of, footage_of
@@ -51,6 +52,7 @@ class Audit:
         self._with_pictures = with_pictures and level == "FULL"
         self._remarks: list[str] = []
         self._kinds = _KINDS[level]
+        self._rolling = 0.0
         self._recording = deciding.begin(clip)
         self._recording.look(clip, "", is_wide=True)  # scripts change tracks that no look suspects
         session = self._recording.session
@@ -106,10 +108,12 @@ class Audit:
         level = Level(self.level.lower())
         frames = self._frames_of(clip) if self._with_pictures else None
         if frames is None:
-            return (yield from audit_steps(motion, level=level, lens=lens, solve=solve))
+            flags, self._rolling = yield from audit_steps(motion, level=level, lens=lens, solve=solve)
+            return flags
         with frames:
             self._kinds |= {FlagKind.CORRELATION}
-            flags = yield from audit_steps(motion, level=level, lens=lens, solve=solve, read=frames.read)
+            steps = audit_steps(motion, level=level, lens=lens, solve=solve, read=frames.read)
+            flags, self._rolling = yield from steps
             if len(frames.unread):
                 self._remarks.append(f"No picture: {counting_of(self._clip()).named(frames.unread)}")
             return flags
@@ -142,8 +146,10 @@ class Audit:
             is_solved = not len(changed)  # else the solve is older than its tracks now
             flags = [flag for flag in flags if not _touches(flag, changed) and (is_solved or flag.kind is not ERROR)]
         frames = self._frames.without(changed)
-        is_full = self.level == "FULL"
-        deciding.record(self._recording, actions.audited(session, frames, flags, self._kinds, is_full=is_full))
+        facts: dict[str, Any] = {"is_full": self.level == "FULL", "rolling": self._rolling}
+        deciding.record(self._recording, actions.audited(session, frames, flags, self._kinds, **facts))
+        if self._rolling:
+            self._remarks.append(rolling_words(self._rolling))
         open_file.view(_Remarks)[self._uid] = ". ".join(self._remarks)
 
     def _changed(self) -> Iterable[int]:
@@ -169,7 +175,7 @@ class _Remarks(dict[int, str]):
 
 
 def remark(clip: MovieClip) -> str:
-    """What the last audit of the clip could not look for, and why; empty if there is nothing to say."""
+    """What the last audit of the clip could not look for, and why, and its rolling shutter; empty without either."""
     return open_file.view(_Remarks).get(clip.session_uid, "")
 
 
@@ -217,7 +223,7 @@ def at_idle(clip: MovieClip, recording: Recording) -> bool:
     if not (known.left or len(known.judged)) or now - known.since < QUIET:
         return False
     if known.left:
-        _audit_chunk(clip, recording, known, session.review.full)
+        _audit_chunk(clip, recording, known, session.review)
         return True  # the verdict comes in a tick of its own
     flags, is_sure = known.flags.values(), known.is_sure
     records = actions.audited(session, known.judged, flags, _local_kinds(), is_full=False, has_second_opinion=is_sure)
@@ -227,7 +233,7 @@ def at_idle(clip: MovieClip, recording: Recording) -> bool:
     return False
 
 
-def _audit_chunk(clip: MovieClip, recording: Recording, known: _Unjudged, fully: FrameRanges) -> None:
+def _audit_chunk(clip: MovieClip, recording: Recording, known: _Unjudged, review: Review) -> None:
     """Audit the next frames; those among frames that a full audit has judged with its second opinion again."""
     from ...core.review.audit import Level, audit_frames
     from ...core.review.motion import Motion
@@ -238,9 +244,10 @@ def _audit_chunk(clip: MovieClip, recording: Recording, known: _Unjudged, fully:
         known.left.insert(0, (end + 1, last))
     beyond = 2 * _reach()
     motion = Motion.of(recording.head, clip_size(clip), between=(first - beyond, end + beyond))
-    near = fully.following(first - beyond)
+    near = review.full.following(first - beyond)
     level = Level.FULL if near is not None and near[0] <= end + beyond else Level.QUICK
-    flags = audit_frames(motion, range(first, end + 1), level=level, lens=camera.known_lens(clip))
+    lens, rolling = camera.known_lens(clip), review.rolling if level is Level.FULL else 0.0
+    flags = audit_frames(motion, range(first, end + 1), level=level, lens=lens, rolling=rolling)
     known.flags.update({flag.subject: flag for flag in flags})
     known.judged.add(first, end)
     known.is_sure = known.is_sure and level is Level.FULL

@@ -56,6 +56,8 @@ class Review:
         """The approved frames that a person has approved: an audit leaves them."""
         self.full = FrameRanges()
         """The judged frames that a full audit has judged."""
+        self.rolling = 0.0
+        """The share of a frame of the rolling shutter that the last full audit has found; 0: none."""
         self.flags: list[Flag] = []
         """The worst first."""
         self.approvals: list[Approval] = []
@@ -217,6 +219,7 @@ class Review:
         self.approved.update(judged.without(unsigned_fail).without(unsigned_warn))
         if fields.get("level") == "full":
             self.full.update(frames)
+            self.rolling = _share(fields.get("rolling", 0.0))
         kept = [flag for flag in self.flags if flag.kind not in kinds or not _is_within(flag, frames)]
         self.flags = worst_first([*kept, *flags])[:FLAGS_KEPT]
 
@@ -265,6 +268,7 @@ class Review:
             **{key: str(getattr(self, attribute)) for key, attribute in _SETS.items()},
             "flags": [str(flag) for flag in self.flags],
             **{key: [plain(entry) for entry in getattr(self, key)] for key in _ENTRIES},
+            **({"rolling": self.rolling} if self.rolling else {}),
             **({"damaged": self.damaged} if self.damaged else {}),
         }
 
@@ -288,6 +292,7 @@ class Review:
         }
         found = {"id": str(head["id"]), "shot": str(head["shot"]), "begun": str(head["begun"])}
         anchor, damaged = frame_number(head["anchor"]), int(state.get("damaged") or 0)
+        self.rolling = _share(state.get("rolling") or 0.0)
         for key, value in {**found, **sets, **entries, "flags": flags, "anchor": anchor, "damaged": damaged}.items():
             setattr(self, key, value)
 
@@ -313,6 +318,7 @@ def merged_review(reviews: Sequence[tuple[Review, FrameRanges]], numbers: Sequen
             continue
         if not merged.id:
             merged.id, merged.shot, merged.anchor, merged.begun = review.id, review.shot, review.anchor, review.begun
+            merged.rolling = review.rolling
         for name in _SETS.values():
             getattr(merged, name).update(getattr(review, name).without(several))
         for flag in review.flags:
@@ -326,6 +332,13 @@ def merged_review(reviews: Sequence[tuple[Review, FrameRanges]], numbers: Sequen
         merged.damaged += review.damaged
     merged.flags = worst_first(merged.flags)[:FLAGS_KEPT]
     return merged
+
+
+def _share(value: Any) -> float:
+    """Of a frame, from -1 to 1. Raises ValueError."""
+    if not -1.0 <= (share := float(value)) <= 1.0:
+        raise ValueError(f"{value!r} is no share of a frame")
+    return share
 
 
 def _is_within(flag: Flag, frames: FrameRanges) -> bool:

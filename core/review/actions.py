@@ -59,13 +59,15 @@ def audited(
     *,
     is_full: bool,
     has_second_opinion: bool | None = None,
+    rolling: float = 0.0,
 ) -> list[EventRecord]:
     """The verdict of an audit that looked for `kinds` on `frames` and found `flags`; none without tracked frames.
 
     It takes the place of earlier verdicts of audits on these frames; what a person has approved stays approved. A
     frame fails with an error, is suspect with a warning, and is approved otherwise; accepted flags do not count, and
     flags of other kinds that were found before do. A possible jump is a warning until a second opinion has not
-    confirmed it, as a full audit asks for (`has_second_opinion`, by default `is_full`).
+    confirmed it, as a full audit asks for (`has_second_opinion`, by default `is_full`). `rolling`: the share
+    of a frame of the rolling shutter that a full audit took out.
     """
     review, tracked = session.review, session.session.tracked_frames
     judged = FrameRanges(frames.ranges())
@@ -86,6 +88,7 @@ def audited(
             kinds=sorted(kind.value for kind in kinds),
             flags=[str(flag) for flag in found],
             level="full" if is_full else "quick",
+            **({"rolling": round(rolling, 4)} if is_full else {}),
         )
     ]
 

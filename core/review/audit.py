@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable
 from enum import StrEnum
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
@@ -39,6 +39,14 @@ class Level(StrEnum):
     FULL = "full"  # E confirms jumps and finds DRIFT and STRAY: about 2 ms a frame
 
 
+class Result(NamedTuple):
+    """The flags, the worst first, and the share of a frame of the rolling shutter that was taken out of a full audit:
+    0 without one."""
+
+    flags: list[Flag]
+    rolling: float
+
+
 def audit(
     motion: Motion,
     settings: Settings | None = None,
@@ -59,7 +67,7 @@ def audit(
         try:
             share = next(steps)
         except StopIteration as end:
-            return end.value
+            return end.value.flags
         if progress:
             progress(share)
 
@@ -73,32 +81,30 @@ def audit_steps(
     rolling: float | None = None,
     solve: Solve | None = None,
     read: Read | None = None,
-) -> Generator[float, None, list[Flag]]:
+) -> Generator[float, None, Result]:
     """The work of `audit` in steps of some milliseconds, each of which yields the share done. Close it to stop.
 
     `read` gives the pictures, and adds CORRELATION of a motion with corners; its steps take as long as one picture.
     """
-    if read is not None:
-        settings = settings or Settings()
-        found = yield from _scaled(audit_steps(motion, settings, level=level, lens=lens, solve=solve), 0.0, 0.2)
-        found += yield from _scaled(correlation(motion, settings, read), 0.2, 1.0)
-        return worst_first(found)
     settings = settings or Settings()
     found: list[Flag] = []
+    most = 1.0 if read is None else 0.2  # the pictures take longer than all else
     parts = list(motion.parts())
     camera = next((part for part in parts if any(track.object == CAMERA for track in part.tracks)), None)
     if camera is None and parts:
         camera = max(parts, key=len)
     if rolling is None:
-        rolling = (yield from _scaled(estimated(camera), 0.0, 0.02)) if camera and level is Level.FULL else 0.0
-    total, done = max(1, len(motion)), 0
+        rolling = (yield from _scaled(estimated(camera), 0.0, 0.02 * most)) if camera and level is Level.FULL else 0.0
+    total, done = max(1, len(motion)) / most, 0
     for part in parts:
         is_solved = solve is not None and (len(parts) == 1 or part.tracks[0].object == solve.object)
         work = _part(part, settings, level, lens, rolling, part is camera, solve if is_solved else None)
         low, done = done, done + len(part)
         found += yield from _scaled(work, low / total, done / total)
     found += measures.duplicates(motion, settings)
-    return worst_first(found)
+    if read is not None:
+        found += yield from _scaled(correlation(motion, settings, read), most, 1.0)
+    return Result(worst_first(found), rolling)
 
 
 def audit_frames(

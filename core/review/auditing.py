@@ -33,6 +33,8 @@ class Found(NamedTuple):
     kinds: frozenset[FlagKind]
     flags: list[Flag]
     is_full: bool
+    rolling: float = 0.0
+    """The share of a frame of the rolling shutter that a full audit has found."""
 
 
 def audit_session(
@@ -67,10 +69,10 @@ def audit_steps(
     from .motion import Motion
 
     motion = Motion.of(state, session.session.footage.size, has_corners=read is not None)
-    flags = yield from audit_steps(motion, level=Level.FULL if is_full else Level.QUICK, read=read)
+    flags, rolling = yield from audit_steps(motion, level=Level.FULL if is_full else Level.QUICK, read=read)
     frames = FrameRanges(session.session.tracked_frames.ranges())
     kinds = FULL if is_full else QUICK
-    return Found(frames, kinds | {FlagKind.CORRELATION} if read is not None else kinds, flags, is_full)
+    return Found(frames, kinds | {FlagKind.CORRELATION} if read is not None else kinds, flags, is_full, rolling)
 
 
 def audit_new(session: TrackingSessionManager, state: Tracks) -> Found | None:
@@ -94,7 +96,13 @@ def audit_new(session: TrackingSessionManager, state: Tracks) -> Found | None:
 def verdict(session: TrackingSessionManager, found: Found) -> list[EventRecord]:
     """The records of the verdict, and of the beginning of the review if nobody has begun it."""
     records = actions.begin(session)
-    return records + actions.audited(session, found.frames, found.flags, found.kinds, is_full=found.is_full)
+    frames, flags, is_full = found.frames, found.flags, found.is_full
+    return records + actions.audited(session, frames, flags, found.kinds, is_full=is_full, rolling=found.rolling)
+
+
+def rolling_words(share: float) -> str:
+    """The rolling shutter in words."""
+    return f"Rolling shutter: {abs(share):.2f} of a frame{'' if share > 0 else ', from below'}"
 
 
 def _check(session: TrackingSessionManager) -> None:

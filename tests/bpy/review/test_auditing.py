@@ -148,20 +148,20 @@ def test_frames_that_change_during_an_audit_stay_unjudged(editor: ClipEditor) ->
     audit = Audit(editor.clip, "QUICK")
     while not audit.progress:
         assert audit.go_on(0.0)
-    begin(editor, backwards=None, steps=2).finish()  # new frames
+    begin(editor, backwards=None, steps=9).finish()  # new frames
     with pytest.raises(UsageError, match="audit again"):
         while audit.go_on(0.0):
             recording_of(editor.clip).close()  # as if another one took the session
     audit = Audit(editor.clip, "QUICK")
     while not audit.progress:
         assert audit.go_on(0.0)
-    slip(editor.clip, "Survives.03", 33)
+    slip(editor.clip, "Survives.03", 40)
     recording_of(editor.clip).look(editor.clip, "Move", whole=True)
     while audit.go_on(0.0):
         pass
     state = problems.review_of(editor.clip)
     reach = auditing._reach()
-    assert state.counts[FrameStatus.TRACKED] == reach + 1 and 33 - reach in FrameRanges.parse("4-4")
+    assert state.counts[FrameStatus.TRACKED] == reach + 1 < 40
     assert jumps(editor.clip) == []
 
 

@@ -2,10 +2,12 @@
 """A session of ten tracked frames and three tracks, and the actions of a review on it."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 from tracking_sessions.core.journal.codec import event_record
 from tracking_sessions.core.journal.records import EditRecord, Event, JournalRecord
+from tracking_sessions.core.journal.review import Review
 from tracking_sessions.core.model.flags import Flag, FlagKind, Severity
 from tracking_sessions.core.model.ranges import FrameRanges
 from tracking_sessions.core.recording.manager import TrackingSessionManager
@@ -42,3 +44,7 @@ def audit(session: TrackingSessionManager, frames: str, *flags: Flag) -> None:
 def edit(session: TrackingSessionManager, track: int, frame: int, value: float = 0.75) -> None:
     edited = EditRecord(track, (), marker(track, frame, (value,)))
     put(session, [event_record(Event.EDITED, operator="Move"), edited])
+
+
+def as_data(review: Review) -> dict[str, object]:
+    return {"verdicts": review.to_state(), "flags": [asdict(flag) for flag in review.flags]}

@@ -112,7 +112,7 @@ def test_a_marker_beside_its_feature_has_a_low_correlation(previous: bool) -> No
     with pytest.raises(StopIteration) as end:
         while True:
             next(steps)
-    flags = [flag for flag in end.value.value if flag.kind is FlagKind.CORRELATION]
+    flags = [flag for flag in end.value.value.flags if flag.kind is FlagKind.CORRELATION]
     assert [(flag.track, flag.first, flag.last) for flag in flags] == [(3, low[0], low[-1])]
     assert flags[0].value < flags[0].threshold == Settings().correlation
 

@@ -4,7 +4,9 @@
 Exact for perspective, so near points are no error to it, and blind to errors along the line. The fundamental matrix of
 a pair of frames comes from random samples of eight tracks, of which the one with the smallest median residual counts,
 and from rounds of the eight-point algorithm with robust weights (Hartley and Zisserman, Multiple View Geometry,
-chapter 11). The residual is Sampson's distance. docs/review.md has the measurements behind each constant.
+chapter 11). Where most tracks lie on a plane, such as a wall, those agree with a whole family of matrices; the tracks
+beside the plane choose from it, as in DEGENSAC (Chum, Werner and Matas 2005). The residual is Sampson's distance.
+docs/review.md has the measurements behind each constant.
 """
 
 from __future__ import annotations
@@ -22,6 +24,14 @@ SAMPLES, SAMPLE = 60, 8
 ROUNDS = 6
 FLOOR = 0.01
 """Pixels below which no scale of residuals falls: exact positions must not divide by nothing."""
+PLANE_ROUND = 2
+"""Before this round the tracks beside a plane choose."""
+FARTHEST, CHOICES = 10, 30
+"""Pairs of the tracks that are farthest from their lines choose: so many of the pairs of so many tracks."""
+WRONG, GAIN = 1.0, 2.5
+"""Pixels from which on one is as wrong as any, and how many fewer have to be wrong: more than the two that choose."""
+WIDE, WIDE_ROUNDS = 0.15, 2
+"""The scale, in pixels, of so many rounds after the choice, which is not exact yet."""
 LENIENT_ROUNDS = 2
 """The last rounds allow each track for its leverage, as those of T do."""
 CAP = 10.0
@@ -129,11 +139,14 @@ def residuals(x: Sequence[Floats], y: Sequence[Floats]) -> Residuals:
     floor = FLOOR / size
     weights = flat[0]
     for turn in range(ROUNDS):
+        if turn == PLANE_ROUND:
+            best = _beside_plane(best, weights, flat, live, WRONG / size)
         distance, gradient = _distances(best, flat)
         if turn >= ROUNDS - LENIENT_ROUNDS:
             distance /= _spread(weights, flat, gradient, best)
         distance[~live] = np.inf
-        scale = np.maximum(quantile(distance, counts) * NORMAL_MAD, floor)
+        least = WIDE / size if 0 <= turn - PLANE_ROUND < WIDE_ROUNDS else floor
+        scale = np.maximum(quantile(distance, counts) * NORMAL_MAD, least)
         distance[~live] = 1e30
         weights = bisquare(distance, scale) / np.maximum(gradient, 1e-12)
         best = _of_rank_two(_smallest(_moments(weights, flat), 3, best))
@@ -144,6 +157,49 @@ def residuals(x: Sequence[Floats], y: Sequence[Floats]) -> Residuals:
     spread = _spread(weights, flat, gradient, best)
     enough = live & (counts >= LEAST_TRACKS)
     return Residuals(np.where(enough, distance * size, np.nan), np.where(enough, scale * spread, np.nan))
+
+
+def _beside_plane(
+    model: list[Floats], weights: Floats, points: Sequence[Floats], live: Bools, wrong: Floats
+) -> list[Floats]:
+    """The matrix by which the fewest tracks are wrong, of the family of those that most tracks agree with.
+
+    The family is spanned by the model and by the two other matrices with the smallest weighted residuals. Each track
+    asks of it one linear equation, so that two tracks choose a member. `wrong` [pairs]: the distance from which on one
+    is as wrong as any.
+    """
+    matrix = _moments(weights, points)
+    weight = 10 * sum(matrix[i][i] for i in range(9))
+    family = [model]
+    for _ in range(2):
+        known = family[-1]
+        share = weight / _dot(known, known)
+        matrix = [[matrix[i][j] + share * known[i] * known[j] for j in range(i + 1)] for i in range(9)]
+        family.append(_smallest(matrix, 3))
+    columns = [*_products(points), np.ones_like(points[0])]
+    values = [_dot(member, columns) for member in family]
+    distance, _ = _distances(model, points)
+    least = np.where(live, np.minimum(distance, wrong), 0.0).sum(0) - GAIN * wrong
+    farthest = np.argsort(np.where(live, -distance, np.inf), axis=0, kind="stable")[:FARTHEST]
+    values = [np.take_along_axis(each, farthest, axis=0) for each in values]
+    best = model
+    for one, other in _choices(len(farthest)):
+        (a, b, c), (d, e, f) = ([each[place] for each in values] for place in (one, other))
+        parts = b * f - c * e, c * d - a * f, a * e - b * d
+        length = np.maximum(np.sqrt(_dot(parts, parts)), 1e-300)
+        member = [_dot(parts, each) / length for each in zip(*family, strict=True)]
+        distance, _ = _distances(member, points)
+        cost = np.where(live, np.minimum(distance, wrong), 0.0).sum(0)
+        is_better = cost < least
+        least = np.where(is_better, cost, least)
+        best = [np.where(is_better, new, old) for new, old in zip(member, best, strict=True)]
+    return best
+
+
+def _choices(count: int) -> list[tuple[int, int]]:
+    """Pairs of `count` places, at most CHOICES of them."""
+    drawn = np.sort((uniform(CHOICES, 2) * count).astype(np.intp), axis=1).tolist()
+    return sorted({(one, other) for one, other in drawn if one < other})
 
 
 def _spread(weights: Floats, points: Sequence[Floats], gradient: Floats, model: Sequence[Floats]) -> Floats:
@@ -209,7 +265,10 @@ def _of_rank_two(model: Sequence[Floats]) -> list[Floats]:
 
 
 def _dot(one: Sequence[Floats], other: Sequence[Floats]) -> Floats:
-    return one[0] * other[0] + one[1] * other[1] + one[2] * other[2]
+    total = one[0] * other[0]
+    for i in range(1, len(one)):
+        total = total + one[i] * other[i]
+    return total
 
 
 def _distances(model: Sequence[Floats], points: Sequence[Floats]) -> tuple[Floats, Floats]:

@@ -267,3 +267,16 @@ def test_tracks_that_do_not_move_tell_nothing_about_the_lens() -> None:
     for camera, expected in (("locked", 0.0), ("pan", -0.014)):  # the shots' barrel distortion, as a division model
         positions = make(camera, seed=6, tracks=60, frames=120).positions
         assert estimated(motion(positions)) == pytest.approx(expected, abs=0.003 * bool(expected))
+
+
+def test_tracks_beside_a_wall_are_right_though_most_are_on_it() -> None:
+    """Those on the wall agree with many fundamental matrices, by most of which the others are wrong."""
+    rng = np.random.default_rng(12)
+    depth = np.repeat([1.0, 0.9], [32, 8])[:, None, None]
+    turn = 2 * np.pi * np.arange(80) / 64
+    moved = 12 * np.stack([1 - np.cos(turn), np.sin(turn)], 1)
+    places = rng.uniform((60, 40), (580, 320), (40, 1, 2)) - (320, 180)
+    scale = depth / (depth - 0.01 * np.sin(turn)[:, None])
+    positions = (places - moved / depth) * scale + (320, 180) + rng.normal(0, 0.03, (40, 80, 2))
+    flags = audit(Motion.of_positions(positions, (640, 360)), level=Level.FULL)
+    assert found(flags, FlagKind.JUMP, FlagKind.SWAP, FlagKind.DRIFT, FlagKind.STRAY) == []

@@ -14,7 +14,7 @@ ACTIONS = {
     Action.WAIT: "press “Wait for It”, or stop it there",
     Action.SAVE_AGAIN: "save the file again",
     Action.AUDIT: "press “Audit”",
-    Action.COMMIT_ANYWAY: "commit it all the same with “Commit Anyway”",
+    Action.COMMIT_ANYWAY: "commit it all the same with “Commit”",
     Action.GO_ON: "press “Resume Tracking” or drop the pass in Passes",
     Action.SET_ASIDE: "set it aside with “Discard” in Sessions",
     Action.CHOOSE_CLIP: "choose one in the Movie Clip Editor",

@@ -29,6 +29,7 @@ from tracking_sessions.core.errors import (
     ShotUnusable,
     StorageFailed,
     TrackingSessionError,
+    TrackingUnfinished,
     TracksFileInvalid,
     UnfinishedSession,
     UsageError,
@@ -54,6 +55,10 @@ EACH_ERROR: tuple[tuple[TrackingSessionError, str], ...] = (
         UnfinishedSession("id", "{door}"),
         "“{door}” (id) is an unfinished session of this footage: "
         "go on with it with --resume, or set it aside with --fresh",
+    ),
+    (
+        TrackingUnfinished("id", "{shot}"),
+        "“{shot}” is not finished: go on with: resume id, or set it aside with: discard id",
     ),
     (ClipUnnamed(2, "a, b"), "The file has 2 clips: name one with --clip (a, b)"),
     (FramesNotJudged("3 to 4"), "The frames 3 to 4 are not audited: audit them with: audit SESSION"),

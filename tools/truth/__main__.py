@@ -107,7 +107,7 @@ def _generated(
 def drift(seeds: range) -> None:
     print("\nDrift, 10 tracks of each shot, found within 40 frames (recall / precision / false):\n")
     print("| shot | 0.05 px/frame, lens known | unknown | 0.1 px/frame, lens known | unknown |\n|---|---|---|---|---|")
-    for camera in ("dolly", "hand-held", "orbit", "pan", "zoom", "rolling"):
+    for camera in ("dolly", "hand-held", "orbit", "pan", "zoom", "rolling", "wall"):
         cells: list[str] = []
         for speed in (0.05, 0.1):
             for is_known in (True, False):
@@ -124,7 +124,7 @@ def drift(seeds: range) -> None:
 def strays(seeds: range) -> None:
     print("\nStrays, 6 tracks of each shot that sway by 20 px (found / of the flagged tracks / false of the others):\n")
     print("| shot | lens known | unknown |\n|---|---|---|")
-    for camera in ("dolly", "hand-held", "orbit", "pan"):
+    for camera in ("dolly", "hand-held", "orbit", "pan", "wall"):
         cells: list[str] = []
         for is_known in (True, False):
             score = Score()

@@ -20,7 +20,9 @@ BARREL = 18.0  # pixels of barrel distortion in the corners
 K1 = -BARREL / CORNER * (FOCAL / CORNER) ** 2
 """The coefficient of Blender's polynomial model, by which a corner moves BARREL pixels inwards."""
 
-CAMERAS = ("dolly", "hand-held", "orbit", "pan", "locked", "zoom", "rolling", "near")
+CAMERAS = ("dolly", "hand-held", "orbit", "pan", "locked", "zoom", "rolling", "near", "wall")
+WALL, ON_WALL = 40.0, 0.8
+"""Where the wall stands along z, and the share of the points on it."""
 
 
 @dataclass
@@ -74,8 +76,10 @@ def make(camera: str, *, seed: int, tracks: int = 100, frames: int = 300, noise:
         start = due.pop()
         pixel = rng.uniform((0.02 * WIDTH, 0.02 * HEIGHT), (0.98 * WIDTH, 0.98 * HEIGHT))
         depth = np.exp(rng.uniform(np.log(nearest), np.log(farthest)))
-        ray = np.array([*((pixel - (WIDTH / 2, HEIGHT / 2)) / focal[start]), 1.0]) * depth
-        point = rotations[start].T @ ray + centres[start]
+        ray = rotations[start].T @ (*((pixel - (WIDTH / 2, HEIGHT / 2)) / focal[start]), 1.0)
+        if camera == "wall" and rng.random() < ON_WALL:
+            depth = (WALL - centres[start][2]) / ray[2]
+        point = ray * depth + centres[start]
         seen = scene.seen(point[None])[0]
         inside = (seen > 4).all(1) & (seen < (WIDTH - 4, HEIGHT - 4)).all(1)
         after = np.flatnonzero(~inside[start:])
@@ -150,7 +154,7 @@ def _shake(rng: np.random.Generator, frames: int, size: float, lag: float) -> Fl
 def _path(camera: str, frames: int, rng: np.random.Generator) -> tuple[Floats, Floats, Floats]:
     time = np.arange(frames, dtype=np.float64)
     angles, centres, focal = np.zeros((frames, 3)), np.zeros((frames, 3)), np.full(frames, FOCAL)
-    if camera in {"dolly", "zoom"}:
+    if camera in {"dolly", "zoom", "wall"}:
         centres[:, 2] = 0.03 * time
         centres[:, 0] = 0.02 * time + 0.5 * np.sin(time / 60)
         angles[:, 0], angles[:, 1] = 0.06 * np.sin(time / 70), 0.02 * np.sin(time / 45)

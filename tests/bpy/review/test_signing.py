@@ -76,7 +76,7 @@ def test_an_approved_session_is_committed_and_says_so(editor: ClipEditor, file: 
 
 
 def test_with_open_frames_it_is_committed_only_if_told(editor: ClipEditor, file: Path) -> None:
-    with inside(editor), pytest.raises(RuntimeError, match=r"1 failed, 3 suspect.*“Commit Anyway”"):
+    with inside(editor), pytest.raises(RuntimeError, match=r"1 failed, 3 suspect.*“Commit”"):
         operators.commit()
     assert commit_of(file) is None
     run(editor, "commit", force=True)

@@ -30,6 +30,8 @@ FARTHEST, CHOICES = 10, 30
 """Pairs of the tracks that are farthest from their lines choose: so many of the pairs of so many tracks."""
 WRONG, GAIN = 1.0, 2.5
 """Pixels from which on one is as wrong as any, and how many fewer have to be wrong: more than the two that choose."""
+ALIKE = 1e-6
+"""The sine of the angle between two equations below which they are one, as those of two tracks on one feature."""
 WIDE, WIDE_ROUNDS = 0.15, 2
 """The scale, in pixels, of so many rounds after the choice, which is not exact yet."""
 LENIENT_ROUNDS = 2
@@ -182,15 +184,19 @@ def _beside_plane(
     least = np.where(live, np.minimum(distance, wrong), 0.0).sum(0) - GAIN * wrong
     farthest = np.argsort(np.where(live, -distance, np.inf), axis=0, kind="stable")[:FARTHEST]
     values = [np.take_along_axis(each, farthest, axis=0) for each in values]
+    is_live = np.take_along_axis(live, farthest, axis=0)
     best = model
     for one, other in _choices(len(farthest)):
         (a, b, c), (d, e, f) = ([each[place] for each in values] for place in (one, other))
         parts = b * f - c * e, c * d - a * f, a * e - b * d
-        length = np.maximum(np.sqrt(_dot(parts, parts)), 1e-300)
+        length = np.sqrt(_dot(parts, parts))
+        asks = np.sqrt((a * a + b * b + c * c) * (d * d + e * e + f * f))
+        chooses = is_live[one] & is_live[other] & (length > ALIKE * asks)
+        length = np.maximum(length, 1e-300)
         member = [_dot(parts, each) / length for each in zip(*family, strict=True)]
         distance, _ = _distances(member, points)
         cost = np.where(live, np.minimum(distance, wrong), 0.0).sum(0)
-        is_better = cost < least
+        is_better = chooses & (cost < least)
         least = np.where(is_better, cost, least)
         best = [np.where(is_better, new, old) for new, old in zip(member, best, strict=True)]
     return best

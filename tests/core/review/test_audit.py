@@ -280,3 +280,13 @@ def test_tracks_beside_a_wall_are_right_though_most_are_on_it() -> None:
     positions = (places - moved / depth) * scale + (320, 180) + rng.normal(0, 0.03, (40, 80, 2))
     flags = audit(Motion.of_positions(positions, (640, 360)), level=Level.FULL)
     assert found(flags, FlagKind.JUMP, FlagKind.SWAP, FlagKind.DRIFT, FlagKind.STRAY) == []
+
+
+@pytest.mark.filterwarnings("error")
+def test_two_tracks_on_one_feature_do_not_choose_for_all() -> None:
+    """Their equations are one, by which every track would be right."""
+    positions = dolly()
+    positions[5] = positions[4]
+    positions[4:6, 29:] += (8, 6)
+    flags = audit(motion(positions), level=Level.FULL, lens=STRAIGHT)
+    assert {(5, 30), (6, 30)} <= {(flag.track, flag.first) for flag in found(flags, FlagKind.JUMP)}

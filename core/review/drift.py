@@ -22,7 +22,7 @@ EVERY = 3
 """The clip frames whose number it divides are tested."""
 MEDIAN_OF = 3
 """Tests in a row whose median counts, against single bad markers."""
-WIDTH = 64
+WIDTH = 32
 LEAST_TESTS = 4
 """Tests of a track without which no share of them makes it a stray."""
 

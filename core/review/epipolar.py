@@ -42,7 +42,7 @@ PAIRS = ((-1, 0), (0, 1), (-3, 0), (0, 3), (-1, 1), (-2, 0), (0, 2))
 """The pairs of frames that judge a marker, as offsets from its frame."""
 VOTES = 2
 """Of these pairs so many must call it wrong. A jump is wrong in three pairs at least."""
-WIDTH = 64
+WIDTH = 32
 """Pairs in one block: its arrays stay in the processor's cache."""
 LEAST_TRACKS = 20
 """Tracks in common: eight determine a fundamental matrix, and some that agree with it by chance do not confirm it."""

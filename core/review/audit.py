@@ -36,7 +36,7 @@ class Level(StrEnum):
     """How thorough an audit is."""
 
     QUICK = "quick"  # all but E: seconds for a million markers
-    FULL = "full"  # E confirms jumps and finds DRIFT and STRAY: about 2 ms a frame
+    FULL = "full"  # E confirms jumps and finds DRIFT and STRAY: about 10 ms a frame
 
 
 class Result(NamedTuple):

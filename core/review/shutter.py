@@ -105,7 +105,7 @@ def estimated(motion: Motion) -> Generator[float, None, float]:
             yield (turn + at / STEPS) / 2
         if not costs.min() < gain * unmoved:
             return 0.0
-        best, width = lowest(tried, costs), 2 * width / (STEPS - 1)
+        best, width = min(max(lowest(tried, costs), -MOST), MOST), 2 * width / (STEPS - 1)
     return best
 
 

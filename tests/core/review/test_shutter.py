@@ -48,6 +48,14 @@ def test_a_global_shutter_has_none(camera: str, tracks: int) -> None:
     assert found(make(camera, seed=32, tracks=tracks, frames=120, noise=0.2).positions) == 0
 
 
+def test_no_share_is_larger_than_a_frame() -> None:
+    """The journal takes no other one, and its verdict would be lost."""
+    scene = rolling(36)
+    positions = project(scene.points, scene.rotations, scene.centres, scene.focal, scene.k1, rolling=1.2)
+    positions[~np.isfinite(scene.positions)] = np.nan
+    assert 0.9 < found(positions) <= 1
+
+
 def test_tracks_without_pairs_have_none() -> None:
     assert found(np.full((3, 2, 2), 500.0)) == 0
     assert found(np.zeros((0, 0, 2))) == 0

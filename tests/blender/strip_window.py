@@ -2,8 +2,8 @@
 """Runs in Blender beside start_window.py and obeys `ask-toggle` (the strip) and `ask-redraw`.
 
 `strip.json` holds the box of the main region of the Clip Editor, in pixels from the lower left of the window, its
-frame, the colours of the strip and of its background, and the seconds that the strip took in each redraw: during
-tracking, without a change, and with another frame each time.
+frame, the colours of the strip and of its background, the seconds that the strip took in each redraw: during
+tracking, without a change, and with another frame each time, and those of the whole redraws.
 """
 
 import json
@@ -46,17 +46,21 @@ def redraw():
     user = area.spaces.active.clip_user
     shown = user.frame_current
     took = {"tracking": list(durations)}
+    redraws = {}
     with override:
         for kind in ("same", "moved"):
             durations.clear()
+            redraws[kind] = []
             for i in range(REDRAWS):
                 if kind == "moved":
                     user.frame_current = 1 + i % 90
+                started = time.perf_counter()
                 bpy.ops.wm.redraw_timer(type="DRAW", iterations=1)
+                redraws[kind].append(time.perf_counter() - started)
             took[kind] = list(durations)
     user.frame_current = shown
     area.tag_redraw()
-    figures = {"x": region.x, "y": region.y, "width": region.width, "frame": shown, "took": took}
+    figures = {"x": region.x, "y": region.y, "width": region.width, "frame": shown, "took": took, "redraws": redraws}
     figures["background"] = strip.BACKGROUND
     figures["colours"] = [strip.COLOURS[kind] for kind in sorted(strip.COLOURS)]
     Path("strip.json").write_text(json.dumps(figures), encoding="utf-8")

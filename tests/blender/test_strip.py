@@ -84,4 +84,5 @@ def test_the_strip_shows_what_is_recorded(machine: Machine, shot: Shot) -> None:
     for kind, took in figures["took"].items():
         median = statistics.median(took)
         print(f"{machine.name}: {kind}: {median * 1e6:.0f} us, the median of {len(took)} redraws")
-        assert median < 0.001
+        if kind in figures["redraws"]:
+            assert median < statistics.median(figures["redraws"][kind]) / 10

@@ -20,6 +20,7 @@ from tracking_sessions.core.journal.rows import with_head
 from tracking_sessions.core.model.flags import Flag, FlagKind, Severity
 from tracking_sessions.core.model.frame_status import FrameStatus
 from tracking_sessions.core.model.types import Pass
+from tracking_sessions.core.recording.manager import load_session
 from tracking_sessions.panels import review as panels
 from tracking_sessions.tests.bpy.past import RecordingLayout, drawn
 from tracking_sessions.tests.bpy.review.reviews import flag, found, reviewed
@@ -163,15 +164,15 @@ def long_review(footage: Footage, file: Path) -> ClipEditor:
     return editor
 
 
-@pytest.mark.alone
-def test_drawing_costs_the_same_in_a_long_clip_with_many_problems(footage: Footage, file: Path) -> None:
-    editor = long_review(footage, file)
+def time_of_drawing(editor: ClipEditor) -> float:
+    """The seconds that the panel, eight problems of its list, and the polls of its buttons take: the fastest of 60."""
     shown: Any = form(editor)
     took: list[float] = []
     with inside(editor) as context:
         problems.fill(context)
         operators.next_problem()
         data = PROBLEMS.data(context)
+        assert len(data.entries) >= 8
         for _ in range(60):
             started = time.perf_counter()
             shown.draw(type("Panel", (), {"layout": RecordingLayout()})(), context)
@@ -181,19 +182,29 @@ def test_drawing_costs_the_same_in_a_long_clip_with_many_problems(footage: Foota
             for name in ("audit", "next_problem", "approve", "fine", "mute", "nudge", "note"):
                 getattr(operators, name).poll()
             took.append(time.perf_counter() - started)
-    print(
-        f"{min(took) * 1e3:.2f} ms, the fastest of {len(took)} drawings; median {statistics.median(took) * 1e3:.2f} ms"
-    )
-    assert min(took) < 0.001
+    print(f"{min(took) * 1e3:.2f} ms, the fastest drawing; median {statistics.median(took) * 1e3:.2f} ms")
+    return min(took)
 
 
 @pytest.mark.alone
-def test_an_edit_is_in_the_list_of_a_long_clip_within_50_ms(footage: Footage, file: Path) -> None:
+def test_drawing_costs_the_same_in_a_long_clip_with_many_problems(footage: Footage, file: Path) -> None:
+    """Anything that looks at each frame or each problem would cost hundreds of times more."""
+    editor = new_file(footage, file)
+    reviewed(editor, *(flag(1, frame, frame + 1, FlagKind.JUMP, 2.0) for frame in range(2, 14)))
+    short = time_of_drawing(editor)
+    assert time_of_drawing(long_review(footage, file)) < 4 * short
+
+
+@pytest.mark.alone
+def test_an_edit_of_a_long_clip_reads_no_whole_session(footage: Footage, file: Path) -> None:
     """The look at the clip, the view, and the list in Blender's data. The audit follows at idle, a slice at a time."""
     editor = long_review(footage, file)
-    recording, _ = deciding.owned(editor.clip)
+    recording, session = deciding.owned(editor.clip)
     name = problems.review_of(editor.clip).names[1]
     took: list[float] = []
+    started = time.perf_counter()
+    load_session(session.path).replay()
+    whole = time.perf_counter() - started
     with inside(editor) as context:
         assert len(problems.fill(context)) == 900
         for _ in range(10):
@@ -205,5 +216,6 @@ def test_an_edit_is_in_the_list_of_a_long_clip_within_50_ms(footage: Footage, fi
             took.append(time.perf_counter() - started)
             now = problems.review_of(editor.clip)
             assert now is not before and now.counts[FrameStatus.TRACKED] == 1
-    print(f"{min(took) * 1e3:.2f} ms, the fastest of {len(took)} edits; median {statistics.median(took) * 1e3:.2f} ms")
-    assert min(took) < 0.05
+    print(f"{min(took) * 1e3:.2f} ms, the fastest edit; median {statistics.median(took) * 1e3:.2f} ms")
+    print(f"{whole * 1e3:.2f} ms to read the session")
+    assert min(took) < whole / 4

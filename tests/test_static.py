@@ -49,6 +49,7 @@ BRIDGE = {
     "tracking": {"preferences", "open_file", "clip"},
     "sessions": {"errors", "preferences", "open_file", "clip", "tracking"},
     "review": {"open_file", "clip", "tracking", "sessions"},
+    "solve": {"clip", "tracking", "sessions"},
     "watch": {"open_file", "clip", "tracking", "sessions", "review"},
     "events": {"errors", "open_file", "clip", "tracking", "sessions", "watch"},
 }

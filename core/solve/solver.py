@@ -10,13 +10,14 @@ from ..review.distortion import CameraLens
 from ..review.regression import Bools, Floats, Indices
 
 FOCAL = "FOCAL_LENGTH"
-RADIAL = ("RADIAL_K1", "RADIAL_K2")
+RADIAL = "RADIAL_DISTORTION"
+"""What Blender refines, by the names of its old property `refine_intrinsics`."""
 
 
 @dataclass(frozen=True)
 class Attempt:
     """What to solve. `used` [markers of the motion]: those that take part. `keyframes`: clip frames; None: Blender
-    chooses them. `refine`: names of Blender's `refine_intrinsics`. `lens`: where it begins."""
+    chooses them. `refine`: FOCAL, RADIAL. `lens`: where it begins."""
 
     used: Bools
     lens: CameraLens

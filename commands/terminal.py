@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import TYPE_CHECKING, TextIO
 
-from ..core.batch.child import parent_is_gone
+from ..core.processes.process import parent_is_gone
 from ..core.errors import Interrupted, TrackingSessionError, UsageError
 from ..core.model.wording import duration, short
 from .errors import error_words

@@ -20,7 +20,8 @@ from ..recording.manager import TrackingSessionManager, load_session
 from ..storage.files import make_folder
 from ..storage.folder import SessionFolder, resolve
 from ..storage.lease import LEASE_TIME, Lease
-from .child import Child, wait
+from ..processes.process import wait
+from .child import Child
 from .events import StopReason
 from .ledger import Ledger
 from .ledger_places import note_ledger
@@ -140,7 +141,7 @@ class Supervisor:
                     watch()
                     if not self._is_busy():
                         break
-                    wait([running.child for running in self.running], POLL)
+                    wait([running.child.process for running in self.running], POLL)
                     for running in list(self.running):
                         self._poll(running)
                 for _, shot in self._waiting:

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from tracking_sessions.core.batch import supervisor as module
-from tracking_sessions.core.batch.child import PARENT
+from tracking_sessions.core.processes.process import PARENT
 from tracking_sessions.core.batch.ledger import Ledger
 from tracking_sessions.core.batch.shots import BatchRow, BatchStatus, ShotRow, ShotStatus
 from tracking_sessions.core.batch.supervisor import ShotEvent, Supervisor

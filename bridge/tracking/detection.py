@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 THRESHOLDS = (0.1, 0.003, 0.0001)
 """Blender's thresholds, tried in order as far as needed. Blender accepts nothing below the last. Its measure grows with
 the fourth power of contrast, so each threshold finds features of 2.4 times less contrast."""
+
+CLEAR = (0.1, 0.01, 0.001)
+"""The thresholds of `detect_clear`. Below the last one Blender looks for 10 s and more where a part of the picture has
+no texture, and finds grain."""
 
 ENOUGH = 0.9  # share of the wanted features from which on no copy is made
 
@@ -94,8 +98,23 @@ def detect(editor: ClipEditor, frame: int, pattern: float) -> Detection:
     return Detection(layout.choose(candidates), layout, threshold)
 
 
+def detect_clear(editor: ClipEditor, frame: int, pattern: float, taken: Sequence[tuple[float, float]]) -> Detection:
+    """As `detect`, but only features that are clear enough to be followed with a high correlation, and only where the tracks
+    at the positions `taken`, 0..1, are too few. Raises FootageUnusable."""
+    layout = Layout.of(*clip_size(editor.clip), pattern).around(taken)
+    candidates: list[Candidate] = []
+    lowest = _search(editor, frame, layout, candidates, thresholds=CLEAR) if layout.wanted else CLEAR[0]
+    return Detection(layout.choose(candidates), layout, f"{lowest:g}")
+
+
 def _search(
-    editor: ClipEditor, frame: int, layout: Layout, candidates: list[Candidate], level: int = 0, shrink: int = 1
+    editor: ClipEditor,
+    frame: int,
+    layout: Layout,
+    candidates: list[Candidate],
+    level: int = 0,
+    shrink: int = 1,
+    thresholds: Sequence[float] = THRESHOLDS,
 ) -> float:
     """Add the features of a picture, or of a copy that is smaller by `shrink`, and return the lowest threshold used.
 
@@ -105,7 +124,7 @@ def _search(
     x, y = width / layout.width, height / layout.height  # a copy may lack the last columns and rows of the picture
     margin, distance = math.ceil(layout.margin / shrink), math.ceil(layout.distance / shrink)
     threshold = 0.0
-    for step, threshold in enumerate(THRESHOLDS, level):
+    for step, threshold in enumerate(thresholds, level):
         found = _found_by_blender(editor, frame, threshold, margin, distance)
         layout.add(candidates, [Candidate(position.x * x, position.y * y, step) for position in found])
         if layout.is_settled(candidates, step + 1):

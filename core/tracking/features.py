@@ -11,13 +11,16 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 WANTED = 100
 """Features for a whole picture. A solve needs 8 that its keyframes share, and in a minute of footage nine in ten get
 lost; artists take 80 to 150 for an automatic track. At 0.55 ms for a marker and step, 100 cost about as much as
 reading a frame of 1920x1080."""
 EACH = 2  # features wanted of each part
+APART = 0.7
+"""How near a new feature may come to a track that is there, in least distances of two features: less near than these
+to each other, so that a track which has drifted between two places does not keep both empty."""
 SETBACK = 2  # turns that a feature waits for each weaker level
 
 
@@ -41,6 +44,8 @@ class Layout:
     wanted: int  # features; 0 if no pattern fits into the picture
     columns: int
     rows: int
+    taken: tuple[tuple[float, float], ...] = ()
+    """The positions of tracks that are there, 0..1: their places need no feature."""
 
     @classmethod
     def of(cls, width: int, height: int, pattern: float) -> Layout:
@@ -58,6 +63,16 @@ class Layout:
         parts = wanted / EACH
         rows = max(1, round(math.sqrt(parts * up / across)))
         return cls(width, height, margin, distance, wanted, max(1, round(parts / rows)), rows)
+
+    def around(self, taken: Iterable[tuple[float, float]]) -> Layout:
+        """The same layout with tracks at these positions, 0..1: it wants features only where they are too few."""
+        layout = replace(self, taken=tuple(taken))
+        missing = self.parts * EACH - sum(min(count, EACH) for count in layout._there().values())
+        return replace(layout, wanted=min(self.wanted, missing))
+
+    def _there(self) -> Counter[int]:
+        """The number of tracks in each part."""
+        return Counter(self.part(Candidate(x, y)) for x, y in self.taken)
 
     @property
     def parts(self) -> int:
@@ -77,14 +92,18 @@ class Layout:
         return len({self.part(feature) for feature in features})
 
     def add(self, candidates: list[Candidate], found: Iterable[Candidate]) -> None:
-        """Add the found features that keep their distance from all candidates."""
+        """Add the found features that keep their distance from all candidates, and from the tracks that are there."""
         nearest = (self.distance - 0.5) ** 2  # rounding: positions are whole pixels converted to 0..1
+        free = (APART * self.distance) ** 2
+        there = [(x * self.width, y * self.height) for x, y in self.taken]
         positions = [(candidate.x * self.width, candidate.y * self.height) for candidate in candidates]
         known = {(candidate.x, candidate.y) for candidate in candidates}  # a quick test that rejects most
         for feature in found:
             x, y = feature.x * self.width, feature.y * self.height
-            if (feature.x, feature.y) not in known and all(
-                (x - a) ** 2 + (y - b) ** 2 >= nearest for a, b in positions
+            if (
+                (feature.x, feature.y) not in known
+                and all((x - a) ** 2 + (y - b) ** 2 >= nearest for a, b in positions)
+                and all((x - a) ** 2 + (y - b) ** 2 >= free for a, b in there)
             ):
                 candidates.append(feature)
                 positions.append((x, y))
@@ -100,7 +119,7 @@ class Layout:
 
     def _in_turn(self, candidates: Sequence[Candidate]) -> list[tuple[int, Candidate]]:
         """The kept candidates with their turns, within a turn the strongest first."""
-        before: Counter[int] = Counter()
+        before = self._there()
         turns: list[tuple[int, Candidate]] = []
         for candidate in candidates:
             part = self.part(candidate)

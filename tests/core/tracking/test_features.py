@@ -124,3 +124,28 @@ def test_a_picture_without_room_wants_nothing(size: tuple[int, int]) -> None:
     assert layout.wanted == 0
     assert layout.choose([Candidate(0.5, 0.5)]) == []
     assert layout.is_settled([], 1)
+
+
+def test_where_tracks_are_no_feature_is_chosen() -> None:
+    """The left half has its tracks: the features are those of the right half, as many as it lacks."""
+    first = HD.choose(scattered(HD))
+    left = [(feature.x, feature.y) for feature in first if feature.x < 0.5]
+    around = HD.around(left)
+    found: list[Candidate] = []
+    around.add(found, scattered(HD, seed=2))
+    kept = around.choose(found)
+    assert len(kept) == around.wanted == WANTED - sum(min(2, count) for count in parts_of(left).values())
+    assert sum(feature.x > 0.45 for feature in kept) > 0.8 * len(kept)
+    for feature in kept:
+        for x, y in left:
+            away = math.hypot((feature.x - x) * HD.width, (feature.y - y) * HD.height)
+            assert away >= 0.7 * HD.distance
+
+
+def parts_of(places: list[tuple[float, float]]) -> Counter[int]:
+    return Counter(HD.part(Candidate(x, y)) for x, y in places)
+
+
+def test_a_picture_full_of_tracks_wants_no_feature() -> None:
+    full = HD.around([(feature.x, feature.y) for feature in HD.choose(scattered(HD))] * 2)
+    assert full.wanted == 0 and full.is_settled([], 0) and full.choose(scattered(HD, seed=3)) == []

@@ -13,9 +13,9 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import TYPE_CHECKING, TextIO
 
-from ..core.processes.process import parent_is_gone
 from ..core.errors import Interrupted, TrackingSessionError, UsageError
 from ..core.model.wording import duration, short
+from ..core.processes.process import parent_is_gone
 from .errors import error_words
 
 if TYPE_CHECKING:

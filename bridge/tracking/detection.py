@@ -99,8 +99,10 @@ def detect(editor: ClipEditor, frame: int, pattern: float) -> Detection:
 
 
 def detect_clear(editor: ClipEditor, frame: int, pattern: float, taken: Sequence[tuple[float, float]]) -> Detection:
-    """As `detect`, but only features that are clear enough to be followed with a high correlation, and only where the tracks
-    at the positions `taken`, 0..1, are too few. Raises FootageUnusable."""
+    """As `detect`, but only features that are clear enough to be followed with a high correlation.
+
+    And only where the tracks at the positions `taken`, 0..1, are too few. Raises FootageUnusable.
+    """
     layout = Layout.of(*clip_size(editor.clip), pattern).around(taken)
     candidates: list[Candidate] = []
     lowest = _search(editor, frame, layout, candidates, thresholds=CLEAR) if layout.wanted else CLEAR[0]

@@ -16,11 +16,11 @@ from ..errors import BatchRuns, ExitCode, JournalDamaged, LeaseHeld, SessionUnre
 from ..journal.lost_passes import lost_of, lost_passes, lost_words, shortage_words
 from ..model.types import SessionStatus
 from ..model.wording import timestamp
+from ..processes.process import wait
 from ..recording.manager import TrackingSessionManager, load_session
 from ..storage.files import make_folder
 from ..storage.folder import SessionFolder, resolve
 from ..storage.lease import LEASE_TIME, Lease
-from ..processes.process import wait
 from .child import Child
 from .events import StopReason
 from .ledger import Ledger

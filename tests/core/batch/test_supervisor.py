@@ -15,11 +15,11 @@ from pathlib import Path
 import pytest
 
 from tracking_sessions.core.batch import supervisor as module
-from tracking_sessions.core.processes.process import PARENT
 from tracking_sessions.core.batch.ledger import Ledger
 from tracking_sessions.core.batch.shots import BatchRow, BatchStatus, ShotRow, ShotStatus
 from tracking_sessions.core.batch.supervisor import ShotEvent, Supervisor
 from tracking_sessions.core.errors import Action, BatchRuns
+from tracking_sessions.core.processes.process import PARENT
 from tracking_sessions.core.recording.manager import load_session
 from tracking_sessions.core.storage.folder import SessionFolder
 from tracking_sessions.tests.core.batch.supervised import (

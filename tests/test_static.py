@@ -236,6 +236,7 @@ print(len(names))
 WITH_NUMPY = {
     "audit",
     "correlation",
+    "digest",
     "distortion",
     "drift",
     "epipolar",

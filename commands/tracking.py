@@ -5,21 +5,20 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from types import ModuleType
 from typing import TYPE_CHECKING, Any, TextIO
 
 from ..core.batch.events import Begun, Done
-from ..core.errors import ExitCode, TrackingSessionError, UnfinishedSession
+from ..core.errors import ExitCode, UnfinishedSession
 from ..core.journal.lost_passes import LostPass, lost_of, lost_passes, lost_words, shortage_words
 from ..core.model.types import Outcome
 from ..core.model.wording import short
 from ..core.storage.folder import FOLDER_NAME, SessionFolder
 from ..core.tracking.plan import OPTIONS, PAUSE_BELOW, ShotSpec
 from .arguments import FRAMES_COUNT, NotAllDone, add_json, add_options, add_root, add_session, command, given
+from .blender import bridge_module
 from .finding import find, latest, root_of
 from .terminal import Signals, drive, quiet_blender, say
 from .unfinished import decide
@@ -83,7 +82,7 @@ def _track(options: argparse.Namespace) -> list[str]:
 
 def _tracked(options: argparse.Namespace) -> list[str]:
     with Signals() as signals, quiet_blender() as output:
-        headless = _headless()
+        headless = bridge_module("tracking.headless")
         spec = _spec(options)
         root = options.root or (Path(spec.footage).absolute().parent / FOLDER_NAME if spec.is_blend else root_of(None))
         request = headless.Request(spec, root, resume=options.resume, fresh=options.fresh, save=options.save)
@@ -103,7 +102,7 @@ def _resume(options: argparse.Namespace) -> list[str]:
     with Signals() as signals, quiet_blender() as output:
         run = partial(_drive, signals, output if options.events else None)
         how = {"pause_below": options.pause_below, "save": options.save, "salvage": options.salvage}
-        result = _headless().resume(session, run, say, **how)
+        result = bridge_module("tracking.headless").resume(session, run, say, **how)
     return _outcome(result, options)
 
 
@@ -112,20 +111,6 @@ def _drive(signals: Signals, events: TextIO | None, shot: Shot, run: Run) -> Non
         path = str(shot.session.path.absolute())
         print(Begun(path, shot.tracked_before).line(), file=events, flush=True)
     drive(signals, shot, run)
-
-
-def _headless() -> ModuleType:
-    """The module that tracks, the only one that needs bpy. Raises TrackingSessionError if that is missing."""
-    try:
-        from ..bridge.tracking import headless
-    except ImportError as error:
-        if "bpy" in sys.modules:
-            raise
-        raise TrackingSessionError(
-            f"Tracking needs Blender ({error}): run this inside it, as “blender -b -c tracking_sessions …”, or with a "
-            "Python that has the package bpy"
-        ) from error
-    return headless
 
 
 def _outcome(result: Result, options: argparse.Namespace) -> list[str]:

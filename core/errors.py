@@ -21,6 +21,7 @@ class ExitCode(IntEnum):
     FAILED = 1
     USAGE = 2
     UNUSABLE = 3
+    NO_CAMERA = 4
     STOPPED = 75
 
 
@@ -276,6 +277,16 @@ class SaveUnsound(TrackingSessionError):
 
 class ClipChanged(TrackingSessionError):
     """The clip in Blender differs from the session's, or is in use."""
+
+
+class SolvingFailed(TrackingSessionError):
+    """A solve has ended without a result, such as a camera or the reason why there is none."""
+
+
+class NoCamera(TrackingSessionError):
+    """The shot is tracked, but it has no camera; the message is the verdict."""
+
+    exit_code = ExitCode.NO_CAMERA
 
 
 class Interrupted(TrackingSessionError):

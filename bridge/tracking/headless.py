@@ -98,20 +98,20 @@ def track(request: Request, drive: Drive, warn: Warn) -> Result:
     if isinstance(source, Footage):
         start, end = spec.range
         request = replace(request, spec=replace(spec, start=start, end=end))
-    with _opened(source, spec.clip, warn) as editor:
+    with opened(source, spec.clip, warn) as editor:
         result = _track(editor, request, drive, warn)
-    return _saved(result, editor.clip, request.save)
+    return saved(result, editor.clip, request.save)
 
 
 def _track(editor: ClipEditor, request: Request, drive: Drive, warn: Warn) -> Result:
-    earlier = _sessions_of(editor.clip, request, warn)
+    earlier = sessions_of(editor.clip, request, warn)
     unfinished = next((session for session in earlier if session.session.is_unfinished), None)
     numbers = [number for number in (request.spec.start, request.spec.end) if number is not None]
     named = [counting_of(editor.clip).clip_frame(number) for number in numbers]
     done = next((session for session in earlier if all(frame in session.requested for frame in named)), None)
     existing = unfinished or done
     if request.resume and existing is not None:
-        shot = _join(editor, existing, warn)
+        shot = join(editor, existing, warn)
         with shot.session:
             run = shot.resume() if shot.session.passes else shot.start(place_tracks(editor, request.spec, warn))
             return _finish(shot, run, drive, warn, request.spec.pause_below)
@@ -146,7 +146,7 @@ def _begin(
         return _finish(shot, run, drive, warn, request.spec.pause_below)
 
 
-def _join(editor: ClipEditor, session: TrackingSessionManager, warn: Warn, *, salvage: bool = False) -> Shot:
+def join(editor: ClipEditor, session: TrackingSessionManager, warn: Warn, *, salvage: bool = False) -> Shot:
     """The clip with its session; waits until an owner on another machine shows life or counts as dead."""
     since = session.contained(position_in(mark_of(editor.clip), session.id))
     try:
@@ -174,11 +174,11 @@ def resume(
     blend = resolve(session.path, recorded.blend) if recorded.blend else None
     check_save(save, blend)
     source = blend or find_footage(resolve(session.path, recorded.footage.path))
-    with _opened(source, recorded.clip, warn) as editor:
-        shot = _join(editor, session, warn, salvage=salvage)
+    with opened(source, recorded.clip, warn) as editor:
+        shot = join(editor, session, warn, salvage=salvage)
         with shot.session:
             result = _finish(shot, shot.resume(), drive, warn, pause_below)
-    return _saved(result, editor.clip, save)
+    return saved(result, editor.clip, save)
 
 
 def _finish(shot: Shot, run: Run | None, drive: Drive, warn: Warn, pause_below: int) -> Result:
@@ -199,11 +199,11 @@ def _finish(shot: Shot, run: Run | None, drive: Drive, warn: Warn, pause_below: 
         run = shot.resume()
     if shot.session.session.status is not SessionStatus.TRACKING_COMPLETE:
         shot.session.mark_tracking_complete()
-    _audit(shot.session, warn)
+    audit_recorded(shot.session, warn)
     return Result(shot.session, frames)
 
 
-def _audit(session: TrackingSessionManager, warn: Warn) -> None:
+def audit_recorded(session: TrackingSessionManager, warn: Warn) -> None:
     """Judge the frames that are new; whatever hinders that costs no tracking."""
     try:
         found = audit_new(session, session.replay())
@@ -215,13 +215,13 @@ def _audit(session: TrackingSessionManager, warn: Warn) -> None:
         warn(f"The frames are not audited: {error}.")
 
 
-def _saved(result: Result, clip: MovieClip, path: Path | None) -> Result:
+def saved(result: Result, clip: MovieClip, path: Path | None) -> Result:
     """Save the clip's file. The temporary editor must be closed, because the file stores the windows."""
     return result if path is None else replace(result, saved=save_result(clip, path))
 
 
 @contextmanager
-def _opened(source: Path | Footage, clip_name: str, warn: Warn) -> Iterator[ClipEditor]:
+def opened(source: Path | Footage, clip_name: str, warn: Warn) -> Iterator[ClipEditor]:
     """An editor with the clip of a .blend, or with a new clip of the footage in a new file."""
     if isinstance(source, Footage):
         if words := _outlier_words(source):
@@ -311,7 +311,7 @@ def _fit_scene(clip: MovieClip) -> None:
     space.clip, space.mode = clip, "TRACKING"
 
 
-def _sessions_of(clip: MovieClip, request: Request, warn: Warn) -> list[TrackingSessionManager]:
+def sessions_of(clip: MovieClip, request: Request, warn: Warn) -> list[TrackingSessionManager]:
     """The readable sessions of the clip, newest first, without discarded ones.
 
     Raises JournalDamaged if the newest is damaged, unless `request.fresh`.

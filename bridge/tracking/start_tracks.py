@@ -39,7 +39,7 @@ def place_tracks(editor: ClipEditor, spec: ShotSpec, say: Callable[[str], None])
         for track in tracks:
             track.select = False
         for position in placed:
-            _place_track(clip, position)
+            place_track(clip, position)
     start = None if spec.start is None else counting.clip_frame(spec.start)
     if start is None and placed:
         start = placed[0].frame
@@ -73,7 +73,7 @@ def _choose_tracks(editor: ClipEditor, spec: ShotSpec, start: int, say: Callable
             _set(editor.clip, track, start, spec.settings, UsageError)
 
 
-def _place_track(clip: MovieClip, position: StartPosition) -> None:
+def place_track(clip: MovieClip, position: StartPosition) -> None:
     track = clip.tracking.objects.active.tracks.new(name=position.name, frame=position.frame)
     track.markers[0].co = position.co
     sizes = {"pattern_size": position.pattern_size, "search_size": position.search_size}

@@ -8,7 +8,6 @@ import importlib.util
 import json
 import os
 import shlex
-import sys
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
@@ -26,6 +25,7 @@ from ...core.model.wording import short
 from ...core.storage.folder import is_foreign
 from ...core.tracking.plan import PAUSE_BELOW, SHARED, ShotSpec
 from ..arguments import NotAllDone, given
+from ..blender import NEEDED, blender_path, own_command
 from ..finding import root_of
 from ..terminal import Signals, say
 from ..unfinished import settle
@@ -136,7 +136,7 @@ def _supervise(ledger: Ledger, batch: BatchRow, options: argparse.Namespace) -> 
             screen.on_update,
             jobs=_count(batch, "jobs", 1),
             crashes=_count(batch, "crashes", CRASHES),
-            reading=partial(reading_command, blender=_blender()),
+            reading=partial(reading_command, blender=blender_path()),
         )
 
         def watch() -> None:
@@ -196,29 +196,15 @@ def _count(batch: BatchRow, key: str, default: int) -> int:
 # Child processes
 
 
-def _blender() -> str:
-    """The path of the Blender of this process; empty outside Blender, where a bpy wheel tracks."""
-    bpy = sys.modules.get("bpy")
-    return bpy.app.binary_path if bpy is not None else ""
-
-
 def _check_tracker() -> None:
     """Raises TrackingSessionError if a child could not track. Does not import bpy into this process."""
-    if not _blender() and importlib.util.find_spec("bpy") is None:
-        raise TrackingSessionError(
-            "Tracking needs Blender: run this inside it, as “blender -b -c tracking_sessions batch …”, or with a "
-            "Python that has the package bpy"
-        )
+    if not blender_path() and importlib.util.find_spec("bpy") is None:
+        raise TrackingSessionError(f"Tracking needs Blender: {NEEDED}")
 
 
 def _command(root: Path, shot: ShotRow, session: Path | None) -> list[str]:
     """The command line of a child."""
-    blender = _blender()
-    if blender:
-        id = (__package__ or "").split(".")[-3]
-        begin = [blender, "--background", "--command", id]
-    else:
-        begin = [sys.executable, str(Path(__file__).resolve().parents[2])]
+    begin = own_command()
     if session is not None:
         return [*begin, "resume", str(session), *PAUSE_BELOW.arguments(shot.spec.pause_below), "--events"]
     arguments = replace(shot.spec, name=shot.spec.title).to_arguments()

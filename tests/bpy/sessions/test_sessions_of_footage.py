@@ -54,11 +54,11 @@ def test_only_sessions_of_the_footage_are_read(tmp_path: Path, monkeypatch: pyte
     request = headless.Request(ShotSpec(str(shot.folder)), root)
     for _ in range(2):
         read.clear()
-        found = headless._sessions_of(opened, request, warnings.append)
+        found = headless.sessions_of(opened, request, warnings.append)
         assert [session.path for session in found] == read == expected
     assert warnings == []
     monkeypatch.setattr(catalogue, "TrackingSessionManager", None)  # only those are read
-    assert len(headless._sessions_of(opened, request, warnings.append)) == 3
+    assert len(headless.sessions_of(opened, request, warnings.append)) == 3
 
 
 def file_with(footage: Path, path: Path, *, copies: int = 1) -> MovieClip:
@@ -74,7 +74,7 @@ def file_with(footage: Path, path: Path, *, copies: int = 1) -> MovieClip:
 def found_by_track(clip: MovieClip, footage: Path, root: Path) -> set[str]:
     return {
         session.session.id
-        for session in headless._sessions_of(clip, headless.Request(ShotSpec(str(footage)), root), pytest.fail)
+        for session in headless.sessions_of(clip, headless.Request(ShotSpec(str(footage)), root), pytest.fail)
     }
 
 

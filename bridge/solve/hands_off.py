@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Tracks a shot for its camera by itself: features on its middle frame, then where tracks are too few, both ways.
+
+What is recorded decides what comes next, so that a run which was killed goes on to the same tracks, bit for bit.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ...core.footage.files import find_footage
+from ...core.model.types import SessionState, SessionStatus
+from ...core.review.motion import Motion
+from ...core.solve.seeding import SETTINGS, next_seed, positions, sizes
+from ...core.tracking import passes
+from ...core.tracking.features import Candidate
+from ...core.tracking.start_positions import StartPosition
+from ..clip.movie_clip import clip_size, counting_of, plate_of
+from ..tracking.detection import detect, detect_clear
+from ..tracking.headless import Drive, Request, Result, Warn, audit_recorded, join, opened, sessions_of
+from ..tracking.saving import check_save
+from ..tracking.shot import Shot
+from ..tracking.start_tracks import place_track
+
+if TYPE_CHECKING:
+    from bpy.types import MovieClip
+
+    from ..clip.editor import ClipEditor
+
+FEW = 16
+"""Features on the first frame below which soft ones are looked for as well."""
+
+
+def track_shot(request: Request, drive: Drive, warn: Warn) -> Result:
+    """Track the footage or the .blend of the request, in its newest session or a new one; its tracks are kept and used.
+
+    With `request.fresh` that session is set aside. Without features the session has no tracks. Raises the errors of
+    tracking.
+    """
+    check_save(request.save, request.blend)
+    source = request.blend or find_footage(request.spec.footage)
+    with opened(source, request.spec.clip, warn) as editor:
+        shot = _shot(editor, request, warn)
+        with shot.session:
+            frames = track_unfinished(shot, drive, warn) + track_seeds(shot, drive, warn)
+            if shot.session.session.status in (SessionStatus.NOT_STARTED, SessionStatus.TRACKING):
+                shot.session.mark_tracking_complete()
+                audit_recorded(shot.session, warn)
+            return Result(shot.session, frames)
+
+
+def _shot(editor: ClipEditor, request: Request, warn: Warn) -> Shot:
+    earlier = sessions_of(editor.clip, request, warn)
+    if earlier and not request.fresh:
+        return join(editor, earlier[0], warn)
+    for session in earlier[:1]:
+        with session:
+            session.set_state(SessionState.DISCARDED)
+    blend = str(request.blend.absolute()) if request.blend else ""
+    plate = plate_of(editor.clip)
+    return Shot.create(editor, request.root, request.spec.title, blend=blend, plate=plate)
+
+
+def track_unfinished(shot: Shot, drive: Drive, warn: Warn) -> int:
+    """Track the unfinished passes of the session to their ends; returns the number of frames."""
+    frames = 0
+    while (run := shot.resume()) is not None:
+        for words in shot.remarks:
+            warn(f"{words}.")
+        with run:
+            drive(shot, run)
+        frames += run.steps
+    return frames
+
+
+def track_seeds(shot: Shot, drive: Drive, warn: Warn) -> int:
+    """Make tracks where the shot has too few, and track them both ways, until it has enough; returns the frames.
+
+    Without features the session stays without tracks. Raises as `Shot.start`.
+    """
+    clip, session = shot.clip, shot.session
+    camera = next(where for where in clip.tracking.objects if where.is_camera)
+    clip.tracking.objects.active = camera
+    count, frames = clip.frame_duration, 0
+    barren: set[int] = set()  # seeds without features
+    while True:
+        motion = Motion.of(shot.known(), clip_size(clip), object=camera.name)
+        seed = next_seed(motion, count, {known.start for known in session.passes} | barren)
+        if seed is None:
+            return frames
+        found = _features(shot.editor, seed, positions(motion, seed))
+        if not found:
+            barren.add(seed)
+            continue
+        _place(clip, seed, found)
+        run = shot.start(passes.ranges(seed, count, 1) or [(seed, seed)])
+        with run:
+            drive(shot, run)
+        frames += run.steps + track_unfinished(shot, drive, warn)
+
+
+def _features(editor: ClipEditor, frame: int, taken: list[tuple[float, float]]) -> list[Candidate]:
+    """Features of the clip frame where it has too few tracks; soft ones only if it has no tracks and few features."""
+    pattern = sizes(clip_size(editor.clip)[0])[0]
+    found = detect_clear(editor, frame, pattern, taken).features
+    return detect(editor, frame, pattern).features if len(found) < FEW and not taken else found
+
+
+def _place(clip: MovieClip, frame: int, found: list[Candidate]) -> None:
+    """Make tracks on the features, which alone are selected."""
+    for track in clip.tracking.objects.active.tracks:
+        track.select = False
+    pattern, search = sizes(clip_size(clip)[0])
+    number = counting_of(clip).shown(frame)
+    for index, feature in enumerate(found, 1):
+        name = f"Auto {number}-{index:02}"
+        place_track(clip, StartPosition(name, frame, (feature.x, feature.y), pattern, search, dict(SETTINGS)))

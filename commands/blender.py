@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The Blender of this process, and the command line of another one."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from pathlib import Path
+from types import ModuleType
+
+from ..core.errors import TrackingSessionError
+
+NEEDED = "run this inside it, as “blender -b -c tracking_sessions …”, or with a Python that has the package bpy"
+
+
+def bridge_module(name: str) -> ModuleType:
+    """The module of `bridge/`, such as `tracking.headless`, which needs bpy. Raises TrackingSessionError without it."""
+    try:
+        return importlib.import_module(f"...bridge.{name}", __name__)
+    except ImportError as error:
+        if "bpy" in sys.modules:
+            raise
+        raise TrackingSessionError(f"Tracking needs Blender ({error}): {NEEDED}") from error
+
+
+def blender_path() -> str:
+    """The path of the Blender of this process; empty outside Blender, where a bpy wheel tracks."""
+    bpy = sys.modules.get("bpy")
+    return bpy.app.binary_path if bpy is not None else ""
+
+
+def own_command() -> list[str]:
+    """The beginning of a command line that runs a command of this extension in another process."""
+    blender = blender_path()
+    if blender:
+        return [blender, "--background", "--command", (__package__ or "").split(".")[-2]]
+    return [sys.executable, str(Path(__file__).resolve().parents[1])]

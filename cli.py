@@ -13,7 +13,7 @@ import sys
 from collections.abc import Sequence
 from io import TextIOWrapper
 
-from .commands import cleaning, history, review, sessions, tracking
+from .commands import cleaning, history, review, sessions, solving, tracking
 from .commands.arguments import NotAllDone, Parser
 from .commands.batch import commands as batches
 from .commands.errors import error_words
@@ -79,9 +79,9 @@ def _parser() -> argparse.ArgumentParser:
         prog="tracking_sessions",
         description="Motion tracking that is never lost: each tracked frame is recorded before the next one is begun.",
         epilog="Exit codes: 0 done or nothing to do; 1 failed, or a batch has shots that are not tracked to their end; "
-        "2 wrong use; 3 the shot cannot be used, or all its tracks were lost before its end; 75 stopped, resume later.",
+        "2 wrong use; 3 the shot cannot be used, or all its tracks were lost before its end; 4 tracked, but no camera; 75 stopped, resume later.",
     )
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for part in (tracking, batches, sessions, history, review, cleaning):
+    for part in (tracking, solving, batches, sessions, history, review, cleaning):
         part.add_commands(commands)
     return parser

@@ -6,6 +6,7 @@ What is recorded decides what comes next, so that a run which was killed goes on
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ...core.footage.files import find_footage
@@ -19,8 +20,9 @@ from ..clip.movie_clip import clip_size, counting_of, plate_of
 from ..tracking.detection import detect, detect_clear
 from ..tracking.headless import Drive, Request, Result, Warn, audit_recorded, join, opened, sessions_of
 from ..tracking.saving import check_save
-from ..tracking.shot import Shot
+from ..tracking.shot import Apart, Shot
 from ..tracking.start_tracks import place_track
+from .side_by_side import SideBySide
 
 if TYPE_CHECKING:
     from bpy.types import MovieClip
@@ -31,10 +33,12 @@ FEW = 16
 """Features on the first frame below which soft ones are looked for as well."""
 
 
-def track_shot(request: Request, drive: Drive, warn: Warn) -> Result:
+def track_shot(
+    request: Request, drive: Drive, warn: Warn, aside: Callable[[Shot], SideBySide] | None = None
+) -> Result:
     """Track the footage or the .blend of the request, in its newest session or a new one; its tracks are kept and used.
 
-    With `request.fresh` that session is set aside. Without features the session has no tracks. Raises the errors of
+    With `request.fresh` that session is set aside. `aside`: what tracks in processes side by side. Without features the session has no tracks. Raises the errors of
     tracking.
     """
     check_save(request.save, request.blend)
@@ -42,10 +46,13 @@ def track_shot(request: Request, drive: Drive, warn: Warn) -> Result:
     with opened(source, request.spec.clip, warn) as editor:
         shot = _shot(editor, request, warn)
         with shot.session:
-            frames = track_unfinished(shot, drive, warn) + track_seeds(shot, drive, warn)
+            apart = aside(shot) if aside is not None else None
+            frames = track_unfinished(shot, drive, warn, apart) + track_seeds(shot, drive, warn, apart)
             if shot.session.session.status in (SessionStatus.NOT_STARTED, SessionStatus.TRACKING):
                 shot.session.mark_tracking_complete()
                 audit_recorded(shot.session, warn)
+            if apart is not None:
+                apart.clear()
             return Result(shot.session, frames)
 
 
@@ -61,10 +68,10 @@ def _shot(editor: ClipEditor, request: Request, warn: Warn) -> Shot:
     return Shot.create(editor, request.root, request.spec.title, blend=blend, plate=plate)
 
 
-def track_unfinished(shot: Shot, drive: Drive, warn: Warn) -> int:
+def track_unfinished(shot: Shot, drive: Drive, warn: Warn, apart: Apart | None = None) -> int:
     """Track the unfinished passes of the session to their ends; returns the number of frames."""
     frames = 0
-    while (run := shot.resume()) is not None:
+    while (run := shot.resume(apart=apart)) is not None:
         for words in shot.remarks:
             warn(f"{words}.")
         with run:
@@ -73,7 +80,7 @@ def track_unfinished(shot: Shot, drive: Drive, warn: Warn) -> int:
     return frames
 
 
-def track_seeds(shot: Shot, drive: Drive, warn: Warn) -> int:
+def track_seeds(shot: Shot, drive: Drive, warn: Warn, apart: Apart | None = None) -> int:
     """Make tracks where the shot has too few, and track them both ways, until it has enough; returns the frames.
 
     Without features the session stays without tracks. Raises as `Shot.start`.
@@ -93,10 +100,10 @@ def track_seeds(shot: Shot, drive: Drive, warn: Warn) -> int:
             barren.add(seed)
             continue
         _place(clip, seed, found)
-        run = shot.start(passes.ranges(seed, count, 1) or [(seed, seed)])
+        run = shot.start(passes.ranges(seed, count, 1) or [(seed, seed)], apart=apart)
         with run:
             drive(shot, run)
-        frames += run.steps + track_unfinished(shot, drive, warn)
+        frames += run.steps + track_unfinished(shot, drive, warn, apart)
 
 
 def _features(editor: ClipEditor, frame: int, taken: list[tuple[float, float]]) -> list[Candidate]:

@@ -20,7 +20,7 @@ from ...core.model.wording import count_words
 from ...core.recording.create import create_session
 from ...core.recording.manager import TrackingSessionManager
 from ...core.tracking import passes
-from ...core.tracking.run import InBulk, Run, note_damaged
+from ...core.tracking.run import InBulk, Run, Tracker, note_damaged
 from ..clip.colour import changed_words
 from ..clip.editor import ClipEditor
 from ..clip.markers import check_settings
@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 
 
 IN_BULK = InBulk()
+Apart = Callable[[passes.Plan, passes.Edits], Tracker | None]
+"""Another tracker for the passes of a plan; None for passes that it cannot track."""
 
 
 class Shot:
@@ -138,11 +140,12 @@ class Shot:
         *,
         after_step: Callable[[Run], None] = IN_BULK,
         separate_clip: bool = True,
+        apart: Apart | None = None,
     ) -> Run:
         """Begin passes over `ranges` (first and last clip frame of each) for the tracks of Track Forwards.
 
         All ranges start on the same frame. The journal first gets the artist's edits. `after_step` and `separate_clip`
-        as in `Run` and `WorkingSet`. Raises NothingToTrack, UsageError for frames outside the clip, ShotUnusable,
+        as in `Run` and `WorkingSet`; with `apart` its tracker takes the place of the working set. Raises NothingToTrack, UsageError for frames outside the clip, ShotUnusable,
         FootageUnusable, LeaseLost, StorageFailed.
         """
         start = ranges[0][0]
@@ -164,10 +167,15 @@ class Shot:
         followed = sum(has_usable_marker(track, start) for track in chosen)
         version = bpy.app.version_string
         plan = passes.begin(ranges, numbers, known, object=where.name, blender=version, followed=followed)
-        return self._run(plan, found, after_step, separate_clip)
+        return self._run(plan, found, after_step, separate_clip, apart)
 
     def resume(
-        self, number: int | None = None, *, after_step: Callable[[Run], None] = IN_BULK, separate_clip: bool = True
+        self,
+        number: int | None = None,
+        *,
+        after_step: Callable[[Run], None] = IN_BULK,
+        separate_clip: bool = True,
+        apart: Apart | None = None,
     ) -> Run | None:
         """Resume the unfinished pass of that number, or the one that matters most, and those planned after it.
 
@@ -195,10 +203,15 @@ class Shot:
             check_settings(where.tracks[found.tracks[number].name])
         self.check_frames(plan.frames)
         self.left_out, self.is_tracked_on = plan.left_out, plan.is_tracked_on
-        return self._run(plan, found, after_step, separate_clip)
+        return self._run(plan, found, after_step, separate_clip, apart)
 
     def _run(
-        self, plan: passes.Plan, found: passes.Edits, after_step: Callable[[Run], None], separate_clip: bool
+        self,
+        plan: passes.Plan,
+        found: passes.Edits,
+        after_step: Callable[[Run], None],
+        separate_clip: bool,
+        apart: Apart | None,
     ) -> Run:
         """Record the edits and, unless it is open, the first pass; the run tracks the passes."""
         self._known = None
@@ -209,7 +222,8 @@ class Shot:
             self.recorder.append(*found.records)
         session_id = self.session.id
         tracks = ArtistTracks(self.clip, session_id, plan.passes[0].object, found.tracks, plan.frame)
-        tracker = WorkingSet(self.editor, tracks, separate_clip=separate_clip)
+        other = apart(plan, found) if apart is not None else None
+        tracker = other or WorkingSet(self.editor, tracks, separate_clip=separate_clip)
         return Run(self.recorder, tracker, tracks, self.check, plan, after_step=after_step)
 
     def check_frames(self, frames: FrameRanges) -> None:

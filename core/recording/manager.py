@@ -13,7 +13,7 @@ from typing import Any
 from ..errors import UsageError
 from ..footage.details import FootageDetails, load_details
 from ..journal.asides import Aside
-from ..journal.chain import NOTHING, JournalReader, Position
+from ..journal.chain import NOTHING, JournalReader, Position, Record
 from ..journal.coverage import Coverage
 from ..journal.history import History
 from ..journal.letting_go import moved_in
@@ -239,6 +239,11 @@ class TrackingSessionManager:
             records = self._content.reader().records()
             replay.read(records if until is None else takewhile(lambda record: record.end <= until, records))
         return replay
+
+    def records(self) -> Iterator[Record]:
+        """The records of the journal, oldest first. Raises JournalDamaged or SessionUnreadable."""
+        with self._content.reading():
+            yield from self._content.reader().records()
 
     def checking(self) -> Iterator[None]:
         """Check the whole journal, a record at a time. Raises JournalDamaged or SessionUnreadable."""

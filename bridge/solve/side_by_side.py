@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Tracks the passes of a shot in processes side by side, each some tracks in one direction.
+
+Each process records in a session of its own, below the folder of the solves, until its frames are in the session of the
+shot. So a killed run loses no frame that any of them has recorded.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ...core.batch.child import Child
+from ...core.errors import ExitCode, Interrupted, TrackingSessionError
+from ...core.journal.rows import position_of, split_rows
+from ...core.model.counting import Counting
+from ...core.model.types import Pass
+from ...core.processes.process import wait
+from ...core.recording.manager import load_session
+from ...core.solve.seeding import SETTINGS, sizes
+from ...core.storage.files import make_folder, replace_file
+from ...core.storage.folder import SessionFolder, is_folder
+from ...core.tracking.apart import ApartTracker, Part
+from ...core.tracking.passes import Edits, Plan
+from ...core.tracking.plan import ShotSpec
+
+_POLL = 0.2  # seconds
+_ENDED = (ExitCode.DONE, ExitCode.UNUSABLE)  # all tracks lost: what is recorded counts
+
+
+@dataclass(frozen=True)
+class Task:
+    """One process: `tracks` of a pass, tracked in the session folder `folder`."""
+
+    folder: Path
+    plan: Pass
+    tracks: tuple[int, ...]
+
+
+class SideBySide:
+    """Starts the processes of the passes of a run, `jobs` at a time, and waits for them; see `Shot.start`."""
+
+    def __init__(
+        self,
+        spec: ShotSpec,
+        folder: Path,
+        jobs: int,
+        command: Sequence[str],
+        counting: Counting,
+        width: int,
+        check: Callable[[str], None],
+    ) -> None:
+        """`folder`: below which they work. `command`: the beginning of their command lines. `width`: of the picture,
+        pixels. `check` gets what they have done, in words, and raises Interrupted to stop them."""
+        self._spec, self._folder, self._jobs, self._command = spec, folder, jobs, command
+        self._counting, self._width, self._check = counting, width, check
+        self._waiting: list[Task] = []
+        self._running: dict[Task, Child] = {}
+        self._done: set[Task] = set()
+        self._tasks: dict[int, list[Task]] = {}
+
+    def __call__(self, plan: Plan, found: Edits) -> ApartTracker | None:
+        """The tracker of the passes, whose tracks must be new; None if others or changed markers are to be followed."""
+        is_changed = plan.is_open and not found.edited.isdisjoint(plan.passes[0].tracks)
+        if is_changed or any(not self._is_new(one, found) for one in plan.passes):
+            return None
+        parts = math.ceil(self._jobs / len(plan.passes))
+        self._waiting.clear()
+        for one in plan.passes:
+            numbers = sorted(one.tracks)
+            groups = [tuple(numbers[start::parts]) for start in range(min(parts, len(numbers)))]
+            self._tasks[one.number] = [
+                Task(self._folder / f"pass-{one.number}-{index}-of-{len(groups)}", one, group)
+                for index, group in enumerate(groups, 1)
+            ]
+            for task in self._tasks[one.number]:
+                self._write(task, found)
+            self._waiting += self._tasks[one.number]
+        return ApartTracker(self._ended)
+
+    def _is_new(self, plan: Pass, found: Edits) -> bool:
+        """Whether all tracks of the pass have a marker on its first frame, and were begun there."""
+        number = self._counting.shown(plan.start)
+        return all(
+            track in found.tracks
+            and found.tracks[track].name.startswith(f"Auto {number}-")
+            and plan.start in split_rows(found.rows[track])
+            for track in plan.tracks
+        )
+
+    def _write(self, task: Task, found: Edits) -> None:
+        """The file with the start positions."""
+        pattern, search = sizes(self._width)
+        tracks = [
+            {
+                "name": found.tracks[number].name,
+                "frame": self._counting.shown(task.plan.start),
+                "co": position_of(split_rows(found.rows[number])[task.plan.start]),
+                "pattern_size": pattern,
+                "search_size": search,
+                **SETTINGS,
+            }
+            for number in task.tracks
+        ]
+        make_folder(task.folder)
+        replace_file(task.folder / "tracks.json", json.dumps({"tracks": tracks}).encode())
+
+    def _start(self, task: Task) -> Child:
+        shown = self._counting.shown
+        arguments = ["track", self._spec.footage, f"--tracks={task.folder / 'tracks.json'}", f"--root={task.folder}"]
+        arguments += [f"--clip={self._spec.clip}"] * bool(self._spec.clip)
+        arguments += [f"--start={shown(task.plan.start)}", f"--end={shown(task.plan.end)}"]
+        arguments += [f"--direction={'backward' if task.plan.backwards else 'forward'}", "--resume", "--events"]
+        return Child([*self._command, *arguments], task.folder / "track")
+
+    def _ended(self, plan: Pass) -> list[Part]:
+        """What the processes of the pass have recorded, once they have ended; those of others go on."""
+        tasks = self._tasks[plan.number]
+        try:
+            while not self._done.issuperset(tasks):
+                while self._waiting and len(self._running) < self._jobs:
+                    task = self._waiting.pop(0)
+                    self._running[task] = self._start(task)
+                self._check(f"{len(self._running)} processes track, {len(self._waiting)} are still to start")
+                wait([child.process for child in self._running.values()], _POLL)
+                for task, child in list(self._running.items()):
+                    code = child.poll()
+                    if code is None:
+                        continue
+                    del self._running[task]
+                    if code not in _ENDED:
+                        words = child.stopped.error if child.stopped is not None else f"exit code {code}"
+                        raise TrackingSessionError(f"A process that tracks has ended: {words}; see {child.log}")
+                    self._done.add(task)
+        except BaseException:
+            self.stop()
+            raise
+        return [Part(load_session(SessionFolder(task.folder).session_files()[-1]), task.tracks) for task in tasks]
+
+    def stop(self) -> None:
+        """Let the processes record the frame in flight, and wait for their ends."""
+        for child in self._running.values():
+            child.stop()
+        for child in self._running.values():
+            while child.poll() is None:
+                wait([child.process], _POLL)
+        self._running.clear()
+
+    def clear(self) -> None:
+        """Delete what the processes have recorded, once it is in the session of the shot."""
+        if is_folder(self._folder):
+            shutil.rmtree(self._folder, ignore_errors=True)

@@ -1,0 +1,251 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The commands that solve: `solve`, and `camera`, which goes from footage to a camera."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..core.errors import ExitCode, Interrupted, TrackingSessionError, UsageError
+from ..core.model.wording import count_words, short
+from ..core.processes.process import wait
+from ..core.recording.manager import TrackingSessionManager, load_session
+from ..core.recording.recorder import FILE_INTERVAL
+from ..core.solve import recording
+from ..core.solve.job import LIMIT, SolveJob, round_line, solved_line
+from ..core.solve.recording import USABLE
+from ..core.solve.solve import Round, Solve, VerdictKind
+from ..core.solve.store import read_solve, solve_file
+from ..core.storage.folder import FOLDER_NAME, SessionFolder
+from ..core.tracking.plan import OPTIONS, ShotSpec
+from .arguments import NotAllDone, add_json, add_root, add_session, command, patiently, positive
+from .blender import bridge_module, own_command
+from .finding import find_file, root_of
+from .terminal import Signals, drive, quiet_blender, say
+
+if TYPE_CHECKING:
+    from ..bridge.tracking.shot import Shot
+
+_POLL = 0.2  # seconds
+
+
+def add_commands(commands: Any) -> None:
+    parser = command(commands, "solve", _solve, "solve the camera of a session", "solve 20260131-101500-5f0c2d1e")
+    add_session(parser)
+    _add_lens(parser)
+    _add_outcome(parser)
+
+    parser = command(
+        commands,
+        "camera",
+        _camera,
+        "go from footage to a camera: track, audit, filter, solve, refine, and say what it is worth",
+        "camera shots/010/plate_0001.png --json",
+    )
+    parser.add_argument("footage", metavar="FOOTAGE", type=Path, help=OPTIONS[0].help)
+    add_root(parser, "tracking_sessions here, or beside the .blend")
+    for option in OPTIONS:
+        if option.name in ("name", "clip"):
+            parser.add_argument(option.flag, default="", metavar=option.metavar, help=option.help)
+    words = "track in N processes side by side, which changes no marker (default: 1)"
+    parser.add_argument("-j", "--jobs", metavar="N", type=positive, default=1, help=words)
+    parser.add_argument("--fresh", action="store_true", help="set the session of this footage aside and start anew")
+    _add_lens(parser)
+    _add_outcome(parser)
+
+
+def _add_lens(parser: argparse.ArgumentParser) -> None:
+    words = "the focal length of the lens in millimetres, if it is known (default: it is estimated)"
+    parser.add_argument("--focal", metavar="MM", type=_millimetres, help=words)
+    words = f"the width of the sensor in millimetres (default: {SENSOR:g}); without it a focal length means nothing"
+    parser.add_argument("--sensor", metavar="MM", type=_millimetres, default=SENSOR, help=words)
+
+
+def _add_outcome(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--time-limit",
+        metavar="S",
+        type=_seconds,
+        default=LIMIT,
+        help=f"give up if one solve of Blender's takes longer than S seconds (default: {LIMIT:g})",
+    )
+    how = parser.add_mutually_exclusive_group()
+    add_json(how)
+    how.add_argument(
+        "--events",
+        action="store_true",
+        help="store the solve, record nothing, and print a line of JSON for each step: for the owner of the session",
+    )
+
+
+SENSOR = 36.0
+"""Millimetres: the width of full frame, against which people give focal lengths."""
+LONGEST = 100_000.0  # millimetres
+
+
+def _millimetres(text: str) -> float:
+    return _number(text, LONGEST, "millimetres")
+
+
+def _seconds(text: str) -> float:
+    return _number(text, 1e6, "seconds")
+
+
+def _number(text: str, highest: float, unit: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0.0 < value <= highest:
+        raise argparse.ArgumentTypeError(f"{short(text)!r} is no number of {unit}")
+    return value
+
+
+# One solve
+
+
+def _solve(options: argparse.Namespace) -> list[str]:
+    path = find_file(options.session, root_of(options.root))
+    if options.events:
+        return _solved_alone(path, options)
+    with load_session(path) as manager:
+        return _outcome(manager, _solved(manager, options), options)
+
+
+def _solved_alone(path: Path, options: argparse.Namespace) -> list[str]:
+    """Solve, and store the solve; the parent process records it."""
+    with quiet_blender() as output, load_session(path) as manager:
+
+        def tell(step: Round) -> None:
+            print(round_line(step), file=output, flush=True)
+
+        solve = bridge_module("solve.solving").solve_session(manager, options.focal, options.sensor, tell)
+        print(solved_line(solve.id), file=output, flush=True)
+    return []
+
+
+def _solved(manager: TrackingSessionManager, options: argparse.Namespace) -> Solve:
+    """Solve in a process of its own, and record the solve. Raises Interrupted, SolvingFailed."""
+    bridge_module("solve.solver")  # says at once if there is no Blender
+    if not len(manager.session.tracked_frames):
+        raise UsageError(f"“{short(manager.session.name)}” has no tracks: track it first")
+    folder = SessionFolder.of(manager.path)
+    arguments = ["solve", str(manager.path.absolute()), "--events", f"--sensor={options.sensor!r}"]
+    arguments += [f"--focal={options.focal!r}"] if options.focal is not None else []
+    with Signals() as signals:
+        recorder = patiently(lambda is_patient: manager.acquire(wait=is_patient))
+        before = recording.begin(manager)
+        try:
+            job = SolveJob([*own_command(), *arguments], folder.solves(manager.id), options.time_limit)
+            shown, due = 0, time.monotonic() + FILE_INTERVAL
+            while not job.poll():
+                if signals.name:
+                    job.stop()
+                    words = f"{signals.name}: the solve was stopped; all tracked frames are recorded"
+                    raise Interrupted(f"{words}. Solve again with: solve {manager.id}")
+                for step in job.rounds[shown:]:
+                    say(f"{_round_words(step)}.")
+                shown = len(job.rounds)
+                if time.monotonic() > due:
+                    recorder.renew_lease()
+                    due = time.monotonic() + FILE_INTERVAL
+                wait([job.process], _POLL)
+            for step in job.rounds[shown:]:
+                say(f"{_round_words(step)}.")
+        except Interrupted:
+            recording.stop(manager, before)
+            raise
+        except TrackingSessionError as error:
+            recording.fail(manager, str(error))
+            raise
+        solve = read_solve(solve_file(folder, manager.id, job.solve))
+        recording.finish(manager, solve)
+        return solve
+
+
+def _round_words(step: Round) -> str:
+    words = f"{step.name}: {count_words(step.tracks, 'track')}, {count_words(step.markers, 'marker')}"
+    return f"{words}, {step.error:.3f} px, {count_words(step.cameras, 'camera')}" if step.cameras else words
+
+
+def _outcome(manager: TrackingSessionManager, solve: Solve, options: argparse.Namespace) -> list[str]:
+    """The output for the solve. Raises NotAllDone, with exit code 4, unless it is solved."""
+    verdict = solve.verdict
+    if options.json:
+        facts: dict[str, Any] = {
+            "session": str(manager.path.absolute()),
+            "verdict": verdict.kind.value,
+            "reason": verdict.reason,
+            "advice": verdict.advice,
+            "solve": solve.id,
+            "average_error": solve.average_error,
+            "cameras": len(solve.cameras),
+            "frames": solve.frames[1] - solve.frames[0] + 1,
+            "focal_length": solve.lens.focal,
+            "tracks_kept": len(solve.bundles),
+            "tracks_made": solve.tracks_made,
+            "figures": dict(verdict.figures),
+        }
+        lines = [json.dumps(facts, indent=1)]
+    else:
+        frames = solve.frames[1] - solve.frames[0] + 1
+        lines = [
+            f"{_TITLES[verdict.kind]}: {verdict.reason}.",
+            *([f"{verdict.advice}."] if verdict.advice else []),
+            f"{len(solve.cameras)} of {frames} frames have a camera, {len(solve.bundles)} of {solve.tracks_made} "
+            f"tracks were kept, the error is {solve.average_error:.3f} px, the focal length {solve.lens.focal:.2f} mm.",
+            f"Solve {solve.id} of session {manager.id} in {SessionFolder.of(manager.path).root}",
+        ]
+    if verdict.kind is not VerdictKind.SOLVED:
+        kept = "Its solve is kept" if verdict.kind in USABLE else "The tracks are kept"
+        raise NotAllDone(f"{verdict.reason}. {kept}", ExitCode.NO_CAMERA, lines)
+    return lines
+
+
+_TITLES = {
+    VerdictKind.SOLVED: "Solved",
+    VerdictKind.TRIPOD: "The camera turns on the spot",
+    VerdictKind.STATIC: "The camera does not move",
+    VerdictKind.LOW_PARALLAX: "Low parallax",
+    VerdictKind.FOCAL_UNDETERMINED: "The focal length is not determined",
+    VerdictKind.CUT: "The shot has a cut",
+    VerdictKind.TOO_FEW_TRACKS: "Too few tracks",
+    VerdictKind.TWO_MOTIONS: "Two motions",
+    VerdictKind.NOT_SOLVED: "Not solved",
+}
+
+
+# Hands off
+
+
+def _camera(options: argparse.Namespace) -> list[str]:
+    path = _tracked(options)
+    with load_session(path) as manager:
+        return _outcome(manager, _solved(manager, options), options)
+
+
+def _tracked(options: argparse.Namespace) -> Path:
+    """Track the shot as far as it is not; returns the session file."""
+    with Signals() as signals, quiet_blender():
+        headless = bridge_module("tracking.headless")
+        spec = ShotSpec(str(options.footage), name=options.name, clip=options.clip)
+        root = options.root or (Path(spec.footage).absolute().parent / FOLDER_NAME if spec.is_blend else root_of(None))
+        request = headless.Request(spec, root, fresh=options.fresh)
+
+        def check(words: str) -> None:
+            if signals.name:
+                raise Interrupted(f"{signals.name}: stopped, with all tracked frames recorded; go on with the same command")
+
+        def aside(shot: Shot) -> Any:
+            folder = SessionFolder.of(shot.session.path).solves(shot.session.id) / "tracking"
+            width = shot.session.session.footage.size[0]
+            side_by_side = bridge_module("solve.side_by_side").SideBySide
+            return side_by_side(spec, folder, options.jobs, own_command(), shot.counting, width, check)
+
+        track = bridge_module("solve.hands_off").track_shot
+        result = track(request, partial(drive, signals), say, aside if options.jobs > 1 else None)
+    return result.session.path

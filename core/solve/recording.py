@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A solve as a recorded step of a session: solving, then complete, or failed with the reason."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..journal.records import Event
+from ..model.types import SessionStatus
+from ..recording.manager import TrackingSessionManager
+from .solve import Solve, VerdictKind
+
+USABLE = frozenset(
+    {
+        VerdictKind.SOLVED,
+        VerdictKind.TRIPOD,
+        VerdictKind.STATIC,
+        VerdictKind.LOW_PARALLAX,
+        VerdictKind.FOCAL_UNDETERMINED,
+        VerdictKind.TWO_MOTIONS,
+    }
+)
+"""The verdicts on a camera that somebody may use, if not for everything."""
+
+
+def begin(session: TrackingSessionManager) -> SessionStatus:
+    """Record that a solve begins; returns the status before, for `stop`. Raises as the recorder."""
+    before = session.session.status
+    session.set_status(SessionStatus.SOLVING)
+    return SessionStatus.TRACKING_COMPLETE if before is SessionStatus.SOLVING else before
+
+
+def stop(session: TrackingSessionManager, before: SessionStatus) -> None:
+    """Record that the solve was stopped, and left nothing."""
+    session.set_status(before)
+
+
+def fail(session: TrackingSessionManager, reason: str) -> None:
+    """Record that the solve has ended without a result."""
+    recorder = session.acquire()
+    recorder.append_event(Event.STATUS, status=SessionStatus.FAILED.value, step="solve", reason=reason)
+    recorder.write_file()
+
+
+def finish(session: TrackingSessionManager, solve: Solve) -> None:
+    """Record the stored solve. Without a camera the session is failed, with the verdict as the reason."""
+    session.mark_solve_complete(solve.id, **figures(session, solve))
+    if solve.verdict.kind not in USABLE:
+        fail(session, solve.verdict.reason)
+
+
+def figures(session: TrackingSessionManager, solve: Solve) -> dict[str, Any]:
+    """What the journal and the session file keep of the solve; errors are in pixels, the focal length in mm."""
+    frames = solve.frames[1] - solve.frames[0] + 1
+    return {
+        "verdict": solve.verdict.kind.value,
+        "reason": solve.verdict.reason,
+        "average_error": round(solve.average_error, 6),
+        "cameras": len(solve.cameras),
+        "frames": frames,
+        "camera_coverage": round(len(solve.cameras) / max(1, frames), 6),
+        "focal_length": round(solve.lens.focal, 6),
+        "tracks_kept": len(solve.bundles),
+        "tracks_made": solve.tracks_made,
+        "digest": solve.digest,
+        "blender": solve.blender,
+    }

@@ -16,8 +16,8 @@ from tracking_sessions.core.storage.files import read_document
 from tracking_sessions.tests.core.shots import FakeTracker, finish, make_footage, make_session, start_markers, start_run
 
 
-def solve(name: str, error: Any = None, coverage: Any = None) -> dict[str, Any]:
-    figures = {"average_error": error, "camera_coverage": coverage}
+def solve(name: str, error: Any = None, coverage: Any = None, verdict: Any = None) -> dict[str, Any]:
+    figures = {"average_error": error, "camera_coverage": coverage, "verdict": verdict}
     return {"id": name, **{key: value for key, value in figures.items() if value is not None}}
 
 
@@ -38,6 +38,23 @@ def solve(name: str, error: Any = None, coverage: Any = None) -> dict[str, Any]:
         ([solve("a", 0.5, 0.4), solve("b", 0.6, 0.3)], "a"),
         ([solve("a", 0.5, 0.4), solve("b", coverage=1.0)], "a"),
         ([solve("a", 0.5, "all"), solve("b", 0.6, 0.0)], "a"),
+        # a verdict comes before the error
+        ([solve("a", 0.4, 1.0, "solved"), solve("b", 0.05, 1.0, "low_parallax")], "a"),
+        ([solve("a", 0.04, 1.0, "not_solved"), solve("b", 0.4, 0.95, "solved")], "b"),
+        ([solve("a", 0.4, 0.9, "solved"), solve("b", 0.2, 1.0, "two_motions"), solve("c", 0.3, 0.95, "solved")], "c"),
+        ([solve("a", 0.4, 0.5, "solved"), solve("b", 0.6, 1.0, "solved"), solve("c", 0.1, 1.0, "cut")], "b"),
+        ([solve("a", 0.05, 1.0, "tripod"), solve("b", 0.03, 1.0, "low_parallax")], "a"),
+        ([solve("a", 0.03, 1.0, "not_solved"), solve("b", 0.9, 1.0, "static")], "b"),
+        ([solve("a", 0.9, 1.0, "focal_undetermined"), solve("b", 0.3, 1.0, "too_few_tracks")], "a"),
+        ([solve("a", 0.4, 1.0, "solved"), solve("b", 0.3)], "a"),  # b: of a script, without a verdict
+        ([solve("a", 0.4), solve("b", 0.3, 1.0, "not_solved")], "a"),
+        ([solve("a", 0.4, 1.0, "solved"), solve("b", 0.3, 1.0, 7)], "a"),
+        # what is no camera
+        ([solve("a", 0.9, 0.3, "not_solved"), solve("b", 0.0, 0.0, "cut")], "a"),
+        ([solve("a", 0.9, 0.3, "not_solved"), solve("b", 0.2, 0.0, "solved")], "a"),
+        ([solve("a", 0.9, 0.3, "cut"), solve("b", None, None, "tripod")], "a"),
+        ([solve("a"), solve("b", 0.0, 0.0, "not_solved")], "a"),
+        ([solve("a", 0.0, 0.0, "cut"), solve("b", 0.0, 0.0, "not_solved")], "b"),
     ],
 )
 def test_the_best_solve_has_the_lowest_error_of_those_that_cover_the_shot(

@@ -18,9 +18,9 @@ from ..core.library.catalogue import Unreadable, catalogue
 from ..core.model.types import Outcome, SessionState, SessionStatus
 from ..core.model.wording import age, count_words, short
 from ..core.recording.manager import TrackingSessionManager
-from ..core.recording.merge import merge_sessions
 from ..core.recording.session_file import pass_entry
 from ..core.report.html import export_session_report
+from ..core.solve.merging import merge_sessions
 from ..core.storage.folder import SessionFolder, resolve
 from .arguments import add_json, add_limit, add_root, add_session, add_status, command, positive
 from .errors import error_words

@@ -162,6 +162,15 @@ class SessionUnreadable(TrackingSessionError):
         super().__init__(f"{path} cannot be read: {reason}. It was left as it is")
 
 
+class SolveUnreadable(TrackingSessionError):
+    """A stored solve, `path`, cannot be read. Its files stay unchanged."""
+
+    def __init__(self, path: Path, reason: str) -> None:
+        self.path = path
+        self.reason = reason
+        super().__init__(f"{path} cannot be read: {reason}. It was left as it is: put a good copy back, or solve again")
+
+
 class LedgerUnreadable(TrackingSessionError):
     """The ledger of batches is unreadable or invalid. It stays unchanged."""
 

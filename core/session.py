@@ -17,8 +17,8 @@ from .library.deletion import Deleted, delete_old, find_old
 from .model.types import SessionStatus
 from .recording.create import create_session
 from .recording.manager import TrackingSessionManager, get_session_status, load_session, resume_tracking
-from .recording.merge import merge_sessions
 from .report.html import export_session_report
+from .solve.merging import merge_sessions
 
 __all__ = [
     "SessionStatus",

@@ -39,7 +39,7 @@ CORE = {
     "exchange": {"errors", "model", "solve"},
     "report": {"errors", "model", "storage", "journal", "recording", "review", "solve"},
     "batch": {"errors", "model", "storage", "processes", "journal", "footage", "recording", "library", "tracking"},
-    "session": {"errors", "model", "recording", "library", "batch", "report"},
+    "session": {"errors", "model", "recording", "library", "batch", "report", "solve"},
 }
 # The same of bridge/: a clip, tracked into a session, which an artist finds and opens. No room looks up.
 BRIDGE = {

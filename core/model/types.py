@@ -177,3 +177,6 @@ class TrackingSession:
 
 SESSION_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,31}\Z")
 """The form of a session's id, which becomes a file name."""
+
+SOLVE_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,79}\Z")
+"""The form of the id of a solve that has files. Scripts may record others."""

@@ -4,10 +4,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..errors import UsageError
 from ..footage.details import save_details
@@ -25,8 +25,27 @@ from .manager import TrackingSessionManager, load_session
 from .session_file import new_state
 
 
-def _merged_records(sources: Sequence[TrackingSessionManager]) -> list[JournalRecord]:
-    """The records of a journal with the tracks and solves of all sessions.
+class MergedSolve(NamedTuple):
+    """A solve of a session, `source`, as it comes into a merged one.
+
+    `id`: in the source, `entry["id"]`: in the merged session. `numbers`: the number of each track of the source, and
+    its number in the merged session.
+    """
+
+    entry: dict[str, Any]
+    source: TrackingSessionManager
+    id: str
+    numbers: Mapping[int, int]
+
+
+Bring = Callable[[SessionFolder, str, MergedSolve], None]
+"""Brings the files of a solve to those of the merged session, given its session folder and its id."""
+
+
+def _merged_records(
+    sources: Sequence[TrackingSessionManager],
+) -> tuple[list[JournalRecord], list[MergedSolve]]:
+    """The records of a journal with the tracks and solves of all sessions, and these solves.
 
     A live marker wins over a muted one, a later session over an earlier one.
     """
@@ -55,13 +74,15 @@ def _merged_records(sources: Sequence[TrackingSessionManager]) -> list[JournalRe
     review = merged_review([(source.review, source.session.tracked_frames) for source in sources], numbers)
     if review.id:
         records.append(review_event(Action.STATE, **review.to_state()))
-    return records + [event_record(Event.SOLVE, solve=solve) for solve in _solves(sources)]
+    solves = _solves(sources, numbers)
+    return records + [event_record(Event.SOLVE, solve=solve.entry) for solve in solves], solves
 
 
-def _solves(sources: Sequence[TrackingSessionManager]) -> list[dict[str, Any]]:
+def _solves(sources: Sequence[TrackingSessionManager], numbers: Sequence[Mapping[int, int]]) -> list[MergedSolve]:
     """The solves of all sessions, in order, each with the session that made it and an id of its own."""
     solves: dict[str, dict[str, Any]] = {}
-    for source in sources:
+    merged: list[MergedSolve] = []
+    for source, renumbering in zip(sources, numbers, strict=True):
         for entry in source.solves:
             solve = {**entry, "session": entry.get("session") or source.id}
             if solves.get(solve["id"]) == solve:
@@ -73,11 +94,12 @@ def _solves(sources: Sequence[TrackingSessionManager]) -> list[dict[str, Any]]:
                 count += 1
                 solve["id"] = f"{named}-{count}"
             solves[solve["id"]] = solve
-    return list(solves.values())
+            merged.append(MergedSolve(solve, source, entry["id"], renumbering))
+    return merged
 
 
 def merge_sessions(
-    session_paths: Sequence[str | os.PathLike[str]], output_path: str | os.PathLike[str]
+    session_paths: Sequence[str | os.PathLike[str]], output_path: str | os.PathLike[str], *, bring: Bring | None = None
 ) -> TrackingSessionManager:
     """Merge sessions of the same footage, such as ranges tracked on different machines, into a new one.
 
@@ -87,7 +109,7 @@ def merge_sessions(
     pass to resume.
 
     The merged session keeps all solves; if two have the same id, the later one gets the id of its session added.
-    `journal.solves.best_solve` chooses the best.
+    `journal.solves.best_solve` chooses the best. `bring` is called for each if the output lies in a session folder.
 
     Raises UsageError if the footage differs or the output exists, and the errors of reading and writing sessions.
     """
@@ -111,12 +133,15 @@ def merge_sessions(
         raise UsageError("Name the output with small letters, digits and hyphens only, 32 at most")
     footage = replace(first.footage, path=str(resolve(sources[0].path, first.footage.path)))
     state = new_state(output, session_id, f"{first.name} (merged)", timestamp(), footage)
-    records = _merged_records(sources)
+    records, solves = _merged_records(sources)
     make_folder(output.with_suffix(""))
     replace_file(output, encode_document(state, output.suffix))
     folder = SessionFolder.of(output)
     if folder.contains(output):  # else it could not be resumed
         save_details(folder, Footage(Path(footage.path), footage.source), sources[0].details())
+        if bring is not None:
+            for solve in solves:
+                bring(folder, session_id, solve)
     merged = TrackingSessionManager(output)
     with merged:
         merged.acquire().append(*records)

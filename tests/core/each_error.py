@@ -27,6 +27,7 @@ from tracking_sessions.core.errors import (
     SessionUnreadable,
     ShotTakenOver,
     ShotUnusable,
+    SolveUnreadable,
     StorageFailed,
     TrackingSessionError,
     TrackingUnfinished,
@@ -87,6 +88,10 @@ EACH_ERROR: tuple[tuple[TrackingSessionError, str], ...] = (
     ),
     (PictureUnusable("Frame 1 is empty", PATH, 1), "Frame 1 is empty"),
     (SessionUnreadable(PATH, "no YAML"), "shot cannot be read: no YAML. It was left as it is"),
+    (
+        SolveUnreadable(PATH, "it is cut"),
+        "shot cannot be read: it is cut. It was left as it is: put a good copy back, or solve again",
+    ),
     (
         LedgerUnreadable(PATH, "it is damaged"),
         "shot, the ledger of batches, cannot be used: it is damaged. The sessions are unharmed: move it away, then "

@@ -202,7 +202,7 @@ def test_the_example_of_the_page_is_a_journal(tmp_path: Path) -> None:
 
 
 def test_the_session_file_has_the_keys_of_the_page(busy: TrackingSessionManager) -> None:
-    table = PAGE[PAGE.index("## Session file") : PAGE.index("## Lease files")]
+    table = PAGE[PAGE.index("## Session file") : PAGE.index("## Solves")]
     rows = re.findall(r"^\| `(\w+)`( entry)?(?: \+)? \| (.*) \|$", table, re.MULTILINE)
     content = read_document(busy.path)
     assert {name for name, entry, _ in rows if not entry} == set(content)

@@ -25,7 +25,8 @@ from .core.errors import ExitCode, TrackingSessionError
 def main(arguments: Sequence[str]) -> int:
     """Run one command; returns the exit code.
 
-    0 done, 1 failed, 2 usage, 3 shot unusable or its tracks lost on the way, 75 stopped and to be resumed.
+    0 done, 1 failed, 2 usage, 3 shot unusable or its tracks lost on the way, 4 tracked but no camera, 75 stopped and to
+    be resumed.
     """
     _open_closed_streams()
     parser = _parser()
@@ -79,7 +80,8 @@ def _parser() -> argparse.ArgumentParser:
         prog="tracking_sessions",
         description="Motion tracking that is never lost: each tracked frame is recorded before the next one is begun.",
         epilog="Exit codes: 0 done or nothing to do; 1 failed, or a batch has shots that are not tracked to their end; "
-        "2 wrong use; 3 the shot cannot be used, or all its tracks were lost before its end; 4 tracked, but no camera; 75 stopped, resume later.",
+        "2 wrong use; 3 the shot cannot be used, or all its tracks were lost before its end; "
+        "4 tracked, but no camera; 75 stopped, resume later.",
     )
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for part in (tracking, solving, batches, sessions, history, review, cleaning):

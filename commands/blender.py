@@ -1,11 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The Blender of this process, and the command line of another one."""
+"""The Blender of this process, if there is one."""
 
 from __future__ import annotations
 
 import importlib
 import sys
-from pathlib import Path
 from types import ModuleType
 
 from ..core.errors import TrackingSessionError
@@ -27,11 +26,3 @@ def blender_path() -> str:
     """The path of the Blender of this process; empty outside Blender, where a bpy wheel tracks."""
     bpy = sys.modules.get("bpy")
     return bpy.app.binary_path if bpy is not None else ""
-
-
-def own_command() -> list[str]:
-    """The beginning of a command line that runs a command of this extension in another process."""
-    blender = blender_path()
-    if blender:
-        return [blender, "--background", "--command", (__package__ or "").split(".")[-2]]
-    return [sys.executable, str(Path(__file__).resolve().parents[1])]

@@ -5,25 +5,28 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import time
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..core.errors import ExitCode, Interrupted, TrackingSessionError, UsageError
+from ..core.model.types import COEFFICIENTS
 from ..core.model.wording import count_words, short
+from ..core.processes.own import own_command
 from ..core.processes.process import wait
 from ..core.recording.manager import TrackingSessionManager, load_session
 from ..core.recording.recorder import FILE_INTERVAL
 from ..core.solve import recording
 from ..core.solve.job import LIMIT, SolveJob, round_line, solved_line
 from ..core.solve.recording import USABLE
-from ..core.solve.solve import Round, Solve, VerdictKind
+from ..core.solve.solve import Lens, Round, Solve, VerdictKind
 from ..core.solve.store import read_solve, solve_file
 from ..core.storage.folder import FOLDER_NAME, SessionFolder
 from ..core.tracking.plan import OPTIONS, ShotSpec
 from .arguments import NotAllDone, add_json, add_root, add_session, command, patiently, positive
-from .blender import bridge_module, own_command
+from .blender import blender_path, bridge_module
 from .finding import find_file, root_of
 from .terminal import Signals, drive, quiet_blender, say
 
@@ -63,6 +66,10 @@ def _add_lens(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--focal", metavar="MM", type=_millimetres, help=words)
     words = f"the width of the sensor in millimetres (default: {SENSOR:g}); without it a focal length means nothing"
     parser.add_argument("--sensor", metavar="MM", type=_millimetres, default=SENSOR, help=words)
+    words = "the width of a pixel, as a share of its height (default: 1)"
+    parser.add_argument("--aspect", metavar="A", type=_aspect, default=1.0, help=words)
+    words = f"the distortion of the lens, if it is known (default: it is estimated): {_DISTORTION}"
+    parser.add_argument("--distortion", metavar="JSON", type=_distortion, help=words)
 
 
 def _add_outcome(parser: argparse.ArgumentParser) -> None:
@@ -91,6 +98,10 @@ def _millimetres(text: str) -> float:
     return _number(text, LONGEST, "millimetres")
 
 
+def _aspect(text: str) -> float:
+    return _number(text, 100.0, "a width and a height")
+
+
 def _seconds(text: str) -> float:
     return _number(text, 1e6, "seconds")
 
@@ -103,6 +114,37 @@ def _number(text: str, highest: float, unit: str) -> float:
     if not 0.0 < value <= highest:
         raise argparse.ArgumentTypeError(f"{short(text)!r} is no number of {unit}")
     return value
+
+
+def _distortion(text: str) -> dict[str, Any]:
+    """Raises ArgumentTypeError."""
+    try:
+        content: Any = json.loads(text)
+        model, coefficients = str(content["model"]), tuple(map(float, content["coefficients"]))
+        x, y = map(float, content.get("centre", (0.0, 0.0)))
+    except (ValueError, TypeError, KeyError, RecursionError, OverflowError, AttributeError):
+        raise argparse.ArgumentTypeError("it is no distortion: " + _DISTORTION) from None
+    numbers = COEFFICIENTS.get(model, ())
+    if len(coefficients) != len(numbers) or not all(map(math.isfinite, (*coefficients, x, y))):
+        raise argparse.ArgumentTypeError(f"{short(model)} has no such coefficients: {_DISTORTION}")
+    return {"model": model, "coefficients": coefficients, "centre": (x, y)}
+
+
+_DISTORTION = (
+    'write JSON with Blender\'s name of the model and its numbers, such as {"model": "POLYNOMIAL", '
+    '"coefficients": [-0.1, 0, 0]}; "centre" is the principal point in pixels from the centre of the picture'
+)
+
+
+def _lens(options: argparse.Namespace) -> Lens:
+    return Lens(options.focal or options.sensor, options.sensor, (1, 1), options.aspect, **(options.distortion or {}))
+
+
+def _lens_options(options: argparse.Namespace) -> dict[str, str | float]:
+    """The options for the process that solves."""
+    found: dict[str, str | float] = {"sensor": options.sensor, "aspect": options.aspect}
+    found |= {} if options.focal is None else {"focal": options.focal}
+    return found if options.distortion is None else found | {"distortion": json.dumps(options.distortion)}
 
 
 # One solve
@@ -123,7 +165,8 @@ def _solved_alone(path: Path, options: argparse.Namespace) -> list[str]:
         def tell(step: Round) -> None:
             print(round_line(step), file=output, flush=True)
 
-        solve = bridge_module("solve.solving").solve_session(manager, options.focal, options.sensor, tell)
+        is_known = options.focal is not None
+        solve = bridge_module("solve.solving").solve_session(manager, _lens(options), tell, is_focal_known=is_known)
         print(solved_line(solve.id), file=output, flush=True)
     return []
 
@@ -134,13 +177,13 @@ def _solved(manager: TrackingSessionManager, options: argparse.Namespace) -> Sol
     if not len(manager.session.tracked_frames):
         raise UsageError(f"“{short(manager.session.name)}” has no tracks: track it first")
     folder = SessionFolder.of(manager.path)
-    arguments = ["solve", str(manager.path.absolute()), "--events", f"--sensor={options.sensor!r}"]
-    arguments += [f"--focal={options.focal!r}"] if options.focal is not None else []
+    path = str(manager.path.absolute())
+    line = own_command(blender_path(), "solve", path, events=True, **_lens_options(options))
     with Signals() as signals:
         recorder = patiently(lambda is_patient: manager.acquire(wait=is_patient))
         before = recording.begin(manager)
         try:
-            job = SolveJob([*own_command(), *arguments], folder.solves(manager.id), options.time_limit)
+            job = SolveJob(line, folder.solves(manager.id), options.time_limit)
             shown, due = 0, time.monotonic() + FILE_INTERVAL
             while not job.poll():
                 if signals.name:
@@ -238,14 +281,15 @@ def _tracked(options: argparse.Namespace) -> Path:
 
         def check(words: str) -> None:
             if signals.name:
-                raise Interrupted(f"{signals.name}: stopped, with all tracked frames recorded; go on with the same command")
+                words = f"{signals.name}: stopped, with all tracked frames recorded"
+                raise Interrupted(f"{words}; go on with the same command")
 
         def aside(shot: Shot) -> Any:
             folder = SessionFolder.of(shot.session.path).solves(shot.session.id) / "tracking"
-            width = shot.session.session.footage.size[0]
+            width, frames = shot.session.session.footage.size[0], shot.clip.frame_duration
             side_by_side = bridge_module("solve.side_by_side").SideBySide
-            return side_by_side(spec, folder, options.jobs, own_command(), shot.counting, width, check)
+            return side_by_side(spec, folder, options.jobs, blender_path(), shot.counting, width, frames, check)
 
         track = bridge_module("solve.hands_off").track_shot
-        result = track(request, partial(drive, signals), say, aside if options.jobs > 1 else None)
+        result = track(request, partial(drive, signals), say, aside)
     return result.session.path

@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ...core.journal.head import Head
+from ...core.model.types import COEFFICIENTS
 from ..clip.movie_clip import clip_size
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ def known_lens(clip: MovieClip) -> CameraLens | None:
 
 
 def lens_of(clip: MovieClip) -> CameraLens:
-    from ...core.review.distortion import COEFFICIENTS, CameraLens  # here, as it loads numpy
+    from ...core.review.distortion import CameraLens  # here, as it loads numpy
 
     camera: Any = clip.tracking.camera
     size, model = clip_size(clip), camera.distortion_model

@@ -33,13 +33,11 @@ FEW = 16
 """Features on the first frame below which soft ones are looked for as well."""
 
 
-def track_shot(
-    request: Request, drive: Drive, warn: Warn, aside: Callable[[Shot], SideBySide] | None = None
-) -> Result:
+def track_shot(request: Request, drive: Drive, warn: Warn, aside: Callable[[Shot], SideBySide] | None = None) -> Result:
     """Track the footage or the .blend of the request, in its newest session or a new one; its tracks are kept and used.
 
-    With `request.fresh` that session is set aside. `aside`: what tracks in processes side by side. Without features the session has no tracks. Raises the errors of
-    tracking.
+    With `request.fresh` that session is set aside. `aside`: what tracks in processes side by side. Without features
+    the session has no tracks. Raises the errors of tracking.
     """
     check_save(request.save, request.blend)
     source = request.blend or find_footage(request.spec.footage)

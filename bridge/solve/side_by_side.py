@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Tracks the passes of a shot in processes side by side, each some tracks in one direction.
 
+One process alone would predict a backwards pass from the markers of the forwards one: the passes would not be
+independent, and the result not that of several processes.
 Each process records in a session of its own, below the folder of the solves, until its frames are in the session of the
 shot. So a killed run loses no frame that any of them has recorded.
 """
@@ -10,15 +12,16 @@ from __future__ import annotations
 import json
 import math
 import shutil
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ...core.batch.child import Child
-from ...core.errors import ExitCode, Interrupted, TrackingSessionError
+from ...core.errors import ExitCode, TrackingSessionError
 from ...core.journal.rows import position_of, split_rows
 from ...core.model.counting import Counting
 from ...core.model.types import Pass
+from ...core.processes.own import own_command
 from ...core.processes.process import wait
 from ...core.recording.manager import load_session
 from ...core.solve.seeding import SETTINGS, sizes
@@ -29,6 +32,7 @@ from ...core.tracking.passes import Edits, Plan
 from ...core.tracking.plan import ShotSpec
 
 _POLL = 0.2  # seconds
+TRACKS = "tracks.json"
 _ENDED = (ExitCode.DONE, ExitCode.UNUSABLE)  # all tracks lost: what is recorded counts
 
 
@@ -49,15 +53,17 @@ class SideBySide:
         spec: ShotSpec,
         folder: Path,
         jobs: int,
-        command: Sequence[str],
+        blender: str,
         counting: Counting,
         width: int,
+        frames: int,
         check: Callable[[str], None],
     ) -> None:
-        """`folder`: below which they work. `command`: the beginning of their command lines. `width`: of the picture,
-        pixels. `check` gets what they have done, in words, and raises Interrupted to stop them."""
-        self._spec, self._folder, self._jobs, self._command = spec, folder, jobs, command
-        self._counting, self._width, self._check = counting, width, check
+        """`folder`: below which they work. `blender`: as in `own_command`. `width`: of the picture,
+        pixels. `frames`: the length of the clip. `check` gets what they do, in words; it raises Interrupted to stop
+        them."""
+        self._spec, self._folder, self._jobs, self._blender = spec, folder, jobs, blender
+        self._counting, self._width, self._frames, self._check = counting, width, frames, check
         self._waiting: list[Task] = []
         self._running: dict[Task, Child] = {}
         self._done: set[Task] = set()
@@ -80,7 +86,7 @@ class SideBySide:
             for task in self._tasks[one.number]:
                 self._write(task, found)
             self._waiting += self._tasks[one.number]
-        return ApartTracker(self._ended)
+        return ApartTracker(self._ended, self._frames)
 
     def _is_new(self, plan: Pass, found: Edits) -> bool:
         """Whether all tracks of the pass have a marker on its first frame, and were begun there."""
@@ -107,15 +113,19 @@ class SideBySide:
             for number in task.tracks
         ]
         make_folder(task.folder)
-        replace_file(task.folder / "tracks.json", json.dumps({"tracks": tracks}).encode())
+        replace_file(task.folder / TRACKS, json.dumps({"tracks": tracks}).encode())
 
     def _start(self, task: Task) -> Child:
-        shown = self._counting.shown
-        arguments = ["track", self._spec.footage, f"--tracks={task.folder / 'tracks.json'}", f"--root={task.folder}"]
-        arguments += [f"--clip={self._spec.clip}"] * bool(self._spec.clip)
-        arguments += [f"--start={shown(task.plan.start)}", f"--end={shown(task.plan.end)}"]
-        arguments += [f"--direction={'backward' if task.plan.backwards else 'forward'}", "--resume", "--events"]
-        return Child([*self._command, *arguments], task.folder / "track")
+        spec = replace(
+            self._spec,
+            name="",
+            start=self._counting.shown(task.plan.start),
+            end=self._counting.shown(task.plan.end),
+            direction="backward" if task.plan.backwards else "forward",
+            tracks=str(task.folder / TRACKS),
+        )
+        options: dict[str, str | float | bool] = {"root": str(task.folder), "resume": True, "events": True}
+        return Child(own_command(self._blender, "track", *spec.to_arguments(), **options), task.folder / "track")
 
     def _ended(self, plan: Pass) -> list[Part]:
         """What the processes of the pass have recorded, once they have ended; those of others go on."""

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 import bpy
 import numpy as np
 
-from ...core.review.distortion import COEFFICIENTS, CameraLens
+from ...core.model.types import COEFFICIENTS
+from ...core.review.distortion import CameraLens
 from ...core.review.motion import Motion
 from ...core.solve.solver import FOCAL, RADIAL, Attempt, Solution, SolveFailed
 from ..clip.editor import ClipEditor, background_editor

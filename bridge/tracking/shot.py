@@ -145,8 +145,8 @@ class Shot:
         """Begin passes over `ranges` (first and last clip frame of each) for the tracks of Track Forwards.
 
         All ranges start on the same frame. The journal first gets the artist's edits. `after_step` and `separate_clip`
-        as in `Run` and `WorkingSet`; with `apart` its tracker takes the place of the working set. Raises NothingToTrack, UsageError for frames outside the clip, ShotUnusable,
-        FootageUnusable, LeaseLost, StorageFailed.
+        as in `Run` and `WorkingSet`; with `apart` its tracker takes the place of the working set. Raises
+        NothingToTrack, UsageError for frames outside the clip, ShotUnusable, FootageUnusable, LeaseLost, StorageFailed.
         """
         start = ranges[0][0]
         for frame in {frame for pair in ranges for frame in pair}:

@@ -22,10 +22,11 @@ from ...core.batch.shots import BatchRow, BatchStatus, ShotRow, ShotStatus
 from ...core.batch.supervisor import CRASHES, Supervisor
 from ...core.errors import ExitCode, TrackingSessionError, UsageError
 from ...core.model.wording import short
+from ...core.processes.own import own_command
 from ...core.storage.folder import is_foreign
 from ...core.tracking.plan import PAUSE_BELOW, SHARED, ShotSpec
 from ..arguments import NotAllDone, given
-from ..blender import NEEDED, blender_path, own_command
+from ..blender import NEEDED, blender_path
 from ..finding import root_of
 from ..terminal import Signals, say
 from ..unfinished import settle
@@ -204,7 +205,7 @@ def _check_tracker() -> None:
 
 def _command(root: Path, shot: ShotRow, session: Path | None) -> list[str]:
     """The command line of a child."""
-    begin = own_command()
+    begin = own_command(blender_path())
     if session is not None:
         return [*begin, "resume", str(session), *PAUSE_BELOW.arguments(shot.spec.pause_below), "--events"]
     arguments = replace(shot.spec, name=shot.spec.title).to_arguments()

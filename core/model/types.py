@@ -180,3 +180,12 @@ SESSION_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,31}\Z")
 
 SOLVE_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,79}\Z")
 """The form of the id of a solve that has files. Scripts may record others."""
+
+COEFFICIENTS = {
+    "POLYNOMIAL": ("k1", "k2", "k3"),
+    "DIVISION": ("division_k1", "division_k2"),
+    "NUKE": ("nuke_k1", "nuke_k2", "nuke_p1", "nuke_p2"),
+    "BROWN": ("brown_k1", "brown_k2", "brown_k3", "brown_k4", "brown_p1", "brown_p2"),
+}
+"""The models of lens distortion by Blender's identifiers, each with the names of its coefficients. Blender 5.1
+added the p of NUKE."""

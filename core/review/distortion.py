@@ -18,18 +18,11 @@ CLOSE = 1e-9
 """Focal lengths: how near to a position what the search has found must lead."""
 LEAST_SHARE = 0.05
 """How much a model may shrink what lies at a distance, at most: beyond its folds it says nothing."""
-COEFFICIENTS = {
-    "POLYNOMIAL": ("k1", "k2", "k3"),
-    "DIVISION": ("division_k1", "division_k2"),
-    "NUKE": ("nuke_k1", "nuke_k2", "nuke_p1", "nuke_p2"),
-    "BROWN": ("brown_k1", "brown_k2", "brown_k3", "brown_k4", "brown_p1", "brown_p2"),
-}
-"""The models by Blender's identifiers, each with the names of its coefficients. Blender 5.1 added the p of NUKE."""
 
 
 @dataclass(frozen=True, slots=True)
 class CameraLens:
-    """A lens: the `model` and its coefficients, all those of `COEFFICIENTS`.
+    """A lens: the `model` and its coefficients, all those of `model.types.COEFFICIENTS`.
 
     `focal`: pixels of the width. `centre`: the principal point, pixels of the footage from the centre of its picture, y
     up. `size`: of the picture, pixels. `aspect`: of a pixel, width to height.

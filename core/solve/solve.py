@@ -47,7 +47,7 @@ class Lens:
 
     `focal`: millimetres. `sensor`: the width of the sensor, millimetres. `size`: of the picture, pixels; `aspect`: of a
     pixel, width to height. `centre`: the principal point, pixels from the centre of the picture, y up. `model` and
-    `coefficients`: the distortion, as in `core.review.distortion.COEFFICIENTS`.
+    `coefficients`: the distortion, as in `core.model.types.COEFFICIENTS`.
     """
 
     focal: float

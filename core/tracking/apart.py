@@ -28,13 +28,14 @@ class Part(NamedTuple):
 class ApartTracker:
     """Yields the recorded steps of the parts of a pass; a `core.tracking.run.Tracker`."""
 
-    def __init__(self, ended: Callable[[Pass], Sequence[Part]]) -> None:
-        """`ended` waits until the processes of a pass have ended, and returns what they have recorded."""
-        self._ended = ended
+    def __init__(self, ended: Callable[[Pass], Sequence[Part]], frames: int) -> None:
+        """`ended` waits until the processes of a pass have ended, and returns what they have recorded. `frames`: the
+        length of the clip."""
+        self._ended, self._frames = ended, frames
         self._steps: Iterator[Step] = iter(())
 
     def begin(self, plan: Pass, frame: int, alive: frozenset[int]) -> None:
-        self._steps = _steps(self._ended(plan), plan, frame, alive)
+        self._steps = _steps(self._ended(plan), plan, frame, alive, self._frames)
 
     def step(self) -> Step:
         """Raises ClipChanged if no process has tracked the next frame."""
@@ -50,8 +51,14 @@ class ApartTracker:
         self._steps = iter(())
 
 
-def _steps(parts: Sequence[Part], plan: Pass, frame: int, alive: frozenset[int]) -> Iterator[Step]:
-    """The steps behind `frame`, each with the markers of all parts."""
+def _steps(parts: Sequence[Part], plan: Pass, frame: int, alive: frozenset[int], frames: int) -> Iterator[Step]:
+    """The steps behind `frame`, each with the markers of all parts.
+
+    Blender borders a new track with a muted marker before its first one. Inside the clip the pass in the other
+    direction has its markers there.
+    """
+    border = plan.start - plan.direction
+    is_inside = 1 <= border <= frames
     sources = [_of(part, plan) for part in parts]
     heads = [next(source, None) for source in sources]
     at = plan.start
@@ -63,10 +70,10 @@ def _steps(parts: Sequence[Part], plan: Pass, frame: int, alive: frozenset[int])
                 rows += head[1]
                 heads[index] = next(sources[index], None)
         if (at - frame) * plan.direction > 0:
-            kept = [row for row in rows if head_of(row)[0] in alive]
-            found = [head_of(row) for row in kept]
-            alive = frozenset(track for track, marker, flags in found if marker == at and not flags & MUTED)
-            yield Step(at, alive, b"".join(kept))
+            kept = [(head_of(row), row) for row in rows]
+            kept = [(head, row) for head, row in kept if head[0] in alive and not (is_inside and head[1] == border)]
+            alive = frozenset(track for (track, marker, flags), _ in kept if marker == at and not flags & MUTED)
+            yield Step(at, alive, b"".join(row for _, row in kept))
 
 
 def _of(part: Part, plan: Pass) -> Iterator[tuple[int, list[bytes]]]:

@@ -11,13 +11,15 @@ from .bridge.review import problems, residuals
 from .bridge.sessions import filled_list
 from .bridge.sessions.listing import SESSIONS
 from .bridge.sessions.states import STATES
-from .operators import history, keys, recording, recovery, retrack, review, sessions, settings, signing, track
+from .bridge.solve.solves import SOLVES
+from .operators import history, keys, recording, recovery, retrack, review, sessions, settings, signing, solving, track
 from .operators import strip as strip_operators
 from .operators.editor import end_modal
 from .panels import curve, menu, preferences, session, strip
 from .panels import history as history_panel
 from .panels import review as review_panel
 from .panels import sessions as sessions_panels
+from .panels import solve as solve_panel
 
 _CLASSES = (
     *settings.classes,
@@ -33,6 +35,8 @@ _CLASSES = (
     *review.classes,
     *signing.classes,
     *review_panel.classes,
+    *solving.classes,
+    *solve_panel.classes,
     *sessions.classes,
     *sessions_panels.classes,
     *history.classes,
@@ -40,7 +44,7 @@ _CLASSES = (
     *strip_operators.classes,
 )
 # what has more to register, in this order; their `unregister` can be repeated
-_PARTS = (settings, SESSIONS, STATES, problems, residuals, events, strip, curve, menu, keys)
+_PARTS = (settings, solving, SESSIONS, STATES, SOLVES, problems, residuals, events, strip, curve, menu, keys)
 _registered: list[type] = []
 _command: object = None
 

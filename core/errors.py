@@ -292,12 +292,6 @@ class SolvingFailed(TrackingSessionError):
     """A solve has ended without a result, such as a camera or the reason why there is none."""
 
 
-class NoCamera(TrackingSessionError):
-    """The shot is tracked, but it has no camera; the message is the verdict."""
-
-    exit_code = ExitCode.NO_CAMERA
-
-
 class Interrupted(TrackingSessionError):
     """A signal or a key stopped the run; the current frame is recorded."""
 

@@ -250,6 +250,7 @@ WITH_NUMPY = {
     "seeding",
     "shutter",
     "solver",
+    "taking_part",
     "transfer",
 }
 

@@ -17,6 +17,7 @@ import numpy as np
 from ...core.model.types import COEFFICIENTS
 from ...core.review.distortion import CameraLens
 from ...core.review.motion import Motion
+from ...core.review.regression import Floats
 from ...core.solve.solver import FOCAL, RADIAL, Attempt, Solution, SolveFailed
 from ..clip.editor import ClipEditor, background_editor
 
@@ -29,8 +30,9 @@ _PNG = b"\x89PNG\r\n\x1a\n"
 class BlenderSolver:
     """Solves the markers of one motion; a `core.solve.solver.Solver`. Blender must have no window."""
 
-    def __init__(self, editor: ClipEditor, motion: Motion, sensor: float) -> None:
-        """`editor` shows a clip of the size of the motion. `sensor`: the width of the sensor, millimetres."""
+    def __init__(self, editor: ClipEditor, motion: Motion, sensor: float, weights: Floats | None = None) -> None:
+        """`editor` shows a clip of the size of the motion. `sensor`: the width of the sensor, millimetres. `weights`
+        [tracks of the motion]: 1 for all of them without any."""
         self._editor, self._motion = editor, motion
         self._camera: Any = editor.clip.tracking.camera
         self._camera.sensor_width = sensor
@@ -38,13 +40,16 @@ class BlenderSolver:
         counts = np.bincount(motion.track, minlength=len(motion.tracks))
         self._ends = np.cumsum(counts)
         self._tracks = self._made()
+        if weights is not None:
+            for index, track in self._tracks:
+                track.weight = weights[index]
 
     @classmethod
     @contextmanager
-    def on(cls, motion: Motion, sensor: float) -> Iterator[BlenderSolver]:
-        """A solver with a clip of its own, which is removed at the end."""
+    def on(cls, motion: Motion, sensor: float, weights: Floats | None = None) -> Iterator[BlenderSolver]:
+        """A solver with a clip of its own, which is removed at the end; see `__init__`."""
         with _blank_clip(motion.size) as clip, background_editor(clip) as editor:
-            yield cls(editor, motion, sensor)
+            yield cls(editor, motion, sensor, weights)
 
     def _made(self) -> list[tuple[int, Any]]:
         """The tracks of Blender by the index of the motion's, with their markers."""

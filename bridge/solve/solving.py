@@ -23,6 +23,7 @@ from ...core.solve.residuals import errors
 from ...core.solve.solve import Bundle, Camera, Lens, Round, Solve
 from ...core.solve.solver import Solution
 from ...core.solve.store import new_solve_id, write_solve
+from ...core.solve.taking_part import camera_motion, weights
 from ...core.solve.verdict import verdict
 from ...core.storage.folder import SessionFolder
 from .solver import BlenderSolver
@@ -46,10 +47,10 @@ def solve_session(
     if min(size) < 1:
         raise UsageError("The size of the footage is not known")
     name = _camera_of(replay.tracks)
-    motion = Motion.of(replay, size, object=name)
+    motion = camera_motion(replay, size, name)
     width = lens.focal / lens.sensor if is_focal_known else GUESS
     begun = CameraLens(lens.model, lens.coefficients, width * size[0], lens.centre, size, lens.aspect)
-    with BlenderSolver.on(motion, lens.sensor) as solver:
+    with BlenderSolver.on(motion, lens.sensor, weights(replay.tracks, motion)) as solver:
         steps = Refinement(motion, solver, begun, is_focal_known=is_focal_known).steps()
         while True:
             try:

@@ -1,0 +1,192 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Solves the camera of a clip in another Blender, and does what a person decides about the result."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import bpy
+from bpy.props import BoolProperty, IntProperty, PointerProperty
+from bpy.types import PropertyGroup
+
+from ..bridge.clip.editor import redraw, select_alone
+from ..bridge.clip.movie_clip import counting_of
+from ..bridge.review.deciding import owned
+from ..bridge.sessions.overview import Overview
+from ..bridge.solve import leaving_out, running, scene, solves
+from ..core.errors import TrackingSessionError, UsageError
+from ..core.model.wording import count_words
+from ..core.solve.solve import Solve
+from .editor import InEditor, Polled, report_error
+
+if TYPE_CHECKING:
+    from bpy.types import Context, MovieClip
+
+
+class TRACKING_SESSIONS_PG_solving(PropertyGroup):
+    is_lens_known: BoolProperty(  # type: ignore[valid-type]  # Blender's way to declare a property
+        name="Known Lens",
+        description="The focal length, the sensor and the distortion in Blender's Lens panel are those of the camera, "
+        "so that no solve changes them",
+    )
+
+
+def settings_of(context: Context) -> Any:
+    """The options of the next solve."""
+    return context.scene.tracking_sessions_solving
+
+
+class _Solving(InEditor):
+    def execute(self, context: Context) -> set[str]:
+        try:
+            self._do(context, context.space_data.clip)
+        except TrackingSessionError as error:
+            return report_error(self, error)
+        redraw(context)
+        return {"FINISHED"}
+
+    def _do(self, context: Context, clip: MovieClip) -> None:
+        """Raises TrackingSessionError."""
+        raise NotImplementedError
+
+
+class TRACKING_SESSIONS_OT_solve(_Solving):
+    """Filter the tracks, solve, refine and judge the camera, in another Blender: go on working meanwhile"""
+
+    bl_idname = "tracking_sessions.solve"
+    bl_label = "Solve Camera"
+
+    @classmethod
+    def _session_obstacle(cls, seen: Overview) -> str:
+        return "" if seen.frames else "Nothing was tracked yet: track first"
+
+    def _do(self, context: Context, clip: MovieClip) -> None:
+        running.Solving(clip, is_lens_known=settings_of(context).is_lens_known)
+
+
+class TRACKING_SESSIONS_OT_stop_solve(Polled):
+    """Stop the solve: it leaves nothing"""
+
+    bl_idname = "tracking_sessions.stop_solve"
+    bl_label = "Stop Solve"
+
+    @classmethod
+    def _obstacle(cls, context: Context) -> str:
+        clip = getattr(context.space_data, "clip", None)
+        return "" if clip is not None and running.running(clip) is not None else "Nothing is being solved"
+
+    def execute(self, context: Context) -> set[str]:
+        found = running.running(context.space_data.clip)
+        assert found is not None  # as polled
+        try:
+            found.stop()
+        except TrackingSessionError as error:
+            return report_error(self, error)
+        redraw(context)
+        return {"FINISHED"}
+
+
+class _OnSolve(_Solving):
+    """An operator on the solve that is chosen in the list."""
+
+    @classmethod
+    def _obstacle(cls, context: Context) -> str:
+        if obstacle := cls._editor_obstacle(context):
+            return obstacle
+        has_solve = bool(solves.solves_of(context.space_data.clip).rows)
+        return "" if has_solve else "This clip has no solve yet: solve it first"
+
+    def _do(self, context: Context, clip: MovieClip) -> None:
+        self._do_with(context, clip, solves.read_chosen(context))
+
+    def _do_with(self, context: Context, clip: MovieClip, solve: Solve) -> None:
+        """Raises TrackingSessionError."""
+        raise NotImplementedError
+
+
+class TRACKING_SESSIONS_OT_set_up_scene(_OnSolve):
+    """Put the chosen solve into the scene, without solving again: the camera, the clip behind it, and the points"""
+
+    bl_idname = "tracking_sessions.set_up_scene"
+    bl_label = "Set Up Scene"
+    bl_options = {"UNDO"}
+
+    def _do_with(self, context: Context, clip: MovieClip, solve: Solve) -> None:
+        recording, session = owned(clip)
+        names = {number: data.name for number, data in recording.head.tracks.items()}
+        placed = scene.place_solve(context.scene, clip, solve, names, session.id)
+        self.report({"INFO"}, "; ".join(("The camera is set up", *placed.notes)))
+
+
+class TRACKING_SESSIONS_OT_leave_out(_OnSolve):
+    """Mute the markers and take the weight from the tracks that the chosen solve has left out"""
+
+    bl_idname = "tracking_sessions.leave_out"
+    bl_label = "Mute What It Left Out"
+    bl_options = {"UNDO"}
+
+    def _do_with(self, context: Context, clip: MovieClip, solve: Solve) -> None:
+        recording, _ = owned(clip)
+        tracks, markers = leaving_out.leave_out(clip, recording.head, solve)
+        recording.look(clip, self.bl_label, whole=True)
+        words = f"{count_words(tracks, 'track')} have no weight now, {count_words(markers, 'marker')} are muted"
+        self.report({"INFO"}, words)
+
+
+class TRACKING_SESSIONS_OT_go_to_track(_OnSolve):
+    """Select this track, and go to the frame of its largest error"""
+
+    bl_idname = "tracking_sessions.go_to_track"
+    bl_label = "Go to Track"
+
+    track: IntProperty(name="Track", options={"HIDDEN", "SKIP_SAVE"})  # type: ignore[valid-type]
+
+    def _do_with(self, context: Context, clip: MovieClip, solve: Solve) -> None:
+        recording, _ = owned(clip)
+        data = recording.head.tracks.get(self.track)
+        if data is None or select_alone(clip, data.object, data.name) is None:
+            raise UsageError("This track is gone")
+        found = solve.marker_errors.get(self.track, ())
+        if found:
+            frame = max(found, key=lambda pair: pair[1])[0]
+            context.scene.frame_set(counting_of(clip).shown(frame))
+
+
+class TRACKING_SESSIONS_OT_drop_track(_OnSolve):
+    """Take the weight from this track, so that the next solve does not follow it"""
+
+    bl_idname = "tracking_sessions.drop_track"
+    bl_label = "Drop Track"
+    bl_options = {"UNDO"}
+
+    track: IntProperty(name="Track", options={"HIDDEN", "SKIP_SAVE"})  # type: ignore[valid-type]
+
+    def _do_with(self, context: Context, clip: MovieClip, solve: Solve) -> None:
+        recording, _ = owned(clip)
+        data = recording.head.tracks.get(self.track)
+        track = select_alone(clip, data.object, data.name) if data is not None else None
+        if track is None:
+            raise UsageError("This track is gone")
+        track.weight = 0.0
+        recording.look(clip, self.bl_label, whole=True)
+
+
+def register() -> None:
+    scene_type: Any = bpy.types.Scene
+    scene_type.tracking_sessions_solving = PointerProperty(type=TRACKING_SESSIONS_PG_solving)
+
+
+def unregister() -> None:
+    if hasattr(bpy.types.Scene, "tracking_sessions_solving"):
+        delattr(bpy.types.Scene, "tracking_sessions_solving")
+
+
+classes = (
+    TRACKING_SESSIONS_PG_solving,
+    TRACKING_SESSIONS_OT_solve,
+    TRACKING_SESSIONS_OT_stop_solve,
+    TRACKING_SESSIONS_OT_set_up_scene,
+    TRACKING_SESSIONS_OT_leave_out,
+    TRACKING_SESSIONS_OT_go_to_track,
+    TRACKING_SESSIONS_OT_drop_track,
+)

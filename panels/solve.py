@@ -1,0 +1,180 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The Solve panel: the verdict on the camera, its solves, and what can be done with them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from bpy.types import UIList
+
+from ..bridge.sessions.recording import known_recording
+from ..bridge.solve import running, solves
+from ..bridge.solve.solves import SOLVES, Row, SolvesView
+from ..bridge.tracking import live
+from ..core.model.wording import abridged, clock_time, count_words
+from ..core.solve.solve import Round, Solve, VerdictKind
+from ..operators import solving as actions
+from .session import TALL, draw_words, letters_that_fit
+from .sessions import InSession, columns
+
+if TYPE_CHECKING:
+    from bpy.types import Context, MovieClip, UILayout
+
+_WIDE = 30  # letters; below it the list shows no number of cameras
+
+TITLES = {
+    VerdictKind.SOLVED: "Solved",
+    VerdictKind.TRIPOD: "Turns on the Spot",
+    VerdictKind.STATIC: "Does Not Move",
+    VerdictKind.LOW_PARALLAX: "Low Parallax",
+    VerdictKind.FOCAL_UNDETERMINED: "Focal Length Open",
+    VerdictKind.CUT: "Cut",
+    VerdictKind.TOO_FEW_TRACKS: "Too Few Tracks",
+    VerdictKind.TWO_MOTIONS: "Two Motions",
+    VerdictKind.NOT_SOLVED: "Not Solved",
+}
+_GOOD = (VerdictKind.SOLVED, VerdictKind.TRIPOD, VerdictKind.STATIC)
+_NONE = (VerdictKind.CUT, VerdictKind.TOO_FEW_TRACKS, VerdictKind.NOT_SOLVED)
+
+
+def verdict_icon(verdict: str) -> Any:
+    """The icon of a verdict by its value."""
+    return "CHECKMARK" if verdict in _GOOD else "ERROR" if verdict in _NONE or not verdict else "QUESTION"
+
+
+def verdict_title(verdict: str) -> str:
+    return TITLES[VerdictKind(verdict)] if verdict in {kind.value for kind in TITLES} else "No Verdict"
+
+
+class TRACKING_SESSIONS_UL_solves(UIList):
+    """The solves of the session, the newest first"""
+
+    def draw_item(
+        self, context: Context, layout: UILayout, data: Any, item: Any, icon: Any, active_data: Any, active_name: Any
+    ) -> None:
+        view = solves.solves_of(context.space_data.clip)
+        row = next((row for row in view.rows if row.id == item.name), None)
+        if row is None:  # the timer has not filled the list yet
+            layout.label(text="")
+            return
+        left, right = columns(layout, 0.6, 0.4)
+        left.label(text=verdict_title(row.verdict), icon=verdict_icon(row.verdict))
+        figures = f"{row.error:.2f} px" if row.error else ""
+        if letters_that_fit(context) >= _WIDE and row.frames:
+            figures += f"  {row.cameras}/{row.frames}"
+        right.label(text=figures.strip())
+        right.label(text="", icon="SOLO_ON" if row.id == view.best else "BLANK1")
+
+    def draw_filter(self, context: Context, layout: UILayout) -> None:
+        """A handful of solves needs no filter."""
+
+    def filter_items(self, context: Context, data: Any, property: str) -> tuple[list[int], list[int]]:
+        return [], []
+
+
+class TRACKING_SESSIONS_PT_solve(InSession):
+    bl_label = "Solve"
+
+    def draw(self, context: Context) -> None:
+        layout = self.layout
+        assert layout is not None
+        clip = context.space_data.clip
+        view = solves.solves_of(clip)
+        if live.running() is not None:
+            layout.label(text="Wait for the Pass to End")
+            return
+        job = running.running(clip)
+        if job is not None:
+            _draw_running(layout, context, job.rounds)
+        else:
+            _draw_begin(layout, context, view)
+            if words := running.failure(clip):
+                draw_words(layout, context, words, "ERROR")
+        if not view.rows:
+            return
+        SOLVES.keep_filled(context, is_due=solves.is_due(clip))
+        data = SOLVES.data(context)
+        layout.template_list(
+            TRACKING_SESSIONS_UL_solves.__name__, "", data, "entries", data, "active", rows=2, maxrows=5
+        )
+        id = solves.chosen_id(context, view)
+        row = next((row for row in view.rows if row.id == id), None)
+        if row is not None:
+            _draw_verdict(layout, context, clip, row)
+
+
+def _draw_begin(layout: UILayout, context: Context, view: SolvesView) -> None:
+    row = layout.row()
+    row.scale_y = TALL
+    again = "Solve Again" if view.rows else actions.TRACKING_SESSIONS_OT_solve.bl_label
+    row.operator(actions.TRACKING_SESSIONS_OT_solve.bl_idname, text=again, icon="CON_CAMERASOLVER")
+    layout.prop(actions.settings_of(context), "is_lens_known")
+
+
+def _draw_running(layout: UILayout, context: Context, rounds: list[Round]) -> None:
+    last = rounds[-1] if rounds else None
+    words = "Starting Blender" if last is None else last.name
+    if last is not None and last.cameras:
+        words += f", {last.error:.2f} px, {count_words(last.tracks, 'track')}"
+    draw_words(layout, context, f"Solving: {words}", "SORTTIME")
+    layout.operator(actions.TRACKING_SESSIONS_OT_stop_solve.bl_idname, icon="EVENT_ESC")
+
+
+def _draw_verdict(layout: UILayout, context: Context, clip: MovieClip, row: Row) -> None:
+    column = layout.column(align=True)
+    solve = solves.chosen(context)
+    title = verdict_title(row.verdict)
+    draw_words(column, context, f"{title}: {row.reason}" if row.reason else title, verdict_icon(row.verdict))
+    if words := solves.unreadable(context):
+        draw_words(column, context, words, "ERROR")
+    if solve is None:
+        return
+    if solve.verdict.advice:
+        draw_words(column, context, solve.verdict.advice, "INFO")
+    if solves.is_stale(clip, solve):
+        draw_words(column, context, "Older than the tracks: solve again", "ERROR")
+    draw_words(column, context, ", ".join(_figures(solve)), "BLANK1")
+    draw_words(column, context, clock_time(solve.created), "BLANK1")
+    if solve.cameras:
+        layout.operator(actions.TRACKING_SESSIONS_OT_set_up_scene.bl_idname, icon="VIEW_CAMERA")
+    if solve.dropped or solve.muted:
+        _draw_left_out(layout, context, solve)
+    if solve.bundles:
+        _draw_worst(layout, context, clip, solve)
+
+
+def _figures(solve: Solve) -> list[str]:
+    frames = solve.frames[1] - solve.frames[0] + 1
+    words = [f"{len(solve.cameras)} of {frames} frames", f"{len(solve.bundles)} of {solve.tracks_made} tracks"]
+    return [*words, f"{solve.lens.focal:.2f} mm"] if solve.cameras else words
+
+
+def _draw_left_out(layout: UILayout, context: Context, solve: Solve) -> None:
+    parts = [
+        count_words(len(solve.dropped), "Track") if solve.dropped else "",
+        f"{len(solve.muted)} Stretch{'es' * (len(solve.muted) != 1)}" if solve.muted else "",
+    ]
+    column = layout.column(align=True)
+    draw_words(column, context, f"Left out: {' and '.join(part for part in parts if part)}", "HIDE_ON")
+    column.operator(actions.TRACKING_SESSIONS_OT_leave_out.bl_idname)
+
+
+def _draw_worst(layout: UILayout, context: Context, clip: MovieClip, solve: Solve) -> None:
+    """The tracks with the largest errors, each with a jump and a drop."""
+    recording = known_recording(clip)
+    if recording is None or recording.session is None:
+        return
+    names = recording.head.tracks
+    column = layout.column(align=True)
+    column.label(text="Largest Errors")
+    letters = letters_that_fit(context) - 10
+    for number, error in solves.worst(solve):
+        if number not in names:
+            continue
+        row = column.row(align=True)
+        text = f"{abridged(names[number].name, max(6, letters))}  {error:.2f} px"
+        row.operator(actions.TRACKING_SESSIONS_OT_go_to_track.bl_idname, text=text).track = number
+        row.operator(actions.TRACKING_SESSIONS_OT_drop_track.bl_idname, text="", icon="X").track = number
+
+
+classes = (TRACKING_SESSIONS_UL_solves, TRACKING_SESSIONS_PT_solve)

@@ -171,6 +171,15 @@ class SolveUnreadable(TrackingSessionError):
         super().__init__(f"{path} cannot be read: {reason}. It was left as it is: put a good copy back, or solve again")
 
 
+class CameraFileInvalid(TrackingSessionError):
+    """A file with a camera, `path`, cannot be read; `line`, from 1 on, is at fault, or 0: the whole file."""
+
+    def __init__(self, path: Path, reason: str, line: int = 0) -> None:
+        self.path = path
+        self.line = line
+        super().__init__(f"{path}, line {line}: {reason}" if line else f"{path} cannot be read: {reason}")
+
+
 class LedgerUnreadable(TrackingSessionError):
     """The ledger of batches is unreadable or invalid. It stays unchanged."""
 

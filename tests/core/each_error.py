@@ -9,6 +9,7 @@ from pathlib import Path
 from tracking_sessions.core.errors import (
     Action,
     BatchRuns,
+    CameraFileInvalid,
     ClipChanged,
     ClipUnnamed,
     FootageUnusable,
@@ -92,6 +93,8 @@ EACH_ERROR: tuple[tuple[TrackingSessionError, str], ...] = (
         SolveUnreadable(PATH, "it is cut"),
         "shot cannot be read: it is cut. It was left as it is: put a good copy back, or solve again",
     ),
+    (CameraFileInvalid(PATH, "it is empty"), "shot cannot be read: it is empty"),
+    (CameraFileInvalid(PATH, "“x” is no number", 7), "shot, line 7: “x” is no number"),
     (
         LedgerUnreadable(PATH, "it is damaged"),
         "shot, the ledger of batches, cannot be used: it is damaged. The sessions are unharmed: move it away, then "

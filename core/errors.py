@@ -171,6 +171,13 @@ class SolveUnreadable(TrackingSessionError):
         super().__init__(f"{path} cannot be read: {reason}. It was left as it is: put a good copy back, or solve again")
 
 
+class NoCamera(TrackingSessionError):
+    """A solve has no camera, or a session no solve with one: `what`, and the `reason`."""
+
+    def __init__(self, what: str, reason: str) -> None:
+        super().__init__(f"{what} has no camera: {reason}")
+
+
 class CameraFileInvalid(TrackingSessionError):
     """A file with a camera, `path`, cannot be read; `line`, from 1 on, is at fault, or 0: the whole file."""
 

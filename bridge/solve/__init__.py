@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Blender's solver on the markers of a session, and solves put back into scenes."""
+"""Solves in Blender: the solver behind the Protocol of core, and the scene that a solve is put into."""

@@ -21,6 +21,7 @@ from tracking_sessions.core.errors import (
     LedgerBusy,
     LedgerUnreadable,
     ManifestInvalid,
+    NoCamera,
     NothingToTrack,
     PictureUnusable,
     ReviewOpen,
@@ -93,6 +94,7 @@ EACH_ERROR: tuple[tuple[TrackingSessionError, str], ...] = (
         SolveUnreadable(PATH, "it is cut"),
         "shot cannot be read: it is cut. It was left as it is: put a good copy back, or solve again",
     ),
+    (NoCamera("“shot”", "it was not solved yet"), "“shot” has no camera: it was not solved yet"),
     (CameraFileInvalid(PATH, "it is empty"), "shot cannot be read: it is empty"),
     (CameraFileInvalid(PATH, "“x” is no number", 7), "shot, line 7: “x” is no number"),
     (

@@ -102,7 +102,7 @@ def set_lens(data: Camera, lens: Lens) -> None:
 
 def set_clip_lens(clip: MovieClip, lens: Lens) -> None:
     """Give the clip the lens, as a solve does. A coefficient that this Blender does not know is left out."""
-    from ...core.review.distortion import COEFFICIENTS  # here, as it loads numpy
+    from ...core.model.types import COEFFICIENTS
 
     camera: Any = clip.tracking.camera
     camera.sensor_width, camera.pixel_aspect = lens.sensor, lens.aspect

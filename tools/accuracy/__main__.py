@@ -32,7 +32,7 @@ if __name__ == "__main__":
 from tracking_sessions.tools.accuracy.check import check
 from tracking_sessions.tools.accuracy.kinds import KINDS
 from tracking_sessions.tools.accuracy.real import REAL, real
-from tracking_sessions.tools.accuracy.scoring import Score, is_wrong, keeps_target
+from tracking_sessions.tools.accuracy.scoring import RECONSTRUCTED, TRUE, Score, is_wrong, keeps_target
 from tracking_sessions.tools.accuracy.shot import TRUTH, Truth, is_rendered, shot
 from tracking_sessions.tools.accuracy.solved import Solved, by_blender, by_command
 
@@ -139,10 +139,12 @@ def _word(ours: Solved, truth: Truth) -> str:
     """The judgement of a row: nothing for a shot as it should be."""
     if ours.verdict is None:
         return "missed" if ours.reason else ""
-    made = ours.score(truth)
-    if is_wrong(ours.verdict, made):
+    made, limits = ours.score(truth), RECONSTRUCTED if truth.is_reconstruction else TRUE
+    if not made.frames:
+        return "no truth"
+    if is_wrong(ours.verdict, made, limits):
         return "WRONG"
-    return "" if keeps_target(ours.verdict, ours.error, made, truth.expected) else "missed"
+    return "" if keeps_target(ours.verdict, ours.error, made, truth.expected, limits) else "missed"
 
 
 def _figures(way: str, solved: Solved, truth: Truth) -> dict[str, object]:

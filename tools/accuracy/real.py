@@ -20,12 +20,11 @@ IMAGES = Path("/usr/share/visp-images-data/ViSP-images")
 COLMAP = Path(__file__).with_name("colmap.py")
 CASTLE_FOCAL = 700.0
 """Pixels, as Castle-simu/Config says."""
-REFUSALS = tuple(kind for kind in VerdictKind if kind not in (VerdictKind.SOLVED, VerdictKind.TRIPOD))
 SOURCES = {
     "castle": "mbt-depth/Castle-simu/Images",  # rendered by somebody else, with the true camera of each frame
     "cube": "cube",  # 80 frames around a cube, lens unknown
-    "mire2": "mire-2",  # 501 frames, lens unknown
-    "mbt_cube": "mbt/cube",  # a hand moves the cube before a camera that stands
+    "mire2": "mire-2",  # 501 frames of a box in a hand, before a camera that stands: its background never shifts
+    "mbt_cube": "mbt/cube",  # 218 frames of things that a hand moves on a table, before a camera that stands
 }
 REAL = tuple(SOURCES)
 
@@ -48,15 +47,19 @@ def real(name: str, folder: Path, pycolmap: Path | None) -> Truth | None:
     unknown = np.full((len(sources), 3, 4), np.nan)
     truth = Truth(
         name, folder, (width, height), unknown, np.full(len(sources), np.nan), (), False,
-        (VerdictKind.SOLVED,) if name == "cube" else REFUSALS,
+        (VerdictKind.SOLVED,),
     )  # fmt: skip
     if name == "castle":
         poses = sorted((IMAGES / "mbt-depth/Castle-simu/CameraPose").glob("*.txt"))
         truth.matrices = np.array([_from_world(np.loadtxt(pose)[:3]) for pose in poses])
         truth.focal[:] = CASTLE_FOCAL
         truth.is_lens_known, truth.expected = True, (VerdictKind.SOLVED,)
-    elif name == "cube" and pycolmap is not None:
-        _reconstruct(truth, pycolmap)
+    elif name == "cube":
+        if pycolmap is not None:
+            _reconstruct(truth, pycolmap)
+    else:
+        truth.matrices[:] = np.eye(4)[:3]
+        truth.expected = (VerdictKind.STATIC, VerdictKind.TWO_MOTIONS, VerdictKind.NOT_SOLVED)
     truth.write()
     return truth
 

@@ -7,16 +7,28 @@ Camera axes are Blender's: x right, y up, looking along -z. Matrices are [n, 3, 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
 from tracking_sessions.core.solve.solve import VerdictKind
 from tracking_sessions.tools.accuracy.surfaces import Doubles
 
-TARGET_PIXELS, TARGET_PATH = 0.5, 0.005
-"""What a solved camera of a rendered shot has to keep: pixels, and a share of the path's length."""
-WRONG_PATH, WRONG_TURN, WRONG_FOCAL = 0.01, 0.5, 0.03
-"""A camera called solved is wrong from here: share of the path's length, degrees, share of the focal length."""
+
+class Limits(NamedTuple):
+    """What a camera called solved has to keep: `pixels` and `path`, a share of the path's length. And from where it is
+    wrong: `wrong_path`, `wrong_turn`, degrees, and `wrong_focal`, a share of the focal length."""
+
+    pixels: float = 0.5
+    path: float = 0.005
+    wrong_path: float = 0.01
+    wrong_turn: float = 0.5
+    wrong_focal: float = 0.03
+
+
+TRUE = Limits()
+RECONSTRUCTED = Limits(path=0.01, wrong_path=0.03, wrong_turn=1.5, wrong_focal=0.1)
+"""Where the cameras to compare with are another program's work, and its errors count as well."""
 STILL = 1e-3
 """Metres: a camera whose path is shorter does not travel."""
 
@@ -115,18 +127,20 @@ def score(frames: np.ndarray, matrices: Doubles, focal: float, truth: Doubles, t
     return Score(float(np.sqrt((errors**2).mean())), float(errors.max()), turn, off, len(frames), total)
 
 
-def is_wrong(verdict: VerdictKind, made: Score) -> bool:
+def is_wrong(verdict: VerdictKind, made: Score, limits: Limits = TRUE) -> bool:
     """Whether a camera is called good that is not: the worst that a solve can do."""
-    if verdict is VerdictKind.SOLVED:
-        is_near = made.path <= WRONG_PATH and made.turn <= WRONG_TURN and abs(made.focal) <= WRONG_FOCAL  # NaN is not
-        return not is_near or made.cameras < made.frames
-    if verdict is VerdictKind.TRIPOD:
-        return not made.turn <= WRONG_TURN or made.cameras < made.frames
-    return False
-
-
-def keeps_target(verdict: VerdictKind, error: float, made: Score, expected: tuple[VerdictKind, ...]) -> bool:
-    """Whether the verdict is a right one, and a solved camera is as good as promised. `error`: pixels."""
-    if verdict not in expected or is_wrong(verdict, made):
+    if verdict not in (VerdictKind.SOLVED, VerdictKind.TRIPOD):
         return False
-    return verdict is not VerdictKind.SOLVED or (error < TARGET_PIXELS and made.path < TARGET_PATH)
+    is_near = made.turn <= limits.wrong_turn  # a NaN is not
+    if verdict is VerdictKind.SOLVED:
+        is_near = is_near and made.path <= limits.wrong_path and abs(made.focal) <= limits.wrong_focal
+    return not is_near or made.cameras < made.frames
+
+
+def keeps_target(
+    verdict: VerdictKind, error: float, made: Score, expected: tuple[VerdictKind, ...], limits: Limits = TRUE
+) -> bool:
+    """Whether the verdict is a right one, and a solved camera is as good as promised. `error`: pixels."""
+    if verdict not in expected or is_wrong(verdict, made, limits):
+        return False
+    return verdict is not VerdictKind.SOLVED or (error < limits.pixels and made.path < limits.path)

@@ -8,7 +8,7 @@ import json
 import sys
 from pathlib import Path
 
-import pycolmap
+import pycolmap  # pyright: ignore[reportMissingImports]  # of another environment
 
 
 def main(pictures: Path, work: Path, result: Path) -> None:

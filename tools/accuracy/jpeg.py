@@ -3,6 +3,7 @@
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import bpy
 import numpy as np
@@ -10,11 +11,11 @@ import numpy as np
 
 def main(folder: Path, quality: int) -> None:
     for source in sorted(folder.glob("*.png")):
-        read = bpy.data.images.load(str(source))
+        read: Any = bpy.data.images.load(str(source))
         width, height = read.size
         pixels = np.empty(width * height * 4, np.float32)
         read.pixels.foreach_get(pixels)
-        made = bpy.data.images.new(source.stem, width, height)
+        made: Any = bpy.data.images.new(source.stem, width, height)
         made.pixels.foreach_set(pixels)
         made.file_format = "JPEG"  # an image that was read would be saved in the format that it has
         made.filepath_raw = str(source.with_suffix(".jpg"))

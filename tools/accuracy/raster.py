@@ -113,8 +113,8 @@ def _homography(surface: Surface, view: View, lines: slice) -> tuple[Doubles, Do
 
 
 def _linear(row: Doubles, x: Floats, y: Floats) -> Floats:
-    row = row.astype(np.float32)
-    return row[:, :1] * x + (row[:, 1:2] * y + row[:, 2:])
+    single = row.astype(np.float32)
+    return single[:, :1] * x + (single[:, 1:2] * y + single[:, 2:])
 
 
 def _per_pixel(row: Doubles, focal: float) -> Floats:

@@ -1,0 +1,197 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The Solve panel: what it says of each verdict, and what its buttons do in the clip and the scene."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import bpy
+import pytest
+
+from tracking_sessions.bridge.clip.editor import ClipEditor
+from tracking_sessions.bridge.clip.movie_clip import clip_size
+from tracking_sessions.bridge.review.deciding import owned
+from tracking_sessions.bridge.solve import solves
+from tracking_sessions.core.model.wording import timestamp
+from tracking_sessions.core.solve import recording
+from tracking_sessions.core.solve.digest import digest, used_by
+from tracking_sessions.core.solve.solve import Bundle, Camera, Drop, Lens, Mute, Solve, Verdict, VerdictKind
+from tracking_sessions.core.solve.store import new_solve_id, write_solve
+from tracking_sessions.core.solve.taking_part import camera_motion
+from tracking_sessions.core.storage.folder import SessionFolder
+from tracking_sessions.panels import solve as panels
+from tracking_sessions.tests.bpy.past import RecordingLayout, drawn
+from tracking_sessions.tests.bpy.window import begin, inside, new_file, open_file, operators
+from tracking_sessions.tests.footage import Shot as Footage
+
+pytestmark = pytest.mark.usefixtures("registered")
+FORM = panels.TRACKING_SESSIONS_PT_solve
+LAST = 8
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "work" / "shot.blend"
+
+
+@pytest.fixture
+def editor(footage: Footage, file: Path) -> ClipEditor:
+    file.parent.mkdir()
+    editor = new_file(footage, file)
+    begin(editor, steps=LAST - 1).finish()
+    return editor
+
+
+def store(editor: ClipEditor, kind: VerdictKind = VerdictKind.SOLVED, error: float = 0.12, **how: Any) -> Solve:
+    """Store and record a solve of the clip's tracks: a camera that moves to the right, points in front of it."""
+    kept, session = owned(editor.clip)
+    size = clip_size(editor.clip)
+    numbers = sorted(kept.head.tracks)
+    dropped, muted = how.pop("dropped", ()), how.pop("muted", ())
+    motion = camera_motion(kept.head, size, "Camera")
+    solve = Solve(
+        id=new_solve_id(SessionFolder.of(session.path), session.id, ()),
+        created=timestamp(),
+        blender=bpy.app.version_string,
+        object="Camera",
+        digest=digest(motion, used_by(motion, dropped, muted)),
+        verdict=Verdict(kind, "it was looked at", "Look again"),
+        lens=Lens(30.0, 36.0, size),
+        frames=(1, LAST),
+        average_error=error,
+        cameras=tuple(
+            Camera(frame, (1.0, 0, 0, 0.1 * frame, 0, 1, 0, 0, 0, 0, 1, 0), 0.1) for frame in range(1, LAST + 1)
+        ),
+        bundles=tuple(Bundle(number, (number / 10, 0.0, -5.0), number / 100) for number in numbers),
+        marker_errors={number: ((2, 0.1), (5, 0.9), (6, 0.2)) for number in numbers},
+        dropped=dropped,
+        muted=muted,
+        tracks_made=len(numbers),
+        **how,
+    )
+    write_solve(SessionFolder.of(session.path), session.id, solve)
+    recording.finish(session, solve)
+    return solve
+
+
+def panel(editor: ClipEditor) -> RecordingLayout:
+    """The panel after its timer has read the chosen solve."""
+    drawn(FORM, editor)
+    with inside(editor) as context:
+        solves.SOLVES.fill(context)
+    return drawn(FORM, editor)
+
+
+def test_before_any_solve_it_offers_one(editor: ClipEditor) -> None:
+    layout = panel(editor)
+    assert [name for name, _ in layout.given] == ["tracking_sessions.solve"] and not layout.lists
+    assert layout.props == ["is_lens_known"] and "Solve Camera" in layout.text
+
+
+@pytest.mark.parametrize("kind", VerdictKind)
+def test_each_verdict_is_told_with_its_figures_and_its_advice(editor: ClipEditor, kind: VerdictKind) -> None:
+    store(editor, kind)
+    text = " ".join(panel(editor).text.split())
+    assert f"{panels.TITLES[kind]}: it was looked at" in text and "Look again" in text
+    assert f"{LAST} of {LAST} frames" in text and "30.00 mm" in text and "Older" not in text
+
+
+def test_a_solve_is_older_than_its_tracks_once_one_of_them_is_moved(editor: ClipEditor) -> None:
+    store(editor)
+    name = next(iter(owned(editor.clip)[0].head.tracks.values())).name
+    editor.clip.tracking.tracks[name].markers.find_frame(3).co[0] += 0.01
+    owned(editor.clip)[0].look(editor.clip, "Move", whole=True)
+    assert "Older than the tracks: solve again" in " ".join(panel(editor).text.split())
+
+
+def test_several_solves_are_listed_the_newest_first_and_the_best_is_chosen(editor: ClipEditor) -> None:
+    first = store(editor, error=0.1)
+    second = store(editor, VerdictKind.NOT_SOLVED, error=0.05)
+    panel(editor)
+    with inside(editor) as context:
+        view = solves.solves_of(editor.clip)
+        assert [row.id for row in view.rows] == [second.id, first.id] and view.best == first.id
+        solves.SOLVES.choose(context, second.id)
+    assert "Not Solved" in panel(editor).text
+    with inside(editor) as context:
+        chosen = solves.chosen(context)
+    assert chosen is not None and chosen.id == second.id
+
+
+def test_the_chosen_solve_is_put_into_the_scene_and_undone_in_one_step(editor: ClipEditor) -> None:
+    solve = store(editor)
+    before = sorted(one.name for one in bpy.data.objects)
+    names = {data.name for data in owned(editor.clip)[0].head.tracks.values()}
+    bpy.ops.ed.undo_push(message="Before")
+    with inside(editor):
+        assert operators.set_up_scene("EXEC_DEFAULT", True) == {"FINISHED"}
+    camera = bpy.context.scene.camera
+    assert camera is not None and camera.data.lens == pytest.approx(solve.lens.focal)
+    assert names <= {one.name for one in bpy.data.objects}
+    bpy.ops.ed.undo()
+    assert sorted(one.name for one in bpy.data.objects) == before
+
+
+def test_what_a_solve_left_out_is_muted_and_loses_its_weight_and_the_solve_stays_fresh(editor: ClipEditor) -> None:
+    head = owned(editor.clip)[0].head
+    first, second = sorted(head.tracks)[:2]
+    names = {number: data.name for number, data in head.tracks.items()}
+    store(editor, dropped=(Drop(first, "it slides"),), muted=(Mute(second, 3, 5, 2.0),))
+    assert "Left out: 1 Track and 1 Stretch" in " ".join(panel(editor).text.split())
+    with inside(editor):
+        assert operators.leave_out() == {"FINISHED"}
+    tracks = editor.clip.tracking.tracks
+    assert tracks[names[first]].weight == 0.0
+    assert [tracks[names[second]].markers.find_frame(frame).mute for frame in (2, 3, 4, 5, 6)] == [0, 1, 1, 1, 0]
+    assert "Older" not in panel(editor).text
+
+
+def test_a_locked_track_is_left_alone(editor: ClipEditor) -> None:
+    head = owned(editor.clip)[0].head
+    number = min(head.tracks)
+    track = editor.clip.tracking.tracks[head.tracks[number].name]
+    store(editor, dropped=(Drop(number, "it slides"),), muted=(Mute(number, 3, 5, 2.0),))
+    track.lock = True
+    with inside(editor):
+        operators.leave_out()
+    assert track.weight == 1.0 and not track.markers.find_frame(4).mute
+
+
+def test_a_click_on_a_track_goes_to_the_frame_of_its_largest_error(editor: ClipEditor) -> None:
+    store(editor)
+    number = max(owned(editor.clip)[0].head.tracks)
+    layout = panel(editor)
+    jumps = [given.track for name, given in layout.given if name == "tracking_sessions.go_to_track"]
+    assert jumps[0] == number and len(jumps) == 5
+    with inside(editor) as context:
+        assert operators.go_to_track(track=number) == {"FINISHED"}
+        assert context.scene.frame_current == 5
+    assert editor.clip.tracking.tracks.active.name == owned(editor.clip)[0].head.tracks[number].name
+
+
+def test_a_dropped_track_has_no_weight_and_makes_the_solve_older(editor: ClipEditor) -> None:
+    store(editor)
+    number = max(owned(editor.clip)[0].head.tracks)
+    with inside(editor):
+        assert operators.drop_track(track=number) == {"FINISHED"}
+    assert editor.clip.tracking.tracks[owned(editor.clip)[0].head.tracks[number].name].weight == 0.0
+    assert "Older" in panel(editor).text
+
+
+def test_a_damaged_solve_is_told_and_does_no_harm(editor: ClipEditor) -> None:
+    solve = store(editor)
+    session = owned(editor.clip)[1]
+    (binary,) = SessionFolder.of(session.path).solves(session.id).glob(f"{solve.id}.bin")
+    binary.write_bytes(binary.read_bytes()[:-3])
+    text = " ".join(panel(editor).text.split())
+    assert "cannot be read" in text and "Solved: it was looked at" in text
+    with inside(editor), pytest.raises(RuntimeError, match="cannot be read"):
+        operators.set_up_scene()
+
+
+def test_an_opened_file_shows_its_solves(editor: ClipEditor, file: Path) -> None:
+    store(editor)
+    bpy.ops.wm.save_mainfile()
+    editor = open_file(file)
+    assert "Solved: it was looked at" in " ".join(panel(editor).text.split())

@@ -9,18 +9,23 @@ import bpy
 from bpy.props import BoolProperty, IntProperty, PointerProperty
 from bpy.types import PropertyGroup
 
-from ..bridge.clip.editor import redraw, select_alone
+from ..bridge.clip.editor import ClipEditor, redraw, select_alone
 from ..bridge.clip.movie_clip import counting_of
+from ..bridge.open_file import open_file
 from ..bridge.review.deciding import owned
 from ..bridge.sessions.overview import Overview
-from ..bridge.solve import leaving_out, running, scene, solves
+from ..bridge.sessions.recovery import open_shot
+from ..bridge.solve import hands_off, leaving_out, running, scene, solves
+from ..bridge.tracking import live
 from ..core.errors import TrackingSessionError, UsageError
+from ..core.model.types import Outcome
 from ..core.model.wording import count_words
 from ..core.solve.solve import Solve
 from .editor import InEditor, Polled, report_error
+from .track import TracksLive
 
 if TYPE_CHECKING:
-    from bpy.types import Context, MovieClip
+    from bpy.types import Context, Event, MovieClip
 
 
 class TRACKING_SESSIONS_PG_solving(PropertyGroup):
@@ -62,6 +67,84 @@ class TRACKING_SESSIONS_OT_solve(_Solving):
 
     def _do(self, context: Context, clip: MovieClip) -> None:
         running.Solving(clip, is_lens_known=settings_of(context).is_lens_known)
+
+
+class TRACKING_SESSIONS_OT_track_and_solve(TracksLive):
+    """From footage to a camera: find features, track them both ways until all frames have enough, solve, and judge"""
+
+    bl_idname = "tracking_sessions.track_and_solve"
+    bl_label = "Track and Solve"
+    bl_options = {"UNDO"}
+
+    _barren: set[int]
+
+    @classmethod
+    def _session_obstacle(cls, seen: Overview) -> str:
+        lacks = seen.missing and not seen.is_recording
+        return "This file lacks recorded frames: restore them first, or start fresh" if lacks else ""
+
+    def _open(self, editor: ClipEditor, *, separate_clip: bool) -> live.LivePass:
+        self._barren = set()
+        running = self._round(editor, separate_clip=separate_clip)
+        if running is None:
+            raise _Enough
+        return running
+
+    def _round(self, editor: ClipEditor, *, separate_clip: bool) -> live.LivePass | None:
+        """The unfinished pass, or else the next round of tracks; None if the shot has enough of them."""
+        shot = open_shot(editor, resumes=True)
+        try:
+            ranges = [] if shot.session.unfinished else hands_off.begin_round(shot, self._barren)
+        except BaseException:
+            shot.release()
+            raise
+        if ranges is None:
+            shot.release()
+            open_file.forget()
+            return None
+        return live.LivePass(shot, ranges, separate_clip=separate_clip)
+
+    def _begin(self, context: Context, *, separate_clip: bool) -> bool:
+        try:
+            return super()._begin(context, separate_clip=separate_clip)
+        except _Enough:
+            self._solve(context.space_data.clip)
+            return False
+
+    def _go_on(self, running: live.LivePass, event: Event) -> bool:  # type: ignore[override]
+        return super()._go_on(running, event) or self._next(running, separate_clip=False)
+
+    def _next(self, ended: live.LivePass, *, separate_clip: bool) -> bool:
+        """Begin the next round, unless the artist has paused; without one, the solve."""
+        if ended.run.outcome is Outcome.PAUSED:
+            return False
+        self._live = self._round(ended.editor, separate_clip=separate_clip) or ended
+        if self._live is ended:
+            self._solve(ended.editor.clip)
+        return self._live is not ended
+
+    def _solve(self, clip: MovieClip) -> None:
+        try:
+            running.Solving(clip, is_lens_known=settings_of(bpy.context).is_lens_known)
+        except TrackingSessionError as error:
+            report_error(self, error)
+
+    def execute(self, context: Context) -> set[str]:
+        if not self._begin(context, separate_clip=bpy.app.background):
+            return {"FINISHED"} if running.running(context.space_data.clip) is not None else {"CANCELLED"}
+        assert self._live is not None
+        try:
+            while self._live.tick() or self._next(self._live, separate_clip=bpy.app.background):
+                pass
+        except TrackingSessionError as error:
+            return report_error(self, error)
+        result = self._close()
+        redraw(context)
+        return result
+
+
+class _Enough(Exception):
+    """The shot has tracks enough."""
 
 
 class TRACKING_SESSIONS_OT_stop_solve(Polled):
@@ -184,6 +267,7 @@ def unregister() -> None:
 classes = (
     TRACKING_SESSIONS_PG_solving,
     TRACKING_SESSIONS_OT_solve,
+    TRACKING_SESSIONS_OT_track_and_solve,
     TRACKING_SESSIONS_OT_stop_solve,
     TRACKING_SESSIONS_OT_set_up_scene,
     TRACKING_SESSIONS_OT_leave_out,

@@ -131,8 +131,7 @@ class TracksLive(InEditor, Modal):
         self._display.update(context)
         return {"PASS_THROUGH"}  # other add-ons' timer events look the same
 
-    @staticmethod
-    def _go_on(running: live.LivePass, event: Event) -> bool:
+    def _go_on(self, running: live.LivePass, event: Event) -> bool:
         """Do what the event asks of the pass; returns False when the pass is over. Raises the errors of tracking."""
         if event.type == "ESC" and event.value == "PRESS":
             running.wants_pause = True

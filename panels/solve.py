@@ -14,7 +14,7 @@ from ..bridge.tracking import live
 from ..core.model.wording import abridged, clock_time, count_words
 from ..core.solve.solve import Round, Solve, VerdictKind
 from ..operators import solving as actions
-from .session import TALL, draw_words, letters_that_fit
+from .session import TALL, draw_words, letters_that_fit, pair
 from .sessions import InSession, columns
 
 if TYPE_CHECKING:
@@ -104,10 +104,11 @@ class TRACKING_SESSIONS_PT_solve(InSession):
 
 
 def _draw_begin(layout: UILayout, context: Context, view: SolvesView) -> None:
-    row = layout.row()
+    row = pair(layout, context)
     row.scale_y = TALL
-    again = "Solve Again" if view.rows else actions.TRACKING_SESSIONS_OT_solve.bl_label
-    row.operator(actions.TRACKING_SESSIONS_OT_solve.bl_idname, text=again, icon="CON_CAMERASOLVER")
+    row.operator(actions.TRACKING_SESSIONS_OT_track_and_solve.bl_idname, icon="OUTLINER_OB_CAMERA")
+    again = "Solve Again" if view.rows else "Solve"
+    row.operator(actions.TRACKING_SESSIONS_OT_solve.bl_idname, text=again)
     layout.prop(actions.settings_of(context), "is_lens_known")
 
 

@@ -83,25 +83,35 @@ def track_seeds(shot: Shot, drive: Drive, warn: Warn, apart: Apart | None = None
 
     Without features the session stays without tracks. Raises as `Shot.start`.
     """
-    clip, session = shot.clip, shot.session
-    camera = next(where for where in clip.tracking.objects if where.is_camera)
-    clip.tracking.objects.active = camera
-    count, frames = clip.frame_duration, 0
-    barren: set[int] = set()  # seeds without features
-    while True:
-        motion = Motion.of(shot.known(), clip_size(clip), object=camera.name)
-        seed = next_seed(motion, count, {known.start for known in session.passes} | barren)
-        if seed is None:
-            return frames
-        found = _features(shot.editor, seed, positions(motion, seed))
-        if not found:
-            barren.add(seed)
-            continue
-        _place(clip, seed, found)
-        run = shot.start(passes.ranges(seed, count, 1) or [(seed, seed)], apart=apart)
+    frames = 0
+    barren: set[int] = set()
+    while (ranges := begin_round(shot, barren)) is not None:
+        run = shot.start(ranges, apart=apart)
         with run:
             drive(shot, run)
         frames += run.steps + track_unfinished(shot, drive, warn, apart)
+    return frames
+
+
+def begin_round(shot: Shot, barren: set[int]) -> list[tuple[int, int]] | None:
+    """Make tracks on the frame that needs them most, selected alone; returns the ranges to track, as `Shot.start`.
+
+    None if the shot has enough. `barren`: clip frames without features, to which this adds. Raises FootageUnusable.
+    """
+    clip, session = shot.clip, shot.session
+    camera = next(where for where in clip.tracking.objects if where.is_camera)
+    clip.tracking.objects.active = camera
+    count = clip.frame_duration
+    motion = Motion.of(shot.known(), clip_size(clip), object=camera.name)
+    while True:
+        seed = next_seed(motion, count, {known.start for known in session.passes} | barren)
+        if seed is None:
+            return None
+        found = _features(shot.editor, seed, positions(motion, seed))
+        if found:
+            _place(clip, seed, found)
+            return passes.ranges(seed, count, 1) or [(seed, seed)]
+        barren.add(seed)
 
 
 def _features(editor: ClipEditor, frame: int, taken: list[tuple[float, float]]) -> list[Candidate]:

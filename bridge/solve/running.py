@@ -21,6 +21,7 @@ from ..open_file import open_file
 from ..review.camera import lens_of
 from ..review.deciding import owned
 from ..sessions.recording import Recording
+from ..tracking import live
 
 if TYPE_CHECKING:
     from bpy.types import MovieClip
@@ -70,6 +71,8 @@ class Solving:
 
     def _tick(self) -> float | None:
         try:
+            if live.running() is not None:
+                return TICK  # the pass has the session meanwhile
             if not self._is_mine:
                 self.job.stop()
                 self._forget()

@@ -21,7 +21,7 @@ class Driven:
     modal, cancel, _end = TracksLive.modal, TracksLive.cancel, TracksLive._end
     _close, _save_copy = TracksLive._close, TracksLive._save_copy
     _job, _stop_listening = TracksLive._job, TracksLive._stop_listening
-    _go_on, give_way, _tell_pause = staticmethod(TracksLive._go_on), TracksLive.give_way, TracksLive._tell_pause
+    _go_on, give_way, _tell_pause = TracksLive._go_on, TracksLive.give_way, TracksLive._tell_pause
     _gave_way, bl_label = False, "Track in Session"
 
     def __init__(self, editor: ClipEditor, steps: int = 1, **asked: Any) -> None:

@@ -85,8 +85,8 @@ def panel(editor: ClipEditor) -> RecordingLayout:
 
 def test_before_any_solve_it_offers_one(editor: ClipEditor) -> None:
     layout = panel(editor)
-    assert [name for name, _ in layout.given] == ["tracking_sessions.solve"] and not layout.lists
-    assert layout.props == ["is_lens_known"] and "Solve Camera" in layout.text
+    assert [name for name, _ in layout.given] == ["tracking_sessions.track_and_solve", "tracking_sessions.solve"]
+    assert layout.props == ["is_lens_known"] and not layout.lists
 
 
 @pytest.mark.parametrize("kind", VerdictKind)

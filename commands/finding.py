@@ -66,9 +66,9 @@ def latest(root: Path) -> TrackingSessionManager | None:
     return None
 
 
-def need_bpy() -> None:
+def need_bpy(what: str = "Pictures need") -> None:
     """Raises UsageError outside Blender, without its bpy module."""
     try:
         import bpy  # noqa: F401
     except ImportError:
-        raise UsageError("Pictures need Blender: run this in Blender, or install its bpy module") from None
+        raise UsageError(f"{what} Blender: run this in Blender, or install its bpy module") from None

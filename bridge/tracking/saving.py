@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 from array import array
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -37,10 +38,17 @@ def save_result(clip: MovieClip, path: Path) -> Path:
     Raises StorageFailed, SaveUnsound.
     """
     clip.use_fake_user = True
+    return save_copy(path, lambda saved: _loss(clip, saved))
+
+
+def save_copy(path: Path, loss_of: Callable[[Path], str]) -> Path:
+    """Save a copy of the open file; it replaces the file at `path` only if `loss_of` finds nothing, in words, that it
+    lacks. Raises StorageFailed, SaveUnsound.
+    """
     temporary = path.absolute().with_name(f".{path.stem}.{os.getpid()}.blend")
     try:
         bpy.ops.wm.save_as_mainfile(filepath=str(temporary), copy=True, check_existing=False)
-        loss = _loss(clip, temporary)
+        loss = loss_of(temporary)
         if loss:
             raise SaveUnsound(path, loss)
         os.replace(temporary, path)

@@ -12,7 +12,20 @@ from .bridge.sessions import filled_list
 from .bridge.sessions.listing import SESSIONS
 from .bridge.sessions.states import STATES
 from .bridge.solve.solves import SOLVES
-from .operators import history, keys, recording, recovery, retrack, review, sessions, settings, signing, solving, track
+from .operators import (
+    exchange,
+    history,
+    keys,
+    recording,
+    recovery,
+    retrack,
+    review,
+    sessions,
+    settings,
+    signing,
+    solving,
+    track,
+)
 from .operators import strip as strip_operators
 from .operators.editor import end_modal
 from .panels import curve, menu, preferences, session, strip
@@ -42,6 +55,7 @@ _CLASSES = (
     *history.classes,
     *history_panel.classes,
     *strip_operators.classes,
+    *exchange.classes,
 )
 # what has more to register, in this order; their `unregister` can be repeated
 _PARTS = (settings, solving, SESSIONS, STATES, SOLVES, problems, residuals, events, strip, curve, menu, keys)

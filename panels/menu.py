@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Adds the entries to the top of the Movie Clip Editor's menu Track > Track Motion, where F3 also finds them."""
+"""Adds the entries to the top of the Movie Clip Editor's menu Track > Track Motion, and to File > Import and Export,
+where F3 also finds them."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import bpy
 
 from ..operators import retrack
+from ..operators.exchange import TRACKING_SESSIONS_OT_export_chan, TRACKING_SESSIONS_OT_import_chan
 from ..operators.track import (
     DIRECTIONS,
     TRACKING_SESSIONS_OT_pause,
@@ -33,9 +35,25 @@ def draw_entries(menu: Menu, context: Context) -> None:
     layout.separator()
 
 
+def draw_import(menu: Menu, context: Context) -> None:
+    assert menu.layout is not None
+    menu.layout.operator(TRACKING_SESSIONS_OT_import_chan.bl_idname, text="Nuke Camera (.chan)")
+
+
+def draw_export(menu: Menu, context: Context) -> None:
+    assert menu.layout is not None
+    menu.layout.operator(TRACKING_SESSIONS_OT_export_chan.bl_idname, text="Nuke Camera (.chan)")
+
+
 def register() -> None:
-    bpy.types.CLIP_MT_track_motion.prepend(draw_entries)  # type: ignore[attr-defined]  # Blender's own scripts define it
+    types: Any = bpy.types  # Blender's own scripts define these
+    types.CLIP_MT_track_motion.prepend(draw_entries)
+    types.TOPBAR_MT_file_import.append(draw_import)
+    types.TOPBAR_MT_file_export.append(draw_export)
 
 
 def unregister() -> None:
-    bpy.types.CLIP_MT_track_motion.remove(draw_entries)  # type: ignore[attr-defined]
+    types: Any = bpy.types
+    types.CLIP_MT_track_motion.remove(draw_entries)
+    types.TOPBAR_MT_file_import.remove(draw_import)
+    types.TOPBAR_MT_file_export.remove(draw_export)

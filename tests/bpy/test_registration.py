@@ -95,6 +95,8 @@ def test_registering_twice_leaves_blender_as_it_was() -> None:
         assert bpy.ops.tracking_sessions.track.get_rna_type().name == "Track in Session"
         assert bpy.context.scene.tracking_sessions.extent == "SCENE"
         assert drawn_by(bpy.types.CLIP_MT_track_motion)[0] == menu.draw_entries
+        assert drawn_by(bpy.types.TOPBAR_MT_file_import)[-1] == menu.draw_import
+        assert drawn_by(bpy.types.TOPBAR_MT_file_export)[-1] == menu.draw_export
         during = all_of_blender()
         assert {name for name in before if before[name] != during[name]} >= {
             "types",

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A run that one version of Blender begins, others resume, and one ends, is the same to the bit.
+"""A run that one version of Blender begins, others resume, and one ends, is the same to the bit; a solve that one has
+stored comes back in the others.
 
 TRACKING_SESSIONS_PYTHONS names the Pythons with bpy, separated by colons; `make test-versions` sets it. Each may be a
 command of several words.
@@ -18,6 +19,7 @@ from tracking_sessions.tests.footage import make_shot
 
 PYTHONS = [shlex.split(command) for command in os.environ.get("TRACKING_SESSIONS_PYTHONS", "").split(":") if command]
 CHILD = Path(__file__).with_name("exchange.py")
+SOLVING = Path(__file__).parent / "solve" / "versions.py"
 
 pytestmark = pytest.mark.skipif(len(PYTHONS) < 2, reason="TRACKING_SESSIONS_PYTHONS does not name several versions")
 
@@ -60,3 +62,24 @@ def test_all_versions_track_the_same_and_go_on_with_each_other(runner: Runner) -
     downwards = runner.chain(PYTHONS[::-1], "downwards")
     back = runner.chain([PYTHONS[0], PYTHONS[-1], PYTHONS[0]], "back")
     assert {result["markers"] for result in (*whole, upwards, downwards, back)} == {whole[0]["markers"]}
+
+
+def test_a_solve_comes_back_in_every_version_without_solving(tmp_path: Path) -> None:
+    """Also into a file that another version has saved with it: versions before 4.4 have no layers of animation."""
+    footage = make_shot(tmp_path / "footage", 60, 320, 180, tracks=12).files[0]
+
+    def run(python: list[str], action: str, last: object) -> dict[str, Any]:
+        command = [*python, SOLVING, action, footage, tmp_path / "root", str(last)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return json.loads(done.stdout.splitlines()[-1])
+
+    versions = [run(python, "store", f"solve-{n}")["version"] for n, python in enumerate(PYTHONS, 1)]
+    assert len(set(versions)) == len(PYTHONS)
+    results = [run(python, "place", tmp_path / "all.blend")["solves"] for python in PYTHONS]  # the oldest is first
+    results += [run(python, "place", tmp_path / f"own-{n}.blend")["solves"] for n, python in enumerate(PYTHONS)]
+    for found in results:
+        assert [found[f"solve-{n}"][0] for n in range(1, len(versions) + 1)] == versions
+        for id, (_, worst, count, names, keys) in found.items():
+            assert worst < 0.001 and count > 500, (id, worst)
+            assert names == results[0][id][3] and keys == [60] * 6

@@ -15,7 +15,7 @@ from tracking_sessions.core.solve.solve import VerdictKind
 from tracking_sessions.tools.accuracy import __main__ as table
 from tracking_sessions.tools.accuracy import kinds
 from tracking_sessions.tools.accuracy.shot import Truth
-from tracking_sessions.tools.accuracy.solved import Solved, by_blender
+from tracking_sessions.tools.accuracy.solved import Solved, by_blender, by_command
 
 
 def true_camera(truth: Truth, verdict: VerdictKind) -> Solved:
@@ -32,7 +32,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
     monkeypatch.setattr(table, "SMALL_WIDTH", 96)
 
     def at(found, name: str, *options: str) -> tuple[int, str]:
-        monkeypatch.setattr(table, "by_command", lambda truth, limit, jobs: found(truth))
+        monkeypatch.setattr(table, "by_command", lambda truth, limit, jobs, root: found(truth))
         arguments = ["accuracy", "--only", name, "--small", "--ways", "ours", "--folder", str(tmp_path), *options]
         monkeypatch.setattr(sys, "argv", arguments)
         return table.main(), capsys.readouterr().out
@@ -99,3 +99,14 @@ def test_blender_that_finds_nothing_to_solve_says_so(tmp_path: Path) -> None:
     solved = by_blender(truth, 100)
     assert not len(solved.frames) and solved.reason and np.isnan(solved.error)
     assert solved.score(truth).frames == 3
+
+
+def test_a_command_that_refuses_the_footage_gives_its_reason(tmp_path: Path) -> None:
+    truth = table.shot("static", 1, tmp_path / "shot", 3, (96, 54))
+    for path in truth.folder.glob("*.png"):
+        path.write_bytes(path.read_bytes()[:200])
+    old = tmp_path / "sessions" / "old"
+    old.mkdir(parents=True)
+    solved = by_command(truth, 100, root=old.parent)
+    assert solved.verdict is None and solved.reason.startswith("exit code") and not len(solved.frames)
+    assert not old.exists()  # nothing of an earlier measurement is taken for this one's

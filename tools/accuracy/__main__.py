@@ -6,8 +6,8 @@
     .venv/bin/python tools/accuracy --first 100 --seeds 3   three shots of each kind, of seeds 100, 101, 102
     .venv/bin/python tools/accuracy --check                 whether the tracks follow the true cameras
 
-The same seeds give the same pictures. `--folder` keeps them, and what was found, in results.json. The exit code is 1
-if a wrong camera was called solved or a tripod's, or with --strict if any shot misses its target.
+The same seeds give the same pictures. `--folder` keeps them, the sessions, and what was found, in results.json. The
+exit code is 1 if a wrong camera was called solved or a tripod's, or with --strict if any shot misses its target.
 
 Real footage is that of the Debian package visp-images-data. Its shot `cube` has no true cameras: --pycolmap names a
 Python that has pycolmap (`pip install pycolmap` into an environment of its own), whose reconstruction stands in.
@@ -65,7 +65,8 @@ def main() -> int:
                     print(f"| {label} | {check(truth, options.limit)} |", flush=True)
                     continue
                 blender = by_blender(truth, options.limit) if "blender" in options.ways else Solved()
-                ours = by_command(truth, options.limit, options.jobs) if "ours" in options.ways else Solved()
+                root = options.folder and options.folder / "sessions" / truth.folder.name
+                ours = by_command(truth, options.limit, options.jobs, root) if "ours" in options.ways else Solved()
                 word = _word(ours, truth)
                 print(f"| {label} | {_row(truth, blender, ours)} | {word} |", flush=True)
                 count += 1

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -93,14 +94,15 @@ def by_blender(truth: Truth, limit: float, *, is_recipe: bool = False) -> Solved
             )  # fmt: skip
 
 
-def by_command(truth: Truth, limit: float, jobs: int = 1) -> Solved:
+def by_command(truth: Truth, limit: float, jobs: int = 1, root: Path | None = None) -> Solved:
     """The extension's command `camera`, in a process of its own with a time limit in seconds, and the solve that it has
-    stored."""
+    stored. Its session stays in the folder `root`, which is emptied first, or nowhere."""
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="accuracy-") as folder:
         lens = ("--focal", f"{truth.millimetres:.9g}", "--sensor", f"{truth.sensor:.9g}") if truth.is_lens_known else ()
         found = Path(folder, "found.json")
-        first, root = pictures(truth.folder)[0], Path(folder, "sessions")
+        first, root = pictures(truth.folder)[0].absolute(), (root or Path(folder, "sessions")).absolute()
+        shutil.rmtree(root, ignore_errors=True)
         command = [sys.executable, ROOT, "camera", first, "--json", "--root", root, "--jobs", str(jobs), *lens]
         ended = _run(command, limit, found)
         seconds = time.monotonic() - began

@@ -97,7 +97,7 @@ def _audit(options: argparse.Namespace) -> list[str]:
 def _pictures(manager: TrackingSessionManager) -> Iterator[Read | None]:
     """The pictures of the session's footage, or None if it is gone; says which could not be read."""
     need_bpy()
-    from ..bridge.review.brightness import Frames
+    from ..bridge.clip.brightness import Frames
 
     recorded = manager.session.footage
     try:

@@ -23,12 +23,12 @@ from ...core.recording.manager import TrackingSessionManager
 from ...core.review import actions
 from ...core.review.auditing import FULL, QUICK, rolling_words
 from ...core.review.frames import FrameStates
+from ..clip.brightness import Frames
 from ..clip.editor import redraw
 from ..clip.movie_clip import clip_size, counting_of, footage_of
 from ..open_file import open_file
 from ..sessions.recording import Recording
 from . import camera, deciding, problems
-from .brightness import Frames
 
 if TYPE_CHECKING:
     from bpy.types import MovieClip

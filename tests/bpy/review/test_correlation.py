@@ -13,9 +13,9 @@ import bpy
 import numpy as np
 import pytest
 
+from tracking_sessions.bridge.clip.brightness import LUMA, Frames
 from tracking_sessions.bridge.clip.editor import ClipEditor
 from tracking_sessions.bridge.review import auditing, problems
-from tracking_sessions.bridge.review.brightness import LUMA, Frames
 from tracking_sessions.core.footage.files import find_footage
 from tracking_sessions.core.model.flags import FlagKind
 from tracking_sessions.panels.review import TRACKING_SESSIONS_PT_review

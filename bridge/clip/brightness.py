@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The pixels of frames, for measures that compare patterns. Each frame costs the reading of a picture."""
+"""The brightness of frames, for measures of pictures. Each frame costs the reading of a picture."""
 
 from __future__ import annotations
 
@@ -18,7 +18,20 @@ if TYPE_CHECKING:
 
 LUMA = (0.2126, 0.7152, 0.0722)
 """The parts of red, green and blue in the brightness that Blender's tracker compares (libmv)."""
+GAMMA = 2.2
+"""Of a screen, about."""
 KEPT = 8  # frames that an image of a movie keeps in memory until it is made anew
+
+
+def _size_of(image: Any) -> tuple[int, int]:
+    width, height = image.size
+    return width, height
+
+
+def _by_gamma(picture: Picture) -> Picture:
+    import numpy as np
+
+    return np.maximum(np.nan_to_num(picture, nan=0.0, posinf=1e4), 0) ** np.float32(1 / GAMMA)
 
 
 class Frames:
@@ -31,41 +44,65 @@ class Frames:
         """The clip frames that could not be read."""
         self._footage, self._size, self._offset = footage, size, offset
         self._movie: Any = None
+        self._movie_size = (0, 0)
         self._count = 0  # of frames that the movie has in memory
 
     def read(self, frame: int) -> Picture | None:
         """The brightness of the clip frame, float32 [height, width] from the lower left; None if it is unreadable."""
-        picture = self._read(frame)
+        return self._noted(frame, 0, is_shown=False)
+
+    def shown(self, frame: int, width: int = 0) -> Picture | None:
+        """As `read`, as a screen shows it: pictures of floating point, which are linear, by their gamma.
+
+        `width`: pixels that are enough; Blender scales down to it, at an eighth of the cost of all pixels. 0: all.
+        """
+        return self._noted(frame, width, is_shown=True)
+
+    def _noted(self, frame: int, width: int, *, is_shown: bool) -> Picture | None:
+        picture = self._read(frame, width, is_shown=is_shown)
         if picture is None:
             self.unread.add(frame, frame)
         return picture
 
-    def _read(self, frame: int) -> Picture | None:
+    def _read(self, frame: int, width: int, *, is_shown: bool) -> Picture | None:
+        size = self._reduced(width)
         try:
             if self._footage.source == "MOVIE":
-                return self._of_movie(frame + self._offset)
+                return self._of_movie(frame + self._offset, size)
             check_whole(self._footage, frame)  # Blender dies of some that are cut
             image = bpy.data.images.load(str(self._footage.file(frame)), check_existing=False)
             try:
-                return self._pixels(image)
+                if _size_of(image) != self._size:
+                    return None
+                if size != self._size:
+                    image.scale(*size)
+                picture = self._pixels(image)
+                return _by_gamma(picture) if is_shown and image.is_float and picture is not None else picture
             finally:
                 bpy.data.images.remove(image)
         except (FootageUnusable, RuntimeError):
             return None
 
-    def _of_movie(self, frame: int) -> Picture | None:
+    def _reduced(self, width: int) -> tuple[int, int]:
+        if not 0 < width < self._size[0]:
+            return self._size
+        return width, max(1, round(self._size[1] * width / self._size[0]))
+
+    def _of_movie(self, frame: int, size: tuple[int, int]) -> Picture | None:
         if self._count >= KEPT:
             self.close()
         try:
-            self._movie = self._movie or bpy.data.images.load(str(self._footage.first), check_existing=False)
+            if self._movie is None:
+                self._movie = bpy.data.images.load(str(self._footage.first), check_existing=False)
+                self._movie_size = _size_of(self._movie)
             movie = self._movie
-            if not 1 <= frame <= movie.frame_duration:
+            if self._movie_size != self._size or not 1 <= frame <= movie.frame_duration:
                 return None
             # the one function that makes another frame the image's own, whose pixels Python gets
-            movie.scale(*movie.size, frame=frame)
+            movie.scale(*size, frame=frame)
         except ReferenceError:  # an undo step has removed it
             self._movie, self._count = None, 0
-            return self._of_movie(frame)
+            return self._of_movie(frame, size)
         self._count += 1
         return self._pixels(movie)
 
@@ -73,7 +110,7 @@ class Frames:
         import numpy as np
 
         width, height = image.size
-        if (width, height) != self._size or min(self._size) < 2:
+        if min(width, height) < 2:
             return None
         flat = np.empty(width * height * image.channels, np.float32)
         image.pixels.foreach_get(flat)

@@ -155,6 +155,8 @@ def _solve(options: argparse.Namespace) -> list[str]:
     if options.events:
         return _solved_alone(path, options)
     with load_session(path) as manager:
+        if not len(manager.session.tracked_frames):
+            raise UsageError(f"“{short(manager.session.name)}” has no tracked frames: track it first")
         return _outcome(manager, _solved(manager, options), options)
 
 
@@ -174,8 +176,6 @@ def _solved_alone(path: Path, options: argparse.Namespace) -> list[str]:
 def _solved(manager: TrackingSessionManager, options: argparse.Namespace) -> Solve:
     """Solve in a process of its own, and record the solve. Raises Interrupted, SolvingFailed."""
     bridge_module("solve.solver")  # says at once if there is no Blender
-    if not len(manager.session.tracked_frames):
-        raise UsageError(f"“{short(manager.session.name)}” has no tracks: track it first")
     folder = SessionFolder.of(manager.path)
     path = str(manager.path.absolute())
     line = own_command(blender_path(), "solve", path, events=True, **_lens_options(options))

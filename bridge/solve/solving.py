@@ -68,7 +68,7 @@ def solve_session(
         digest=digest(motion, outcome.used),
         verdict=judged,
         lens=_lens(begun, lens.sensor),
-        frames=outcome.facts.frames,
+        frames=outcome.facts.frames if len(motion) else (1, max(1, manager.session.footage.frame_count)),
         dropped=outcome.dropped,
         muted=outcome.muted,
         rounds=outcome.rounds,
@@ -83,14 +83,12 @@ def solve_session(
 def _camera_of(tracks: dict[int, TrackData]) -> str:
     """The tracking object of the camera: Blender's name for it, or the only one. Raises UsageError."""
     counts = Counter(track.object for track in tracks.values())
-    if CAMERA in counts:
+    if CAMERA in counts or not counts:
         return CAMERA
     if len(counts) != 1:
         names = ", ".join(f"“{name}”" for name in sorted(counts))
         raise UsageError(
             f"The session has tracks of objects only ({names}): track what stands still, in the object “{CAMERA}”"
-            if counts
-            else "The session has no tracks: track it first"
         )
     return next(iter(counts))
 

@@ -1,0 +1,221 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""`camera` and `solve` as processes: from rendered shots with known cameras to a camera, or to the reason of none."""
+
+from __future__ import annotations
+
+import json
+import random
+import shutil
+import signal
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tracking_sessions.core.library.catalogue import session_files
+from tracking_sessions.core.model.types import SessionStatus
+from tracking_sessions.core.recording.manager import load_session
+from tracking_sessions.core.solve.digest import digest, is_stale
+from tracking_sessions.core.solve.solve import Solve
+from tracking_sessions.core.solve.store import read_solve, solve_file
+from tracking_sessions.core.solve.taking_part import camera_motion
+from tracking_sessions.core.storage.folder import SessionFolder
+from tracking_sessions.tests.bpy.command_line import end, printed, run, start
+from tracking_sessions.tests.pictures import write_png
+from tracking_sessions.tools.accuracy.kinds import KINDS
+from tracking_sessions.tools.accuracy.scoring import score
+from tracking_sessions.tools.accuracy.shot import Truth, shot
+
+KEYS = {
+    *("session", "verdict", "reason", "solve", "average_error", "cameras", "frames", "focal_length"),
+    *("tracks_kept", "tracks_made"),
+}
+LENS = ("--focal", "35", "--sensor", "36")
+
+
+def rendered(name: str, folder: Path, frames: int = 24) -> Truth:
+    return shot(name, 1, folder, kind=replace(KINDS[name], size=(480, 270), frames=frames))
+
+
+@pytest.fixture(scope="module")
+def orbit(tmp_path_factory: pytest.TempPathFactory) -> Truth:
+    return rendered("orbit", tmp_path_factory.mktemp("orbit") / "shot")
+
+
+@pytest.fixture(scope="module")
+def undisturbed(orbit: Truth, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
+    """The session folder of an undisturbed run, and what it printed."""
+    root = tmp_path_factory.mktemp("undisturbed")
+    done = run("camera", orbit.folder, "--root", root, "--json", *LENS)
+    return root, json.loads(done.stdout)
+
+
+def solve_in(root: Path) -> Solve:
+    """The best solve of the only session."""
+    (path,) = session_files(root)
+    with load_session(path) as manager:
+        return read_solve(solve_file(SessionFolder(root), manager.id, manager.session.best_solve))
+
+
+def test_footage_becomes_a_camera(orbit: Truth, undisturbed: tuple[Path, dict[str, Any]]) -> None:
+    root, printed_object = undisturbed
+    assert set(printed_object) >= KEYS and printed_object["verdict"] == "solved"
+    assert printed_object["average_error"] < 0.5 and printed_object["cameras"] == printed_object["frames"] == 24
+    assert printed_object["focal_length"] == pytest.approx(35.0)
+    solve = solve_in(root)
+    assert printed_object["solve"] == solve.id and len(solve.cameras) == 24
+    matrices = np.array([np.reshape(camera.matrix, (3, 4)) for camera in solve.cameras])
+    frames = np.array([camera.frame for camera in solve.cameras])
+    focal = solve.lens.focal / solve.lens.sensor * orbit.size[0]
+    made = score(frames, matrices, focal, orbit.matrices, orbit.focal)
+    assert made.path < 0.005 and made.turn < 0.1
+    with load_session(printed_object["session"]) as manager:
+        assert manager.session.status is SessionStatus.COMPLETE
+        motion = camera_motion(manager.replay(), orbit.size, solve.object)
+        assert not is_stale(motion, solve)
+        left_out = {drop.track for drop in solve.dropped}
+        assert left_out and all(drop.reason for drop in solve.dropped)
+        assert len(left_out) + len({bundle.track for bundle in solve.bundles}) <= solve.tracks_made
+        assert solve.digest != digest(motion, np.ones(len(motion), bool))
+    assert not (SessionFolder(root).solves(manager.id) / "tracking").exists()
+
+
+@pytest.mark.parametrize("jobs", [2, 3])
+def test_processes_side_by_side_give_the_same_camera(
+    orbit: Truth, undisturbed: tuple[Path, dict[str, Any]], tmp_path: Path, jobs: int
+) -> None:
+    run("camera", orbit.folder, "--root", tmp_path, "--jobs", str(jobs), "--json", *LENS)
+    same(solve_in(tmp_path), solve_in(undisturbed[0]))
+
+
+def same(solve: Solve, other: Solve) -> None:
+    """The same camera, bit for bit; the time of its making is another one."""
+    assert replace(solve, id="", created="") == replace(other, id="", created="")
+
+
+def test_killed_at_random_instants_it_comes_to_the_same_camera(
+    orbit: Truth, undisturbed: tuple[Path, dict[str, Any]], tmp_path: Path
+) -> None:
+    chance = random.Random(5)
+    kills = 0
+    for _ in range(12):
+        process = start("camera", orbit.folder, "--root", tmp_path, "--jobs", "2", "--json", *LENS)
+        until = time.monotonic() + chance.uniform(1.0, 12.0)
+        while process.poll() is None and time.monotonic() < until:
+            time.sleep(0.02)
+        if process.poll() is not None:
+            break
+        process.kill()
+        kills += 1
+        printed(process)
+        for path in session_files(tmp_path):
+            folder = SessionFolder(tmp_path).solves(path.stem)
+            for document in folder.glob("solve-*.yaml"):
+                read_solve(document)  # whole
+    else:
+        process = start("camera", orbit.folder, "--root", tmp_path, "--jobs", "2", "--json", *LENS)
+        end(process, 0)
+    assert kills
+    same(solve_in(tmp_path), solve_in(undisturbed[0]))
+
+
+def test_the_second_run_tracks_nothing_and_solves_again(
+    undisturbed: tuple[Path, dict[str, Any]], orbit: Truth, tmp_path: Path
+) -> None:
+    root = tmp_path / "copy"
+    shutil.copytree(undisturbed[0], root)
+    done = run("camera", orbit.folder, "--root", root, *LENS)
+    assert "Tracking" not in done.stderr
+    (path,) = session_files(root)
+    with load_session(path) as manager:
+        assert len(manager.solves) == 2
+    assert "Solved: " in done.stdout and f"session {path.stem}" in done.stdout
+
+
+@pytest.mark.parametrize("name", ["nodal", "static"])
+def test_a_camera_without_positions_is_told_and_exits_with_4(name: str, tmp_path: Path) -> None:
+    truth = rendered(name, tmp_path / "shot")
+    process = start("camera", truth.folder, "--root", tmp_path / "root", "--json", *LENS)
+    stdout, stderr = printed(process)
+    found = json.loads(stdout)
+    assert process.returncode == 4 and found["verdict"] == {"nodal": "tripod"}.get(name, name)
+    assert found["reason"] in stderr
+    (path,) = session_files(tmp_path / "root")
+    with load_session(path) as manager:
+        assert manager.session.status is SessionStatus.COMPLETE and manager.session.best_solve
+
+
+def test_a_single_picture_is_no_shot(tmp_path: Path, orbit: Truth) -> None:
+    folder = tmp_path / "shot"
+    folder.mkdir()
+    shutil.copy(sorted(orbit.folder.glob("*.png"))[0], folder)
+    run("camera", folder, "--root", tmp_path / "root", *LENS, code=3, says=("nothing to follow",))
+
+
+def test_two_frames_are_no_camera_or_one_that_is_right(tmp_path: Path, orbit: Truth) -> None:
+    folder = tmp_path / "shot"
+    folder.mkdir()
+    for picture in sorted(orbit.folder.glob("*.png"))[:2]:
+        shutil.copy(picture, folder)
+    process = start("camera", folder, "--root", tmp_path / "root", "--json", *LENS)
+    stdout, stderr = printed(process)
+    assert process.returncode == 4, stderr
+    assert json.loads(stdout)["verdict"] != "solved"
+
+
+def test_pictures_without_texture_are_refused_with_the_reason(tmp_path: Path) -> None:
+    folder = tmp_path / "shot"
+    folder.mkdir()
+    for frame in range(1, 13):
+        write_png(folder / f"grey_{frame:04}.png", np.full((270, 480), 90, np.uint8))
+    process = start("camera", folder, "--root", tmp_path / "root", "--json", *LENS)
+    stdout, stderr = printed(process)
+    assert process.returncode == 4, stderr
+    assert json.loads(stdout)["verdict"] == "too_few_tracks"
+    (path,) = session_files(tmp_path / "root")
+    with load_session(path) as manager:
+        assert manager.session.status is SessionStatus.FAILED
+
+
+def test_a_stopped_solve_leaves_nothing_and_can_be_repeated(
+    undisturbed: tuple[Path, dict[str, Any]], tmp_path: Path
+) -> None:
+    root = tmp_path / "copy"
+    shutil.copytree(undisturbed[0], root)
+    (path,) = session_files(root)
+    process = start("solve", path, *LENS)
+    assert process.stderr is not None
+    process.stderr.readline()  # the first round
+    process.send_signal(signal.SIGINT)
+    end(process, 75, "the solve was stopped")
+    with load_session(path) as manager:
+        assert len(manager.solves) == 1 and manager.session.status is SessionStatus.COMPLETE
+    run("solve", path, *LENS)
+    with load_session(path) as manager:
+        assert len(manager.solves) == 2
+
+
+def test_a_solve_that_takes_too_long_fails_with_the_reason(
+    undisturbed: tuple[Path, dict[str, Any]], tmp_path: Path
+) -> None:
+    root = tmp_path / "copy"
+    shutil.copytree(undisturbed[0], root)
+    (path,) = session_files(root)
+    run("solve", path, "--time-limit", "0.01", code=1, says=("longer than 0.01 seconds",))
+    with load_session(path) as manager:
+        assert manager.session.status is SessionStatus.FAILED and len(manager.solves) == 1
+
+
+def test_wrong_lenses_are_refused(undisturbed: tuple[Path, dict[str, Any]]) -> None:
+    (path,) = session_files(undisturbed[0])
+    for options in (
+        ("--focal", "-1"),
+        ("--focal", "nan"),
+        ("--sensor", "0"),
+        ("--distortion", "{}"),
+        ("--distortion", '{"model": "BROWN", "coefficients": [1]}'),
+    ):
+        run("solve", path, *options, code=2)

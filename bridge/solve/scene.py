@@ -21,8 +21,9 @@ if TYPE_CHECKING:
     from bpy.types import Camera, Collection, MovieClip, Object, Scene
 
 MARK = "tracking_sessions_solve"
-"""The custom property of the collection, with the session and the solve, and of each object in it, with its role."""
-_CAMERA, _PARENT, _POINT = "camera", "parent", "point"
+"""The custom property of the collection: the session and the solve."""
+CAMERA, PARENT, POINTS = f"{MARK}_camera", f"{MARK}_parent", f"{MARK}_points"
+"""Those that point to its objects, the points by the numbers of their tracks: they tell an object from its copies."""
 _POINT_SIZE = 0.01 * DISTANCE  # Blender units
 _FAR = 2.0  # times the farthest point: where the camera's view ends, at the nearest
 
@@ -41,31 +42,34 @@ def place_solve(
     """Set the scene up for the solve: its camera, the render size, the clip as background, points as empties.
 
     `names`: of the tracks by their numbers in the journal. All objects lie in one collection and have one parent. If
-    the scene has them already, from this solve of this session, they are brought back as they were made; other objects
-    in the collection, and other curves of the camera, stay. The lens of the clip becomes that of the solve. Raises
-    NoCamera.
+    the scene has them already, from this solve of this session, they are brought back as they were made, wherever they
+    were moved to; copies of them, other objects in the collection, and other curves of the camera stay. The lens of the
+    clip becomes that of the solve. Raises NoCamera.
     """
     if not solve.cameras:
         raise NoCamera(f"Solve {solve.id}", solve.verdict.reason)
     placement = guess_placement(solve)
     collection = _collection(scene, f"{session_id}/{solve.id}", title)
-    known = {one[MARK]: one for one in collection.objects if isinstance(one.get(MARK), str)}
-    parent = known.pop(_PARENT, None) or _new_object(collection, _PARENT, title, None)
+    here = {one.as_pointer() for one in scene.objects}
+    parent = _brought_back(collection, here, collection.get(PARENT)) or _new_object(collection, title, None)
     _stand_at(parent, (0.0, 0.0, 0.0))
-    camera = known.pop(_CAMERA, None)
+    camera = _brought_back(collection, here, collection.get(CAMERA))
     if camera is None:
-        camera = _new_object(collection, _CAMERA, f"{title} Camera", bpy.data.cameras.new(f"{title} Camera"))
+        camera = _new_object(collection, f"{title} Camera", bpy.data.cameras.new(f"{title} Camera"))
     _place_camera(camera, parent, solve, placement, clip.frame_start - 1)
+    known: dict[str, Any] = dict(collection.get(POINTS, {}).items())
+    points: dict[str, Object] = {}
     for bundle in solve.bundles:
-        role = f"{_POINT} {bundle.track}"
-        name = names.get(bundle.track, f"Track {bundle.track}")
-        point = known.pop(role, None) or _new_object(collection, role, name, None)
+        point = _brought_back(collection, here, known.pop(str(bundle.track), None))
+        if point is None:
+            point = _new_object(collection, names.get(bundle.track, f"Track {bundle.track}"), None)
         point.empty_display_size = _POINT_SIZE
         _set_parent(point, parent)
         _stand_at(point, placement.point(bundle.position))
-    for role, left in known.items():
-        if role.startswith(_POINT):
-            bpy.data.objects.remove(left)
+        points[str(bundle.track)] = point
+    collection[PARENT], collection[CAMERA], collection[POINTS] = parent, camera, points
+    for left in filter(None, known.values()):
+        bpy.data.objects.remove(left)
     data: Any = camera.data
     far = _FAR * _farthest(solve, placement)
     data.clip_end = max(data.clip_end, far)
@@ -149,9 +153,16 @@ def _collection(scene: Scene, key: str, title: str) -> Collection:
     return collection
 
 
-def _new_object(collection: Collection, role: str, name: str, data: Camera | None) -> Any:
+def _brought_back(collection: Collection, here: set[int], object: Any) -> Any:
+    """The object, linked again if it is not `here`, in the scene: what points to it keeps it when somebody deletes it.
+    None if it was never made, or is gone."""
+    if object is not None and object.as_pointer() not in here:
+        collection.objects.link(object)
+    return object
+
+
+def _new_object(collection: Collection, name: str, data: Camera | None) -> Any:
     object = bpy.data.objects.new(name, data)
-    object[MARK] = role
     collection.objects.link(object)
     return object
 

@@ -13,7 +13,7 @@ import pytest
 from mathutils import Euler
 
 from tracking_sessions.bridge.solve.animation import curves_of
-from tracking_sessions.bridge.solve.scene import MARK, place_solve
+from tracking_sessions.bridge.solve.scene import place_solve
 from tracking_sessions.core.errors import NoCamera
 from tracking_sessions.core.exchange.rotation import ORDERS, angles_of, matrix_of
 from tracking_sessions.core.solve.placement import EYE, guess_placement
@@ -137,6 +137,12 @@ def test_the_same_solve_again_replaces_what_it_made_and_nothing_else(scene: Any,
     points[1].location = (9.0, 9.0, 9.0)
     points[7].parent = None
     bpy.data.objects.remove(points[10])
+    placed.collection.objects.unlink(points[13])  # as Delete does
+    scene.collection.objects.link(points[16])
+    placed.collection.objects.unlink(points[16])  # moved to another collection
+    copy = points[4].copy()
+    placed.collection.objects.link(copy)
+    copy.location = (5.0, 5.0, 5.0)
     placed.camera.parent.location = (1.0, 2.0, 3.0)
     placed.camera.data.lens, placed.camera.data.dof.use_dof = 99.0, True
     placed.camera.keyframe_insert("hide_render", frame=1)
@@ -145,8 +151,12 @@ def test_the_same_solve_again_replaces_what_it_made_and_nothing_else(scene: Any,
     again = place_solve(scene, clip, solve, NAMES, "session", "shot")
     scene.frame_set(1)
     assert again.camera == placed.camera and again.collection == placed.collection
-    assert all_names() == names and cube.parent == points[4] and placed.collection in cube.users_collection
-    assert {name: one for name, one in snapshot(placed.collection).items() if name != "Cube"} == first
+    assert all_names() == names | {("objects", copy.name)} and tuple(copy.location) == (5.0, 5.0, 5.0)
+    assert scene.objects[points[13].name] and points[16].users_collection == (scene.collection,)
+    assert cube.parent == points[4] and placed.collection in cube.users_collection
+    own = snapshot(placed.collection) | {points[16].name: first[points[16].name]}
+    assert {name: one for name, one in own.items() if name not in ("Cube", copy.name)} == first
+    assert [round(value, 5) for row in points[16].matrix_basis for value in row] == first[points[16].name]
     assert again.camera.data.lens == pytest.approx(31.5) and again.camera.data.dof.use_dof
     paths = [one.data_path for one in curves_of(again.camera)]
     assert paths.count("hide_render") == 1 and paths.count("location") == 3
@@ -172,7 +182,7 @@ def test_another_solve_has_a_collection_of_its_own(scene: Any, clip: Any) -> Non
 def test_a_copy_of_the_camera_keeps_its_animation(scene: Any, clip: Any) -> None:
     placed = place_solve(scene, clip, solved(5), NAMES)
     copy = placed.camera.copy()
-    del copy[MARK]
+    placed.collection.objects.link(copy)
     assert copy.animation_data.action == placed.camera.animation_data.action
     before = [tuple(point.co) for curve in curves_of(copy) for point in curve.keyframe_points]
     place_solve(scene, clip, solved(5, cameras=solved(3).cameras), NAMES)

@@ -10,7 +10,7 @@ import bpy
 from bpy_extras.object_utils import world_to_camera_view
 from mathutils import Vector
 
-from tracking_sessions.bridge.solve.scene import MARK
+from tracking_sessions.bridge.solve.scene import POINTS
 from tracking_sessions.core.solve.solve import Camera, Lens, Solve
 
 
@@ -26,8 +26,7 @@ def seen_by_solve(camera: Camera, lens: Lens, point: tuple[float, float, float])
 
 def point_objects(collection: Any) -> dict[int, Any]:
     """The empties of the points by the numbers of their tracks."""
-    found = [(one[MARK].split(" "), one) for one in collection.objects if MARK in one]
-    return {int(words[1]): one for words, one in found if words[0] == "point"}
+    return {int(track): one for track, one in collection[POINTS].items()}
 
 
 def worst_difference(scene: Any, camera: Any, collection: Any, solve: Solve, shift: int) -> tuple[float, int]:

@@ -142,8 +142,8 @@ def residuals(x: Sequence[Floats], y: Sequence[Floats]) -> Residuals:
     weights = flat[0]
     for turn in range(ROUNDS):
         if turn == PLANE_ROUND:
-            best = _beside_plane(best, weights, flat, live, WRONG / size)
-        distance, gradient = _distances(best, flat)
+            best = beside_plane(best, weights, flat, live, WRONG / size)
+        distance, gradient = distances(best, flat)
         if turn >= ROUNDS - LENIENT_ROUNDS:
             distance /= _spread(weights, flat, gradient, best)
         distance[~live] = np.inf
@@ -151,8 +151,8 @@ def residuals(x: Sequence[Floats], y: Sequence[Floats]) -> Residuals:
         scale = np.maximum(quantile(distance, counts) * NORMAL_MAD, least)
         distance[~live] = 1e30
         weights = bisquare(distance, scale) / np.maximum(gradient, 1e-12)
-        best = _of_rank_two(_smallest(_moments(weights, flat), 3, best))
-    distance, gradient = _distances(best, flat)
+        best = of_rank_two(smallest(moments(weights, flat), 3, best))
+    distance, gradient = distances(best, flat)
     distance[~live] = np.inf
     free = NORMAL_MAD * np.sqrt(np.maximum(counts, 1) / np.maximum(counts - SAMPLE, 1))
     scale = np.maximum(quantile(distance, counts) * free, floor) * size
@@ -161,7 +161,7 @@ def residuals(x: Sequence[Floats], y: Sequence[Floats]) -> Residuals:
     return Residuals(np.where(enough, distance * size, np.nan), np.where(enough, scale * spread, np.nan))
 
 
-def _beside_plane(
+def beside_plane(
     model: list[Floats], weights: Floats, points: Sequence[Floats], live: Bools, wrong: Floats
 ) -> list[Floats]:
     """The matrix by which the fewest tracks are wrong, of the family of those that most tracks agree with.
@@ -170,17 +170,17 @@ def _beside_plane(
     asks of it one linear equation, so that two tracks choose a member. `wrong` [pairs]: the distance from which on one
     is as wrong as any.
     """
-    matrix = _moments(weights, points)
+    matrix = moments(weights, points)
     weight = 10 * sum(matrix[i][i] for i in range(9))
     family = [model]
     for _ in range(2):
         known = family[-1]
         share = weight / _dot(known, known)
         matrix = [[matrix[i][j] + share * known[i] * known[j] for j in range(i + 1)] for i in range(9)]
-        family.append(_smallest(matrix, 3))
+        family.append(smallest(matrix, 3))
     columns = [*_products(points), np.ones_like(points[0])]
     values = [_dot(member, columns) for member in family]
-    distance, _ = _distances(model, points)
+    distance, _ = distances(model, points)
     least = np.where(live, np.minimum(distance, wrong), 0.0).sum(0) - GAIN * wrong
     farthest = np.argsort(np.where(live, -distance, np.inf), axis=0, kind="stable")[:FARTHEST]
     values = [np.take_along_axis(each, farthest, axis=0) for each in values]
@@ -194,7 +194,7 @@ def _beside_plane(
         chooses = is_live[one] & is_live[other] & (length > ALIKE * asks)
         length = np.maximum(length, 1e-300)
         member = [_dot(parts, each) / length for each in zip(*family, strict=True)]
-        distance, _ = _distances(member, points)
+        distance, _ = distances(member, points)
         cost = np.where(live, np.minimum(distance, wrong), 0.0).sum(0)
         is_better = chooses & (cost < least)
         least = np.where(is_better, cost, least)
@@ -210,7 +210,7 @@ def _choices(count: int) -> list[tuple[int, int]]:
 
 def _spread(weights: Floats, points: Sequence[Floats], gradient: Floats, model: Sequence[Floats]) -> Floats:
     """How much farther than the markers themselves the noise of all reaches: sqrt(1 + leverage of the track)."""
-    matrix = _moments(weights, points)
+    matrix = moments(weights, points)
     trace = sum(matrix[i][i] for i in range(9)) / sum(value * value for value in model)
     for i in range(9):  # the model itself is no direction of uncertainty
         for j in range(i + 1):
@@ -233,7 +233,7 @@ def _products(points: Sequence[Floats]) -> list[Floats]:
     return [bx * ax, bx * ay, bx, by * ax, by * ay, by, ax, ay]
 
 
-def _moments(weights: Floats, points: Sequence[Floats]) -> list[list[Floats]]:
+def moments(weights: Floats, points: Sequence[Floats]) -> list[list[Floats]]:
     """The weighted sums of the products of the coefficients, the lower triangle, over the first axis."""
     columns = _products(points)
     rows: list[list[Floats]] = []
@@ -244,7 +244,7 @@ def _moments(weights: Floats, points: Sequence[Floats]) -> list[list[Floats]]:
     return rows
 
 
-def _smallest(matrix: Sequence[Sequence[Floats]], rounds: int, start: Sequence[Floats] | None = None) -> list[Floats]:
+def smallest(matrix: Sequence[Sequence[Floats]], rounds: int, start: Sequence[Floats] | None = None) -> list[Floats]:
     """The eigenvectors of the smallest eigenvalues, by inverse iteration."""
     size = len(matrix)
     lower = factored(matrix)
@@ -257,11 +257,11 @@ def _smallest(matrix: Sequence[Sequence[Floats]], rounds: int, start: Sequence[F
     return vector
 
 
-def _of_rank_two(model: Sequence[Floats]) -> list[Floats]:
+def of_rank_two(model: Sequence[Floats]) -> list[Floats]:
     """The matrices without the part that belongs to their smallest singular value."""
     rows = [model[0:3], model[3:6], model[6:9]]
     gram = [[_dot([row[i] for row in rows], [row[j] for row in rows]) for j in range(i + 1)] for i in range(3)]
-    vector = _smallest(gram, 3)
+    vector = smallest(gram, 3)
     length = _dot(vector, vector)
     found: list[Floats] = []
     for row in rows:
@@ -277,7 +277,7 @@ def _dot(one: Sequence[Floats], other: Sequence[Floats]) -> Floats:
     return total
 
 
-def _distances(model: Sequence[Floats], points: Sequence[Floats]) -> tuple[Floats, Floats]:
+def distances(model: Sequence[Floats], points: Sequence[Floats]) -> tuple[Floats, Floats]:
     """Sampson's distances, and the squared gradients that they are divided by."""
     ax, ay, bx, by = points
     along = model[0] * ax + model[1] * ay + model[2]
@@ -296,12 +296,12 @@ def _sampled(points: Sequence[Floats], live: Bools, counts: Indices) -> list[Flo
     places = np.minimum(places.astype(np.intp), len(live) - 1)
     chosen = order[places, np.arange(live.shape[1])]
     few = [values[chosen, np.arange(live.shape[1])] for values in points]
-    models = _smallest(_moments(np.ones_like(few[0]), few), 2)
+    models = smallest(moments(np.ones_like(few[0]), few), 2)
     best: list[Floats] = []
     lowest = np.full(live.shape[1], np.inf)
     for sample in range(SAMPLES):
         model = [values[sample] for values in models]
-        distance, _ = _distances(model, points)
+        distance, _ = distances(model, points)
         distance[~live] = np.inf
         score = quantile(distance, counts)
         is_better = score < lowest

@@ -236,6 +236,8 @@ print(len(names))
 # The modules of core/ that compute with numpy, which Blender has.
 WITH_NUMPY = {
     "audit",
+    "bodies",
+    "consensus",
     "correlation",
     "digest",
     "distortion",

@@ -3,5 +3,9 @@
 
 from importlib.util import find_spec
 
-COMPUTING = ("digest", "seeding")
+COMPUTING = (
+    "bodies",
+    "digest",
+    "seeding",
+)
 collect_ignore_glob = [] if find_spec("numpy") else [f"test_{name}.py" for name in COMPUTING]

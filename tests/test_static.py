@@ -243,6 +243,7 @@ WITH_NUMPY = {
     "distortion",
     "drift",
     "epipolar",
+    "filtering",
     "jumps",
     "lens",
     "measures",

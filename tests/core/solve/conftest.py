@@ -6,6 +6,7 @@ from importlib.util import find_spec
 COMPUTING = (
     "bodies",
     "digest",
+    "filtering",
     "seeding",
 )
 collect_ignore_glob = [] if find_spec("numpy") else [f"test_{name}.py" for name in COMPUTING]

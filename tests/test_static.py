@@ -248,6 +248,7 @@ WITH_NUMPY = {
     "lens",
     "measures",
     "motion",
+    "pairs",
     "regression",
     "reprojection",
     "seeding",

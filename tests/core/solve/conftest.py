@@ -7,6 +7,7 @@ COMPUTING = (
     "bodies",
     "digest",
     "filtering",
+    "pairs",
     "seeding",
 )
 collect_ignore_glob = [] if find_spec("numpy") else [f"test_{name}.py" for name in COMPUTING]

@@ -7,7 +7,10 @@ COMPUTING = (
     "bodies",
     "digest",
     "filtering",
+    "muting",
     "pairs",
+    "refining",
+    "residuals",
     "seeding",
 )
 collect_ignore_glob = [] if find_spec("numpy") else [f"test_{name}.py" for name in COMPUTING]

@@ -260,6 +260,7 @@ WITH_NUMPY = {
     "solver",
     "taking_part",
     "transfer",
+    "verdict",
 }
 
 

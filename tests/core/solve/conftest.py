@@ -12,5 +12,6 @@ COMPUTING = (
     "refining",
     "residuals",
     "seeding",
+    "verdict",
 )
 collect_ignore_glob = [] if find_spec("numpy") else [f"test_{name}.py" for name in COMPUTING]

@@ -51,7 +51,7 @@ def solve_session(
     width = lens.focal / lens.sensor if is_focal_known else GUESS
     begun = CameraLens(lens.model, lens.coefficients, width * size[0], lens.centre, size, lens.aspect)
     with BlenderSolver.on(motion, lens.sensor, weights(replay.tracks, motion)) as solver:
-        steps = Refinement(motion, solver, begun, is_focal_known=is_focal_known).steps()
+        steps = Refinement(motion, solver, begun, is_focal_known=is_focal_known, frames=_asked(manager)).steps()
         while True:
             try:
                 tell(next(steps))
@@ -78,6 +78,12 @@ def solve_session(
         solve = _with_solution(solve, outcome.solution, motion, outcome.used, lens.sensor)
     write_solve(folder, manager.id, solve)
     return solve
+
+
+def _asked(manager: TrackingSessionManager) -> tuple[int, int] | None:
+    """The first and the last clip frame of all passes, also of those that lost all tracks before their end."""
+    ranges = list(manager.requested.ranges())
+    return (ranges[0][0], ranges[-1][1]) if ranges else None
 
 
 def _camera_of(tracks: dict[int, TrackData]) -> str:

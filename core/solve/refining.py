@@ -70,9 +70,18 @@ class _State:
 class Refinement:
     """Solves the markers of one motion as well as they allow."""
 
-    def __init__(self, motion: Motion, solver: Solver, lens: CameraLens, *, is_focal_known: bool) -> None:
-        """`motion`: in pixels of the footage. `lens`: of the camera; the place to begin from if it is not known."""
-        self.motion, self.lens = motion, lens
+    def __init__(
+        self,
+        motion: Motion,
+        solver: Solver,
+        lens: CameraLens,
+        *,
+        is_focal_known: bool,
+        frames: tuple[int, int] | None = None,
+    ) -> None:
+        """`motion`: in pixels of the footage. `lens`: of the camera; the place to begin from if it is not known.
+        `frames`: the first and the last clip frame that need a camera; those with markers do in any case."""
+        self.motion, self.lens, self._frames = motion, lens, frames
         self._solver, self._is_known = solver, is_focal_known
         self._unit = motion.size[0] / REFERENCE
         self._locked = np.array([track.is_locked for track in motion.tracks], bool)
@@ -118,7 +127,8 @@ class Refinement:
             markers = f"{counts[index]} marker{'s' if counts[index] != 1 else ''}"
             self._reasons[motion.tracks[int(index)].number] = f"it has {markers}, and {SHORTEST} are the least"
         self._begun = self._used = kept[motion.track]
-        facts.frames = int(motion.frames[0]), int(motion.frames[-1])
+        first, last = int(motion.frames[0]), int(motion.frames[-1])
+        facts.frames = (min(first, self._frames[0]), max(last, self._frames[1])) if self._frames else (first, last)
         self._count()
         facts.link = link(motion, self._used)
         facts.before, facts.after = (facts.live.get(facts.link.frame + after, 0) for after in (0, 1))

@@ -130,11 +130,12 @@ class _Judge:
         """A place that no track crosses."""
         facts = self.facts
         if not self.frames:
-            return self._unsolved("no track has a marker")
+            words = "no track has a marker: nothing was found to follow"
+            return VerdictKind.TOO_FEW_TRACKS, words, "Add tracks on what stands still, if the pictures show anything"
         if self.frames < 2:
             return self._unsolved("tracks on one frame are no motion")
         if facts.link.tracks >= LINK:
-            return None
+            return self._few() if facts.least_live < LINK else None
         after = facts.link.frame + 1
         if facts.link.tracks < LINK and min(facts.before, facts.after) >= ALIVE:
             return (

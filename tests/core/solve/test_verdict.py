@@ -136,4 +136,4 @@ def test_no_tracks_and_one_frame_are_not_solved() -> None:
     shot = make("orbit", 3, frames=1)
     assert judged(shot).kind == VerdictKind.NOT_SOLVED
     empty = replace(shot, positions=np.full_like(shot.positions, np.nan))
-    assert judged(empty).kind == VerdictKind.NOT_SOLVED
+    assert judged(empty).kind == VerdictKind.TOO_FEW_TRACKS

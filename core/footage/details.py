@@ -106,9 +106,14 @@ def copy_details(old: SessionFolder, new: SessionFolder, fingerprint: str) -> No
     """Copy the saved details with this fingerprint, if there are any, unless they exist. Raises OSError."""
     path = existing_document(old.footage(fingerprint))
     target = existing_document(new.footage(fingerprint))
-    if _FINGERPRINT.fullmatch(fingerprint) and os.path.exists(path) and not os.path.exists(target):
+    if is_fingerprint(fingerprint) and os.path.exists(path) and not os.path.exists(target):
         target.parent.mkdir(parents=True, exist_ok=True)
         copy_file(path, target.with_name(path.name))
+
+
+def is_fingerprint(text: str) -> bool:
+    """Whether the text has the form of a fingerprint, which is a file name."""
+    return _FINGERPRINT.fullmatch(text) is not None
 
 
 def load_details(folder: SessionFolder, fingerprint: str) -> FootageDetails:
@@ -118,7 +123,7 @@ def load_details(folder: SessionFolder, fingerprint: str) -> FootageDetails:
     """
     if not fingerprint:
         raise UsageError("The files of the session were not looked at yet: resume it, or open its .blend file")
-    if not _FINGERPRINT.fullmatch(fingerprint):
+    if not is_fingerprint(fingerprint):
         raise UsageError(f"{fingerprint[:40]!r} is not the fingerprint of footage")
     path = existing_document(folder.footage(fingerprint))
     content = read_document(path)

@@ -13,7 +13,7 @@ import sys
 from collections.abc import Sequence
 from io import TextIOWrapper
 
-from .commands import cleaning, exchange, history, review, sessions, solving, tracking
+from .commands import cleaning, exchange, footage, history, review, sessions, solving, tracking
 from .commands.arguments import NotAllDone, Parser
 from .commands.batch import commands as batches
 from .commands.errors import error_words
@@ -84,6 +84,6 @@ def _parser() -> argparse.ArgumentParser:
         "4 tracked, but no camera; 75 stopped, resume later.",
     )
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for part in (tracking, solving, batches, sessions, history, review, exchange, cleaning):
+    for part in (tracking, solving, footage, batches, sessions, history, review, exchange, cleaning):
         part.add_commands(commands)
     return parser

@@ -44,7 +44,7 @@ class Frames:
         """The clip frames that could not be read."""
         self._footage, self._size, self._offset = footage, size, offset
         self._movie: Any = None
-        self._movie_size = (0, 0)
+        self._movie_size = self._scaled = (0, 0)
         self._count = 0  # of frames that the movie has in memory
 
     def read(self, frame: int) -> Picture | None:
@@ -89,8 +89,9 @@ class Frames:
         return width, max(1, round(self._size[1] * width / self._size[0]))
 
     def _of_movie(self, frame: int, size: tuple[int, int]) -> Picture | None:
-        if self._count >= KEPT:
+        if self._count >= KEPT or size != self._scaled:  # a frame in memory would be scaled again
             self.close()
+            self._scaled = size
         try:
             if self._movie is None:
                 self._movie = bpy.data.images.load(str(self._footage.first), check_existing=False)

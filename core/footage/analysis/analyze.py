@@ -28,6 +28,8 @@ from .series import defects
 
 PIXELS = 600e6
 """Pixels that are read whatever the length of the clip: 72 frames in 4K, 289 in full HD, 650 in 720p."""
+_WHOLE = 1000  # frames of a clip, at most, that is read whole: each costs 30 ms beside its reading
+_LEAST, _MOST_SAMPLED = 24, 400  # pictures of a sample, of which each takes 0.8 MB until the end
 _SHARE = 0.07  # of the frames of a longer clip: reading one costs about as much as tracking it
 _COARSE = 0.55  # of the pictures, for the first sample; the others are for the search
 _KEPT = 400  # looks of a clip that are kept to judge the camera
@@ -52,8 +54,10 @@ class Pictures(Protocol):
 
 def picture_limit(frame_count: int, size: tuple[int, int]) -> int:
     """The number of pictures that an analysis reads of a clip of that many frames, of `size` pixels."""
-    pixels = max(1, size[0] * size[1])
-    return min(frame_count, max(round(PIXELS / pixels), round(_SHARE * frame_count), 24))
+    by_pixels = round(PIXELS / max(1, size[0] * size[1]))
+    if frame_count <= max(_LEAST, min(by_pixels, _WHOLE)):
+        return frame_count
+    return min(max(by_pixels, round(_SHARE * frame_count), _LEAST), _MOST_SAMPLED)
 
 
 def analyze_footage(

@@ -187,6 +187,7 @@ def test_a_long_clip_in_4k_is_sampled_and_a_short_or_small_one_read_whole() -> N
     assert picture_limit(1000, FOUR_K) <= 80
     assert picture_limit(10_000, FOUR_K) <= 0.08 * 10_000
     assert picture_limit(400, (960, 540)) == 400
+    assert picture_limit(100_000, (320, 240)) <= 400
     assert picture_limit(5, FOUR_K) == 5 and picture_limit(1, (0, 0)) == 1
 
 

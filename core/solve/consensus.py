@@ -33,6 +33,8 @@ AGREES, DIFFERS = 1.0, 2.0
 """Pixels: a residual below the first speaks for a track, one above the second against it."""
 SAMPLES, SAMPLE, BEST = 1500, 8, 12
 """Of a body with 40 % of the tracks one sample of 1,500 is free of others on average; the best are refined."""
+SEED_TRACKS = 500
+"""So many of the tracks of a pair compare the samples at most, so that memory has a limit."""
 SEEDS = 5
 """Pairs, evenly spread over the shot, in which a body is sought."""
 ROUNDS = 5
@@ -163,6 +165,7 @@ def _scale(distance: Floats) -> Floats:
 def _seeded(block: Block) -> tuple[Bools, float]:
     """[rows]: the largest body of one pair, the block's only one, and how many tracks it explains beyond a sample."""
     rows = np.flatnonzero(block.live[:, 0])
+    rows = rows[:: 1 + (len(rows) - 1) // SEED_TRACKS]
     points = [values[rows] for values in block.points]
     order = np.argsort(uniform(SAMPLES, len(rows)), axis=1, kind="stable")[:, :SAMPLE].T
     models = smallest(moments(np.ones(order.shape), [values[order, 0] for values in points]), 3)

@@ -89,6 +89,13 @@ def test_many_slides_that_agree_by_chance_are_no_second_motion() -> None:
         assert found_in(make("walk", seed, tracks=400, bad=0.5)).is_clear
 
 
+def test_a_thousand_live_tracks_are_parted_as_a_hundred_are() -> None:
+    shot = make("walk", 7, tracks=1200, frames=24, moving=0.5)
+    found = found_in(shot)
+    member = found.found[found.set].is_member
+    assert found.is_clear and not member[shot.is_mover].any() and member[~shot.is_mover].mean() > 0.98
+
+
 def test_the_size_of_the_picture_changes_nothing() -> None:
     shot = make("walk", 7, moving=0.5, bad=0.1)
     large = bodies(Motion.of_positions(shot.positions * 4, (WIDTH * 4, HEIGHT * 4)))

@@ -62,12 +62,14 @@ def test_a_camera_on_a_tripod_that_is_called_solved_fails(run) -> None:
     assert run(lambda truth: true_camera(truth, VerdictKind.TRIPOD), "nodal", "--strict")[0] == 0
 
 
-def test_a_refused_camera_misses_its_target_and_fails_if_strict(run) -> None:
+def test_a_refused_camera_misses_its_target_and_fails_if_strict(run, tmp_path: Path) -> None:
     def found(truth: Truth) -> Solved:
         return Solved(verdict=VerdictKind.NOT_SOLVED, reason="no")
 
     code, printed = run(found, "orbit")
     assert code == 0 and "Targets missed: 1 (orbit)" in printed
+    (row,) = json.loads((tmp_path / "results.json").read_text(encoding="utf-8"))
+    assert row["word"] == "missed" and row["ours_path"] is None and row["ours_reason"] == "no"
     assert run(found, "orbit", "--strict")[0] == 1
 
 

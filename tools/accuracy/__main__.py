@@ -22,6 +22,7 @@ import shutil
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from dataclasses import asdict, replace
 from math import isfinite
 from pathlib import Path
@@ -41,48 +42,74 @@ HEAD = """\
 | shot | frames | lens | Blender: px | path | cameras | s | ours: px | path (worst) | turn | focal | cameras | tracks \
 | s | verdict | |
 |---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|"""
+CHECK_HEAD = """\
+| shot | tracks | off by 1 px | median px | of 90 % | solved px | path |
+|---|---|---|---|---|---|---|"""
 
 
 def main() -> int:
     options = _options()
-    began = time.monotonic()
-    names = options.only or [*KINDS, *REAL]
-    results: list[dict[str, object]] = []
-    wrong, missed, count = [], [], 0
-    print("px: Blender's average error. path: RMS error of the positions, share of the path's length.\n")
-    print(HEAD if not options.check else "| shot | tracks | off by 1 px | median px | of 90 % | solved px | path |")
-    if options.check:
-        print("|---|---|---|---|---|---|---|")
+    if options.folder:
+        options.folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="accuracy-") as temporary:
-        for name in names:
-            for seed in range(options.first, options.first + (options.seeds if name in KINDS else 1)):
-                parent = Path(options.folder or temporary)
-                truth = _truth(name, seed, parent / f"{name}-{seed}", options)
-                if truth is None:
-                    continue
-                label = name if options.seeds == 1 else f"{name} {seed}"
-                if options.check:
-                    print(f"| {label} | {check(truth, options.limit)} |", flush=True)
-                    continue
-                blender = by_blender(truth, options.limit) if "blender" in options.ways else Solved()
-                root = options.folder and options.folder / "sessions" / truth.folder.name
-                ours = by_command(truth, options.limit, options.jobs, root) if "ours" in options.ways else Solved()
-                word = _word(ours, truth)
-                print(f"| {label} | {_row(truth, blender, ours)} | {word} |", flush=True)
-                count += 1
-                wrong += [label] * (word == "WRONG")
-                missed += [label] * (word == "missed")
-                results.append({"shot": label, **_figures("blender", blender, truth), **_figures("ours", ours, truth)})
-                if options.folder:
-                    text = json.dumps(results, indent=1)
-                    Path(options.folder, "results.json").write_text(text, encoding="utf-8")
-                else:
-                    shutil.rmtree(truth.folder)
-    if not options.check:
-        print(f"\n{count} shots, {time.monotonic() - began:.0f} s.")
-        print(
-            f"Wrong cameras called good: {len(wrong)}{_listed(wrong)}. Targets missed: {len(missed)}{_listed(missed)}."
-        )
+        shots = _shots(options, options.folder or Path(temporary))
+        return _checked(shots, options) if options.check else _compared(shots, options)
+
+
+def _shots(options: argparse.Namespace, parent: Path) -> Iterator[tuple[str, Truth]]:
+    """Each shot with its label, rendered or converted unless it is there, and removed afterwards unless it is kept.
+    Real footage that is not installed is left out."""
+    for name in options.only or [*KINDS, *REAL]:
+        for seed in range(options.first, options.first + (options.seeds if name in KINDS else 1)):
+            folder = parent / f"{name}-{seed}"
+            truth = real(name, folder, options.pycolmap) if name in REAL else _rendered(name, seed, folder, options)
+            if truth is not None:
+                yield (name if options.seeds == 1 or name in REAL else f"{name} {seed}"), truth
+            if not options.folder:
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+def _rendered(name: str, seed: int, folder: Path, options: argparse.Namespace) -> Truth:
+    kind = KINDS[name]
+    if options.small:
+        width = min(kind.size[0], SMALL_WIDTH)
+        size = width, round(width * kind.size[1] / kind.size[0])
+        kind = replace(kind, size=size, frames=min(kind.frames, SMALL_FRAMES))
+    if (folder / TRUTH).is_file() and is_rendered(folder, seed, kind):
+        return Truth.read(folder)
+    shutil.rmtree(folder, ignore_errors=True)
+    return shot(name, seed, folder, kind=kind)
+
+
+def _checked(shots: Iterator[tuple[str, Truth]], options: argparse.Namespace) -> int:
+    print(CHECK_HEAD)
+    for label, truth in shots:
+        print(f"| {label} | {check(truth, options.limit)} |", flush=True)
+    return 0
+
+
+def _compared(shots: Iterator[tuple[str, Truth]], options: argparse.Namespace) -> int:
+    began = time.monotonic()
+    results: list[dict[str, object]] = []
+    print("px: Blender's average error. path: RMS error of the positions, share of the path's length.\n")
+    print(HEAD)
+    for label, truth in shots:
+        blender, ours = Solved(), Solved()
+        if "blender" in options.ways:
+            blender = by_blender(truth, options.limit)
+        if "ours" in options.ways:
+            root = options.folder and options.folder / "sessions" / truth.folder.name
+            ours = by_command(truth, options.limit, options.jobs, root)
+        word = _word(ours, truth)
+        print(f"| {label} | {_row(truth, blender, ours)} | {word} |", flush=True)
+        figures = _figures("blender", blender, truth) | _figures("ours", ours, truth)
+        results.append({"shot": label, "word": word, **figures})
+        if options.folder:
+            text = json.dumps(results, indent=1, allow_nan=False)
+            Path(options.folder, "results.json").write_text(text, encoding="utf-8")
+    wrong, missed = ([one["shot"] for one in results if one["word"] == word] for word in ("WRONG", "missed"))
+    print(f"\n{len(results)} shots, {time.monotonic() - began:.0f} s.")
+    print(f"Wrong cameras called good: {len(wrong)}{_listed(wrong)}. Targets missed: {len(missed)}{_listed(missed)}.")
     return 1 if wrong or (options.strict and missed) else 0
 
 
@@ -104,24 +131,7 @@ def _options() -> argparse.Namespace:
     if options.list:
         print("\n".join([*KINDS, *REAL]))
         sys.exit(0)
-    if options.folder:
-        options.folder.mkdir(parents=True, exist_ok=True)
     return options
-
-
-def _truth(name: str, seed: int, folder: Path, options: argparse.Namespace) -> Truth | None:
-    """The shot, rendered or converted unless it is there; None for real footage that is not."""
-    if name in REAL:
-        return real(name, folder, options.pycolmap)
-    kind = KINDS[name]
-    if options.small:
-        width = min(kind.size[0], SMALL_WIDTH)
-        size = width, round(width * kind.size[1] / kind.size[0])
-        kind = replace(kind, size=size, frames=min(kind.frames, SMALL_FRAMES))
-    if (folder / TRUTH).is_file() and is_rendered(folder, seed, kind):
-        return Truth.read(folder)
-    shutil.rmtree(folder, ignore_errors=True)
-    return shot(name, seed, folder, kind=kind)
 
 
 def _row(truth: Truth, blender: Solved, ours: Solved) -> str:
@@ -151,7 +161,8 @@ def _word(ours: Solved, truth: Truth) -> str:
 def _figures(way: str, solved: Solved, truth: Truth) -> dict[str, object]:
     values = {"error": solved.error, "kept": solved.kept, "made": solved.made, "seconds": solved.seconds}
     values |= {"verdict": solved.verdict, "reason": solved.reason} | asdict(solved.score(truth))
-    return {f"{way}_{name}": value for name, value in values.items()}
+    is_nan = {name: isinstance(value, float) and not isfinite(value) for name, value in values.items()}
+    return {f"{way}_{name}": None if is_nan[name] else value for name, value in values.items()}  # JSON has no NaN
 
 
 def _number(value: float, digits: int = 3, unit: str = "") -> str:
@@ -166,8 +177,8 @@ def _cameras(solved: Solved, made: Score) -> str:
     return f"{made.cameras}/{made.frames}" if len(solved.frames) else "none" * bool(solved.seconds > 0)
 
 
-def _listed(names: list[str]) -> str:
-    return f" ({', '.join(names)})" if names else ""
+def _listed(names: list[object]) -> str:
+    return f" ({', '.join(map(str, names))})" if names else ""
 
 
 if __name__ == "__main__":

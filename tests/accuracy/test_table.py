@@ -112,3 +112,14 @@ def test_a_command_that_refuses_the_footage_gives_its_reason(tmp_path: Path) -> 
     solved = by_command(truth, 100, root=old.parent)
     assert solved.verdict is None and solved.reason.startswith("exit code") and not len(solved.frames)
     assert not old.exists()  # nothing of an earlier measurement is taken for this one's
+
+
+@pytest.mark.slow
+def test_the_cameras_of_the_command_are_those_of_its_stored_solve(tmp_path: Path) -> None:
+    pytest.importorskip("bpy")
+    truth = table.shot("orbit", 3, tmp_path / "shot", 30, (480, 270))
+    solved = by_command(truth, 280, root=tmp_path / "sessions")
+    assert solved.verdict is VerdictKind.SOLVED, solved.reason
+    made = solved.score(truth)
+    assert made.cameras == made.frames == 30 and made.path < 0.01 and made.turn < 0.1
+    assert made.focal == pytest.approx(0, abs=1e-4) and 8 < solved.kept <= solved.made

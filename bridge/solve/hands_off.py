@@ -9,14 +9,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from ...core.errors import TrackingSessionError
+from ...core.footage.analysis.known import keep_analysis, known_analysis
 from ...core.footage.files import find_footage
+from ...core.model.ranges import FrameRanges
 from ...core.model.types import SessionState, SessionStatus
 from ...core.review.motion import Motion
 from ...core.solve.seeding import SETTINGS, next_seed, positions, sizes
+from ...core.storage.folder import SessionFolder
 from ...core.tracking import passes
 from ...core.tracking.features import Candidate
 from ...core.tracking.start_positions import StartPosition
-from ..clip.movie_clip import clip_size, counting_of, plate_of
+from ..clip.analyzing import analyzing
+from ..clip.movie_clip import clip_size, counting_of, footage_of, plate_of
 from ..tracking.detection import detect, detect_clear
 from ..tracking.headless import Drive, Request, Result, Warn, audit_recorded, join, opened, sessions_of
 from ..tracking.saving import check_save
@@ -44,8 +49,9 @@ def track_shot(request: Request, drive: Drive, warn: Warn, aside: Callable[[Shot
     with opened(source, request.spec.clip, warn) as editor:
         shot = _shot(editor, request, warn)
         with shot.session:
+            avoided = look_at_footage(shot, warn)
             apart = aside(shot) if aside is not None else None
-            frames = track_unfinished(shot, drive, warn, apart) + track_seeds(shot, drive, warn, apart)
+            frames = track_unfinished(shot, drive, warn, apart) + track_seeds(shot, drive, warn, apart, avoided)
             if shot.session.session.status in (SessionStatus.NOT_STARTED, SessionStatus.TRACKING):
                 shot.session.mark_tracking_complete()
                 audit_recorded(shot.session, warn)
@@ -78,14 +84,46 @@ def track_unfinished(shot: Shot, drive: Drive, warn: Warn, apart: Apart | None =
     return frames
 
 
-def track_seeds(shot: Shot, drive: Drive, warn: Warn, apart: Apart | None = None) -> int:
+def look_at_footage(shot: Shot, warn: Warn) -> FrameRanges:
+    """Analyse the footage, unless that is known, and keep the result; returns the clip frames that are to get no seed.
+
+    `warn` gets what makes tracking fail. Whatever hinders the analysis costs no tracking.
+    """
+    folder, session = SessionFolder.of(shot.session.path), shot.session
+    fingerprint = session.session.footage.fingerprint
+    found = known_analysis(folder, fingerprint)
+    if found is None and fingerprint:
+        clip = shot.clip
+        steps = analyzing(footage_of(clip), session.details(), clip_size(clip), clip.frame_duration, clip.frame_offset)
+        while found is None:
+            try:
+                next(steps)
+            except StopIteration as end:
+                found = end.value
+        try:
+            keep_analysis(folder, fingerprint, found)
+        except TrackingSessionError as error:
+            warn(f"The analysis of the footage is not kept: {error}.")
+    if found is None:
+        return FrameRanges()
+    for words in found.problems(shot.counting):
+        warn(f"{words}.")
+    avoided = FrameRanges()
+    for frames in (found.black, found.flashes, found.blurred, found.featureless):
+        avoided.update(frames)
+    return avoided
+
+
+def track_seeds(
+    shot: Shot, drive: Drive, warn: Warn, apart: Apart | None = None, avoided: FrameRanges | None = None
+) -> int:
     """Make tracks where the shot has too few, and track them both ways, until it has enough; returns the frames.
 
-    Without features the session stays without tracks. Raises as `Shot.start`.
+    `avoided`: clip frames that get no seed. Without features the session stays without tracks. Raises as `Shot.start`.
     """
     frames = 0
     barren: set[int] = set()
-    while (ranges := begin_round(shot, barren)) is not None:
+    while (ranges := begin_round(shot, barren, avoided)) is not None:
         run = shot.start(ranges, apart=apart)
         with run:
             drive(shot, run)
@@ -93,7 +131,7 @@ def track_seeds(shot: Shot, drive: Drive, warn: Warn, apart: Apart | None = None
     return frames
 
 
-def begin_round(shot: Shot, barren: set[int]) -> list[tuple[int, int]] | None:
+def begin_round(shot: Shot, barren: set[int], avoided: FrameRanges | None = None) -> list[tuple[int, int]] | None:
     """Make tracks on the frame that needs them most, selected alone; returns the ranges to track, as `Shot.start`.
 
     None if the shot has enough. `barren`: clip frames without features, to which this adds. Raises FootageUnusable.
@@ -104,7 +142,8 @@ def begin_round(shot: Shot, barren: set[int]) -> list[tuple[int, int]] | None:
     count = clip.frame_duration
     motion = Motion.of(shot.known(), clip_size(clip), object=camera.name)
     while True:
-        seed = next_seed(motion, count, {known.start for known in session.passes} | barren)
+        seeds = {known.start for known in session.passes} | barren
+        seed = next_seed(motion, count, seeds, frozenset(avoided or ()))
         if seed is None:
             return None
         found = _features(shot.editor, seed, positions(motion, seed))

@@ -58,16 +58,21 @@ def coverage(motion: Motion, frames: int) -> Floats:
     return np.minimum(counts, EACH).mean(1) / EACH
 
 
-def next_seed(motion: Motion, frames: int, seeds: Collection[int]) -> int | None:
+def next_seed(
+    motion: Motion, frames: int, seeds: Collection[int], avoided: Collection[int] = frozenset()
+) -> int | None:
     """The clip frame to seed next in a shot of `frames` frames; None if it is covered, or has seeds enough.
 
-    `seeds`: the clip frames that were seeded.
+    `seeds`: the clip frames that were seeded; `avoided`: those whose pictures show no good features.
     """
     if not seeds:
-        return (frames + 1) // 2
+        middle = (frames + 1) // 2
+        others = (frame for frame in range(1, frames + 1) if frame not in avoided)
+        return min(others, key=lambda frame: abs(frame - middle), default=middle)
     if len(seeds) >= max(SEEDS, frames // EVERY):
         return None
     covered = coverage(motion, frames)
+    covered[[frame - 1 for frame in avoided if 1 <= frame <= frames]] = 1.0
     for seed in seeds:
         covered[max(0, seed - 1 - APART) : seed + APART] = 1.0
     worst = int(np.argmin(covered))

@@ -68,6 +68,16 @@ def test_no_seed_is_near_an_earlier_one_and_they_end() -> None:
     assert len(long) == 1000 // 12
 
 
+def test_frames_without_good_features_get_no_seed() -> None:
+    assert next_seed(motion({}), FRAMES, (), range(28, 32)) in (27, 32)
+    assert next_seed(motion({}), FRAMES, (), range(1, 61)) == 30
+    seeds: list[int] = []
+    while (seed := next_seed(motion({}), FRAMES, seeds, range(20, 50))) is not None:
+        assert seed not in range(20, 50)
+        seeds.append(seed)
+    assert len(seeds) > 1
+
+
 def test_markers_outside_the_picture_and_the_shot_do_no_harm() -> None:
     places = np.full((1, 90, 2), 5000.0)
     outside = Motion.of_positions(places, SIZE, first=-10)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..core.errors import ExitCode, Interrupted, TrackingSessionError, UsageError
+from ..core.model.counting import Counting
 from ..core.model.types import COEFFICIENTS
 from ..core.model.wording import count_words, short
 from ..core.processes.own import own_command
@@ -39,6 +40,8 @@ _POLL = 0.2  # seconds
 def add_commands(commands: Any) -> None:
     parser = command(commands, "solve", _solve, "solve the camera of a session", "solve 20260131-101500-5f0c2d1e")
     add_session(parser)
+    words = "solve only these frames, such as the part of a shot before its cut"
+    parser.add_argument("--frames", metavar="A-B", type=_range, help=words)
     _add_lens(parser)
     _add_outcome(parser)
 
@@ -147,6 +150,28 @@ def _lens_options(options: argparse.Namespace) -> dict[str, str | float]:
     return found if options.distortion is None else found | {"distortion": json.dumps(options.distortion)}
 
 
+def _range(text: str) -> tuple[int, int]:
+    first, _, last = text.partition("-")
+    if not (first.isascii() and first.isdigit() and last.isascii() and last.isdigit() and len(text) < 20):
+        raise argparse.ArgumentTypeError(
+            f"{short(text)!r} is no range of frames: write the first and the last, as 1-48"
+        )
+    if int(first) > int(last):
+        raise argparse.ArgumentTypeError(f"{text} ends before it begins")
+    return int(first), int(last)
+
+
+def _between(options: argparse.Namespace, counting: Counting) -> tuple[int, int] | None:
+    """The clip frames to solve; None for all. Raises UsageError for frames before the clip."""
+    given = getattr(options, "frames", None)
+    if given is None:
+        return None
+    first, last = (counting.clip_frame(number) for number in given)
+    if first < 1:
+        raise UsageError(f"The clip begins on frame {counting.shown(1)}")
+    return first, last
+
+
 # One solve
 
 
@@ -168,7 +193,9 @@ def _solved_alone(path: Path, options: argparse.Namespace) -> list[str]:
             print(round_line(step), file=output, flush=True)
 
         is_known = options.focal is not None
-        solve = bridge_module("solve.solving").solve_session(manager, _lens(options), tell, is_focal_known=is_known)
+        between = _between(options, manager.counting)
+        how = {"is_focal_known": is_known, "between": between}
+        solve = bridge_module("solve.solving").solve_session(manager, _lens(options), tell, **how)
         print(solved_line(solve.id), file=output, flush=True)
     return []
 
@@ -177,8 +204,11 @@ def _solved(manager: TrackingSessionManager, options: argparse.Namespace) -> Sol
     """Solve in a process of its own, and record the solve. Raises Interrupted, SolvingFailed."""
     bridge_module("solve.solver")  # says at once if there is no Blender
     folder = SessionFolder.of(manager.path)
-    path = str(manager.path.absolute())
-    line = own_command(blender_path(), "solve", path, events=True, **_lens_options(options))
+    path, how = str(manager.path.absolute()), _lens_options(options)
+    if getattr(options, "frames", None) is not None:
+        how["frames"] = "-".join(map(str, options.frames))
+        _between(options, manager.counting)
+    line = own_command(blender_path(), "solve", path, events=True, **how)
     with Signals() as signals:
         recorder = patiently(lambda is_patient: manager.acquire(wait=is_patient))
         before = recording.begin(manager)

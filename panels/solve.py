@@ -15,12 +15,12 @@ from ..core.model.wording import abridged, clock_time, count_words
 from ..core.solve.solve import Round, Solve, VerdictKind
 from ..operators import solving as actions
 from .session import TALL, draw_words, letters_that_fit, pair
-from .sessions import InSession, columns
+from .sessions import ICON, InSession, columns
 
 if TYPE_CHECKING:
     from bpy.types import Context, MovieClip, UILayout
 
-_WIDE = 30  # letters; below it the list shows no number of cameras
+_ERROR = 9  # letters of an error
 
 TITLES = {
     VerdictKind.SOLVED: "Solved",
@@ -57,12 +57,10 @@ class TRACKING_SESSIONS_UL_solves(UIList):
         if row is None:  # the timer has not filled the list yet
             layout.label(text="")
             return
-        left, right = columns(layout, 0.6, 0.4)
+        letters = letters_that_fit(context)
+        left, right = columns(layout, letters - _ERROR - ICON, _ERROR + ICON)
         left.label(text=verdict_title(row.verdict), icon=verdict_icon(row.verdict))
-        figures = f"{row.error:.2f} px" if row.error else ""
-        if letters_that_fit(context) >= _WIDE and row.frames:
-            figures += f"  {row.cameras}/{row.frames}"
-        right.label(text=figures.strip())
+        right.label(text=f"{row.error:.2f} px" if row.error else "")
         right.label(text="", icon="SOLO_ON" if row.id == view.best else "BLANK1")
 
     def draw_filter(self, context: Context, layout: UILayout) -> None:
@@ -106,7 +104,7 @@ class TRACKING_SESSIONS_PT_solve(InSession):
 def _draw_begin(layout: UILayout, context: Context, view: SolvesView) -> None:
     row = pair(layout, context)
     row.scale_y = TALL
-    row.operator(actions.TRACKING_SESSIONS_OT_track_and_solve.bl_idname, icon="OUTLINER_OB_CAMERA")
+    row.operator(actions.TRACKING_SESSIONS_OT_track_and_solve.bl_idname, icon="CAMERA_DATA")
     again = "Solve Again" if view.rows else "Solve"
     row.operator(actions.TRACKING_SESSIONS_OT_solve.bl_idname, text=again)
     layout.prop(actions.settings_of(context), "is_lens_known")

@@ -36,22 +36,30 @@ leads to the same camera."""
 
 
 def solve_session(
-    manager: TrackingSessionManager, lens: Lens, tell: Callable[[Round], None], *, is_focal_known: bool
+    manager: TrackingSessionManager,
+    lens: Lens,
+    tell: Callable[[Round], None],
+    *,
+    is_focal_known: bool,
+    between: tuple[int, int] | None = None,
 ) -> Solve:
     """Solve the newest state of the session, and store the solve in its folder; `tell` gets each round.
 
-    `lens`: of the camera, whatever the size in it; without `is_focal_known` its focal length is found. Raises
-    UsageError if there is nothing to solve, and StorageFailed.
+    `lens`: of the camera, whatever the size in it; without `is_focal_known` its focal length is found. `between`: the
+    first and the last clip frame to solve, such as a part of a shot with a cut. Raises UsageError if there is nothing
+    to solve, and StorageFailed.
     """
     replay, size = manager.replay(), manager.session.footage.size
     if min(size) < 1:
         raise UsageError("The size of the footage is not known")
     name = _camera_of(replay.tracks)
-    motion = camera_motion(replay, size, name)
+    motion = camera_motion(replay, size, name, between)
     width = lens.focal / lens.sensor if is_focal_known else GUESS
     begun = CameraLens(lens.model, lens.coefficients, width * size[0], lens.centre, size, lens.aspect)
     with BlenderSolver.on(motion, lens.sensor, weights(replay.tracks, motion)) as solver:
-        steps = Refinement(motion, solver, begun, is_focal_known=is_focal_known, frames=_asked(manager)).steps()
+        steps = Refinement(
+            motion, solver, begun, is_focal_known=is_focal_known, frames=between or _asked(manager)
+        ).steps()
         while True:
             try:
                 tell(next(steps))
@@ -68,7 +76,7 @@ def solve_session(
         digest=digest(motion, outcome.used),
         verdict=judged,
         lens=_lens(begun, lens.sensor),
-        frames=outcome.facts.frames if len(motion) else (1, max(1, manager.session.footage.frame_count)),
+        frames=outcome.facts.frames if len(motion) else between or (1, max(1, manager.session.footage.frame_count)),
         dropped=outcome.dropped,
         muted=outcome.muted,
         rounds=outcome.rounds,

@@ -196,14 +196,22 @@ def _solves(solves: Sequence[dict[str, Any]], best: str) -> str:
         return ""
     rows = "".join(
         f'<tr><td class="name" title="{escape(str(solve["id"]))}">{escape(str(solve["id"]))}</td>'
+        f"<td>{escape(_worth(solve))}</td>"
         f'<td class="n">{_figure(solve.get("average_error"), ".3f")}</td>'
         f'<td class="n">{_figure(solve.get("camera_coverage"), ".0%")}</td>'
         f'<td class="n">{escape(utc_time(str(solve.get("created", ""))))}</td>'
         f"<td>{'best' if str(solve['id']) == best else ''}</td></tr>"
         for solve in solves
     )
-    head = "<tr><th>Solve</th><th>Error, pixels</th><th>Frames with a camera</th><th>Made</th><th></th></tr>"
-    return f'<h2>Solves</h2><div class="wide"><table>{head}{rows}</table></div>'
+    titles = ("Solve", "Verdict", "Error, pixels", "Frames with a camera", "Made", "")
+    head = "".join(f"<th>{title}</th>" for title in titles)
+    return f'<h2>Solves</h2><div class="wide"><table><tr>{head}</tr>{rows}</table></div>'
+
+
+def _worth(solve: Mapping[str, Any]) -> str:
+    """The verdict of a solve with its reason; empty without one, as a script may have recorded it."""
+    verdict, reason = (str(solve.get(key) or "") for key in ("verdict", "reason"))
+    return ": ".join(filter(None, (verdict.replace("_", " "), reason)))
 
 
 def _figure(value: object, form: str) -> str:

@@ -44,4 +44,5 @@ def is_stale(motion: Motion, solve: Solve) -> bool:
 
     What the solve leaves out may be muted or deleted meanwhile, which is what it asks for.
     """
-    return digest(motion, used_by(motion, solve.dropped, solve.muted)) != solve.digest
+    used, frame = used_by(motion, solve.dropped, solve.muted), motion.frame
+    return digest(motion, used & (frame >= solve.frames[0]) & (frame <= solve.frames[1])) != solve.digest

@@ -50,7 +50,10 @@ def finish(session: TrackingSessionManager, solve: Solve) -> None:
 
 
 def figures(session: TrackingSessionManager, solve: Solve) -> dict[str, Any]:
-    """What the journal and the session file keep of the solve; errors are in pixels, the focal length in mm."""
+    """What the journal and the session file keep of the solve; errors are in pixels, the focal length in mm.
+
+    The coverage is the share of all frames of the session's passes: a solve of a part covers a part.
+    """
     frames = solve.frames[1] - solve.frames[0] + 1
     return {
         "verdict": solve.verdict.kind.value,
@@ -58,7 +61,7 @@ def figures(session: TrackingSessionManager, solve: Solve) -> dict[str, Any]:
         "average_error": round(solve.average_error, 6),
         "cameras": len(solve.cameras),
         "frames": frames,
-        "camera_coverage": round(len(solve.cameras) / max(1, frames), 6),
+        "camera_coverage": round(len(solve.cameras) / max(1, frames, len(session.requested)), 6),
         "focal_length": round(solve.lens.focal, 6),
         "tracks_kept": len(solve.bundles),
         "tracks_made": solve.tracks_made,

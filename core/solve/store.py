@@ -13,7 +13,6 @@ import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from ..errors import SessionUnreadable, SolveUnreadable, StorageFailed, UsageError
 from ..model.types import SESSION_ID, SOLVE_ID
@@ -141,16 +140,6 @@ def list_solves(folder: SessionFolder, session_id: str) -> list[StoredSolve | So
         else:
             found.append(StoredSolve(path, header, data.cameras, data.bundles, data.markers))
     return [*sorted(found, key=_age), *errors]
-
-
-def figures_of(solve: Solve) -> dict[str, Any]:
-    """What the journal keeps of a solve, the figures of `mark_solve_complete`: by these the best one is chosen."""
-    first, last = solve.frames
-    return {
-        "average_error": round(solve.average_error, 6),
-        "camera_coverage": round(min(1.0, len(solve.cameras) / max(1, last - first + 1)), 4),
-        "verdict": solve.verdict.kind.value,
-    }
 
 
 def _age(stored: StoredSolve) -> tuple[str, int, str]:

@@ -13,12 +13,13 @@ from ..review.motion import Motion, Tracks
 from ..review.regression import Floats
 
 
-def camera_motion(source: Tracks, size: tuple[int, int], object: str) -> Motion:
+def camera_motion(source: Tracks, size: tuple[int, int], object: str, between: tuple[int, int] | None = None) -> Motion:
     """The live markers of the tracking object, with the offsets of their tracks, without tracks that have no weight.
 
-    Weights that are animated count as they are stored. `size`: of the picture, pixels.
+    Weights that are animated count as they are stored. `size`: of the picture, pixels. `between`: only those on clip
+    frames from the first to the last of these.
     """
-    motion = Motion.of(source, size, object=object)
+    motion = Motion.of(source, size, object=object, between=between)
     known = [source.tracks[track.number].settings for track in motion.tracks]
     kept = np.array([_number(settings.get("weight"), 1.0) > 0.0 for settings in known], bool)
     offsets = np.array([_offset(settings.get("offset")) for settings in known], np.float64).reshape(-1, 2) * size

@@ -16,8 +16,9 @@ from tracking_sessions.cli import main
 from tracking_sessions.core.recording.manager import load_session
 from tracking_sessions.core.session import TrackingSessionManager
 from tracking_sessions.core.solve.placement import guess_placement
+from tracking_sessions.core.solve.recording import figures
 from tracking_sessions.core.solve.solve import Solve, Verdict, VerdictKind
-from tracking_sessions.core.solve.store import figures_of, write_solve
+from tracking_sessions.core.solve.store import write_solve
 from tracking_sessions.core.storage.folder import SessionFolder
 from tracking_sessions.tests.commands.processes import Commands, make_whole
 from tracking_sessions.tests.core.exchange import chan_by_hand
@@ -40,7 +41,7 @@ def keep(session: TrackingSessionManager, id: str, kind: VerdictKind = VerdictKi
     solve = replace(centred, **changes)
     path = write_solve(SessionFolder.of(session.path), session.id, solve)
     with load_session(session.path) as writer:
-        writer.mark_solve_complete(id, **figures_of(solve))
+        writer.mark_solve_complete(id, **figures(writer, solve))
     return path
 
 

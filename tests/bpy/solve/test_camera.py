@@ -198,6 +198,22 @@ def test_a_stopped_solve_leaves_nothing_and_can_be_repeated(
         assert len(manager.solves) == 2
 
 
+def test_a_part_of_a_shot_is_solved_by_itself(undisturbed: tuple[Path, dict[str, Any]], tmp_path: Path) -> None:
+    root = tmp_path / "copy"
+    shutil.copytree(undisturbed[0], root)
+    (path,) = session_files(root)
+    done = run("solve", path, "--frames", "5-16", "--json", *LENS)
+    found = json.loads(done.stdout)
+    assert found["frames"] == found["cameras"] == 12
+    with load_session(path) as manager:
+        solve = read_solve(solve_file(SessionFolder(root), manager.id, found["solve"]))
+        assert solve.frames == (5, 16) and [camera.frame for camera in solve.cameras] == list(range(5, 17))
+        assert not is_stale(camera_motion(manager.replay(), (480, 270), solve.object), solve)
+        assert manager.session.best_solve == undisturbed[1]["solve"], "a part is no better than the whole"
+    for wrong in ("16-5", "x", "0-9"):
+        run("solve", path, "--frames", wrong, code=2)
+
+
 def test_a_solve_that_takes_too_long_fails_with_the_reason(
     undisturbed: tuple[Path, dict[str, Any]], tmp_path: Path
 ) -> None:

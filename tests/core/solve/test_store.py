@@ -25,10 +25,10 @@ from tracking_sessions.core.model.types import TrackData
 from tracking_sessions.core.recording.manager import TrackingSessionManager, load_session
 from tracking_sessions.core.solve import arrays, store
 from tracking_sessions.core.solve.merging import merge_sessions
+from tracking_sessions.core.solve.recording import figures
 from tracking_sessions.core.solve.solve import Bundle, Camera, Solve, Verdict, VerdictKind
 from tracking_sessions.core.solve.store import (
     StoredSolve,
-    figures_of,
     list_solves,
     new_solve_id,
     read_solve,
@@ -478,11 +478,11 @@ def test_the_figures_of_a_solve_choose_the_best_of_a_session(tmp_path: Path) -> 
         tripod = Verdict(VerdictKind.TRIPOD, "it turns")
         for solve in (solved(3, frames=(1, 6)), solved(id="solve-2", average_error=0.01, verdict=tripod)):
             write_solve(folder, session.id, solve)
-            session.mark_solve_complete(solve.id, **figures_of(solve))
+            session.mark_solve_complete(solve.id, **figures(session, solve))
     known = load_session(session.path)
     assert known.session.best_solve == "solve-1"
     assert known.solves[0]["camera_coverage"] == 0.5 and known.solves[1]["verdict"] == "tripod"
-    assert figures_of(solved(cameras=()))["camera_coverage"] == 0.0
+    assert figures(session, solved(cameras=()))["camera_coverage"] == 0.0
 
 
 def test_every_verdict_has_its_place_among_the_best() -> None:
@@ -502,7 +502,7 @@ def test_merged_sessions_bring_the_files_of_their_solves(tmp_path: Path) -> None
             errors = {numbers[0]: ((1, 0.5),), 77: ((1, 0.5),)}
             solve = solved(bundles=points, marker_errors=errors, dropped=(), muted=())
             write_solve(SessionFolder.of(session.path), session.id, solve)
-            session.mark_solve_complete("solve-1", **figures_of(solve))
+            session.mark_solve_complete("solve-1", **figures(session, solve))
             session.mark_solve_complete("of a script", average_error=2.0)
             damaged = write_solve(SessionFolder.of(session.path), session.id, solved(id=f"solve-{name}"))
             session.mark_solve_complete(f"solve-{name}")

@@ -88,9 +88,11 @@ class TRACKING_SESSIONS_PT_solve(InSession):
             _draw_begin(layout, context, view)
             if words := running.failure(clip):
                 draw_words(layout, context, words, "ERROR")
+        SOLVES.keep_filled(context, is_due=solves.is_due(clip))
+        for words in solves.footage_words(clip):
+            draw_words(layout, context, words, "ERROR")
         if not view.rows:
             return
-        SOLVES.keep_filled(context, is_due=solves.is_due(clip))
         data = SOLVES.data(context)
         layout.template_list(
             TRACKING_SESSIONS_UL_solves.__name__, "", data, "entries", data, "active", rows=2, maxrows=5

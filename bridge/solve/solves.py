@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import bpy
 
 from ...core.errors import TrackingSessionError, UsageError
+from ...core.footage.analysis.known import known_analysis
 from ...core.recording.manager import TrackingSessionManager
 from ...core.solve.solve import Solve
 from ...core.solve.store import read_solve, solve_file
 from ...core.storage.folder import SessionFolder
-from ..clip.movie_clip import clip_size, mark_of
+from ..clip.movie_clip import clip_size, counting_of, mark_of
 from ..open_file import open_file
 from ..sessions.filled_list import FilledList
 from ..sessions.finding import find_session
@@ -115,6 +116,8 @@ class _Shown:
         self.ids: tuple[str, ...] = ()
         self.solves: dict[str, Solve | str] = {}
         self.stale: dict[str, tuple[object, bool]] = {}
+        self.footage: tuple[str, ...] | None = None
+        """What makes the tracking of the footage fail; None until it was read."""
 
 
 def _clip() -> MovieClip | None:
@@ -138,14 +141,16 @@ def is_due(clip: MovieClip) -> bool:
         shown.clip, shown.ids = clip.session_uid, ids
         return True
     id = chosen_id(bpy.context, view)
-    return bool(id) and id not in shown.solves
+    return shown.footage is None or (bool(id) and id not in shown.solves)
 
 
 def _read(_: float) -> bool:
-    """Read the chosen solve."""
+    """Read the chosen solve, and what is known of the footage."""
     shown, clip = open_file.view(_Shown), _clip()
     if clip is None:
         return False
+    if shown.footage is None:
+        shown.footage = _footage_words(clip)
     id = chosen_id(bpy.context, solves_of(clip))
     if id and id not in shown.solves:
         try:
@@ -155,6 +160,24 @@ def _read(_: float) -> bool:
         except TrackingSessionError as error:
             shown.solves[id] = str(error)
     return False
+
+
+def _footage_words(clip: MovieClip) -> tuple[str, ...]:
+    try:
+        session = _session(clip)
+    except TrackingSessionError:
+        session = None  # the Session panel shows the error
+    if session is None:
+        return ()
+    folder, fingerprint = SessionFolder.of(session.path), session.session.footage.fingerprint
+    found = known_analysis(folder, fingerprint)
+    return tuple(found.problems(counting_of(clip))) if found is not None else ()
+
+
+def footage_words(clip: MovieClip) -> tuple[str, ...]:
+    """What makes tracking fail, as an analysis of the footage has found; nothing before it was read."""
+    shown = open_file.view(_Shown)
+    return (shown.footage or ()) if shown.clip == clip.session_uid else ()
 
 
 SOLVES = FilledList("tracking_sessions_solves", _read, lambda: open_file.view(_Shown).ids)

@@ -13,6 +13,8 @@ from tracking_sessions.bridge.clip.editor import ClipEditor
 from tracking_sessions.bridge.clip.movie_clip import clip_size
 from tracking_sessions.bridge.review.deciding import owned
 from tracking_sessions.bridge.solve import solves
+from tracking_sessions.core.footage.analysis.known import Analysis, keep_analysis
+from tracking_sessions.core.model.ranges import FrameRanges
 from tracking_sessions.core.model.wording import timestamp
 from tracking_sessions.core.solve import recording
 from tracking_sessions.core.solve.digest import digest, used_by
@@ -22,7 +24,7 @@ from tracking_sessions.core.solve.taking_part import camera_motion
 from tracking_sessions.core.storage.folder import SessionFolder
 from tracking_sessions.panels import solve as panels
 from tracking_sessions.tests.bpy.past import RecordingLayout, drawn
-from tracking_sessions.tests.bpy.window import begin, inside, new_file, open_file, operators
+from tracking_sessions.tests.bpy.window import FRAMES, begin, inside, new_file, open_file, operators
 from tracking_sessions.tests.footage import Shot as Footage
 
 pytestmark = pytest.mark.usefixtures("registered")
@@ -195,3 +197,10 @@ def test_an_opened_file_shows_its_solves(editor: ClipEditor, file: Path) -> None
     bpy.ops.wm.save_mainfile()
     editor = open_file(file)
     assert "Solved: it was looked at" in " ".join(panel(editor).text.split())
+
+
+def test_it_says_what_an_analysis_has_found_in_the_footage(editor: ClipEditor) -> None:
+    session = owned(editor.clip)[1]
+    folder, fingerprint = SessionFolder.of(session.path), session.session.footage.fingerprint
+    keep_analysis(folder, fingerprint, Analysis(FRAMES, black=FrameRanges([(3, 4)]), looked=FrameRanges([(1, FRAMES)])))
+    assert "Black:" in panel(editor).text

@@ -265,6 +265,7 @@ WITH_NUMPY = {
     "series",
     "shutter",
     "solver",
+    "surroundings",
     "taking_part",
     "transfer",
     "verdict",

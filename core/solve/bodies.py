@@ -17,6 +17,7 @@ from ..review.distortion import CameraLens
 from ..review.motion import Motion
 from ..review.regression import Bools
 from .consensus import AGREES, LEAST, Block, Body, blocks, fitted, followed, measured, seed, undistorted
+from .surroundings import NEVER, Surroundings, surroundings
 
 MOST = 4
 """Bodies that are sought."""
@@ -36,9 +37,6 @@ OUTNUMBERS = 10
 slide or jump, up to 19 slides agree by chance with one motion, 5 % of the others."""
 MOST_LOCKED = 0.8
 """The share of the locked tracks that one body has, for them to say which is the set."""
-NEVER = 0.3
-"""A track that moves otherwise agrees in less than this share of its pairs; one that slides or jumps does for most of
-its life."""
 LOOSE = 8
 """Tracks of no body, which never agree with the set, whose spread is compared."""
 
@@ -46,9 +44,10 @@ LOOSE = 8
 @dataclass(frozen=True)
 class Bodies:
     """`found`: the bodies, that of most tracks first; `spreads` of each, 1 for tracks all over the picture. `set`: the
-    index of the set. `is_clear`: whether it can be told; `why`: how, without a full stop, if it cannot.
+    index of the set. `is_clear`: whether it can be told; `why`: how, without a full stop, if it cannot. `is_vouched`:
+    whether locked tracks have told it.
 
-    `blocks`: the pairs of frames that all this was measured in.
+    `blocks`: the pairs of frames that all this was measured in. `surroundings`: of the set.
     """
 
     found: tuple[Body, ...]
@@ -56,7 +55,9 @@ class Bodies:
     set: int
     is_clear: bool
     why: str
+    is_vouched: bool
     blocks: list[Block]
+    surroundings: Surroundings
 
     @property
     def others(self) -> Bools:
@@ -92,8 +93,10 @@ def bodies(motion: Motion, lens: CameraLens | None = None) -> Bodies | None:
     if not found:
         return None
     spreads = tuple(spread(motion, body.is_member) for body in found)
-    chosen, is_clear, why = _set_of(motion, found, spreads)
-    return Bodies(tuple(found), spreads, chosen, is_clear, why, pairs)
+    vouched = _vouched(motion, found)
+    chosen, is_clear, why = (vouched, True, "") if vouched is not None else _set_of(motion, found, spreads)
+    around = surroundings(motion, found[chosen])
+    return Bodies(tuple(found), spreads, chosen, is_clear, why, vouched is not None, pairs, around)
 
 
 def _differ(pairs: list[Block], one: Body, other: Body) -> bool:
@@ -132,12 +135,17 @@ def spread(motion: Motion, member: Bools) -> float:
     return float(np.median(found)) if found else 0.0
 
 
+def _vouched(motion: Motion, found: list[Body]) -> int | None:
+    """The index of the body that locked tracks make the set."""
+    locked = np.array([track.is_locked for track in motion.tracks], bool)
+    counts = [int((body.is_member & locked).sum()) for body in found]
+    if sum(counts) >= LOCKED and max(counts) > MOST_LOCKED * sum(counts):
+        return counts.index(max(counts))
+    return None
+
+
 def _set_of(motion: Motion, found: list[Body], spreads: tuple[float, ...]) -> tuple[int, bool, str]:
     """The index of the set, whether it is clear, and why it is not."""
-    locked = np.array([track.is_locked for track in motion.tracks], bool)
-    vouched = [int((body.is_member & locked).sum()) for body in found]
-    if sum(vouched) >= LOCKED and max(vouched) > MOST_LOCKED * sum(vouched):
-        return vouched.index(max(vouched)), True, ""
     sizes = [int(body.is_member.sum()) for body in found]
     wide = [index for index, area in enumerate(spreads) if area * CLEARLY > max(spreads)]
     widest = max(wide, key=lambda index: sizes[index])

@@ -12,6 +12,7 @@ COMPUTING = (
     "refining",
     "residuals",
     "seeding",
+    "surroundings",
     "verdict",
 )
 collect_ignore_glob = [] if find_spec("numpy") else [f"test_{name}.py" for name in COMPUTING]

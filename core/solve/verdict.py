@@ -10,10 +10,11 @@ Pixels are those of pictures 960 wide, and scale with the width.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from ..model.counting import Counting
 from ..model.ranges import FrameRanges
+from .bodies import Bodies
 from .consensus import REFERENCE
 from .outcome import Facts, Outcome
 from .refining import CAMERAS, LINK, OBSERVED
@@ -78,6 +79,8 @@ class _Judge:
             "tracks_kept": facts.tracks - len(self.outcome.dropped),
             "other_tracks": int(self.outcome.filtered.others.sum()) + facts.apart,
         }
+        if (bodies := self.outcome.filtered.bodies) is not None:
+            figures |= {"margin": bodies.surroundings.margin, "beside": bodies.surroundings.beside}
         return {name: float(value) for name, value in figures.items() if not math.isnan(value)}
 
     def judged(self) -> tuple[VerdictKind, str, str]:
@@ -110,6 +113,15 @@ class _Judge:
                 f"{facts.removed_share:.0%} of the markers had to be left out to reach {self.error:.2f} px: that "
                 "proves nothing"
             )
+        if (island := self._island()) is not None and island.surroundings.is_doubtful:
+            return (
+                VerdictKind.TWO_MOTIONS,
+                f"{island.found[island.set].is_member.sum()} tracks move as one, but they keep "
+                f"{island.surroundings.margin:.0%} of the picture away from its side, and "
+                f"{island.surroundings.beside} tracks beside them move otherwise: an object that moves looks like that",
+                "If they stand still in the scene, lock three or more of them, and solve again; if not, add tracks on "
+                "what stands still",
+            )
         if facts.angle < ANGLE:
             return (
                 VerdictKind.LOW_PARALLAX,
@@ -125,6 +137,12 @@ class _Judge:
                 "Give the focal length and the sensor of the camera, and solve again; depths depend on them",
             )
         return self._solved()
+
+    def _island(self) -> Bodies | None:
+        """The bodies if the set keeps away from a side of the picture, and no locked tracks vouch for it."""
+        bodies = self.outcome.filtered.bodies
+        is_island = bodies is not None and not bodies.is_vouched and bodies.surroundings.is_island
+        return bodies if is_island else None
 
     def _gap(self) -> tuple[VerdictKind, str, str] | None:
         """A place that no track crosses."""
@@ -196,19 +214,27 @@ class _Judge:
         )
 
     def _solved(self) -> tuple[VerdictKind, str, str]:
-        filtered = self.outcome.filtered
         reason = (
             f"solved with {self.error:.2f} px on {self.cameras} of {self.frames} frames; with such figures the path "
             f"was off by less than {PATH:.2g} % of its length where it was known"
         )
+        return VerdictKind.SOLVED, reason, ". ".join(self._doubts())
+
+    def _doubts(self) -> Iterator[str]:
+        """What to look at, though the figures are good; sentences without the last full stop."""
+        filtered = self.outcome.filtered
+        if (island := self._island()) is not None:
+            yield (
+                f"The tracks keep {island.surroundings.margin:.0%} of the picture away from its side: look whether they"
+                " stand still in the scene. Those of an object that moves give as good figures, and a wrong camera"
+            )
         others = int((filtered.others & ~filtered.kept).sum())
         if others:
-            return VerdictKind.SOLVED, reason, (
+            yield (
                 f"{others} tracks move as one, but not with the rest: they are taken for an object, as they lie in a "
                 "small part of the picture. If they are the set, lock some of them, and solve again"
             )  # fmt: skip
-        if filtered.kept_share < KEPT:
-            return VerdictKind.SOLVED, reason, (
+        elif filtered.kept_share < KEPT:
+            yield (
                 f"Only {filtered.kept_share:.0%} of the tracks move with the camera: look whether those are the set"
             )  # fmt: skip
-        return VerdictKind.SOLVED, reason, ""

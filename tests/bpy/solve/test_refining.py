@@ -99,6 +99,22 @@ def test_the_camera_of_an_object_is_never_called_solved(kind: str, how: dict[str
     assert found.outcome.solution is not None and found.outcome.solution.average_error < 0.15 and found.path > 0.5
 
 
+@pytest.mark.parametrize("kind", ["orbit", "walk"])
+def test_an_object_as_spread_as_a_set_is_told_by_the_few_tracks_beside_it(kind: str) -> None:
+    """The set is blank: but for a dozen tracks all are those of the object, whose camera has no error to speak of."""
+    found = done(make(kind, 8, tracks=250, moving=0.95, radius=420.0))
+    solution = found.outcome.solution
+    assert solution is not None and solution.average_error < 0.15 and found.path > 0.5
+    assert found.verdict.kind == VerdictKind.TWO_MOTIONS and "beside them move otherwise" in found.verdict.reason
+
+
+def test_an_object_without_any_set_is_solved_with_a_warning_only() -> None:
+    """Nothing tells it from a model on a blank ground, which the camera passes."""
+    found = done(make("walk", 8, tracks=120, moving=1.0, radius=200.0))
+    assert found.path > 0.5
+    assert found.verdict.kind == VerdictKind.SOLVED and "stand still in the scene" in found.verdict.advice
+
+
 @pytest.mark.parametrize("kind", ["orbit", "walk", "lateral"])
 def test_a_set_that_is_one_wall_is_solved(kind: str) -> None:
     found = done(make(kind, 45, tracks=80, plane=1.0))

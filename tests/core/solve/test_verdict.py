@@ -13,8 +13,9 @@ from tracking_sessions.core.model.counting import Counting
 from tracking_sessions.core.solve.outcome import Outcome
 from tracking_sessions.core.solve.refining import Refinement
 from tracking_sessions.core.solve.solve import Verdict, VerdictKind
+from tracking_sessions.core.solve.surroundings import BESIDE, SIDE, Surroundings
 from tracking_sessions.core.solve.verdict import verdict
-from tracking_sessions.tests.core.solve.shots import WIDTH, Shot, lens, make
+from tracking_sessions.tests.core.solve.shots import HEIGHT, WIDTH, Shot, lens, make
 from tracking_sessions.tests.core.solve.true_solver import TrueSolver
 
 PLATE = Counting(1001)
@@ -92,6 +93,45 @@ def test_an_object_that_cannot_be_told_from_the_set_is_asked_about() -> None:
 def test_an_object_that_can_be_told_is_mentioned() -> None:
     found = judged(make("walk", 7, moving=0.6))
     assert found.kind == VerdictKind.SOLVED and found.advice.startswith("90 tracks move as one")
+
+
+def with_surroundings(good: Outcome, found: Surroundings, *, is_vouched: bool = False) -> Outcome:
+    assert good.filtered.bodies is not None
+    found_bodies = replace(good.filtered.bodies, surroundings=found, is_vouched=is_vouched)
+    return replace(good, filtered=replace(good.filtered, bodies=found_bodies))
+
+
+def test_an_island_beside_which_tracks_move_otherwise_is_not_solved_whatever_its_figures(good: Outcome) -> None:
+    found = verdict(with_surroundings(good, Surroundings(0.14, BESIDE)), PLATE, WIDTH)
+    assert found.kind == VerdictKind.TWO_MOTIONS
+    assert "14% of the picture away from its side" in found.reason and f"{BESIDE} tracks beside them" in found.reason
+    assert "lock three or more of them" in found.advice
+    assert found.figures["margin"] == 0.14 and found.figures["beside"] == BESIDE
+
+
+def test_an_island_with_nothing_beside_it_is_solved_with_a_warning(good: Outcome) -> None:
+    found = verdict(with_surroundings(good, Surroundings(0.14, BESIDE - 1)), PLATE, WIDTH)
+    assert found.kind == VerdictKind.SOLVED and "14% of the picture away from its side" in found.advice
+    assert "an object that moves" in found.advice
+
+
+def test_tracks_beside_a_set_that_reaches_both_sides_are_no_evidence(good: Outcome) -> None:
+    found = verdict(with_surroundings(good, Surroundings(SIDE, 40)), PLATE, WIDTH)
+    assert found.kind == VerdictKind.SOLVED and found.advice == ""
+
+
+def test_who_locks_an_island_has_answered(good: Outcome) -> None:
+    found = verdict(with_surroundings(good, Surroundings(0.14, 40), is_vouched=True), PLATE, WIDTH)
+    assert found.kind == VerdictKind.SOLVED and found.advice == ""
+
+
+@pytest.mark.parametrize(("kind", "verdict_kind"), [("pan", VerdictKind.TRIPOD), ("static", VerdictKind.STATIC)])
+def test_an_island_before_a_camera_that_does_not_travel_is_no_question(kind: str, verdict_kind: VerdictKind) -> None:
+    """Few textures in the middle of a set, and bad tracks around them."""
+    shot = make(kind, 3)
+    middle = (np.abs(shot.positions - (WIDTH / 2, HEIGHT / 2)) < (0.35 * WIDTH, 0.35 * HEIGHT)).all(2)
+    found = outcome(replace(shot, positions=np.where(middle[..., None], shot.positions, np.nan)))
+    assert verdict(with_surroundings(found, Surroundings(0.2, 10)), PLATE, WIDTH).kind == verdict_kind
 
 
 @pytest.mark.parametrize(

@@ -28,6 +28,8 @@ class Facts:
     `before`, `after`: those alive on its frame and on the next one. `live` by clip frame: the tracks that take part.
     `motion`: the median over the pairs; `parallax`: H75; `tripod`: the error of a tripod solve; `angle`: the median
     over the points of the largest angle between rays. `focal_ratio`: how many times worse other focal lengths are.
+    `unsteady`: how many times larger the error became at most when bad markers were left out; infinite if cameras were
+    lost. 0: nothing was.
     `removed_share`: of the markers that do not move with another body. `apart`: the tracks that a turning camera does
     not explain, in a small part of the picture. `failure`: why Blender has refused last.
     """
@@ -43,6 +45,7 @@ class Facts:
     tripod: float = NONE
     angle: float = NONE
     focal_ratio: float = NONE
+    unsteady: float = 0.0
     removed_share: float = 0.0
     is_still: bool = False
     apart: int = 0

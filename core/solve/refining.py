@@ -249,7 +249,14 @@ class Refinement:
             )
             if solution is not None:
                 found.append(solution)
+                self._compare(self._best.solution, solution)
         return min(found, key=self._rank, default=None)
+
+    def _compare(self, before: Solution, solution: Solution) -> None:
+        """Note how much worse a solve of fewer, better markers is, which a camera that is right never is."""
+        is_whole = len(solution.frames) >= len(before.frames)
+        ratio = solution.average_error / max(before.average_error, 1e-9) if is_whole else np.inf
+        self._facts.unsteady = max(self._facts.unsteady, float(ratio))
 
     def _mute(self, is_tripod: bool) -> Generator[Round, None, None]:
         assert self._best is not None

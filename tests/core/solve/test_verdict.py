@@ -177,3 +177,10 @@ def test_no_tracks_and_one_frame_are_not_solved() -> None:
     assert judged(shot).kind == VerdictKind.NOT_SOLVED
     empty = replace(shot, positions=np.full_like(shot.positions, np.nan))
     assert judged(empty).kind == VerdictKind.TOO_FEW_TRACKS
+
+
+@pytest.mark.parametrize(("unsteady", "kind"), [(0.94, "solved"), (1.76, "not_solved"), (np.inf, "not_solved")])
+def test_a_camera_that_is_worse_without_its_worst_markers_is_none(good: Outcome, unsteady: float, kind: str) -> None:
+    found = verdict(replace(good, facts=replace(good.facts, unsteady=unsteady)), PLATE, WIDTH)
+    assert found.kind.value == kind
+    assert ("not steady" in found.reason) is (kind == "not_solved")

@@ -25,7 +25,8 @@ class Facts:
     measured.
 
     `frames`: clip frames, the first and the last with a marker. `link`: of the tracks that the filter has kept;
-    `before`, `after`: those alive on its frame and on the next one. `live` by clip frame: the tracks that take part.
+    `before`, `after`: those alive on its frame and on the next one. `live` by clip frame: the tracks that take part;
+    `covered` by clip frame: the share of the picture that they cover.
     `motion`: the median over the pairs; `parallax`: H75; `tripod`: the error of a tripod solve; `angle`: the median
     over the points of the largest angle between rays. `focal_ratio`: how many times worse other focal lengths are.
     `unsteady`: how many times larger the error became at most when bad markers were left out; infinite if cameras were
@@ -40,6 +41,7 @@ class Facts:
     before: int = 0
     after: int = 0
     live: Mapping[int, int] = field(default_factory=dict[int, int])
+    covered: Mapping[int, float] = field(default_factory=dict[int, float])
     motion: float = NONE
     parallax: float = NONE
     tripod: float = NONE

@@ -24,6 +24,7 @@ from .pairs import Pairs, explained, link, live, ranked
 from .residuals import angles, errors
 from .solve import Round
 from .solver import FOCAL, RADIAL, Attempt, Solution, SolveFailed, Solver
+from .surroundings import covered
 
 SHORTEST = 5
 """Markers that a track needs."""
@@ -378,6 +379,7 @@ class Refinement:
         others = (self._filtered.others & ~self._filtered.kept)[motion.track]
         facts.removed_share = 1.0 - float(used.sum() / max(1, int((~others).sum())))
         if solution is not None:
+            facts.covered = covered(motion, used)
             seen = angles(motion, solution, used)
             facts.angle = float(np.median(seen)) if len(seen) else 0.0
         return Outcome(

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whether a body reaches the sides of the picture, and what moves beside it.
+"""Whether a body reaches the sides of the picture, what moves beside it, and how much of the picture tracks cover.
 
 A set stretches along the ground and goes on beyond the left and the right border of the picture; a thing that moves on
 the ground mostly ends before them. Where it carries nearly all tracks, because the set is blank, it is the largest body
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..review.motion import Motion
-from ..review.regression import Floats
+from ..review.regression import Bools, Floats
 from .consensus import Body
 
 STRAY = 50
@@ -72,6 +72,24 @@ def surroundings(motion: Motion, body: Body) -> Surroundings:
     is_beside = (seen > 0) & (outside > OUTSIDE * seen) & ~body.is_member
     is_other = (body.tested > 0) & (body.agreed < NEVER * body.tested)
     return Surroundings(max(0.0, float(np.median(margins))) if margins else 0.0, int((is_beside & is_other).sum()))
+
+
+def covered(motion: Motion, used: Bools) -> dict[int, float]:
+    """By clip frame the share of the picture that the `used` markers [markers] cover at the most: the upright rectangle
+    of what they lie on. Frames with too few of them are left out."""
+    width, height = motion.size
+    found: dict[int, float] = {}
+    for column, frame in enumerate(motion.frames.tolist()):
+        part = slice(int(motion.starts[column]), int(motion.starts[column + 1]))
+        mine = used[part]
+        if mine.sum() < LEAST_PLACED:
+            continue
+        sides = [
+            min(last, size / 2) - max(first, -size / 2)
+            for (first, last), size in ((_place(motion.x[part][mine]), width), (_place(motion.y[part][mine]), height))
+        ]
+        found[frame] = max(0.0, sides[0]) * max(0.0, sides[1]) / (width * height)
+    return found
 
 
 def _place(values: Floats) -> tuple[float, float]:

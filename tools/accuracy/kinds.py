@@ -66,7 +66,7 @@ KINDS: dict[str, Kind] = {
     "orbit_flicker": Kind((SOLVED,), "orbit", noise=4.0, flicker=0.25, jpeg=70),
     "orbit_rolling": Kind((SOLVED, NOT), "orbit", rolling=0.4, size=(1280, 720)),
     "walk_wide": Kind((SOLVED,), "walk", focal=18.0, is_lens_known=False),
-    "lateral_tele": Kind((SOLVED, LOW), "lateral", focal=85.0),
+    "lateral_tele": Kind((SOLVED, LOW, FEW), "lateral", focal=85.0),
     "orbit_distorted": Kind((SOLVED,), "orbit", focal=24.0, distortion=(-0.12, 0.02), is_lens_known=False),
     "orbit_sparse": Kind((SOLVED, FEW), "orbit", textures=("sparse",), is_lit=True),
     "plane": Kind((SOLVED,), "arc", set="wall"),

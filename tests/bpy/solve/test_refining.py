@@ -108,11 +108,12 @@ def test_an_object_as_spread_as_a_set_is_told_by_the_few_tracks_beside_it(kind: 
     assert found.verdict.kind == VerdictKind.TWO_MOTIONS and "beside them move otherwise" in found.verdict.reason
 
 
-def test_an_object_without_any_set_is_solved_with_a_warning_only() -> None:
-    """Nothing tells it from a model on a blank ground, which the camera passes."""
-    found = done(make("walk", 8, tracks=120, moving=1.0, radius=200.0))
-    assert found.path > 0.5
-    assert found.verdict.kind == VerdictKind.SOLVED and "stand still in the scene" in found.verdict.advice
+@pytest.mark.parametrize(("radius", "kind"), [(420.0, VerdictKind.SOLVED), (200.0, VerdictKind.TOO_FEW_TRACKS)])
+def test_an_object_without_any_set_is_warned_of_or_too_small(radius: float, kind: VerdictKind) -> None:
+    """Nothing tells a large one from a model on a blank ground, which the camera passes."""
+    found = done(make("walk", 8, tracks=120, moving=1.0, radius=radius))
+    assert found.path > 0.5 and found.verdict.kind == kind
+    assert "stand still in the scene" in found.verdict.advice
 
 
 @pytest.mark.parametrize("kind", ["orbit", "walk", "lateral"])

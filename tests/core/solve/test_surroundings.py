@@ -10,7 +10,7 @@ import pytest
 
 from tracking_sessions.core.review.motion import Motion
 from tracking_sessions.core.solve.bodies import Bodies, bodies
-from tracking_sessions.core.solve.surroundings import BESIDE, SIDE
+from tracking_sessions.core.solve.surroundings import BESIDE, SIDE, covered
 from tracking_sessions.tests.core.solve.shots import HEIGHT, WIDTH, Shot, make
 
 TRAVELLING = ("orbit", "lateral", "walk", "forward")
@@ -78,3 +78,24 @@ def test_the_size_of_the_picture_changes_nothing() -> None:
     small = found_in(shot)
     assert large is not None and large.surroundings.beside == small.surroundings.beside
     assert large.surroundings.margin == pytest.approx(small.surroundings.margin)
+
+
+def test_a_picture_full_of_tracks_is_covered_and_a_corner_of_it_is_not() -> None:
+    shot = make("orbit", 7)
+    motion = shot.motion()
+    everywhere = covered(motion, np.ones(len(motion), bool))
+    assert sorted(everywhere) == list(range(1, 61)) and min(everywhere.values()) > 0.85
+    corner = (motion.x < -WIDTH / 4) & (motion.y < 0)  # an eighth of the picture
+    assert all(0.05 < share < 0.25 for share in covered(motion, corner).values())
+
+
+def test_few_tracks_all_over_the_picture_cover_it() -> None:
+    for seed in range(5):
+        motion = make("walk", seed, tracks=24).motion()
+        assert min(covered(motion, np.ones(len(motion), bool)).values()) > 0.5
+
+
+def test_frames_with_hardly_a_track_have_no_cover() -> None:
+    motion = make("walk", 1, tracks=30).motion()
+    used = (motion.frame != 9) | (motion.track < 3)
+    assert 9 not in covered(motion, used) and 10 in covered(motion, used)

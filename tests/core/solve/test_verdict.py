@@ -125,6 +125,13 @@ def test_who_locks_an_island_has_answered(good: Outcome) -> None:
     assert found.kind == VerdictKind.SOLVED and found.advice == ""
 
 
+def test_who_locks_tracks_in_a_small_part_of_the_picture_has_answered(good: Outcome) -> None:
+    narrow = replace(good, facts=replace(good.facts, covered={1: 0.1}))
+    assert verdict(narrow, PLATE, WIDTH).figures["covered_min"] == 0.1
+    vouched = with_surroundings(narrow, Surroundings(), is_vouched=True)
+    assert verdict(vouched, PLATE, WIDTH).kind == VerdictKind.SOLVED
+
+
 @pytest.mark.parametrize(("kind", "verdict_kind"), [("pan", VerdictKind.TRIPOD), ("static", VerdictKind.STATIC)])
 def test_an_island_before_a_camera_that_does_not_travel_is_no_question(kind: str, verdict_kind: VerdictKind) -> None:
     """Few textures in the middle of a set, and bad tracks around them."""
@@ -142,6 +149,8 @@ def test_an_island_before_a_camera_that_does_not_travel_is_no_question(kind: str
         ({"is_focal_known": False, "focal_ratio": 1.0}, VerdictKind.FOCAL_UNDETERMINED, "0% worse"),
         ({"is_focal_known": False, "focal_ratio": 1.8}, VerdictKind.SOLVED, ""),
         ({"live": {1: 40, 2: 11, 3: 40}}, VerdictKind.TOO_FEW_TRACKS, "frame 1002"),
+        ({"covered": {1: 0.9, 2: 0.2, 3: 0.13, 4: 0.3}}, VerdictKind.TOO_FEW_TRACKS, "frames 1002 to 1003"),
+        ({"covered": {1: 0.9, 2: 0.26}}, VerdictKind.SOLVED, ""),
         ({"frames": (1, 100)}, VerdictKind.NOT_SOLVED, "60 of 100 frames"),
     ],
 )

@@ -19,6 +19,7 @@ from .consensus import REFERENCE
 from .outcome import Facts, Outcome
 from .refining import CAMERAS, LINK, OBSERVED
 from .solve import Verdict, VerdictKind
+from .solver import Solution
 
 ERROR = 0.5
 """Pixels. Good solves had 0.05 to 0.24, the worst that was still right 0.65 and a path 0.6 % off."""
@@ -93,22 +94,30 @@ class _Judge:
         return {name: float(value) for name, value in figures.items() if not math.isnan(value)}
 
     def judged(self) -> tuple[VerdictKind, str, str]:
-        facts, outcome = self.facts, self.outcome
-        if (found := self._gap()) is not None:
+        if (found := self._gap() or self._motions()) is not None:
             return found
-        bodies = outcome.filtered.bodies
-        if bodies is not None and not bodies.is_clear:
-            return (
-                VerdictKind.TWO_MOTIONS,
-                bodies.why,
-                "Say which is the set: lock three or more of its tracks, or mute the tracks of the object, and solve "
-                f"again{'' if outcome.solution is None else '; the camera that was found is that of one of them'}",
-            )
-        solution = outcome.solution
-        if solution is not None and solution.attempt.is_tripod:
-            return self._turned()
+        solution = self.outcome.solution
         if solution is None:
-            return self._unsolved(f"Blender could not solve: {facts.failure or 'no reason is known'}")
+            return self._unsolved(f"Blender could not solve: {self.facts.failure or 'no reason is known'}")
+        if solution.attempt.is_tripod:
+            return self._turned()
+        return self._untrusted() or self._alone() or self._limited(solution) or self._solved()
+
+    def _motions(self) -> tuple[VerdictKind, str, str] | None:
+        """Several bodies, of which nobody but the artist can say which is the set."""
+        bodies = self.outcome.filtered.bodies
+        if bodies is None or bodies.is_clear:
+            return None
+        return (
+            VerdictKind.TWO_MOTIONS,
+            bodies.why,
+            "Say which is the set: lock three or more of its tracks, or mute the tracks of the object, and solve "
+            f"again{'' if self.outcome.solution is None else '; the camera that was found is that of one of them'}",
+        )
+
+    def _untrusted(self) -> tuple[VerdictKind, str, str] | None:
+        """A camera that is not whole, not exact, or not steady."""
+        facts = self.facts
         if self.cameras < CAMERAS * self.frames:
             return self._unsolved(f"only {self.cameras} of {self.frames} frames have a camera")
         if facts.least_live < LIVE:
@@ -122,6 +131,18 @@ class _Judge:
                 f"{facts.removed_share:.0%} of the markers had to be left out to reach {self.error:.2f} px: that "
                 "proves nothing"
             )
+        if facts.unsteady > UNSTEADY:
+            lost = not math.isfinite(facts.unsteady)
+            worse = "loses cameras" if lost else f"has {facts.unsteady:.1f} times the error"
+            return self._unsolved(
+                f"the camera is not steady: with {self.error:.2f} px it looks right, but without its worst markers it "
+                f"{worse}, as where a fast move leaves too few long tracks"
+            )
+        return None
+
+    def _alone(self) -> tuple[VerdictKind, str, str] | None:
+        """Tracks that may be those of an object, as they lie in a part of the picture."""
+        bodies = self.outcome.filtered.bodies
         if (island := self._island()) is not None and island.surroundings.is_doubtful:
             return (
                 VerdictKind.TWO_MOTIONS,
@@ -131,16 +152,12 @@ class _Judge:
                 "If they stand still in the scene, lock three or more of them, and solve again; if not, add tracks on "
                 "what stands still",
             )
-        bodies = outcome.filtered.bodies
-        if min(facts.covered.values(), default=1.0) < COVERED and not (bodies is not None and bodies.is_vouched):
-            return self._narrow()
-        if facts.unsteady > UNSTEADY:
-            lost = not math.isfinite(facts.unsteady)
-            worse = "loses cameras" if lost else f"has {facts.unsteady:.1f} times the error"
-            return self._unsolved(
-                f"the camera is not steady: with {self.error:.2f} px it looks right, but without its worst markers it "
-                f"{worse}, as where a fast move leaves too few long tracks"
-            )
+        is_narrow = min(self.facts.covered.values(), default=1.0) < COVERED
+        return self._narrow() if is_narrow and not (bodies is not None and bodies.is_vouched) else None
+
+    def _limited(self, solution: Solution) -> tuple[VerdictKind, str, str] | None:
+        """A camera that is good for some work only."""
+        facts = self.facts
         if facts.angle < ANGLE:
             return (
                 VerdictKind.LOW_PARALLAX,
@@ -155,7 +172,7 @@ class _Judge:
                 f"{solution.lens.focal:.0f} px, with {OBSERVED - 1:.0%} needed: this motion does not determine it",
                 "Give the focal length and the sensor of the camera, and solve again; depths depend on them",
             )
-        return self._solved()
+        return None
 
     def _island(self) -> Bodies | None:
         """The bodies if the set keeps away from a side of the picture, and no locked tracks vouch for it."""

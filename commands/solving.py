@@ -7,6 +7,7 @@ import argparse
 import json
 import math
 import time
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from ..bridge.tracking.shot import Shot
 
 _POLL = 0.2  # seconds
+_REPORT = 10.0  # seconds between two lines of progress
 
 
 def add_commands(commands: Any) -> None:
@@ -229,13 +231,13 @@ def _solved(manager: TrackingSessionManager, options: argparse.Namespace) -> Sol
                 wait([job.process], _POLL)
             for step in job.rounds[shown:]:
                 say(f"{_round_words(step)}.")
+            solve = read_solve(solve_file(folder, manager.id, job.solve))
         except Interrupted:
             recording.stop(manager, before)
             raise
         except TrackingSessionError as error:
             recording.fail(manager, str(error))
             raise
-        solve = read_solve(solve_file(folder, manager.id, job.solve))
         recording.finish(manager, solve)
         return solve
 
@@ -309,7 +311,13 @@ def _tracked(options: argparse.Namespace) -> Path:
         root = options.root or (Path(spec.footage).absolute().parent / FOLDER_NAME if spec.is_blend else root_of(None))
         request = headless.Request(spec, root, fresh=options.fresh)
 
-        def check(words: str) -> None:
+        shown = time.monotonic()
+
+        def check(progress: Callable[[], str]) -> None:
+            nonlocal shown
+            if time.monotonic() - shown > _REPORT:
+                shown = time.monotonic()
+                say(f"Processes that track, {progress()}.")
             if signals.name:
                 words = f"{signals.name}: stopped, with all tracked frames recorded"
                 raise Interrupted(f"{words}; go on with the same command")

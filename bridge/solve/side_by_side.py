@@ -57,11 +57,11 @@ class SideBySide:
         counting: Counting,
         width: int,
         frames: int,
-        check: Callable[[str], None],
+        check: Callable[[Callable[[], str]], None],
     ) -> None:
         """`folder`: below which they work. `blender`: as in `own_command`. `width`: of the picture,
-        pixels. `frames`: the length of the clip. `check` gets what they do, in words; it raises Interrupted to stop
-        them."""
+        pixels. `frames`: the length of the clip. `check` is called again and again, and raises Interrupted to stop
+        them; it gets a function with their progress in words."""
         self._spec, self._folder, self._jobs, self._blender = spec, folder, jobs, blender
         self._counting, self._width, self._frames, self._check = counting, width, frames, check
         self._waiting: list[Task] = []
@@ -135,7 +135,7 @@ class SideBySide:
                 while self._waiting and len(self._running) < self._jobs:
                     task = self._waiting.pop(0)
                     self._running[task] = self._start(task)
-                self._check(f"{len(self._running)} processes track, {len(self._waiting)} are still to start")
+                self._check(self._progress)
                 wait([child.process for child in self._running.values()], _POLL)
                 for task, child in list(self._running.items()):
                     code = child.poll()
@@ -150,6 +150,17 @@ class SideBySide:
             self.stop()
             raise
         return [Part(load_session(SessionFolder(task.folder).session_files()[-1]), task.tracks) for task in tasks]
+
+    def _progress(self) -> str:
+        """What the running processes have recorded."""
+        frames = total = 0
+        for task in self._running:
+            files = SessionFolder(task.folder).session_files()
+            if files:
+                progress = load_session(files[-1]).progress
+                frames, total = frames + progress["tracked_frames"], total + progress["total_frames"]
+        waiting = f", {len(self._waiting)} to start" if self._waiting else ""
+        return f"{len(self._running)} running{waiting}: {frames} of {total} frames"
 
     def stop(self) -> None:
         """Let the processes record the frame in flight, and wait for their ends."""

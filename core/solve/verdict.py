@@ -262,7 +262,7 @@ class _Judge:
 
     def _solved(self) -> tuple[VerdictKind, str, str]:
         reason = (
-            f"solved with {self.error:.2f} px on {self.cameras} of {self.frames} frames; with such figures the path "
+            f"{self.error:.2f} px on {self.cameras} of {self.frames} frames; with such figures the path "
             f"was off by less than {PATH:.2g} % of its length where it was known"
         )
         return VerdictKind.SOLVED, reason, ". ".join(self._doubts())

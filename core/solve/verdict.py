@@ -116,7 +116,7 @@ class _Judge:
         )
 
     def _untrusted(self) -> tuple[VerdictKind, str, str] | None:
-        """A camera that is not whole, not exact, or not steady."""
+        """A camera that is not whole or not exact."""
         facts = self.facts
         if self.cameras < CAMERAS * self.frames:
             return self._unsolved(f"only {self.cameras} of {self.frames} frames have a camera")
@@ -130,13 +130,6 @@ class _Judge:
             return self._unsolved(
                 f"{facts.removed_share:.0%} of the markers had to be left out to reach {self.error:.2f} px: that "
                 "proves nothing"
-            )
-        if facts.unsteady > UNSTEADY:
-            lost = not math.isfinite(facts.unsteady)
-            worse = "loses cameras" if lost else f"has {facts.unsteady:.1f} times the error"
-            return self._unsolved(
-                f"the camera is not steady: with {self.error:.2f} px it looks right, but without its worst markers it "
-                f"{worse}, as where a fast move leaves too few long tracks"
             )
         return None
 
@@ -156,8 +149,15 @@ class _Judge:
         return self._narrow() if is_narrow and not (bodies is not None and bodies.is_vouched) else None
 
     def _limited(self, solution: Solution) -> tuple[VerdictKind, str, str] | None:
-        """A camera that is good for some work only."""
+        """A camera that is not steady, or good for some work only."""
         facts = self.facts
+        if facts.unsteady > UNSTEADY:
+            lost = not math.isfinite(facts.unsteady)
+            worse = "loses cameras" if lost else f"has {facts.unsteady:.1f} times the error"
+            return self._unsolved(
+                f"the camera is not steady: with {self.error:.2f} px it looks right, but without its worst markers it "
+                f"{worse}, as where a fast move leaves too few long tracks"
+            )
         if facts.angle < ANGLE:
             return (
                 VerdictKind.LOW_PARALLAX,

@@ -175,10 +175,11 @@ def test_a_refused_solve_gives_blenders_reason(good: Outcome) -> None:
     assert found.kind == VerdictKind.NOT_SOLVED and "At least 8 common tracks" in found.reason
 
 
-def test_a_warning_stands_beside_few_kept_tracks(good: Outcome) -> None:
-    filtered = replace(good.filtered, kept=np.arange(len(good.filtered.kept)) < 0.65 * len(good.filtered.kept))
-    found = verdict(replace(good, filtered=filtered), PLATE, WIDTH)
-    assert found.kind == VerdictKind.SOLVED and "65% of the tracks" in found.advice
+@pytest.mark.parametrize(("share", "kind"), [(0.75, "solved"), (0.65, "two_motions")])
+def test_few_tracks_that_move_with_the_camera_are_no_set(good: Outcome, share: float, kind: str) -> None:
+    kept = np.arange(len(good.filtered.kept)) < share * len(good.filtered.kept)
+    found = verdict(replace(good, filtered=replace(good.filtered, kept=kept)), PLATE, WIDTH)
+    assert found.kind.value == kind and ("65% of the tracks" in found.reason) is (kind == "two_motions")
 
 
 def test_no_tracks_and_one_frame_are_not_solved() -> None:

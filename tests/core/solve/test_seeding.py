@@ -9,6 +9,7 @@ from tracking_sessions.core.solve.seeding import (
     APART,
     COLUMNS,
     COVERED,
+    EVERY,
     ROWS,
     SEEDS,
     coverage,
@@ -65,7 +66,7 @@ def test_no_seed_is_near_an_earlier_one_and_they_end() -> None:
     long: list[int] = []
     while (seed := next_seed(nothing, 1000, long)) is not None:
         long.append(seed)
-    assert len(long) == 1000 // 12
+    assert len(long) == 1000 // EVERY
 
 
 def test_frames_without_good_features_get_no_seed() -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import bpy
 from bpy.types import Operator
 
-from ..bridge.clip.editor import ClipEditor, blender_is_tracking
+from ..bridge.clip.editor import ClipEditor, blender_is_tracking, redraw
 from ..bridge.clip.movie_clip import linked_words
 from ..bridge.errors import error_words
 from ..bridge.open_file import open_file
@@ -18,7 +18,7 @@ from ..core.errors import TrackingSessionError
 from ..core.model.wording import owner_words
 
 if TYPE_CHECKING:
-    from bpy.types import Context
+    from bpy.types import Context, MovieClip
 
 
 PASS_RUNS = "A pass is being tracked: pause it first"
@@ -73,6 +73,22 @@ class InEditor(Polled):
     def _session_obstacle(cls, seen: overview.Overview) -> str:
         """As `_obstacle`, in the state of the clip's session."""
         return ""
+
+
+class Acting(InEditor):
+    """An operator that does one thing with the clip, and reports the error if it cannot."""
+
+    def execute(self, context: Context) -> set[str]:
+        try:
+            self._do(context, context.space_data.clip)
+        except TrackingSessionError as error:
+            return report_error(self, error)
+        redraw(context)
+        return {"FINISHED"}
+
+    def _do(self, context: Context, clip: MovieClip) -> None:
+        """Raises TrackingSessionError."""
+        raise NotImplementedError
 
 
 class Modal(Operator):

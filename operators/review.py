@@ -19,7 +19,7 @@ from ..core.model.flags import Flag, Severity, value_words
 from ..core.model.frame_status import FrameStatus
 from ..core.model.ranges import FrameRanges
 from ..core.model.wording import count_words, short
-from .editor import InEditor, Modal, report_error
+from .editor import Acting, Modal, report_error
 
 if TYPE_CHECKING:
     from bpy.types import Context, Event, MovieClip, OperatorProperties
@@ -54,7 +54,7 @@ def track_words(view: problems.ReviewView, flag: Flag) -> str:
     return " and ".join(names)
 
 
-class OnReview(InEditor):
+class OnReview(Acting):
     """An operator on the review of the clip. Its poll fails without one, so that a key goes on to Blender's own.
 
     The poll reads no file: a panel of a dozen buttons asks each one whenever it is drawn.
@@ -67,18 +67,6 @@ class OnReview(InEditor):
     @classmethod
     def _review_obstacle(cls, view: problems.ReviewView) -> str:
         return "" if view.id else "Nobody has begun a review of this clip: press “Begin Review”"
-
-    def execute(self, context: Context) -> set[str]:
-        try:
-            self._do(context, context.space_data.clip)
-        except TrackingSessionError as error:
-            return report_error(self, error)
-        redraw(context)
-        return {"FINISHED"}
-
-    def _do(self, context: Context, clip: MovieClip) -> None:
-        """Raises TrackingSessionError."""
-        raise NotImplementedError
 
     def _go_to(self, context: Context, id: str) -> None:
         clip = context.space_data.clip

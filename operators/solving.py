@@ -21,7 +21,7 @@ from ..core.errors import TrackingSessionError, UsageError
 from ..core.model.types import Outcome
 from ..core.model.wording import count_words
 from ..core.solve.solve import Solve
-from .editor import InEditor, Polled, report_error
+from .editor import Acting, Polled, report_error
 from .track import TracksLive
 
 if TYPE_CHECKING:
@@ -41,21 +41,7 @@ def settings_of(context: Context) -> Any:
     return context.scene.tracking_sessions_solving
 
 
-class _Solving(InEditor):
-    def execute(self, context: Context) -> set[str]:
-        try:
-            self._do(context, context.space_data.clip)
-        except TrackingSessionError as error:
-            return report_error(self, error)
-        redraw(context)
-        return {"FINISHED"}
-
-    def _do(self, context: Context, clip: MovieClip) -> None:
-        """Raises TrackingSessionError."""
-        raise NotImplementedError
-
-
-class TRACKING_SESSIONS_OT_solve(_Solving):
+class TRACKING_SESSIONS_OT_solve(Acting):
     """Filter the tracks, solve, refine and judge the camera, in another Blender: go on working meanwhile"""
 
     bl_idname = "tracking_sessions.solve"
@@ -169,7 +155,7 @@ class TRACKING_SESSIONS_OT_stop_solve(Polled):
         return {"FINISHED"}
 
 
-class _OnSolve(_Solving):
+class _OnSolve(Acting):
     """An operator on the solve that is chosen in the list."""
 
     @classmethod

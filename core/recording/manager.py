@@ -247,9 +247,8 @@ class TrackingSessionManager:
 
     def checking(self) -> Iterator[None]:
         """Check the whole journal, a record at a time. Raises JournalDamaged or SessionUnreadable."""
-        with self._content.reading():
-            for _ in self._content.reader().records():
-                yield
+        for _ in self.records():
+            yield
 
     # States
 

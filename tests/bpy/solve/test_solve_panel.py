@@ -12,9 +12,10 @@ import pytest
 from tracking_sessions.bridge.clip.editor import ClipEditor
 from tracking_sessions.bridge.clip.movie_clip import clip_size
 from tracking_sessions.bridge.review.deciding import owned
-from tracking_sessions.bridge.solve import solves
+from tracking_sessions.bridge.solve import running, solves
 from tracking_sessions.core.footage.analysis.known import Analysis, keep_analysis
 from tracking_sessions.core.model.ranges import FrameRanges
+from tracking_sessions.core.model.types import SessionStatus
 from tracking_sessions.core.model.wording import timestamp
 from tracking_sessions.core.solve import recording
 from tracking_sessions.core.solve.digest import digest, used_by
@@ -204,3 +205,21 @@ def test_it_says_what_an_analysis_has_found_in_the_footage(editor: ClipEditor) -
     folder, fingerprint = SessionFolder.of(session.path), session.session.footage.fingerprint
     keep_analysis(folder, fingerprint, Analysis(FRAMES, black=FrameRanges([(3, 4)]), looked=FrameRanges([(1, FRAMES)])))
     assert "Black:" in panel(editor).text
+
+
+def test_track_and_solve_goes_on_with_a_paused_pass_and_then_solves(editor: ClipEditor) -> None:
+    """As after Esc: the pass of the fixture stopped on a frame in the middle."""
+    assert owned(editor.clip)[1].unfinished
+    with inside(editor):
+        assert operators.track_and_solve() == {"FINISHED"}
+    job = running.running(editor.clip)
+    assert job is not None
+    session = owned(editor.clip)[1]
+    assert not session.unfinished and session.session.status is SessionStatus.SOLVING
+    assert len(session.session.tracked_frames) == FRAMES
+    names = [data.name for data in owned(editor.clip)[0].head.tracks.values()]
+    assert any(name.startswith("Auto ") for name in names) and any(not name.startswith("Auto ") for name in names)
+    with inside(editor):
+        assert operators.stop_solve() == {"FINISHED"}
+    assert running.running(editor.clip) is None and session.session.status is not SessionStatus.SOLVING
+    assert not session.solves

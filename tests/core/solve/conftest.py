@@ -13,6 +13,7 @@ COMPUTING = (
     "residuals",
     "seeding",
     "surroundings",
+    "taking_part",
     "verdict",
 )
 collect_ignore_glob = [] if find_spec("numpy") else [f"test_{name}.py" for name in COMPUTING]

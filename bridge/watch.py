@@ -123,7 +123,7 @@ def tick(*, at_once: bool = False) -> float:
     is_changed, is_wide = signs.is_changed or is_new, signs.is_wide
     signs.is_changed = signs.is_wide = False
     signs.ticks += 1
-    has_more = False
+    has_more, shown = False, open_file.revision
     is_tracking = blender_is_tracking()
     close_gone()
     for clip in clips():
@@ -148,6 +148,8 @@ def tick(*, at_once: bool = False) -> float:
             has_more = recording.catch_up() or recording.has_more or has_more
             if not (has_more or at_once):
                 has_more = auditing.at_idle(clip, recording)
+    if open_file.revision != shown and not is_tracking:
+        redraw(bpy.context)  # Blender drew the edit before it was recorded
     return SOON if has_more else INTERVAL
 
 

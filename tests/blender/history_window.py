@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Runs in Blender beside start_window.py, shows the History panel open, and works on its states.
 
-`ask-edit` deletes markers of the first track, `ask-choose` chooses the second state from the top,
+`ask-edit` deletes markers of the first track, `ask-choose` chooses the oldest state once the list has three,
 `ask-back` goes back to the state chosen in the list, and `ask-undo` undoes.
 """
 
@@ -40,7 +40,11 @@ def undo():
 
 
 def choose():
-    STATES.data(bpy.context).active = 1
+    states = STATES.data(bpy.context)
+    if len(states.entries) < 3:  # a timer fills the list
+        return False
+    states.active = len(states.entries) - 1
+    return True
 
 
 def answer():
@@ -48,8 +52,9 @@ def answer():
         request = Path(f"ask-{name}")
         if request.exists():
             with override():
-                action()
-            request.unlink()
+                is_done = action()
+            if is_done is not False:
+                request.unlink()
     return 0.1
 
 

@@ -26,7 +26,7 @@ def test_an_artist_goes_back_and_undoes_that(machine: Machine, shot: Shot) -> No
         screen.ask("edit")
         edited = screen.markers()
         assert edited != tracked
-        screen.ask("choose")  # the state before the pass
+        screen.ask("choose")  # the state before the pass, when the list shows the edit too
         screen.settle()
         screen.ask("back")
         screen.settle()

@@ -203,7 +203,7 @@ def _solved_alone(path: Path, options: argparse.Namespace) -> list[str]:
 
 
 def _solved(manager: TrackingSessionManager, options: argparse.Namespace) -> Solve:
-    """Solve in a process of its own, and record the solve. Raises Interrupted, SolvingFailed."""
+    """Solve in a process of its own, and record the solve. Raises Interrupted, ChildStopped, SolvingFailed."""
     bridge_module("solve.solver")  # says at once if there is no Blender
     folder = SessionFolder.of(manager.path)
     path, how = str(manager.path.absolute()), _lens_options(options)
@@ -232,11 +232,8 @@ def _solved(manager: TrackingSessionManager, options: argparse.Namespace) -> Sol
             for step in job.rounds[shown:]:
                 say(f"{_round_words(step)}.")
             solve = read_solve(solve_file(folder, manager.id, job.solve))
-        except Interrupted:
-            recording.stop(manager, before)
-            raise
         except TrackingSessionError as error:
-            recording.fail(manager, str(error))
+            recording.end(manager, before, error)
             raise
         recording.finish(manager, solve)
         return solve

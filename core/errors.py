@@ -308,6 +308,12 @@ class SolvingFailed(TrackingSessionError):
     """A solve has ended without a result, such as a camera or the reason why there is none."""
 
 
+class ChildStopped(TrackingSessionError):
+    """A process that does a part of a run was stopped, such as by a full disk; the same run goes on with the rest."""
+
+    exit_code = ExitCode.STOPPED
+
+
 class Interrupted(TrackingSessionError):
     """A signal or a key stopped the run; the current frame is recorded."""
 

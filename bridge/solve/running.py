@@ -50,7 +50,7 @@ class Solving:
         try:
             self.job = SolveJob(command, self._folder.solves(session.id))
         except TrackingSessionError as error:
-            recording.fail(session, str(error))
+            recording.end(session, self._before, error)
             raise
         open_file.view(_Running)[self._uid] = self
         bpy.app.timers.register(self._tick, first_interval=TICK, persistent=True)
@@ -85,15 +85,15 @@ class Solving:
             open_file.view(_Results)[self._uid] = solve, ""
         except TrackingSessionError as error:
             open_file.view(_Results)[self._uid] = None, str(error)
-            self._fail(str(error))
+            self._fail(error)
         self._forget()
         open_file.forget()
         redraw(bpy.context)
         return None
 
-    def _fail(self, reason: str) -> None:
+    def _fail(self, error: TrackingSessionError) -> None:
         try:
-            recording.fail(self._session, reason)
+            recording.end(self._session, self._before, error)
         except TrackingSessionError:
             pass  # what hinders the record is what the panel of the session says
 

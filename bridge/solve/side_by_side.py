@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ...core.batch.child import Child
-from ...core.errors import ExitCode, TrackingSessionError
+from ...core.errors import ChildStopped, ExitCode, TrackingSessionError
 from ...core.journal.rows import position_of, split_rows
 from ...core.model.counting import Counting
 from ...core.model.types import Pass
@@ -144,7 +144,8 @@ class SideBySide:
                     del self._running[task]
                     if code not in _ENDED:
                         words = child.stopped.error if child.stopped is not None else f"exit code {code}"
-                        raise TrackingSessionError(f"A process that tracks has ended: {words}; see {child.log}")
+                        kind = ChildStopped if code == ExitCode.STOPPED else TrackingSessionError
+                        raise kind(f"A process that tracks has ended: {words}; see {child.log}")
                     self._done.add(task)
         except BaseException:
             self.stop()

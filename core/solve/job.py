@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
-from ..errors import SolvingFailed
+from ..errors import ChildStopped, ExitCode, SolvingFailed
 from ..processes.process import Process
 from ..storage.files import make_folder
 from .solve import Round
@@ -42,7 +42,8 @@ class SolveJob:
     def poll(self) -> bool:
         """Read what the process has done; returns whether it has ended, with a solve.
 
-        Raises SolvingFailed if it has ended without one or one of its solves took too long.
+        Raises SolvingFailed if it has ended without one or one of its solves took too long, ChildStopped if something
+        from outside hindered it, such as a full disk.
         """
         lines, code = self.process.poll()
         for line in lines:
@@ -57,7 +58,7 @@ class SolveJob:
         self._clear()
         if not self.solve:
             words = self._error or f"The process that solves has ended with exit code {code}; see {self.process.log}"
-            raise SolvingFailed(words)
+            raise ChildStopped(words) if code == ExitCode.STOPPED else SolvingFailed(words)
         return True
 
     def stop(self) -> None:

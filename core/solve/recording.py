@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..errors import ExitCode, TrackingSessionError
 from ..journal.records import Event
 from ..model.types import SessionStatus
 from ..recording.manager import TrackingSessionManager
@@ -24,7 +25,7 @@ USABLE = frozenset(
 
 
 def begin(session: TrackingSessionManager) -> SessionStatus:
-    """Record that a solve begins; returns the status before, for `stop`. Raises as the recorder."""
+    """Record that a solve begins; returns the status before, for `stop` and `end`. Raises as the recorder."""
     before = session.session.status
     session.set_status(SessionStatus.SOLVING)
     return SessionStatus.TRACKING_COMPLETE if before is SessionStatus.SOLVING else before
@@ -35,8 +36,15 @@ def stop(session: TrackingSessionManager, before: SessionStatus) -> None:
     session.set_status(before)
 
 
-def fail(session: TrackingSessionManager, reason: str) -> None:
-    """Record that the solve has ended without a result."""
+def end(session: TrackingSessionManager, before: SessionStatus, error: TrackingSessionError) -> None:
+    """Record that the solve has ended without a result: it failed, or was stopped from outside."""
+    if error.exit_code == ExitCode.STOPPED:
+        stop(session, before)
+    else:
+        _fail(session, str(error))
+
+
+def _fail(session: TrackingSessionManager, reason: str) -> None:
     recorder = session.acquire()
     recorder.append_event(Event.STATUS, status=SessionStatus.FAILED.value, step="solve", reason=reason)
     recorder.write_file()
@@ -46,7 +54,7 @@ def finish(session: TrackingSessionManager, solve: Solve) -> None:
     """Record the stored solve. Without a camera the session is failed, with the verdict as the reason."""
     session.mark_solve_complete(solve.id, **figures(session, solve))
     if solve.verdict.kind not in USABLE:
-        fail(session, solve.verdict.reason)
+        _fail(session, solve.verdict.reason)
 
 
 def figures(session: TrackingSessionManager, solve: Solve) -> dict[str, Any]:

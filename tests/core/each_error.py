@@ -10,6 +10,7 @@ from tracking_sessions.core.errors import (
     Action,
     BatchRuns,
     CameraFileInvalid,
+    ChildStopped,
     ClipChanged,
     ClipUnnamed,
     FootageUnusable,
@@ -96,6 +97,10 @@ EACH_ERROR: tuple[tuple[TrackingSessionError, str], ...] = (
         "shot cannot be read: it is cut. It was left as it is: put a good copy back, or solve again",
     ),
     (SolvingFailed("A solve took longer than 300 seconds"), "A solve took longer than 300 seconds"),
+    (
+        ChildStopped("A process that tracks has ended: The disk is full"),
+        "A process that tracks has ended: The disk is full",
+    ),
     (NoCamera("“shot”", "it was not solved yet"), "“shot” has no camera: it was not solved yet"),
     (CameraFileInvalid(PATH, "it is empty"), "shot cannot be read: it is empty"),
     (CameraFileInvalid(PATH, "“x” is no number", 7), "shot, line 7: “x” is no number"),

@@ -9,6 +9,7 @@ import random
 import shutil
 import signal
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tracking_sessions.core.errors import ExitCode
 from tracking_sessions.core.library.catalogue import session_files
 from tracking_sessions.core.model.types import SessionStatus
 from tracking_sessions.core.recording.manager import load_session
@@ -125,6 +127,26 @@ def test_killed_at_random_instants_it_comes_to_the_same_camera(
             run(*command)
         same(solve_in(root), solve_in(undisturbed[0]))
     print(f"{kills} kills, {rounds} sessions")
+
+
+def test_a_disk_that_gets_full_stops_the_solve_and_spoils_nothing(
+    undisturbed: tuple[Path, dict[str, Any]], mounted: Callable[[str], Path]
+) -> None:
+    disk = mounted("8m")
+    root = disk / "sessions"
+    shutil.copytree(undisturbed[0], root)
+    (path,) = session_files(root)
+    solves = SessionFolder(root).solves(path.stem)
+    before = {file.name: file.read_bytes() for file in solves.iterdir()}
+    filler = disk / "filler"
+    filler.write_bytes(bytes(shutil.disk_usage(disk).free - (max(map(len, before.values())) // 2)))
+    run("solve", path, *LENS, code=ExitCode.STOPPED, says=("The disk is full",))
+    assert {file.name: file.read_bytes() for file in solves.iterdir() if file.name in before} == before
+    assert not [file for file in solves.iterdir() if file.name.startswith("solve-2")]
+    filler.unlink()
+    run("solve", path, *LENS)
+    with load_session(path) as manager:
+        assert manager.session.status is SessionStatus.COMPLETE and len(manager.solves) == 2
 
 
 def test_the_second_run_tracks_nothing_and_solves_again(

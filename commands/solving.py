@@ -85,6 +85,8 @@ def _add_outcome(parser: argparse.ArgumentParser) -> None:
         default=LIMIT,
         help=f"give up if one solve of Blender's takes longer than S seconds (default: {LIMIT:g})",
     )
+    words = "where the shot has cuts, solve each part by itself as well"
+    parser.add_argument("--parts", action="store_true", help=words)
     how = parser.add_mutually_exclusive_group()
     add_json(how)
     how.add_argument(
@@ -184,7 +186,8 @@ def _solve(options: argparse.Namespace) -> list[str]:
     with load_session(path) as manager:
         if not len(manager.session.tracked_frames):
             raise UsageError(f"“{short(manager.session.name)}” has no tracked frames: track it first")
-        return _outcome(manager, _solved(manager, options), options)
+        between = _between(options, manager.counting)
+        return _outcome(manager, _all_solved(manager, options, between), options)
 
 
 def _solved_alone(path: Path, options: argparse.Namespace) -> list[str]:
@@ -202,14 +205,27 @@ def _solved_alone(path: Path, options: argparse.Namespace) -> list[str]:
     return []
 
 
-def _solved(manager: TrackingSessionManager, options: argparse.Namespace) -> Solve:
+def _all_solved(
+    manager: TrackingSessionManager, options: argparse.Namespace, between: tuple[int, int] | None = None
+) -> list[Solve]:
+    """The solve of all frames, or of those `between`, with `--parts` followed by those of the parts that cuts leave."""
+    found = [_solved(manager, options, between)]
+    waiting = found[0].parts if options.parts else []
+    while waiting:
+        part = waiting.pop(0)
+        say(f"Solving frames {manager.counting.span(*part)}.")
+        found.append(_solved(manager, options, part))
+        waiting = found[-1].parts + waiting
+    return found
+
+
+def _solved(manager: TrackingSessionManager, options: argparse.Namespace, between: tuple[int, int] | None) -> Solve:
     """Solve in a process of its own, and record the solve. Raises Interrupted, ChildStopped, SolvingFailed."""
     bridge_module("solve.solver")  # says at once if there is no Blender
     folder = SessionFolder.of(manager.path)
     path, how = str(manager.path.absolute()), _lens_options(options)
-    if getattr(options, "frames", None) is not None:
-        how["frames"] = "-".join(map(str, options.frames))
-        _between(options, manager.counting)
+    if between is not None:
+        how["frames"] = "-".join(str(manager.counting.shown(frame)) for frame in between)
     line = own_command(blender_path(), "solve", path, events=True, **how)
     with Signals() as signals:
         recorder = patiently(lambda is_patient: manager.acquire(wait=is_patient))
@@ -244,38 +260,55 @@ def _round_words(step: Round) -> str:
     return f"{words}, {step.error:.3f} px, {count_words(step.cameras, 'camera')}" if step.cameras else words
 
 
-def _outcome(manager: TrackingSessionManager, solve: Solve, options: argparse.Namespace) -> list[str]:
-    """The output for the solve. Raises NotAllDone, with exit code 4, unless it is solved."""
-    verdict = solve.verdict
+def _outcome(manager: TrackingSessionManager, solves: list[Solve], options: argparse.Namespace) -> list[str]:
+    """The output for a solve, and for those of its parts. Raises NotAllDone, with exit code 4, unless it is solved, or
+    each of its parts is."""
     if options.json:
-        facts: dict[str, Any] = {
-            "session": str(manager.path.absolute()),
-            "verdict": verdict.kind.value,
-            "reason": verdict.reason,
-            "advice": verdict.advice,
-            "solve": solve.id,
-            "average_error": solve.average_error,
-            "cameras": len(solve.cameras),
-            "frames": solve.frames[1] - solve.frames[0] + 1,
-            "focal_length": solve.lens.focal,
-            "tracks_kept": len(solve.bundles),
-            "tracks_made": solve.tracks_made,
-            "figures": dict(verdict.figures),
-        }
+        facts = _facts(manager, solves[0])
+        if options.parts:
+            facts["parts"] = [_facts(manager, solve) for solve in solves[1:]]
         lines = [json.dumps(facts, indent=1)]
     else:
-        frames = solve.frames[1] - solve.frames[0] + 1
-        lines = [
-            f"{_TITLES[verdict.kind]}: {verdict.reason}.",
-            *([f"{verdict.advice}."] if verdict.advice else []),
-            f"{len(solve.cameras)} of {frames} frames have a camera, {len(solve.bundles)} of {solve.tracks_made} "
-            f"tracks were kept, the error is {solve.average_error:.3f} px, the focal length {solve.lens.focal:.2f} mm.",
-            f"Solve {solve.id} of session {manager.id} in {SessionFolder.of(manager.path).root}",
-        ]
-    if verdict.kind is not VerdictKind.SOLVED:
-        kept = "Its solve is kept" if verdict.kind in USABLE else "The tracks are kept"
-        raise NotAllDone(f"{verdict.reason}. {kept}", ExitCode.NO_CAMERA, lines)
+        lines = [line for solve in solves for line in _lines(manager, solve)]
+    unsolved = [
+        solve.verdict
+        for solve in solves
+        if solve.verdict.kind is not VerdictKind.SOLVED and not (options.parts and solve.parts)
+    ]
+    if unsolved:
+        kept = "Its solve is kept" if unsolved[0].kind in USABLE else "The tracks are kept"
+        raise NotAllDone(f"{unsolved[0].reason}. {kept}", ExitCode.NO_CAMERA, lines)
     return lines
+
+
+def _facts(manager: TrackingSessionManager, solve: Solve) -> dict[str, Any]:
+    """What `--json` prints of a solve."""
+    return {
+        "session": str(manager.path.absolute()),
+        "verdict": solve.verdict.kind.value,
+        "reason": solve.verdict.reason,
+        "advice": solve.verdict.advice,
+        "solve": solve.id,
+        "average_error": solve.average_error,
+        "cameras": len(solve.cameras),
+        "frames": solve.frames[1] - solve.frames[0] + 1,
+        "range": [manager.counting.shown(frame) for frame in solve.frames],
+        "focal_length": solve.lens.focal,
+        "tracks_kept": len(solve.bundles),
+        "tracks_made": solve.tracks_made,
+        "figures": dict(solve.verdict.figures),
+    }
+
+
+def _lines(manager: TrackingSessionManager, solve: Solve) -> list[str]:
+    verdict, frames = solve.verdict, solve.frames[1] - solve.frames[0] + 1
+    return [
+        f"{_TITLES[verdict.kind]}: {verdict.reason}.",
+        *([f"{verdict.advice}."] if verdict.advice else []),
+        f"{len(solve.cameras)} of {frames} frames have a camera, {len(solve.bundles)} of {solve.tracks_made} "
+        f"tracks were kept, the error is {solve.average_error:.3f} px, the focal length {solve.lens.focal:.2f} mm.",
+        f"Solve {solve.id} of session {manager.id} in {SessionFolder.of(manager.path).root}",
+    ]
 
 
 _TITLES = {
@@ -297,7 +330,7 @@ _TITLES = {
 def _camera(options: argparse.Namespace) -> list[str]:
     path = _tracked(options)
     with load_session(path) as manager:
-        return _outcome(manager, _solved(manager, options), options)
+        return _outcome(manager, _all_solved(manager, options), options)
 
 
 def _tracked(options: argparse.Namespace) -> Path:

@@ -132,3 +132,11 @@ class Solve:
     rounds: tuple[Round, ...] = ()
     tracks_made: int = 0
     """Tracks of the object that have a marker, whether the solve takes them or not."""
+
+    @property
+    def parts(self) -> list[tuple[int, int]]:
+        """The first and the last clip frame of both sides of the cut; none without a cut."""
+        (first, last), cut = self.frames, int(self.verdict.figures.get("link_frame", 0))
+        if self.verdict.kind is not VerdictKind.CUT or not first <= cut < last:
+            return []
+        return [(first, cut), (cut + 1, last)]

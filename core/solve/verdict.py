@@ -67,7 +67,7 @@ class _Judge:
         self.cameras = 0 if solution is None else len(solution.frames)
 
     def figures(self) -> Mapping[str, float]:
-        """All that was measured, by name; pixels are those of the footage."""
+        """All that was measured, by name; pixels are those of the footage, frames those of the clip."""
         facts, solution = self.facts, self.outcome.solution
         unit = self.unit
         figures = {
@@ -77,6 +77,7 @@ class _Judge:
             "live_min": facts.least_live,
             "covered_min": min(facts.covered.values(), default=math.nan),
             "link": facts.link.tracks,
+            "link_frame": facts.link.frame,
             "motion": facts.motion * unit,
             "parallax": facts.parallax * unit,
             "tripod_error": facts.tripod * unit,

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Measures tracking beside Blender's own tracker in one run: a frame at any length of a shot, and our share of it.
 
-Also measures the check of the footage, commands over many sessions, the recording of a clip, audits, and the shots of
-a batch.
+Also measures the check of the footage, commands over many sessions, the recording of a clip, audits, the shots of a
+batch, and solves.
 Exit code 1: a figure missed its target.
 """
 
@@ -28,6 +28,7 @@ from tracking_sessions.tools.bench_footage import measure_footage
 from tracking_sessions.tools.bench_history import measure_history
 from tracking_sessions.tools.bench_recording import measure_recording
 from tracking_sessions.tools.bench_sessions import measure_sessions
+from tracking_sessions.tools.bench_solve import measure_solve
 from tracking_sessions.tools.bench_tracking import (
     Clips,
     Plan,
@@ -43,7 +44,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Measure tracking against Blender's own tracker.")
     parser.add_argument("--quick", action="store_true", help="a short version: fewer frames, fewer repeats")
     tracking = ["memory", "steps", "parts", "restore"]  # memory: in a young process
-    parts = (*tracking, "footage", "sessions", "history", "recording", "audit", "batch")
+    parts = (*tracking, "footage", "sessions", "history", "recording", "audit", "batch", "solve")
     parser.add_argument("--only", choices=parts, help="measure only this")
     options = parser.parse_args()
     frames = 25
@@ -65,6 +66,7 @@ def main() -> int:
             "recording": lambda: measure_recording(folder, *((100, 1000) if quick else (400, 4000)), report),
             "audit": lambda: measure_audit(2000 if quick else 10_000, report),
             "batch": lambda: measure_batch(folder, 100 if quick else 1000, report),
+            "solve": lambda: measure_solve(folder, *((100, 24) if quick else (1000, 90)), report),
         }
         for part in [part for part in alone if part in wanted]:
             wanted.remove(part)

@@ -166,7 +166,7 @@ def _figures(way: str, solved: Solved, truth: Truth) -> dict[str, object]:
 
 
 def _number(value: float, digits: int = 3, unit: str = "") -> str:
-    return f"{value:.{digits}f}{unit}" if isfinite(value) else ""
+    return f"{round(value, digits) + 0.0:.{digits}f}{unit}" if isfinite(value) else ""  # no -0.000
 
 
 def _share(value: float) -> str:

@@ -308,10 +308,16 @@ class SolvingFailed(TrackingSessionError):
     """A solve has ended without a result, such as a camera or the reason why there is none."""
 
 
-class ChildStopped(TrackingSessionError):
-    """A process that does a part of a run was stopped, such as by a full disk; the same run goes on with the rest."""
+class ProcessEnded(TrackingSessionError):
+    """A process that works for this one has ended early.
 
-    exit_code = ExitCode.STOPPED
+    `stop`: the `StopReason` that it gave; empty if it was killed or has crashed.
+    """
+
+    def __init__(self, message: str, stop: str = "", exit_code: ExitCode = ExitCode.FAILED) -> None:
+        self.stop = stop
+        self.exit_code = exit_code
+        super().__init__(message)
 
 
 class Interrupted(TrackingSessionError):

@@ -17,12 +17,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ...core.batch.child import Child
-from ...core.errors import ChildStopped, ExitCode, TrackingSessionError
+from ...core.errors import ExitCode, ProcessEnded
 from ...core.journal.rows import position_of, split_rows
 from ...core.model.counting import Counting
 from ...core.model.types import Pass
 from ...core.processes.own import own_command
-from ...core.processes.process import wait
+from ...core.processes.process import cause_words, wait
 from ...core.recording.manager import load_session
 from ...core.solve.seeding import SETTINGS, sizes
 from ...core.storage.files import make_folder, replace_file
@@ -143,9 +143,7 @@ class SideBySide:
                         continue
                     del self._running[task]
                     if code not in _ENDED:
-                        words = child.stopped.error if child.stopped is not None else f"exit code {code}"
-                        kind = ChildStopped if code == ExitCode.STOPPED else TrackingSessionError
-                        raise kind(f"A process that tracks has ended: {words}; see {child.log}")
+                        raise _early(child, code)
                     self._done.add(task)
         except BaseException:
             self.stop()
@@ -176,3 +174,12 @@ class SideBySide:
         """Delete what the processes have recorded, once it is in the session of the shot."""
         if is_folder(self._folder):
             shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def _early(child: Child, code: int) -> ProcessEnded:
+    """The error for a process that has ended too early, with this exit code."""
+    if child.stopped is None:
+        words = f"A process that tracks has ended ({cause_words(code)}); its output is in {child.log}"
+        return ProcessEnded(words)
+    exit_code = ExitCode.STOPPED if code == ExitCode.STOPPED else ExitCode.FAILED
+    return ProcessEnded(f"A process that tracks has ended: {child.stopped.error}", child.stopped.reason, exit_code)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The events that `track --events` and `resume --events` print, one line of JSON each, and a supervisor reads.
+"""The events that `track`, `resume` and `camera` print with `--events`, one line of JSON each; a supervisor reads them.
 
 `begun` when tracking begins, then `done` with the result, or `stopped` with the reason. Scripts read them as well: keys
 may be added, never removed.
@@ -13,7 +13,16 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, cast
 
-from ..errors import Interrupted, LeaseHeld, LeaseLost, ShotUnusable, StorageFailed, TrackingSessionError, UsageError
+from ..errors import (
+    Interrupted,
+    LeaseHeld,
+    LeaseLost,
+    ProcessEnded,
+    ShotUnusable,
+    StorageFailed,
+    TrackingSessionError,
+    UsageError,
+)
 
 
 class StopReason(StrEnum):
@@ -24,6 +33,7 @@ class StopReason(StrEnum):
     STORAGE = "storage"  # the session folder cannot be written
     UNUSABLE = "unusable"  # the shot cannot be tracked as it is
     USAGE = "usage"  # the arguments make no sense
+    CRASHED = "crashed"  # a process that works for this one was killed, or has crashed: begin again
     FAILED = "failed"
 
 
@@ -50,7 +60,10 @@ class Begun:
 
 @dataclass(frozen=True)
 class Done:
-    """Tracking ended, at the end of the shot or where all tracks were lost. `result` is what `--json` prints."""
+    """Tracking ended, at the end of the shot or where all tracks were lost, or a camera was judged.
+
+    `result` is what `--json` prints.
+    """
 
     id: str  # of the session; empty if the line has none
     result: Mapping[str, Any] = field(default_factory=dict[str, Any])
@@ -69,7 +82,10 @@ class Stopped:
 
     @classmethod
     def by(cls, error: TrackingSessionError, message: str) -> Stopped:
-        reason = next((reason for kind, reason in _REASONS if isinstance(error, kind)), StopReason.FAILED)
+        if isinstance(error, ProcessEnded):
+            reason = _reason(error.stop) if error.stop else StopReason.CRASHED
+        else:
+            reason = next((reason for kind, reason in _REASONS if isinstance(error, kind)), StopReason.FAILED)
         return cls(reason, message, type(error).__name__)
 
     def line(self) -> str:
@@ -96,7 +112,10 @@ def parse(line: bytes) -> Event | None:
             id = fields.get("id")
             return Done(id if isinstance(id, str) else "", fields)
         case "stopped":
-            reason = next((known for known in StopReason if known == fields.get("reason")), StopReason.FAILED)
-            return Stopped(reason, str(fields.get("error") or ""), str(fields.get("kind") or ""))
+            return Stopped(_reason(fields.get("reason")), str(fields.get("error") or ""), str(fields.get("kind") or ""))
         case _:
             return None
+
+
+def _reason(value: object) -> StopReason:
+    return next((known for known in StopReason if known == value), StopReason.FAILED)

@@ -106,6 +106,15 @@ def wait(processes: Iterable[Process], seconds: float) -> None:
     poll.poll(seconds * 1000)
 
 
+def cause_words(code: int) -> str:
+    """The signal or the exit code that ended a process."""
+    number = -code if code < 0 else code - 128  # a shell in between adds 128
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"exit code {code}"
+
+
 def parent_is_gone() -> bool:
     """Whether this process is the child of one that has died.
 

@@ -14,8 +14,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
-from ..errors import ChildStopped, ExitCode, SolvingFailed
-from ..processes.process import Process
+from ..errors import ProcessEnded, SolvingFailed
+from ..processes.process import Process, cause_words
 from ..storage.files import make_folder
 from .solve import Round
 
@@ -42,8 +42,8 @@ class SolveJob:
     def poll(self) -> bool:
         """Read what the process has done; returns whether it has ended, with a solve.
 
-        Raises SolvingFailed if it has ended without one or one of its solves took too long, ChildStopped if something
-        from outside hindered it, such as a full disk.
+        Raises SolvingFailed if it has ended without one or one of its solves took too long, ProcessEnded if it was
+        killed or has crashed.
         """
         lines, code = self.process.poll()
         for line in lines:
@@ -57,8 +57,10 @@ class SolveJob:
             return False
         self._clear()
         if not self.solve:
-            words = self._error or f"The process that solves has ended with exit code {code}; see {self.process.log}"
-            raise ChildStopped(words) if code == ExitCode.STOPPED else SolvingFailed(words)
+            if self._error:
+                raise SolvingFailed(self._error)
+            words = f"The process that solves has ended ({cause_words(code)}); its output is in {self.process.log}"
+            raise ProcessEnded(words)
         return True
 
     def stop(self) -> None:

@@ -60,6 +60,10 @@ class SessionFolder:
         """The folder of the solves of a session."""
         return self.root / "solves" / id
 
+    def parts(self, id: str) -> Path:
+        """The folder of the processes that track passes of a session side by side, each in a session folder in it."""
+        return self.solves(id) / "tracking"
+
     def ids_with_belongings(self) -> set[str]:
         """The ids of the sessions that have a report or solves."""
         found: set[str] = set()

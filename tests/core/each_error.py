@@ -25,6 +25,7 @@ from tracking_sessions.core.errors import (
     NoCamera,
     NothingToTrack,
     PictureUnusable,
+    ProcessEnded,
     ReviewOpen,
     SaveUnsound,
     SessionUnreadable,
@@ -96,6 +97,7 @@ EACH_ERROR: tuple[tuple[TrackingSessionError, str], ...] = (
         SolveUnreadable(PATH, "it is cut"),
         "shot cannot be read: it is cut. It was left as it is: put a good copy back, or solve again",
     ),
+    (ProcessEnded("A process that tracks has ended (SIGKILL)"), "A process that tracks has ended (SIGKILL)"),
     (SolvingFailed("A solve took longer than 300 seconds"), "A solve took longer than 300 seconds"),
     (
         ChildStopped("A process that tracks has ended: The disk is full"),

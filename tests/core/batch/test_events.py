@@ -17,6 +17,8 @@ STOPS: list[tuple[errors.TrackingSessionError, StopReason]] = [
     (errors.FootageUnusable("cut off", Path("x")), StopReason.UNUSABLE),
     (errors.UnfinishedSession("1", "x"), StopReason.USAGE),
     (errors.JournalDamaged(Path("x"), 1, 2, "wrong"), StopReason.FAILED),
+    (errors.ProcessEnded("It has ended (SIGKILL)"), StopReason.CRASHED),
+    (errors.ProcessEnded("The disk is full", "storage", errors.ExitCode.STOPPED), StopReason.STORAGE),
 ]
 
 

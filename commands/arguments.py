@@ -16,7 +16,7 @@ from ..core.errors import ExitCode, LeaseHeld, TrackingSessionError
 from ..core.model.wording import short
 from ..core.review.person import person
 from ..core.storage.lease import LEASE_TIME
-from ..core.tracking.plan import COUNT_LIMIT, Kind, Option
+from ..core.tracking.plan import COUNT_LIMIT, LENGTH_LIMIT, Kind, Option
 from .terminal import say
 
 _T = TypeVar("_T")
@@ -113,6 +113,8 @@ def add_options(parser: argparse._ActionsContainer, options: Sequence[Option], *
                 parser.add_argument(option.flag, type=number, metavar=option.metavar, help=help)
             case Kind.COUNT:
                 parser.add_argument(option.flag, type=_count, default=0, metavar=option.metavar, help=help)
+            case Kind.LENGTH:
+                parser.add_argument(option.flag, type=millimetres, metavar=option.metavar, help=help)
             case Kind.PATH:
                 parser.add_argument(option.flag, type=_path, metavar=option.metavar, help=help)
             case Kind.TEXT:
@@ -154,6 +156,21 @@ def _count(text: str) -> int:
     if not (text.isascii() and text.isdigit() and int(text[:10]) <= COUNT_LIMIT):
         raise argparse.ArgumentTypeError(f"{short(text)!r} is no whole number from 0 to {COUNT_LIMIT}")
     return int(text)
+
+
+def millimetres(text: str) -> float:
+    return number(text, LENGTH_LIMIT, "millimetres")
+
+
+def number(text: str, highest: float, unit: str) -> float:
+    """A number above 0. Raises ArgumentTypeError."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0.0 < value <= highest:
+        raise argparse.ArgumentTypeError(f"{short(text)!r} is no number of {unit}")
+    return value
 
 
 def age_given(text: str) -> timedelta:

@@ -10,8 +10,9 @@ import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
+from ..core.batch.events import Begun, Done
 from ..core.errors import ExitCode, Interrupted, TrackingSessionError, UsageError
 from ..core.model.counting import Counting
 from ..core.model.types import COEFFICIENTS
@@ -26,8 +27,18 @@ from ..core.solve.recording import USABLE
 from ..core.solve.solve import Lens, Round, Solve, VerdictKind
 from ..core.solve.store import read_solve, solve_file
 from ..core.storage.folder import FOLDER_NAME, SessionFolder
-from ..core.tracking.plan import OPTIONS, ShotSpec
-from .arguments import NotAllDone, add_json, add_root, add_session, command, patiently, positive
+from ..core.tracking.plan import CAMERA, LENS, OPTIONS, SENSOR, ShotSpec
+from .arguments import (
+    NotAllDone,
+    add_json,
+    add_options,
+    add_root,
+    add_session,
+    command,
+    number,
+    patiently,
+    positive,
+)
 from .blender import blender_path, bridge_module
 from .finding import find_file, root_of
 from .terminal import Signals, drive, quiet_blender, say
@@ -44,8 +55,10 @@ def add_commands(commands: Any) -> None:
     add_session(parser)
     words = "solve only these frames, such as the part of a shot before its cut"
     parser.add_argument("--frames", metavar="A-B", type=_range, help=words)
+    add_options(parser, LENS)
     _add_lens(parser)
-    _add_outcome(parser)
+    words = "store the solve, record nothing, and print a line of JSON for each step: for the owner of the session"
+    _add_outcome(parser, words)
 
     parser = command(
         commands,
@@ -56,28 +69,26 @@ def add_commands(commands: Any) -> None:
     )
     parser.add_argument("footage", metavar="FOOTAGE", type=Path, help=OPTIONS[0].help)
     add_root(parser, "tracking_sessions here, or beside the .blend")
-    for option in OPTIONS:
-        if option.name in ("name", "clip"):
-            parser.add_argument(option.flag, default="", metavar=option.metavar, help=option.help)
+    add_options(parser, CAMERA)
     words = "track in N processes side by side, which changes no marker (default: 1)"
     parser.add_argument("-j", "--jobs", metavar="N", type=positive, default=1, help=words)
-    parser.add_argument("--fresh", action="store_true", help="set the session of this footage aside and start anew")
+    which = parser.add_mutually_exclusive_group()
+    words = "keep the camera of the session, if it has one, its tracks have not changed since, and the lens is the same"
+    which.add_argument("--resume", action="store_true", help=words)
+    which.add_argument("--fresh", action="store_true", help="set the session of this footage aside and start anew")
     _add_lens(parser)
-    _add_outcome(parser)
+    _add_outcome(parser, "print a line of JSON when tracking begins, and one with the result")
 
 
 def _add_lens(parser: argparse.ArgumentParser) -> None:
-    words = "the focal length of the lens in millimetres, if it is known (default: it is estimated)"
-    parser.add_argument("--focal", metavar="MM", type=_millimetres, help=words)
-    words = f"the width of the sensor in millimetres (default: {SENSOR:g}); without it a focal length means nothing"
-    parser.add_argument("--sensor", metavar="MM", type=_millimetres, default=SENSOR, help=words)
+    """What a camera may have beside `LENS`."""
     words = "the width of a pixel, as a share of its height (default: 1)"
     parser.add_argument("--aspect", metavar="A", type=_aspect, default=1.0, help=words)
     words = f"the distortion of the lens, if it is known (default: it is estimated): {_DISTORTION}"
     parser.add_argument("--distortion", metavar="JSON", type=_distortion, help=words)
 
 
-def _add_outcome(parser: argparse.ArgumentParser) -> None:
+def _add_outcome(parser: argparse.ArgumentParser, events: str) -> None:
     parser.add_argument(
         "--time-limit",
         metavar="S",
@@ -89,38 +100,15 @@ def _add_outcome(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--parts", action="store_true", help=words)
     how = parser.add_mutually_exclusive_group()
     add_json(how)
-    how.add_argument(
-        "--events",
-        action="store_true",
-        help="store the solve, record nothing, and print a line of JSON for each step: for the owner of the session",
-    )
-
-
-SENSOR = 36.0
-"""Millimetres: the width of full frame, against which people give focal lengths."""
-LONGEST = 100_000.0  # millimetres
-
-
-def _millimetres(text: str) -> float:
-    return _number(text, LONGEST, "millimetres")
+    how.add_argument("--events", action="store_true", help=events)
 
 
 def _aspect(text: str) -> float:
-    return _number(text, 100.0, "a width and a height")
+    return number(text, 100.0, "a width and a height")
 
 
 def _seconds(text: str) -> float:
-    return _number(text, 1e6, "seconds")
-
-
-def _number(text: str, highest: float, unit: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = -1.0
-    if not 0.0 < value <= highest:
-        raise argparse.ArgumentTypeError(f"{short(text)!r} is no number of {unit}")
-    return value
+    return number(text, 1e6, "seconds")
 
 
 def _distortion(text: str) -> dict[str, Any]:
@@ -144,12 +132,13 @@ _DISTORTION = (
 
 
 def _lens(options: argparse.Namespace) -> Lens:
-    return Lens(options.focal or options.sensor, options.sensor, (1, 1), options.aspect, **(options.distortion or {}))
+    sensor = options.sensor or SENSOR
+    return Lens(options.focal or sensor, sensor, (1, 1), options.aspect, **(options.distortion or {}))
 
 
 def _lens_options(options: argparse.Namespace) -> dict[str, str | float]:
     """The options for the process that solves."""
-    found: dict[str, str | float] = {"sensor": options.sensor, "aspect": options.aspect}
+    found: dict[str, str | float] = {"sensor": options.sensor or SENSOR, "aspect": options.aspect}
     found |= {} if options.focal is None else {"focal": options.focal}
     return found if options.distortion is None else found | {"distortion": json.dumps(options.distortion)}
 
@@ -167,10 +156,10 @@ def _range(text: str) -> tuple[int, int]:
 
 def _between(options: argparse.Namespace, counting: Counting) -> tuple[int, int] | None:
     """The clip frames to solve; None for all. Raises UsageError for frames before the clip."""
-    given = getattr(options, "frames", None)
-    if given is None:
+    asked = getattr(options, "frames", None)
+    if asked is None:
         return None
-    first, last = (counting.clip_frame(number) for number in given)
+    first, last = (counting.clip_frame(frame) for frame in asked)
     if first < 1:
         raise UsageError(f"The clip begins on frame {counting.shown(1)}")
     return first, last
@@ -183,11 +172,10 @@ def _solve(options: argparse.Namespace) -> list[str]:
     path = find_file(options.session, root_of(options.root))
     if options.events:
         return _solved_alone(path, options)
-    with load_session(path) as manager:
+    with Signals() as signals, load_session(path) as manager:
         if not len(manager.session.tracked_frames):
             raise UsageError(f"“{short(manager.session.name)}” has no tracked frames: track it first")
-        between = _between(options, manager.counting)
-        return _outcome(manager, _all_solved(manager, options, between), options)
+        return _outcome(manager, _solved(manager, options, signals), options)
 
 
 def _solved_alone(path: Path, options: argparse.Namespace) -> list[str]:
@@ -205,54 +193,42 @@ def _solved_alone(path: Path, options: argparse.Namespace) -> list[str]:
     return []
 
 
-def _all_solved(
-    manager: TrackingSessionManager, options: argparse.Namespace, between: tuple[int, int] | None = None
-) -> list[Solve]:
-    """The solve of all frames, or of those `between`, with `--parts` followed by those of the parts that cuts leave."""
-    found = [_solved(manager, options, between)]
-    waiting = found[0].parts if options.parts else []
-    while waiting:
-        part = waiting.pop(0)
-        say(f"Solving frames {manager.counting.span(*part)}.")
-        found.append(_solved(manager, options, part))
-        waiting = found[-1].parts + waiting
-    return found
-
-
-def _solved(manager: TrackingSessionManager, options: argparse.Namespace, between: tuple[int, int] | None) -> Solve:
-    """Solve in a process of its own, and record the solve. Raises Interrupted, ChildStopped, SolvingFailed."""
+def _solved(manager: TrackingSessionManager, options: argparse.Namespace, signals: Signals) -> Solve:
+    """Solve in a process of its own, and record the solve. Raises Interrupted, SolvingFailed, ProcessEnded."""
     bridge_module("solve.solver")  # says at once if there is no Blender
     folder = SessionFolder.of(manager.path)
     path, how = str(manager.path.absolute()), _lens_options(options)
     if between is not None:
         how["frames"] = "-".join(str(manager.counting.shown(frame)) for frame in between)
     line = own_command(blender_path(), "solve", path, events=True, **how)
-    with Signals() as signals:
-        recorder = patiently(lambda is_patient: manager.acquire(wait=is_patient))
-        before = recording.begin(manager)
-        try:
-            job = SolveJob(line, folder.solves(manager.id), options.time_limit)
-            shown, due = 0, time.monotonic() + FILE_INTERVAL
-            while not job.poll():
-                if signals.name:
-                    job.stop()
-                    words = f"{signals.name}: the solve was stopped; all tracked frames are recorded"
-                    raise Interrupted(f"{words}. Solve again with: solve {manager.id}")
-                for step in job.rounds[shown:]:
-                    say(f"{_round_words(step)}.")
-                shown = len(job.rounds)
-                if time.monotonic() > due:
-                    recorder.renew_lease()
-                    due = time.monotonic() + FILE_INTERVAL
-                wait([job.process], _POLL)
+    recorder = patiently(lambda is_patient: manager.acquire(wait=is_patient))
+    before = recording.begin(manager)
+    try:
+        job = SolveJob(line, folder.solves(manager.id), options.time_limit)
+        shown, due = 0, time.monotonic() + FILE_INTERVAL
+        while not job.poll():
+            if signals.reason:
+                job.stop()
+                words = f"{signals.reason}: the solve was stopped; all tracked frames are recorded"
+                raise Interrupted(f"{words}. Solve again with: solve {manager.id}")
             for step in job.rounds[shown:]:
                 say(f"{_round_words(step)}.")
-            solve = read_solve(solve_file(folder, manager.id, job.solve))
-        except TrackingSessionError as error:
-            recording.end(manager, before, error)
-            raise
-        recording.finish(manager, solve)
-        return solve
+            shown = len(job.rounds)
+            if time.monotonic() > due:
+                recorder.renew_lease()
+                due = time.monotonic() + FILE_INTERVAL
+            wait([job.process], _POLL)
+        for step in job.rounds[shown:]:
+            say(f"{_round_words(step)}.")
+        solve = read_solve(solve_file(folder, manager.id, job.solve))
+    except Interrupted:
+        recording.stop(manager, before)
+        raise
+    except TrackingSessionError as error:
+        recording.fail(manager, str(error))
+        raise
+    recording.finish(manager, solve)
+    return solve
 
 
 def _round_words(step: Round) -> str:
@@ -260,14 +236,28 @@ def _round_words(step: Round) -> str:
     return f"{words}, {step.error:.3f} px, {count_words(step.cameras, 'camera')}" if step.cameras else words
 
 
-def _outcome(manager: TrackingSessionManager, solves: list[Solve], options: argparse.Namespace) -> list[str]:
-    """The output for a solve, and for those of its parts. Raises NotAllDone, with exit code 4, unless it is solved, or
-    each of its parts is."""
-    if options.json:
-        facts = _facts(manager, solves[0])
-        if options.parts:
-            facts["parts"] = [_facts(manager, solve) for solve in solves[1:]]
-        lines = [json.dumps(facts, indent=1)]
+def _outcome(
+    manager: TrackingSessionManager, solve: Solve, options: argparse.Namespace, *, is_kept: bool = False
+) -> list[str]:
+    """The output for the solve; `is_kept`: it was made before. Raises NotAllDone, with exit code 4, unless solved."""
+    verdict = solve.verdict
+    if options.json or options.events:
+        facts: dict[str, Any] = {
+            "session": str(manager.path.absolute()),
+            "verdict": verdict.kind.value,
+            "reason": verdict.reason,
+            "advice": verdict.advice,
+            "solve": solve.id,
+            "average_error": solve.average_error,
+            "cameras": len(solve.cameras),
+            "frames": solve.frames[1] - solve.frames[0] + 1,
+            "focal_length": solve.lens.focal,
+            "tracks_kept": len(solve.bundles),
+            "tracks_made": solve.tracks_made,
+            "figures": dict(verdict.figures),
+            "kept": is_kept,
+        }
+        lines = [json.dumps(facts, indent=1) if options.json else Done(manager.id, facts).line()]
     else:
         lines = [line for solve in solves for line in _lines(manager, solve)]
     unsolved = [
@@ -328,36 +318,52 @@ _TITLES = {
 
 
 def _camera(options: argparse.Namespace) -> list[str]:
-    path = _tracked(options)
-    with load_session(path) as manager:
-        return _outcome(manager, _all_solved(manager, options), options)
+    with Signals() as signals, quiet_blender() as output:
+        path = _tracked(options, signals, output if options.events else None)
+        with load_session(path) as manager:
+            kept = _kept(manager, options)
+            return _outcome(manager, kept or _solved(manager, options, signals), options, is_kept=kept is not None)
 
 
-def _tracked(options: argparse.Namespace) -> Path:
-    """Track the shot as far as it is not; returns the session file."""
-    with Signals() as signals, quiet_blender():
-        headless = bridge_module("tracking.headless")
-        spec = ShotSpec(str(options.footage), name=options.name, clip=options.clip)
-        root = options.root or (Path(spec.footage).absolute().parent / FOLDER_NAME if spec.is_blend else root_of(None))
-        request = headless.Request(spec, root, fresh=options.fresh)
+def _kept(manager: TrackingSessionManager, options: argparse.Namespace) -> Solve | None:
+    """The solve that the session has, if `--resume` asks for it and another would give no other camera."""
+    if not options.resume or options.distortion is not None:
+        return None
+    from ..core.solve.current import current_solve  # it needs numpy, which Blender has
 
-        shown = time.monotonic()
+    sensor = options.sensor if options.focal is None else options.sensor or SENSOR
+    return current_solve(manager, focal=options.focal, sensor=sensor, aspect=options.aspect)
 
-        def check(progress: Callable[[], str]) -> None:
-            nonlocal shown
-            if time.monotonic() - shown > _REPORT:
-                shown = time.monotonic()
-                say(f"Processes that track, {progress()}.")
-            if signals.name:
-                words = f"{signals.name}: stopped, with all tracked frames recorded"
-                raise Interrupted(f"{words}; go on with the same command")
 
-        def aside(shot: Shot) -> Any:
-            folder = SessionFolder.of(shot.session.path).solves(shot.session.id) / "tracking"
-            width, frames = shot.session.session.footage.size[0], shot.clip.frame_duration
-            side_by_side = bridge_module("solve.side_by_side").SideBySide
-            return side_by_side(spec, folder, options.jobs, blender_path(), shot.counting, width, frames, check)
+def _tracked(options: argparse.Namespace, signals: Signals, events: TextIO | None) -> Path:
+    """Track the shot as far as it is not; returns the session file, of which a line in `events` tells at first."""
+    headless = bridge_module("tracking.headless")
+    spec = ShotSpec(str(options.footage), name=options.name, clip=options.clip)
+    root = options.root or (Path(spec.footage).absolute().parent / FOLDER_NAME if spec.is_blend else root_of(None))
+    request = headless.Request(spec, root, fresh=options.fresh)
+    shown = time.monotonic()
 
-        track = bridge_module("solve.hands_off").track_shot
-        result = track(request, partial(drive, signals), say, aside)
+    def check() -> None:
+        if signals.reason:
+            words = f"{signals.reason}: stopped, with all tracked frames recorded"
+            raise Interrupted(f"{words}; go on with the same command")
+
+    def follow(progress: Callable[[], str]) -> None:
+        nonlocal shown
+        if time.monotonic() - shown > _REPORT:
+            shown = time.monotonic()
+            say(f"Processes that track, {progress()}.")
+        check()
+
+    def aside(shot: Shot) -> Any:
+        session = shot.session
+        if events is not None:
+            print(Begun(str(session.path.absolute()), shot.tracked_before).line(), file=events, flush=True)
+        folder = SessionFolder.of(session.path).parts(session.id)
+        width, frames = session.session.footage.size[0], shot.clip.frame_duration
+        side_by_side = bridge_module("solve.side_by_side").SideBySide
+        return side_by_side(spec, folder, options.jobs, blender_path(), shot.counting, width, frames, follow)
+
+    track = bridge_module("solve.hands_off").track_shot
+    result = track(request, partial(drive, signals), say, aside, check)
     return result.session.path

@@ -45,6 +45,11 @@ class Signals:
         for handled in self._before:
             signal.signal(handled, signal.SIG_DFL)
 
+    @property
+    def reason(self) -> str:
+        """Why to stop: the signal, or the end of the batch that has started this process; empty as long as to go on."""
+        return self.name or ("The batch was ended" if parent_is_gone() else "")
+
     def __exit__(self, *_: object) -> None:
         for number, handler in self._before.items():
             # None: Blender set it in C, and Python cannot restore it; it guards nothing any more
@@ -60,7 +65,7 @@ def drive(signals: Signals, shot: Shot, run: Run) -> None:
     )
     progress = _Progress(run, counting)
     while True:
-        stops = signals.name or (parent_is_gone() and "The batch was ended")
+        stops = signals.reason
         if stops and not run.is_at_end:
             run.pause()
             progress.end()

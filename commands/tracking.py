@@ -16,7 +16,7 @@ from ..core.journal.lost_passes import LostPass, lost_of, lost_passes, lost_word
 from ..core.model.types import Outcome
 from ..core.model.wording import short
 from ..core.storage.folder import FOLDER_NAME, SessionFolder
-from ..core.tracking.plan import OPTIONS, PAUSE_BELOW, ShotSpec
+from ..core.tracking.plan import OPTIONS, PAUSE_BELOW, TRACK, ShotSpec
 from .arguments import FRAMES_COUNT, NotAllDone, add_json, add_options, add_root, add_session, command, given
 from .blender import bridge_module
 from .finding import find, latest, root_of
@@ -37,7 +37,7 @@ def add_commands(commands: Any) -> None:
     parser.description = f"{parser.description} {FRAMES_COUNT}"
     parser.add_argument("footage", metavar="FOOTAGE", type=Path, help=OPTIONS[0].help)
     add_root(parser, "tracking_sessions here, or beside the .blend")
-    add_options(parser, OPTIONS[1:])
+    add_options(parser, TRACK)
     which = parser.add_mutually_exclusive_group()
     which.add_argument(
         "--resume",
@@ -91,7 +91,7 @@ def _tracked(options: argparse.Namespace) -> list[str]:
 
 
 def _spec(options: argparse.Namespace) -> ShotSpec:
-    return ShotSpec(str(options.footage), **given(options, OPTIONS[1:]))
+    return ShotSpec(str(options.footage), **given(options, TRACK))
 
 
 def _resume(options: argparse.Namespace) -> list[str]:

@@ -241,6 +241,7 @@ WITH_NUMPY = {
     "camera",
     "consensus",
     "correlation",
+    "current",
     "digest",
     "distortion",
     "drift",

@@ -38,19 +38,26 @@ FEW = 16
 """Features on the first frame below which soft ones are looked for as well."""
 
 
-def track_shot(request: Request, drive: Drive, warn: Warn, aside: Callable[[Shot], SideBySide] | None = None) -> Result:
+def track_shot(
+    request: Request,
+    drive: Drive,
+    warn: Warn,
+    aside: Callable[[Shot], SideBySide] | None = None,
+    check: Callable[[], None] = lambda: None,
+) -> Result:
     """Track the footage or the .blend of the request, in its newest session or a new one; its tracks are kept and used.
 
-    With `request.fresh` that session is set aside. `aside`: what tracks in processes side by side. Without features
-    the session has no tracks. Raises the errors of tracking.
+    With `request.fresh` that session is set aside. `aside`: called with the shot before anything else, it returns what
+    tracks in processes side by side. `check`: called now and then while nothing is tracked, it raises Interrupted to
+    stop. Without features the session has no tracks. Raises the errors of tracking.
     """
     check_save(request.save, request.blend)
     source = request.blend or find_footage(request.spec.footage)
     with opened(source, request.spec.clip, warn) as editor:
         shot = _shot(editor, request, warn)
         with shot.session:
-            avoided = look_at_footage(shot, warn)
             apart = aside(shot) if aside is not None else None
+            avoided = look_at_footage(shot, warn, check)
             frames = track_unfinished(shot, drive, warn, apart) + track_seeds(shot, drive, warn, apart, avoided)
             if shot.session.session.status in (SessionStatus.NOT_STARTED, SessionStatus.TRACKING):
                 shot.session.mark_tracking_complete()
@@ -84,10 +91,11 @@ def track_unfinished(shot: Shot, drive: Drive, warn: Warn, apart: Apart | None =
     return frames
 
 
-def look_at_footage(shot: Shot, warn: Warn) -> FrameRanges:
+def look_at_footage(shot: Shot, warn: Warn, check: Callable[[], None]) -> FrameRanges:
     """Analyse the footage, unless that is known, and keep the result; returns the clip frames that are to get no seed.
 
-    `warn` gets what makes tracking fail. Whatever hinders the analysis costs no tracking.
+    `warn` gets what makes tracking fail, `check` is called between two pictures. Whatever hinders the analysis costs no
+    tracking.
     """
     folder, session = SessionFolder.of(shot.session.path), shot.session
     fingerprint = session.session.footage.fingerprint
@@ -96,6 +104,7 @@ def look_at_footage(shot: Shot, warn: Warn) -> FrameRanges:
         clip = shot.clip
         steps = analyzing(footage_of(clip), session.details(), clip_size(clip), clip.frame_duration, clip.frame_offset)
         while found is None:
+            check()
             try:
                 next(steps)
             except StopIteration as end:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A shot as requested from `track` or in a batch: the table of its options.
+"""A shot as requested from `track`, from `camera` or in a batch: the table of its options.
 
-A new option is a field of `ShotSpec`. The command lines of `track` and `batch run`, the keys of a list of shots, the
-ledger and the arguments of a child process all follow from it.
+A new option is a field of `ShotSpec`. The command lines of `track`, `camera` and `batch run`, the keys of a list of
+shots, the ledger and the arguments of a child process all follow from it.
 """
 
 from __future__ import annotations
@@ -25,6 +25,9 @@ DIRECTIONS = ("forward", "backward", "both")
 _TEXT_LIMIT = 8_192  # characters of a path or a name
 COUNT_LIMIT = 999_999
 _JSON_LIMIT = 262_144  # characters of settings
+SENSOR = 36.0
+"""Millimetres: the width of full frame, against which people give focal lengths."""
+LENGTH_LIMIT = 100_000.0  # millimetres
 
 
 class Kind(StrEnum):
@@ -36,7 +39,17 @@ class Kind(StrEnum):
     COUNT = "count"  # 0 or more
     CHOICE = "choice"
     SWITCH = "switch"
+    LENGTH = "length"  # millimetres, above 0
     SETTINGS = "settings"  # names and values
+
+
+class Taker(StrEnum):
+    """The commands that take an option of a shot."""
+
+    BOTH = "both"
+    TRACK = "track"
+    CAMERA = "camera"
+    NEITHER = "neither"  # a batch, which chooses between them
 
 
 @dataclass(frozen=True)
@@ -48,6 +61,7 @@ class Option:
     shared_help: str = ""
     metavar: str | None = None
     choices: tuple[str, ...] = ()
+    taker: Taker = Taker.TRACK
     name: str = ""
 
     @property
@@ -69,14 +83,9 @@ class Option:
         match self.kind:
             case Kind.TEXT | Kind.PATH:
                 check_text(value, self.name)
-            case Kind.FRAME:
-                is_number = isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= FRAME_LIMIT
-                if value is not None and not is_number:
-                    words = "is no frame number: those are whole and not negative"
+            case Kind.FRAME | Kind.COUNT | Kind.LENGTH:
+                if words := _number_words(self.kind, value):
                     raise ValueError(f"{self.name} {str(value)[:40]!r} {words}")
-            case Kind.COUNT:
-                if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= COUNT_LIMIT:
-                    raise ValueError(f"{self.name} {str(value)[:40]!r} is no whole number from 0 to {COUNT_LIMIT}")
             case Kind.CHOICE:
                 if value not in self.choices:
                     raise ValueError(f"{self.name} {str(value)[:40]!r} is none of {', '.join(self.choices)}")
@@ -90,15 +99,36 @@ class Option:
                     raise ValueError(f"{self.name} is no mapping, such as {{motion_model: Affine}} (in CSV as JSON)")
 
 
-def _option(kind: Kind, *words: str, metavar: str | None = None, choices: tuple[str, ...] = (), **default: Any) -> Any:
+def _number_words(kind: Kind, value: object) -> str:
+    """Why the value is no number of this kind; empty if it is one."""
+    whole = value if isinstance(value, int) and not isinstance(value, bool) else -1
+    if kind is Kind.COUNT:
+        return "" if 0 <= whole <= COUNT_LIMIT else f"is no whole number from 0 to {COUNT_LIMIT}"
+    if kind is Kind.FRAME:
+        is_frame = value is None or 0 <= whole <= FRAME_LIMIT
+        return "" if is_frame else "is no frame number: those are whole and not negative"
+    is_length = value is None or 0 < (value if isinstance(value, float) else whole) <= LENGTH_LIMIT
+    return "" if is_length else "is no number of millimetres"
+
+
+def _option(
+    kind: Kind,
+    *words: str,
+    metavar: str | None = None,
+    choices: tuple[str, ...] = (),
+    taker: Taker = Taker.TRACK,
+    **default: Any,
+) -> Any:
     """A field of a dataclass with this option; `default` as in `field`."""
-    return field(metadata={"option": Option(kind, *words, metavar=metavar, choices=choices)}, **default)
+    return field(metadata={"option": Option(kind, *words, metavar=metavar, choices=choices, taker=taker)}, **default)
 
 
 _SETTINGS_HELP = (
     "a setting of the tracks under Blender's name for it, such as pattern_match=PREV_FRAME or search_size=91; can be "
     "repeated"
 )
+_FOCAL_HELP = "the focal length of the lens in millimetres, if it is known (default: it is estimated)"
+_SENSOR_HELP = f"the width of the sensor in millimetres (default: {SENSOR:g}); without it a focal length means nothing"
 
 
 @dataclass(frozen=True)
@@ -106,12 +136,18 @@ class ShotSpec:
     """One shot as requested. Frames are displayed numbers.
 
     In a batch paths are absolute, or unchanged if they come from another system. None and empty values stand for the
-    defaults of `track`.
+    defaults of `track`, or of `camera`.
     """
 
-    footage: str = _option(Kind.PATH, "a movie, an image sequence (any file of it, or its folder), or a .blend")
-    name: str = _option(Kind.TEXT, "a name for the session (default: that of the footage)", default="")
-    clip: str = _option(Kind.TEXT, "which clip of the .blend, if it has several", metavar="NAME", default="")
+    footage: str = _option(
+        Kind.PATH, "a movie, an image sequence (any file of it, or its folder), or a .blend", taker=Taker.BOTH
+    )
+    name: str = _option(
+        Kind.TEXT, "a name for the session (default: that of the footage)", taker=Taker.BOTH, default=""
+    )
+    clip: str = _option(
+        Kind.TEXT, "which clip of the .blend, if it has several", metavar="NAME", taker=Taker.BOTH, default=""
+    )
     start: int | None = _option(
         Kind.FRAME,
         "frame to track from (default: the first, or the last when tracking backward; the current one of a .blend)",
@@ -157,6 +193,19 @@ class ShotSpec:
         metavar="NAME=VALUE",
         default_factory=dict[str, Any],
     )
+    camera: bool = _option(
+        Kind.SWITCH,
+        "go on to a camera",
+        "go from footage to a camera, as the command camera does, and say what it is worth",
+        taker=Taker.NEITHER,
+        default=False,
+    )
+    focal: float | None = _option(
+        Kind.LENGTH, _FOCAL_HELP, f"for --camera: {_FOCAL_HELP}", metavar="MM", taker=Taker.CAMERA, default=None
+    )
+    sensor: float | None = _option(
+        Kind.LENGTH, _SENSOR_HELP, f"for --camera: {_SENSOR_HELP}", metavar="MM", taker=Taker.CAMERA, default=None
+    )
 
     def to_json(self) -> dict[str, Any]:
         """The values by option, without defaults."""
@@ -179,10 +228,29 @@ class ShotSpec:
         return cls(**values)
 
     def to_arguments(self) -> list[str]:
-        """The arguments of `track` for this shot."""
+        """The arguments of a command line for this shot."""
         values = self.to_json()
         options = OPTIONS[1:]
         return [self.footage, *(word for option in options for word in option.arguments(values.get(option.name)))]
+
+    def command_line(self) -> list[str]:
+        """The command that does this shot, `track` or `camera`, and its arguments."""
+        return ["camera" if self.camera else "track", *replace(self, camera=False).to_arguments()]
+
+    @property
+    def contradiction(self) -> str:
+        """Why its options make no sense together, for users; empty if they do."""
+        given = self.to_json()
+        others = Taker.TRACK if self.camera else Taker.CAMERA
+        wrong = ", ".join(f"“{option.name}”" for option in OPTIONS if option.taker is others and option.name in given)
+        if wrong and self.camera:
+            words = "with “camera” it finds and tracks features by itself, on all frames"
+            return f"{words}: leave out {wrong}, or say “camera: false”"
+        if wrong:
+            return f"the lens of a camera means nothing without “camera: true”: add that, or leave out {wrong}"
+        if self.camera and parse_path(self.footage).requested is not None:
+            return "with “camera” it tracks all frames: name the footage without a range, or say “camera: false”"
+        return ""
 
     def with_paths(self, change: Callable[[str], str]) -> ShotSpec:
         """The shot with `change` applied to each path."""
@@ -218,6 +286,12 @@ class ShotSpec:
 
 OPTIONS: tuple[Option, ...] = tuple(replace(entry.metadata["option"], name=entry.name) for entry in fields(ShotSpec))
 """The first is the footage, which a command line takes without a flag."""
+TRACK = tuple(option for option in OPTIONS[1:] if option.taker in (Taker.BOTH, Taker.TRACK))
+"""The options of `track`."""
+CAMERA = tuple(option for option in OPTIONS[1:] if option.taker in (Taker.BOTH, Taker.CAMERA))
+"""The options of `camera`."""
+LENS = tuple(option for option in CAMERA if option.taker is Taker.CAMERA)
+"""The options of a known lens, which `solve` takes as well."""
 _PATHS = tuple(option.name for option in OPTIONS if option.kind is Kind.PATH)
 _BY_NAME = {option.name: option for option in OPTIONS}
 PAUSE_BELOW = _BY_NAME["pause_below"]

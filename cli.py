@@ -79,7 +79,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = Parser(
         prog="tracking_sessions",
         description="Motion tracking that is never lost: each tracked frame is recorded before the next one is begun.",
-        epilog="Exit codes: 0 done or nothing to do; 1 failed, or a batch has shots that are not tracked to their end; "
+        epilog="Exit codes: 0 done or nothing to do; 1 failed, or a batch has shots that are not done; "
         "2 wrong use; 3 the shot cannot be used, or all its tracks were lost before its end; "
         "4 tracked, but no camera; 75 stopped, resume later.",
     )

@@ -98,9 +98,13 @@ def clips() -> list[MovieClip]:
 
 
 def _tick() -> float:
-    """As `tick`, for Blender, which ends a timer that raises."""
+    """As `tick`, for Blender, which ends a timer that raises, and draws an edit before it is recorded."""
     try:
-        return tick()
+        shown = open_file.revision
+        pause = tick()
+        if open_file.revision != shown and not blender_is_tracking():
+            redraw(bpy.context)
+        return pause
     except Exception:
         _log.exception("A change of a clip could not be recorded")
         return RETRY
@@ -123,7 +127,7 @@ def tick(*, at_once: bool = False) -> float:
     is_changed, is_wide = signs.is_changed or is_new, signs.is_wide
     signs.is_changed = signs.is_wide = False
     signs.ticks += 1
-    has_more, shown = False, open_file.revision
+    has_more = False
     is_tracking = blender_is_tracking()
     close_gone()
     for clip in clips():
@@ -148,8 +152,6 @@ def tick(*, at_once: bool = False) -> float:
             has_more = recording.catch_up() or recording.has_more or has_more
             if not (has_more or at_once):
                 has_more = auditing.at_idle(clip, recording)
-    if open_file.revision != shown and not is_tracking:
-        redraw(bpy.context)  # Blender drew the edit before it was recorded
     return SOON if has_more else INTERVAL
 
 

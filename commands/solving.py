@@ -12,24 +12,22 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
-from ..core.batch.events import Begun, Done
-from ..core.errors import ExitCode, Interrupted, TrackingSessionError, UsageError
+from ..core.batch.events import Begun
+from ..core.errors import Interrupted, TrackingSessionError, UsageError
 from ..core.model.counting import Counting
 from ..core.model.types import COEFFICIENTS
-from ..core.model.wording import count_words, short
+from ..core.model.wording import short
 from ..core.processes.own import own_command
 from ..core.processes.process import wait
 from ..core.recording.manager import TrackingSessionManager, load_session
 from ..core.recording.recorder import FILE_INTERVAL
 from ..core.solve import recording
 from ..core.solve.job import LIMIT, SolveJob, round_line, solved_line
-from ..core.solve.recording import USABLE
-from ..core.solve.solve import Lens, Round, Solve, VerdictKind
+from ..core.solve.solve import Lens, Round, Solve
 from ..core.solve.store import read_solve, solve_file
 from ..core.storage.folder import FOLDER_NAME, SessionFolder
 from ..core.tracking.plan import CAMERA, LENS, OPTIONS, SENSOR, ShotSpec
 from .arguments import (
-    NotAllDone,
     add_json,
     add_options,
     add_root,
@@ -41,6 +39,7 @@ from .arguments import (
 )
 from .blender import blender_path, bridge_module
 from .finding import find_file, root_of
+from .solved import outcome, round_words
 from .terminal import Signals, drive, quiet_blender, say
 
 if TYPE_CHECKING:
@@ -175,7 +174,8 @@ def _solve(options: argparse.Namespace) -> list[str]:
     with Signals() as signals, load_session(path) as manager:
         if not len(manager.session.tracked_frames):
             raise UsageError(f"“{short(manager.session.name)}” has no tracked frames: track it first")
-        return _outcome(manager, _solved(manager, options, signals), options)
+        between = _between(options, manager.counting)
+        return outcome(manager, _all_solved(manager, options, signals, between=between), options)
 
 
 def _solved_alone(path: Path, options: argparse.Namespace) -> list[str]:
@@ -193,7 +193,30 @@ def _solved_alone(path: Path, options: argparse.Namespace) -> list[str]:
     return []
 
 
-def _solved(manager: TrackingSessionManager, options: argparse.Namespace, signals: Signals) -> Solve:
+def _all_solved(
+    manager: TrackingSessionManager,
+    options: argparse.Namespace,
+    signals: Signals,
+    *,
+    between: tuple[int, int] | None = None,
+    kept: Solve | None = None,
+) -> list[Solve]:
+    """The solve of all frames, or of those `between`, with `--parts` followed by those of the parts that cuts leave.
+
+    `kept`: the solve of all frames that is there already."""
+    found = [kept or _solved(manager, options, signals, between)]
+    waiting = found[0].parts if options.parts else []
+    while waiting:
+        part = waiting.pop(0)
+        say(f"Solving frames {manager.counting.span(*part)}.")
+        found.append(_solved(manager, options, signals, part))
+        waiting = found[-1].parts + waiting
+    return found
+
+
+def _solved(
+    manager: TrackingSessionManager, options: argparse.Namespace, signals: Signals, between: tuple[int, int] | None
+) -> Solve:
     """Solve in a process of its own, and record the solve. Raises Interrupted, SolvingFailed, ProcessEnded."""
     bridge_module("solve.solver")  # says at once if there is no Blender
     folder = SessionFolder.of(manager.path)
@@ -212,106 +235,20 @@ def _solved(manager: TrackingSessionManager, options: argparse.Namespace, signal
                 words = f"{signals.reason}: the solve was stopped; all tracked frames are recorded"
                 raise Interrupted(f"{words}. Solve again with: solve {manager.id}")
             for step in job.rounds[shown:]:
-                say(f"{_round_words(step)}.")
+                say(f"{round_words(step)}.")
             shown = len(job.rounds)
             if time.monotonic() > due:
                 recorder.renew_lease()
                 due = time.monotonic() + FILE_INTERVAL
             wait([job.process], _POLL)
         for step in job.rounds[shown:]:
-            say(f"{_round_words(step)}.")
+            say(f"{round_words(step)}.")
         solve = read_solve(solve_file(folder, manager.id, job.solve))
-    except Interrupted:
-        recording.stop(manager, before)
-        raise
     except TrackingSessionError as error:
-        recording.fail(manager, str(error))
+        recording.end(manager, before, error)
         raise
     recording.finish(manager, solve)
     return solve
-
-
-def _round_words(step: Round) -> str:
-    words = f"{step.name}: {count_words(step.tracks, 'track')}, {count_words(step.markers, 'marker')}"
-    return f"{words}, {step.error:.3f} px, {count_words(step.cameras, 'camera')}" if step.cameras else words
-
-
-def _outcome(
-    manager: TrackingSessionManager, solve: Solve, options: argparse.Namespace, *, is_kept: bool = False
-) -> list[str]:
-    """The output for the solve; `is_kept`: it was made before. Raises NotAllDone, with exit code 4, unless solved."""
-    verdict = solve.verdict
-    if options.json or options.events:
-        facts: dict[str, Any] = {
-            "session": str(manager.path.absolute()),
-            "verdict": verdict.kind.value,
-            "reason": verdict.reason,
-            "advice": verdict.advice,
-            "solve": solve.id,
-            "average_error": solve.average_error,
-            "cameras": len(solve.cameras),
-            "frames": solve.frames[1] - solve.frames[0] + 1,
-            "focal_length": solve.lens.focal,
-            "tracks_kept": len(solve.bundles),
-            "tracks_made": solve.tracks_made,
-            "figures": dict(verdict.figures),
-            "kept": is_kept,
-        }
-        lines = [json.dumps(facts, indent=1) if options.json else Done(manager.id, facts).line()]
-    else:
-        lines = [line for solve in solves for line in _lines(manager, solve)]
-    unsolved = [
-        solve.verdict
-        for solve in solves
-        if solve.verdict.kind is not VerdictKind.SOLVED and not (options.parts and solve.parts)
-    ]
-    if unsolved:
-        kept = "Its solve is kept" if unsolved[0].kind in USABLE else "The tracks are kept"
-        raise NotAllDone(f"{unsolved[0].reason}. {kept}", ExitCode.NO_CAMERA, lines)
-    return lines
-
-
-def _facts(manager: TrackingSessionManager, solve: Solve) -> dict[str, Any]:
-    """What `--json` prints of a solve."""
-    return {
-        "session": str(manager.path.absolute()),
-        "verdict": solve.verdict.kind.value,
-        "reason": solve.verdict.reason,
-        "advice": solve.verdict.advice,
-        "solve": solve.id,
-        "average_error": solve.average_error,
-        "cameras": len(solve.cameras),
-        "frames": solve.frames[1] - solve.frames[0] + 1,
-        "range": [manager.counting.shown(frame) for frame in solve.frames],
-        "focal_length": solve.lens.focal,
-        "tracks_kept": len(solve.bundles),
-        "tracks_made": solve.tracks_made,
-        "figures": dict(solve.verdict.figures),
-    }
-
-
-def _lines(manager: TrackingSessionManager, solve: Solve) -> list[str]:
-    verdict, frames = solve.verdict, solve.frames[1] - solve.frames[0] + 1
-    return [
-        f"{_TITLES[verdict.kind]}: {verdict.reason}.",
-        *([f"{verdict.advice}."] if verdict.advice else []),
-        f"{len(solve.cameras)} of {frames} frames have a camera, {len(solve.bundles)} of {solve.tracks_made} "
-        f"tracks were kept, the error is {solve.average_error:.3f} px, the focal length {solve.lens.focal:.2f} mm.",
-        f"Solve {solve.id} of session {manager.id} in {SessionFolder.of(manager.path).root}",
-    ]
-
-
-_TITLES = {
-    VerdictKind.SOLVED: "Solved",
-    VerdictKind.TRIPOD: "The camera turns on the spot",
-    VerdictKind.STATIC: "The camera does not move",
-    VerdictKind.LOW_PARALLAX: "Low parallax",
-    VerdictKind.FOCAL_UNDETERMINED: "The focal length is not determined",
-    VerdictKind.CUT: "The shot has a cut",
-    VerdictKind.TOO_FEW_TRACKS: "Too few tracks",
-    VerdictKind.TWO_MOTIONS: "Two motions",
-    VerdictKind.NOT_SOLVED: "Not solved",
-}
 
 
 # Hands off
@@ -322,7 +259,8 @@ def _camera(options: argparse.Namespace) -> list[str]:
         path = _tracked(options, signals, output if options.events else None)
         with load_session(path) as manager:
             kept = _kept(manager, options)
-            return _outcome(manager, kept or _solved(manager, options, signals), options, is_kept=kept is not None)
+            solves = _all_solved(manager, options, signals, kept=kept)
+            return outcome(manager, solves, options, is_kept=kept is not None)
 
 
 def _kept(manager: TrackingSessionManager, options: argparse.Namespace) -> Solve | None:

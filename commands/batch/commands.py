@@ -22,7 +22,7 @@ from ..words import INTERRUPTED, shots_words
 from . import cleaning, run
 from .ledgers import open_ledger, words_of
 from .screen import BatchScreen
-from .words import described_batch, described_head, summary
+from .words import BAD, described_batch, described_head, summary
 
 _FOLLOW_INTERVAL = 0.5  # seconds between two polls of the ledger
 _KINDS = [INTERRUPTED, *(status.value for status in BatchStatus)]
@@ -111,7 +111,7 @@ def _list(options: argparse.Namespace) -> list[str]:
     lines: list[str] = []
     for row in rows:
         counts = row["counts"]
-        bad = "".join(f", {counts[status]} {status}" for status in ("failed", "skipped", "lost") if counts[status])
+        bad = "".join(f", {counts[status]} {name}" for status, name in BAD.items() if counts[status])
         lines.append(
             f"{row['id']}  {row['created']}  {row['status'].replace('_', ' '):<11}  "
             f"{counts['completed']} of {shots_words(sum(counts.values()))} done{bad}  {short(row['name'])}".rstrip()

@@ -33,7 +33,7 @@ from ..unfinished import settle
 from ..words import root_words, shots_words
 from .ledgers import checked_db, home_of, open_ledger, words_of
 from .screen import BatchScreen
-from .words import described_batch, summary
+from .words import BAD, described_batch, summary
 
 _LIMIT = 1000  # jobs, and crashes of a shot
 _SHOTS_SHOWN = 3  # for more, a message does not name the whole command
@@ -92,8 +92,7 @@ def resume(options: argparse.Namespace) -> list[str]:
             counts = Counter(shot.status for shot in shots)
             left = counts[ShotStatus.PENDING] + counts[ShotStatus.PROCESSING]
             words = f"{counts[ShotStatus.COMPLETED]} of {shots_words(len(shots))} are done"
-            for status in (ShotStatus.SKIPPED, ShotStatus.FAILED, ShotStatus.LOST):
-                words += f", {counts[status]} {status}" if counts[status] else ""
+            words += "".join(f", {counts[status]} {name}" for status, name in BAD.items() if counts[status])
             say(f"Batch {batch.id}: {words}; going on with {left}, {_at_a_time(batch)}.")
         return _supervise(ledger, batch, options)
 
@@ -153,7 +152,7 @@ def _supervise(ledger: Ledger, batch: BatchRow, options: argparse.Namespace) -> 
 def _results(
     ledger: Ledger, batch: BatchRow, options: argparse.Namespace, progress: BatchProgress, stopped: str
 ) -> list[str]:
-    """The output at the end of a batch. Raises NotAllDone if not all of its shots are tracked."""
+    """The output at the end of a batch. Raises NotAllDone if not all of its shots are done."""
     shots = ledger.shots(batch.id)
     bad = [shot for shot in shots if shot.status.is_final and shot.status is not ShotStatus.COMPLETED]
     code = ExitCode.STOPPED if batch.is_unfinished else ExitCode.FAILED if bad else ExitCode.DONE
@@ -174,7 +173,7 @@ def _results(
 
 def _bad_words(bad: Sequence[ShotRow]) -> str:
     parts: list[str] = []
-    verbs = {ShotStatus.FAILED: "failed", ShotStatus.SKIPPED: "skipped", ShotStatus.LOST: "lost all tracks on the way"}
+    verbs = {**BAD, ShotStatus.LOST: "lost all tracks on the way"}
     for status, verb in verbs.items():
         names = [short(shot.spec.title) for shot in bad if shot.status is status]
         if names:
@@ -205,8 +204,13 @@ def _check_tracker() -> None:
 
 def _command(root: Path, shot: ShotRow, session: Path | None) -> list[str]:
     """The command line of a child."""
-    begin = own_command(blender_path())
-    if session is not None:
-        return [*begin, "resume", str(session), *PAUSE_BELOW.arguments(shot.spec.pause_below), "--events"]
-    arguments = replace(shot.spec, name=shot.spec.title).to_arguments()
-    return [*begin, "track", *arguments, f"--root={root}", "--resume", "--events"]
+    if session is None or shot.spec.camera:  # `camera` finds its session by itself
+        return shot_command(root, shot.spec)
+    words = ["resume", str(session), *PAUSE_BELOW.arguments(shot.spec.pause_below)]
+    return [*own_command(blender_path()), *words, "--events"]
+
+
+def shot_command(root: Path, spec: ShotSpec) -> list[str]:
+    """The command line that does a shot as far as it is not done, in the session folder `root`, and prints events."""
+    words = replace(spec, name=spec.title).command_line()
+    return [*own_command(blender_path()), *words, f"--root={root}", "--resume", "--events"]

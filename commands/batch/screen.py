@@ -10,10 +10,11 @@ from dataclasses import replace
 from ...core.batch.progress import BatchProgress
 from ...core.batch.shots import ShotRow, ShotStatus
 from ...core.batch.supervisor import ShotEvent, ShotUpdate
+from ...core.model.types import SessionStatus
 from ...core.model.wording import duration
 from ..terminal import Screen, columns_of, fit, has_screen, say
 from ..words import shots_words
-from .words import TITLE, event_words, tracks_words
+from .words import BAD, TITLE, event_words, tracks_words
 
 _DRAW_INTERVAL = 0.25  # seconds between two drawings on a terminal
 _REPORT_INTERVAL = 10.0  # seconds between two lines of progress in a log
@@ -100,6 +101,8 @@ class BatchScreen:
         session = self._progress.session(shot)
         if session is None or not session.frames.total:
             return f"{title}  starting"
+        if session.manager is not None and session.manager.session.status is SessionStatus.SOLVING:
+            return f"{title}  solving"
         frames = session.frames
         digits = max(len(str(frames.total)), len(str(frames.frame or 0)))
         rate = f"  {session.rate:.1f} frames/s" if session.rate else ""
@@ -112,9 +115,7 @@ class BatchScreen:
         counts = self._progress.counts
         names = {
             ShotStatus.COMPLETED: "done",
-            ShotStatus.FAILED: "failed",
-            ShotStatus.SKIPPED: "skipped",
-            ShotStatus.LOST: "lost",
+            **BAD,
             ShotStatus.PROCESSING: "running",
             ShotStatus.PENDING: "to do",
         }

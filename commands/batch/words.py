@@ -14,6 +14,13 @@ from ..terminal import columns_of, fit
 from ..words import INTERRUPTED
 
 TITLE = 24  # columns for the name of a shot
+BAD = {
+    ShotStatus.FAILED: "failed",
+    ShotStatus.SKIPPED: "skipped",
+    ShotStatus.LOST: "lost",
+    ShotStatus.NO_CAMERA: "without a camera",
+}
+"""How many shots of a batch are what: the final statuses of those that are not done."""
 _LOST_SHOWN = 3  # frames on which tracks were lost; JSON has all that are kept
 
 
@@ -21,16 +28,18 @@ def event_words(progress: BatchProgress, update: ShotUpdate) -> str:
     shot = update.shot
     words = update.words or shot.error
     frames = f"{update.frames} frame{'s' * (update.frames != 1)}"
+    camera = f", camera: {verdict_words(shot.verdict)}" if shot.verdict else ""
     event = {
         ShotEvent.STARTED: "begun" if shot.attempts < 2 else "resumed",
         ShotEvent.RESTARTED: f"started again. {words}",
         ShotEvent.FOUND: f"resumes session {shot.session}, which has {frames}",
         ShotEvent.WAITING: f"waits. {words}",
-        ShotEvent.DONE_BEFORE: f"was done before: {frames_words(progress, shot)}",
-        ShotEvent.COMPLETED: f"done: {frames_words(progress, shot)}",
+        ShotEvent.DONE_BEFORE: f"was done before: {frames_words(progress, shot)}{camera}",
+        ShotEvent.COMPLETED: f"done: {frames_words(progress, shot)}{camera}",
         ShotEvent.FAILED: f"failed. {words}",
         ShotEvent.SKIPPED: f"skipped. {words}",
         ShotEvent.LOST: f"lost. {words}; {frames_words(progress, shot)}",
+        ShotEvent.NO_CAMERA: f"no camera ({verdict_words(shot.verdict)}). {words}; {frames_words(progress, shot)}",
         ShotEvent.RELEASED: f"stopped, to resume later{'. ' if words else ''}{words}",
     }[update.event]
     return f"{short(shot.spec.title)}: {short(event, 1000).rstrip('.')}."
@@ -42,6 +51,10 @@ def frames_words(progress: BatchProgress, shot: ShotRow) -> str:
     if frames is None or not frames.total:
         return "nothing is recorded"
     return f"{frames.tracked} of {frames.total} frames, {frames.alive} of {tracks_words(frames.tracks)} alive"
+
+
+def verdict_words(verdict: str) -> str:
+    return short(verdict.replace("_", " "))
 
 
 def tracks_words(count: int) -> str:
@@ -61,6 +74,8 @@ def shot_lines(shots: list[dict[str, Any]]) -> list[str]:
         if shot["tracks"]:
             facts.append(f"{shot['tracked_frames']} of {shot['total_frames']} frames")
             facts.append(f"{shot['tracks_alive']} of {tracks_words(shot['tracks'])} alive")
+        if shot["verdict"]:
+            facts.append(f"camera: {verdict_words(shot['verdict'])}")
         if shot["seconds"] is not None:
             facts.append(duration(shot["seconds"]))
         lines.append(
@@ -76,7 +91,7 @@ def shot_lines(shots: list[dict[str, Any]]) -> list[str]:
 
 def _status_words(shot: dict[str, Any]) -> str:
     at = f" at frame {shot['shown_lost_at']}" if shot["lost_at"] is not None else ""
-    return f"{shot['status']}{at}" if shot["status"] == ShotStatus.LOST else str(shot["status"])
+    return f"{shot['status']}{at}" if shot["status"] == ShotStatus.LOST else shot["status"].replace("_", " ")
 
 
 def _lost_words(lost: dict[int, list[str]]) -> str:
@@ -115,7 +130,7 @@ def described_batch(ledger: Ledger, batch: BatchRow, progress: BatchProgress) ->
 
 
 def summary(document: dict[str, Any]) -> list[str]:
-    counts = [f"{count} {name}" for name, count in document["counts"].items() if count]
+    counts = [f"{count} {BAD.get(ShotStatus(name), name)}" for name, count in document["counts"].items() if count]
     line = f"Batch {document['id']} {document['status'].replace('_', ' ')}: {', '.join(counts)}; "
     line += f"{document['tracked_frames']:,} frames are recorded"
     run = document.get("run")

@@ -29,7 +29,7 @@ from ..storage.folder import SessionFolder
 from ..storage.lease import Owner, live_owner
 from ..tracking.plan import ShotSpec, check_text, json_text
 from .ledger_database import SCHEMA, open_ledger, translated
-from .ledger_rows import BATCHES, NEEDED, OLD_SHOTS, SHOTS, Rows, stored_error, stored_spec
+from .ledger_rows import BATCHES, NEEDED, OLD_SHOTS, SHOTS, SHOTS_3, Rows, stored_error, stored_spec
 from .shots import SHOT_LIMIT, BatchRow, BatchStatus, ShotClip, ShotRow, ShotStatus
 
 
@@ -188,7 +188,7 @@ class Ledger:
             if shot is None:
                 return None
             self._db.execute(
-                "UPDATE shots SET status = 'processing', attempts = attempts + 1, error = '', ended = '',"
+                "UPDATE shots SET status = 'processing', attempts = attempts + 1, error = '', verdict = '', ended = '',"
                 " started = iif(started = '', ?, started) WHERE id = ?",
                 (timestamp(), shot.id),
             )
@@ -226,11 +226,12 @@ class Ledger:
         crashes = "0" if progressed else "crashes + 1"
         return self._change(shot, f"crashes = {crashes}, error = ?", stored_error(error))
 
-    def finish(self, shot: ShotRow, status: ShotStatus, error: str = "") -> ShotRow:
-        """Set a final status: COMPLETED, FAILED, SKIPPED or LOST; `error` is the reason."""
+    def finish(self, shot: ShotRow, status: ShotStatus, error: str = "", verdict: str = "") -> ShotRow:
+        """Set a final status: COMPLETED, FAILED, SKIPPED, LOST or NO_CAMERA; `error` is the reason."""
         if not status.is_final:
             raise ValueError(status)
-        return self._change(shot, "status = ?, error = ?, ended = ?", status, stored_error(error), timestamp())
+        changes = "status = ?, error = ?, verdict = ?, ended = ?"
+        return self._change(shot, changes, status, stored_error(error), stored_error(verdict), timestamp())
 
     def release(self, shot: ShotRow, error: str = "") -> ShotRow:
         """Make a stopped shot, or one whose session is in use, pending again; it keeps its session and crashes."""
@@ -288,7 +289,8 @@ class Ledger:
 
     @property
     def _shots(self) -> str:
-        return SHOTS if self._db.execute("PRAGMA user_version").fetchone()[0] == SCHEMA else OLD_SHOTS
+        schema = self._db.execute("PRAGMA user_version").fetchone()[0]
+        return {SCHEMA: SHOTS, 3: SHOTS_3}.get(schema, OLD_SHOTS)
 
     def _shot(self, id: int) -> ShotRow:
         return self._rows.shot(self._db.execute(self._shots + " WHERE shots.id = ?", (id,)).fetchone())

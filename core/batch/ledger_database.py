@@ -23,7 +23,7 @@ from ..storage.database import connect, contents, create
 from ..storage.files import make_folder, sync_folder
 from .ledger_rows import OLD_SPEC, spec_of_columns
 
-SCHEMA = 3
+SCHEMA = 4
 APPLICATION = 0x54534C42  # “TSLB” in the head of the file
 BUSY_TIME = 15.0
 """Seconds to wait for another writer. Each holds the ledger for milliseconds; a slow network disk for longer."""
@@ -59,9 +59,10 @@ _TABLES = (
     number INTEGER NOT NULL,
     spec TEXT NOT NULL,
     status TEXT NOT NULL DEFAULT 'pending'
-        CHECK (status IN ('pending', 'processing', 'completed', 'failed', 'skipped', 'lost')),
+        CHECK (status IN ('pending', 'processing', 'completed', 'failed', 'skipped', 'lost', 'no_camera')),
     session TEXT NOT NULL DEFAULT '',
     error TEXT NOT NULL DEFAULT '',
+    verdict TEXT NOT NULL DEFAULT '',
     attempts INTEGER NOT NULL DEFAULT 0,
     crashes INTEGER NOT NULL DEFAULT 0,
     started TEXT NOT NULL DEFAULT '',
@@ -69,6 +70,9 @@ _TABLES = (
     UNIQUE (batch, number)
 )""",
     "CREATE INDEX shots_by_status ON shots (status, batch, number)",
+)
+_TABLES_3 = tuple(
+    sql.replace(", 'no_camera'))", "))").replace("    verdict TEXT NOT NULL DEFAULT '',\n", "") for sql in _TABLES
 )
 _OLD_TABLES = tuple(
     sql.replace(
@@ -84,11 +88,12 @@ _OLD_TABLES = tuple(
     settings TEXT NOT NULL,
 """,
     )
-    for sql in _TABLES
+    for sql in _TABLES_3
 )
 _SCHEMAS = {
     1: tuple(sql.replace(", 'lost'))", "))") for sql in _OLD_TABLES),  # without the status “lost”
-    2: _OLD_TABLES,
+    2: _OLD_TABLES,  # a column for each option of a shot
+    3: _TABLES_3,  # without cameras
     SCHEMA: _TABLES,
 }
 
@@ -125,8 +130,9 @@ def _open_for_writing(path: Path) -> sqlite3.Connection:
             sync_folder(path.parent)
         if _check_schema(path, connection) != SCHEMA:
             connection.execute("BEGIN IMMEDIATE")
-            if _check_schema(path, connection) != SCHEMA:  # no other process was quicker
-                _upgrade(path, connection)
+            schema = _check_schema(path, connection)
+            if schema != SCHEMA:  # no other process was quicker
+                _upgrade(path, connection, schema)
             connection.execute("COMMIT")
     except BaseException:
         connection.close()
@@ -185,12 +191,13 @@ def _empty() -> sqlite3.Connection:
     return connection
 
 
-def _upgrade(path: Path, connection: sqlite3.Connection) -> None:
-    """Bring a ledger of schema 1 or 2 to today's, within a transaction. Raises LedgerUnreadable for a damaged one."""
+def _upgrade(path: Path, connection: sqlite3.Connection, schema: int) -> None:
+    """Bring a ledger of this older schema to today's, in a transaction. Raises LedgerUnreadable for a damaged one."""
     for (wrong,) in connection.execute("PRAGMA integrity_check"):
         if wrong != "ok":
             raise LedgerUnreadable(path, f"it is damaged ({str(wrong)[:200]})")
     shots, index = _TABLES[1:]
+    spec = OLD_SPEC.format("") if schema < 3 else "spec"
     others = "status, session, error, attempts, crashes, started, ended"
     for statement in (
         "DROP INDEX shots_by_status",
@@ -199,7 +206,7 @@ def _upgrade(path: Path, connection: sqlite3.Connection) -> None:
         # no id is given twice: a supervisor may still know a shot by its id
         "INSERT INTO sqlite_sequence SELECT 'shots', ifnull(max(seq), 0) FROM sqlite_sequence WHERE name = 'shots_1'",
         f"INSERT INTO shots (id, batch, number, spec, {others})"
-        f" SELECT id, batch, number, {OLD_SPEC.format('')}, {others} FROM shots_1",
+        f" SELECT id, batch, number, {spec}, {others} FROM shots_1",
         "DROP TABLE shots_1",
         index,
         f"PRAGMA user_version = {SCHEMA}",

@@ -24,13 +24,14 @@ _E = TypeVar("_E", bound=StrEnum)
 BATCHES = "SELECT id, name, status, config, root, created, modified FROM batches"
 
 _SHOTS = (
-    "SELECT shots.id, batch, number, {}, shots.status, session, error, attempts, crashes, started, ended, root"
+    "SELECT shots.id, batch, number, {}, shots.status, session, error, {}, attempts, crashes, started, ended, root"
     " FROM shots JOIN batches ON batches.id = batch"
 )
-SHOTS = _SHOTS.format("spec")
+SHOTS = _SHOTS.format("spec", "verdict")
 OLD_SPEC = "spec_of(footage, {}name, clip, first, last, direction, detect, tracks, settings)"
 """The ShotSpec in a ledger of schema 1 or 2; the SQL function is `spec_of_columns`."""
-OLD_SHOTS = _SHOTS.format(OLD_SPEC.format("shots."))
+SHOTS_3 = _SHOTS.format("spec", "''")
+OLD_SHOTS = _SHOTS.format(OLD_SPEC.format("shots."), "''")
 
 NEEDED = (
     "SELECT session, batch FROM batches JOIN shots ON batch = batches.id"
@@ -64,7 +65,7 @@ class Rows:
 
     def shot(self, row: tuple[object, ...]) -> ShotRow:
         """A row of `SHOTS`."""
-        id, batch, number, spec, status, session, error, attempts, crashes, started, ended, root = row
+        id, batch, number, spec, status, session, error, verdict, attempts, crashes, started, ended, root = row
         return ShotRow(
             id=self._number(id),
             batch=self.id(batch),
@@ -73,6 +74,7 @@ class Rows:
             status=self._enum(status, ShotStatus),
             session=self.id(session) if session else "",
             error=self._text(error),
+            verdict=self._text(verdict),
             attempts=self._number(attempts),
             crashes=self._number(crashes),
             started=self._text(started),

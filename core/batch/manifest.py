@@ -228,6 +228,11 @@ def _table_value(kind: Kind, text: str) -> Any:
     """A value of a table; the text itself, which `shot_entry` refuses, if it is not of this kind."""
     if kind in (Kind.FRAME, Kind.COUNT):
         return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else text
+    if kind is Kind.LENGTH:
+        try:
+            return float(text)
+        except ValueError:
+            return text
     if kind is Kind.SWITCH:
         return _SWITCHES.get(text.lower(), text)
     if kind is Kind.SETTINGS:

@@ -196,6 +196,8 @@ def described_shot(progress: BatchProgress, shot: ShotRow) -> dict[str, Any]:
         **lost_fields(lost, counting),
         "lost": session.lost() if session else {},
         "error": shot.error,
+        "camera": shot.spec.camera,
+        "verdict": shot.verdict,
         "attempts": shot.attempts,
         "started": shot.started,
         "ended": shot.ended,

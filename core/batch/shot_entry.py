@@ -13,6 +13,9 @@ The keys of a shot:
     detect      true: find features on the start frame
     tracks      a file of start positions
     settings    a mapping of settings of tracks; in CSV as JSON
+    camera      true: go from footage to a camera, which finds and tracks features by itself, on all frames
+    focal       with camera: the focal length of the lens, if it is known, in millimetres
+    sensor      with camera: the width of the sensor in millimetres
 
 Relative paths start from the folder of the list. All functions raise ManifestInvalid.
 """
@@ -30,7 +33,7 @@ from ..errors import ManifestInvalid
 from ..footage.files import parse_path
 from ..model.ranges import FRAME_LIMIT, FrameRanges
 from ..storage.folder import is_foreign
-from ..tracking.plan import OPTIONS, SHARED, Kind, Option, ShotSpec, json_text
+from ..tracking.plan import OPTIONS, SHARED, Kind, Option, ShotSpec, Taker, json_text
 
 _FRAMES = (*(option.name for option in OPTIONS if option.kind is Kind.FRAME), "range")
 
@@ -45,6 +48,12 @@ def _keys(options: Iterable[Option]) -> tuple[str, ...]:
 KEYS = _keys(OPTIONS)
 DEFAULTS = _keys(SHARED)
 """The keys of `defaults`: all but those that tell one shot from another."""
+
+
+def _keys_of(taker: Taker) -> tuple[str, ...]:
+    """The keys that mean something to one command only."""
+    keys = tuple(option.name for option in OPTIONS if option.taker is taker)
+    return (*keys, "range") if taker is Taker.TRACK else keys
 
 
 def check_keys(fields: Iterable[object], known: Sequence[str], where: str) -> None:
@@ -73,12 +82,22 @@ def shot_spec(entry: object, defaults: Mapping[str, Any], folder: Path, where: s
     if not footage:
         raise ManifestInvalid(f"{where}: it needs its footage: a movie, an image sequence, or a .blend")
     has_range = parse_path(footage).requested is not None
-    shot = _Entry(_merged(own, defaults, has_range=has_range), folder, where)
+    shot = _Entry(_merged(own, _meant(own, defaults), has_range=has_range), folder, where)
     spec = ShotSpec(**shot.values(OPTIONS))
     if spec.clip and not spec.is_blend:
         raise shot.invalid("“clip” names a clip of a .blend, and its footage is none")
     start, end = shot.frames(spec)
-    return replace(spec, start=start, end=end)
+    spec = replace(spec, start=start, end=end)
+    if words := spec.contradiction:
+        raise shot.invalid(words)
+    return spec
+
+
+def _meant(entry: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
+    """The defaults without those of another kind of shot, if the entry itself says whether it wants a camera."""
+    wants = entry.get("camera")
+    others = () if wants is None else _keys_of(Taker.TRACK if wants else Taker.CAMERA)
+    return {key: value for key, value in defaults.items() if key not in others}
 
 
 def _merged(entry: Mapping[str, Any], defaults: Mapping[str, Any], *, has_range: bool = False) -> dict[str, Any]:

@@ -30,6 +30,7 @@ class ShotStatus(StrEnum):
     FAILED = "failed"  # it was tried, and trying again may help
     SKIPPED = "skipped"  # it cannot be used as it is (exit code 3)
     LOST = "lost"  # all its tracks were lost before the end of the requested frames
+    NO_CAMERA = "no_camera"  # a camera was asked for, and the verdict is another than solved (exit code 4)
 
     @property
     def is_final(self) -> bool:
@@ -39,7 +40,7 @@ class ShotStatus(StrEnum):
 def final_status(shots: Iterable[ShotStatus]) -> BatchStatus | None:
     """The final status of a batch with these shots: FAILED if all shots failed, else COMPLETED; None before its end.
 
-    Skipped and lost shots count as completed here: trying them again would not help.
+    Skipped and lost shots and those without a camera count as completed here: trying them again would not help.
     """
     seen = set(shots)
     if not seen or not all(status.is_final for status in seen):
@@ -58,6 +59,7 @@ class ShotRow:
     status: ShotStatus
     session: str = ""  # id of its session, once it is known
     error: str = ""  # why it failed or was skipped, or its last crash
+    verdict: str = ""  # on its camera, as `camera` says it; empty before it is judged, or if none was asked for
     attempts: int = 0  # children started for it
     crashes: int = 0  # crashes since it last made progress
     started: str = ""  # when it was first claimed

@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The supervisor of a batch: tracks each shot in a process of its own until every shot has a final status."""
+"""The supervisor of a batch: each shot goes through a process of its own until every shot has a final status."""
 
 from __future__ import annotations
 
 import os
-import signal
 import time
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
@@ -14,15 +13,17 @@ from typing import NamedTuple
 
 from ..errors import BatchRuns, ExitCode, JournalDamaged, LeaseHeld, SessionUnreadable, StorageFailed
 from ..journal.lost_passes import lost_of, lost_passes, lost_words, shortage_words
+from ..journal.solves import SOLVED
 from ..model.types import SessionStatus
 from ..model.wording import timestamp
-from ..processes.process import wait
+from ..processes.process import cause_words, wait
 from ..recording.manager import TrackingSessionManager, load_session
+from ..recording.parts import part_sessions
 from ..storage.files import make_folder
 from ..storage.folder import SessionFolder, resolve
 from ..storage.lease import LEASE_TIME, Lease
 from .child import Child
-from .events import StopReason
+from .events import Done, StopReason
 from .ledger import Ledger
 from .ledger_places import note_ledger
 from .shots import BatchRow, BatchStatus, ShotRow, ShotStatus, final_status
@@ -47,6 +48,7 @@ class ShotEvent(StrEnum):
     FAILED = "failed"
     SKIPPED = "skipped"
     LOST = "lost"  # all its tracks, before the end
+    NO_CAMERA = "no_camera"  # tracked, and the verdict on its camera is another than solved
     RELEASED = "released"  # pending again, for the next supervisor
 
 
@@ -73,7 +75,7 @@ class Running:
 class PictureCheck(NamedTuple):
     """The search for a picture that killed a process: another process, the new `child`, reads the suspects."""
 
-    code: int  # the exit code of the killed process
+    cause: str  # of the end of the killed process, behind “It crashed”
     suspects: Suspects
     frame: int  # the process reads it
     others: list[int]  # to read after it
@@ -98,7 +100,7 @@ class Supervisor:
         crashes: int = CRASHES,
         reading: Callable[[Path], Sequence[str]] | None = None,
     ) -> None:
-        """`command` returns the command line that tracks a shot, or resumes its session if there is one.
+        """`command` returns the command line that does a shot, or resumes its session if there is one.
 
         That process prints the events of `events`. `on_update` gets each event in the life of a shot. `reading`
         returns the command line that reads a picture; `suspects.is_unreadable` judges its exit code.
@@ -213,7 +215,8 @@ class Supervisor:
 
     def _begin(self, shot: ShotRow, event: ShotEvent) -> None:
         manager = self._session_of(shot)
-        if manager is not None and manager.session.status is SessionStatus.TRACKING_COMPLETE:
+        is_tracked = manager is not None and manager.session.status is SessionStatus.TRACKING_COMPLETE
+        if is_tracked and not shot.spec.camera:  # whether its camera is up to date, only its process can tell
             self._done(shot, ShotEvent.DONE_BEFORE)
             return
         begun = manager.path if manager is not None and manager.passes and _has_footage(manager) else None
@@ -251,9 +254,12 @@ class Supervisor:
     def _ended(self, running: Running, code: int) -> None:
         done, stopped = running.child.done, running.child.stopped
         words, reason = ("", None) if stopped is None else (stopped.error, stopped.reason)
-        if code == 0 or (code == ExitCode.UNUSABLE and done is not None):
+        if code == ExitCode.DONE or (code in (ExitCode.UNUSABLE, ExitCode.NO_CAMERA) and done is not None):
             shot = self._ledger.note_session(running.shot, done.id) if done is not None and done.id else running.shot
-            self._done(shot, ShotEvent.COMPLETED)
+            if shot.spec.camera:
+                self._judged(shot, done)
+            else:
+                self._done(shot, ShotEvent.COMPLETED)
         elif code == ExitCode.UNUSABLE or reason is StopReason.UNUSABLE:  # or a signal killed it on its way out
             self._finish(running.shot, ShotStatus.SKIPPED, words)
         elif code == ExitCode.STOPPED and reason is StopReason.SESSION_IN_USE and not self.stopping:
@@ -263,10 +269,14 @@ class Supervisor:
         elif code == ExitCode.STOPPED and (self.stopping or reason is StopReason.STORAGE):
             self._release(running.shot, "" if self.stopping else words, words)
             self._stop(words)  # the others have the same disk
-        elif words and code != ExitCode.STOPPED:
+        elif words and code != ExitCode.STOPPED and reason is not StopReason.CRASHED:
             self._finish(running.shot, ShotStatus.FAILED, words)
-        elif not self._blames_picture(running, code):
-            self._crashed(running, code)
+        else:
+            cause = f" ({cause_words(code)}); its output is in {running.log}"
+            if reason is StopReason.CRASHED:
+                cause = f": {words}"
+            if not self._blames_picture(running, cause):
+                self._crashed(running, cause)
 
     def _done(self, shot: ShotRow, event: ShotEvent) -> None:
         """Finish a shot that was tracked as far as possible: its session tells COMPLETED from LOST and SKIPPED."""
@@ -287,15 +297,28 @@ class Supervisor:
         else:
             self._update(event, self._ledger.finish(shot, ShotStatus.COMPLETED))
 
-    def _finish(self, shot: ShotRow, status: ShotStatus, words: str) -> None:
-        self._update(ShotEvent(status), self._ledger.finish(shot, status, words), words)
+    def _judged(self, shot: ShotRow, done: Done | None) -> None:
+        """Finish a shot whose camera has a verdict."""
+        said = Done("").result if done is None else done.result
+        verdict, reason, advice = (str(said.get(key) or "") for key in ("verdict", "reason", "advice"))
+        if not verdict:
+            self._finish(shot, ShotStatus.FAILED, "It ended without saying what its camera is worth")
+        elif verdict == SOLVED:
+            event = ShotEvent.DONE_BEFORE if said.get("kept") is True else ShotEvent.COMPLETED
+            self._update(event, self._ledger.finish(shot, ShotStatus.COMPLETED, verdict=verdict))
+        else:
+            words = ". ".join(filter(None, (reason[:1].upper() + reason[1:], advice)))
+            self._finish(shot, ShotStatus.NO_CAMERA, words, verdict)
+
+    def _finish(self, shot: ShotRow, status: ShotStatus, words: str, verdict: str = "") -> None:
+        self._update(ShotEvent(status), self._ledger.finish(shot, status, words, verdict), words)
 
     def _release(self, shot: ShotRow, error: str, words: str) -> None:
         self._update(ShotEvent.RELEASED, self._ledger.release(shot, error), words)
 
     # Pictures that may have killed a child
 
-    def _blames_picture(self, running: Running, code: int) -> bool:
+    def _blames_picture(self, running: Running, cause: str) -> bool:
         """Skip the shot if a picture is damaged, else begin to read the suspects; False if there are none."""
         if self.stopping:
             return False
@@ -304,13 +327,13 @@ class Supervisor:
         if damaged is not None:
             self._finish(running.shot, ShotStatus.SKIPPED, str(damaged))
             return True
-        return self._read(running, code, suspects, suspects.frames)
+        return self._read(running, cause, suspects, suspects.frames)
 
-    def _read(self, running: Running, code: int, suspects: Suspects, frames: Sequence[int]) -> bool:
+    def _read(self, running: Running, cause: str, suspects: Suspects, frames: Sequence[int]) -> bool:
         """Start a process that reads the first of these pictures; False if there is none."""
         if self._reading is None or not frames:
             return False
-        running.check = PictureCheck(code, suspects, frames[0], list(frames[1:]))
+        running.check = PictureCheck(cause, suspects, frames[0], list(frames[1:]))
         running.child = Child(self._reading(suspects.path(frames[0])), self._folder / f"{running.shot.number}.picture")
         self.running.append(running)
         return True
@@ -323,24 +346,24 @@ class Supervisor:
         if code is None:
             return
         self.running.remove(running)
-        died, suspects, frame, others = check
+        cause, suspects, frame, others = check
         if is_unreadable(code):
             self._finish(running.shot, ShotStatus.SKIPPED, str(suspects.unreadable(frame)))
-        elif self.stopping or not self._read(running, died, suspects, others):
-            self._crashed(running, died)
+        elif self.stopping or not self._read(running, cause, suspects, others):
+            self._crashed(running, cause)
 
-    def _crashed(self, running: Running, code: int) -> None:
+    def _crashed(self, running: Running, cause: str) -> None:
         manager = self._session_of(running.shot)
         _, reached = now = _progress(manager)
         where = ""
         if manager is not None and reached is not None:
             where = f" on the way from frame {manager.counting.shown(reached)}"
-        words = f"It crashed{where} ({_cause(code)}); its output is in {running.log}"
+        words = f"It crashed{where}{cause}"
         shot = self._ledger.note_crash(running.shot, words, progressed=now != running.before)
         if self.stopping:
             self._release(shot, words, words)
         elif shot.crashes >= self._crashes:
-            words = f"It crashed {shot.crashes} times{where} ({_cause(code)}); its output is in {running.log}"
+            words = f"It crashed {shot.crashes} times{where}{cause}"
             self._finish(shot, ShotStatus.FAILED, words)
         else:
             self._begin(self._ledger.note_attempt(shot), ShotEvent.RESTARTED)
@@ -363,13 +386,7 @@ def _has_footage(manager: TrackingSessionManager) -> bool:
 
 def _progress(manager: TrackingSessionManager | None) -> tuple[int, int | None]:
     """The number of tracked frames and the last one. If two values differ, a frame was recorded in between."""
-    return (0, None) if manager is None else (len(manager.session.tracked_frames), manager.session.checkpoint_frame)
-
-
-def _cause(code: int) -> str:
-    """The signal or the exit code that ended a process, in words."""
-    number = -code if code < 0 else code - 128  # a shell in between adds 128
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return f"exit code {code}"
+    if manager is None:
+        return 0, None
+    parts = sum(len(part.session.tracked_frames) for part in part_sessions(manager))
+    return len(manager.session.tracked_frames) + parts, manager.session.checkpoint_frame

@@ -18,6 +18,7 @@ from ..journal.records import EditRecord, Event, MarkersRecord, RecordInvalid
 from ..journal.rows import KEYED, heads_of
 from ..model.types import PassSummary
 from ..recording.manager import TrackingSessionManager
+from ..recording.parts import part_sessions
 from ..storage.folder import resolve
 from ..tracking.plan import ShotSpec
 
@@ -40,7 +41,11 @@ class Suspects:
 
     def __init__(self, manager: TrackingSessionManager | None, spec: ShotSpec) -> None:
         """`manager` is the session of the shot, if it has one. A movie has no suspects, nor has unknown footage."""
-        self._manager = manager
+        self._sessions = [] if manager is None else [manager]
+        if manager is not None:  # a process of the dead one may have read the picture, in a session of its own
+            parts = [part for part in part_sessions(manager) if part.passes and part.session.is_unfinished]
+            self._sessions += parts[:1]
+            manager = self._sessions[-1]
         self._footage: Footage | None = None
         frames: Iterable[int] = ()
         # the next child reports these errors
@@ -80,8 +85,8 @@ class Suspects:
 
     def _noted(self, error: FootageUnusable, frame: int) -> FootageUnusable:
         """Record the damage in the session, so that a resumed shot accepts another file in its place."""
-        if self._manager is not None:
-            with suppress(LeaseHeld, StorageFailed, SessionUnreadable, JournalDamaged), self._manager as manager:
+        for session in self._sessions:
+            with suppress(LeaseHeld, StorageFailed, SessionUnreadable, JournalDamaged), session as manager:
                 manager.acquire().append_event(Event.PICTURE_DAMAGED, frame=frame)
         return error
 

@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
-from ..errors import ProcessEnded, SolvingFailed
+from ..errors import ExitCode, ProcessEnded, SolvingFailed
 from ..processes.process import Process, cause_words
 from ..storage.files import make_folder
 from .solve import Round
@@ -35,7 +35,7 @@ class SolveJob:
         self.rounds: list[Round] = []
         self.solve = ""
         self._limit = limit
-        self._error = ""
+        self._error = self._reason = ""
         self.process = Process(command, folder / "solving")
         self._heard = time.monotonic()
 
@@ -43,7 +43,7 @@ class SolveJob:
         """Read what the process has done; returns whether it has ended, with a solve.
 
         Raises SolvingFailed if it has ended without one or one of its solves took too long, ProcessEnded if it was
-        killed or has crashed.
+        killed, has crashed, or something from outside hindered it, such as a full disk.
         """
         lines, code = self.process.poll()
         for line in lines:
@@ -57,6 +57,8 @@ class SolveJob:
             return False
         self._clear()
         if not self.solve:
+            if self._error and code == ExitCode.STOPPED:
+                raise ProcessEnded(self._error, self._reason, ExitCode.STOPPED)
             if self._error:
                 raise SolvingFailed(self._error)
             words = f"The process that solves has ended ({cause_words(code)}); its output is in {self.process.log}"
@@ -82,7 +84,7 @@ class SolveJob:
             case "solved":
                 self.solve = str(event.get("id", ""))
             case "stopped":
-                self._error = str(event.get("error", ""))
+                self._error, self._reason = str(event.get("error", "")), str(event.get("reason", ""))
             case _:
                 pass
 

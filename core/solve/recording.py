@@ -37,7 +37,7 @@ def stop(session: TrackingSessionManager, before: SessionStatus) -> None:
 
 
 def end(session: TrackingSessionManager, before: SessionStatus, error: TrackingSessionError) -> None:
-    """Record that the solve has ended without a result: it failed, or was stopped from outside."""
+    """Record that the solve has ended without a result: it failed, or was stopped or ended from outside."""
     if error.exit_code == ExitCode.STOPPED:
         stop(session, before)
     else:

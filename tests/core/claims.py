@@ -26,7 +26,7 @@ from tracking_sessions.core.tracking.plan import ShotSpec
 from tracking_sessions.tests.core.faults import Faults
 
 posix = pytest.mark.skipif(os.name != "posix", reason="signals, fork and limits of POSIX")
-PENDING, PROCESSING, COMPLETED, FAILED, SKIPPED, LOST = ShotStatus
+PENDING, PROCESSING, COMPLETED, FAILED, SKIPPED, LOST, NO_CAMERA = ShotStatus
 
 
 def everything_dead(batch: str) -> bool:

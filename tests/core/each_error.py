@@ -10,7 +10,6 @@ from tracking_sessions.core.errors import (
     Action,
     BatchRuns,
     CameraFileInvalid,
-    ChildStopped,
     ClipChanged,
     ClipUnnamed,
     FootageUnusable,
@@ -99,10 +98,6 @@ EACH_ERROR: tuple[tuple[TrackingSessionError, str], ...] = (
     ),
     (ProcessEnded("A process that tracks has ended (SIGKILL)"), "A process that tracks has ended (SIGKILL)"),
     (SolvingFailed("A solve took longer than 300 seconds"), "A solve took longer than 300 seconds"),
-    (
-        ChildStopped("A process that tracks has ended: The disk is full"),
-        "A process that tracks has ended: The disk is full",
-    ),
     (NoCamera("“shot”", "it was not solved yet"), "“shot” has no camera: it was not solved yet"),
     (CameraFileInvalid(PATH, "it is empty"), "shot cannot be read: it is empty"),
     (CameraFileInvalid(PATH, "“x” is no number", 7), "shot, line 7: “x” is no number"),

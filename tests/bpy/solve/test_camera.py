@@ -8,8 +8,10 @@ import os
 import random
 import shutil
 import signal
+import subprocess
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,19 +20,26 @@ import numpy as np
 import pytest
 
 from tracking_sessions.core.errors import ExitCode
+from tracking_sessions.core.journal.records import MarkersRecord
+from tracking_sessions.core.journal.rows import KEYED
 from tracking_sessions.core.library.catalogue import session_files
 from tracking_sessions.core.model.types import SessionStatus
 from tracking_sessions.core.recording.manager import load_session
+from tracking_sessions.core.recording.parts import part_sessions
+from tracking_sessions.core.solve.current import current_solve
 from tracking_sessions.core.solve.digest import digest, is_stale
 from tracking_sessions.core.solve.solve import Solve
 from tracking_sessions.core.solve.store import read_solve, solve_file
 from tracking_sessions.core.solve.taking_part import camera_motion
 from tracking_sessions.core.storage.folder import SessionFolder
 from tracking_sessions.tests.bpy.command_line import end, printed, run, start
+from tracking_sessions.tests.core.shots import marker
 from tracking_sessions.tests.pictures import write_png
+from tracking_sessions.tests.waiting import wait_until
 from tracking_sessions.tools.accuracy.kinds import KINDS
 from tracking_sessions.tools.accuracy.scoring import score
 from tracking_sessions.tools.accuracy.shot import Truth, shot
+from tracking_sessions.tools.kill_batch import children_of, lives
 
 KEYS = {
     *("session", "verdict", "reason", "solve", "average_error", "cameras", "frames", "focal_length"),
@@ -209,11 +218,16 @@ def test_two_frames_are_no_camera_or_one_that_is_right(tmp_path: Path, orbit: Tr
     assert json.loads(stdout)["verdict"] != "solved"
 
 
-def test_pictures_without_texture_are_refused_with_the_reason(tmp_path: Path) -> None:
-    folder = tmp_path / "shot"
+def grey(folder: Path) -> Path:
+    """Pictures without texture."""
     folder.mkdir()
     for frame in range(1, 13):
         write_png(folder / f"grey_{frame:04}.png", np.full((270, 480), 90, np.uint8))
+    return folder
+
+
+def test_pictures_without_texture_are_refused_with_the_reason(tmp_path: Path) -> None:
+    folder = grey(tmp_path / "shot")
     process = start("camera", folder, "--root", tmp_path / "root", "--json", *LENS)
     stdout, stderr = printed(process)
     assert process.returncode == 4, stderr
@@ -278,3 +292,105 @@ def test_wrong_lenses_are_refused(undisturbed: tuple[Path, dict[str, Any]]) -> N
         ("--distortion", '{"model": "BROWN", "coefficients": [1]}'),
     ):
         run("solve", path, *options, code=2)
+
+
+def test_a_second_run_that_resumes_keeps_the_camera_until_a_track_changes_or_the_lens_is_another(
+    undisturbed: tuple[Path, dict[str, Any]], orbit: Truth, tmp_path: Path
+) -> None:
+    root = tmp_path / "copy"
+    shutil.copytree(undisturbed[0], root)
+    command = ("camera", orbit.folder, "--root", root, "--resume")
+    found = json.loads(run(*command, *LENS, "--json").stdout)
+    assert (found["solve"], found["kept"], undisturbed[1]["kept"]) == (undisturbed[1]["solve"], True, False)
+    (path,) = session_files(root)
+    with load_session(path) as manager:
+        assert len(manager.solves) == 1 and manager.session.status is SessionStatus.COMPLETE
+        sought = {"focal": 35.0, "sensor": 36.0, "aspect": 1.0}
+        for other in ({"focal": None}, {"focal": None, "sensor": None}):
+            assert current_solve(manager, **{**sought, **other}) is not None
+        for other in ({"focal": 36.0}, {"sensor": 24.0}, {"aspect": 2.0}):
+            assert current_solve(manager, **{**sought, **other}) is None
+        rows = manager.replay().markers
+        track = next(number for number in rows if number not in {drop.track for drop in solve_in(root).dropped})
+        frame = next(frame for frame in rows[track] if 3 < frame < 20)
+        manager.acquire().append(MarkersRecord(track, marker(track, frame, (0.5, 0.5), KEYED)))
+    with load_session(path) as manager:
+        assert current_solve(manager, **sought) is None
+
+
+# Batches
+
+
+def child_of(batch: subprocess.Popen[str], footage: Path) -> int | None:
+    """The process of the shot in the running batch."""
+    for pid in children_of(batch.pid):
+        with suppress(OSError):
+            if str(footage) in Path(f"/proc/{pid}/cmdline").read_text("utf-8").split("\0"):
+                return pid
+    return None
+
+
+def frames_of(root: Path, footage: Path) -> int:
+    """The frames that the shot and the processes of its child have recorded."""
+    found = 0
+    for path in session_files(root):
+        manager = load_session(path)
+        if footage.name in manager.session.footage.path:
+            parts = [len(part.session.tracked_frames) for part in part_sessions(manager)]
+            found += len(manager.session.tracked_frames) + sum(parts)
+    return found
+
+
+def is_solving(root: Path) -> bool:
+    return any(load_session(path).session.status is SessionStatus.SOLVING for path in session_files(root))
+
+
+def test_a_batch_goes_on_to_the_same_camera_whatever_is_killed(
+    orbit: Truth, undisturbed: tuple[Path, dict[str, Any]], tmp_path: Path
+) -> None:
+    root, blank = tmp_path / "root", grey(tmp_path / "blank")
+    defaults = {"camera": True, "focal": 35, "sensor": 36}
+    listed = tmp_path / "night.json"
+    shots = [{"footage": str(orbit.folder), "name": "orbit"}, {"footage": str(blank)}]
+    listed.write_text(json.dumps({"defaults": defaults, "shots": shots}), "utf-8")
+    batch = start("batch", "run", listed, "--root", root, "--jobs", "2", stderr=subprocess.DEVNULL)
+    wait_until(lambda: frames_of(root, orbit.folder) > 3, "frames of the first passes", process=batch)
+    child = child_of(batch, orbit.folder)
+    assert child is not None
+    os.kill(child, signal.SIGKILL)
+    before = frames_of(root, orbit.folder)
+    wait_until(lambda: frames_of(root, orbit.folder) > before + 3, "more frames", process=batch)
+    children = children_of(batch.pid)
+    batch.kill()
+    batch.wait()
+    wait_until(lambda: not any(map(lives, children)), "the end of the children")
+
+    batch = start("batch", "resume", "--root", root)
+    wait_until(lambda: is_solving(root), "the solve", process=batch)
+    batch.send_signal(signal.SIGTERM)
+    stdout, stderr = printed(batch)
+    assert batch.returncode == 75 and "SIGTERM: stopped" in stderr, stdout + stderr
+    assert not is_solving(root)
+
+    batch = start("batch", "resume", "--root", root, "--json")
+    stdout, stderr = printed(batch)
+    assert batch.returncode == 1 and "1 shot without a camera (blank)" in stderr
+    document = json.loads(stdout)
+    solved, refused = document["shots"]
+    assert (solved["status"], solved["verdict"], solved["error"]) == ("completed", "solved", "")
+    assert (refused["status"], refused["verdict"]) == ("no_camera", "too_few_tracks") and refused["error"]
+    assert (document["counts"]["no_camera"], document["run"]["exit_code"]) == (1, 1)
+    (path,) = (path for path in session_files(root) if path.stem == solved["session"])
+    with load_session(path) as manager:
+        assert len(manager.solves) == 1
+        stored = read_solve(solve_file(SessionFolder(root), manager.id, manager.session.best_solve))
+    same(stored, solve_in(undisturbed[0]))
+    shown = run("batch", "info", "--root", root).stdout
+    assert "camera: solved" in shown and "no camera" in shown and refused["error"] in shown
+    run("batch", "resume", document["id"], "--root", root, code=2, says=("1 shot without a camera (blank). Mend",))
+
+    again = start("batch", "run", listed, "--root", root, "--resume")
+    stdout, stderr = printed(again)
+    assert again.returncode == 1 and "orbit: was done before: 24 of 24 frames" in stderr
+    with load_session(path) as manager:
+        assert len(manager.solves) == 1

@@ -3,7 +3,8 @@
 
 `behave.json` in the folder of the footage sets its behaviour: `delay` (seconds per frame), `crash` (a segmentation
 fault after this frame, `times` often, which first cuts the picture `cut`), `dies` (before it has a session), `stopped`
-(an event printed in place of tracking, with its `code`), `frames`, `lose` (the frame on which all tracks are lost).
+(an event printed in place of tracking, with its `code`), `frames`, `lose` (the frame on which all tracks are lost),
+`camera` (the result of `camera`, printed after tracking).
 """
 
 from __future__ import annotations
@@ -88,6 +89,9 @@ def main(root: Path, footage: Path) -> int:
     except TrackingSessionError as error:
         report(Stopped.by(error, str(error)))
         return error.exit_code
+    if "camera" in behave:
+        report(Done(path.stem, behave["camera"]))
+        return 0 if behave["camera"].get("verdict") == "solved" else ExitCode.NO_CAMERA
     manager = load_session(path)
     lost = lost_passes(manager.passes, manager.session.tracked_frames)
     report(Done(path.stem, {"outcome": "lost" if lost else "complete"}))

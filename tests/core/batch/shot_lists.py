@@ -36,6 +36,7 @@ SHOTS = [
     },
     {"footage": "../a b.mov", "start": 5, "end": 9, "direction": "both", "tracks": "starts/a.json"},
     {"footage": "shots.blend", "clip": "plate"},
+    {"footage": "c.mov", "camera": True, "focal": 35, "sensor": 23.76},
 ]
 JSON = json.dumps(SHOTS)
 YAML = """
@@ -49,11 +50,13 @@ YAML = """
     margin: 3
 - {footage: ../a b.mov, start: 5, end: 9, direction: both, tracks: starts/a.json}
 - {footage: shots.blend, clip: plate, name: }
+- {footage: c.mov, camera: yes, focal: 35, sensor: 23.76}
 """
 
-CSV = """\ufefffootage,name,Range,start,end,direction,detect,tracks,settings,clip\r
+CSV = """\ufefffootage,name,Range,start,end,direction,detect,tracks,settings,clip,camera,focal,sensor\r
 plates/010/plate_0001.png,010,12-120,,,backward,Yes,,"{""motion_model"": ""Affine"", ""margin"": 3}",\r
 ,,,,,,,,,\r
 "../a b.mov",,,5,9,both,,starts/a.json\r
-shots.blend,,,,,,,,,plate\r
+shots.blend,,,,,,,,,plate,no\r
+c.mov,,,,,,,,,,1,35,23.76\r
 """

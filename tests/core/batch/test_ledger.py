@@ -57,7 +57,7 @@ def test_the_ledger_is_in_wal_mode_and_keeps_foreign_keys(ledger: Ledger, root: 
     make(ledger)
     with sqlite3.connect(SessionFolder(root).ledger) as raw:
         assert raw.execute("PRAGMA journal_mode").fetchone() == ("wal",)
-        assert raw.execute("PRAGMA user_version").fetchone() == (3,)
+        assert raw.execute("PRAGMA user_version").fetchone() == (4,)
         raw.execute("DELETE FROM batches")
     assert ledger.check() == [f"row {n} of shots belongs to no row of batches" for n in (1, 2, 3)]
 

@@ -45,8 +45,8 @@ def refused(root: Path, match: str, advice: str | None = None) -> None:
 def test_a_ledger_of_a_newer_version_is_refused(ledger: Ledger, root: Path) -> None:
     make(ledger)
     ledger.close()
-    raw(root, "PRAGMA user_version = 4")
-    refused(root, r"newer version wrote it \(schema 4\)\. ", "update the extension")
+    raw(root, "PRAGMA user_version = 5")
+    refused(root, r"newer version wrote it \(schema 5\)\. ", "update the extension")
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from tracking_sessions.core.batch.shots import BatchStatus
 from tracking_sessions.core.errors import LedgerUnreadable
 from tracking_sessions.core.storage.folder import SessionFolder
 from tracking_sessions.core.tracking.plan import ShotSpec
-from tracking_sessions.tests.core.claims import LOST, PENDING, everything_dead, make, posix, statuses
+from tracking_sessions.tests.core.claims import NO_CAMERA, PENDING, everything_dead, make, posix, statuses
 from tracking_sessions.tests.core.shots import run_child
 
 DIE_UPGRADING = """
@@ -50,21 +50,40 @@ SHOTS_2 = """CREATE TABLE shots (
     UNIQUE (batch, number)
 )"""
 SHOTS_1 = SHOTS_2.replace(", 'lost'", "")
+SHOTS_3 = """CREATE TABLE shots (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    batch TEXT NOT NULL REFERENCES batches (id) ON DELETE CASCADE,
+    number INTEGER NOT NULL,
+    spec TEXT NOT NULL,
+    status TEXT NOT NULL DEFAULT 'pending'
+        CHECK (status IN ('pending', 'processing', 'completed', 'failed', 'skipped', 'lost')),
+    session TEXT NOT NULL DEFAULT '',
+    error TEXT NOT NULL DEFAULT '',
+    attempts INTEGER NOT NULL DEFAULT 0,
+    crashes INTEGER NOT NULL DEFAULT 0,
+    started TEXT NOT NULL DEFAULT '',
+    ended TEXT NOT NULL DEFAULT '',
+    UNIQUE (batch, number)
+)"""
 OTHERS = "status, session, error, attempts, crashes, started, ended"
 FIELDS = ("footage", "name", "clip", "start", "end", "direction", "detect", "tracks", "settings")
 NOTHING = {"name": "", "clip": "", "direction": "forward", "detect": 0, "tracks": "", "settings": {}}
 
 
 def make_old(root: Path, schema: int = 1) -> None:
-    """Make the ledger one of schema 1, which had no lost shots, or 2; both had a column for each option."""
+    """Make the ledger one of schema 1, which had no lost shots, 2, or 3, which had no cameras.
+
+    The first two had a column for each option.
+    """
     with closing(sqlite3.connect(SessionFolder(root).ledger, isolation_level=None)) as raw:
         rows = raw.execute(f"SELECT id, batch, number, spec, {OTHERS} FROM shots").fetchall()
         raw.execute("DROP TABLE shots")
-        raw.execute(SHOTS_1 if schema == 1 else SHOTS_2)
+        raw.execute({1: SHOTS_1, 2: SHOTS_2, 3: SHOTS_3}[schema])
         for id, batch, number, spec, *others in rows:
             asked = {**NOTHING, **json.loads(spec)}
             asked["settings"] = json.dumps(asked["settings"])
-            values = (id, batch, number, *map(asked.get, FIELDS), *others)
+            options = [spec] if schema == 3 else map(asked.get, FIELDS)
+            values = (id, batch, number, *options, *others)
             raw.execute(f"INSERT INTO shots VALUES ({', '.join('?' * len(values))})", values)
         raw.execute("CREATE INDEX shots_by_status ON shots (status, batch, number)")
         raw.execute(f"PRAGMA user_version = {schema}")
@@ -83,7 +102,7 @@ ASKED = ShotSpec(
 )
 
 
-@pytest.mark.parametrize("schema", [1, 2])
+@pytest.mark.parametrize("schema", [1, 2, 3])
 def test_each_option_of_a_shot_in_an_older_ledger_is_kept(ledger: Ledger, root: Path, schema: int) -> None:
     batch = ledger.create("night", [ASKED, ShotSpec("/x.mov")], {}).id
     ledger.close()
@@ -124,7 +143,8 @@ def test_a_damaged_older_ledger_stays_unchanged(ledger: Ledger, root: Path) -> N
     assert SessionFolder(root).ledger.read_bytes() == before
 
 
-def test_a_reader_leaves_an_older_ledger_and_a_writer_upgrades_it(ledger: Ledger, root: Path) -> None:
+@pytest.mark.parametrize("schema", [1, 2, 3])
+def test_a_reader_leaves_an_older_ledger_and_a_writer_upgrades_it(ledger: Ledger, root: Path, schema: int) -> None:
     batch, gone = make(ledger), make(ledger)
     first = ledger.claim(batch, everything_dead)
     shots = ledger.shots(batch)
@@ -132,20 +152,20 @@ def test_a_reader_leaves_an_older_ledger_and_a_writer_upgrades_it(ledger: Ledger
     highest = ledger.shots(gone)[-1].id
     assert ledger.delete(gone, ledger.batch(gone).modified)
     ledger.close()
-    make_old(root)
+    make_old(root, schema)
     with closing(sqlite3.connect(SessionFolder(root).ledger)) as raw, raw:
         raw.execute("UPDATE sqlite_sequence SET seq = ? WHERE name = 'shots'", (highest,))
     with Ledger(root, readonly=True) as reader:
         assert reader.shots(batch) == shots
     with closing(sqlite3.connect(SessionFolder(root).ledger)) as raw:
-        assert raw.execute("PRAGMA user_version").fetchone() == (1,)
+        assert raw.execute("PRAGMA user_version").fetchone() == (schema,)
     with Ledger(root) as writer:
         assert writer.shots(batch) == shots and writer.check() == []
-        assert writer.finish(first, LOST, "at frame 4").status is LOST
-        assert writer.counts(batch)[LOST] == 1
+        assert writer.finish(first, NO_CAMERA, "it turns", "tripod").verdict == "tripod"
+        assert writer.counts(batch)[NO_CAMERA] == 1
         assert writer.shots(make(writer))[0].id > highest  # no id is given twice
     with Ledger(root) as again:
-        assert statuses(again, batch) == [LOST, PENDING, PENDING]
+        assert statuses(again, batch) == [NO_CAMERA, PENDING, PENDING]
 
 
 def test_an_older_ledger_with_a_foreign_trigger_is_refused(ledger: Ledger, root: Path) -> None:

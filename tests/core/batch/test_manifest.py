@@ -39,6 +39,7 @@ def wanted(folder: Path) -> list[ShotSpec]:
             tracks=str(folder / "starts" / "a.json"),
         ),
         ShotSpec(footage=str(folder / "shots.blend"), clip="plate"),
+        ShotSpec(footage=str(folder / "c.mov"), camera=True, focal=35, sensor=23.76),
     ]
 
 
@@ -86,6 +87,28 @@ shots:
     assert a.settings == {"weight": 0.5, "use_mask": True, "margin": 5} and a.tracks == str(folder / "all.json")
     assert b.settings == {"weight": 0.5, "use_mask": True, "margin": 3}
     assert (c.footage, c.tracks) == (str(tmp_path / "c.mov"), str(tmp_path / "options.json"))
+
+
+def test_a_shot_that_says_whether_it_wants_a_camera_leaves_out_defaults_of_the_other_kind(tmp_path: Path) -> None:
+    content = """
+defaults: {camera: true, focal: 35}
+shots:
+- {footage: a.mov}
+- {footage: b.mov, camera: false, detect: true}
+- {footage: c.mov, camera: true, focal: 50}
+"""
+    listed = write(tmp_path, "shots.yaml", content)
+    tracks = {"detect": True, "tracks": "t.json", "range": "1-9", "settings": {"margin": 3}}
+    a, b, c = read_shots([listed])
+    assert a.to_json() == {"footage": str(tmp_path / "a.mov"), "camera": True, "focal": 35}
+    assert b.to_json() == {"footage": str(tmp_path / "b.mov"), "detect": True}
+    assert c.to_json() == {"footage": str(tmp_path / "c.mov"), "camera": True, "focal": 50}
+    with pytest.raises(ManifestInvalid, match=r"The defaults in .*shots\.yaml: with “camera” .* leave out “detect”"):
+        read_shots([listed], {"detect": True})
+    (shot,) = read_shots([write(tmp_path, "one.yaml", "- {footage: a.mov, camera: true}")], tracks)
+    assert shot.to_json() == {"footage": str(tmp_path / "a.mov"), "camera": True}
+    with pytest.raises(ManifestInvalid, match=r"d\.mov: with “camera” it finds and tracks .*: leave out “detect”, or"):
+        read_shots([str(tmp_path / "d.mov")], {"camera": True, "detect": True})
 
 
 # Folders and footage

@@ -42,6 +42,17 @@ from tracking_sessions.tests.core.shots import make_footage
         ("- {footage: a, range: all}", ["is no range of frames"]),
         ("- {footage: a, direction: up}", ["direction 'up' is none of forward, backward, both"]),
         ("- {footage: a, detect: maybe}", ["detect is true or false, not 'maybe'"]),
+        ("- {footage: a, camera: 2}", ["camera is true or false, not '2'"]),
+        ("- {footage: a, camera: true, focal: wide}", ["focal 'wide' is no number of millimetres"]),
+        ("- {footage: a, camera: true, sensor: 0}", ["sensor '0' is no number of millimetres"]),
+        ("- {footage: a, focal: 35}", ["Shot 1 in ", "means nothing without “camera: true”", "leave out “focal”"]),
+        (
+            "- {footage: b}\n- {footage: a, camera: true, range: 1-5, direction: both, pause_below: 8}",
+            ["Shot 2 in ", "leave out “start”, “end”, “direction”, “pause_below”, or say “camera: false”"],
+        ),
+        ("- {footage: a.1-9.exr, camera: true}", ["Shot 1 in ", "name the footage without a range"]),
+        ("{defaults: {camera: true}, shots: [{footage: a, detect: true}]}", ["Shot 1 in ", "leave out “detect”"]),
+        ("{defaults: {camera: true, detect: true}, shots: [{footage: a}]}", ["The defaults in ", "“detect”"]),
         ("- {footage: a.mov, clip: x}", ["“clip” names a clip of a .blend"]),
         ("- {footage: a, settings: [1]}", ["settings is no mapping, such as {motion_model: Affine}"]),
         ("- {footage: a, settings: {1: 2}}", ["settings is no mapping"]),
@@ -87,6 +98,8 @@ def test_a_mistake_in_a_list_is_reported_with_its_place(tmp_path: Path, content:
         ("footage,start\na,-3", ["start '-3' is no frame number"]),
         ("footage,start\na," + "9" * 5000, ["is no frame number"]),
         ("footage,detect\na,perhaps", ["detect is true or false, not 'perhaps'"]),
+        ("footage,camera,focal\na,1,35mm", ["focal '35mm' is no number of millimetres"]),
+        ("footage,camera,focal\na,1,nan", ["focal 'nan' is no number of millimetres"]),
         ("footage,settings\na,{x}", ["settings is no mapping", "in CSV as JSON"]),
         ("footage,settings\na," + "[" * 100_000, ["settings is no mapping"]),
         ('footage\n"a', ["Line 2 in ", "is no line of a CSV file"]),
@@ -101,7 +114,7 @@ def test_a_mistake_in_a_list_is_reported_with_its_place(tmp_path: Path, content:
         ),
         (b"footage\n" + b"\n" * DOCUMENT_LIMIT, ["is larger than 16 MiB"]),
     ],
-    ids=range(21),
+    ids=range(23),
 )
 def test_a_mistake_in_a_table_is_reported_with_its_line(tmp_path: Path, content: str | bytes, parts: list[str]) -> None:
     refused(write(tmp_path, "a.csv", content), *parts)

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,9 +20,12 @@ from tracking_sessions.core.batch.ledger import Ledger
 from tracking_sessions.core.batch.shots import BatchRow, BatchStatus, ShotRow, ShotStatus
 from tracking_sessions.core.batch.supervisor import ShotEvent, Supervisor
 from tracking_sessions.core.errors import Action, BatchRuns
+from tracking_sessions.core.model.types import SessionStatus
 from tracking_sessions.core.processes.process import PARENT
+from tracking_sessions.core.recording.create import create_session
 from tracking_sessions.core.recording.manager import load_session
 from tracking_sessions.core.storage.folder import SessionFolder
+from tracking_sessions.core.tracking.plan import ShotSpec
 from tracking_sessions.tests.core.batch.supervised import (
     CHILD,
     FRAMES,
@@ -35,6 +39,7 @@ from tracking_sessions.tests.core.batch.supervised import (
     recorded,
     supervise,
 )
+from tracking_sessions.tests.core.shots import make_footage, start_run
 from tracking_sessions.tests.waiting import wait_until
 
 
@@ -364,3 +369,81 @@ def test_a_loss_behind_the_requested_frames_does_not_count(root: Path, tmp_path:
             batch = ledger.create("night", [replace(shot, end=end)], {})
             supervise(ledger, batch, Watcher())
             assert [one.status for one in ledger.shots(batch.id)] == [status]
+
+
+# Shots that go on to a camera
+
+
+TRIPOD = {"verdict": "tripod", "reason": "the camera turns on the spot", "advice": "Use the rotation"}
+
+
+def cameras(folder: Path, *behaviours: dict[str, Any]) -> list[ShotSpec]:
+    return [replace(shot, camera=True, focal=35) for shot in make_shots(folder, *behaviours)]
+
+
+def test_the_verdict_on_the_camera_decides_the_status_and_is_kept(root: Path, tmp_path: Path) -> None:
+    watcher = Watcher()
+    solved = {"verdict": "solved", "reason": "0.2 px"}
+    shots = cameras(tmp_path, {"camera": solved}, {"camera": TRIPOD}, {"camera": {**solved, "kept": True}})
+    with Ledger(root) as ledger:
+        batch = ledger.create("night", [*shots, *make_shots(tmp_path / "plain", {})], {})
+        assert supervise(ledger, batch, watcher).status is BatchStatus.COMPLETED
+        good, turning, kept, plain = ledger.shots(batch.id)
+        assert ledger.check() == [] and ledger.requeue(batch.id, ShotStatus.FAILED) == 0
+    assert [(one.status, one.verdict, one.error) for one in (good, turning, kept, plain)] == [
+        (ShotStatus.COMPLETED, "solved", ""),
+        (ShotStatus.NO_CAMERA, "tripod", "The camera turns on the spot. Use the rotation"),
+        (ShotStatus.COMPLETED, "solved", ""),
+        (ShotStatus.COMPLETED, "", ""),
+    ]
+    assert [watcher.events(number)[-1] for number in (1, 2, 3)] == [
+        ShotEvent.COMPLETED,
+        ShotEvent.NO_CAMERA,
+        ShotEvent.DONE_BEFORE,
+    ]
+    assert good.session and turning.session and turning.attempts == 1
+
+
+def test_a_shot_that_is_tracked_but_not_solved_is_still_solved(root: Path, tmp_path: Path) -> None:
+    watcher = Watcher()
+    with Ledger(root) as ledger:
+        (shot,) = cameras(tmp_path, {"crash": 4})
+        batch = ledger.create("night", [shot], {})
+        supervise(ledger, batch, watcher)  # tracked to the end; its process says nothing of a camera
+        (failed,) = ledger.shots(batch.id)
+        assert failed.status is ShotStatus.FAILED and "without saying what its camera is worth" in failed.error
+        session = load_session(SessionFolder(root).session_file(failed.session)).session
+        assert session.status is SessionStatus.TRACKING_COMPLETE
+        Path(shot.footage, "behave.json").write_text(json.dumps({"camera": TRIPOD}), "utf-8")
+        assert ledger.requeue(batch.id, ShotStatus.FAILED) == 1
+        claimed = ledger.claim(batch.id, lambda _: False)  # by a supervisor that died
+        assert claimed is not None and claimed.session == failed.session
+        supervise(ledger, batch, watcher)
+        (shot_row,) = ledger.shots(batch.id)
+        assert (shot_row.status, shot_row.verdict) == (ShotStatus.NO_CAMERA, "tripod")
+
+
+def test_the_crash_of_a_process_of_the_child_counts_as_its_own(root: Path, tmp_path: Path) -> None:
+    died = {"stopped": {"reason": "crashed", "error": "A process that tracks has ended (SIGSEGV)"}, "code": 1}
+    full = {"stopped": {"reason": "storage", "error": "A process that tracks has ended: The disk is full"}, "code": 75}
+    watcher = Watcher()
+    with Ledger(root) as ledger:
+        batch = ledger.create("night", cameras(tmp_path, died), {})
+        assert supervise(ledger, batch, watcher).status is BatchStatus.FAILED
+        (shot,) = ledger.shots(batch.id)
+        assert (shot.status, shot.attempts, shot.crashes) == (ShotStatus.FAILED, 3, 3)
+        assert shot.error == "It crashed 3 times: A process that tracks has ended (SIGSEGV)"
+        assert watcher.events(1) == [ShotEvent.STARTED, *[ShotEvent.RESTARTED] * 2, ShotEvent.FAILED]
+        batch = ledger.create("night", cameras(tmp_path / "full", full), {})
+        assert supervise(ledger, batch, watcher).status is BatchStatus.PAUSED
+
+
+def test_frames_that_processes_of_the_child_have_recorded_are_progress(root: Path, tmp_path: Path) -> None:
+    footage = make_footage(tmp_path / "plates")
+    session = create_session(footage, "", root)
+    before = module._progress(session)
+    part = create_session(footage, "", SessionFolder(root).parts(session.id) / "pass-1")
+    with part, start_run(part, [(1, 6)]) as run:
+        run.step()
+        run.pause()
+    assert module._progress(session) != before

@@ -11,10 +11,13 @@ import pytest
 from tracking_sessions.core.batch.suspects import Suspects, is_unreadable
 from tracking_sessions.core.footage.details import describe
 from tracking_sessions.core.footage.files import find_footage
-from tracking_sessions.core.journal.records import MarkersRecord
+from tracking_sessions.core.journal.chain import JournalReader
+from tracking_sessions.core.journal.codec import decoded
+from tracking_sessions.core.journal.records import MarkersRecord, PictureDamagedEvent
 from tracking_sessions.core.recording.create import create_session
 from tracking_sessions.core.recording.manager import load_session
 from tracking_sessions.core.session import TrackingSessionManager
+from tracking_sessions.core.storage.folder import SessionFolder
 from tracking_sessions.core.tracking.plan import ShotSpec
 from tracking_sessions.tests.core.shots import FakeTracker, make_footage, marker, start_markers, start_run
 
@@ -53,6 +56,23 @@ def test_keyframes_are_suspects(tmp_path: Path) -> None:
     with session:
         session.acquire().append(MarkersRecord(1, marker(1, 2, (0.5,), 2) + marker(1, 3, (0.5,))))
     assert Suspects(load_session(session.path), ShotSpec(str(footage))).frames == [6, 7, 5, 2]
+
+
+def test_the_pictures_of_a_part_that_another_process_tracks_are_suspects(tmp_path: Path) -> None:
+    footage = make_footage(tmp_path / "plates")
+    session = stopped(create_session(footage, "", tmp_path / "root"), 1, 6, 0)
+    parts = SessionFolder.of(session.path).parts(session.id)
+    done = stopped(create_session(footage, "", parts / "pass-1"), 1, 6, 5)
+    with done:
+        done.mark_tracking_complete()
+    part = stopped(create_session(footage, "", parts / "pass-2"), 1, 6, 3)
+    found = Suspects(session, ShotSpec(str(footage)))
+    assert found.frames == [4, 5, 1]
+    found.path(5).write_bytes(found.path(5).read_bytes()[:40])
+    assert str(found.damaged()).startswith("Frame 5 (plate_0005.png) ")
+    for noted in (session, part):
+        records = [record for record, _ in decoded(JournalReader(noted.folder, noted.id).records())]
+        assert [one.frame for one in records if isinstance(one, PictureDamagedEvent)] == [5]
 
 
 def test_a_clip_that_begins_behind_the_first_file_has_its_own_frames(tmp_path: Path) -> None:

@@ -266,9 +266,11 @@ WITH_NUMPY = {
     "series",
     "shutter",
     "solver",
+    "splitting",
     "surroundings",
     "taking_part",
     "transfer",
+    "triples",
     "verdict",
 }
 

@@ -175,11 +175,11 @@ def beside_plane(
     family = [model]
     for _ in range(2):
         known = family[-1]
-        share = weight / _dot(known, known)
+        share = weight / dot(known, known)
         matrix = [[matrix[i][j] + share * known[i] * known[j] for j in range(i + 1)] for i in range(9)]
         family.append(smallest(matrix, 3))
     columns = [*_products(points), np.ones_like(points[0])]
-    values = [_dot(member, columns) for member in family]
+    values = [dot(member, columns) for member in family]
     distance, _ = distances(model, points)
     least = np.where(live, np.minimum(distance, wrong), 0.0).sum(0) - GAIN * wrong
     farthest = np.argsort(np.where(live, -distance, np.inf), axis=0, kind="stable")[:FARTHEST]
@@ -189,11 +189,11 @@ def beside_plane(
     for one, other in _choices(len(farthest)):
         (a, b, c), (d, e, f) = ([each[place] for each in values] for place in (one, other))
         parts = b * f - c * e, c * d - a * f, a * e - b * d
-        length = np.sqrt(_dot(parts, parts))
+        length = np.sqrt(dot(parts, parts))
         asks = np.sqrt((a * a + b * b + c * c) * (d * d + e * e + f * f))
         chooses = is_live[one] & is_live[other] & (length > ALIKE * asks)
         length = np.maximum(length, 1e-300)
-        member = [_dot(parts, each) / length for each in zip(*family, strict=True)]
+        member = [dot(parts, each) / length for each in zip(*family, strict=True)]
         distance, _ = distances(member, points)
         cost = np.where(live, np.minimum(distance, wrong), 0.0).sum(0)
         is_better = chooses & (cost < least)
@@ -260,17 +260,17 @@ def smallest(matrix: Sequence[Sequence[Floats]], rounds: int, start: Sequence[Fl
 def of_rank_two(model: Sequence[Floats]) -> list[Floats]:
     """The matrices without the part that belongs to their smallest singular value."""
     rows = [model[0:3], model[3:6], model[6:9]]
-    gram = [[_dot([row[i] for row in rows], [row[j] for row in rows]) for j in range(i + 1)] for i in range(3)]
+    gram = [[dot([row[i] for row in rows], [row[j] for row in rows]) for j in range(i + 1)] for i in range(3)]
     vector = smallest(gram, 3)
-    length = _dot(vector, vector)
+    length = dot(vector, vector)
     found: list[Floats] = []
     for row in rows:
-        along = _dot(row, vector) / length
+        along = dot(row, vector) / length
         found += [value - along * part for value, part in zip(row, vector, strict=True)]
     return found
 
 
-def _dot(one: Sequence[Floats], other: Sequence[Floats]) -> Floats:
+def dot(one: Sequence[Floats], other: Sequence[Floats]) -> Floats:
     total = one[0] * other[0]
     for i in range(1, len(one)):
         total = total + one[i] * other[i]

@@ -15,7 +15,6 @@ import numpy as np
 from ..review.distortion import CameraLens
 from ..review.motion import Motion
 from ..review.regression import Bools
-from .bodies import CLEARLY, spread
 from .consensus import AGREES, REFERENCE, undistorted
 from .filtering import Filtered, filtered
 from .muting import DROP_LIVE, dropped, muted
@@ -24,7 +23,7 @@ from .pairs import Pairs, explained, link, live, ranked
 from .residuals import angles, errors
 from .solve import Round
 from .solver import FOCAL, RADIAL, Attempt, Solution, SolveFailed, Solver
-from .surroundings import covered
+from .surroundings import CLEARLY, covered, spread
 
 SHORTEST = 5
 """Markers that a track needs."""

@@ -30,8 +30,18 @@ OUTSIDE = 0.5
 NEVER = 0.3
 """A track that moves otherwise agrees in less than this share of its pairs; one that slides or jumps does for most of
 its life."""
+LOOSE = 8
+"""Tracks of no body, which never agree with the set, whose spread is compared."""
 BESIDE = 4
 """Tracks beside an island that move otherwise, for it to be doubted: 12 in the blank set, none beside the model."""
+
+
+CLEARLY = 2.0
+"""How many times the spread of each other body that of the set has at least."""
+SPREAD_STEP = 5
+"""The spread is looked at on every fifth frame."""
+LEAST_SPREAD = 4
+"""Tracks on a frame that have a spread."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +82,23 @@ def surroundings(motion: Motion, body: Body) -> Surroundings:
     is_beside = (seen > 0) & (outside > OUTSIDE * seen) & ~body.is_member
     is_other = (body.tested > 0) & (body.agreed < NEVER * body.tested)
     return Surroundings(max(0.0, float(np.median(margins))) if margins else 0.0, int((is_beside & is_other).sum()))
+
+
+def spread(motion: Motion, member: Bools) -> float:
+    """The median over the frames of the area that the tracks take up, 1 for tracks all over the picture: the root of
+    the determinant of their covariance, as a share of that of a uniform distribution."""
+    width, height = motion.size
+    found: list[float] = []
+    for column in range(0, len(motion.frames), SPREAD_STEP):
+        part = slice(int(motion.starts[column]), int(motion.starts[column + 1]))
+        mine = member[motion.track[part]]
+        if mine.sum() < LEAST_SPREAD:
+            continue
+        x, y = motion.x[part][mine], motion.y[part][mine]
+        x, y = x - x.mean(), y - y.mean()
+        area = (x * x).mean() * (y * y).mean() - (x * y).mean() ** 2
+        found.append(float(np.sqrt(max(area, 0.0))) * 12.0 / (width * height))
+    return float(np.median(found)) if found else 0.0
 
 
 def covered(motion: Motion, used: Bools) -> dict[int, float]:

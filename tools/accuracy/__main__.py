@@ -99,7 +99,7 @@ def _compared(shots: Iterator[tuple[str, Truth]], options: argparse.Namespace) -
             blender = by_blender(truth, options.limit)
         if "ours" in options.ways:
             root = options.folder and options.folder / "sessions" / truth.folder.name
-            ours = by_command(truth, options.limit, options.jobs, root)
+            ours = by_command(truth, options.limit, options.jobs, root, tracks_anew=not options.again)
         word = _word(ours, truth)
         print(f"| {label} | {_row(truth, blender, ours)} | {word} |", flush=True)
         figures = _figures("blender", blender, truth) | _figures("ours", ours, truth)
@@ -120,6 +120,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--seeds", type=int, default=1, metavar="N", help="shots of each kind (default 1)")
     parser.add_argument("--small", action="store_true", help=f"{SMALL_WIDTH} wide, {SMALL_FRAMES} frames at most")
     parser.add_argument("--folder", type=Path, metavar="DIR", help="keep shots and results there, and use those in it")
+    parser.add_argument("--again", action="store_true", help="only solve anew, with the tracks in the folder")
     parser.add_argument("--ways", nargs="+", choices=["blender", "ours"], default=["blender", "ours"])
     parser.add_argument("--jobs", type=int, default=1, metavar="N", help="processes of the extension's command")
     parser.add_argument("--limit", type=float, default=1800.0, metavar="S", help="seconds for one way (default 1800)")

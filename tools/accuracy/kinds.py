@@ -96,5 +96,6 @@ KINDS: dict[str, Kind] = {
     "walk_lorry": Kind((TWO, SOLVED), "walk", frames=72, movers="large_lorry", is_lens_known=False),
     "static_lorry": Kind((STATIC, TWO), "static", movers="large_lorry"),
     "nodal_lorry": Kind((TRIPOD, TWO), "nodal", movers="lorry"),
+    "tram": Kind((SOLVED, TWO), "lateral", movers="tram"),
     "crowd": Kind((SOLVED, TWO, NOT), "lateral", movers="crowd"),
 }

@@ -111,18 +111,33 @@ def _lorry(length: float, width: float, height: float) -> Callable[..., list[Mov
     """A lorry, rich in detail, that drives and turns a little in the middle of the set."""
 
     def make(rng: np.random.Generator, painter: Painter, frames: int) -> list[Mover]:
-        body = painter.box(0.1 * length * X + 0.2 * Z, (0.8 * length, width, height - 0.2))
-        cabin = painter.box(-0.4 * length * X + 0.2 * Z, (0.2 * length, 0.8 * width, 0.7 * height))
-        crates = [
-            painter.box(at * length * X + side * 0.6 * width * Y, (0.15 * length, 0.2 * width, 0.4 * height))
-            for at in (-0.1, 0.3)
-            for side in (-1, 1)
-        ]
+        body = _vehicle(painter, length, width, height)
         way = rng.uniform(0.8, 1.2) * X + rng.uniform(-0.3, 0.3) * Y
         motion = _line(rng, frames, -way / 2, way, float(rng.choice([-1, 1]) * rng.uniform(0.15, 0.3)))
-        return [Mover((*body, *cabin, *(face for crate in crates for face in crate)), motion)]
+        return [Mover(body, motion)]
 
     return make
+
+
+def _vehicle(painter: Painter, length: float, width: float, height: float) -> tuple[Surface, ...]:
+    body = painter.box(0.1 * length * X + 0.2 * Z, (0.8 * length, width, height - 0.2))
+    cabin = painter.box(-0.4 * length * X + 0.2 * Z, (0.2 * length, 0.8 * width, 0.7 * height))
+    crates = [
+        painter.box(at * length * X + side * 0.6 * width * Y, (0.15 * length, 0.2 * width, 0.4 * height))
+        for at in (-0.1, 0.3)
+        for side in (-1, 1)
+    ]
+    return (*body, *cabin, *(face for crate in crates for face in crate))
+
+
+def tram(rng: np.random.Generator, painter: Painter, frames: int) -> list[Mover]:
+    """A vehicle in the middle of the set that goes to and fro from left to right, as a dolly to the side does."""
+    body, swing = _vehicle(painter, 5.6, 2.0, 3.4), float(rng.uniform(4.0, 6.0))
+
+    def motion(time: float) -> tuple[float, Doubles]:
+        return 0.0, 0.3 * np.sin(swing * time / max(1, frames - 1)) * X
+
+    return [Mover(body, motion)]
 
 
 def crowd(rng: np.random.Generator, painter: Painter, frames: int) -> list[Mover]:
@@ -136,13 +151,14 @@ def crowd(rng: np.random.Generator, painter: Painter, frames: int) -> list[Mover
     return movers
 
 
-CLEAR = {"small_lorry": 2.0, "lorry": 2.8, "large_lorry": 3.6}
+CLEAR = {"small_lorry": 2.0, "lorry": 2.8, "large_lorry": 3.6, "tram": 3.6}
 """Metres around the middle of the set without boxes, so that nothing drives through one."""
 MOVERS: dict[str, Callable[..., list[Mover]]] = {
     "passing": passing,
     "small_lorry": _lorry(2.4, 1.2, 1.7),
     "lorry": _lorry(3.8, 1.6, 2.4),
     "large_lorry": _lorry(5.6, 2.0, 3.4),
+    "tram": tram,
     "crowd": crowd,
 }
 

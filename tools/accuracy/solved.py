@@ -94,15 +94,18 @@ def by_blender(truth: Truth, limit: float, *, is_recipe: bool = False) -> Solved
             )  # fmt: skip
 
 
-def by_command(truth: Truth, limit: float, jobs: int = 1, root: Path | None = None) -> Solved:
+def by_command(
+    truth: Truth, limit: float, jobs: int = 1, root: Path | None = None, *, tracks_anew: bool = True
+) -> Solved:
     """The extension's command `camera`, in a process of its own with a time limit in seconds, and the solve that it has
-    stored. Its session stays in the folder `root`, which is emptied first, or nowhere."""
+    stored. Its session stays in the folder `root`, which `tracks_anew` empties first, or nowhere."""
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="accuracy-") as folder:
         lens = ("--focal", f"{truth.millimetres:.9g}", "--sensor", f"{truth.sensor:.9g}") if truth.is_lens_known else ()
         found = Path(folder, "found.json")
         first, root = pictures(truth.folder)[0].absolute(), (root or Path(folder, "sessions")).absolute()
-        shutil.rmtree(root, ignore_errors=True)
+        if tracks_anew:
+            shutil.rmtree(root, ignore_errors=True)
         command = [sys.executable, ROOT, "camera", first, "--json", "--root", root, "--jobs", str(jobs), *lens]
         ended = _run(command, limit, found)
         seconds = time.monotonic() - began

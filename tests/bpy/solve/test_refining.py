@@ -170,3 +170,9 @@ def test_the_same_markers_give_the_same_camera_to_the_bit() -> None:
     assert one.solution is not None and other.solution is not None
     assert np.array_equal(one.solution.matrices, other.solution.matrices) and np.array_equal(one.used, other.used)
     assert one.rounds == other.rounds and one.dropped == other.dropped and one.muted == other.muted
+
+
+@pytest.mark.parametrize("kind", ["lateral", "forward"])
+def test_what_moves_the_same_way_as_the_camera_does_not_lead_the_solve(kind: str) -> None:
+    found = done(make(kind, 8, tracks=150, moving=0.65, radius=150, along="to and fro"))
+    assert found.verdict.kind == VerdictKind.SOLVED and is_right(found, 0.05), found.verdict.reason

@@ -6,6 +6,7 @@ Pictures have 960x540 pixels, and the focal length is 960 pixels. World to camer
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,6 +21,15 @@ WIDTH, HEIGHT, FOCAL = 960, 540, 960.0
 KINDS = ("orbit", "lateral", "walk", "forward", "pan", "static")
 LEAST = 8
 """Frames of a track."""
+ALONG: dict[str, Callable[[Floats], Floats]] = {
+    "evenly": lambda share: share,
+    "faster": lambda share: share**2,
+    "to and fro": lambda share: 0.5 * np.sin(5 * share),
+    "and stops": lambda share: np.minimum(2 * share, 1.0),
+}
+"""How far a thing has gone along the camera's way by a share of the time."""
+SPEED = 0.4
+"""How far it goes altogether, as a share of that way."""
 
 
 @dataclass
@@ -102,15 +112,20 @@ def make(
     bad: float = 0.0,
     plane: float = 0.0,
     cut: int = 0,
+    along: str = "",
 ) -> Shot:
     """`moving`: the share of the tracks on `movers` objects of `radius` pixels. `bad`: the share that slides or jumps.
-    `plane`: the share of the set on one wall. `cut`: the frame with which another set begins."""
+    `plane`: the share of the set on one wall. `cut`: the frame with which another set begins. `along`: objects move
+    the same way as the camera, as ALONG says."""
     rng = np.random.default_rng([seed, KINDS.index(kind), tracks, frames])
     rotations, centres = camera(kind, frames, rng)
     silhouettes, objects = [], []
     for index in range(movers if moving else 0):
         count = round(tracks * moving / movers)
-        points, silhouette = _object(rng, rotations, centres, count, radius, index)
+        if along:
+            points, silhouette = _beside(rng, rotations, centres, count, radius, ALONG[along])
+        else:
+            points, silhouette = _object(rng, rotations, centres, count, radius, index)
         objects.append(points)
         silhouettes.append(silhouette)
     rows: list[Floats] = []
@@ -178,6 +193,28 @@ def _object(
     body *= np.mean(depth) / FOCAL
     turned = turns(np.outer(share, rng.uniform(-0.8, 0.8, 3)))
     return np.einsum("fij,pj->pfi", turned, body) + middle, (path, np.full(len(share), radius * 0.9))
+
+
+def _beside(
+    rng: np.random.Generator,
+    rotations: Floats,
+    centres: Floats,
+    count: int,
+    radius: float,
+    profile: Callable[[Floats], Floats],
+) -> tuple[Floats, tuple[Floats, Floats]]:
+    """As `_object`, of a body that moves without turning along the way of the camera."""
+    middle = len(rotations) // 2
+    begin = np.array((WIDTH / 2, HEIGHT / 2)) + rng.uniform(-1, 1, 2) * (0.2 * WIDTH, 0.15 * HEIGHT)
+    depth = rng.uniform(5, 9)
+    ray = np.array([*((begin - (WIDTH / 2, HEIGHT / 2)) / FOCAL), 1.0])
+    gone = profile(np.linspace(0, 1, len(rotations)))
+    way = rotations[middle].T @ ray * depth + centres[middle]
+    way = way + np.outer((gone - gone[middle]) * SPEED, centres[-1] - centres[0])
+    body = rng.normal(size=(count, 3))
+    body *= (rng.uniform(0, 1, (count, 1)) ** (1 / 3) / np.linalg.norm(body, axis=1, keepdims=True)) * radius
+    seen = project(way[None], rotations, centres)[0]
+    return body[:, None] * depth / FOCAL + way, (seen, np.full(len(rotations), radius * 0.9))
 
 
 def _defect(rng: np.random.Generator, live: NDArray[np.intp], frames: int) -> Floats:

@@ -10,7 +10,8 @@ import pytest
 
 from tracking_sessions.core.review.motion import Motion
 from tracking_sessions.core.solve.bodies import Bodies, bodies
-from tracking_sessions.tests.core.solve.shots import HEIGHT, WIDTH, Shot, make
+from tracking_sessions.core.solve.filtering import filtered
+from tracking_sessions.tests.core.solve.shots import ALONG, HEIGHT, WIDTH, Shot, make
 
 TRAVELLING = ("orbit", "lateral", "walk", "forward")
 
@@ -113,3 +114,48 @@ def test_tracks_that_no_two_frames_share_have_no_bodies() -> None:
     assert bodies(make("walk", 1, frames=1).motion()) is None
     shot = make("walk", 1)
     assert bodies(replace(shot, positions=np.full_like(shot.positions, np.nan)).motion()) is None
+
+
+@pytest.mark.parametrize(("kind", "moving"), [("lateral", 0.4), ("lateral", 0.65), ("walk", 0.65), ("forward", 0.65)])
+@pytest.mark.parametrize("along", ["faster", "to and fro", "and stops"])
+def test_what_moves_the_same_way_as_the_camera_is_told_by_three_frames(kind: str, along: str, moving: float) -> None:
+    shot = make(kind, 8, moving=moving, radius=150, along=along)
+    found = found_in(shot)
+    assert found.is_clear and found.parts[found.set].triples and len(found.found) == 2
+    member = found.found[found.set].is_member
+    assert member[shot.is_mover].mean() < 0.03 and member[~shot.is_mover].mean() > 0.7
+    kept = filtered(shot.motion()).kept
+    assert kept[shot.is_mover].mean() < 0.03 and kept[~shot.is_mover].mean() > 0.7
+
+
+def test_what_keeps_a_share_of_the_speed_of_the_camera_looks_still() -> None:
+    found = found_in(make("lateral", 8, moving=0.5, radius=150, along="evenly"))
+    assert found.is_clear and len(found.found) == 1 and found.found[0].is_member.all()
+
+
+@pytest.mark.parametrize("kind", TRAVELLING)
+def test_a_lens_that_nobody_knows_makes_no_second_body(kind: str) -> None:
+    shot = make(kind, 5, bad=0.1)
+    off = shot.positions - (WIDTH / 2, HEIGHT / 2)
+    radius = (off**2).sum(2, keepdims=True) / (WIDTH / 2) ** 2
+    positions = off * (1 - 0.06 * radius) + (WIDTH / 2, HEIGHT / 2)
+    found = bodies(Motion.of_positions(positions, (WIDTH, HEIGHT)))
+    assert found is not None and found.is_clear and len(found.found) == 1
+
+
+def test_a_dozen_tracks_of_the_set_around_what_moves_with_the_camera_are_a_doubt() -> None:
+    found = found_in(make("lateral", 8, moving=0.92, radius=150, along="to and fro"))
+    assert not found.is_clear and "move otherwise" in found.why
+
+
+def test_a_second_set_that_moves_with_the_camera_is_not_told_from_the_first() -> None:
+    """Every other track stands on something that goes to and fro beside the dolly."""
+    shot = make("lateral", 8)
+    travelled = shot.centres[:, 0]
+    gone = ALONG["to and fro"](np.linspace(0, 1, len(travelled)))
+    for row in shot.positions[::2]:
+        first, *_, last = np.flatnonzero(np.isfinite(row[:, 0]))
+        row[:, 0] += (row[first, 0] - row[last, 0]) / (travelled[last] - travelled[first]) * gone
+    found = found_in(shot)
+    assert not found.is_clear and len(found.found) == 2 and "both groups are spread" in found.why
+    assert all(min(body.is_member[::2].sum(), body.is_member[1::2].sum()) < 3 for body in found.found)

@@ -14,9 +14,10 @@ from typing import Any
 from ..core.errors import JournalDamaged, SessionUnreadable, UsageError
 from ..core.journal.replay import Replay
 from ..core.journal.rows import is_muted
+from ..core.journal.solves import SolveEntry
 from ..core.library.catalogue import Unreadable, catalogue
 from ..core.model.types import Outcome, SessionState, SessionStatus
-from ..core.model.wording import age, count_words, short
+from ..core.model.wording import age, count_words, local_time, short
 from ..core.recording.manager import TrackingSessionManager
 from ..core.recording.session_file import pass_entry
 from ..core.report.html import export_session_report
@@ -152,6 +153,7 @@ def _info(options: argparse.Namespace) -> list[str]:
     row = manager.counting.described(row)
     if manager.review.id:
         row["review"] = review_fields(manager)
+    row["solves"] = [_solve_fields(entry, manager) for entry in map(SolveEntry.of, manager.solves)]
     if options.frame is not None:
         row["frame"] = frame_fields(manager, manager.counting.clip_frame(options.frame), replay)
     if options.json:
@@ -181,6 +183,7 @@ def _info_lines(row: dict[str, Any]) -> list[str]:
             f"at frame {entry['shown_last_frame']}, {entry['alive']} of {entry['tracks']} tracks alive, "
             f"{entry['outcome']}{detail}"
         )
+    lines += _solve_lines(row["solves"])
     hidden = len(row["lost"]) - LOST_SHOWN
     if hidden > 0:
         lines.append(f"Lost on {count_words(hidden, 'more frame')}: see --json")
@@ -190,6 +193,46 @@ def _info_lines(row: dict[str, Any]) -> list[str]:
     lines += [f"Problem:  {short(problem, 500)}" for problem in row["problems"]]
     lines += [f"{frame:>8}  {alive} tracks" for frame, alive in row.get("shown_frames", {}).items()]
     return [*lines, f"Next:     {row['next']}"]
+
+
+def _solve_fields(entry: SolveEntry, manager: TrackingSessionManager) -> dict[str, Any]:
+    return {
+        "id": entry.id,
+        "is_best": entry.id == manager.session.best_solve,
+        "best_by": entry.best_by,
+        "verdict": entry.verdict,
+        "reason": entry.reason,
+        "average_error": entry.error,
+        "cameras": entry.cameras,
+        "frames": entry.frames,
+        "tracks_kept": entry.tracks_kept,
+        "tracks_made": entry.tracks_made,
+        "focal_length": entry.focal,
+        "keyframes": list(entry.keyframes) if any(entry.keyframes) else [],
+        "shown_keyframes": [manager.counting.shown(frame) for frame in entry.keyframes if frame],
+        "created": entry.created,
+    }
+
+
+def _solve_lines(solves: list[dict[str, Any]]) -> list[str]:
+    """The solves as a table, oldest first."""
+    cells = [
+        (
+            short(solve["id"]),
+            short(solve["verdict"] or "no verdict").replace("_", " "),
+            f"{solve['average_error']:.3f} px" if solve["average_error"] else "no camera",
+            f"{solve['cameras']} of {solve['frames']} frames",
+            f"{solve['tracks_kept']} of {solve['tracks_made']} tracks",
+            f"{solve['focal_length']:.2f} mm" if solve["cameras"] and solve["focal_length"] else "",
+            f"keyframes {' and '.join(map(str, solve['shown_keyframes']))}" if solve["shown_keyframes"] else "",
+            local_time(solve["created"]),
+            "" if not solve["is_best"] else f"best, says {short(solve['best_by'])}" if solve["best_by"] else "best",
+        )
+        for solve in solves
+    ]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    rows = ("  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)) for row in cells)
+    return [f"Solve:    {row}".rstrip() for row in rows]
 
 
 def _track_words(tracks: list[dict[str, Any]]) -> str:

@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import bpy
-from bpy.props import BoolProperty, IntProperty, PointerProperty
+from bpy.props import BoolProperty, IntProperty, PointerProperty, StringProperty
 from bpy.types import PropertyGroup
 
 from ..bridge.clip.editor import ClipEditor, redraw, select_alone
@@ -20,6 +20,8 @@ from ..bridge.tracking import live
 from ..core.errors import TrackingSessionError, UsageError
 from ..core.model.types import Outcome
 from ..core.model.wording import count_words
+from ..core.review.person import person
+from ..core.solve import recording
 from ..core.solve.solve import Solve
 from .editor import Acting, Polled, report_error
 from .track import TracksLive
@@ -173,6 +175,30 @@ class _OnSolve(Acting):
         raise NotImplementedError
 
 
+class TRACKING_SESSIONS_OT_mark_best(_OnSolve):
+    """Take this solve for the best, whatever its figures say, until you mark another one: exports take it. Again: let \
+the figures decide"""
+
+    bl_idname = "tracking_sessions.mark_best"
+    bl_label = "Mark as Best"
+
+    solve: StringProperty(  # type: ignore[valid-type]
+        name="Solve",
+        description="The id of the solve; empty for the one that is chosen in the list",
+        options={"SKIP_SAVE", "HIDDEN"},
+    )
+
+    def _do(self, context: Context, clip: MovieClip) -> None:
+        view = solves.solves_of(clip)
+        id = self.solve or solves.chosen_id(context, view)
+        is_marked = any(row.id == id and row.best_by is not None for row in view.rows)
+        _, session = owned(clip)
+        recording.mark_best(session, "" if is_marked else id, person())
+        open_file.forget()
+        words = "The figures decide again which solve is the best" if is_marked else f"{id} is the best now, as marked"
+        self.report({"INFO"}, words)
+
+
 class TRACKING_SESSIONS_OT_set_up_scene(_OnSolve):
     """Put the chosen solve into the scene, without solving again: the camera, the clip behind it, and the points"""
 
@@ -181,8 +207,8 @@ class TRACKING_SESSIONS_OT_set_up_scene(_OnSolve):
     bl_options = {"UNDO"}
 
     def _do_with(self, context: Context, clip: MovieClip, solve: Solve) -> None:
-        recording, session = owned(clip)
-        names = {number: data.name for number, data in recording.head.tracks.items()}
+        kept, session = owned(clip)
+        names = {number: data.name for number, data in kept.head.tracks.items()}
         placed = scene.place_solve(context.scene, clip, solve, names, session.id)
         self.report({"INFO"}, "; ".join(("The camera is set up", *placed.notes)))
 
@@ -195,9 +221,9 @@ class TRACKING_SESSIONS_OT_leave_out(_OnSolve):
     bl_options = {"UNDO"}
 
     def _do_with(self, context: Context, clip: MovieClip, solve: Solve) -> None:
-        recording, _ = owned(clip)
-        tracks, markers = leaving_out.leave_out(clip, recording.head, solve)
-        recording.look(clip, self.bl_label, whole=True)
+        kept, _ = owned(clip)
+        tracks, markers = leaving_out.leave_out(clip, kept.head, solve)
+        kept.look(clip, self.bl_label, whole=True)
         words = f"{count_words(tracks, 'track')} have no weight now, {count_words(markers, 'marker')} are muted"
         self.report({"INFO"}, words)
 
@@ -211,8 +237,8 @@ class TRACKING_SESSIONS_OT_go_to_track(_OnSolve):
     track: IntProperty(name="Track", options={"HIDDEN", "SKIP_SAVE"})  # type: ignore[valid-type]
 
     def _do_with(self, context: Context, clip: MovieClip, solve: Solve) -> None:
-        recording, _ = owned(clip)
-        data = recording.head.tracks.get(self.track)
+        kept, _ = owned(clip)
+        data = kept.head.tracks.get(self.track)
         if data is None or select_alone(clip, data.object, data.name) is None:
             raise UsageError("This track is gone")
         found = solve.marker_errors.get(self.track, ())
@@ -231,13 +257,13 @@ class TRACKING_SESSIONS_OT_drop_track(_OnSolve):
     track: IntProperty(name="Track", options={"HIDDEN", "SKIP_SAVE"})  # type: ignore[valid-type]
 
     def _do_with(self, context: Context, clip: MovieClip, solve: Solve) -> None:
-        recording, _ = owned(clip)
-        data = recording.head.tracks.get(self.track)
+        kept, _ = owned(clip)
+        data = kept.head.tracks.get(self.track)
         track = select_alone(clip, data.object, data.name) if data is not None else None
         if track is None:
             raise UsageError("This track is gone")
         track.weight = 0.0
-        recording.look(clip, self.bl_label, whole=True)
+        kept.look(clip, self.bl_label, whole=True)
 
 
 def register() -> None:
@@ -255,6 +281,7 @@ classes = (
     TRACKING_SESSIONS_OT_solve,
     TRACKING_SESSIONS_OT_track_and_solve,
     TRACKING_SESSIONS_OT_stop_solve,
+    TRACKING_SESSIONS_OT_mark_best,
     TRACKING_SESSIONS_OT_set_up_scene,
     TRACKING_SESSIONS_OT_leave_out,
     TRACKING_SESSIONS_OT_go_to_track,

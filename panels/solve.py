@@ -5,12 +5,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from bpy.types import UIList
+from bpy.types import Panel, UIList
 
+from ..bridge.clip.movie_clip import counting_of
 from ..bridge.sessions.recording import known_recording
 from ..bridge.solve import running, solves
-from ..bridge.solve.solves import SOLVES, Row, SolvesView
+from ..bridge.solve.solves import SOLVES, SolvesView
 from ..bridge.tracking import live
+from ..core.journal.solves import SolveEntry
 from ..core.model.wording import abridged, clock_time, count_words
 from ..core.solve.solve import Round, Solve, VerdictKind
 from ..operators import solving as actions
@@ -100,6 +102,8 @@ class TRACKING_SESSIONS_PT_solve(InSession):
         id = solves.chosen_id(context, view)
         row = next((row for row in view.rows if row.id == id), None)
         if row is not None:
+            if len(view.rows) > 1:
+                _draw_choice(layout, context, view, row)
             _draw_verdict(layout, context, clip, row)
 
 
@@ -121,7 +125,72 @@ def _draw_running(layout: UILayout, context: Context, rounds: list[Round]) -> No
     layout.operator(actions.TRACKING_SESSIONS_OT_stop_solve.bl_idname, icon="EVENT_ESC")
 
 
-def _draw_verdict(layout: UILayout, context: Context, clip: MovieClip, row: Row) -> None:
+def _draw_choice(layout: UILayout, context: Context, view: SolvesView, row: SolveEntry) -> None:
+    """How to compare the solves, and to say which is the best."""
+    if row.best_by is not None:
+        draw_words(layout, context, f"Marked as best by {row.best_by}" if row.best_by else "Marked as best", "SOLO_ON")
+    buttons = pair(layout, context)
+    buttons.popover(TRACKING_SESSIONS_PT_compare.__name__, text="Compare")
+    if row.best_by is not None:
+        buttons.operator(actions.TRACKING_SESSIONS_OT_mark_best.bl_idname, text="Unmark Best")
+    elif row.id != view.best and row.cameras:
+        buttons.operator(actions.TRACKING_SESSIONS_OT_mark_best.bl_idname)
+
+
+class TRACKING_SESSIONS_PT_compare(Panel):
+    """The solves of the session beside each other"""
+
+    bl_space_type = "CLIP_EDITOR"
+    bl_region_type = "HEADER"  # it opens from a button, and stands in no sidebar
+    bl_label = "Compare Solves"
+    bl_ui_units_x = 34
+
+    def draw(self, context: Context) -> None:
+        assert self.layout is not None
+        table = self.layout.column(align=True)
+        clip = context.space_data.clip
+        view = solves.solves_of(clip)
+        for part, text in zip(columns(table, *_COLUMNS.values()), _COLUMNS, strict=True):
+            part.active = False
+            part.label(text=text)
+        for row in view.rows:
+            star, verdict, *figures = columns(table, *_COLUMNS.values())
+            mark = "SOLO_ON" if row.id == view.best else "SOLO_OFF"
+            star.enabled = row.cameras > 0
+            idname = actions.TRACKING_SESSIONS_OT_mark_best.bl_idname
+            star.operator(idname, text="", icon=mark, emboss=False).solve = row.id
+            verdict.label(text=verdict_title(row.verdict), icon=verdict_icon(row.verdict))
+            for part, text in zip(figures, _compared(clip, row), strict=True):
+                part.label(text=text)
+
+
+_COLUMNS = {
+    "": 3,
+    "Verdict": 20,
+    "Error": 9,
+    "Frames": 13,
+    "Tracks": 12,
+    "Focal Length": 12,
+    "Keyframes": 12,
+    "Made": 15,
+}
+"""The columns of the comparison, and their widths in letters."""
+
+
+def _compared(clip: MovieClip, row: SolveEntry) -> list[str]:
+    """The cells behind the verdict; empty where there is no camera."""
+    shown = counting_of(clip).shown
+    return [
+        f"{row.error:.2f} px" if row.error else "",
+        f"{row.cameras} of {row.frames}" if row.frames else "",
+        f"{row.tracks_kept} of {row.tracks_made}" if row.tracks_made else "",
+        f"{row.focal:.2f} mm" if row.cameras and row.focal else "",
+        ", ".join(str(shown(frame)) for frame in row.keyframes) if any(row.keyframes) else "",
+        clock_time(row.created),
+    ]
+
+
+def _draw_verdict(layout: UILayout, context: Context, clip: MovieClip, row: SolveEntry) -> None:
     column = layout.column(align=True)
     solve = solves.chosen(context)
     title = verdict_title(row.verdict)
@@ -178,4 +247,4 @@ def _draw_worst(layout: UILayout, context: Context, clip: MovieClip, solve: Solv
         row.operator(actions.TRACKING_SESSIONS_OT_drop_track.bl_idname, text="", icon="X").track = number
 
 
-classes = (TRACKING_SESSIONS_UL_solves, TRACKING_SESSIONS_PT_solve)
+classes = (TRACKING_SESSIONS_UL_solves, TRACKING_SESSIONS_PT_solve, TRACKING_SESSIONS_PT_compare)

@@ -3,14 +3,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING
 
 import bpy
 
 from ...core.errors import TrackingSessionError, UsageError
 from ...core.footage.analysis.known import known_analysis
+from ...core.journal.solves import SolveEntry
 from ...core.recording.manager import TrackingSessionManager
 from ...core.solve.solve import Solve
 from ...core.solve.store import read_solve, solve_file
@@ -33,24 +33,11 @@ STALE_LIMIT = 400_000
 for so many."""
 
 
-class Row(NamedTuple):
-    """A solve as the journal has it. `error`: pixels; `coverage`: the share of the frames with a camera."""
-
-    id: str
-    verdict: str
-    reason: str
-    error: float
-    cameras: int
-    frames: int
-    focal: float
-    created: str
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class SolvesView:
     """The solves of a clip's session, the newest first. `best`: the id of the best one; empty without one."""
 
-    rows: tuple[Row, ...] = ()
+    rows: tuple[SolveEntry, ...] = ()
     best: str = ""
     is_tracked: bool = False
     """Whether there is anything to solve."""
@@ -89,20 +76,8 @@ def solves_of(clip: MovieClip) -> SolvesView:
 
 
 def _view(session: TrackingSessionManager) -> SolvesView:
-    rows = tuple(_row(entry) for entry in reversed(session.solves))
+    rows = tuple(SolveEntry.of(entry) for entry in reversed(session.solves))
     return SolvesView(rows, session.session.best_solve, len(session.session.tracked_frames) > 0)
-
-
-def _row(entry: Mapping[str, Any]) -> Row:
-    """Anybody may have written it."""
-
-    def number(key: str) -> float:
-        value = entry.get(key)
-        return float(value) if isinstance(value, int | float) and abs(value) < 1e9 else 0.0
-
-    cameras, frames = int(number("cameras")), int(number("frames"))
-    id, verdict, reason, created = (str(entry.get(key, "")) for key in ("id", "verdict", "reason", "created"))
-    return Row(id, verdict, reason, number("average_error"), cameras, frames, number("focal_length"), created)
 
 
 # The one that is chosen
@@ -113,7 +88,10 @@ class _Shown:
 
     def __init__(self) -> None:
         self.clip = 0
+        self.session = ""
         self.ids: tuple[str, ...] = ()
+        self.wanted = ""
+        """The id of the solve to choose in the list once that has it."""
         self.solves: dict[str, Solve | str] = {}
         self.stale: dict[str, tuple[object, bool]] = {}
         self.footage: tuple[str, ...] | None = None
@@ -136,9 +114,13 @@ def is_due(clip: MovieClip) -> bool:
     """Whether the list, or the chosen solve, is to be read for this clip, which is the shown one from now on."""
     shown, view = open_file.view(_Shown), solves_of(clip)
     ids = tuple(row.id for row in view.rows)
-    if shown.clip != clip.session_uid or shown.ids != ids:
+    session = last_overview(clip).session
+    is_other = shown.clip != clip.session_uid or shown.session != session
+    if is_other or shown.ids != ids:
+        # of another clip the best, else the one that has just been made
+        wanted = view.best if is_other else next((id for id in ids[:1] if id not in shown.ids), shown.wanted)
         shown.__init__()
-        shown.clip, shown.ids = clip.session_uid, ids
+        shown.clip, shown.session, shown.ids, shown.wanted = clip.session_uid, session, ids, wanted
         return True
     id = chosen_id(bpy.context, view)
     return shown.footage is None or (bool(id) and id not in shown.solves)
@@ -151,6 +133,10 @@ def _read(_: float) -> bool:
         return False
     if shown.footage is None:
         shown.footage = _footage_words(clip)
+    if shown.wanted:
+        SOLVES.update(bpy.context)
+        SOLVES.choose(bpy.context, shown.wanted)
+        shown.wanted = ""
     id = chosen_id(bpy.context, solves_of(clip))
     if id and id not in shown.solves:
         try:

@@ -15,6 +15,7 @@ from ..model.types import Outcome, Pass, SessionState, SessionStatus, TrackData
 from ..model.wording import timestamp
 from .chain import Position, Record
 from .records import (
+    BestEvent,
     CheckpointEvent,
     EditedEvent,
     EditRecord,
@@ -241,6 +242,7 @@ _EVENTS: dict[str, Callable[[dict[str, Any]], EventRecord]] = {
     Event.STATUS: lambda fields: StatusEvent(fields, SessionStatus(fields["status"])),
     Event.STATE: lambda fields: StateEvent(fields, SessionState(fields["state"])),
     Event.SOLVE: lambda fields: SolveEvent(fields, {**fields["solve"], "id": str(fields["solve"]["id"])}),
+    Event.BEST: lambda fields: BestEvent(fields, str(fields["solve"]), str(fields.get("who", ""))),
     Event.TRACKS_REMOVED: lambda fields: TracksRemovedEvent(fields, _numbers(fields["tracks"])),
     Event.PICTURE_DAMAGED: lambda fields: PictureDamagedEvent(fields, frame_number(fields["frame"])),
     Event.UNDONE: lambda fields: UndoneEvent(fields, _position(fields)),

@@ -49,6 +49,7 @@ class Event(StrEnum):
     KEPT = "kept"
     MOVED = "moved"
     REVIEW = "review"
+    BEST = "best"
 
 
 class MovedRange(NamedTuple):
@@ -174,6 +175,14 @@ class SolveEvent(EventRecord):
     """A new solve; `solve` has an `id` and figures."""
 
     solve: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class BestEvent(EventRecord):
+    """`who` takes the solve with the id `solve` for the best; without an id nobody takes any."""
+
+    solve: str
+    who: str
 
 
 @dataclass(frozen=True, slots=True)

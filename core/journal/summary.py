@@ -17,6 +17,7 @@ from .codec import decoded
 from .coverage import Coverage
 from .losses import Losses
 from .records import (
+    BestEvent,
     CheckpointEvent,
     EditedEvent,
     EditRecord,
@@ -41,7 +42,7 @@ from .records import (
 )
 from .review import Review
 from .rows import frames_of
-from .solves import best_solve
+from .solves import best_solve, marked
 
 PASSES_KEPT = 100
 HISTORY_KEPT = 100
@@ -329,6 +330,8 @@ class Summary:
             case SolveEvent(solve=solve):
                 self.solves.append(solve)
                 self.status = SessionStatus.COMPLETE
+            case BestEvent(solve=id, who=who):
+                self.solves = marked(self.solves, id, who)
             case _:
                 pass
         self.history = [*self.history[-HISTORY_KEPT + 1 :], record.fields]

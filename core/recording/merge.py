@@ -16,6 +16,7 @@ from ..journal.codec import event_record
 from ..journal.records import Event, JournalRecord, MarkersRecord, TracksRecord
 from ..journal.review import Action, merged_review, review_event
 from ..journal.rows import is_muted, join_rows, renumbered
+from ..journal.solves import unmarked
 from ..model.ranges import FrameRanges
 from ..model.types import SESSION_ID, SessionStatus, TrackData
 from ..model.wording import timestamp
@@ -85,8 +86,10 @@ def _solves(sources: Sequence[TrackingSessionManager], numbers: Sequence[Mapping
     for source, renumbering in zip(sources, numbers, strict=True):
         for entry in source.solves:
             solve = {**entry, "session": entry.get("session") or source.id}
-            if solves.get(solve["id"]) == solve:
-                continue  # several sources were merged from its session
+            same = solves.get(solve["id"])
+            if same is not None and unmarked(same) == unmarked(solve):  # several sources were merged from its session
+                same.update(solve)
+                continue
             if solve["id"] in solves:
                 solve["id"] = f"{solve['id']}-{solve['session']}"
             count, named = 1, solve["id"]

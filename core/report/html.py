@@ -13,6 +13,7 @@ from typing import Any
 from ..journal.lost_passes import lost_passes, lost_words
 from ..journal.replay import Replay
 from ..journal.rows import is_muted
+from ..journal.solves import SolveEntry
 from ..model.counting import Counting
 from ..model.ranges import FrameRanges
 from ..model.types import SOLVE_NEEDS, PassSummary, SessionStatus, TrackingSession
@@ -195,23 +196,28 @@ def _solves(solves: Sequence[dict[str, Any]], best: str) -> str:
     if not solves:
         return ""
     rows = "".join(
-        f'<tr><td class="name" title="{escape(str(solve["id"]))}">{escape(str(solve["id"]))}</td>'
-        f"<td>{escape(_worth(solve))}</td>"
+        f'<tr><td class="name" title="{escape(entry.id)}">{escape(entry.id)}</td>'
+        f"<td>{escape(_worth(entry))}</td>"
         f'<td class="n">{_figure(solve.get("average_error"), ".3f")}</td>'
         f'<td class="n">{_figure(solve.get("camera_coverage"), ".0%")}</td>'
-        f'<td class="n">{escape(utc_time(str(solve.get("created", ""))))}</td>'
-        f"<td>{'best' if str(solve['id']) == best else ''}</td></tr>"
-        for solve in solves
+        f'<td class="n">{f"{entry.tracks_kept} of {entry.tracks_made}" if entry.tracks_made else ""}</td>'
+        f'<td class="n">{f"{entry.focal:.2f}" if entry.cameras and entry.focal else ""}</td>'
+        f'<td class="n">{escape(utc_time(entry.created))}</td>'
+        f"<td>{escape(_best_words(entry)) if entry.id == best else ''}</td></tr>"
+        for solve, entry in ((solve, SolveEntry.of(solve)) for solve in solves)
     )
-    titles = ("Solve", "Verdict", "Error, pixels", "Frames with a camera", "Made", "")
+    titles = ("Solve", "Verdict", "Error, pixels", "Frames with a camera", "Tracks", "Focal length, mm", "Made", "")
     head = "".join(f"<th>{title}</th>" for title in titles)
     return f'<h2>Solves</h2><div class="wide"><table><tr>{head}</tr>{rows}</table></div>'
 
 
-def _worth(solve: Mapping[str, Any]) -> str:
+def _worth(entry: SolveEntry) -> str:
     """The verdict of a solve with its reason; empty without one, as a script may have recorded it."""
-    verdict, reason = (str(solve.get(key) or "") for key in ("verdict", "reason"))
-    return ": ".join(filter(None, (verdict.replace("_", " "), reason)))
+    return ": ".join(filter(None, (entry.verdict.replace("_", " "), entry.reason)))
+
+
+def _best_words(entry: SolveEntry) -> str:
+    return f"best, says {entry.best_by}" if entry.best_by else "best"
 
 
 def _figure(value: object, form: str) -> str:

@@ -5,8 +5,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..errors import ExitCode, TrackingSessionError
+from ..errors import ExitCode, TrackingSessionError, UsageError
 from ..journal.records import Event
+from ..journal.solves import SolveEntry
 from ..model.types import SessionStatus
 from ..recording.manager import TrackingSessionManager
 from .solve import Solve, VerdictKind
@@ -57,6 +58,19 @@ def finish(session: TrackingSessionManager, solve: Solve) -> None:
         _fail(session, solve.verdict.reason)
 
 
+def mark_best(session: TrackingSessionManager, id: str, who: str) -> None:
+    """Record that this person takes the solve of this id for the best, whatever its figures say, until another is
+    marked; without an id the figures decide again. Raises UsageError for a solve without a camera, and as the recorder.
+    """
+    if id:
+        entry = next((SolveEntry.of(solve) for solve in session.solves if solve["id"] == id), None)
+        if entry is None or not (entry.cameras or entry.error):
+            raise UsageError("This solve has no camera: it cannot be the best")
+    recorder = session.acquire()
+    recorder.append_event(Event.BEST, solve=id, who=who)
+    recorder.write_file()
+
+
 def figures(session: TrackingSessionManager, solve: Solve) -> dict[str, Any]:
     """What the journal and the session file keep of the solve; errors are in pixels, the focal length in mm.
 
@@ -73,6 +87,7 @@ def figures(session: TrackingSessionManager, solve: Solve) -> dict[str, Any]:
         "focal_length": round(solve.lens.focal, 6),
         "tracks_kept": len(solve.bundles),
         "tracks_made": solve.tracks_made,
+        "keyframes": list(solve.keyframes),
         "digest": solve.digest,
         "blender": solve.blender,
     }

@@ -31,8 +31,9 @@ class RecordingLayout:
         self.given: list[tuple[str, SimpleNamespace]] = []
         self.lists: list[tuple[Any, ...]] = []
         self.props: list[str] = []
+        self.popovers: list[str] = []
         self.parts: list[RecordingLayout] = []
-        self.active = True
+        self.active = self.enabled = True
         self.scale_y = 1.0
         self.alignment = "EXPAND"
         self.in_line = False
@@ -75,6 +76,11 @@ class RecordingLayout:
         given = SimpleNamespace()
         self.top.given.append((idname, given))
         return given
+
+    def popover(self, panel: str, *, text: str) -> None:
+        assert hasattr(bpy.types, panel)
+        self._say(text, "NONE")
+        self.top.popovers.append(panel)
 
     def separator(self) -> None:
         pass

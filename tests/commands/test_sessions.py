@@ -13,12 +13,43 @@ from tracking_sessions.core.model.types import SessionState
 from tracking_sessions.core.model.wording import age, size_words
 from tracking_sessions.core.recording.create import create_session
 from tracking_sessions.core.recording.manager import load_session
+from tracking_sessions.core.solve.recording import mark_best
 from tracking_sessions.tests.commands.processes import HOLDER, Commands, make, make_whole, owned
 from tracking_sessions.tests.core.faults import flip
 from tracking_sessions.tests.core.grey import grey_png
 from tracking_sessions.tests.core.shots import FakeTracker, finish, start_child, start_markers, start_run
 
 ID = "20260131-101500-00000000"
+
+
+# the solves of a session
+
+
+def test_info_lists_the_solves_as_a_table_with_the_best_one(commands: Commands) -> None:
+    session = make_whole(commands)
+    with session:
+        figures = {
+            "cameras": 6,
+            "frames": 6,
+            "tracks_kept": 8,
+            "tracks_made": 9,
+            "focal_length": 35,
+            "keyframes": [1, 5],
+        }
+        session.mark_solve_complete("solve-1", verdict="solved", average_error=0.1234, **figures)
+        session.mark_solve_complete("solve-2", verdict="not_solved", average_error=1.5, **figures)
+        session.mark_solve_complete("script\x1b[31m", average_error="low")
+        mark_best(session, "solve-2", "Ann")
+    lines = [line for line in commands.run("info", session.id).splitlines() if line.startswith("Solve:")]
+    assert len(lines) == 3 and "\x1b" not in lines[2] and "no camera" in lines[2]
+    for words_ in ("solve-1", "solved", "0.123 px", "6 of 6 frames", "8 of 9 tracks", "35.00 mm", "keyframes 1 and 5"):
+        assert words_ in lines[0]
+    assert [line.endswith("best, says Ann") for line in lines] == [False, True, False]
+    row = commands.json("info", session.id)
+    assert isinstance(row, dict)
+    assert [solve["is_best"] for solve in row["solves"]] == [False, True, False]
+    assert row["solves"][0]["shown_keyframes"] == row["solves"][0]["keyframes"] == [1, 5]
+    assert row["solves"][1]["best_by"] == "Ann" and row["solves"][2]["average_error"] == 0.0
 
 
 # list

@@ -278,5 +278,10 @@ def event(state: State, content: dict[str, Any]) -> None:
     elif what == "solve":
         state.solves.append(content["solve"])
         state.status = "complete"
+    elif what == "best":
+        for solve in state.solves:
+            solve.pop("best_by", None)
+            if solve["id"] == content["solve"]:
+                solve["best_by"] = content["who"]
     elif what == "state":
         state.state = content["state"]

@@ -17,6 +17,7 @@ from tracking_sessions.core.footage.analysis.known import Analysis, keep_analysi
 from tracking_sessions.core.model.ranges import FrameRanges
 from tracking_sessions.core.model.types import SessionStatus
 from tracking_sessions.core.model.wording import timestamp
+from tracking_sessions.core.review.person import person
 from tracking_sessions.core.solve import recording
 from tracking_sessions.core.solve.digest import digest, used_by
 from tracking_sessions.core.solve.solve import Bundle, Camera, Drop, Lens, Mute, Solve, Verdict, VerdictKind
@@ -31,6 +32,9 @@ from tracking_sessions.tests.footage import Shot as Footage
 pytestmark = pytest.mark.usefixtures("registered")
 FORM = panels.TRACKING_SESSIONS_PT_solve
 LAST = 8
+CAMERAS = tuple(
+    Camera(frame, (1.0, 0, 0, 0.1 * frame, 0, 1, 0, 0, 0, 0, 1, 0), 0.1 * frame) for frame in range(1, LAST + 1)
+)
 
 
 @pytest.fixture
@@ -63,9 +67,7 @@ def store(editor: ClipEditor, kind: VerdictKind = VerdictKind.SOLVED, error: flo
         lens=Lens(30.0, 36.0, size),
         frames=(1, LAST),
         average_error=error,
-        cameras=tuple(
-            Camera(frame, (1.0, 0, 0, 0.1 * frame, 0, 1, 0, 0, 0, 0, 1, 0), 0.1) for frame in range(1, LAST + 1)
-        ),
+        cameras=how.pop("cameras", CAMERAS),
         bundles=tuple(Bundle(number, (number / 10, 0.0, -5.0), number / 100) for number in numbers),
         marker_errors={number: ((2, 0.1), (5, 0.9), (6, 0.2)) for number in numbers},
         dropped=dropped,
@@ -120,6 +122,64 @@ def test_several_solves_are_listed_the_newest_first_and_the_best_is_chosen(edito
     with inside(editor) as context:
         chosen = solves.chosen(context)
     assert chosen is not None and chosen.id == second.id
+
+
+def test_a_new_solve_is_chosen_once_it_is_there(editor: ClipEditor) -> None:
+    store(editor)
+    panel(editor)
+    store(editor, VerdictKind.CUT)
+    assert "Cut: it was looked at" in " ".join(panel(editor).text.split())
+
+
+def compared(editor: ClipEditor) -> RecordingLayout:
+    return drawn(panels.TRACKING_SESSIONS_PT_compare, editor)
+
+
+def test_several_solves_are_compared_in_a_table(editor: ClipEditor) -> None:
+    store(editor, error=0.1, keyframes=(2, 7))
+    assert not panel(editor).popovers
+    store(editor, VerdictKind.NOT_SOLVED, error=0.05)
+    assert panel(editor).popovers == ["TRACKING_SESSIONS_PT_compare"]
+    editor.clip.frame_start = 101
+    head, newest, oldest = compared(editor).lines
+    assert head == ["", "Verdict", "Error", "Frames", "Tracks", "Focal Length", "Keyframes", "Made"]
+    count = len(owned(editor.clip)[0].head.tracks)
+    figures = [f"{LAST} of {LAST}", f"{count} of {count}", "30.00 mm"]
+    assert newest[1:-1] == ["Not Solved", "0.05 px", *figures, ""]
+    assert oldest[1:-1] == ["Solved", "0.10 px", *figures, "102, 107"] and ":" in oldest[-1]
+    assert [icon for icon in compared(editor).icons if icon.startswith("SOLO")] == ["SOLO_OFF", "SOLO_ON"]
+
+
+def test_an_artist_marks_the_best_solve_and_it_stays_the_best(editor: ClipEditor, file: Path) -> None:
+    first = store(editor, error=0.1)
+    second = store(editor, error=0.4)
+    layout = panel(editor)
+    with inside(editor) as context:
+        solves.SOLVES.choose(context, second.id)
+    layout = panel(editor)
+    assert "tracking_sessions.mark_best" in [name for name, _ in layout.given] and "Marked as best" not in layout.text
+    with inside(editor):
+        assert operators.mark_best() == {"FINISHED"}
+    layout = panel(editor)
+    assert f"Marked as best by {person()}" in " ".join(layout.text.split()) and "Unmark Best" in layout.text
+    bpy.ops.wm.save_mainfile()
+    editor = open_file(file)
+    panel(editor)
+    with inside(editor) as context:
+        assert (
+            solves.solves_of(editor.clip).best == solves.chosen_id(context, solves.solves_of(editor.clip)) == second.id
+        )
+        star = next(given for name, given in compared(editor).given if given.solve == second.id)
+        assert operators.mark_best(solve=star.solve) == {"FINISHED"}  # again: the figures decide
+        assert solves.solves_of(editor.clip).best == first.id
+
+
+def test_a_solve_without_a_camera_is_never_the_best(editor: ClipEditor) -> None:
+    store(editor)
+    bad = store(editor, VerdictKind.CUT, error=0.0, cameras=())
+    assert "tracking_sessions.mark_best" not in [name for name, _ in panel(editor).given]
+    with inside(editor), pytest.raises(RuntimeError, match="no camera"):
+        operators.mark_best(solve=bad.id)
 
 
 def test_the_chosen_solve_is_put_into_the_scene_and_undone_in_one_step(editor: ClipEditor) -> None:

@@ -6,13 +6,16 @@ from typing import Any
 
 import pytest
 
-from tracking_sessions.core.journal.solves import best_solve
+from tracking_sessions.core.errors import UsageError
+from tracking_sessions.core.journal.solves import SolveEntry, best_solve
 from tracking_sessions.core.recording.create import create_session
 from tracking_sessions.core.recording.manager import load_session
 from tracking_sessions.core.recording.merge import merge_sessions
 from tracking_sessions.core.report.html import export_session_report
 from tracking_sessions.core.session import TrackingSessionManager
+from tracking_sessions.core.solve.recording import mark_best
 from tracking_sessions.core.storage.files import read_document
+from tracking_sessions.tests.core import format_reader
 from tracking_sessions.tests.core.shots import FakeTracker, finish, make_footage, make_session, start_markers, start_run
 
 
@@ -76,6 +79,58 @@ def test_a_session_keeps_its_best_solve_when_a_worse_one_follows(tmp_path: Path)
         assert known.session.best_solve == "good"
     stored = read_document(session.path)["solve"]
     assert stored["best"] == "good" and [entry["id"] for entry in stored["list"]] == ["good", "bad"]
+
+
+def best_of(session: TrackingSessionManager) -> list[str]:
+    """The best solve as this manager, a new one that reads the session file, and a new one without that have it."""
+    content = read_document(session.path)
+    told = load_session(session.path).session.best_solve
+    read = format_reader.read(session.folder, session.id)
+    assert [entry.get("best_by") for entry in read.solves] == [entry.get("best_by") for entry in session.solves]
+    assert content["solve"]["best"] == told
+    return [session.session.best_solve, told]
+
+
+def test_a_person_says_which_solve_is_the_best_until_another_one_is_marked(tmp_path: Path) -> None:
+    with make_session(tmp_path) as session:
+        for name, error in (("solve-1", 0.3), ("solve-2", 0.9)):
+            session.mark_solve_complete(name, average_error=error, cameras=9)
+        session.mark_solve_complete("solve-3", average_error=0.0, cameras=0)
+        mark_best(session, "solve-2", "Ann")
+        assert best_of(session) == ["solve-2"] * 2 and session.session.status.value == "complete"
+        session.mark_solve_complete("solve-4", average_error=0.1, cameras=9)
+        assert best_of(session) == ["solve-2"] * 2
+        mark_best(session, "solve-1", "")  # the system does not tell who
+        assert best_of(session) == ["solve-1"] * 2
+        for name in ("solve-3", "solve-9"):
+            with pytest.raises(UsageError, match="no camera"):
+                mark_best(session, name, "Ann")
+        mark_best(session, "", "Ann")
+        assert best_of(session) == ["solve-4"] * 2
+        assert [state.kind.value for state in session.history().states].count("solve") == 4
+
+
+def test_the_mark_outlives_old_states_and_a_merge(tmp_path: Path) -> None:
+    footage, base = make_footage(tmp_path / "plates"), tmp_path / "base"
+    one = part(footage, base, (1, 3), ("solve-1", 0.6), ("solve-2", 0.21))
+    with one:
+        mark_best(one, "solve-1", "Ann")
+    one.let_go()
+    assert best_of(load_session(one.path)) == ["solve-1"] * 2
+    two = part(footage, base, (6, 4), ("solve-1", 0.1))
+    merged = merge_sessions([one.path, two.path], tmp_path / "elsewhere" / "merged.yaml")
+    assert best_of(merged) == ["solve-1"] * 2
+    with one:
+        mark_best(one, "solve-2", "Bob")
+    again = merge_sessions([merged.path, one.path], tmp_path / "elsewhere" / "again.yaml")
+    assert len(again.solves) == 3 and again.session.best_solve == "solve-2"
+
+
+@pytest.mark.parametrize("value", ["x", None, True, -1, float("nan"), 10**400, [], [1], [0, 4], ["a", "b"], {}])
+def test_a_solve_of_hostile_figures_is_a_row_all_the_same(value: Any) -> None:
+    keys = ("average_error", "cameras", "frames", "tracks_kept", "tracks_made", "focal_length", "keyframes")
+    entry = SolveEntry.of({"id": "a", **dict.fromkeys(keys, value)})
+    assert entry == SolveEntry("a", "", "", 0.0, 0, 0, 0, 0, 0.0, (0, 0), "", None)
 
 
 def part(footage: Path, base: Path, pair: tuple[int, int], *solves: tuple[str, float]) -> TrackingSessionManager:

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Draws above the strip how far the active track is from where the other tracks say, with the threshold as a line."""
+"""Draws a curve above the strip, with its threshold as a line: in a review how far the active track is from where the
+other tracks say, else the error of the chosen solve on each frame."""
 
 from __future__ import annotations
 
 from bisect import bisect_left
+from operator import truediv
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import blf
@@ -14,6 +16,7 @@ from ..bridge.preferences import preferences
 from ..bridge.review.problems import review_of
 from ..bridge.review.residuals import Curve, curve_of, points
 from ..bridge.sessions.recording import known_recording
+from ..bridge.solve import solves
 from ..bridge.tracking import live
 from .strip import BACKGROUND, BOTTOM, COLOURS, HEIGHT, Kind
 
@@ -26,19 +29,27 @@ TALL = 48
 MARGIN = 4
 LETTERS = 11
 TOP = 4.0
-"""How many times the threshold the upper edge stands for."""
+"""How many times the threshold the upper edge stands for, at most."""
+ROOM = 1.2
+"""How many times the threshold, and the largest error, the upper edge of a solve's curve stands for at least."""
 SHADE = (*BACKGROUND[:3], 0.55)
 LINE = (0.80, 0.92, 1.00, 1.00)
 THRESHOLD = (*COLOURS[Kind.FAILED][:3], 0.90)
 
 
 class Drawn(NamedTuple):
-    """The curve in one region. `runs` are those of `points`; `batches` are made at the first drawing."""
+    """The curve in one region. `runs` are those of `points`; `batches` are made at the first drawing.
+
+    `name`: of the track; of a solve empty. `average`: the error of the solve, pixels. `top`: how many times the
+    threshold the upper edge stands for.
+    """
 
     based_on: tuple[object, ...]
     curve: Curve
     runs: list[list[tuple[float, float]]]
     name: str
+    average: float
+    top: float
     batches: list[tuple[Any, tuple[float, ...]]]  # each with its colour
 
 
@@ -65,10 +76,16 @@ def curve_in(context: Context) -> Drawn | None:
     space, region = context.space_data, context.region
     if space.clip is None or space.mode != "TRACKING" or space.view != "CLIP" or not preferences().has_strip:
         return None
-    if live.running() is not None or not review_of(space.clip).is_owned or not review_of(space.clip).id:
+    if live.running() is not None:
         return None
-    number, name = _active(space.clip)
-    curve = curve_of(space.clip, number) if number else None
+    review = review_of(space.clip)
+    number, name = _active(space.clip) if review.is_owned and review.id else (0, "")
+    average, top = 0.0, TOP
+    if number:
+        curve = curve_of(space.clip, number)
+    else:
+        solve = solves.chosen(context)
+        curve, average = (solves.curve_of(solve), solve.average_error) if solve is not None else (None, 0.0)
     if curve is None:
         return None
     scene = context.scene.frame_start, context.scene.frame_end
@@ -78,16 +95,23 @@ def curve_in(context: Context) -> Drawn | None:
     if drawn is None or drawn.based_on != based_on:
         if len(known) > _MAX_REGIONS:
             known.clear()
-        runs = points(curve, scene=scene, clip_start=space.clip.frame_start, width=region.width, top=TOP)
-        drawn = known[region.as_pointer()] = Drawn(based_on, curve, runs, name, [])
+        if not name:
+            largest = max(map(truediv, curve.residuals, curve.thresholds))
+            top = min(TOP, max(ROOM, ROOM * largest))  # else a good solve would be a line along the edge
+        runs = points(curve, scene=scene, clip_start=space.clip.frame_start, width=region.width, top=top)
+        drawn = known[region.as_pointer()] = Drawn(based_on, curve, runs, name, average, top, [])
     return drawn
 
 
 def words(drawn: Drawn, clip_frame: int) -> str:
-    """The residual on the clip frame beside its threshold."""
+    """The residual on the clip frame beside its threshold, or the error of the solve beside its average."""
     curve = drawn.curve
     at = bisect_left(curve.frames, clip_frame)
-    if at == len(curve.frames) or curve.frames[at] != clip_frame:
+    is_there = at < len(curve.frames) and curve.frames[at] == clip_frame
+    if not drawn.name:
+        here = f"{curve.residuals[at]:.2f} px here" if is_there else "no camera here"
+        return f"Solve: {here}, {drawn.average:.2f} px average, {curve.thresholds[0]:.2g} px at most"
+    if not is_there:
         return f"{drawn.name}: not tested here"
     return f"{drawn.name}: {curve.residuals[at]:.2f} of {curve.thresholds[at]:.2f} px"
 
@@ -104,12 +128,12 @@ def _draw() -> None:
     low, tall = LOW * scale, TALL * scale
     shader = gpu.shader.from_builtin("UNIFORM_COLOR")
     if not drawn.batches:
-        line, high = low + tall / TOP, low + tall
+        line, high = low + tall / drawn.top, low + tall
         parts: list[tuple[Any, list[tuple[float, float]], tuple[float, ...]]] = [
             ("TRI_STRIP", [(0, low), (width, low), (0, high), (width, high)], SHADE),
             ("LINES", [(0, line), (width, line)], THRESHOLD),
         ]
-        parts += [("LINE_STRIP", [(x, low + y * tall / TOP) for x, y in run], LINE) for run in drawn.runs]
+        parts += [("LINE_STRIP", [(x, low + y * tall / drawn.top) for x, y in run], LINE) for run in drawn.runs]
         for kind, corners, colour in parts:
             drawn.batches.append((batch_for_shader(shader, kind, {"pos": corners}), colour))
     shader.bind()

@@ -17,6 +17,7 @@ from ...core.solve.store import read_solve, solve_file
 from ...core.storage.folder import SessionFolder
 from ..clip.movie_clip import clip_size, counting_of, mark_of
 from ..open_file import open_file
+from ..review.residuals import Curve
 from ..sessions.filled_list import FilledList
 from ..sessions.finding import find_session
 from ..sessions.overview import last_overview
@@ -94,6 +95,7 @@ class _Shown:
         """The id of the solve to choose in the list once that has it."""
         self.solves: dict[str, Solve | str] = {}
         self.stale: dict[str, tuple[object, bool]] = {}
+        self.curves: dict[str, Curve] = {}
         self.footage: tuple[str, ...] | None = None
         """What makes the tracking of the footage fail; None until it was read."""
 
@@ -181,6 +183,19 @@ def chosen(context: Context) -> Solve | None:
     shown = open_file.view(_Shown)
     found = shown.solves.get(chosen_id(context, solves_of(clip))) if shown.clip == clip.session_uid else None
     return found if isinstance(found, Solve) else None
+
+
+def curve_of(solve: Solve) -> Curve | None:
+    """The error on each frame of the chosen solve, beside the one above which the verdict believes none; None without
+    a camera. It is made once."""
+    from ...core.solve.verdict import error_limit  # here, as it loads numpy
+
+    curves = open_file.view(_Shown).curves
+    if solve.id not in curves:
+        limit = error_limit(solve.lens.size[0])
+        frames, errors = [camera.frame for camera in solve.cameras], [camera.error for camera in solve.cameras]
+        curves[solve.id] = Curve(frames, errors, [limit] * len(frames))
+    return curves[solve.id] if solve.cameras else None
 
 
 def unreadable(context: Context) -> str:

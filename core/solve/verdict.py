@@ -48,6 +48,11 @@ PATH = 0.5
 good tracks, 0.38 on poor ones."""
 
 
+def error_limit(width: int) -> float:
+    """The error, in pixels, above which a solve of pictures `width` pixels wide is not believed."""
+    return ERROR * width / REFERENCE
+
+
 def verdict(outcome: Outcome, counting: Counting, width: int) -> Verdict:
     """The verdict on an outcome. `width`: of the picture, pixels. Frames in its words are displayed numbers."""
     judge = _Judge(outcome, counting, width)
@@ -125,9 +130,10 @@ class _Judge:
             return self._unsolved(f"only {self.cameras} of {self.frames} frames have a camera")
         if facts.least_live < LIVE:
             return self._few()
-        if not self.error <= ERROR * self.unit:
+        limit = error_limit(self.width)
+        if not self.error <= limit:
             return self._unsolved(
-                f"the error is {self.error:.2f} px, and solves that were right had less than {ERROR * self.unit:.2g} px"
+                f"the error is {self.error:.2f} px, and solves that were right had less than {limit:.2g} px"
             )
         if facts.removed_share > REMOVED:
             return self._unsolved(

@@ -23,7 +23,9 @@ from tracking_sessions.core.solve.digest import digest, used_by
 from tracking_sessions.core.solve.solve import Bundle, Camera, Drop, Lens, Mute, Solve, Verdict, VerdictKind
 from tracking_sessions.core.solve.store import new_solve_id, write_solve
 from tracking_sessions.core.solve.taking_part import camera_motion
+from tracking_sessions.core.solve.verdict import error_limit
 from tracking_sessions.core.storage.folder import SessionFolder
+from tracking_sessions.panels import curve as curves
 from tracking_sessions.panels import solve as panels
 from tracking_sessions.tests.bpy.past import RecordingLayout, drawn
 from tracking_sessions.tests.bpy.window import FRAMES, begin, inside, new_file, open_file, operators
@@ -208,6 +210,41 @@ def test_what_a_solve_left_out_is_muted_and_loses_its_weight_and_the_solve_stays
     assert tracks[names[first]].weight == 0.0
     assert [tracks[names[second]].markers.find_frame(frame).mute for frame in (2, 3, 4, 5, 6)] == [0, 1, 1, 1, 0]
     assert "Older" not in panel(editor).text
+
+
+def curve_in(editor: ClipEditor) -> curves.Drawn | None:
+    region = max(editor.area.regions, key=lambda region: region.width)
+    with bpy.context.temp_override(window=editor.window, area=editor.area, region=region):
+        return curves.curve_in(bpy.context)
+
+
+def test_the_error_of_the_chosen_solve_is_a_curve_above_the_strip(editor: ClipEditor) -> None:
+    assert curve_in(editor) is None
+    store(editor, error=0.45)
+    panel(editor)
+    shown = curve_in(editor)
+    assert shown is not None and curve_in(editor) is shown, "it is made once"
+    assert shown.curve.residuals == pytest.approx([0.1 * frame for frame in range(1, LAST + 1)])
+    limit = error_limit(clip_size(editor.clip)[0])
+    assert shown.curve.thresholds == [limit] * LAST
+    assert curves.words(shown, 3) == f"Solve: 0.30 px here, 0.45 px average, {limit:.2g} px at most"
+    assert curves.words(shown, LAST + 1).startswith("Solve: no camera here")
+    assert max(y for run in shown.runs for _, y in run) == pytest.approx(min(curves.TOP, 0.8 / limit))
+    store(editor, VerdictKind.CUT, error=0.0, cameras=())
+    panel(editor)  # which chooses the new one
+    assert curve_in(editor) is None
+
+
+def test_a_pass_hides_the_curve_and_so_does_another_clip(editor: ClipEditor, footage: Footage) -> None:
+    store(editor)
+    panel(editor)
+    assert curve_in(editor) is not None
+    run = begin(editor, backwards=None)
+    assert curve_in(editor) is None
+    run.finish()
+    assert curve_in(editor) is not None
+    editor.space.clip = bpy.data.movieclips.load(str(footage.files[0]))
+    assert curve_in(editor) is None
 
 
 def test_a_locked_track_is_left_alone(editor: ClipEditor) -> None:

@@ -9,25 +9,31 @@ import bpy
 from bpy.props import BoolProperty, IntProperty, PointerProperty, StringProperty
 from bpy.types import PropertyGroup
 
-from ..bridge.clip.editor import ClipEditor, redraw, select_alone
+from ..bridge.clip.editor import ClipEditor, blender_is_tracking, redraw, select_alone
 from ..bridge.clip.movie_clip import counting_of
 from ..bridge.open_file import open_file
 from ..bridge.review.deciding import owned
 from ..bridge.sessions.overview import Overview
 from ..bridge.sessions.recovery import open_shot
-from ..bridge.solve import hands_off, leaving_out, running, scene, solves
+from ..bridge.solve import hands_off, leaving_out, looking, running, scene, solves
 from ..bridge.tracking import live
 from ..core.errors import TrackingSessionError, UsageError
+from ..core.model.ranges import FrameRanges
 from ..core.model.types import Outcome
 from ..core.model.wording import count_words
 from ..core.review.person import person
 from ..core.solve import recording
 from ..core.solve.solve import Solve
-from .editor import Acting, Polled, report_error
-from .track import TracksLive
+from . import status
+from .editor import Acting, Polled, editor_of, report_error
+from .track import INTERVAL, TracksLive
 
 if TYPE_CHECKING:
     from bpy.types import Context, Event, MovieClip
+
+
+LOOKING = "Blender is looking at the footage: wait until it is done, or stop it with Esc"
+_TOLD = 3  # things about the footage that are reported; the panel has all
 
 
 class TRACKING_SESSIONS_PG_solving(PropertyGroup):
@@ -65,6 +71,14 @@ class TRACKING_SESSIONS_OT_track_and_solve(TracksLive):
     bl_options = {"UNDO"}
 
     _barren: set[int]
+    _looking: looking.Looking | None = None
+    _editor: ClipEditor | None = None  # while it looks at the footage
+    rounds = 0
+    """The rounds of tracks that were begun."""
+
+    @classmethod
+    def _editor_obstacle(cls, context: Context) -> str:
+        return super()._editor_obstacle(context) or (LOOKING if looking.looking() is not None else "")
 
     @classmethod
     def _session_obstacle(cls, seen: Overview) -> str:
@@ -73,6 +87,7 @@ class TRACKING_SESSIONS_OT_track_and_solve(TracksLive):
 
     def _open(self, editor: ClipEditor, *, separate_clip: bool) -> live.LivePass:
         self._barren = set()
+        self.rounds = 0
         running = self._round(editor, separate_clip=separate_clip)
         if running is None:
             raise _Enough
@@ -82,7 +97,7 @@ class TRACKING_SESSIONS_OT_track_and_solve(TracksLive):
         """The unfinished pass, or else the next round of tracks; None if the shot has enough of them."""
         shot = open_shot(editor, resumes=True)
         try:
-            ranges = [] if shot.session.unfinished else hands_off.begin_round(shot, self._barren)
+            ranges = [] if shot.session.unfinished else hands_off.begin_round(shot, self._barren, self._avoided)
         except BaseException:
             shot.release()
             raise
@@ -90,7 +105,13 @@ class TRACKING_SESSIONS_OT_track_and_solve(TracksLive):
             shot.release()
             open_file.forget()
             return None
+        self.rounds += 1
         return live.LivePass(shot, ranges, separate_clip=separate_clip)
+
+    @property
+    def _avoided(self) -> FrameRanges | None:
+        found = self._looking.found if self._looking is not None else None
+        return hands_off.avoided_frames(found) if found is not None else None
 
     def _begin(self, context: Context, *, separate_clip: bool) -> bool:
         try:
@@ -117,7 +138,98 @@ class TRACKING_SESSIONS_OT_track_and_solve(TracksLive):
         except TrackingSessionError as error:
             report_error(self, error)
 
+    # The footage first
+
+    def _look(self, context: Context) -> bool:
+        """Begin to look at the footage, unless that is known; returns False after an error, which is reported."""
+        try:
+            self._looking = looking.Looking(context.space_data.clip)
+        except TrackingSessionError as error:
+            report_error(self, error)
+            return False
+        return True
+
+    def _tell_footage(self) -> None:
+        """Report the worst of what makes tracking fail."""
+        assert self._looking is not None
+        clip, found = self._looking.clip, self._looking.found
+        solves.forget_footage()
+        problems = found.problems(counting_of(clip)) if found is not None and clip is not None else []
+        for words in (*problems[:_TOLD], self._looking.remark):
+            if words:
+                self.report({"WARNING"}, words)
+
+    def invoke(self, context: Context, event: Event) -> set[str]:
+        if not self._look(context):
+            return {"CANCELLED"}
+        assert self._looking is not None
+        if self._looking.is_over:
+            return super().invoke(context, event)
+        self._editor = editor_of(context)
+        self._display = status.Display()
+        return self._listen(context, INTERVAL)
+
+    def modal(self, context: Context, event: Event) -> set[str]:
+        if self._editor is None:
+            return super().modal(context, event)
+        try:
+            goes_on = self._go_on_looking(self._editor, event)
+        except TrackingSessionError as error:
+            report_error(self, error)
+            goes_on = None
+        if goes_on is None:
+            self.cancel(context)
+            return {"CANCELLED"}
+        if goes_on:
+            assert self._display is not None
+            self._display.update(context)
+            return {"PASS_THROUGH"}
+        editor, self._editor = self._editor, None
+        with context.temp_override(window=editor.window, area=editor.area, region=editor.region):
+            self._choose(bpy.context)
+            if not self._begin(bpy.context, separate_clip=False):
+                self._end(context)
+                return {"CANCELLED"}
+        self._watch()
+        return {"PASS_THROUGH"}
+
+    def _go_on_looking(self, editor: ClipEditor, event: Event) -> bool | None:
+        """Returns False at the end, None if the artist has stopped it or done something else."""
+        assert self._looking is not None
+        if event.type == "ESC" and event.value == "PRESS":
+            self.report({"INFO"}, "Stopped: nothing was tracked")
+            return None
+        if self._looking.is_over or live.running() is not None or blender_is_tracking():
+            return None
+        if event.type != "TIMER" or self._looking.tick():
+            return True
+        self._tell_footage()
+        if not editor.is_showing():
+            self.report({"WARNING"}, "The clip is not shown any more: press “Track and Solve” in its editor")
+            return None
+        return False
+
+    def cancel(self, context: Context) -> None:
+        if self._editor is None or self._looking is None:
+            super().cancel(context)
+            return
+        self._editor = None
+        self._looking.stop()
+        self._stop_listening(context)
+        if live.running() is None:  # else that shows its progress
+            status.clear(context)
+
     def execute(self, context: Context) -> set[str]:
+        if not self._look(context):
+            return {"CANCELLED"}
+        assert self._looking is not None
+        if not self._looking.is_over:
+            try:
+                while self._looking.tick():
+                    pass
+            except TrackingSessionError as error:
+                return report_error(self, error)
+            self._tell_footage()
         if not self._begin(context, separate_clip=bpy.app.background):
             return {"FINISHED"} if running.running(context.space_data.clip) is not None else {"CANCELLED"}
         assert self._live is not None
@@ -129,6 +241,12 @@ class TRACKING_SESSIONS_OT_track_and_solve(TracksLive):
         result = self._close()
         redraw(context)
         return result
+
+
+def rounds() -> int:
+    """The rounds of tracks that the running “Track and Solve” has begun; 0 if none runs."""
+    operator = open_file.modal.get(TRACKING_SESSIONS_OT_track_and_solve._job)
+    return operator.rounds if isinstance(operator, TRACKING_SESSIONS_OT_track_and_solve) else 0
 
 
 class _Enough(Exception):

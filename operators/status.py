@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 import bpy
 
 from ..bridge.clip.editor import redraw
+from ..bridge.solve.looking import Looking
+from ..bridge.solve.looking import looking as looking_now
 from ..bridge.tracking import live
-from ..core.model.wording import clock
+from ..core.model.wording import clock, count_words
 
 if TYPE_CHECKING:
     from bpy.types import Context, Header
@@ -51,6 +53,10 @@ def position_text(running: live.LivePass) -> str:
     return f"Frame {frame}, {'Down' if run.plan.backwards else 'Up'} to {end}"
 
 
+def looking_text(looking: Looking) -> str:
+    return f"Looking at the footage: {looking.done} of {count_words(looking.total, 'frame')}"
+
+
 def factor(running: live.LivePass) -> float:
     return running.done / max(1, running.total)
 
@@ -59,8 +65,11 @@ def draw_status(header: Header, context: Context) -> None:
     """Blender's status bar, with the progress in place of the key hints."""
     layout = header.layout
     assert layout is not None
-    running = live.running()
-    if running is None:
+    running, looking = live.running(), looking_now()
+    if looking is not None:
+        layout.label(text="Stop", icon="EVENT_ESC")
+        layout.label(text=looking_text(looking))
+    elif running is None:
         layout.template_input_status()
     else:
         row = layout.row()

@@ -30,6 +30,7 @@ DIRECTIONS = (
     ("BOTH", "Both", "Track forwards, then backwards from the same frame"),
     ("FORWARDS", "Forwards", "Track towards the end of the clip"),
 )
+INTERVAL = live.TICK / 4  # shorter than a tick, because Blender waits for the timer after a short tick
 WAYS = {"BACKWARDS": "backwards", "BOTH": "forwards and then backwards", "FORWARDS": "forwards"}
 
 
@@ -102,11 +103,14 @@ class TracksLive(InEditor, Modal):
         self._choose(context)
         if not self._begin(context, separate_clip=False):
             return {"CANCELLED"}
+        self._watch()
+        return self._listen(context, INTERVAL)
+
+    def _watch(self) -> None:
+        """Show the progress, and notice Blender's tracker."""
         self._display = status.Display()
         self._tracked_before = newest_tracking()
         bpy.app.timers.register(notice_tracker, first_interval=live.TICK)
-        # shorter than a tick, because Blender waits for the timer after a short tick
-        return self._listen(context, live.TICK / 4)
 
     def modal(self, context: Context, event: Event) -> set[str]:
         assert self._live is not None and self._display is not None

@@ -9,13 +9,14 @@ from bpy.types import Panel, UIList
 
 from ..bridge.clip.movie_clip import counting_of
 from ..bridge.sessions.recording import known_recording
-from ..bridge.solve import running, solves
+from ..bridge.solve import looking, running, solves
 from ..bridge.solve.solves import SOLVES, SolvesView
 from ..bridge.tracking import live
 from ..core.journal.solves import SolveEntry
 from ..core.model.wording import abridged, clock_time, count_words
 from ..core.solve.solve import Round, Solve, VerdictKind
 from ..operators import solving as actions
+from ..operators import status
 from .session import TALL, draw_words, letters_that_fit, pair
 from .sessions import ICON, InSession, columns
 
@@ -81,7 +82,13 @@ class TRACKING_SESSIONS_PT_solve(InSession):
         clip = context.space_data.clip
         view = solves.solves_of(clip)
         if live.running() is not None:
-            layout.label(text="Wait for the Pass to End")
+            count = actions.rounds()
+            words = f"Tracking for the camera, round {count}: Esc pauses" if count else "Wait for the pass to end"
+            draw_words(layout, context, words, "TIME")
+            return
+        if (seen := looking.looking()) is not None:
+            draw_words(layout, context, status.looking_text(seen), "VIEWZOOM")
+            draw_words(layout, context, "Esc stops it; then it tracks and solves", "EVENT_ESC")
             return
         job = running.running(clip)
         if job is not None:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ...core.errors import TrackingSessionError
-from ...core.footage.analysis.known import keep_analysis, known_analysis
+from ...core.footage.analysis.known import Analysis, keep_analysis, known_analysis
 from ...core.footage.files import find_footage
 from ...core.model.ranges import FrameRanges
 from ...core.model.types import SessionState, SessionStatus
@@ -117,6 +117,11 @@ def look_at_footage(shot: Shot, warn: Warn, check: Callable[[], None]) -> FrameR
         return FrameRanges()
     for words in found.problems(shot.counting):
         warn(f"{words}.")
+    return avoided_frames(found)
+
+
+def avoided_frames(found: Analysis) -> FrameRanges:
+    """The clip frames that are to get no seed: features of them would lead nowhere."""
     avoided = FrameRanges()
     for frames in (found.black, found.flashes, found.blurred, found.featureless):
         avoided.update(frames)

@@ -105,7 +105,8 @@ def _clip() -> MovieClip | None:
     return next((clip for clip in bpy.data.movieclips if clip.session_uid == shown), None)
 
 
-def _session(clip: MovieClip) -> TrackingSessionManager | None:
+def session_of(clip: MovieClip) -> TrackingSessionManager | None:
+    """The session of the clip; None without one. Raises the errors of reading sessions."""
     recording = known_recording(clip)
     if recording is not None and recording.session is not None:
         return recording.session
@@ -142,7 +143,7 @@ def _read(_: float) -> bool:
     id = chosen_id(bpy.context, solves_of(clip))
     if id and id not in shown.solves:
         try:
-            session = _session(clip)
+            session = session_of(clip)
             path = solve_file(SessionFolder.of(session.path), session.id, id) if session is not None else None
             shown.solves[id] = read_solve(path) if path is not None else "Its session is gone"
         except TrackingSessionError as error:
@@ -152,7 +153,7 @@ def _read(_: float) -> bool:
 
 def _footage_words(clip: MovieClip) -> tuple[str, ...]:
     try:
-        session = _session(clip)
+        session = session_of(clip)
     except TrackingSessionError:
         session = None  # the Session panel shows the error
     if session is None:
@@ -166,6 +167,11 @@ def footage_words(clip: MovieClip) -> tuple[str, ...]:
     """What makes tracking fail, as an analysis of the footage has found; nothing before it was read."""
     shown = open_file.view(_Shown)
     return (shown.footage or ()) if shown.clip == clip.session_uid else ()
+
+
+def forget_footage() -> None:
+    """Let the panel read anew what is known of the footage."""
+    open_file.view(_Shown).footage = None
 
 
 SOLVES = FilledList("tracking_sessions_solves", _read, lambda: open_file.view(_Shown).ids)

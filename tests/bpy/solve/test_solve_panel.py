@@ -3,17 +3,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import bpy
 import pytest
 
 from tracking_sessions.bridge.clip.editor import ClipEditor
-from tracking_sessions.bridge.clip.movie_clip import clip_size
+from tracking_sessions.bridge.clip.movie_clip import clip_size, footage_of
 from tracking_sessions.bridge.review.deciding import owned
-from tracking_sessions.bridge.solve import running, solves
-from tracking_sessions.core.footage.analysis.known import Analysis, keep_analysis
+from tracking_sessions.bridge.solve import looking, running, solves
+from tracking_sessions.core.footage.analysis.known import Analysis, keep_analysis, known_analysis
+from tracking_sessions.core.footage.details import describe
 from tracking_sessions.core.model.ranges import FrameRanges
 from tracking_sessions.core.model.types import SessionStatus
 from tracking_sessions.core.model.wording import timestamp
@@ -25,8 +28,11 @@ from tracking_sessions.core.solve.store import new_solve_id, write_solve
 from tracking_sessions.core.solve.taking_part import camera_motion
 from tracking_sessions.core.solve.verdict import error_limit
 from tracking_sessions.core.storage.folder import SessionFolder
+from tracking_sessions.operators import status
+from tracking_sessions.operators.solving import TRACKING_SESSIONS_OT_track_and_solve
 from tracking_sessions.panels import curve as curves
 from tracking_sessions.panels import solve as panels
+from tracking_sessions.tests.bpy.driven import status_is_ours
 from tracking_sessions.tests.bpy.past import RecordingLayout, drawn
 from tracking_sessions.tests.bpy.window import FRAMES, begin, inside, new_file, open_file, operators
 from tracking_sessions.tests.footage import Shot as Footage
@@ -301,6 +307,100 @@ def test_it_says_what_an_analysis_has_found_in_the_footage(editor: ClipEditor) -
     session = owned(editor.clip)[1]
     folder, fingerprint = SessionFolder.of(session.path), session.session.footage.fingerprint
     keep_analysis(folder, fingerprint, Analysis(FRAMES, black=FrameRanges([(3, 4)]), looked=FrameRanges([(1, FRAMES)])))
+    assert "Black:" in panel(editor).text
+
+
+def kept_analysis(editor: ClipEditor, file: Path) -> Analysis | None:
+    folder = SessionFolder(file.parent / "tracking_sessions")
+    return known_analysis(folder, describe(footage_of(editor.clip)).fingerprint)
+
+
+def test_the_footage_is_looked_at_in_slices_and_the_panel_says_how_far(footage: Footage, file: Path) -> None:
+    """Of a clip that nobody has tracked, so that there is no session yet."""
+    file.parent.mkdir()
+    editor = new_file(footage, file)
+    images = len(bpy.data.images)
+    work = looking.Looking(editor.clip)
+    done = [work.done]
+    while work.tick(0.0):
+        done.append(work.done)
+        assert f"Looking at the footage: {work.done} of {FRAMES} frames" in " ".join(drawn(FORM, editor).text.split())
+    assert done == sorted(done) and len(set(done)) > FRAMES / 2
+    kept = kept_analysis(editor, file)
+    assert work.is_over and work.found is not None and kept is not None and kept.content() == work.found.content()
+    again = looking.Looking(editor.clip)
+    assert not again.tick() and again.found == kept and len(bpy.data.images) == images
+    begin(editor, steps=3).finish()
+    known = looking.Looking(editor.clip)
+    assert known.is_over and known.found == kept and looking.looking() is None
+
+
+def test_a_stopped_look_keeps_nothing_and_tracks_nothing(footage: Footage, file: Path) -> None:
+    file.parent.mkdir()
+    editor = new_file(footage, file)
+    operator = Looks(editor)
+    assert operator.send() == {"PASS_THROUGH"} and looking.looking() is operator._looking
+    with inside(editor):
+        assert not operators.track_and_solve.poll()
+    assert operator.send("ESC") == {"CANCELLED"}
+    assert looking.looking() is None and operator._timer is None and not status_is_ours()
+    assert kept_analysis(editor, file) is None and not (file.parent / "tracking_sessions" / "sessions").exists()
+    assert "round" not in drawn(FORM, editor).text
+
+
+def test_a_pass_of_the_artist_ends_the_look(footage: Footage, file: Path) -> None:
+    file.parent.mkdir()
+    editor = new_file(footage, file)
+    operator = Looks(editor)
+    operator.send()
+    run = begin(editor, steps=2)
+    assert operator.send() == {"CANCELLED"} and looking.looking() is None
+    run.finish()
+
+
+class Looks:
+    """Track and Solve while it looks at the footage, which gets its events from the test."""
+
+    _kind = TRACKING_SESSIONS_OT_track_and_solve
+    modal, cancel, _go_on_looking, _tell_footage = (
+        _kind.modal,
+        _kind.cancel,
+        _kind._go_on_looking,
+        _kind._tell_footage,
+    )
+    _job, _stop_listening = _kind._job, _kind._stop_listening
+
+    def __init__(self, editor: ClipEditor) -> None:
+        self.reports: list[str] = []
+        self._looking, self._editor, self._display = looking.Looking(editor.clip), editor, status.Display()
+        self._timer: Any = bpy.context.window_manager.event_timer_add(1.0, window=editor.window)
+
+    def report(self, kind: set[str], text: str) -> None:
+        self.reports.append(text)
+
+    def send(self, kind: str = "TIMER") -> Any:
+        context = bpy.context
+        with context.temp_override(window=context.window_manager.windows[0]):
+            return self.modal(context, SimpleNamespace(type=kind, value="PRESS"))  # type: ignore[arg-type]
+
+
+def test_frames_that_the_analysis_names_get_no_seed(footage: Footage, file: Path) -> None:
+    file.parent.mkdir()
+    editor = new_file(footage, file)
+    work = looking.Looking(editor.clip)
+    while work.tick():
+        pass
+    assert work.found is not None
+    named = FrameRanges([(FRAMES // 3, FRAMES)])
+    details = describe(footage_of(editor.clip))
+    keep_analysis(
+        SessionFolder(file.parent / "tracking_sessions"), details.fingerprint, replace(work.found, black=named)
+    )
+    with inside(editor):
+        assert operators.track_and_solve() == {"FINISHED"}
+        session = owned(editor.clip)[1]
+        assert operators.stop_solve() == {"FINISHED"}
+    assert session.passes and all(one.start not in named for one in session.passes)
     assert "Black:" in panel(editor).text
 
 

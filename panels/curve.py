@@ -30,8 +30,9 @@ MARGIN = 4
 LETTERS = 11
 TOP = 4.0
 """How many times the threshold the upper edge stands for, at most."""
-ROOM = 1.2
-"""How many times the threshold, and the largest error, the upper edge of a solve's curve stands for at least."""
+LEAST_TOP, ROOM = 2.0, 1.2
+"""How many times the threshold, which stays below the words, and the largest error the upper edge of a solve's curve
+stands for at least."""
 SHADE = (*BACKGROUND[:3], 0.55)
 LINE = (0.80, 0.92, 1.00, 1.00)
 THRESHOLD = (*COLOURS[Kind.FAILED][:3], 0.90)
@@ -97,7 +98,7 @@ def curve_in(context: Context) -> Drawn | None:
             known.clear()
         if not name:
             largest = max(map(truediv, curve.residuals, curve.thresholds))
-            top = min(TOP, max(ROOM, ROOM * largest))  # else a good solve would be a line along the edge
+            top = min(TOP, max(LEAST_TOP, ROOM * largest))  # else a good solve would be a line along the edge
         runs = points(curve, scene=scene, clip_start=space.clip.frame_start, width=region.width, top=top)
         drawn = known[region.as_pointer()] = Drawn(based_on, curve, runs, name, average, top, [])
     return drawn

@@ -18,19 +18,21 @@ from ..core.solve.solve import Round, Solve, VerdictKind
 from ..operators import solving as actions
 from ..operators import status
 from .session import TALL, draw_words, letters_that_fit, pair
-from .sessions import ICON, InSession, columns
+from .sessions import InSession, columns
 
 if TYPE_CHECKING:
     from bpy.types import Context, MovieClip, UILayout
 
-_ERROR = 9  # letters of an error
+# in letters
+_TITLE, _ERROR = 20, 12  # the columns of the list, with their icons
+_LEAST = 28  # of a sidebar whose list has room for errors
 
 TITLES = {
     VerdictKind.SOLVED: "Solved",
-    VerdictKind.TRIPOD: "Turns on the Spot",
-    VerdictKind.STATIC: "Does Not Move",
+    VerdictKind.TRIPOD: "Tripod Shot",
+    VerdictKind.STATIC: "Static Shot",
     VerdictKind.LOW_PARALLAX: "Low Parallax",
-    VerdictKind.FOCAL_UNDETERMINED: "Focal Length Open",
+    VerdictKind.FOCAL_UNDETERMINED: "Focal Unknown",
     VerdictKind.CUT: "Cut",
     VerdictKind.TOO_FEW_TRACKS: "Too Few Tracks",
     VerdictKind.TWO_MOTIONS: "Two Motions",
@@ -60,11 +62,13 @@ class TRACKING_SESSIONS_UL_solves(UIList):
         if row is None:  # the timer has not filled the list yet
             layout.label(text="")
             return
-        letters = letters_that_fit(context)
-        left, right = columns(layout, letters - _ERROR - ICON, _ERROR + ICON)
-        left.label(text=verdict_title(row.verdict), icon=verdict_icon(row.verdict))
-        right.label(text=f"{row.error:.2f} px" if row.error else "")
-        right.label(text="", icon="SOLO_ON" if row.id == view.best else "BLANK1")
+        is_best, title, icon = row.id == view.best, verdict_title(row.verdict), verdict_icon(row.verdict)
+        if letters_that_fit(context) < _LEAST:
+            layout.label(text=title, icon="SOLO_ON" if is_best else icon)
+            return
+        left, right = columns(layout, _TITLE, _ERROR)
+        left.label(text=title, icon=icon)
+        right.label(text=f"{row.error:.2f} px" if row.error else "", icon="SOLO_ON" if is_best else "BLANK1")
 
     def draw_filter(self, context: Context, layout: UILayout) -> None:
         """A handful of solves needs no filter."""
@@ -129,7 +133,7 @@ def _draw_running(layout: UILayout, context: Context, rounds: list[Round]) -> No
     if last is not None and last.cameras:
         words += f", {last.error:.2f} px, {count_words(last.tracks, 'track')}"
     draw_words(layout, context, f"Solving: {words}", "SORTTIME")
-    layout.operator(actions.TRACKING_SESSIONS_OT_stop_solve.bl_idname, icon="EVENT_ESC")
+    layout.operator(actions.TRACKING_SESSIONS_OT_stop_solve.bl_idname, icon="CANCEL")
 
 
 def _draw_choice(layout: UILayout, context: Context, view: SolvesView, row: SolveEntry) -> None:
@@ -210,8 +214,7 @@ def _draw_verdict(layout: UILayout, context: Context, clip: MovieClip, row: Solv
         draw_words(column, context, solve.verdict.advice, "INFO")
     if solves.is_stale(clip, solve):
         draw_words(column, context, "Older than the tracks: solve again", "ERROR")
-    draw_words(column, context, ", ".join(_figures(solve)), "BLANK1")
-    draw_words(column, context, clock_time(solve.created), "BLANK1")
+    draw_words(column, context, ", ".join(_figures(solve)), "CAMERA_DATA")
     if solve.cameras:
         layout.operator(actions.TRACKING_SESSIONS_OT_set_up_scene.bl_idname, icon="VIEW_CAMERA")
     if solve.dropped or solve.muted:
@@ -222,8 +225,15 @@ def _draw_verdict(layout: UILayout, context: Context, clip: MovieClip, row: Solv
 
 def _figures(solve: Solve) -> list[str]:
     frames = solve.frames[1] - solve.frames[0] + 1
-    words = [f"{len(solve.cameras)} of {frames} frames", f"{len(solve.bundles)} of {solve.tracks_made} tracks"]
-    return [*words, f"{solve.lens.focal:.2f} mm"] if solve.cameras else words
+    words = ["No camera", count_words(solve.tracks_made, "track")]
+    if solve.cameras:
+        words = [
+            f"Camera on {len(solve.cameras)} of {frames} frames",
+            f"{len(solve.bundles)} of {solve.tracks_made} tracks kept",
+            f"{solve.lens.focal:.2f} mm",
+        ]
+    when = clock_time(solve.created)
+    return [*words, f"made {when}"] if when else words
 
 
 def _draw_left_out(layout: UILayout, context: Context, solve: Solve) -> None:

@@ -66,8 +66,9 @@ class SolveEntry(NamedTuple):
 
 
 def _bounded(value: object) -> float:
-    is_number = isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < _HIGHEST
-    return float(value) if is_number else 0.0
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < _HIGHEST:
+        return 0.0
+    return float(value)
 
 
 def marked(solves: Sequence[Mapping[str, Any]], id: str, who: str) -> list[dict[str, Any]]:

@@ -79,7 +79,9 @@ def test_one_click_leads_from_a_plate_to_a_camera_in_the_scene(machine: Machine)
         screen.pictures("solve-begin", HEIGHT)
         click(screen, rows(screen, TALL)[1])  # Track and Solve, below the buttons of Session
         screen.wait_until(lambda: session_files(screen.root) and session(screen).passes)
+        screen.ask("freeze")  # else a picture waits until the screen is still, at the end of the tracking
         screen.picture("solve-tracking", HEIGHT)
+        screen.ask("thaw")
         screen.wait_until(lambda: session(screen).session.status is SessionStatus.SOLVING, 400)
         screen.picture("solve-solving", HEIGHT)
         screen.wait_until(lambda: session(screen).solves, 400)

@@ -107,7 +107,7 @@ def test_each_verdict_is_told_with_its_figures_and_its_advice(editor: ClipEditor
     store(editor, kind)
     text = " ".join(panel(editor).text.split())
     assert f"{panels.TITLES[kind]}: it was looked at" in text and "Look again" in text
-    assert f"{LAST} of {LAST} frames" in text and "30.00 mm" in text and "Older" not in text
+    assert f"Camera on {LAST} of {LAST} frames" in text and "30.00 mm" in text and "Older" not in text
 
 
 def test_a_solve_is_older_than_its_tracks_once_one_of_them_is_moved(editor: ClipEditor) -> None:

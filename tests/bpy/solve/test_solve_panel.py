@@ -356,6 +356,8 @@ def test_a_pass_of_the_artist_ends_the_look(footage: Footage, file: Path) -> Non
     run = begin(editor, steps=2)
     assert operator.send() == {"CANCELLED"} and looking.looking() is None
     run.finish()
+    assert status_is_ours(), "the pass shows its progress there"
+    status.clear(bpy.context)  # as the operator of the pass does
 
 
 class Looks:

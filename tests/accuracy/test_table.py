@@ -32,7 +32,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
     monkeypatch.setattr(table, "SMALL_WIDTH", 96)
 
     def at(found, name: str, *options: str) -> tuple[int, str]:
-        monkeypatch.setattr(table, "by_command", lambda truth, limit, jobs, root: found(truth))
+        monkeypatch.setattr(table, "by_command", lambda truth, limit, jobs, root, tracks_anew: found(truth))
         arguments = ["accuracy", "--only", name, "--small", "--ways", "ours", "--folder", str(tmp_path), *options]
         monkeypatch.setattr(sys, "argv", arguments)
         return table.main(), capsys.readouterr().out

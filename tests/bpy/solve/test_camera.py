@@ -159,12 +159,12 @@ def test_a_disk_that_gets_full_stops_the_solve_and_spoils_nothing(
 
 
 def test_the_parts_of_a_shot_with_a_cut_are_solved_by_themselves(tmp_path: Path) -> None:
-    cut = rendered("cut", tmp_path / "shot", 40)
+    cut = rendered("cut", tmp_path / "shot", 28)
     root = tmp_path / "root"
     done = run("camera", cut.folder, "--root", root, "--parts", "--json", *LENS)
     found = json.loads(done.stdout)
     assert found["verdict"] == "cut" and [part["verdict"] for part in found["parts"]] == ["solved", "solved"]
-    assert [part["range"] for part in found["parts"]] == [[1, 20], [21, 40]]
+    assert [part["range"] for part in found["parts"]] == [[1, 14], [15, 28]]
     (path,) = session_files(root)
     with load_session(path) as manager:
         assert [entry["id"] for entry in manager.solves] == [

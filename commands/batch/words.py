@@ -50,7 +50,8 @@ def frames_words(progress: BatchProgress, shot: ShotRow) -> str:
     frames = session.frames if session else None
     if frames is None or not frames.total:
         return "nothing is recorded"
-    return f"{frames.tracked} of {frames.total} frames, {frames.alive} of {tracks_words(frames.tracks)} alive"
+    words = f"{frames.tracked} of {frames.total} frames"
+    return words if shot.verdict else f"{words}, {frames.alive} of {tracks_words(frames.tracks)} alive"
 
 
 def verdict_words(verdict: str) -> str:
@@ -73,6 +74,7 @@ def shot_lines(shots: list[dict[str, Any]]) -> list[str]:
         facts: list[str] = []
         if shot["tracks"]:
             facts.append(f"{shot['tracked_frames']} of {shot['total_frames']} frames")
+        if shot["tracks"] and not shot["verdict"]:  # on the way to a camera most tracks end, and others begin
             facts.append(f"{shot['tracks_alive']} of {tracks_words(shot['tracks'])} alive")
         if shot["verdict"]:
             facts.append(f"camera: {verdict_words(shot['verdict'])}")
@@ -82,7 +84,7 @@ def shot_lines(shots: list[dict[str, Any]]) -> list[str]:
             f"{shot['number']:>{digits}}  {title}  {_status_words(shot):<{max(10, words)}}  {', '.join(facts)}".rstrip()
         )
         indent = " " * (digits + 2)
-        if shot["shown_lost"]:
+        if shot["shown_lost"] and not shot["verdict"]:
             lines.append(f"{indent}lost: {_lost_words(shot['shown_lost'])}")
         if shot["error"]:
             lines.append(f"{indent}{short(shot['error'], 500)}")

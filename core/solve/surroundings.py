@@ -32,8 +32,10 @@ NEVER = 0.3
 its life."""
 LOOSE = 8
 """Tracks of no body, which never agree with the set, whose spread is compared."""
-BESIDE = 4
-"""Tracks beside an island that move otherwise, for it to be doubted: 12 in the blank set, none beside the model."""
+BESIDE, BESET = 4, 8
+"""Tracks beside a body that move otherwise, for it to be doubted: beside an island (12 in the blank set, none beside
+the model), and beside any body. In 42 rendered and real shots with a right camera sets had 3 at most; a tram that fills
+the picture from side to side had 19 to 27."""
 
 
 CLEARLY = 2.0
@@ -59,8 +61,8 @@ class Surroundings:
 
     @property
     def is_doubtful(self) -> bool:
-        """Whether the body is an island, and what lies around it moves otherwise."""
-        return self.is_island and self.beside >= BESIDE
+        """Whether what lies around the body moves otherwise."""
+        return self.beside >= (BESIDE if self.is_island else BESET)
 
 
 def surroundings(motion: Motion, body: Body) -> Surroundings:

@@ -145,12 +145,13 @@ class _Judge:
     def _alone(self) -> tuple[VerdictKind, str, str] | None:
         """Tracks that may be those of an object, as they lie in a part of the picture."""
         bodies = self.outcome.filtered.bodies
-        if (island := self._island()) is not None and island.surroundings.is_doubtful:
+        if bodies is not None and not bodies.is_vouched and (around := bodies.surroundings).is_doubtful:
+            away = f"keep {around.margin:.0%} of the picture away from its side"
+            away = away if around.is_island else "lie in a part of the picture"
             return (
                 VerdictKind.TWO_MOTIONS,
-                f"{island.found[island.set].is_member.sum()} tracks move as one, but they keep "
-                f"{island.surroundings.margin:.0%} of the picture away from its side, and "
-                f"{island.surroundings.beside} tracks beside them move otherwise: an object that moves looks like that",
+                f"{bodies.found[bodies.set].is_member.sum()} tracks move as one, but they {away}, and "
+                f"{around.beside} tracks beside them move otherwise: an object that moves looks like that",
                 "If they stand still in the scene, lock three or more of them, and solve again; if not, add tracks on "
                 "what stands still",
             )

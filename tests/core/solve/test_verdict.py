@@ -13,7 +13,7 @@ from tracking_sessions.core.model.counting import Counting
 from tracking_sessions.core.solve.outcome import Outcome
 from tracking_sessions.core.solve.refining import Refinement
 from tracking_sessions.core.solve.solve import Verdict, VerdictKind
-from tracking_sessions.core.solve.surroundings import BESIDE, SIDE, Surroundings
+from tracking_sessions.core.solve.surroundings import BESET, BESIDE, SIDE, Surroundings
 from tracking_sessions.core.solve.verdict import verdict
 from tracking_sessions.tests.core.solve.shots import HEIGHT, WIDTH, Shot, lens, make
 from tracking_sessions.tests.core.solve.true_solver import TrueSolver
@@ -115,9 +115,11 @@ def test_an_island_with_nothing_beside_it_is_solved_with_a_warning(good: Outcome
     assert "an object that moves" in found.advice
 
 
-def test_tracks_beside_a_set_that_reaches_both_sides_are_no_evidence(good: Outcome) -> None:
-    found = verdict(with_surroundings(good, Surroundings(SIDE, 40)), PLATE, WIDTH)
+def test_many_tracks_beside_a_set_that_reaches_both_sides_are_evidence_a_few_are_none(good: Outcome) -> None:
+    found = verdict(with_surroundings(good, Surroundings(SIDE, BESET - 1)), PLATE, WIDTH)
     assert found.kind == VerdictKind.SOLVED and found.advice == ""
+    found = verdict(with_surroundings(good, Surroundings(SIDE, BESET)), PLATE, WIDTH)
+    assert found.kind == VerdictKind.TWO_MOTIONS and f"{BESET} tracks beside them" in found.reason
 
 
 def test_who_locks_an_island_has_answered(good: Outcome) -> None:

@@ -304,6 +304,10 @@ class ClipChanged(TrackingSessionError):
     """The clip in Blender differs from the session's, or is in use."""
 
 
+class SubmitFailed(TrackingSessionError):
+    """A farm has not taken a job."""
+
+
 class SolvingFailed(TrackingSessionError):
     """A solve has ended without a result, such as a camera or the reason why there is none."""
 

@@ -39,6 +39,7 @@ CORE = {
     "exchange": {"errors", "model", "solve"},
     "report": {"errors", "model", "storage", "journal", "recording", "review", "solve"},
     "batch": {"errors", "model", "storage", "processes", "journal", "footage", "recording", "library", "tracking"},
+    "farm": {"errors", "model", "storage", "processes", "journal", "footage", "recording", "tracking", "batch"},
     "session": {"errors", "model", "recording", "library", "batch", "report", "solve"},
 }
 # The same of bridge/: a clip, tracked into a session, which an artist finds and opens. No room looks up.
@@ -124,7 +125,7 @@ def test_rooms_import_one_way(layer: str, rooms: dict[str, set[str]]) -> None:
     assert wrong == []
 
 
-IN_A_SESSION_FOLDER = {"sessions", "reports", "solves", "footage", "batches", "batch.db", "index.db"}
+IN_A_SESSION_FOLDER = {"sessions", "reports", "solves", "footage", "batches", "batch.db", "index.db", "farm"}
 
 
 def test_core_storage_folder_alone_knows_the_paths_of_a_session_folder() -> None:

@@ -102,6 +102,15 @@ class SessionFolder:
         """The folder of a batch's lease and of the logs of its shots."""
         return self.batches / id
 
+    @property
+    def farms(self) -> Path:
+        """The parent folder of all submissions to a farm."""
+        return self.root / "farm"
+
+    def farm(self, id: str) -> Path:
+        """The folder of a submission: its manifest, its jobs, and where each of its shots stands."""
+        return self.farms / id
+
 
 def numbered(folder: Path, kind: str) -> list[int]:
     """The numbers n of the files `<kind>.<n>` in `folder`, ascending; nothing if the folder is missing."""

@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is submitted to a farm, and the Protocol of the engines that take it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Protocol
+
+
+@dataclass(frozen=True)
+class Resources:
+    """What a job may use, and what the farm is told about it. Empty values and 0 leave it to the farm."""
+
+    max_running: int = 0  # tasks at the same time
+    time_limit: int = 0  # minutes of a task
+    cpus: int = 0
+    memory: int = 0  # MiB of a task
+    queue: str = ""  # a partition, a queue or a worker tag
+    priority: int = 0
+    comment: str = ""
+    mail: str = ""
+    url: str = ""  # of the manager
+
+    def given(self) -> list[str]:
+        """The names of the values that are given."""
+        return [entry.name for entry in fields(self) if getattr(self, entry.name)]
+
+
+@dataclass(frozen=True)
+class Submission:
+    """Shots of a manifest for an engine. All files of it lie in `folder`, which the nodes see as well."""
+
+    id: str
+    name: str  # for people: any text
+    folder: Path
+    manifest: Path
+    indices: Sequence[int]  # of the shots to do, ascending, from 1
+    worker: Sequence[str]  # the command line on a node: the program and its arguments, up to the command `task`
+    resources: Resources
+
+    @property
+    def logs(self) -> Path:
+        return self.folder / "logs"
+
+    def command(self, index: str, *options: str) -> list[str]:
+        """The command line of the task of a shot; `index` is its number, or the engine's word for that."""
+        return [*self.worker, "task", f"--manifest={self.manifest}", f"--index={index}", *options]
+
+
+class Engine(Protocol):
+    """A farm engine."""
+
+    name: str
+    """As in `--engine`."""
+    title: str
+    """For people."""
+    takes: frozenset[str]
+    """The names of the `Resources` that it has."""
+
+    def missing(self, resources: Resources) -> str:
+        """What is missing to submit from this machine, in words for users; empty if nothing is."""
+        ...
+
+    def write(self, submission: Submission) -> list[Path]:
+        """Write the job into the folder of the submission, to look at or to send from another machine.
+
+        Returns its files, the one to send first. Raises StorageFailed, or UsageError for what the engine cannot take.
+        """
+        ...
+
+    def send(self, submission: Submission) -> list[str]:
+        """Send what was written; returns the ids of the jobs. Raises SubmitFailed."""
+        ...
+
+    def advice(self, submission: Submission) -> str:
+        """The command that sends what was written from a machine of the farm, in words for users."""
+        ...

@@ -12,8 +12,8 @@ from typing import Any
 from ...core.batch.ledger import Ledger
 from ...core.batch.progress import BatchProgress
 from ...core.batch.shot_entry import KEYS
+from ...core.batch.shot_runs import CRASHES
 from ...core.batch.shots import BatchRow, BatchStatus, ShotStatus
-from ...core.batch.supervisor import CRASHES
 from ...core.model.wording import short
 from ...core.tracking.plan import SHARED
 from ..arguments import FRAMES_COUNT, add_db, add_json, add_limit, add_options, add_root, add_status, command, positive

@@ -18,8 +18,9 @@ from ...bridge.clip.reading import reading_command
 from ...core.batch.ledger import Ledger
 from ...core.batch.manifest import read_shots
 from ...core.batch.progress import BatchProgress
+from ...core.batch.shot_runs import CRASHES
 from ...core.batch.shots import BatchRow, BatchStatus, ShotRow, ShotStatus
-from ...core.batch.supervisor import CRASHES, Supervisor
+from ...core.batch.supervisor import Supervisor
 from ...core.errors import ExitCode, TrackingSessionError, UsageError
 from ...core.model.wording import short
 from ...core.processes.own import own_command

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from ...core.batch.progress import BatchProgress
+from ...core.batch.shot_runs import ShotEvent, ShotUpdate
 from ...core.batch.shots import ShotRow, ShotStatus
-from ...core.batch.supervisor import ShotEvent, ShotUpdate
 from ...core.model.types import SessionStatus
 from ...core.model.wording import duration
 from ..terminal import Screen, columns_of, fit, has_screen, say

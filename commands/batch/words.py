@@ -7,8 +7,8 @@ from typing import Any
 
 from ...core.batch.ledger import Ledger
 from ...core.batch.progress import BatchProgress, described_shot
+from ...core.batch.shot_runs import ShotEvent, ShotUpdate
 from ...core.batch.shots import BatchRow, BatchStatus, ShotRow, ShotStatus
-from ...core.batch.supervisor import ShotEvent, ShotUpdate
 from ...core.model.wording import duration, short
 from ..terminal import columns_of, fit
 from ..words import INTERRUPTED

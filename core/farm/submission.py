@@ -8,6 +8,8 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Protocol
 
+from ..processes.own import flags
+
 
 @dataclass(frozen=True)
 class Resources:
@@ -44,9 +46,12 @@ class Submission:
     def logs(self) -> Path:
         return self.folder / "logs"
 
-    def command(self, index: str, *options: str) -> list[str]:
-        """The command line of the task of a shot; `index` is its number, or the engine's word for that."""
-        return [*self.worker, "task", f"--manifest={self.manifest}", f"--index={index}", *options]
+    def command(self, index: str, **options: str | float | bool) -> list[str]:
+        """The command line of the task of a shot; `index` is its number, or the engine's word for that.
+
+        `options`: more of them, such as `progress="slurm"`.
+        """
+        return [*self.worker, "task", *flags(manifest=str(self.manifest), index=index, **options)]
 
 
 class Engine(Protocol):

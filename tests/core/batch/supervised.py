@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from tracking_sessions.core.batch.ledger import Ledger
+from tracking_sessions.core.batch.shot_runs import ShotEvent, ShotUpdate
 from tracking_sessions.core.batch.shots import BatchRow, ShotRow, ShotStatus
-from tracking_sessions.core.batch.supervisor import ShotEvent, ShotUpdate, Supervisor
+from tracking_sessions.core.batch.supervisor import Supervisor
 from tracking_sessions.core.journal.chain import JournalReader
 from tracking_sessions.core.journal.codec import decoded
 from tracking_sessions.core.journal.records import FrameRecord

@@ -17,8 +17,9 @@ import pytest
 
 from tracking_sessions.core.batch import supervisor as module
 from tracking_sessions.core.batch.ledger import Ledger
+from tracking_sessions.core.batch.shot_runs import ShotEvent, progress_of
 from tracking_sessions.core.batch.shots import BatchRow, BatchStatus, ShotRow, ShotStatus
-from tracking_sessions.core.batch.supervisor import ShotEvent, Supervisor
+from tracking_sessions.core.batch.supervisor import Supervisor
 from tracking_sessions.core.errors import Action, BatchRuns
 from tracking_sessions.core.model.types import SessionStatus
 from tracking_sessions.core.processes.process import PARENT
@@ -441,9 +442,9 @@ def test_the_crash_of_a_process_of_the_child_counts_as_its_own(root: Path, tmp_p
 def test_frames_that_processes_of_the_child_have_recorded_are_progress(root: Path, tmp_path: Path) -> None:
     footage = make_footage(tmp_path / "plates")
     session = create_session(footage, "", root)
-    before = module._progress(session)
+    before = progress_of(session)
     part = create_session(footage, "", SessionFolder(root).parts(session.id) / "pass-1")
     with part, start_run(part, [(1, 6)]) as run:
         run.step()
         run.pause()
-    assert module._progress(session) != before
+    assert progress_of(session) != before

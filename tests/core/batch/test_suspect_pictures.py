@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from tracking_sessions.core.batch import supervisor as module
+from tracking_sessions.core.batch import shot_runs as module
 from tracking_sessions.core.batch.ledger import Ledger
+from tracking_sessions.core.batch.shot_runs import ShotEvent
 from tracking_sessions.core.batch.shots import BatchStatus, ShotRow, ShotStatus
-from tracking_sessions.core.batch.supervisor import ShotEvent, Supervisor
+from tracking_sessions.core.batch.supervisor import Supervisor
 from tracking_sessions.core.tracking.plan import ShotSpec
 from tracking_sessions.tests.core.batch.supervised import (
     Watcher,

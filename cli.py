@@ -17,6 +17,7 @@ from .commands import cleaning, exchange, footage, history, review, sessions, so
 from .commands.arguments import NotAllDone, Parser
 from .commands.batch import commands as batches
 from .commands.errors import error_words
+from .commands.farm import status, submit, task
 from .commands.terminal import say
 from .core.batch.events import Stopped
 from .core.errors import ExitCode, TrackingSessionError
@@ -84,6 +85,19 @@ def _parser() -> argparse.ArgumentParser:
         "4 tracked, but no camera; 75 stopped, resume later.",
     )
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for part in (tracking, solving, footage, batches, sessions, history, review, exchange, cleaning):
+    for part in (
+        tracking,
+        solving,
+        footage,
+        batches,
+        submit,
+        status,
+        task,
+        sessions,
+        history,
+        review,
+        exchange,
+        cleaning,
+    ):
         part.add_commands(commands)
     return parser

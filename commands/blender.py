@@ -26,3 +26,9 @@ def blender_path() -> str:
     """The path of the Blender of this process; empty outside Blender, where a bpy wheel tracks."""
     bpy = sys.modules.get("bpy")
     return bpy.app.binary_path if bpy is not None else ""
+
+
+def is_online() -> bool:
+    """Whether this process may use the network: outside Blender always, inside as its preferences say."""
+    bpy = sys.modules.get("bpy")
+    return bpy is None or bool(bpy.app.online_access) or not bpy.app.binary_path

@@ -23,7 +23,7 @@ from ...core.batch.shots import BatchRow, BatchStatus, ShotRow, ShotStatus
 from ...core.batch.supervisor import Supervisor
 from ...core.errors import ExitCode, TrackingSessionError, UsageError
 from ...core.model.wording import short
-from ...core.processes.own import own_command
+from ...core.processes.own import flags, own_command
 from ...core.storage.folder import is_foreign
 from ...core.tracking.plan import PAUSE_BELOW, SHARED, ShotSpec
 from ..arguments import NotAllDone, given
@@ -41,7 +41,7 @@ _SHOTS_SHOWN = 3  # for more, a message does not name the whole command
 
 
 def run(options: argparse.Namespace) -> list[str]:
-    _check_tracker()
+    check_tracker()
     shots = read_shots(options.shots, given(options, SHARED))
     root = root_of(options.root).absolute()
     db = checked_db(options, make=True)
@@ -72,7 +72,7 @@ def _again(options: argparse.Namespace) -> list[str]:
 
 
 def resume(options: argparse.Namespace) -> list[str]:
-    _check_tracker()
+    check_tracker()
     with open_ledger(options) as ledger:
         if options.batch:
             batch = ledger.batch(options.batch)
@@ -133,7 +133,7 @@ def _supervise(ledger: Ledger, batch: BatchRow, options: argparse.Namespace) -> 
         supervisor = Supervisor(
             ledger,
             batch,
-            partial(_command, ledger.root),
+            lambda shot, session: shot_command(ledger.root, shot.spec, session),
             screen.on_update,
             jobs=_count(batch, "jobs", 1),
             crashes=_count(batch, "crashes", CRASHES),
@@ -197,21 +197,21 @@ def _count(batch: BatchRow, key: str, default: int) -> int:
 # Child processes
 
 
-def _check_tracker() -> None:
+def check_tracker() -> None:
     """Raises TrackingSessionError if a child could not track. Does not import bpy into this process."""
     if not blender_path() and importlib.util.find_spec("bpy") is None:
         raise TrackingSessionError(f"Tracking needs Blender: {NEEDED}")
 
 
-def _command(root: Path, shot: ShotRow, session: Path | None) -> list[str]:
-    """The command line of a child."""
-    if session is None or shot.spec.camera:  # `camera` finds its session by itself
-        return shot_command(root, shot.spec)
-    words = ["resume", str(session), *PAUSE_BELOW.arguments(shot.spec.pause_below)]
-    return [*own_command(blender_path()), *words, "--events"]
+def shot_command(root: Path, spec: ShotSpec, session: Path | None = None, segments: int | None = None) -> list[str]:
+    """The command line that does a shot as far as it is not done, in the session folder `root`, and prints events.
 
-
-def shot_command(root: Path, spec: ShotSpec) -> list[str]:
-    """The command line that does a shot as far as it is not done, in the session folder `root`, and prints events."""
-    words = replace(spec, name=spec.title).command_line()
-    return [*own_command(blender_path()), *words, f"--root={root}", "--resume", "--events"]
+    `session`: its session, if it is known. `segments`: see `camera`.
+    """
+    own = own_command(blender_path())
+    if session is None or spec.camera:  # `camera` finds its session by itself
+        words = [*replace(spec, name=spec.title).command_line(), *flags(root=str(root), resume=True)]
+        words += flags(segments=segments) if segments and spec.camera else []
+    else:
+        words = ["resume", str(session), *PAUSE_BELOW.arguments(spec.pause_below)]
+    return [*own, *words, *flags(events=True)]

@@ -100,9 +100,11 @@ class ShotRuns:
         on_update: Callable[[ShotUpdate], None],
         *,
         crashes: int = CRASHES,
+        retry: float = RETRY,
         reading: Callable[[Path], Sequence[str]] | None = None,
     ) -> None:
-        """`root`: the session folder; `logs`: the folder for the output of the children, by the number of the shot.
+        """`root`: the session folder; `logs`: the folder for the output of the children, by the number of the shot;
+        `retry`: seconds until the next try of a session that is in use.
 
         `command` returns the command line that does a shot, or resumes its session if there is one. That process
         prints the events of `events`. `on_update` gets each event in the life of a shot. `reading` returns the command
@@ -121,6 +123,7 @@ class ShotRuns:
         self._command = command
         self._on_update = on_update
         self._crashes = crashes
+        self._retry = retry
         self._reading = reading
 
     def poll(self) -> None:
@@ -199,7 +202,7 @@ class ShotRuns:
             self._finish(running.shot, ShotStatus.SKIPPED, words)
         elif code == ExitCode.STOPPED and reason is StopReason.SESSION_IN_USE and not self.stopping:
             self.waited.add(running.shot.id)
-            self.waiting.append((time.monotonic() + RETRY, running.shot))
+            self.waiting.append((time.monotonic() + self._retry, running.shot))
             self._update(ShotEvent.WAITING, running.shot, words)
         elif code == ExitCode.STOPPED and (self.stopping or reason is StopReason.STORAGE):
             self._release(running.shot, "" if self.stopping else words, words)

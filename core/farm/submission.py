@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Protocol
 
 from ..processes.own import flags
+from .manifest import FILE
+from .path_map import path_like
 
 
 @dataclass(frozen=True)
@@ -24,6 +26,7 @@ class Resources:
     comment: str = ""
     mail: str = ""
     url: str = ""  # of the manager
+    segments: int = 0  # tasks that share the work on one shot
 
     def given(self) -> list[str]:
         """The names of the values that are given."""
@@ -32,33 +35,40 @@ class Resources:
 
 @dataclass(frozen=True)
 class Submission:
-    """Shots of a manifest for an engine. All files of it lie in `folder`, which the nodes see as well."""
+    """Shots of a manifest for an engine. All files of it lie in its folder, which the nodes see as well."""
 
     id: str
     name: str  # for people: any text
     folder: Path
-    manifest: Path
+    place: str  # the folder as the nodes see it; they may have another system
+    root: str  # the session folder as the nodes see it
     indices: Sequence[int]  # of the shots to do, ascending, from 1
     worker: Sequence[str]  # the command line on a node: the program and its arguments, up to the command `task`
     resources: Resources
 
     @property
-    def logs(self) -> Path:
-        return self.folder / "logs"
+    def manifest(self) -> str:
+        """As the nodes see it."""
+        return str(path_like(self.place, FILE))
+
+    @property
+    def logs(self) -> str:
+        """The folder of the logs as the nodes see it."""
+        return str(path_like(self.place, "logs"))
 
     def command(self, index: str, **options: str | float | bool) -> list[str]:
         """The command line of the task of a shot; `index` is its number, or the engine's word for that.
 
         `options`: more of them, such as `progress="slurm"`.
         """
-        return [*self.worker, "task", *flags(manifest=str(self.manifest), index=index, **options)]
+        return [*self.worker, "task", *flags(manifest=self.manifest, index=index, **options)]
 
 
 class Engine(Protocol):
     """A farm engine."""
 
     name: str
-    """As in `--engine`."""
+    """Its name in command lines and files."""
     title: str
     """For people."""
     takes: frozenset[str]

@@ -125,7 +125,17 @@ def test_rooms_import_one_way(layer: str, rooms: dict[str, set[str]]) -> None:
     assert wrong == []
 
 
-IN_A_SESSION_FOLDER = {"sessions", "reports", "solves", "footage", "batches", "batch.db", "index.db", "farm"}
+IN_A_SESSION_FOLDER = {
+    "sessions",
+    "reports",
+    "solves",
+    "footage",
+    "batches",
+    "batch.db",
+    "index.db",
+    "farm",
+    "beginning",
+}
 
 
 def test_core_storage_folder_alone_knows_the_paths_of_a_session_folder() -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from ...core.errors import TrackingSessionError
 from ...core.footage.analysis.known import Analysis, keep_analysis, known_analysis
 from ...core.footage.files import find_footage
+from ...core.library.claim import Claim
 from ...core.model.ranges import FrameRanges
 from ...core.model.types import SessionState, SessionStatus
 from ...core.review.motion import Motion
@@ -23,7 +24,7 @@ from ...core.tracking.start_positions import StartPosition
 from ..clip.analyzing import analyzing
 from ..clip.movie_clip import clip_size, counting_of, footage_of, plate_of
 from ..tracking.detection import detect, detect_clear
-from ..tracking.headless import Drive, Request, Result, Warn, audit_recorded, join, opened, sessions_of
+from ..tracking.headless import Drive, Request, Result, Warn, audit_recorded, claim_of, join, opened, sessions_of
 from ..tracking.saving import check_save
 from ..tracking.shot import Apart, Shot
 from ..tracking.start_tracks import place_track
@@ -68,6 +69,11 @@ def track_shot(
 
 
 def _shot(editor: ClipEditor, request: Request, warn: Warn) -> Shot:
+    with claim_of(editor.clip, request) as claim:
+        return _claimed_shot(editor, request, warn, claim)
+
+
+def _claimed_shot(editor: ClipEditor, request: Request, warn: Warn, claim: Claim) -> Shot:
     earlier = sessions_of(editor.clip, request, warn)
     if earlier and not request.fresh:
         return join(editor, earlier[0], warn)
@@ -76,6 +82,7 @@ def _shot(editor: ClipEditor, request: Request, warn: Warn) -> Shot:
             session.set_state(SessionState.DISCARDED)
     blend = str(request.blend.absolute()) if request.blend else ""
     plate = plate_of(editor.clip)
+    claim.check()
     return Shot.create(editor, request.root, request.spec.title, blend=blend, plate=plate)
 
 

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,6 +24,7 @@ from ...core.errors import (
 )
 from ...core.footage.files import Footage, find_footage
 from ...core.library.catalogue import Unreadable, catalogue
+from ...core.library.claim import Claim, claimed
 from ...core.library.deletion import delete_session
 from ...core.library.matching import ClipQuery, SessionSource
 from ...core.model.types import SessionState, SessionStatus
@@ -103,7 +104,19 @@ def track(request: Request, drive: Drive, warn: Warn) -> Result:
     return saved(result, editor.clip, request.save)
 
 
+def claim_of(clip: MovieClip, request: Request) -> AbstractContextManager[Claim]:
+    """The right to begin a session of the clip, while its sessions are looked for and until there is one."""
+    if request.blend is not None:
+        return claimed(request.root, request.blend, clip.name)
+    return claimed(request.root, footage_of(clip).first)
+
+
 def _track(editor: ClipEditor, request: Request, drive: Drive, warn: Warn) -> Result:
+    with claim_of(editor.clip, request) as claim:
+        return _track_claimed(editor, request, drive, warn, claim)
+
+
+def _track_claimed(editor: ClipEditor, request: Request, drive: Drive, warn: Warn, claim: Claim) -> Result:
     earlier = sessions_of(editor.clip, request, warn)
     unfinished = next((session for session in earlier if session.session.is_unfinished), None)
     numbers = [number for number in (request.spec.start, request.spec.end) if number is not None]
@@ -114,29 +127,37 @@ def _track(editor: ClipEditor, request: Request, drive: Drive, warn: Warn) -> Re
         shot = join(editor, existing, warn)
         with shot.session:
             run = shot.resume() if shot.session.passes else shot.start(place_tracks(editor, request.spec, warn))
+            claim.release()
             return _finish(shot, run, drive, warn, request.spec.pause_below)
     if unfinished is None or not unfinished.passes:  # it has recorded no frame
-        return _begin(editor, request, drive, warn)
+        return _begin(editor, request, drive, warn, claim)
     if unfinished.owner:
         raise LeaseHeld(unfinished.owner)
     if not request.fresh:
         raise UnfinishedSession(unfinished.id, unfinished.session.name)
     with unfinished:
         unfinished.acquire()
-        return _begin(editor, request, drive, warn, unfinished)
+        return _begin(editor, request, drive, warn, claim, unfinished)
 
 
 def _begin(
-    editor: ClipEditor, request: Request, drive: Drive, warn: Warn, replaced: TrackingSessionManager | None = None
+    editor: ClipEditor,
+    request: Request,
+    drive: Drive,
+    warn: Warn,
+    claim: Claim,
+    replaced: TrackingSessionManager | None = None,
 ) -> Result:
     """Track in a new session, and discard the session `replaced` once the run can start."""
     plate = plate_of(editor.clip)
     ranges = place_tracks(editor, request.spec, warn)
     blend = str(request.blend.absolute()) if request.blend else ""
+    claim.check()
     shot = Shot.create(editor, request.root, request.spec.name, blend=blend, plate=plate)
     with shot.session:
         try:
             run = shot.start(ranges)
+            claim.release()
         except (UsageError, ShotUnusable):
             delete_session(shot.session)  # it is empty
             raise

@@ -102,6 +102,10 @@ class SessionFolder:
         """The folder of a batch's lease and of the logs of its shots."""
         return self.batches / id
 
+    def beginning(self, key: str) -> Path:
+        """The folder of the lease of whoever begins a session of some footage; gone once it has."""
+        return self.root / "beginning" / key
+
     @property
     def farms(self) -> Path:
         """The parent folder of all submissions to a farm."""

@@ -12,8 +12,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
-from ..core.batch.events import Begun
-from ..core.errors import Interrupted, TrackingSessionError, UsageError
+from ..core.batch.events import Begun, Segments
+from ..core.errors import Interrupted, SegmentsWanted, TrackingSessionError, UsageError
 from ..core.model.counting import Counting
 from ..core.model.types import COEFFICIENTS
 from ..core.model.wording import short
@@ -71,6 +71,8 @@ def add_commands(commands: Any) -> None:
     add_options(parser, CAMERA)
     words = "track in N processes side by side, which changes no marker (default: 1)"
     parser.add_argument("-j", "--jobs", metavar="N", type=positive, default=1, help=words)
+    words = "leave the passes to others: write each as N segments, which a farm tracks, and end with 75 (see submit)"
+    parser.add_argument("--segments", metavar="N", type=positive, help=words)
     which = parser.add_mutually_exclusive_group()
     words = "keep the camera of the session, if it has one, its tracks have not changed since, and the lens is the same"
     which.add_argument("--resume", action="store_true", help=words)
@@ -299,9 +301,16 @@ def _tracked(options: argparse.Namespace, signals: Signals, events: TextIO | Non
             print(Begun(str(session.path.absolute()), shot.tracked_before).line(), file=events, flush=True)
         folder = SessionFolder.of(session.path).parts(session.id)
         width, frames = session.session.footage.size[0], shot.clip.frame_duration
+        if options.segments:
+            segments = bridge_module("solve.segments").Segments
+            return segments(spec, folder, options.segments, shot.counting, width, frames)
         side_by_side = bridge_module("solve.side_by_side").SideBySide
         return side_by_side(spec, folder, options.jobs, blender_path(), shot.counting, width, frames, follow)
 
     track = bridge_module("solve.hands_off").track_shot
-    result = track(request, partial(drive, signals), say, aside, check)
-    return result.session.path
+    try:
+        return track(request, partial(drive, signals), say, aside, check).session.path
+    except SegmentsWanted as wanted:
+        if events is not None:
+            print(Segments(str(wanted.manifest)).line(), file=events, flush=True)
+        raise

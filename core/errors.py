@@ -324,6 +324,16 @@ class ProcessEnded(TrackingSessionError):
         super().__init__(message)
 
 
+class SegmentsWanted(TrackingSessionError):
+    """The shot goes on once the shots of the manifest, segments of its passes, are tracked."""
+
+    exit_code = ExitCode.STOPPED
+
+    def __init__(self, manifest: Path) -> None:
+        self.manifest = manifest
+        super().__init__(f"The segments in {manifest} are to be tracked first; then run the same command again")
+
+
 class Interrupted(TrackingSessionError):
     """A signal or a key stopped the run; the current frame is recorded."""
 

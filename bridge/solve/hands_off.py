@@ -28,7 +28,7 @@ from ..tracking.headless import Drive, Request, Result, Warn, audit_recorded, cl
 from ..tracking.saving import check_save
 from ..tracking.shot import Apart, Shot
 from ..tracking.start_tracks import place_track
-from .side_by_side import SideBySide
+from .parted import Parted
 
 if TYPE_CHECKING:
     from bpy.types import MovieClip
@@ -43,7 +43,7 @@ def track_shot(
     request: Request,
     drive: Drive,
     warn: Warn,
-    aside: Callable[[Shot], SideBySide] | None = None,
+    aside: Callable[[Shot], Parted] | None = None,
     check: Callable[[], None] = lambda: None,
 ) -> Result:
     """Track the footage or the .blend of the request, in its newest session or a new one; its tracks are kept and used.

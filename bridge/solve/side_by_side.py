@@ -1,52 +1,29 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Tracks the passes of a shot in processes side by side, each some tracks in one direction.
-
-One process alone would predict a backwards pass from the markers of the forwards one: the passes would not be
-independent, and the result not that of several processes.
-Each process records in a session of its own, below the folder of the solves, until its frames are in the session of the
-shot. So a killed run loses no frame that any of them has recorded.
-"""
+"""Tracks the passes of a shot in processes side by side on this machine, each some tracks in one direction."""
 
 from __future__ import annotations
 
-import json
-import math
-import shutil
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from ...core.batch.child import Child
 from ...core.errors import ExitCode, ProcessEnded
-from ...core.journal.rows import position_of, split_rows
 from ...core.model.counting import Counting
 from ...core.model.types import Pass
 from ...core.processes.own import own_command
 from ...core.processes.process import cause_words, wait
 from ...core.recording.manager import load_session
-from ...core.solve.seeding import SETTINGS, sizes
-from ...core.storage.files import make_folder, replace_file
-from ...core.storage.folder import SessionFolder, is_folder
-from ...core.tracking.apart import ApartTracker, Part
-from ...core.tracking.passes import Edits, Plan
+from ...core.storage.folder import SessionFolder
+from ...core.tracking.apart import Part
 from ...core.tracking.plan import ShotSpec
+from .parted import Parted, Task
 
 _POLL = 0.2  # seconds
-TRACKS = "tracks.json"
 _ENDED = (ExitCode.DONE, ExitCode.UNUSABLE)  # all tracks lost: what is recorded counts
 
 
-@dataclass(frozen=True)
-class Task:
-    """One process: `tracks` of a pass, tracked in the session folder `folder`."""
-
-    folder: Path
-    plan: Pass
-    tracks: tuple[int, ...]
-
-
-class SideBySide:
-    """Starts the processes of the passes of a run, `jobs` at a time, and waits for them; see `Shot.start`."""
+class SideBySide(Parted):
+    """Starts the processes of the passes of a run, `jobs` at a time, and waits for them."""
 
     def __init__(
         self,
@@ -59,73 +36,21 @@ class SideBySide:
         frames: int,
         check: Callable[[Callable[[], str]], None],
     ) -> None:
-        """`folder`: below which they work. `blender`: as in `own_command`. `width`: of the picture,
-        pixels. `frames`: the length of the clip. `check` is called again and again, and raises Interrupted to stop
-        them; it gets a function with their progress in words."""
-        self._spec, self._folder, self._jobs, self._blender = spec, folder, jobs, blender
-        self._counting, self._width, self._frames, self._check = counting, width, frames, check
+        """`blender`: as in `own_command`. `check` is called again and again, and raises Interrupted to stop them; it
+        gets a function with their progress in words. The rest: as in `Parted`."""
+        super().__init__(spec, folder, jobs, counting, width, frames)
+        self._jobs, self._blender, self._check = jobs, blender, check
         self._waiting: list[Task] = []
         self._running: dict[Task, Child] = {}
         self._done: set[Task] = set()
-        self._tasks: dict[int, list[Task]] = {}
 
-    def __call__(self, plan: Plan, found: Edits) -> ApartTracker | None:
-        """The tracker of the passes, whose tracks must be new; None if others or changed markers are to be followed."""
-        is_changed = plan.is_open and not found.edited.isdisjoint(plan.passes[0].tracks)
-        if is_changed or any(not self._is_new(one, found) for one in plan.passes):
-            return None
-        parts = math.ceil(self._jobs / len(plan.passes))
-        self._waiting.clear()
-        for one in plan.passes:
-            numbers = sorted(one.tracks)
-            groups = [tuple(numbers[start::parts]) for start in range(min(parts, len(numbers)))]
-            self._tasks[one.number] = [
-                Task(self._folder / f"pass-{one.number}-{index}-of-{len(groups)}", one, group)
-                for index, group in enumerate(groups, 1)
-            ]
-            for task in self._tasks[one.number]:
-                self._write(task, found)
-            self._waiting += self._tasks[one.number]
-        return ApartTracker(self._ended, self._frames)
-
-    def _is_new(self, plan: Pass, found: Edits) -> bool:
-        """Whether all tracks of the pass have a marker on its first frame, and were begun there."""
-        number = self._counting.shown(plan.start)
-        return all(
-            track in found.tracks
-            and found.tracks[track].name.startswith(f"Auto {number}-")
-            and plan.start in split_rows(found.rows[track])
-            for track in plan.tracks
-        )
-
-    def _write(self, task: Task, found: Edits) -> None:
-        """The file with the start positions."""
-        pattern, search = sizes(self._width)
-        tracks = [
-            {
-                "name": found.tracks[number].name,
-                "frame": self._counting.shown(task.plan.start),
-                "co": position_of(split_rows(found.rows[number])[task.plan.start]),
-                "pattern_size": pattern,
-                "search_size": search,
-                **SETTINGS,
-            }
-            for number in task.tracks
-        ]
-        make_folder(task.folder)
-        replace_file(task.folder / TRACKS, json.dumps({"tracks": tracks}).encode())
+    def _planned(self, tasks: Sequence[Task]) -> None:
+        self._waiting = list(tasks)
 
     def _start(self, task: Task) -> Child:
-        spec = replace(
-            self._spec,
-            name="",
-            start=self._counting.shown(task.plan.start),
-            end=self._counting.shown(task.plan.end),
-            direction="backward" if task.plan.backwards else "forward",
-            tracks=str(task.folder / TRACKS),
-        )
         options: dict[str, str | float | bool] = {"root": str(task.folder), "resume": True, "events": True}
-        return Child(own_command(self._blender, "track", *spec.to_arguments(), **options), task.folder / "track")
+        words = self._shot_of(task).to_arguments()
+        return Child(own_command(self._blender, "track", *words, **options), task.folder / "track")
 
     def _ended(self, plan: Pass) -> list[Part]:
         """What the processes of the pass have recorded, once they have ended; those of others go on."""
@@ -148,7 +73,7 @@ class SideBySide:
         except BaseException:
             self.stop()
             raise
-        return [Part(load_session(SessionFolder(task.folder).session_files()[-1]), task.tracks) for task in tasks]
+        return self._parts_of(plan)
 
     def _progress(self) -> str:
         """What the running processes have recorded."""
@@ -169,11 +94,6 @@ class SideBySide:
             while child.poll() is None:
                 wait([child.process], _POLL)
         self._running.clear()
-
-    def clear(self) -> None:
-        """Delete what the processes have recorded, once it is in the session of the shot."""
-        if is_folder(self._folder):
-            shutil.rmtree(self._folder, ignore_errors=True)
 
 
 def _early(child: Child, code: int) -> ProcessEnded:

@@ -7,13 +7,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..processes.process import Process
-from .events import Begun, Done, Stopped, parse
+from .events import Begun, Done, Segments, Stopped, parse
 
 
 class Child:
     """A process that tracks and prints events, one line of JSON each.
 
-    `log` is the file with all its other output; `begun`, `done` and `stopped` are the last event of each kind.
+    `log` is the file with all its other output; `begun`, `segments`, `done` and `stopped` are the last event of each
+    kind.
     """
 
     def __init__(self, command: Sequence[str], stem: Path) -> None:
@@ -22,6 +23,7 @@ class Child:
         Raises StorageFailed, or UsageError if the program cannot be started.
         """
         self.begun: Begun | None = None
+        self.segments: Segments | None = None
         self.done: Done | None = None
         self.stopped: Stopped | None = None
         self.process = Process(command, stem)
@@ -34,6 +36,8 @@ class Child:
             match parse(line):
                 case Begun() as begun:
                     self.begun = begun
+                case Segments() as segments:
+                    self.segments = segments
                 case Done() as done:
                     self.done = done
                 case Stopped() as stopped:

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The events that `track`, `resume` and `camera` print with `--events`, one line of JSON each; a supervisor reads them.
 
-`begun` when tracking begins, then `done` with the result, or `stopped` with the reason. Scripts read them as well: keys
+`begun` when tracking begins, then `done` with the result, or `stopped` with the reason; before that `segments` if it
+leaves passes to others. Scripts read them as well: keys
 may be added, never removed.
 """
 
@@ -18,6 +19,7 @@ from ..errors import (
     LeaseHeld,
     LeaseLost,
     ProcessEnded,
+    SegmentsWanted,
     ShotUnusable,
     StorageFailed,
     TrackingSessionError,
@@ -29,6 +31,7 @@ class StopReason(StrEnum):
     """Why tracking stopped before its end."""
 
     INTERRUPTED = "interrupted"  # by a signal, or because the batch ended
+    SEGMENTS = "segments"  # others have to track segments of it first
     SESSION_IN_USE = "session_in_use"
     STORAGE = "storage"  # the session folder cannot be written
     UNUSABLE = "unusable"  # the shot cannot be tracked as it is
@@ -39,6 +42,7 @@ class StopReason(StrEnum):
 
 _REASONS: tuple[tuple[type[TrackingSessionError], StopReason], ...] = (
     (Interrupted, StopReason.INTERRUPTED),
+    (SegmentsWanted, StopReason.SEGMENTS),
     (LeaseHeld, StopReason.SESSION_IN_USE),
     (LeaseLost, StopReason.SESSION_IN_USE),
     (StorageFailed, StopReason.STORAGE),
@@ -92,7 +96,17 @@ class Stopped:
         return json.dumps({"event": "stopped", "kind": self.kind, "reason": self.reason.value, "error": self.error})
 
 
-Event = Begun | Done | Stopped
+@dataclass(frozen=True)
+class Segments:
+    """The shots of the manifest are to be tracked before this one can go on; `stopped` follows."""
+
+    manifest: str
+
+    def line(self) -> str:
+        return json.dumps({"event": "segments", "manifest": self.manifest})
+
+
+Event = Begun | Segments | Done | Stopped
 
 
 def parse(line: bytes) -> Event | None:
@@ -111,6 +125,9 @@ def parse(line: bytes) -> Event | None:
         case "done":
             id = fields.get("id")
             return Done(id if isinstance(id, str) else "", fields)
+        case "segments":
+            manifest = fields.get("manifest")
+            return Segments(manifest) if isinstance(manifest, str) and manifest else None
         case "stopped":
             return Stopped(_reason(fields.get("reason")), str(fields.get("error") or ""), str(fields.get("kind") or ""))
         case _:

@@ -41,6 +41,7 @@ class ShotEvent(StrEnum):
     SKIPPED = "skipped"
     LOST = "lost"  # all its tracks, before the end
     NO_CAMERA = "no_camera"  # tracked, and the verdict on its camera is another than solved
+    SEGMENTS = "segments"  # others have to track its segments first; `words` is their manifest
     RELEASED = "released"  # pending again, for the next supervisor
 
 
@@ -200,6 +201,9 @@ class ShotRuns:
                 self._done(shot, ShotEvent.COMPLETED)
         elif code == ExitCode.UNUSABLE or reason is StopReason.UNUSABLE:  # or a signal killed it on its way out
             self._finish(running.shot, ShotStatus.SKIPPED, words)
+        elif code == ExitCode.STOPPED and reason is StopReason.SEGMENTS and running.child.segments is not None:
+            shot = self._keeper.release(running.shot)
+            self._update(ShotEvent.SEGMENTS, shot, running.child.segments.manifest)
         elif code == ExitCode.STOPPED and reason is StopReason.SESSION_IN_USE and not self.stopping:
             self.waited.add(running.shot.id)
             self.waiting.append((time.monotonic() + self._retry, running.shot))

@@ -40,6 +40,7 @@ class State:
     tracked: int = 0  # frames, when the last task was begun
     frames: tuple[int, int] = (0, 0)  # tracked, and in all, when it last stopped or ended
     crashes: int = 0  # of children
+    segments: str = ""  # the manifest of the segments that it waits for
     started: str = ""  # the first task
     ended: str = ""  # its final status
     task: str = ""  # a mark of the task that writes it
@@ -127,6 +128,7 @@ class OwnState:
             tracked=tracked,
             started=before.started or timestamp(),
             ended="",
+            segments="",
             task=secrets.token_hex(8),
         )
         self._touched = time.monotonic()

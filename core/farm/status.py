@@ -10,7 +10,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from ..batch.shots import ShotStatus
-from ..errors import JournalDamaged, SessionUnreadable
+from ..errors import JournalDamaged, ManifestInvalid, SessionUnreadable
 from ..recording.manager import load_session
 from ..storage.folder import SessionFolder
 from .manifest import FarmShot, Manifest
@@ -55,6 +55,8 @@ def standings(manifest: Manifest) -> Iterator[Standing]:
     for shot in manifest.shots():
         state, alive = states.read(shot.index) if shot.index in begun else (State(shot.index), 0.0)
         stand = _stand(state, now - alive)
+        if stand is Stand.INTERRUPTED and state.segments:
+            stand = _stand_of_segments(Path(state.segments))
         tracked, total = _frames(shot.root, state.session) if stand is Stand.RUNNING else state.frames
         yield Standing(shot, stand, state, tracked, total)
 
@@ -66,6 +68,15 @@ def _stand(state: State, silent: float) -> Stand:
     if state.status is ShotStatus.PROCESSING:
         return Stand.RUNNING if silent < SILENCE else Stand.INTERRUPTED
     return Stand.INTERRUPTED if state.begun else Stand.WAITING
+
+
+def _stand_of_segments(manifest: Path) -> Stand:
+    """RUNNING as long as no segment is known to be interrupted, as the farm has the others, and the task after them."""
+    try:
+        found = {standing.stand for standing in standings(Manifest(manifest))}
+    except ManifestInvalid:
+        return Stand.INTERRUPTED
+    return Stand.INTERRUPTED if Stand.INTERRUPTED in found and Stand.RUNNING not in found else Stand.RUNNING
 
 
 def _frames(root: Path, session: str) -> tuple[int, int]:

@@ -133,6 +133,9 @@ class Task:
     def _updated(self, update: ShotUpdate) -> None:
         if update.event is ShotEvent.WAITING:
             self._own.change(error=update.words)
+        if update.event is ShotEvent.SEGMENTS:
+            self.segments = Path(update.words)
+            self._own.change(segments=update.words)
         self._row = update.shot
         self._tell(update)
 

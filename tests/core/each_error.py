@@ -27,6 +27,7 @@ from tracking_sessions.core.errors import (
     ProcessEnded,
     ReviewOpen,
     SaveUnsound,
+    SegmentsWanted,
     SessionUnreadable,
     ShotTakenOver,
     ShotUnusable,
@@ -99,6 +100,10 @@ EACH_ERROR: tuple[tuple[TrackingSessionError, str], ...] = (
     ),
     (ProcessEnded("A process that tracks has ended (SIGKILL)"), "A process that tracks has ended (SIGKILL)"),
     (SubmitFailed("The farm has taken no job"), "The farm has taken no job"),
+    (
+        SegmentsWanted(PATH),
+        "The segments in shot are to be tracked first; then run the same command again",
+    ),
     (SolvingFailed("A solve took longer than 300 seconds"), "A solve took longer than 300 seconds"),
     (NoCamera("“shot”", "it was not solved yet"), "“shot” has no camera: it was not solved yet"),
     (CameraFileInvalid(PATH, "it is empty"), "shot cannot be read: it is empty"),

@@ -40,7 +40,9 @@ class Supervisor:
         self._batch = batch
         self._jobs = jobs
         self._folder = ledger.folder(batch.id)
-        self._runs = ShotRuns(ledger, ledger.root, self._folder, command, on_update, crashes=crashes, reading=reading)
+        self._runs = ShotRuns(
+            ledger, ledger.root, self._folder, command, on_update, crashes=crashes, retry=RETRY, reading=reading
+        )
         self._alone_since: float | None = None  # the time since when nothing else is left to do
 
     @property

@@ -67,7 +67,7 @@ def _stand(state: State, silent: float) -> Stand:
         return Stand(state.status.value)
     if state.status is ShotStatus.PROCESSING:
         return Stand.RUNNING if silent < SILENCE else Stand.INTERRUPTED
-    return Stand.INTERRUPTED if state.begun else Stand.WAITING
+    return Stand.INTERRUPTED if state.started else Stand.WAITING
 
 
 def _stand_of_segments(manifest: Path) -> Stand:

@@ -120,8 +120,9 @@ class Task:
     def _wait_no_more(self) -> None:
         """A task that only waited counts as none: the owner of the session may work for long."""
         if self._runs.waiting:
+            before = self._own.current
             self._runs.give_up_waiting()
-            self._own.change(begun=self._own.current.begun - 1)
+            self._own.change(begun=before.begun - 1, error=before.error)
 
     def _fail(self) -> None:
         before = self._own.current

@@ -74,14 +74,14 @@ class Manifest:
     """A manifest as a task reads it. Raises ManifestInvalid for what is none, from every method."""
 
     def __init__(self, path: Path, rules: Path | None = None) -> None:
-        """`rules`: a file with rules for paths, in place of those beside the manifest."""
+        """`rules`: a file with rules for paths; if it has any, they replace those beside the manifest."""
         self.path = path
         self.folder = path.parent
-        self._map = PathMap.read(rules) if rules else PathMap()
+        self._map = PathMap.read(rules, may_lack=True) if rules else PathMap()
         with self._open() as file:
             self.head = self._head(file)
         beside = self.folder / RULES
-        if rules is None and beside.exists() and not self._is_seen_as_written():
+        if not self._map and beside.exists() and not self._is_seen_as_written():
             self._map = PathMap.read(beside)
             self.head = replace(self.head, root=Path(self._map(str(self.head.root))))
 

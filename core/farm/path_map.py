@@ -52,12 +52,17 @@ class PathMap:
         self._rules = sorted(rules, key=lambda rule: len(rule.source.parts), reverse=True)
 
     @classmethod
-    def read(cls, path: Path) -> PathMap:
-        """Raises ManifestInvalid, with an example, if the file cannot be read as rules."""
+    def read(cls, path: Path, *, may_lack: bool = False) -> PathMap:
+        """Raises ManifestInvalid, with an example, if the file cannot be read as rules.
+
+        `may_lack`: it may hold an empty object, which an OpenJD session without rules writes.
+        """
         try:
             content = read_plain(path)
         except SessionUnreadable as error:
             raise ManifestInvalid(f"{path} cannot be read as rules for paths: {error.reason}") from error
+        if may_lack and content == {}:
+            return cls()
         fields = cast("dict[str, Any]", content) if isinstance(content, dict) else {}
         rules = fields.get("path_mapping_rules", [] if fields.get("version") == VERSION else None)
         if fields.get("version", VERSION) != VERSION or not isinstance(rules, list):
@@ -66,6 +71,9 @@ class PathMap:
         if len(listed) > _LIMIT:
             raise ManifestInvalid(f"{path} has more than {_LIMIT} rules for paths")
         return cls([_rule(rule, f"Rule {number} in {path}") for number, rule in enumerate(listed, 1)])
+
+    def __bool__(self) -> bool:
+        return bool(self._rules)
 
     def __call__(self, path: str) -> str:
         return next((found for rule in self._rules if (found := rule.applied(path)) is not None), path)

@@ -317,7 +317,12 @@ def test_the_package_holds_what_belongs_and_nothing_else(package: Path) -> None:
         names = set(archive.namelist())
         wheels = tomllib.loads(archive.read("blender_manifest.toml").decode())["wheels"]
     expected = {"blender_manifest.toml", "LICENSE"} | {wheel.removeprefix("./") for wheel in wheels}
-    assert names == expected | {_name(path) for path in _sources()}
+    data = {
+        _name(path)
+        for path in (ROOT / "core" / "farm" / "engines").iterdir()
+        if path.is_file() and path.suffix != ".py"
+    }
+    assert data and names == expected | data | {_name(path) for path in _sources()}
 
 
 LOCKS = sorted((ROOT / "tools" / "requirements").glob("*.txt"))

@@ -33,7 +33,7 @@ def main() -> int:
     pythons = sorted(PYTHON_OF_BLENDER.values(), key=lambda version: [int(part) for part in version.split(".")])
     try:
         # these fit every Python; another lock takes shared packages in the version of `check`: both go into one folder
-        for name in ("check", "yaml-lowest", "lock"):
+        for name in ("check", "yaml-lowest", "lock", "farm"):
             compile_lock(name, [f"{name}.in"], "--universal", f"--python-version={pythons[0]}", *renewed)
         for blender, python in PYTHON_OF_BLENDER.items():
             target = ("--constraints=check.txt", f"--python-version={python}", f"--python-platform={PLATFORM}")

@@ -9,7 +9,7 @@ action need. The message names the problem; the command line and Blender word th
 from __future__ import annotations
 
 import errno
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import Enum, IntEnum, auto
 from pathlib import Path
 
@@ -305,7 +305,11 @@ class ClipChanged(TrackingSessionError):
 
 
 class SubmitFailed(TrackingSessionError):
-    """A farm has not taken a job."""
+    """A farm has not taken a job; `jobs` are the ids of those that it took before."""
+
+    def __init__(self, message: str, jobs: Sequence[str] = ()) -> None:
+        self.jobs = list(jobs)
+        super().__init__(message)
 
 
 class SolvingFailed(TrackingSessionError):

@@ -127,9 +127,14 @@ class ShotRuns:
         self._retry = retry
         self._reading = reading
 
-    def poll(self) -> None:
-        """Wait a moment, or until a child ends, then act on what the children said and how they ended."""
+    def poll(self, stop: Callable[[], str] = lambda: "") -> None:
+        """Wait a moment, or until a child ends, then act on what the children said and how they ended.
+
+        `stop`: why to stop, if there is a reason. A signal may go to this process and to its children, and they are
+        quick to end.
+        """
         wait([running.child.process for running in self.running], POLL)
+        self.stop(stop())
         for running in list(self.running):
             self._poll(running)
 
@@ -211,13 +216,15 @@ class ShotRuns:
         elif code == ExitCode.STOPPED and (self.stopping or reason is StopReason.STORAGE):
             self._release(running.shot, "" if self.stopping else words, words)
             self.stop(words)  # the others have the same disk
-        elif words and code != ExitCode.STOPPED and reason is not StopReason.CRASHED:
+        elif self.stopping and reason is StopReason.INTERRUPTED:  # a second signal has ended it
+            self._release(running.shot, "", words)
+        elif words and code != ExitCode.STOPPED and reason not in (StopReason.CRASHED, StopReason.INTERRUPTED):
             self._finish(running.shot, ShotStatus.FAILED, words)
         else:
             cause = f" ({cause_words(code)}); its output is in {running.log}"
-            if reason is StopReason.CRASHED:
+            if reason in (StopReason.CRASHED, StopReason.INTERRUPTED):
                 cause = f": {words}"
-            if not self._blames_picture(running, cause):
+            if reason is StopReason.INTERRUPTED or not self._blames_picture(running, cause):
                 self._crashed(running, cause)
 
     def _done(self, shot: ShotRow, event: ShotEvent) -> None:

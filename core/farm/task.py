@@ -99,7 +99,7 @@ class Task:
                     if time.monotonic() - waiting_since > self._patience:
                         break
                     self._runs.retry(1)
-                self._runs.poll()
+                self._runs.poll(stop)
                 self._own.show_life()
                 if self._runs.running:
                     self._reporter.report(self._told)

@@ -138,6 +138,28 @@ def test_a_stopped_task_says_so_and_the_next_goes_on(tmp_path: Path) -> None:
     assert farm.run() is ExitCode.DONE and farm.frames() == 30 and farm.state().session == state.session
 
 
+@pytest.mark.parametrize("code", [75, -15])  # -15: a second signal has ended it
+def test_a_signal_to_all_processes_of_a_task_stops_it(tmp_path: Path, code: int) -> None:
+    farm = Farm(tmp_path, {"stopped": {"reason": "interrupted", "error": "SIGTERM: stopped"}, "code": code})
+
+    def told() -> str:
+        """The signal, which this process sees no sooner than the end of its child."""
+        return "SIGTERM" if b"stopped" in log.read_bytes() else ""
+
+    log = farm.manifest.folder / "logs" / "1.events"
+    log.touch()
+    assert farm.run(stop=told) is ExitCode.STOPPED
+    assert (farm.state().status, farm.state().error, farm.state().crashes) == (ShotStatus.PENDING, "", 0)
+    assert farm.events == [ShotEvent.STARTED, ShotEvent.RELEASED] and farm.standing().stand is Stand.INTERRUPTED
+
+
+def test_a_child_that_someone_else_has_stopped_goes_on(tmp_path: Path) -> None:
+    farm = Farm(tmp_path, {"stopped": {"reason": "interrupted", "error": "SIGTERM: stopped"}, "code": -15})
+    assert farm.run() is ExitCode.FAILED
+    assert farm.events == [ShotEvent.STARTED, *[ShotEvent.RESTARTED] * 2, ShotEvent.FAILED]
+    assert farm.state().error == "It crashed 3 times: SIGTERM: stopped"
+
+
 def test_tasks_without_a_new_frame_come_to_an_end(tmp_path: Path) -> None:
     farm = Farm(tmp_path, {"delay": 5.0})
     for _ in range(TRIES):

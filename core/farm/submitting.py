@@ -15,7 +15,7 @@ from ..errors import StorageFailed, UsageError
 from ..model.ids import find_id, new_id
 from ..model.ranges import FrameRanges
 from ..model.wording import timestamp
-from ..storage.files import copy_file, make_folder, sync_file
+from ..storage.files import copy_file, make_folder, replace_file, sync_file
 from ..storage.folder import SessionFolder
 from ..tracking.plan import ShotSpec
 from .manifest import FILE, RULES, FarmShot, Head, Manifest, write_manifest
@@ -23,6 +23,7 @@ from .path_map import PathMap
 from .submission import Engine, Resources, Submission
 
 _SENT = "sent.jsonl"
+_JOB = "worker.json"
 _LIMIT = 1 << 24  # bytes of what was sent
 
 
@@ -133,6 +134,22 @@ def note_sent(submission: Submission, engine: Engine, jobs: Sequence[str]) -> No
         sync_file(path)
     except OSError as error:
         raise StorageFailed(path, error) from error
+
+
+def keep_worker(submission: Submission) -> None:
+    """Keep how the shots are done, for tasks that send shots themselves. Raises StorageFailed."""
+    kept = {"worker": list(submission.worker), "resources": asdict(submission.resources)}
+    replace_file(submission.folder / _JOB, json.dumps(kept).encode())
+
+
+def kept_worker(manifest: Manifest) -> tuple[list[str], Resources]:
+    """What `keep_worker` has kept. Raises UsageError."""
+    path = manifest.folder / _JOB
+    try:
+        kept = json.loads(path.read_bytes())
+        return list(map(str, kept["worker"])), Resources(**kept["resources"])
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise UsageError(f"{path} does not say how the shots are done: {error}") from error
 
 
 def sent(manifest: Manifest) -> list[Sent]:

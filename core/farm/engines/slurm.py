@@ -6,14 +6,13 @@ The numbers of the tasks of an array are limited, so many shots are several arra
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shlex
 import shutil
 from collections.abc import Sequence
-from dataclasses import asdict, replace
-from pathlib import Path
+from dataclasses import fields, replace
+from pathlib import Path, PurePath
 
 from ...errors import SubmitFailed, UsageError
 from ...model.ranges import FrameRanges
@@ -25,13 +24,10 @@ from ..arrays import arrays
 from ..manifest import Manifest
 from ..path_map import path_like
 from ..submission import Resources, Submission
-from ..submitting import submission_of
+from ..submitting import keep_worker, kept_worker, submission_of
 
 SCRIPT = "slurm.sh"
 SUBMIT = "submit.sh"
-_SCRIPT = Path(__file__).with_name(SCRIPT)
-_REST = "slurm.json"
-_LOGS = "logs"
 WARNING = 90  # seconds before the time limit: the frame in flight is recorded in them
 LEAST_TIME = 5  # minutes: SLURM may warn a minute earlier than asked, and Blender has to start
 _ARRAY_SIZE = 1001  # the default of MaxArraySize
@@ -51,9 +47,7 @@ class Slurm:
 
     name = "slurm"
     title = "SLURM"
-    takes = frozenset(
-        {"max_running", "time_limit", "cpus", "memory", "queue", "priority", "comment", "mail", "segments"}
-    )
+    takes = frozenset(entry.name for entry in fields(Resources)) - {"url"}
 
     def missing(self, resources: Resources) -> str:
         if not shutil.which("sbatch"):
@@ -62,6 +56,8 @@ class Slurm:
         return f"SLURM's controller does not answer: {answer.errors or answer.output}" if answer.code else ""
 
     def write(self, submission: Submission) -> list[Path]:
+        if submission.resources.segments:
+            keep_worker(submission)
         return _write(submission.folder, [submission])
 
     def send(self, submission: Submission) -> list[str]:
@@ -74,7 +70,7 @@ class Slurm:
         Raises SubmitFailed, StorageFailed, ManifestInvalid.
         """
         shot, parts = Manifest(manifest), Manifest(segments)
-        worker, resources = _read(shot.folder / _REST)
+        worker, resources = kept_worker(shot)
         tasks = submission_of(parts, range(1, parts.head.count + 1), worker, replace(resources, segments=0))
         _write(parts.folder, [tasks, submission_of(shot, [index], worker, resources)])
         return _send(parts.folder / SUBMIT)
@@ -87,8 +83,6 @@ def _write(folder: Path, submissions: Sequence[Submission]) -> list[Path]:
     """Write the job of submissions of which each begins after the end of those before it."""
     size, count = _limits()
     shots = sum(len(submission.indices) for submission in submissions)
-    if size < 2:
-        raise UsageError("This SLURM takes no job arrays: its MaxArraySize is 0")
     if 0 < count < shots:
         raise UsageError(f"This SLURM has at most {count} jobs at a time (MaxJobCount): {shots} shots are too many")
     lines = [_HEAD]
@@ -97,30 +91,18 @@ def _write(folder: Path, submissions: Sequence[Submission]) -> list[Path]:
             raise UsageError(f"A time limit on SLURM is {LEAST_TIME} minutes or more, to be warned of it in time")
         if "\\" in submission.place:
             raise UsageError(f"SLURM writes no logs into {submission.place}: name a folder without a backslash")
-        make_folder(submission.folder / _LOGS)
-        for part, (offset, ids) in enumerate(arrays(submission.indices, size - 1)):
+        make_folder(submission.folder / PurePath(submission.logs).name)
+        for part, (offset, ids) in enumerate(arrays(submission.indices, max(1, size - 1))):
             waits = bool(number) if not part else bool(submission.resources.max_running)
             lines += _lines(submission, offset, ids, waits)
-    rest = {"worker": list(submissions[0].worker), "resources": asdict(submissions[0].resources)}
-    replace_file(folder / SCRIPT, _SCRIPT.read_bytes())
-    replace_file(folder / _REST, json.dumps(rest).encode())
+    replace_file(folder / SCRIPT, Path(__file__).with_name(SCRIPT).read_bytes())
     replace_file(folder / SUBMIT, "".join(lines).encode("utf-8", "surrogateescape"))
     return [folder / SUBMIT, folder / SCRIPT]
-
-
-def _read(path: Path) -> tuple[list[str], Resources]:
-    """The worker and the resources of a job that was written."""
-    try:
-        rest = json.loads(path.read_bytes())
-        return list(map(str, rest["worker"])), Resources(**rest["resources"])
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        raise SubmitFailed(f"{path} does not say how the job was sent: {error}") from error
 
 
 def _lines(submission: Submission, offset: int, ids: FrameRanges, waits: bool) -> list[str]:
     """The shell's lines that send an array; `waits`: it begins after the end of all before it."""
     resources = submission.resources
-    running = f"%{resources.max_running}" if resources.max_running else ""
     options = {
         "parsable": True,
         "job_name": " ".join("".join(c if c.isprintable() else " " for c in submission.name).split()) or submission.id,
@@ -129,7 +111,7 @@ def _lines(submission: Submission, offset: int, ids: FrameRanges, waits: bool) -
         "open_mode": "append",
         "requeue": True,
         "signal": f"B:USR1@{WARNING}",
-        "array": f"{ids}{running}",
+        "array": f"{ids}%{resources.max_running}".removesuffix("%0"),
         "time": resources.time_limit,
         "cpus_per_task": resources.cpus,
         "mem": resources.memory and f"{resources.memory}M",
@@ -148,8 +130,9 @@ def _lines(submission: Submission, offset: int, ids: FrameRanges, waits: bool) -
 
 
 def _send(submit: Path) -> list[str]:
-    """Run the script; returns the ids of the jobs. Raises SubmitFailed."""
-    environment = {name: value for name, value in os.environ.items() if _is_inherited(name)}
+    """Run the script; returns the ids of the jobs. They are no part of a job that this runs in. Raises SubmitFailed."""
+    own = tuple(name for name in os.environ if name.startswith("SLURM_") and name != "SLURM_CONF")
+    environment = {name: value for name, value in os.environ.items() if name not in (*own, PARENT)}
     code, words, errors = ask(["sh", str(submit)], _TAKE, environment)
     sent: list[tuple[str, str]] = re.findall(r"^(\d+) (\d+)$", words, re.MULTILINE)
     ids = [id for id, _ in sent]
@@ -164,8 +147,3 @@ def _limits() -> tuple[int, int]:
     config = ask(["scontrol", "show", "config"], _ANSWER).output
     found = dict(re.findall(r"^(MaxArraySize|MaxJobCount)\s*=\s*(\d+)", config, re.MULTILINE))
     return int(found.get("MaxArraySize", _ARRAY_SIZE)), int(found.get("MaxJobCount", 0))
-
-
-def _is_inherited(variable: str) -> bool:
-    """Jobs are no children of this process, nor parts of a job that it runs in."""
-    return variable == "SLURM_CONF" or not (variable.startswith("SLURM_") or variable == PARENT)

@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 from tracking_sessions.tests.waiting import wait_until
@@ -147,6 +147,12 @@ class Cluster:
         done = subprocess.run(command, env=self.environment, capture_output=True, text=True, check=False, timeout=60)
         assert fails or done.returncode == 0, f"{command}: {done.stdout}{done.stderr}{self.logs()}"
         return done.stdout
+
+    def warn(self, id: str) -> None:
+        """Send a job the signal that SLURM sends before the time limit, and in the same way."""
+        with suppress(subprocess.TimeoutExpired):  # scancel tries again while the job is on its way to be run again
+            command = ("scancel", "--batch", "--signal=USR1", id)
+            subprocess.run(command, env=self.environment, capture_output=True, check=False, timeout=3)
 
     def states(self) -> dict[str, str]:
         """The state of each node, as sinfo has it."""

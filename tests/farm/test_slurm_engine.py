@@ -124,11 +124,14 @@ def test_a_cancelled_shot_stays_cancelled(cluster: Cluster, tmp_path: Path) -> N
 
 
 def test_a_shot_that_runs_out_of_time_goes_on(cluster: Cluster, tmp_path: Path) -> None:
-    sent = send(tmp_path, {1: ["wait", 0]}, [1], time_limit=60)
-    wait_until(lambda: sent.words(1) == ["begun"], "the task")
-    cluster.run("scancel", "--signal=USR1", "--batch", sent.jobs[0])  # as SLURM does it at the time limit
+    sent = send(tmp_path, {1: ["wait", 0], 2: ["wait", 0]}, [1, 2], time_limit=60)
+    wait_until(lambda: sent.words(1) == sent.words(2) == ["begun"], "two tasks")
+    cluster.run("scontrol", "update", f"jobid={sent.jobs[0]}_1", "timelimit=1")  # the signal comes 90 s before the end
+    cluster.warn(f"{sent.jobs[0]}_2")
+    wait_until(lambda: sent.words(1) == ["begun", "stopped"], "the signal before the time limit")
+    cluster.run("scontrol", "update", f"jobid={sent.jobs[0]}_1", "timelimit=60")
     cluster.wait_for_end(*sent.jobs)
-    assert sent.words(1) == ["begun", "stopped", "begun", "ended"]
+    assert [sent.words(index) for index in (1, 2)] == [["begun", "stopped", "begun", "ended"]] * 2
     with pytest.raises(UsageError, match="5 minutes or more"):
         written(tmp_path, {}, [1], time_limit=4)
 

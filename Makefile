@@ -1,6 +1,6 @@
 # Every target sets up what it needs. `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help check test test-core test-yaml test-newest test-versions test-blender bench demo track package lock clean footage
+.PHONY: help check test test-core test-yaml test-newest test-versions test-blender test-farm bench demo track package lock clean footage
 MAKEFLAGS += --no-builtin-rules
 python := .venv/bin/python
 locks := tools/requirements
@@ -21,8 +21,8 @@ test-core: .venvs/core/ready  ## core, and the commands that track nothing, in l
 
 # Each process is a Blender with the fixtures of its files. What measures runs afterwards, beside nothing.
 test: .venv/ready footage $(if $(ARGS),,test-yaml)  ## everything without a real Blender: core, and the tracker of the bpy wheel [ARGS=...]
-	.venv/bin/pytest --ignore=tests/blender --numprocesses=auto --maxprocesses=4 --dist=loadfile -m "not alone" $(ARGS)
-	$(if $(ARGS),,.venv/bin/pytest --ignore=tests/blender -m alone)
+	.venv/bin/pytest --ignore=tests/blender --ignore=tests/farm --numprocesses=auto --maxprocesses=4 --dist=loadfile -m "not alone" $(ARGS)
+	$(if $(ARGS),,.venv/bin/pytest --ignore=tests/blender --ignore=tests/farm -m alone)
 
 test-yaml: .venvs/yaml-lowest/ready  ## documents with the lowest PyYAML of our range; `make test` has the newest [ARGS=...]
 	.venvs/yaml-lowest/bin/pytest --numprocesses=2 \
@@ -32,7 +32,7 @@ test-yaml: .venvs/yaml-lowest/ready  ## documents with the lowest PyYAML of our 
 test-newest: footage  ## what `make test` does, with the newest packages there are instead of the locked ones [ARGS=...]
 	python3 tools/setup.py .venvs/newest --newest
 	.venvs/newest/bin/pip --disable-pip-version-check list
-	.venvs/newest/bin/pytest --ignore=tests/blender $(ARGS)
+	.venvs/newest/bin/pytest --ignore=tests/blender --ignore=tests/farm $(ARGS)
 
 test-versions: .venv/ready footage  ## the same on bpy 4.2, 4.5, 5.0 and 5.2 [ARGS=...]
 	tools/test-versions $(ARGS)
@@ -41,6 +41,11 @@ test-blender: .venv/ready  ## the package in Debian's Blender 4.3 and 5.2, or in
 	@test -n "$(BLENDER)" || { tools/debian-root trixie && tools/debian-root sid; } >/dev/null
 	.venv/bin/pytest tests/blender --ignore=tests/blender/test_responsive.py --numprocesses=2 --maxschedchunk=1 $(ARGS)
 	.venv/bin/pytest tests/blender/test_responsive.py $(ARGS)  # measures: alone
+
+farm := $(if $(wildcard $(locks)/farm.txt),.venvs/farm/ready)
+test-farm: .venv/ready $(farm)  ## shots on the farm engines that run here, among them a real SLURM cluster [ARGS=...]
+	tools/farm-packages
+	.venv/bin/pytest --numprocesses=3 --dist=loadfile $(or $(ARGS),tests/farm)
 
 check: .venv/ready-check package  ## lint, format, types, manifest and contents of the package
 	.venv/bin/ruff check .

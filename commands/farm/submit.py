@@ -107,7 +107,6 @@ def _retried(options: argparse.Namespace) -> list[str]:
     engine = engine_of(name, is_online=is_online())
     is_same = bool(before) and before[0].engine == name
     resources = _resources(options, before[0].resources if is_same else Resources())
-    _check(engine, resources, options)
     worker = before[0].worker if is_same and not options.blender else _worker(options)
     found = list(standings(manifest))
     indices = [standing.shot.index for standing in found if standing.stand in RETRIED]
@@ -115,6 +114,7 @@ def _retried(options: argparse.Namespace) -> list[str]:
     if not indices:
         say(f"Of {manifest.head.id} nothing is left to send" + (f"; {shots_words(running)} run." if running else "."))
         return ["null"] if options.json else []
+    _check(engine, resources, options)
     return _sent(manifest, indices, engine, resources, worker, options)
 
 

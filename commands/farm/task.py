@@ -20,7 +20,7 @@ from ...core.model.wording import short
 from ...core.storage.files import make_folder
 from ..arguments import NotAllDone, command, positive
 from ..batch.run import check_tracker, shot_command
-from ..blender import blender_path
+from ..blender import blender_path, bridge_module
 from ..terminal import Signals, say
 
 _WORDS = {
@@ -86,7 +86,8 @@ def _task(options: argparse.Namespace) -> list[str]:
 
 
 def _checked(manifest: Manifest) -> list[str]:
-    """Raises StorageFailed if the session folder cannot be written."""
+    """Raises TrackingSessionError without a tracker, StorageFailed if the session folder cannot be written."""
+    bridge_module("tracking.headless")
     root = manifest.head.root
     if not os.path.isdir(root.parent):
         raise UsageError(f"This machine does not see the folder {root.parent}: mount it, or name rules for paths")

@@ -53,7 +53,8 @@ class Slurm:
         if not shutil.which("sbatch"):
             return "SLURM's sbatch is not on the PATH of this machine"
         answer = ask(["scontrol", "ping"], _ANSWER)
-        return f"SLURM's controller does not answer: {answer.errors or answer.output}" if answer.code else ""
+        said = (answer.errors or answer.output).splitlines()[-1:]
+        return f"SLURM's controller does not answer: {''.join(said)}" if answer.code else ""
 
     def write(self, submission: Submission) -> list[Path]:
         if submission.resources.segments:

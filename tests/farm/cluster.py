@@ -6,6 +6,7 @@ from __future__ import annotations
 import getpass
 import os
 import secrets
+import signal
 import socket
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import time
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
+from tracking_sessions.tests.farm.machine import descendants, send
 from tracking_sessions.tests.waiting import wait_until
 
 MACHINE = Path(__file__).with_name("machine.py")
@@ -125,6 +127,13 @@ class Cluster:
     def kill_node(self, node: str) -> None:
         """Kill the node and everything on it, as if its power failed."""
         self._cut_power(node)
+
+    def freeze_node(self, node: str) -> None:
+        """Stop everything on the node: it vanishes, and does not know it."""
+        send(signal.SIGSTOP, descendants(self.machine(node)))
+
+    def thaw_node(self, node: str) -> None:
+        send(signal.SIGCONT, descendants(self.machine(node)))
 
     def restart_controller(self) -> None:
         """Stop the controller, as its administrator does, and start it again."""

@@ -13,6 +13,7 @@ import select
 import signal
 import subprocess
 import sys
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
@@ -34,7 +35,7 @@ def descendants(pid: int) -> list[int]:
     return found
 
 
-def _send(number: signal.Signals, pids: set[int]) -> None:
+def send(number: signal.Signals, pids: Iterable[int]) -> None:
     for pid in pids:
         with suppress(ProcessLookupError):
             os.kill(pid, number)
@@ -44,9 +45,9 @@ def cut_power() -> None:
     """Kill all descendants. They are stopped first, so that none of them sees another one die."""
     stopped: set[int] = set()
     while new := set(descendants(os.getpid())) - stopped:
-        _send(signal.SIGSTOP, new)
+        send(signal.SIGSTOP, new)
         stopped |= new
-    _send(signal.SIGKILL, stopped)
+    send(signal.SIGKILL, stopped)
     with suppress(ChildProcessError):
         while True:
             os.wait()

@@ -91,14 +91,14 @@ class Slurm:
     interval = _COMMENT_INTERVAL
 
     def __init__(self, environment: Mapping[str, str]) -> None:
-        self._id = environment.get("SLURM_JOB_ID", "")
         array, task = environment.get("SLURM_ARRAY_JOB_ID", ""), environment.get("SLURM_ARRAY_TASK_ID", "")
-        self.job = f"{array}_{task}" if array else self._id
+        # The id of the last task of an array is that of the array, which means all of its tasks.
+        self.job = f"{array}_{task}" if array else environment.get("SLURM_JOB_ID", "")
 
     def report(self, percent: float, words: str) -> None:
-        if not self._id:
+        if not self.job:
             return
-        command = ["scontrol", "update", f"jobid={self._id}", f"comment={percent:.0f}%: {words}"]
+        command = ["scontrol", "update", f"jobid={self.job}", f"comment={percent:.0f}%: {words}"]
         try:
             subprocess.run(
                 command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=_PATIENCE, check=False

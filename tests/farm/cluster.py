@@ -15,7 +15,7 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 
 from tracking_sessions.tests.farm.machine import descendants, send
-from tracking_sessions.tests.waiting import wait_until
+from tracking_sessions.tests.waiting import LIMIT, wait_until
 
 MACHINE = Path(__file__).with_name("machine.py")
 
@@ -178,7 +178,7 @@ class Cluster:
         words = self.run("scontrol", "--oneliner", "show", "job", id).split()
         return dict(word.split("=", 1) for word in words if "=" in word)
 
-    def wait_for_end(self, *ids: str, limit: float = 90) -> None:
+    def wait_for_end(self, *ids: str, limit: float = LIMIT) -> None:
         """Wait until no task of these jobs is left to run; without ids, of all jobs."""
 
         def left() -> str:

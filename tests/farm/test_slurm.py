@@ -134,6 +134,7 @@ class Night:
         return all(shots[number]["status"] == "running" and shots[number]["tracked_frames"] > 30 for number in numbers)
 
 
+@pytest.mark.timeout(600)  # beside others on two processors
 def test_a_night_on_a_farm_on_which_everything_dies(
     cluster: Cluster, shots: Path, local: dict[str, TrackingSessionManager], tmp_path: Path
 ) -> None:

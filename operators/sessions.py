@@ -88,21 +88,27 @@ class TRACKING_SESSIONS_OT_open_session(_OnSession):
         return "The session is discarded: bring it back first" if entry.is_discarded else _unreadable_words(entry)
 
     def _do(self, context: Context, entry: Entry) -> set[str]:
-        manager = load_session(entry.path)
-        clip = opening.clip_of(manager)
-        if clip is None:
-            blend = opening.blend_of(manager)
-            if blend is not None and not is_open(blend):
-                return _open_file(self, blend)
-            clip = opening.clip_for(manager)
-            hint = ": restore its markers in the Session panel" if manager.passes else ""
-            self.report({"INFO"}, f"Opened the footage of “{entry.name}”{hint}")
-        context.space_data.clip = clip
-        _go_into(context, clip, manager.resume_frame)
-        if not bpy.app.background:  # which has no undo
-            bpy.ops.ed.undo_push(message="Open Session")
-        redraw(context)
-        return {"FINISHED"}
+        return show_session(self, context, entry.path, entry.name)
+
+
+def show_session(operator: Operator, context: Context, path: Path, name: str) -> set[str]:
+    """Show the clip of the session of that file in the editor, or open its file or footage; returns the result of the
+    operator. Raises the errors of reading sessions."""
+    manager = load_session(path)
+    clip = opening.clip_of(manager)
+    if clip is None:
+        blend = opening.blend_of(manager)
+        if blend is not None and not is_open(blend):
+            return _open_file(operator, blend)
+        clip = opening.clip_for(manager)
+        hint = ": restore its markers in the Session panel" if manager.passes else ""
+        operator.report({"INFO"}, f"Opened the footage of “{name}”{hint}")
+    context.space_data.clip = clip
+    _go_into(context, clip, manager.resume_frame)
+    if not bpy.app.background:  # which has no undo
+        bpy.ops.ed.undo_push(message="Open Session")
+    redraw(context)
+    return {"FINISHED"}
 
 
 def _go_into(context: Context, clip: MovieClip, frame: int | None) -> None:
@@ -208,17 +214,22 @@ class TRACKING_SESSIONS_OT_reveal_session(_OnSession):
 
     def _do(self, context: Context, entry: Entry) -> set[str]:
         folder = entry.path.with_suffix("")
-        folder = folder if folder.is_dir() else folder.parent
-        try:
-            # without this program Blender's operator prints a traceback and succeeds
-            if sys.platform.startswith("linux") and shutil.which("xdg-open") is None:
-                raise RuntimeError("xdg-open is not installed")
-            bpy.ops.wm.path_open(filepath=str(folder))
-        except RuntimeError as error:
-            reason = str(error).strip().splitlines()[-1]
-            self.report({"ERROR"}, f"Blender cannot show the folder {folder} ({reason})")
-            return {"CANCELLED"}
-        return {"FINISHED"}
+        return show_outside(self, folder if folder.is_dir() else folder.parent)
+
+
+def show_outside(operator: Operator, path: Path) -> set[str]:
+    """Show a folder or a file in the system's program for it; returns the result of the operator."""
+    try:
+        # without this program Blender's operator prints a traceback and succeeds
+        if sys.platform.startswith("linux") and shutil.which("xdg-open") is None:
+            raise RuntimeError("xdg-open is not installed")
+        bpy.ops.wm.path_open(filepath=str(path))
+    except RuntimeError as error:
+        reason = str(error).strip().splitlines()[-1]
+        noun = "folder" if path.is_dir() else "file"
+        operator.report({"ERROR"}, f"Blender cannot show the {noun} {path} ({reason})")
+        return {"CANCELLED"}
+    return {"FINISHED"}
 
 
 class TRACKING_SESSIONS_OT_show_lost(InEditor):

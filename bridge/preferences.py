@@ -16,6 +16,11 @@ class Preferences(NamedTuple):
     records: bool = True  # whether everything that happens to the tracks is recorded
     saves_copy: bool = False  # whether the end of a pass saves a copy of the file beside the session
     takes_keys: bool = False  # whether the keys of Blender's tracker track in the session
+    farm_blender: str = ""  # the Blender of a farm's nodes; empty: at the path of this one
+    farm_extension: str = ""  # the name of this extension there; empty: as here
+    farm_rules: str = ""  # the file with rules for paths; empty: nodes see the paths of this machine
+    farm_queue: str = ""  # a partition, a queue or a worker tag; empty: the farm chooses
+    farm_url: str = ""  # of Flamenco's Manager
 
 
 def stored_preferences() -> Any:

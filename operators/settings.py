@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import bpy
 from bpy.props import EnumProperty, FloatProperty, IntProperty, PointerProperty
@@ -15,6 +15,8 @@ from ..core.tracking.retrack import DISTANCE
 if TYPE_CHECKING:
     from bpy.types import Scene
 
+# Blender 4.2 always accepts paths relative to the open file, and refuses the option
+RELATIVE: Any = {"PATH_SUPPORTS_BLEND_RELATIVE"} if bpy.app.version >= (4, 5, 0) else set()
 # Of the scene and of an operator, whose next call SKIP_SAVE starts with the defaults; a file stores the scene's values.
 EXTENT = EnumProperty(
     name="Extent",

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import bpy
 from bpy.props import BoolProperty, FloatProperty, StringProperty
@@ -11,13 +11,12 @@ from bpy.types import AddonPreferences
 
 from ..bridge.clip.editor import redraw
 from ..bridge.preferences import Preferences
+from ..operators.settings import RELATIVE
 
 if TYPE_CHECKING:
     from bpy.types import Context
 
 _DEFAULTS = Preferences()
-# Blender 4.2 always accepts such paths, and refuses the option
-_RELATIVE: Any = {"PATH_SUPPORTS_BLEND_RELATIVE"} if bpy.app.version >= (4, 5, 0) else set()
 
 
 def _redraw(_: AddonPreferences, context: Context) -> None:
@@ -31,7 +30,7 @@ class TRACKING_SESSIONS_AP_preferences(AddonPreferences):
         name="Session Folder",
         description="The folder for the sessions of all files; if empty, each file has a folder beside it",
         subtype="DIR_PATH",
-        options=_RELATIVE,
+        options=RELATIVE,
         default=_DEFAULTS.folder,
         update=_redraw,
     )
@@ -76,6 +75,36 @@ class TRACKING_SESSIONS_AP_preferences(AddonPreferences):
         "which records each frame, in place of Blender's own tracker",
         default=_DEFAULTS.takes_keys,
     )
+    farm_blender: StringProperty(  # type: ignore[valid-type]
+        name="Blender on the Nodes",
+        description="The path of Blender on the nodes of a farm; if empty, that of this Blender",
+        default=_DEFAULTS.farm_blender,
+    )
+    farm_extension: StringProperty(  # type: ignore[valid-type]
+        name="Extension There",
+        description="The name of this extension on the nodes, such as bl_ext.system.tracking_sessions in a folder "
+        "that all of them share; if empty, the one that it has here",
+        default=_DEFAULTS.farm_extension,
+    )
+    farm_rules: StringProperty(  # type: ignore[valid-type]
+        name="Path Rules",
+        description="A file with rules by which the paths of this machine become those of the nodes, in the form of "
+        "OpenJD; if empty, the nodes see the same paths",
+        subtype="FILE_PATH",
+        options=RELATIVE,
+        default=_DEFAULTS.farm_rules,
+    )
+    farm_queue: StringProperty(  # type: ignore[valid-type]
+        name="Queue",
+        description="The partition of SLURM, the queue or the worker tag of Flamenco for all shots; if empty, the farm "
+        "chooses",
+        default=_DEFAULTS.farm_queue,
+    )
+    farm_url: StringProperty(  # type: ignore[valid-type]
+        name="Flamenco Manager",
+        description="The address of Flamenco's Manager",
+        default=_DEFAULTS.farm_url,
+    )
 
     def draw(self, context: Context) -> None:
         layout = self.layout
@@ -91,6 +120,13 @@ class TRACKING_SESSIONS_AP_preferences(AddonPreferences):
         column.prop(self, "has_strip")
         column.prop(self, "interval")
         column.prop(self, "takes_keys")
+        column = layout.column()
+        column.label(text="Farm")
+        column.prop(self, "farm_blender", placeholder=bpy.app.binary_path)
+        column.prop(self, "farm_extension", placeholder=TRACKING_SESSIONS_AP_preferences.bl_idname)
+        column.prop(self, "farm_rules", placeholder="The Nodes See the Same Paths")
+        column.prop(self, "farm_queue", placeholder="The Farm Chooses")
+        column.prop(self, "farm_url", placeholder="http://farm:8080")
 
 
 classes = (TRACKING_SESSIONS_AP_preferences,)

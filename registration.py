@@ -7,6 +7,8 @@ import bpy
 
 from . import cli
 from .bridge import events
+from .bridge.farm import sending as farm_sending
+from .bridge.farm.shots import FARM
 from .bridge.review import problems, residuals
 from .bridge.sessions import filled_list
 from .bridge.sessions.listing import SESSIONS
@@ -14,6 +16,7 @@ from .bridge.sessions.states import STATES
 from .bridge.solve.solves import SOLVES
 from .operators import (
     exchange,
+    farm,
     history,
     keys,
     recording,
@@ -29,6 +32,7 @@ from .operators import (
 from .operators import strip as strip_operators
 from .operators.editor import end_modal
 from .panels import curve, menu, preferences, session, strip
+from .panels import farm as farm_panel
 from .panels import history as history_panel
 from .panels import review as review_panel
 from .panels import sessions as sessions_panels
@@ -52,13 +56,30 @@ _CLASSES = (
     *solve_panel.classes,
     *sessions.classes,
     *sessions_panels.classes,
+    *farm.classes,
+    *farm_panel.classes,
     *history.classes,
     *history_panel.classes,
     *strip_operators.classes,
     *exchange.classes,
 )
 # what has more to register, in this order; their `unregister` can be repeated
-_PARTS = (settings, solving, SESSIONS, STATES, SOLVES, problems, residuals, events, strip, curve, menu, keys)
+_PARTS = (
+    settings,
+    solving,
+    SESSIONS,
+    STATES,
+    SOLVES,
+    FARM,
+    farm_sending,
+    problems,
+    residuals,
+    events,
+    strip,
+    curve,
+    menu,
+    keys,
+)
 _registered: list[type] = []
 _command: object = None
 

@@ -52,6 +52,7 @@ BRIDGE = {
     "sessions": {"errors", "preferences", "open_file", "clip", "tracking"},
     "review": {"open_file", "clip", "tracking", "sessions"},
     "solve": {"open_file", "clip", "tracking", "sessions", "review"},
+    "farm": {"errors", "preferences", "open_file", "clip", "sessions"},
     "watch": {"open_file", "clip", "tracking", "sessions", "review"},
     "events": {"errors", "open_file", "clip", "tracking", "sessions", "watch"},
 }

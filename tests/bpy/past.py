@@ -82,10 +82,14 @@ class RecordingLayout:
         self._say(text, "NONE")
         self.top.popovers.append(panel)
 
+    def menu(self, menu: str, *, text: str) -> None:
+        assert hasattr(bpy.types, menu)
+        self._say(text, "NONE")
+
     def separator(self) -> None:
         pass
 
-    def prop(self, data: Any, name: str, *, text: str | None = None, icon: str = "NONE") -> None:
+    def prop(self, data: Any, name: str, *, text: str | None = None, icon: str = "NONE", expand: bool = False) -> None:
         self._say(data.bl_rna.properties[name].name if text is None else text, icon)
         self.top.props.append(name)
 

@@ -15,6 +15,7 @@ import pytest
 import tracking_sessions
 from tracking_sessions import registration
 from tracking_sessions.bridge import events, preferences
+from tracking_sessions.bridge.farm import sending, shots
 from tracking_sessions.bridge.open_file import open_file
 from tracking_sessions.bridge.review import residuals
 from tracking_sessions.bridge.review.problems import PROBLEMS
@@ -37,7 +38,16 @@ def footage(tmp_path_factory: pytest.TempPathFactory) -> Footage:
 
 
 # Blender has no list of them
-TIMERS = (events._report_lost, SESSIONS.timer, PROBLEMS.timer, residuals.go_on, track.notice_tracker)
+TIMERS = (
+    events._report_lost,
+    SESSIONS.timer,
+    PROBLEMS.timer,
+    residuals.go_on,
+    track.notice_tracker,
+    shots.FARM.timer,
+    shots.look,
+    sending.tick,
+)
 
 
 @pytest.fixture(autouse=True)

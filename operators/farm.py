@@ -26,28 +26,37 @@ if TYPE_CHECKING:
     from bpy.types import Context, Event, UILayout
 
 _DIALOG = 420  # the width of the dialog in pixels at a scale of 1
-_LETTERS = 56  # that fit on a line of it beside an icon
+_LETTERS = 62  # that fit on a line of it beside an icon
+_NO_ENGINE = "NONE"
 _SENDING = "Shots are being sent: wait for that"
 
 
 class _Asked:
-    """The engines with their answers, as the dialog has asked them; None before."""
+    """The engines with their answers, as the dialog has asked them last."""
 
     def __init__(self) -> None:
-        self.answers: list[Answer] | None = None
+        self.answers: list[Answer] = []
         self.items: list[tuple[str, str, str, str, int]] = []  # Blender keeps no reference to the texts
 
 
 def _engine_items(self: Any, context: Context | None) -> list[tuple[str, str, str, str, int]]:
-    """The engines that can be used here; with Write Only all of them."""
+    """In the dialog the engines that can be used here, or with Write Only all of them; for scripts all, too."""
     asked = open_file.view(_Asked)
-    answers = sending.known_engines() if asked.answers is None else asked.answers
+    answers = asked.answers if self.is_asked else sending.known_engines()
     asked.items = [
         (answer.name, answer.title, "", "NONE", number)
-        for number, answer in enumerate(answers)
+        for number, answer in enumerate(answers, 1)
         if self.write_only or not answer.missing
-    ]
+    ] or [(_NO_ENGINE, "None", "", "NONE", 0)]
     return asked.items
+
+
+def _keep_engine(self: Any, context: Context) -> None:
+    """Choose an engine that is offered, unless the chosen one is."""
+    offered = [item[0] for item in _engine_items(self, context)]
+    # Blender prints a warning where the value of a property that is read is not offered
+    if not self.is_property_set("engine") or self.engine not in offered:
+        self.engine = offered[0]
 
 
 class _OnFarm(Polled):
@@ -124,15 +133,20 @@ class TRACKING_SESSIONS_OT_submit(_OnFarm):
         name="Write Only",
         description="Only write the job, to look at it or to send it from another machine",
         options={"SKIP_SAVE"},
+        update=_keep_engine,
     )
+    is_asked: BoolProperty(options={"HIDDEN", "SKIP_SAVE"})  # type: ignore[valid-type]  # by the dialog
 
     @classmethod
     def _farm_obstacle(cls, context: Context) -> str:
         return _SENDING if sending.is_sending() else ""
 
     def invoke(self, context: Context, event: Event) -> set[str]:
-        """Ask the engines once, and then the artist."""
+        """Ask the engines once, and then the artist, who looks at the list behind the dialog meanwhile."""
+        shots.refresh(context)
         open_file.view(_Asked).answers = sending.ask_engines(sending.resources_of())
+        self.is_asked = True
+        _keep_engine(self.properties, context)
         return context.window_manager.invoke_props_dialog(
             self, width=_DIALOG, title="Submit to a Farm", confirm_text="Submit"
         )
@@ -148,13 +162,15 @@ class TRACKING_SESSIONS_OT_submit(_OnFarm):
         if self.what == "FILE" and (words := _file_obstacle(context)):
             _draw_words(layout, words, "ERROR")
         layout.row().prop(self, "goal", expand=True)
-        answers = open_file.view(_Asked).answers or []
+        answers = open_file.view(_Asked).answers
         chosen = next((answer for answer in answers if answer.name == self.engine), None)
         if chosen is not None:
             layout.prop(self, "engine")
-            for name in ("max_running", "time_limit"):
-                if name in chosen.takes:
-                    layout.prop(self, name)
+            limits = [name for name in ("max_running", "time_limit") if name in chosen.takes]
+            for name in limits:
+                layout.prop(self, name)
+            if any(not getattr(self, name) for name in limits):
+                _draw_words(layout, "0 leaves it to the farm", "INFO")
         else:
             _draw_words(
                 layout, "No farm can be used from here: with Write Only the job is written all the same", "INFO"
@@ -168,17 +184,17 @@ class TRACKING_SESSIONS_OT_submit(_OnFarm):
             _draw_words(layout, words, "ERROR")
 
     def execute(self, context: Context) -> set[str]:
-        open_file.view(_Asked).answers, answers = None, open_file.view(_Asked).answers
         try:
-            request = self._request(context, answers or [])
+            request = self._request(context)
             shots.choose("")
             return _send(self, request)
         except TrackingSessionError as error:
             return report_error(self, error)
 
-    def _request(self, context: Context, answers: list[Answer]) -> Request:
+    def _request(self, context: Context) -> Request:
         """Raises TrackingSessionError."""
-        if not self.engine:
+        if self.engine == _NO_ENGINE:
+            answers = open_file.view(_Asked).answers
             raise UsageError("; ".join(f"{answer.title}: {answer.missing}" for answer in answers))
         if self.what == "LIST" and not self.path.strip():
             raise UsageError("Choose a list of shots or a folder first")

@@ -11,18 +11,20 @@ from ..bridge.farm import sending, shots
 from ..bridge.farm.shots import FARM, Submissions
 from ..core.farm.manifest import Head
 from ..core.farm.status import Stand, Standing
-from ..core.model.wording import abridged, count_words, local_time, short
+from ..core.model.wording import abridged, clock_time, count_words, short
 from ..operators import farm as actions
 from .session import TALL, draw_words, letters_that_fit, pair
-from .sessions import InSession, columns
+from .sessions import ICON, SHORTEST, InSession, columns
 
 if TYPE_CHECKING:
     from bpy.types import Context, UILayout
 
 # in letters
 _LIST_MARGIN = 2  # of the list around its lines
-_NAME, _STATE, _PROGRESS = 14, 14, 11  # the columns of the list
-_ERROR = 600  # of an error at most
+_NAME, _STATE, _PROGRESS = 20, 14, 9  # the columns of the list, the first with its icon
+_LEAST = 15  # of a name with its icon
+_BUTTON = 6  # the width of Refresh, and the margins of the menu beside it
+_LONG = 600  # of an error, or a name in a line of its own, at most
 
 _WORDS: dict[Stand, tuple[str, Any]] = {
     Stand.WAITING: ("Waiting", "TIME"),
@@ -36,11 +38,12 @@ _WORDS: dict[Stand, tuple[str, Any]] = {
 }
 
 
-def _head_words(head: Head) -> str:
-    """The name of a submission and when it was made."""
-    when = local_time(head.created)
-    name = short(head.name)
-    return f"{name}, {when}" if name and when else name or when or head.id
+def _head_words(head: Head, letters: int = _LONG) -> str:
+    """The name of a submission and when it was made, in so many letters."""
+    when, name = clock_time(head.created), short(head.name, _LONG)
+    if not name or not when:
+        return name or when or head.id
+    return f"{abridged(name, max(SHORTEST, letters - len(when) - 2))}, {when}"
 
 
 class TRACKING_SESSIONS_MT_submissions(Menu):
@@ -67,19 +70,23 @@ class TRACKING_SESSIONS_UL_shots(UIList):
             return
         words, mark = _WORDS[standing.stand]
         letters = letters_that_fit(context) - _LIST_MARGIN
-        name = short(standing.shot.spec.title)
         progress = _progress(standing)
-        if letters < _NAME + _STATE:
+        # what matters the least goes first; the icon tells the state, too
+        if letters >= _NAME + _STATE + _PROGRESS:
+            others = {_STATE: words, _PROGRESS: progress}
+        elif letters >= _NAME + _STATE:
+            others = {_STATE: progress if progress and standing.stand is Stand.RUNNING else words}
+        else:
+            others = {_PROGRESS: progress or words} if letters >= _LEAST + _PROGRESS else {}
+        name = short(standing.shot.spec.title, _LONG)
+        if not others:
             layout.label(text=abridged(name, letters), icon=mark)
             return
-        has_progress = letters >= _NAME + _STATE + _PROGRESS
-        widths = [letters - _STATE - _PROGRESS, _STATE, _PROGRESS] if has_progress else [letters - _STATE, _STATE]
-        left, middle, *right = columns(layout, *widths)
-        left.label(text=abridged(name, widths[0] - _LIST_MARGIN), icon=mark)
-        runs = standing.stand is Stand.RUNNING and progress
-        middle.label(text=progress if runs and not has_progress else words)
-        for part in right:
-            part.label(text=progress)
+        width = letters - sum(others)
+        first, *rest = columns(layout, width, *others)
+        first.label(text=abridged(name, width - ICON), icon=mark)
+        for part, text in zip(rest, others.values(), strict=True):
+            part.label(text=text)
 
     def filter_items(self, context: Context, data: Any, property: str) -> tuple[list[int], list[int]]:
         """Filter by the displayed names; the names of the items are numbers."""
@@ -105,8 +112,8 @@ class TRACKING_SESSIONS_PT_farm(InSession):
         row = layout.row(align=True)
         row.scale_y = TALL
         row.operator(actions.TRACKING_SESSIONS_OT_submit.bl_idname, icon="EXPORT")
-        _draw_outcome(layout, context)
         shown = shots.submissions()
+        _draw_outcome(layout, context, shown.manifest.head.id if shown.manifest is not None else "")
         if shown.error:
             draw_words(layout, context, shown.error, "ERROR")
         if not shown.is_read:
@@ -118,18 +125,18 @@ class TRACKING_SESSIONS_PT_farm(InSession):
             _draw_submission(layout, context, shown, shown.manifest.head)
 
 
-def _draw_outcome(layout: UILayout, context: Context) -> None:
-    """What became of the last press of Submit or Retry."""
+def _draw_outcome(layout: UILayout, context: Context, id: str) -> None:
+    """What became of the last press of Submit or Retry, unless another submission than that is shown."""
     outcome = sending.last_outcome()
     if sending.is_sending():
         draw_words(layout, context, "Sending the Shots", "TIME")
-    elif outcome.words:
-        draw_words(layout, context, short(outcome.words, _ERROR), "ERROR" if outcome.is_error else "INFO")
+    elif outcome.words and outcome.id in ("", id):
+        draw_words(layout, context, short(outcome.words, _LONG), "ERROR" if outcome.is_error else "INFO")
 
 
 def _draw_submission(layout: UILayout, context: Context, shown: Submissions, head: Head) -> None:
     row = layout.row(align=True)
-    name = abridged(_head_words(head), letters_that_fit(context) - 2 * _LIST_MARGIN)
+    name = _head_words(head, letters_that_fit(context) - _BUTTON)
     if len(shown.heads) > 1:
         row.menu(TRACKING_SESSIONS_MT_submissions.__name__, text=name)
     else:
@@ -169,12 +176,12 @@ def _draw_shot(layout: UILayout, context: Context, standing: Standing) -> None:
         f"{standing.tracked} of {standing.total} Frames" if standing.total else "",
         f"on {short(state.host)}" if state.host and standing.stand is Stand.RUNNING else "",
     ]
-    draw_words(column, context, short(standing.shot.spec.title, _ERROR), "NONE")
+    draw_words(column, context, short(standing.shot.spec.title, _LONG), "NONE")
     draw_words(column, context, ", ".join(filter(None, facts)), icon)
     if state.verdict:
         draw_words(column, context, f"Camera: {state.verdict.replace('_', ' ').title()}", "CAMERA_DATA")
     if state.error and standing.stand is not Stand.COMPLETED:
-        draw_words(column, context, short(state.error, _ERROR), "ERROR")
+        draw_words(column, context, short(state.error, _LONG), "ERROR")
 
 
 classes = (

@@ -227,6 +227,8 @@ def again(id: str, *, is_for_waiting: bool) -> Request:
 class Outcome(NamedTuple):
     words: str = ""
     is_error: bool = False
+    id: str = ""
+    """Of the submission; empty if there is none."""
 
 
 class _Outcomes:
@@ -286,14 +288,14 @@ def tick() -> float | None:
 
 
 def _outcome(line: Mapping[str, Any]) -> Outcome:
+    id = line.get("id", "")
     if "error" in line:
-        return Outcome(line["error"], is_error=True)
+        return Outcome(line["error"], is_error=True, id=id)
     if not line["shots"]:
-        return Outcome("Nothing is left to send")
+        return Outcome("Nothing is left to send", id=id)
     shots, jobs = count_words(line["shots"], "shot"), line["jobs"]
-    if not jobs:
-        return Outcome(f"{shots}, only written. Send with: {line['advice']}")
-    return Outcome(f"{shots} sent to {line['engine']} as {_named(jobs)}")
+    words = f"{shots} sent to {line['engine']} as {_named(jobs)}" if jobs else ""
+    return Outcome(words or f"{shots}, only written. Send with: {line['advice']}", id=id)
 
 
 def _named(jobs: Sequence[str]) -> str:

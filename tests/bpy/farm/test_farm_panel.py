@@ -114,7 +114,9 @@ def test_the_panel_shows_where_each_shot_stands(editor: ClipEditor, root: Path, 
     assert "Retry 3 Shots" in layout.text, "the one that waits may still have its job"
 
 
-@pytest.mark.parametrize(("letters", "line"), [(60, ["002", "Running", "9/24"]), (33, ["002", "9/24"]), (18, ["002"])])
+@pytest.mark.parametrize(
+    ("letters", "line"), [(60, ["002", "Running", "9/24"]), (37, ["002", "9/24"]), (28, ["002", "9/24"]), (18, ["002"])]
+)
 def test_a_narrow_list_keeps_what_matters(
     editor: ClipEditor, root: Path, footage: Footage, letters: int, line: list[str]
 ) -> None:
@@ -122,6 +124,12 @@ def test_a_narrow_list_keeps_what_matters(
     submitted(root, 2, (State(2, ShotStatus.PROCESSING, session=path.stem, begun=1),))
     panel(editor)
     assert listed(editor, letters)[1] == line
+
+
+def test_names_of_the_list_keep_both_ends(editor: ClipEditor, root: Path) -> None:
+    create(root, [ShotSpec(f"/show/episode_seq010_sh{n:03}0_plate.mov") for n in (1, 2)])
+    panel(editor)
+    assert listed(editor, 28)[1] == ["episod…_plate", "Waiting"]
 
 
 def test_the_chosen_shot_says_why_it_failed(editor: ClipEditor, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -55,7 +55,16 @@ def set_preferences(monkeypatch: pytest.MonkeyPatch, **values: Any) -> None:
 def dialog(editor: ClipEditor, **values: Any) -> RecordingLayout:
     """The dialog as it opens: the engines are asked."""
     open_file.view(actions._Asked).answers = sending.ask_engines(sending.resources_of())
-    given = {"what": "FOOTAGE", "goal": "TRACK", "engine": "", "write_only": False, **values}
+    given = {
+        "is_asked": True,
+        "what": "FOOTAGE",
+        "goal": "TRACK",
+        "engine": "",
+        "write_only": False,
+        "max_running": 0,
+        "time_limit": 0,
+        **values,
+    }
     layout = RecordingLayout()
     operator: Any = SimpleNamespace(layout=layout, bl_rna=kind().get_rna_type(), **given)
     with inside(editor) as context:
@@ -85,7 +94,7 @@ def test_the_footage_of_the_clip_is_submitted(
     assert written["resources"] == {"max_running": 3, "time_limit": 90, "queue": "night"}, "and no url: it takes none"
     assert written["worker"][0] == "/opt/blender" and "--addons" in written["worker"]
     assert sent(manifest)[0].jobs == ("41",)
-    assert sending.last_outcome() == ("1 shot sent to SLURM as 41", False)
+    assert sending.last_outcome() == ("1 shot sent to SLURM as 41", False, manifest.head.id)
 
 
 def test_the_saved_tracks_of_the_clip_are_submitted_for_a_camera(editor: ClipEditor, file: Path, root: Path) -> None:

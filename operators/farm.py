@@ -178,7 +178,7 @@ class TRACKING_SESSIONS_OT_submit(_OnFarm):
         layout.prop(self, "write_only")
         for answer in answers:
             if answer.missing:
-                _draw_words(layout, f"{answer.title}: {answer.missing}", "ERROR")
+                _draw_words(layout, _missing_words(answer), "ERROR")
         _draw_words(layout, f"Session Folder: {shots.session_folder()}", "FILE_FOLDER")
         if words := sending.folder_obstacle():
             _draw_words(layout, words, "ERROR")
@@ -195,7 +195,7 @@ class TRACKING_SESSIONS_OT_submit(_OnFarm):
         """Raises TrackingSessionError."""
         if self.engine == _NO_ENGINE:
             answers = open_file.view(_Asked).answers
-            raise UsageError("; ".join(f"{answer.title}: {answer.missing}" for answer in answers))
+            raise UsageError("; ".join(map(_missing_words, answers)))
         if self.what == "LIST" and not self.path.strip():
             raise UsageError("Choose a list of shots or a folder first")
         if self.what == "FILE" and (words := _file_obstacle(context)):
@@ -209,6 +209,10 @@ class TRACKING_SESSIONS_OT_submit(_OnFarm):
             has_camera=self.goal == "CAMERA",
             is_dry=self.write_only,
         )
+
+
+def _missing_words(answer: Answer) -> str:
+    return answer.missing if answer.title in answer.missing else f"{answer.title}: {answer.missing}"
 
 
 def _file_obstacle(context: Context) -> str:
@@ -306,7 +310,7 @@ class TRACKING_SESSIONS_OT_open_log(_OnShot):
 
     @classmethod
     def _shot_obstacle(cls, standing: Standing) -> str:
-        return "" if standing.state.begun else "The shot has no log yet: no node has begun it"
+        return "" if standing.state.started else "The shot has no log yet: no node has begun it"
 
     def execute(self, context: Context) -> set[str]:
         standing = shots.chosen(context)

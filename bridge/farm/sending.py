@@ -45,8 +45,7 @@ WAIT = 1.0
 TICK = 0.2  # seconds
 _POLL = 0.02  # seconds
 _JOBS = 3  # ids of jobs that are told
-OFFLINE = "Blender may not use the network: allow Online Access in Preferences > System > Network"
-_NO_MANAGER = "name its Manager in the preferences of this extension"
+_NO_ADDRESS = "name the address of its Manager in the preferences of this extension"
 _SILENT = "does not answer"
 
 SCRIPT = """
@@ -114,30 +113,24 @@ def known_engines() -> list[Answer]:
 
 def ask_engines(resources: Resources) -> list[Answer]:
     """All engines with their answers; one without an answer after `PATIENCE` counts as missing."""
-    answers = {answer.name: answer._replace(missing=_obstacle(answer, resources)) for answer in known_engines()}
-    asked = [answer.name for answer in answers.values() if not answer.missing]
-    if not asked:
-        return list(answers.values())
-    silent = dict.fromkeys(asked, _SILENT)
+    is_online = bpy.app.online_access
+    has_address = bool(resources.url) or not is_online  # offline the engine says so, and asks nobody
+    known = {answer.name: answer for answer in known_engines()}
+    missing = {name: "" if has_address or "url" not in known[name].takes else _NO_ADDRESS for name in known}
+    asked = [name for name, words in missing.items() if not words]
+    missing |= dict.fromkeys(asked, _SILENT)
     try:
-        child = _Child(Request(asked, bpy.app.online_access, resources))
+        child = _Child(Request(asked, is_online, resources))
         end, goes_on = time.monotonic() + PATIENCE, True
         while goes_on and time.monotonic() < end:
             time.sleep(_POLL)
             goes_on = child.poll()
         if goes_on:
             child.kill()
-        silent |= {line["engine"]: line["missing"] for line in child.lines}
+        missing |= {line["engine"]: line["missing"] for line in child.lines}
     except TrackingSessionError as error:
-        silent = dict.fromkeys(asked, str(error))
-    return [answer._replace(missing=silent.get(answer.name, answer.missing)) for answer in answers.values()]
-
-
-def _obstacle(engine: Answer, resources: Resources) -> str:
-    """Why the engine is not even asked: it needs the network, which Blender may not use, or has no address."""
-    if "url" not in engine.takes:
-        return ""
-    return OFFLINE if not bpy.app.online_access else "" if resources.url else _NO_MANAGER
+        missing |= dict.fromkeys(asked, str(error))
+    return [answer._replace(missing=missing[name]) for name, answer in known.items()]
 
 
 # The shots

@@ -23,17 +23,25 @@ from tracking_sessions.tests.blender.screen import TALL, Screen
 from tracking_sessions.tests.blender.test_fit import Sheets
 from tracking_sessions.tests.blender.test_solve import click, rows
 
+BEGUN = "2026-01-31T10:15:00Z"
 SCRIPTS = ("start_window.py", "fit_window.py", "farm_window.py")
 HEIGHT = 640
 WIDE = 420  # pixels: the width of the sidebar
 STATES = (
-    State(1, ShotStatus.COMPLETED, frames=(120, 120), begun=1),
-    State(2, ShotStatus.PROCESSING, host="node7", frames=(0, 0), begun=1),
-    State(3, ShotStatus.FAILED, error="It has crashed 3 times without a new frame (SIGSEGV)", frames=(12, 96), begun=3),
-    State(4, ShotStatus.SKIPPED, error="There is no footage /show/004.mov", begun=1),
-    State(5, ShotStatus.PENDING, error="It was stopped by SIGTERM", frames=(70, 96), begun=1),
-    State(6, ShotStatus.NO_CAMERA, verdict="low_parallax", frames=(40, 40), begun=1),
-    State(7, ShotStatus.LOST, frames=(30, 1040), begun=1),
+    State(1, ShotStatus.COMPLETED, frames=(120, 120), started=BEGUN),
+    State(2, ShotStatus.PROCESSING, host="node7", frames=(0, 0), started=BEGUN),
+    State(
+        3,
+        ShotStatus.FAILED,
+        error="It has crashed 3 times without a new frame (SIGSEGV)",
+        frames=(12, 96),
+        begun=3,
+        started=BEGUN,
+    ),
+    State(4, ShotStatus.SKIPPED, error="There is no footage /show/004.mov", started=BEGUN),
+    State(5, ShotStatus.PENDING, error="It was stopped by SIGTERM", frames=(70, 96), started=BEGUN),
+    State(6, ShotStatus.NO_CAMERA, verdict="low_parallax", frames=(40, 40), started=BEGUN),
+    State(7, ShotStatus.LOST, frames=(30, 1040), started=BEGUN),
 )
 
 
@@ -81,7 +89,7 @@ def test_shots_are_submitted_from_the_dialog_and_seen_in_the_panel(machine: Mach
         screen.wait_until(lambda: is_known(screen, waiting=1))
         assert asked(screen, "counts")["outcome"] == "1 shot sent to SLURM as 41"
         screen.picture("farm-sent", HEIGHT)
-        States(submitted(screen).folder).write(State(1, ShotStatus.FAILED, begun=1))
+        States(submitted(screen).folder).write(State(1, ShotStatus.FAILED, started=BEGUN))
         screen.wait_until(lambda: is_known(screen, failed=1))  # by itself
         click(screen, rows(screen)[-1])  # Retry
         screen.wait_until(lambda: len(sent(submitted(screen))) == 2)
@@ -95,7 +103,7 @@ def test_shots_are_submitted_from_the_dialog_and_seen_in_the_panel(machine: Mach
         screen.wait_until(lambda: is_known(screen, running=1, failed=1))
         choose(screen, 3)
         look_at(screen, "farm-shots")
-        States(manifest.folder).write(State(2, ShotStatus.COMPLETED, frames=(96, 96), begun=1))
+        States(manifest.folder).write(State(2, ShotStatus.COMPLETED, frames=(96, 96), started=BEGUN))
         screen.wait_until(lambda: is_known(screen, running=0, completed=2))  # by itself
         screen.leave()
     assert json.loads((machine.folder / "counts.json").read_text(encoding="utf-8"))["id"] == manifest.head.id

@@ -24,11 +24,14 @@ TITLES = {"slurm": "SLURM", "openjd": "OpenJD", "flamenco": "Flamenco"}
 class Fake:
     """Writes its submission as JSON, and sends it into the file `sent` beside the session folder."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, *, is_online: bool) -> None:
+        self._is_online = is_online
         self.name, self.title, self.takes = name, TITLES[name], frozenset(TAKES[name])
         self._how: dict[str, Any] = json.loads(os.environ.get("FARM", "{}")).get(name, {})
 
     def missing(self, resources: Resources) -> str:
+        if "url" in self.takes and not self._is_online:
+            return "Blender is offline: allow that in its preferences"
         time.sleep(self._how.get("thinks", 0))
         return self._how.get("missing", "")
 
@@ -52,7 +55,7 @@ class Fake:
 
 
 def fakes(*, is_online: bool) -> list[Engine]:
-    return [Fake(name) for name in engines.NAMES]
+    return [Fake(name, is_online=is_online) for name in engines.NAMES]
 
 
 def take_place() -> None:

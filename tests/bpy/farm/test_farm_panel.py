@@ -30,15 +30,18 @@ from tracking_sessions.tests.bpy.past import RecordingLayout, drawn, make
 from tracking_sessions.tests.bpy.window import inside, new_file, operators
 from tracking_sessions.tests.footage import Shot as Footage
 
+BEGUN = "2026-01-31T10:15:00Z"
 PANEL = panels.TRACKING_SESSIONS_PT_farm
 STATES = (
-    State(1, ShotStatus.COMPLETED, frames=(40, 40), begun=1),
-    State(2, ShotStatus.PROCESSING, host="node7", begun=1),
-    State(3, ShotStatus.FAILED, error="Blender was killed three times: SIGSEGV", frames=(12, 40), begun=3),
-    State(4, ShotStatus.SKIPPED, error="The footage is missing", begun=1),
-    State(5, ShotStatus.PENDING, error="It was stopped", frames=(7, 40), begun=1),
-    State(6, ShotStatus.NO_CAMERA, verdict="low_parallax", frames=(40, 40), begun=1),
-    State(7, ShotStatus.LOST, frames=(30, 40), begun=1),
+    State(1, ShotStatus.COMPLETED, frames=(40, 40), started=BEGUN),
+    State(2, ShotStatus.PROCESSING, host="node7", started=BEGUN),
+    State(
+        3, ShotStatus.FAILED, error="Blender was killed three times: SIGSEGV", frames=(12, 40), begun=3, started=BEGUN
+    ),
+    State(4, ShotStatus.SKIPPED, error="The footage is missing", started=BEGUN),
+    State(5, ShotStatus.PENDING, error="It was stopped", frames=(7, 40), started=BEGUN),
+    State(6, ShotStatus.NO_CAMERA, verdict="low_parallax", frames=(40, 40), started=BEGUN),
+    State(7, ShotStatus.LOST, frames=(30, 40), started=BEGUN),
 )
 
 
@@ -121,7 +124,7 @@ def test_a_narrow_list_keeps_what_matters(
     editor: ClipEditor, root: Path, footage: Footage, letters: int, line: list[str]
 ) -> None:
     path = make(root, footage, "running", 9)
-    submitted(root, 2, (State(2, ShotStatus.PROCESSING, session=path.stem, begun=1),))
+    submitted(root, 2, (State(2, ShotStatus.PROCESSING, session=path.stem, started=BEGUN),))
     panel(editor)
     assert listed(editor, letters)[1] == line
 
@@ -215,13 +218,13 @@ def test_it_looks_again_by_itself_while_shots_run_and_the_panel_is_seen(
 ) -> None:
     now = [100.0]
     monkeypatch.setattr(listing, "time", SimpleNamespace(monotonic=lambda: now[0], time=time.time))
-    manifest = submitted(root, 1, (State(1, ShotStatus.PROCESSING, begun=1),))
+    manifest = submitted(root, 1, (State(1, ShotStatus.PROCESSING, started=BEGUN),))
     panel(editor)
     assert bpy.app.timers.is_registered(listing.look) and not submissions().is_due()
     assert listing.look() == listing.INTERVAL, "the panel was drawn since the last look"
     now[0] += listing.INTERVAL
     assert submissions().is_due()
-    States(manifest.folder).write(State(1, ShotStatus.COMPLETED, frames=(4, 4), begun=1))
+    States(manifest.folder).write(State(1, ShotStatus.COMPLETED, frames=(4, 4), started=BEGUN))
     while submissions().read(1):
         pass
     assert "1 of 1 Shot Done" in drawn(PANEL, editor).text
@@ -231,11 +234,11 @@ def test_it_looks_again_by_itself_while_shots_run_and_the_panel_is_seen(
 
 
 def test_refresh_reads_again(editor: ClipEditor, root: Path) -> None:
-    manifest = submitted(root, 1, (State(1, ShotStatus.FAILED, begun=1),))
+    manifest = submitted(root, 1, (State(1, ShotStatus.FAILED, started=BEGUN),))
     panel(editor)
     state = States(manifest.folder).path(1)
     stamp = os.stat(state.parent).st_mtime_ns
-    States(manifest.folder).write(State(1, ShotStatus.COMPLETED, begun=1))
+    States(manifest.folder).write(State(1, ShotStatus.COMPLETED, started=BEGUN))
     os.utime(state.parent, ns=(stamp, stamp))
     with inside(editor):
         operators.refresh_shots()
@@ -282,7 +285,7 @@ def test_a_machine_without_a_viewer_names_the_log(
 
 def test_the_session_of_the_chosen_shot_is_opened(editor: ClipEditor, root: Path, other_footage: Footage) -> None:
     path = make(root, other_footage, "tracked", 3)
-    submitted(root, 2, (State(1, ShotStatus.COMPLETED, session=path.stem, begun=1),))
+    submitted(root, 2, (State(1, ShotStatus.COMPLETED, session=path.stem, started=BEGUN),))
     panel(editor)
     with inside(editor) as context:
         FARM.choose(context, "2")

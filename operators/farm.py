@@ -17,7 +17,7 @@ from ..bridge.open_file import open_file
 from ..bridge.tracking import live
 from ..core.errors import TrackingSessionError, UsageError
 from ..core.farm.status import Stand, Standing
-from ..core.model.wording import count_words
+from ..core.model.wording import count_words, short
 from .editor import PASS_RUNS, Polled, report_error
 from .sessions import show_outside, show_session
 from .settings import RELATIVE
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 _DIALOG = 420  # the width of the dialog in pixels at a scale of 1
 _LETTERS = 62  # that fit on a line of it beside an icon
+_LONG = 300  # letters of what an engine misses, at most
 _NO_ENGINE = "NONE"
 _SENDING = "Shots are being sent: wait for that"
 
@@ -212,7 +213,8 @@ class TRACKING_SESSIONS_OT_submit(_OnFarm):
 
 
 def _missing_words(answer: Answer) -> str:
-    return answer.missing if answer.title in answer.missing else f"{answer.title}: {answer.missing}"
+    words = short(answer.missing, _LONG)
+    return words if answer.title in words else f"{answer.title}: {words}"
 
 
 def _file_obstacle(context: Context) -> str:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -19,14 +20,17 @@ from tracking_sessions.bridge.farm import child, sending
 from tracking_sessions.bridge.farm import shots as listing
 from tracking_sessions.bridge.open_file import open_file
 from tracking_sessions.bridge.preferences import Preferences
+from tracking_sessions.bridge.sessions.recording import known_recording
 from tracking_sessions.core.batch.shots import ShotStatus
 from tracking_sessions.core.farm.manifest import Manifest
 from tracking_sessions.core.farm.states import State, States
+from tracking_sessions.core.farm.status import Stand
 from tracking_sessions.core.farm.submission import Resources
 from tracking_sessions.core.farm.submitting import find_submission, sent
+from tracking_sessions.core.library.catalogue import session_files
 from tracking_sessions.operators import farm as actions
 from tracking_sessions.tests.bpy.past import RecordingLayout
-from tracking_sessions.tests.bpy.window import begin, inside, new_file, operators
+from tracking_sessions.tests.bpy.window import FRAMES, begin, inside, look, new_file, operators
 from tracking_sessions.tests.footage import Shot as Footage
 
 BEGUN = "2026-01-31T10:15:00Z"
@@ -224,6 +228,32 @@ def test_a_long_sending_goes_on_while_the_artist_does(
     while sending.tick() is not None:
         time.sleep(0.01)
     assert sending.last_outcome().words == "1 shot sent to SLURM as 41" and not sending.is_sending()
+
+
+def test_a_node_tracks_what_was_submitted_while_the_file_is_open(editor: ClipEditor, root: Path) -> None:
+    begin(editor, steps=2).finish()
+    recording = known_recording(editor.clip)
+    assert recording is not None and recording.session is not None
+    bpy.ops.wm.save_mainfile()
+    submit(editor, what="FILE")
+    manifest = find_submission(root, "")
+    task = [*job(manifest)["worker"], "task", f"--manifest={manifest.path}", "--index=1"]
+    done = subprocess.run(task, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    fill()
+    standing = listing.submissions().shots["1"]
+    assert (standing.stand, standing.tracked, standing.total) == (Stand.COMPLETED, FRAMES, FRAMES)
+    assert standing.state.session == only_session(root), "it goes on with the session of the clip"
+    assert listing.log_of(standing) is not None
+    with inside(editor):
+        listing.FARM.choose(bpy.context, "1")
+        assert operators.open_shot() == {"FINISHED"}
+    assert look(editor.clip).missing, "its frames are offered"
+
+
+def only_session(root: Path) -> str:
+    (path,) = session_files(root)
+    return path.stem
 
 
 # The engines

@@ -11,7 +11,6 @@ import json
 import re
 import shlex
 import shutil
-import subprocess
 from collections.abc import Iterable
 from pathlib import Path
 from string import Template
@@ -19,6 +18,7 @@ from string import Template
 from ...errors import SubmitFailed, UsageError
 from ...model.ranges import FrameRanges
 from ...model.wording import short
+from ...processes.answers import ask
 from ...processes.own import flags
 from ...storage.files import make_folder, replace_file
 from ..submission import Resources, Submission
@@ -62,21 +62,12 @@ class OpenJD:
         return [folder / name for name in contents]
 
     def send(self, submission: Submission) -> list[str]:
-        command = _command(submission)
-        try:
-            run = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=_TAKE, check=False)
-        except OSError as error:
-            raise SubmitFailed(f"{command[0]} cannot be started: {error.strerror or error}") from error
-        except subprocess.TimeoutExpired:
-            words = (
-                f"Deadline Cloud has not answered within {_TAKE:.0f} seconds: look there before you send the job again"
-            )
-            raise SubmitFailed(words) from None
-        output, errors = (text.decode("utf-8", "replace").strip() for text in (run.stdout, run.stderr))
+        code, output, errors = ask(_command(submission), _TAKE)
         jobs = re.findall(r"\bjob-[0-9a-f]{32}\b", output)
-        if run.returncode or not jobs:
+        if code or not jobs:
             said = (errors or output)[-1000:] or "deadline says nothing"
-            raise SubmitFailed(f"Deadline Cloud has not taken the job: {said}")
+            again = ". It may have taken the job: look there before you send it again" if code <= 0 else ""
+            raise SubmitFailed(f"Deadline Cloud has not confirmed the job: {said}{again}")
         return jobs[-1:]
 
     def advice(self, submission: Submission) -> str:

@@ -3,6 +3,7 @@
 
 import json
 import os
+import re
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 import yaml
 
 from tracking_sessions.core.errors import StorageFailed, SubmitFailed, UsageError
+from tracking_sessions.core.farm.engines import openjd
 from tracking_sessions.core.farm.engines.openjd import OpenJD
 from tracking_sessions.core.farm.manifest import FILE, FarmShot, Head, Manifest, write_manifest
 from tracking_sessions.core.farm.submission import Resources
@@ -142,10 +144,13 @@ def test_a_bundle_that_is_not_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     for script, words in (
         ("echo 'The AWS credentials have expired' >&2; exit 1", "The AWS credentials have expired"),
         ("exit 3", "deadline says nothing"),
-        ("echo 'Job submission canceled'", "Job submission canceled"),
+        ("echo 'Job created'", "Job created. It may have taken the job: look there"),
+        (f"echo {JOB}; exec sleep 60", "did not end within 0 seconds. It may have taken the job: look there"),
     ):
         deadline(tmp_path, monkeypatch, script)
-        with pytest.raises(SubmitFailed, match=words):
+        if "sleep" in script:
+            monkeypatch.setattr(openjd, "_TAKE", 0.3)
+        with pytest.raises(SubmitFailed, match=re.escape(words)):
             OpenJD().send(sent)
     (tmp_path / "deadline").write_bytes(b"\x7fELF")
     with pytest.raises(SubmitFailed, match="cannot be started"):

@@ -92,3 +92,8 @@ class Engine(Protocol):
     def advice(self, submission: Submission) -> str:
         """The command that sends what was written from a machine of the farm, in words for users."""
         ...
+
+
+def offline_words(title: str) -> str:
+    """What an engine says that needs the network where Blender may not use it."""
+    return f"Blender is offline: to reach {title}, switch on Allow Online Access in its preferences (System)"

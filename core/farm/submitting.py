@@ -178,4 +178,4 @@ def _sent(line: bytes) -> Sent | None:
 
 def ranges_of(indices: Sequence[int]) -> str:
     """Numbers as ranges, such as 1-24,30."""
-    return str(FrameRanges((index, index) for index in indices))
+    return str(FrameRanges.of(indices))

@@ -49,7 +49,7 @@ def markers(plates: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 def start(submission: Submission, *arguments: str, manifest: str = "") -> subprocess.Popen[str]:
     """Run the bundle; `manifest`: its path as another machine sees it."""
-    template = OpenJD().write(submission)[0]
+    template = OpenJD(is_online=True).write(submission)[0]
     values = json.dumps({"Manifest": manifest or submission.manifest})
     command = [OPENJD, "run", str(template), "-p", values, *arguments]
     pipe = subprocess.PIPE
@@ -74,7 +74,7 @@ def root_of(manifest: Manifest, index: int = 1) -> Path:
 def test_the_template_is_valid(plates: Path, tmp_path: Path) -> None:
     for number, indices in enumerate(([1], range(1, 25), range(1, 9999, 3))):
         _, submission = made(tmp_path / f"{number}", spec(plates, "short"), cpus=2, memory=4000, time_limit=60)
-        template = OpenJD().write(replace(submission, indices=indices, name='a "b"\n{{c}} é😀'))[0]
+        template = OpenJD(is_online=True).write(replace(submission, indices=indices, name='a "b"\n{{c}} é😀'))[0]
         subprocess.run([OPENJD, "check", str(template)], check=True, capture_output=True, timeout=LIMIT)
         command = [OPENJD, "summary", str(template), "-p", "Manifest=/show/shots.jsonl"]
         summary = subprocess.run(command, check=True, capture_output=True, text=True, timeout=LIMIT).stdout

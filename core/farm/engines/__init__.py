@@ -14,7 +14,7 @@ def engines(*, is_online: bool) -> list[Engine]:
     from .openjd import OpenJD
     from .slurm import Slurm
 
-    return [Slurm(), OpenJD(), Flamenco(is_online=is_online)]
+    return [Slurm(), OpenJD(is_online=is_online), Flamenco(is_online=is_online)]
 
 
 def engine_of(name: str, *, is_online: bool) -> Engine:

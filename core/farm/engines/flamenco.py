@@ -18,7 +18,7 @@ from ...model.ranges import FrameRanges
 from ...model.wording import short
 from ...storage.files import make_folder, replace_file
 from ..reporting import STEPS
-from ..submission import Resources, Submission
+from ..submission import Resources, Submission, offline_words
 from ..web import ANSWER, ask
 
 _SCRIPT = Path(__file__).with_name("tracking_sessions.js")
@@ -44,7 +44,7 @@ class Flamenco:
 
     def missing(self, resources: Resources) -> str:
         if not self._is_online:
-            return "Blender is offline: to reach Flamenco, switch on Allow Online Access in its preferences (System)"
+            return offline_words(self.title)
         try:
             self._job_type(resources.url)
             self._tag(resources)

@@ -21,7 +21,7 @@ from ...model.wording import short
 from ...processes.answers import ask
 from ...processes.own import flags
 from ...storage.files import make_folder, replace_file
-from ..submission import Resources, Submission
+from ..submission import Resources, Submission, offline_words
 
 _BUNDLE = "bundle"
 _TEMPLATE = "openjd.yaml"
@@ -43,7 +43,13 @@ class OpenJD:
     title = "Deadline Cloud"
     takes = frozenset({"max_running", "time_limit", "cpus", "memory", "queue", "priority", "comment"})
 
+    def __init__(self, *, is_online: bool) -> None:
+        """`is_online`: whether this process may use the network."""
+        self._is_online = is_online
+
     def missing(self, resources: Resources) -> str:
+        if not self._is_online:
+            return offline_words(self.title)
         if shutil.which("deadline"):
             return ""
         return "The command “deadline” of AWS Deadline Cloud (the Python package deadline) is not on the PATH"

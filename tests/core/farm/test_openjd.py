@@ -28,7 +28,7 @@ def written(path: Path) -> Any:
 
 
 def template(folder: Path, *arguments: Any, **resources: Any) -> dict[str, Any]:
-    return written(OpenJD().write(submission(folder, *arguments, **resources))[0])
+    return written(OpenJD(is_online=True).write(submission(folder, *arguments, **resources))[0])
 
 
 def run_of(document: dict[str, Any]) -> dict[str, Any]:
@@ -48,7 +48,7 @@ def test_a_task_is_the_command_line_of_the_worker(tmp_path: Path) -> None:
 
 
 def test_the_parameters_are_the_manifest_the_program_and_the_shots(tmp_path: Path) -> None:
-    files = OpenJD().write(submission(tmp_path, [1, 2, 3, 7, 9, 10]))
+    files = OpenJD(is_online=True).write(submission(tmp_path, [1, 2, 3, 7, 9, 10]))
     assert [path.relative_to(tmp_path).as_posix() for path in files] == [
         "bundle/template.yaml",
         "bundle/parameter_values.yaml",
@@ -85,7 +85,9 @@ def test_resources(tmp_path: Path) -> None:
 
 def test_any_name_and_any_path_is_written(tmp_path: Path) -> None:
     place = f"/show/{ODD}"
-    files = OpenJD().write(submission(tmp_path, name=ODD * 20, place=place, worker=[f"/opt/{ODD}", "it's", "#"]))
+    files = OpenJD(is_online=True).write(
+        submission(tmp_path, name=ODD * 20, place=place, worker=[f"/opt/{ODD}", "it's", "#"])
+    )
     document = written(files[0])
     assert len(document["name"]) <= 128 and document["name"].isprintable() and "{{" not in document["name"]
     assert written(files[1])["parameterValues"][0]["value"] == f"{place}/{FILE}"
@@ -98,19 +100,19 @@ def test_any_name_and_any_path_is_written(tmp_path: Path) -> None:
 @pytest.mark.parametrize("word", ["{{x}}", "}}", "a\nb", "\udcff"])
 def test_a_word_that_openjd_cannot_have_is_refused(tmp_path: Path, word: str) -> None:
     with pytest.raises(UsageError, match="OpenJD cannot have"):
-        OpenJD().write(submission(tmp_path, worker=["blender", word]))
+        OpenJD(is_online=True).write(submission(tmp_path, worker=["blender", word]))
 
 
 def test_a_path_that_openjd_cannot_have_is_refused(tmp_path: Path) -> None:
     for place in ("/show/\udcff", "/" + "a" * 1024):
         with pytest.raises(UsageError, match="OpenJD takes UTF-8 of 1024 characters at most"):
-            OpenJD().write(submission(tmp_path, place=place))
+            OpenJD(is_online=True).write(submission(tmp_path, place=place))
 
 
 def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "bundle").write_text("")
     with pytest.raises(StorageFailed):
-        OpenJD().write(submission(tmp_path))
+        OpenJD(is_online=True).write(submission(tmp_path))
 
 
 def deadline(folder: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> None:
@@ -125,9 +127,9 @@ def test_a_bundle_is_sent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     said = f"Submitting to Queue: q\nSubmitted job bundle:\n   /x\nJob creation completed successfully\n{JOB}"
     deadline(tmp_path, monkeypatch, f"echo '{said}'")
     sent = submission(tmp_path / "a b", range(1, 301), queue="queue-1", priority=70, max_running=16)
-    OpenJD().write(sent)
-    assert OpenJD().missing(Resources()) == ""
-    assert OpenJD().send(sent) == [JOB]
+    OpenJD(is_online=True).write(sent)
+    assert OpenJD(is_online=True).missing(Resources()) == ""
+    assert OpenJD(is_online=True).send(sent) == [JOB]
     arguments = (tmp_path / "arguments").read_text().splitlines()
     assert arguments == [
         *("bundle", "submit", "--yes", "--queue-id=queue-1", "--priority=70", "--max-worker-count=16"),
@@ -135,7 +137,9 @@ def test_a_bundle_is_sent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     ]
     monkeypatch.undo()
     (tmp_path / "arguments").unlink()
-    subprocess.run(["sh", "-c", f"PATH={tmp_path}:$PATH; {OpenJD().advice(sent)}"], check=True, timeout=30)
+    subprocess.run(
+        ["sh", "-c", f"PATH={tmp_path}:$PATH; {OpenJD(is_online=True).advice(sent)}"], check=True, timeout=30
+    )
     assert (tmp_path / "arguments").read_text().splitlines() == arguments
 
 
@@ -151,14 +155,15 @@ def test_a_bundle_that_is_not_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         if "sleep" in script:
             monkeypatch.setattr(openjd, "_TAKE", 0.3)
         with pytest.raises(SubmitFailed, match=re.escape(words)):
-            OpenJD().send(sent)
+            OpenJD(is_online=True).send(sent)
     (tmp_path / "deadline").write_bytes(b"\x7fELF")
     with pytest.raises(SubmitFailed, match="cannot be started"):
-        OpenJD().send(sent)
+        OpenJD(is_online=True).send(sent)
     monkeypatch.setenv("PATH", str(tmp_path / "nowhere"))
-    assert "deadline” of AWS Deadline Cloud" in OpenJD().missing(Resources())
+    assert "Allow Online Access" in OpenJD(is_online=False).missing(Resources())
+    assert "deadline” of AWS Deadline Cloud" in OpenJD(is_online=True).missing(Resources())
     with pytest.raises(SubmitFailed, match="cannot be started: No such file"):
-        OpenJD().send(sent)
+        OpenJD(is_online=True).send(sent)
 
 
 def test_a_session_without_rules_leaves_those_beside_the_manifest(tmp_path: Path) -> None:

@@ -82,7 +82,7 @@ def test_shots_are_submitted_from_the_dialog_and_seen_in_the_panel(machine: Mach
         screen.settle()
         screen.picture("farm-dialog", 860, 900)
         screen.window.key("Return")
-        screen.wait_until(lambda: SessionFolder(screen.root).farms.exists() and sent(submitted(screen)))
+        screen.wait_until(lambda: list(SessionFolder(screen.root).farms.glob("*/sent.jsonl")))
         (shot,) = submitted(screen).shots()
         assert shot.spec.footage.endswith("plate/shot_0001.png") and sent(submitted(screen))[0].engine == "slurm"
         screen.point_at_clip()

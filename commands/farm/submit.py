@@ -12,7 +12,7 @@ from typing import Any
 
 from ...core.batch.manifest import read_shots
 from ...core.batch.shot_entry import KEYS
-from ...core.errors import TrackingSessionError, UsageError
+from ...core.errors import SubmitFailed, TrackingSessionError, UsageError
 from ...core.farm.engines import NAMES, engine_of
 from ...core.farm.manifest import Manifest
 from ...core.farm.status import RETRIED, Stand, standings
@@ -148,9 +148,16 @@ def _sent(
     """Write the job of these shots and send it; returns the output."""
     submission = submission_of(manifest, indices, worker, resources)
     files = engine.write(submission)
-    jobs = [] if options.dry_run else engine.send(submission)
+    jobs: list[str] = []
     if not options.dry_run:
-        note_sent(submission, engine, jobs)
+        try:
+            jobs = engine.send(submission)
+        except SubmitFailed as error:
+            jobs = error.jobs  # a part was taken
+            raise
+        finally:
+            if jobs:
+                note_sent(submission, engine, jobs)
     if options.json:
         document = {
             "id": submission.id,

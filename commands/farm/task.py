@@ -12,7 +12,7 @@ from typing import Any
 
 from ...bridge.clip.reading import reading_command
 from ...core.batch.shot_runs import ShotEvent, ShotUpdate
-from ...core.errors import ExitCode, StorageFailed, UsageError
+from ...core.errors import ExitCode, StorageFailed, SubmitFailed, UsageError
 from ...core.farm.manifest import FarmShot, Manifest
 from ...core.farm.reporting import KINDS, PLAIN, reporter_of
 from ...core.farm.task import Task
@@ -74,15 +74,24 @@ def _task(options: argparse.Namespace) -> list[str]:
     with Signals() as signals:
         code = task.run(lambda: signals.name)
     if task.segments is not None:
-        from ...core.farm.engines.slurm import Slurm
-
-        jobs = Slurm().hand_on(manifest.path, options.index, task.segments)
-        return [f"Its segments are tracked by {jobs[0]}; {jobs[-1]} goes on after them."]
+        return _handed_on(manifest, options.index, task, task.segments)
     if options.shot_exit is not None and code in _MISJUDGED:
         code = options.shot_exit
     if code:
         raise NotAllDone(f"Shot {options.index} ends with {int(code)}", code, [])
     return []
+
+
+def _handed_on(manifest: Manifest, index: int, task: Task, segments: Path) -> list[str]:
+    """Send the segments. Raises NotAllDone, with STOPPED, if the engine takes none: the next task tries again."""
+    from ...core.farm.engines.slurm import Slurm
+
+    try:
+        jobs = Slurm().hand_on(manifest.path, index, segments)
+    except SubmitFailed as error:
+        task.keep_segments(str(error))
+        raise NotAllDone(str(error), ExitCode.STOPPED, []) from error
+    return [f"Its segments are tracked by {jobs[0]}; {jobs[-1]} goes on after them."]
 
 
 def _checked(manifest: Manifest) -> list[str]:

@@ -108,6 +108,10 @@ class Task:
             self._runs.kill()
         return self._exit_code()
 
+    def keep_segments(self, why: str) -> None:
+        """Note that nobody tracks the segments yet. Raises StorageFailed."""
+        self._own.change(segments="", error=why)
+
     def _exit_code(self) -> ExitCode:
         state = self._own.current
         code = _EXIT_CODES.get(state.status, ExitCode.STOPPED)

@@ -130,8 +130,8 @@ def _send(found: Mapping[str, Engine], request: Request) -> dict[str, Any]:
             note_sent(submission, engine, outcome["jobs"])
     except TrackingSessionError as error:
         outcome["error"] = error_words(error)
-        if taken := getattr(error, "jobs", ()):  # before it refused the others
-            note_sent(submission, engine, taken)
+        if isinstance(error, SubmitFailed) and error.jobs:  # it took these before it refused the others
+            note_sent(submission, engine, error.jobs)
     return outcome
 
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import bpy
 
-from ...core.errors import SubmitFailed, TrackingSessionError, UsageError
+from ...core.errors import StorageFailed, SubmitFailed, TrackingSessionError, UsageError
 from ...core.farm import engines
 from ...core.farm.submission import Resources
 from ...core.model.wording import count_words
@@ -63,9 +63,12 @@ class _Child:
     """The process, with its files in a folder that goes at its end."""
 
     def __init__(self, request: Request) -> None:
-        """Raises UsageError if it cannot be started."""
+        """Raises UsageError if it cannot be started, StorageFailed if there is no room for its files."""
         self.lines: list[dict[str, Any]] = []
-        self._folder = Path(tempfile.mkdtemp(prefix="tracking_sessions-"))
+        try:
+            self._folder = Path(tempfile.mkdtemp(prefix="tracking_sessions-"))
+        except OSError as error:
+            raise StorageFailed(Path(error.filename or tempfile.gettempdir()), error) from error
         command = [sys.executable, "-c", SCRIPT, str(_ROOT), json.dumps(sys.path), request.to_json()]
         try:
             self._process = Process(command, self._folder / "child")
@@ -252,7 +255,7 @@ def last_outcome() -> Outcome:
 def send(request: Request) -> Outcome | None:
     """Begin, and wait a moment for the outcome, in background for any time; None if it comes later, for the panel.
 
-    Raises UsageError if the process cannot be started.
+    Raises UsageError or StorageFailed if the process cannot be started.
     """
     _SENDING.child = _Child(request)
     end = time.monotonic() + WAIT

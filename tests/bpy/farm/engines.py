@@ -2,7 +2,8 @@
 """Small real engines in the place of the farms, in this process and in the one that talks to them.
 
 The environment variable FARM has for each engine, as JSON, what it misses (`missing`), how many seconds it thinks
-before it answers (`thinks`) and why it takes no job (`refuses`); all of it may be left out.
+before it answers (`thinks`) or sends (`sends`), why it takes no job (`refuses`) and which it took before (`took`); all
+of it may be left out.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ class Fake:
     def send(self, submission: Submission) -> list[str]:
         time.sleep(self._how.get("sends", 0))
         if refusal := self._how.get("refuses", ""):
-            raise SubmitFailed(refusal)
+            raise SubmitFailed(refusal, self._how.get("took", []))
         with open(submission.folder / "taken", "a", encoding="utf-8") as file:
             file.write("x")
         return [str(40 + os.path.getsize(submission.folder / "taken"))]

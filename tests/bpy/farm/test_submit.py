@@ -200,6 +200,10 @@ def test_a_farm_that_takes_no_job_is_told(editor: ClipEditor, root: Path, farm: 
     with pytest.raises(RuntimeError, match="no partition night"):
         submit(editor)
     assert sending.last_outcome().is_error and sent(find_submission(root, "")) == []
+    farm(slurm={"refuses": "no job more", "took": ["41"]})
+    with pytest.raises(RuntimeError, match="no job more"):
+        submit(editor)
+    assert sent(find_submission(root, ""))[0].jobs == ("41",)
     farm(slurm={"missing": "sbatch is not on this machine"})
     with pytest.raises(RuntimeError, match="sbatch is not on this machine"):
         submit(editor)
@@ -211,6 +215,15 @@ def test_a_process_that_crashes_is_told(editor: ClipEditor, monkeypatch: pytest.
         submit(editor)
     assert not sending.is_sending()
     assert "no such thing" in sending.ask_engines(Resources())[0].missing
+
+
+def test_a_machine_without_room_for_the_process_is_told(
+    editor: ClipEditor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sending.tempfile, "tempdir", str(tmp_path / "gone"))
+    with pytest.raises(RuntimeError, match="cannot be written"):
+        submit(editor)
+    assert not sending.is_sending()
 
 
 def test_a_long_sending_goes_on_while_the_artist_does(

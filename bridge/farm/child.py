@@ -20,7 +20,7 @@ from ...core.farm import engines
 from ...core.farm.manifest import Manifest
 from ...core.farm.status import RETRIED, Stand, standings
 from ...core.farm.submission import Engine, Resources
-from ...core.farm.submitting import check_takes, create, note_sent, sent, submission_of
+from ...core.farm.submitting import check_takes, create, send, sent, submission_of
 from ...core.tracking.plan import ShotSpec
 from ..errors import error_words
 
@@ -126,12 +126,9 @@ def _send(found: Mapping[str, Engine], request: Request) -> dict[str, Any]:
         engine.write(submission)
         outcome["advice"] = engine.advice(submission)
         if not request.is_dry:
-            outcome["jobs"] = engine.send(submission)
-            note_sent(submission, engine, outcome["jobs"])
+            outcome["jobs"] = send(engine, submission)
     except TrackingSessionError as error:
         outcome["error"] = error_words(error)
-        if isinstance(error, SubmitFailed) and error.jobs:  # it took these before it refused the others
-            note_sent(submission, engine, error.jobs)
     return outcome
 
 

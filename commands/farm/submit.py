@@ -12,12 +12,12 @@ from typing import Any
 
 from ...core.batch.manifest import read_shots
 from ...core.batch.shot_entry import KEYS
-from ...core.errors import SubmitFailed, TrackingSessionError, UsageError
+from ...core.errors import TrackingSessionError, UsageError
 from ...core.farm.engines import NAMES, engine_of
 from ...core.farm.manifest import Manifest
 from ...core.farm.status import RETRIED, Stand, standings
 from ...core.farm.submission import Engine, Resources
-from ...core.farm.submitting import check_takes, create, find_submission, note_sent, ranges_of, sent, submission_of
+from ...core.farm.submitting import check_takes, create, find_submission, ranges_of, send, sent, submission_of
 from ...core.model.wording import short
 from ...core.processes.own import farm_command
 from ...core.tracking.plan import SHARED
@@ -148,16 +148,7 @@ def _sent(
     """Write the job of these shots and send it; returns the output."""
     submission = submission_of(manifest, indices, worker, resources)
     files = engine.write(submission)
-    jobs: list[str] = []
-    if not options.dry_run:
-        try:
-            jobs = engine.send(submission)
-        except SubmitFailed as error:
-            jobs = error.jobs  # a part was taken
-            raise
-        finally:
-            if jobs:
-                note_sent(submission, engine, jobs)
+    jobs = [] if options.dry_run else send(engine, submission)
     if options.json:
         document = {
             "id": submission.id,

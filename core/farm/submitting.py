@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, cast
 
-from ..errors import StorageFailed, UsageError
+from ..errors import StorageFailed, SubmitFailed, UsageError
 from ..model.ids import find_id, new_id
 from ..model.ranges import FrameRanges
 from ..model.wording import timestamp
@@ -117,7 +117,22 @@ def check_takes(engine: Engine, resources: Resources) -> None:
         raise UsageError(f"{engine.title} has no {' and no '.join(others)}: leave that out")
 
 
-def note_sent(submission: Submission, engine: Engine, jobs: Sequence[str]) -> None:
+def send(engine: Engine, submission: Submission) -> list[str]:
+    """Send what the engine has written, and note what it has taken, also before a refusal; returns the ids of the jobs.
+
+    Raises SubmitFailed, StorageFailed.
+    """
+    try:
+        jobs = engine.send(submission)
+    except SubmitFailed as error:
+        if error.jobs:
+            _note_sent(submission, engine, error.jobs)
+        raise
+    _note_sent(submission, engine, jobs)
+    return jobs
+
+
+def _note_sent(submission: Submission, engine: Engine, jobs: Sequence[str]) -> None:
     """Raises StorageFailed."""
     line = {
         "engine": engine.name,

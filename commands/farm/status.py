@@ -19,6 +19,7 @@ from ..terminal import columns_of, fit
 from ..words import root_words, shots_words
 
 _TITLE = 24  # columns
+_JOBS = 5  # ids that are shown
 
 
 def add_commands(commands: Any) -> None:
@@ -110,7 +111,11 @@ def _summary(manifest: Manifest, found: Sequence[Standing], root: Path | None) -
     name = f" “{short(manifest.head.name)}”" if manifest.head.name else ""
     parts = [f"{counted[stand]} {stand.value.replace('_', ' ')}" for stand in Stand if counted[stand]]
     lines = [f"Submission {manifest.head.id}{name}, {shots_words(len(found))}: {', '.join(parts)}."]
-    if any(counted[stand] for stand in RETRIED):
+    for one in sent(manifest):
+        more = f" and {len(one.jobs) - _JOBS} more" if len(one.jobs) > _JOBS else ""
+        lines.append(f"Sent to {one.engine}, shots {short(one.shots)}: {', '.join(one.jobs[:_JOBS])}{more}.")
+    is_idle = counted[Stand.WAITING] and not counted[Stand.RUNNING]  # its jobs may be gone
+    if is_idle or any(counted[stand] for stand in RETRIED - {Stand.WAITING}):
         where = root_words(manifest.head.root) if root is None else root_words(root.absolute())
         lines.append(f"What is not done is sent again with: submit --retry {manifest.head.id}{where}")
     return lines

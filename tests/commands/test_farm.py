@@ -149,8 +149,6 @@ def test_as_many_shots_as_a_submission_has(commands: Commands, tmp_path: Path) -
     many.write_text("footage\n" + "".join(lines))
     document, manifest = submitted(commands, "--engine", "slurm", many)
     assert document["shots"] == f"1-{SHOT_LIMIT}" and manifest.shot(SHOT_LIMIT).spec.footage == "/show/999/99999.mov"
-    many.write_text("footage\n" + "".join(f"/show/{number}.mov\n" for number in range(SHOT_LIMIT + 1)))
-    commands.run("submit", "--engine", "slurm", many, "--dry-run", code=2, says=("part it",))
 
 
 def test_a_task_without_a_tracker_says_so(commands: Commands, plates: Path) -> None:

@@ -42,8 +42,7 @@ test-blender: .venv/ready  ## the package in Debian's Blender 4.3 and 5.2, or in
 	.venv/bin/pytest tests/blender --ignore=tests/blender/test_responsive.py --numprocesses=2 --maxschedchunk=1 $(ARGS)
 	.venv/bin/pytest tests/blender/test_responsive.py $(ARGS)  # measures: alone
 
-farm := $(if $(wildcard $(locks)/farm.txt),.venvs/farm/ready)
-test-farm: .venv/ready $(farm)  ## shots on the farm engines that run here, among them a real SLURM cluster [ARGS=...]
+test-farm: .venv/ready .venvs/farm/ready  ## shots on the farm engines that run here, among them a real SLURM cluster [ARGS=...]
 	tools/farm-packages
 	.venv/bin/pytest --numprocesses=3 --dist=loadfile $(or $(ARGS),tests/farm)
 

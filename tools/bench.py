@@ -2,7 +2,7 @@
 """Measures tracking beside Blender's own tracker in one run: a frame at any length of a shot, and our share of it.
 
 Also measures the check of the footage, commands over many sessions, the recording of a clip, audits, the shots of a
-batch, and solves.
+batch, those of a farm, and solves.
 Exit code 1: a figure missed its target.
 """
 
@@ -23,6 +23,7 @@ import bpy
 
 from tracking_sessions.tools.bench_audit import measure_audit
 from tracking_sessions.tools.bench_batch import measure_batch
+from tracking_sessions.tools.bench_farm import measure_farm
 from tracking_sessions.tools.bench_figures import Report
 from tracking_sessions.tools.bench_footage import measure_footage
 from tracking_sessions.tools.bench_history import measure_history
@@ -44,7 +45,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Measure tracking against Blender's own tracker.")
     parser.add_argument("--quick", action="store_true", help="a short version: fewer frames, fewer repeats")
     tracking = ["memory", "steps", "parts", "restore"]  # memory: in a young process
-    parts = (*tracking, "footage", "sessions", "history", "recording", "audit", "batch", "solve")
+    parts = (*tracking, "footage", "sessions", "history", "recording", "audit", "batch", "farm", "solve")
     parser.add_argument("--only", choices=parts, help="measure only this")
     options = parser.parse_args()
     frames = 25
@@ -66,6 +67,7 @@ def main() -> int:
             "recording": lambda: measure_recording(folder, *((100, 1000) if quick else (400, 4000)), report),
             "audit": lambda: measure_audit(2000 if quick else 10_000, report),
             "batch": lambda: measure_batch(folder, 100 if quick else 1000, report),
+            "farm": lambda: measure_farm(folder, *((10_000, 60) if quick else (100_000, 240)), report),
             "solve": lambda: measure_solve(folder, *((100, 24) if quick else (1000, 90)), report),
         }
         for part in [part for part in alone if part in wanted]:

@@ -414,28 +414,34 @@ def _unmount(place: Path) -> None:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description="Mount a folder as a slow disk, until SIGTERM or Ctrl+C.")
+    parser = argparse.ArgumentParser(description="Mount a folder as a slow disk until a signal, or the parent's end.")
     parser.add_argument("folder", type=Path)
     parser.add_argument("place", type=Path, help="an empty folder to mount it at")
     parser.add_argument("--delay", type=float, default=0.0, help="seconds before each operation")
     parser.add_argument("--cache", type=float, default=0.0, help="seconds for which the client believes what it knows")
     parser.add_argument("--trace", type=Path, default=Path(os.devnull), help="a file for the operations, as JSON lines")
     options = parser.parse_args()
-    place = options.place.absolute()
+    place, parent = options.place.absolute(), os.getppid()
     try:
         server = Server(options.folder, options.delay, options.cache, options.trace)
         server.mount(place)
     except OSError as error:
         print(error, file=sys.stderr)
         return 1
+
+    def leave(*_: object) -> None:
+        _unmount(place)
+        os._exit(0)  # what still uses the mount gets an error; other namespaces may hold it for a while
+
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: _unmount(place))
+        signal.signal(number, leave)
     threads = [threading.Thread(target=server.serve, daemon=True) for _ in range(THREADS)]
     for thread in threads:
         thread.start()
-    for thread in threads:
-        while thread.is_alive():
-            thread.join(0.2)  # so that a signal is handled
+    while any(thread.is_alive() for thread in threads):
+        time.sleep(0.2)
+        if os.getppid() != parent:
+            leave()  # whoever has made the mount was killed
     return 0
 
 

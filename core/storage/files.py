@@ -27,6 +27,8 @@ _DEPTH_LIMIT = 32
 _NODE_LIMIT = 200_000
 _BASE_60 = re.compile(r"[-+]?\d[\d_]*(:[0-5]?\d)+(\.[\d_]*)?\Z")  # YAML reads 1:59:59 as a number
 
+_TOKEN = os.urandom(4).hex()  # of this process
+
 SUFFIXES = (".yaml", ".json")
 
 
@@ -49,7 +51,7 @@ def replace_file(path: Path, data: bytes) -> None:
 
     Raises StorageFailed, with the old content in place.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = _temporary(path)
     try:
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_BINARY", 0), 0o666)
         try:
@@ -67,9 +69,14 @@ def replace_file(path: Path, data: bytes) -> None:
         raise StorageFailed(path, error) from error
 
 
+def _temporary(path: Path) -> Path:
+    """A name beside `path` for a new file. Processes on two hosts may have the same id, in containers often do."""
+    return path.with_name(f".{path.name}.{os.getpid()}.{_TOKEN}.tmp")
+
+
 def copy_file(source: Path, target: Path) -> None:
     """Copy a file: after a crash `target` has the old content, if any, or the whole new one. Raises OSError."""
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    temporary = _temporary(target)
     binary = getattr(os, "O_BINARY", 0)
     try:
         reading = os.open(source, os.O_RDONLY | binary)

@@ -26,7 +26,7 @@ _BEGIN = 'hostname "$1" && mount --bind "$2" "$3" && shift 3 && exec "$@"'
 def _wrong(clock: str) -> dict[str, str]:
     """The environment of a process whose clock is off. Times of files stay those of the server."""
     libraries = list(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))
-    assert libraries, "a clock that is off takes the Debian package libfaketime"
+    assert libraries, "a clock that is off takes the Debian package faketime"
     apart = {"FAKETIME_DISABLE_SHM": "1", "NO_FAKE_STAT": "1"}
     return {"LD_PRELOAD": str(libraries[0]), "FAKETIME": clock, **apart}
 

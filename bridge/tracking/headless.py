@@ -347,7 +347,10 @@ def sessions_of(clip: MovieClip, request: Request, warn: Warn) -> list[TrackingS
         if entry is not None and not query.matches(SessionSource.of_entry(entry)):
             continue
         try:
-            found.append(load_session(listed.path))
+            session = load_session(listed.path)
+            # while the folder was listed it may have been unreadable, since its owner replaced it
+            if entry is not None or query.matches(SessionSource.of_session(session.path, session.session)):
+                found.append(session)
         except SessionUnreadable as error:
             warn(f"{error}. It may be a session of this footage")
         except JournalDamaged as error:

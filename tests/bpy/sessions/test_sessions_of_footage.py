@@ -13,6 +13,7 @@ import pytest
 from tracking_sessions.bridge.clip.movie_clip import mark_position, open_footage, unmark
 from tracking_sessions.bridge.tracking import headless
 from tracking_sessions.commands import unfinished
+from tracking_sessions.core.errors import SessionUnreadable
 from tracking_sessions.core.footage.files import find_footage
 from tracking_sessions.core.journal.chain import Position
 from tracking_sessions.core.library import catalogue
@@ -59,6 +60,20 @@ def test_only_sessions_of_the_footage_are_read(tmp_path: Path, monkeypatch: pyte
     assert warnings == []
     monkeypatch.setattr(catalogue, "TrackingSessionManager", None)  # only those are read
     assert len(headless.sessions_of(opened, request, warnings.append)) == 3
+
+
+def test_a_session_that_could_not_be_read_for_a_moment_is_none_of_the_footage_for_that(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a file server its file may be replaced between the opening and the end of a read."""
+    root = tmp_path / "sessions"
+    shot = make_shot(tmp_path / "plate", 3, 320, 180, tracks=4)
+    other, mine = (create_session(footage, "", root) for footage in (make_footage(tmp_path / "other"), shot.folder))
+    unread = [catalogue.Unreadable(one.path, SessionUnreadable(one.path, "cut")) for one in (other, mine)]
+    monkeypatch.setattr(headless, "catalogue", lambda *_: unread)
+    request = headless.Request(ShotSpec(str(shot.folder)), root)
+    found = headless.sessions_of(open_footage(find_footage(shot.folder)), request, print)
+    assert [session.path for session in found] == [mine.path]
 
 
 def file_with(footage: Path, path: Path, *, copies: int = 1) -> MovieClip:

@@ -34,7 +34,6 @@ CACHE = 3.0  # seconds for which a client of the file server believes what it ha
 REPEATS = 3
 LOOKUPS = 20
 ENGINES = ("slurm", "openjd", "flamenco")
-POLLED = ".events"
 
 
 def measure_farm(folder: Path, count: int, frames: int, report: Report) -> None:
@@ -213,5 +212,3 @@ def _print_parts(operations: list[Operation]) -> None:
     for part, kinds in _parts(operations).items():
         shown = ", ".join(f"{count} {kind}" for kind, count in kinds.most_common())
         print(f"    {part}: {sum(kinds.values())} ({shown})", flush=True)
-    polled = sum(POLLED in one.path and one.kind == "open" for one in operations)
-    print(f"    the task looks {polled} times for events", flush=True)

@@ -137,12 +137,20 @@ class OwnState:
     @property
     def is_mine(self) -> bool:
         """Whether no other task of the shot was begun since."""
-        return self._states.read(self.current.index)[0].task == self.current.task
+        return self._newest().task == self.current.task
+
+    def _newest(self) -> State:
+        return self._states.read(self.current.index)[0]
 
     def change(self, **values: Any) -> None:
-        """Write some of the values, unless another task has taken the shot over. Raises StorageFailed."""
+        """Write some of the values, unless another task has taken the shot over. Raises StorageFailed.
+
+        That a shot is completed is told all the same, once the other task has ended with less.
+        """
         self.current = replace(self.current, **values)
-        if self.is_mine:
+        newest = self._newest()
+        is_better = self.current.status is ShotStatus.COMPLETED and newest.status is not ShotStatus.PROCESSING
+        if newest.task == self.current.task or is_better:
             self._states.write(self.current)
 
     def show_life(self) -> None:

@@ -8,8 +8,10 @@ import select
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from ..errors import StorageFailed, UsageError
@@ -25,26 +27,31 @@ class Process:
     """A process. `log` is the file with its standard error, `began` the time of its start by `time.monotonic`."""
 
     def __init__(self, command: Sequence[str], stem: Path) -> None:
-        """Start the process. Its standard error is appended to `stem`.log, its standard output goes to `stem`.events.
+        """Start the process. Its standard error is appended to `stem`.log. Its standard output goes to a file without a
+        name on a disk of this machine: processes of other machines may have the same `stem`.
 
         Raises StorageFailed, or UsageError if the program cannot be started.
         """
         self.log = stem.with_name(f"{stem.name}.log")
         self.began = time.monotonic()
-        self._events = stem.with_name(f"{stem.name}.events")
-        self._read = 0  # bytes of the events
         try:
-            with open(self._events, "wb") as events, open(self.log, "ab") as log:
+            self._output = _Output()
+        except OSError as error:
+            raise StorageFailed(Path(error.filename or tempfile.gettempdir()), error) from error
+        try:
+            with open(self._output.path, "wb") as output, open(self.log, "ab") as log:
+                self._output.hide()
                 self._process = subprocess.Popen(
                     command,
                     stdin=subprocess.DEVNULL,
-                    stdout=events,
+                    stdout=output,
                     stderr=log,
                     env={**os.environ, PARENT: str(os.getpid())},
                     start_new_session=True,  # Ctrl+C reaches only the parent, which passes it on
                     preexec_fn=_kill_with_parent(),  # noqa: PLW1509  # one system call
                 )
         except OSError as error:
+            self._output.close()
             if error.filename == command[0]:
                 raise UsageError(f"{command[0]} cannot be started: {error.strerror}") from error
             raise StorageFailed(Path(error.filename or self.log), error) from error
@@ -56,19 +63,13 @@ class Process:
         """The lines printed since the last call, and the exit code once the process has ended (below 0: minus the
         signal), else None."""
         code = self._process.poll()
-        try:
-            with open(self._events, "rb") as file:
-                file.seek(self._read)
-                data = file.read()
-        except OSError:
-            data = b""
-        whole = data[: data.rfind(b"\n") + 1]
-        self._read += len(whole)
+        lines = self._output.lines()
         if code is not None:
             self._close()
-        return whole.splitlines(), code
+        return lines, code
 
     def _close(self) -> None:
+        self._output.close()
         if self.ended is not None:
             os.close(self.ended)
             self.ended = None
@@ -82,6 +83,33 @@ class Process:
         self._process.kill()
         self._process.wait()
         self._close()
+
+
+class _Output:
+    """A file for what a process prints, which has no name once it is hidden: it ends with those who have it open."""
+
+    def __init__(self) -> None:
+        """Raises OSError."""
+        descriptor, name = tempfile.mkstemp(prefix="tracking-sessions-")
+        self.path = Path(name)
+        self._file = os.fdopen(descriptor, "rb", buffering=0)
+        self._rest = b""
+
+    def hide(self) -> None:
+        """Take its name away, once the process has it open; Windows does not let go of it before the end."""
+        with suppress(OSError):
+            self.path.unlink(missing_ok=True)
+
+    def lines(self) -> list[bytes]:
+        """The whole lines since the last call."""
+        data = self._rest + (b"" if self._file.closed else self._file.read())
+        whole = data.rfind(b"\n") + 1
+        self._rest = data[whole:]
+        return data[:whole].splitlines()
+
+    def close(self) -> None:
+        self._file.close()
+        self.hide()
 
 
 def _descriptor_of(pid: int) -> int | None:

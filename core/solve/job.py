@@ -71,9 +71,8 @@ class SolveJob:
         self._clear()
 
     def _clear(self) -> None:
-        for path in (self.process.log,) if self.solve else ():
-            path.unlink(missing_ok=True)
-        self.process.log.with_suffix(".events").unlink(missing_ok=True)
+        if self.solve:
+            self.process.log.unlink(missing_ok=True)
 
     def _read(self, line: bytes) -> None:
         event = _event(line)

@@ -88,10 +88,10 @@ def answer():
 ACTIONS = {"seen": seen, "one": select_one, "mute-and-quit": mute_and_quit}
 for panel in ("passes", "history"):
     if Path(f"open-{panel}").exists():
-        for name in (panel, "solve"):  # which comes below the open one: the sidebar has no room for more
+        for name in (panel, "solve", "farm"):  # these come below the open one: the sidebar has no room for more
             kind = getattr(bpy.types, f"TRACKING_SESSIONS_PT_{name}")
             bpy.utils.unregister_class(kind)
-            kind.bl_options = {"DEFAULT_CLOSED"} if name == "solve" else set()
+            kind.bl_options = set() if name == panel else {"DEFAULT_CLOSED"}
             bpy.utils.register_class(kind)
 bpy.app.timers.unregister(watch._tick)
 bpy.app.timers.register(look, first_interval=watch.INTERVAL, persistent=True)

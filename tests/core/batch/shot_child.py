@@ -47,6 +47,7 @@ def main(root: Path, footage: Path) -> int:
         os.kill(os.getpid(), signal.SIGSEGV)
     if "stopped" in behave:
         report(Stopped(StopReason(behave["stopped"]["reason"]), behave["stopped"].get("error", "")))
+        (footage / "said").touch()
         if behave["code"] < 0:  # a signal, on the way out
             os.kill(os.getpid(), -behave["code"])
         return int(behave["code"])

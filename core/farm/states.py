@@ -149,7 +149,8 @@ class OwnState:
         """
         self.current = replace(self.current, **values)
         newest = self._newest()
-        is_better = self.current.status is ShotStatus.COMPLETED and newest.status is not ShotStatus.PROCESSING
+        others = (ShotStatus.PROCESSING, ShotStatus.COMPLETED)
+        is_better = self.current.status is ShotStatus.COMPLETED and newest.status not in others
         if newest.task == self.current.task or is_better:
             self._states.write(self.current)
 

@@ -206,6 +206,10 @@ def test_a_zombie_does_not_write_over_its_successor(tmp_path: Path) -> None:
     successor.change(status=ShotStatus.FAILED, error="its node has no disk")
     zombie.change(ended="now")
     assert farm.state().status is ShotStatus.COMPLETED  # whoever has done it
+    last = OwnState(farm.states, 1, host="node3", job="", tracked=0)
+    last.change(status=ShotStatus.COMPLETED)
+    zombie.change(ended="later")
+    assert farm.state() == last.current
 
 
 @pytest.mark.parametrize(

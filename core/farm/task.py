@@ -156,7 +156,9 @@ class Task:
         frames, manager = self._progress.frames, self._progress.manager
         if manager is not None and manager.session.status is SessionStatus.SOLVING:
             return 100.0, "solving"
-        words = f"frame {frames.frame or 0}, {frames.tracked} of {frames.total}, {frames.alive} tracks"
+        if frames.frame is None:
+            return 0.0, "tracking begins"
+        words = f"frame {frames.frame}, {frames.tracked} of {frames.total}, {frames.alive} tracks"
         return 100.0 * frames.tracked / max(1, frames.total), words
 
 
